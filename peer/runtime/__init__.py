@@ -1,0 +1,1 @@
+"""Run Marine modules in worker processes: check, load, call, limit."""

@@ -1,0 +1,126 @@
+"""Errors of the runtime: what a guest did wrong, and modules that cannot be hosted."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import ClassVar
+
+from kernel.errors import LimitReached, MarketError, NotFound, Unreachable
+from kernel.reasons import LeaveReason
+
+
+class CallStatus(IntEnum):
+    """How a call ended; the `status` of its receipt."""
+
+    ANSWERED = 0
+    TRAP = 1
+    TIME = 2
+    MEMORY = 3
+    OUTPUT = 4
+    REFUSED = 5
+
+
+class GuestFault(MarketError):
+    """The function failed"""
+
+    slug = "guest-fault"
+    kind: ClassVar[CallStatus] = CallStatus.TRAP
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        field: str | None = None,
+        remedy: str | None = None,
+        fuel: int = 0,
+        duration_us: int = 0,
+        logs: Sequence[str] = (),
+    ) -> None:
+        """Say what happened, and what the call used up to then."""
+        super().__init__(detail, field=field, remedy=remedy)
+        self.fuel = fuel
+        self.duration_us = duration_us
+        self.logs = tuple(logs)
+
+
+class GuestTrap(GuestFault):
+    """The function trapped"""
+
+    slug = "guest-trap"
+
+
+class GuestTimeout(GuestFault):
+    """The function ran out of time"""
+
+    slug = "guest-time"
+    kind = CallStatus.TIME
+
+
+class GuestMemory(GuestFault):
+    """The function ran out of memory"""
+
+    slug = "guest-memory"
+    kind = CallStatus.MEMORY
+
+
+class GuestOutput(GuestFault):
+    """The function's answer is too large"""
+
+    slug = "guest-output"
+    kind = CallStatus.OUTPUT
+
+
+class CallRefused(GuestFault):
+    """The call does not fit the function"""
+
+    slug = "call-refused"
+    kind = CallStatus.REFUSED
+
+
+class InputTooLarge(CallRefused):
+    """The call's body is too large"""
+
+    slug = "input-too-large"
+
+
+FAULTS: dict[CallStatus, type[GuestFault]] = {
+    fault.kind: fault for fault in (GuestTrap, GuestTimeout, GuestMemory, GuestOutput, CallRefused)
+}
+
+
+class ModuleError(MarketError):
+    """The module cannot be hosted"""
+
+    slug = "bad-module"
+    reason: ClassVar[LeaveReason] = LeaveReason.BAD_MODULE
+
+
+class EffectorRefused(ModuleError):
+    """The module asks for a capability it may not have"""
+
+    slug = "effector-refused"
+    reason = LeaveReason.EFFECTOR
+
+
+class StartFailed(ModuleError):
+    """The service does not start"""
+
+    slug = "start-failed"
+    reason = LeaveReason.FAILED_TO_START
+
+
+class FunctionNotFound(NotFound):
+    """The service has no such function"""
+
+    slug = "function-not-found"
+
+
+class PoolBusy(LimitReached):
+    """Too many calls are waiting"""
+
+    slug = "pool-busy"
+
+
+class NoWorker(Unreachable):
+    """No worker process is available"""
+
+    slug = "no-worker"
