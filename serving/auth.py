@@ -1,0 +1,67 @@
+"""Authenticate signed requests (DESIGN 8.2) and make each nonce count once."""
+
+import heapq
+from collections.abc import Callable
+
+from fastapi import Request
+
+from kernel.errors import Conflict
+from kernel.requests import Credentials, authenticate
+from kernel.typed_data import Domain
+from kernel.units import Address, Hash
+from serving.bodies import read_body
+
+MAX_SIGNED_BODY = 64 * 1024
+"""Bytes of a signed request's body, where the route names no other limit."""
+
+
+class Nonces:
+    """The nonces seen, until the requests that carried them have expired (chain time)."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[Address, Hash]] = set()
+        self._expiry: list[tuple[int, Address, Hash]] = []
+
+    def use(self, credentials: Credentials, now: int) -> None:
+        """Remember a nonce. Raises Conflict if it was used before."""
+        while self._expiry and self._expiry[0][0] < now:
+            _, address, nonce = heapq.heappop(self._expiry)
+            self._seen.discard((address, nonce))
+        key = (credentials.address, credentials.nonce)
+        if key in self._seen:
+            raise Conflict(
+                "this signed request was sent before",
+                field="Authorization",
+                remedy="sign it again with a fresh nonce",
+            )
+        self._seen.add(key)
+        heapq.heappush(self._expiry, (credentials.expires, *key))
+
+
+class Authenticator:
+    """Say who signed a request; also usable as a FastAPI dependency."""
+
+    def __init__(
+        self, domain: Domain, now: Callable[[], int], max_body: int = MAX_SIGNED_BODY
+    ) -> None:
+        """`now` returns the chain's time; `max_body` is in bytes."""
+        self._domain = domain
+        self._now = now
+        self._max_body = max_body
+        self._nonces = Nonces()
+
+    async def __call__(self, request: Request) -> Address:
+        """Return the signer of a request.
+
+        Raises Unauthorized, Expired, InvalidSignature, Conflict (nonce used), TooLarge.
+        """
+        return self.check(request, await read_body(request, self._max_body))
+
+    def check(self, request: Request, body: bytes) -> Address:
+        """Return the signer of a request whose body was already read. Raises as `__call__`."""
+        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        header = request.headers.get("authorization")
+        now = self._now()
+        credentials = authenticate(header, request.method, target, body, self._domain, now)
+        self._nonces.use(credentials, now)
+        return credentials.address

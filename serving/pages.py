@@ -1,0 +1,55 @@
+"""Lists in pages (DESIGN 8.1): `{"items": […], "next": cursor|null, "block": N}`."""
+
+import base64
+import binascii
+import json
+from typing import Annotated, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel
+
+from kernel.errors import InvalidInput
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1_000
+
+Item = TypeVar("Item")
+
+Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="most items of a page")]
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list as of `block`; `next` is null on the last."""
+
+    items: list[Item]
+    next: str | None
+    block: int
+
+
+def encode_cursor(*key: int | str) -> str:
+    """Write the sort key of a page's last item as an opaque cursor."""
+    text = json.dumps(key, separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None, size: int) -> tuple[int | str, ...] | None:
+    """Read a cursor whose key has `size` parts; None stays None. Raises InvalidInput."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        key = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+    except (ValueError, binascii.Error, UnicodeError):
+        key = None
+    if (
+        not isinstance(key, list)
+        or len(key) != size
+        or not all(isinstance(part, int | str) and not isinstance(part, bool) for part in key)
+    ):
+        raise InvalidInput(
+            "the cursor is not one of ours",
+            field="cursor",
+            remedy="take `next` of the page before, unchanged",
+        )
+    return tuple(key)

@@ -1,0 +1,80 @@
+"""Run a service on a port until it is told to stop."""
+
+import errno
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from kernel.errors import ConfigError, PortInUse
+
+GRACE_SECONDS = 5
+"""How long open requests may take to finish after a signal to stop."""
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to `host`:`port` (0: any free port).
+
+    Raises PortInUse, or ConfigError for an address that is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(
+                f"port {port} on {host} is in use",
+                field="port",
+                remedy="end what runs there, or choose another port (0: any free one)",
+            ) from error
+        raise ConfigError(
+            f"cannot listen on {host}:{port}: {error.strerror}",
+            field="host",
+            remedy="choose an address of this machine and a port you may use",
+        ) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Return the URL under which a bound socket is reached from this machine."""
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(app: FastAPI, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
+    """Serve on a bound socket until SIGINT or SIGTERM; `on_ready` gets the URL once it answers."""
+    server = _Server(listener, on_ready, app)
+    try:
+        server.run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that says when it is ready."""
+
+    def __init__(
+        self, listener: socket.socket, on_ready: Callable[[str], None], app: FastAPI
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
+            )
+        )
+        self._listener = listener
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready(url_of(self._listener))
