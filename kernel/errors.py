@@ -102,6 +102,18 @@ class Reverted(Refused):
 
     slug = "reverted"
 
+    def __init__(
+        self,
+        detail: str,
+        *,
+        reason: str = "",
+        field: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        """Also keep the contract's own words (`reason`, such as "market: paused")."""
+        super().__init__(detail, field=field, remedy=remedy)
+        self.reason = reason
+
 
 class Unreachable(MarketError):
     """The other side cannot be reached"""
