@@ -1,0 +1,50 @@
+# `make demo` runs the main job; `make test` checks everything. Both set up what they need.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PY := .venv/bin/python
+PYTHON_PACKAGES := kernel chain store content serving indexer matcher peer gateway wasmarket
+PYTHON_SOURCES := $(PYTHON_PACKAGES) scripts tests bench tools
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
+export PYTHONPATH := $(CURDIR)
+# Ape keeps its cache and its users' data in here, so that no run depends on the HOME it is started in.
+export APE_DATA_FOLDER := $(CURDIR)/.build/ape
+PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
+
+.PHONY: help
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: setup setup-debian
+setup:  ## Install the locked Python and npm packages
+	@tools/setup
+setup-debian:
+	@tools/setup debian
+
+.PHONY: fmt
+fmt: setup  ## Format all sources
+	.venv/bin/ruff format $(PYTHON_PACKAGES) scripts tests
+	.venv/bin/ruff check --fix $(PYTHON_PACKAGES) scripts tests
+	.tools/bin/mamushi contracts
+
+.PHONY: check
+check: setup  ## Formats, lints, types, imports, generated files
+	tools/check
+
+.PHONY: test test-contracts test-python test-e2e
+test: setup-debian check test-contracts test-python test-e2e  ## Everything below
+test-contracts: setup  ## Contract tests on Anvil
+	.venv/bin/ape compile --force
+	.venv/bin/ape test tests/contracts
+test-python: setup  ## Unit tests without sockets, then tests against a real Anvil
+	$(PYTEST) -m unit --disable-socket --allow-unix-socket tests
+	$(PYTEST) -m anvil tests
+test-e2e: setup  ## The whole system
+	$(PYTEST) -m e2e tests
+
+.PHONY: demo
+demo: setup  ## The main job on a local chain; KEEP=1 leaves it running
+	@$(PY) scripts/demo.py $(if $(KEEP),--keep)
+
+.PHONY: clean
+clean:  ## Remove what was built and cached here
+	rm -rf .build .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
