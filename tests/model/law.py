@@ -1,0 +1,116 @@
+"""Put the contracts of the model on one clock, and call them as a chain would.
+
+Read in this order: terms, books, market, matching, assignments; staking and proofs stand alone.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.model.market import Market
+from tests.model.proofs import Proofs
+from tests.model.staking import Staking
+from tests.model.terms import Address, Clock, Event, Key, Parameters, Refused
+from tests.model.token import Token
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the contracts are, and who owns Market."""
+
+    market: Address = "market"
+    staking: Address = "staking"
+    owner: Address = "owner"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a call did: its events, or the reason why it did nothing."""
+
+    events: tuple[Event, ...] = ()
+    reason: str | None = None
+    value: Any = None
+
+
+class Journal:
+    """The events of the call that runs."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, source: str, name: str, **fields: Any) -> None:
+        """Write one down."""
+        self.events.append(Event(source, name, fields))
+
+
+class Law:
+    """Market, Staking and Proofs over two tokens. Calls are all or nothing."""
+
+    market_class = Market
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        places: Places = Places(),  # noqa: B008 - frozen
+        key_of: Callable[[Any], Key] = lambda offer: offer,
+        now: int = 0,
+    ) -> None:
+        self.parameters = parameters
+        self.journal = Journal()
+        self.usdc, self.flt = Token(), Token()
+        self.clock = Clock(now, parameters.epoch_seconds)
+        self.market = self.market_class(
+            places.owner, places.market, parameters, self.clock, self.usdc, self.journal, key_of
+        )
+        self.staking = Staking(
+            places.staking,
+            places.market,
+            self.flt,
+            parameters.leaving_delay,
+            self.clock,
+            self.journal,
+        )
+        self.proofs = Proofs(self.market.wallet_of, parameters.proof_window, self.clock, self.journal)
+        self.market.bonds, self.market.proofs = self.staking, self.proofs
+
+    def attempt(self, contract: str, function: str, caller: Address, *arguments: Any) -> Outcome:
+        """Call `contract.function` as `caller`; when it is refused nothing has changed."""
+        before = copy.deepcopy(self.__dict__)
+        self.journal.events.clear()
+        try:
+            value = getattr(getattr(self, contract), function)(caller, *arguments)
+        except Refused as refusal:
+            self.__dict__ = before
+            return Outcome(reason=str(refusal))
+        return Outcome(events=tuple(self.journal.events), value=value)
+
+    def travel(self, now: int) -> None:
+        """Let time pass until `now`."""
+        self.clock.now = max(now, self.clock.now)
+
+    def check(self) -> None:
+        """Assert what must always hold: the money adds up, and so do units and rates."""
+        market, stakes = copy.deepcopy((self.market, self.staking))
+        for number in market.deals:
+            market.settle(number)
+        aside = [market.put_aside(a) for a in market.assignments.values()]
+        deals = sum(deal.balance for deal in market.deals.values())
+        assert all(amount >= 0 for amount in aside)
+        assert market.usdc.balance[market.at] == sum(market.free.values()) + deals + sum(aside)
+
+        leaving = sum(amount for amount, _ in stakes.leaving.values())
+        held = sum(stakes.free.values()) + sum(stakes.locked.values()) + leaving
+        assert self.flt.balance[stakes.at] == held
+        for provider, locked in stakes.locked.items():
+            units = sum(p.units for p in market.peers.values() if p.provider == provider)
+            assert locked == units * self.parameters.bond_per_unit
+
+        for number, peer in market.peers.items():
+            used = [a.units for a in market.assignments.values() if a.peer == number and a.state < 3]
+            assert peer.used == sum(used) <= peer.units
+        for number, deal in market.deals.items():
+            alive = [a for a in market.assignments.values() if a.deal == number and market.alive(a)]
+            ended = self.clock.epoch > deal.end
+            assert ended or deal.units == sum(a.units for a in alive)
+            assert ended or deal.rate == sum(a.rate for a in alive if a.state == 2)

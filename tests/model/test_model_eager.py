@@ -1,0 +1,135 @@
+"""Billing on touch is billing at every boundary; who touches, and when, changes nothing."""
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from tests.model.eager import EagerLaw
+from tests.model.law import Law, Outcome
+from tests.model.machine import ROLES, MarketMachine
+from tests.model.terms import Event, Parameters
+
+pytestmark = pytest.mark.unit
+
+START = 1_000_000
+PROFILE = settings(max_examples=40, stateful_step_count=40, deadline=None)
+
+
+def founded(law: Law) -> Law:
+    """Give every role tokens, allowances and stake."""
+    for role in ROLES:
+        law.usdc.balance[role] = 10**6
+        law.usdc.allowance[role, "market"] = 2**256 - 1
+        law.flt.balance[role] = 10**22
+        law.flt.allowance[role, "staking"] = 2**256 - 1
+        law.attempt("staking", "deposit", role, 2_000 * 10**18)
+    return law
+
+
+def without_lapses(outcome: Outcome) -> list[Event]:
+    """Drop the one event whose moment depends on who touches first."""
+    return [event for event in outcome.events if event.name != "Lapsed"]
+
+
+class TwoLaws(MarketMachine):
+    """The lazy law, and a second one that must say the same."""
+
+    second: Law
+
+    def prepare(self) -> None:
+        self.law = founded(Law(Parameters(), now=START))
+        self.second = founded(self.rival())
+        self.roles = {role: role for role in ROLES}
+
+    def rival(self) -> Law:
+        raise NotImplementedError
+
+    def call(self, contract: str, function: str, caller: str, *arguments: Any) -> Outcome:
+        outcome = self.law.attempt(contract, function, caller, *arguments)
+        rival = self.second.attempt(contract, function, caller, *arguments)
+        assert outcome.reason == rival.reason
+        self.compare(outcome, rival)
+        self.law.check()
+        self.second.check()
+        return outcome
+
+    def compare(self, outcome: Outcome, rival: Outcome) -> None:
+        assert without_lapses(outcome) == without_lapses(rival)
+        assert {k: v for k, v in self.law.market.free.items() if v} == {
+            k: v for k, v in self.second.market.free.items() if v
+        }
+
+    def travel(self, now: int) -> None:
+        self.law.travel(now)
+        self.second.travel(now)
+
+
+class LazyIsEager(TwoLaws):
+    def rival(self) -> Law:
+        return EagerLaw(Parameters(), now=START)
+
+
+class SettlingIsFree(TwoLaws):
+    """The second law is settled by somebody in every epoch that passes."""
+
+    def rival(self) -> Law:
+        return Law(Parameters(), now=START)
+
+    def travel(self, now: int) -> None:
+        self.law.travel(now)
+        for boundary in range(self.second.clock.now, now, 100):
+            self.second.travel(boundary)
+            for number in self.second.market.deals:
+                self.second.market.settle(number)
+        self.second.travel(now)
+
+
+class StrangersMayClaim(TwoLaws):
+    """On the second law strangers claim everything, in any order, whenever time passes."""
+
+    def rival(self) -> Law:
+        self.random = random.Random(self.salt)
+        return Law(Parameters(), now=START)
+
+    def travel(self, now: int) -> None:
+        super().travel(now)
+        self.second.attempt("market", "claim", "stranger", self.shuffled(self.second))
+
+    def shuffled(self, law: Law) -> list[int]:
+        return self.random.sample(ids := list(law.market.assignments), len(ids))
+
+    def compare(self, outcome: Outcome, rival: Outcome) -> None:
+        """What is not claimed yet is all that the first law may lack."""
+        names = {"Lapsed", "Claimed", "Skipped"}
+        assert [e for e in outcome.events if e.name not in names] == [
+            e for e in rival.events if e.name not in names
+        ]
+
+    def call(self, contract: str, function: str, caller: str, *arguments: Any) -> Outcome:
+        if function in ("withdraw", "claim_and_withdraw", "claim", "deposit"):
+            return Outcome(reason="not in this play")
+        return super().call(contract, function, caller, *arguments)
+
+    def teardown(self) -> None:
+        last = self.law.clock.epoch + 3_000
+        for law in (self.law, self.second):
+            for _ in range(9):
+                law.travel(last * 100)
+                law.attempt("market", "release", "stranger", self.shuffled(law))
+                law.attempt("market", "claim", "stranger", self.shuffled(law))
+            law.check()
+        totals = [
+            {role: law.market.free[role] + law.usdc.balance[role] for role in ROLES}
+            for law in (self.law, self.second)
+        ]
+        assert totals[0] == totals[1]
+
+
+TestLazyIsEager = LazyIsEager.TestCase
+TestLazyIsEager.settings = PROFILE
+TestSettlingIsFree = SettlingIsFree.TestCase
+TestSettlingIsFree.settings = PROFILE
+TestStrangersMayClaim = StrangersMayClaim.TestCase
+TestStrangersMayClaim.settings = PROFILE
