@@ -15,7 +15,7 @@ LONGEST_SPAN = 10_000
 
 FEW_LOGS = 5_000
 MANY_LOGS = 20_000
-"""Below: ask for twice as many blocks next time; above: for half. Bounds the memory of an answer."""
+"""Below: twice as many blocks next time; above: half. Bounds the memory of an answer."""
 
 _TOO_MUCH = re.compile(
     r"too (many|large|big|wide)|more than|exceed|limit|block range|time(d)?\s?-?out|response size",
