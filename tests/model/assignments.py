@@ -15,7 +15,6 @@ from tests.model.terms import (
     RELEASED,
     Address,
     Assignment,
-    Deal,
 )
 
 
@@ -54,19 +53,21 @@ class Assignments(Books):
             if reason:
                 self.say("Skipped", assignment=i, reason=reason)
 
-    def _get(self, i: int) -> tuple[Assignment, Deal] | None:
+    def _unended(self, i: int) -> Assignment | None:
         a = self.assignments.get(i)
-        return (a, self.settle(a.deal)) if a else None
+        return a if a and a.state != ENDED else None
 
     def _is_operator(self, caller: Address, a: Assignment) -> bool:
         peer = self.peers[a.peer]
         return caller in (peer.wallet, peer.provider)
 
     def _activate(self, caller: Address, i: int) -> int:
-        found = self._get(i)
-        if found is None or found[0].state != PENDING or not self.alive(found[0]):
+        a = self.assignments.get(i)
+        if a is None or a.state != PENDING:
             return 20
-        a, deal = found
+        deal = self.settle(a.deal)
+        if not self.alive(a):
+            return 20
         if not self._is_operator(caller, a):
             return 21
         seconds = self.parameters.epoch_seconds
@@ -89,14 +90,14 @@ class Assignments(Books):
         return 0
 
     def _leave(self, caller: Address, i: int, why: int) -> int:
-        found = self._get(i)
-        if found is None or found[0].state == ENDED:
+        a = self._unended(i)
+        if a is None:
             return 30
-        a, _ = found
-        if not self.alive(a):
-            return 32
         if not self._is_operator(caller, a):
             return 21
+        self.settle(a.deal)
+        if not self.alive(a):
+            return 32
         return self._hand_back(i, a, LEFT, why)
 
     def _hand_back(self, i: int, a: Assignment, kind: int, why: int) -> int:
@@ -107,23 +108,23 @@ class Assignments(Books):
         return self._end(i, a, epoch - 1, kind, why)
 
     def _drop(self, caller: Address, i: int, why: int) -> int:
-        found = self._get(i)
-        if found is None or found[0].state == ENDED:
+        a = self._unended(i)
+        if a is None:
             return 30
-        a, deal = found
+        if caller != self.deals[a.deal].developer:
+            return 33
+        deal = self.settle(a.deal)
         if not self.alive(a):
             return 32
-        if caller != deal.developer:
-            return 33
         if a.state == ACTIVE:
             deal.rate -= a.rate
         return self._end(i, a, self.clock.epoch, DROPPED, why)
 
     def _evict(self, caller: Address, i: int) -> int:
-        found = self._get(i)
-        if found is None or found[0].state == ENDED:
+        a = self._unended(i)
+        if a is None:
             return 30
-        a, _ = found
+        self.settle(a.deal)
         if not self.alive(a):
             return 32
         if not self.at_fault(a):
@@ -131,6 +132,7 @@ class Assignments(Books):
         peer, rules = self.peers[a.peer], self.parameters
         self._hand_back(i, a, EVICTED, 0)
         peer.units -= a.units
+        self.say("PeerUnits", peer=a.peer, units=peer.units)
         bond, fee = a.units * rules.bond_per_unit, a.units * rules.fault_fee
         self.bonds.slash(self.at, peer.provider, bond, fee, caller)
         return 0
@@ -144,10 +146,10 @@ class Assignments(Books):
         return a.start <= first and not self.proofs.count(a.peer, first, epoch - 1)
 
     def _release(self, i: int) -> int:
-        found = self._get(i)
-        if found is None or found[0].state == ENDED:
+        a = self._unended(i)
+        if a is None:
             return 30
-        a, _ = found
+        self.settle(a.deal)
         if self.alive(a):
             return 31
         return self._end(i, a, self.end_of(a), RELEASED, 0)
@@ -176,10 +178,12 @@ class Assignments(Books):
         return 0
 
     def _claim(self, i: int) -> int:
-        found = self._get(i)
-        if found is None or found[0].state == PENDING:
+        a = self.assignments.get(i)
+        if a is None or a.state == PENDING:
             return 40
-        a, deal = found
+        deal = self.deals[a.deal]
+        if a.state == ACTIVE:
+            self.settle(a.deal)
         last = self.claimable_until(a)
         if last < a.next:
             return 41
@@ -191,7 +195,9 @@ class Assignments(Books):
         a.next, a.skipped = last + 1, 0
         if a.state == ENDED and a.next > a.end:
             del self.assignments[i]
-        self.say("Claimed", assignment=i, provider=provider, last=last, paid=paid, refunded=refunded)
+        self.say(
+            "Claimed", assignment=i, provider=provider, last=last, paid=paid, refunded=refunded
+        )
         return 0
 
     def claimable_until(self, a: Assignment) -> int:

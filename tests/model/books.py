@@ -58,7 +58,9 @@ class Books:
         self.run_end: dict[tuple[int, int], int] = {}
         self.assignments: dict[int, Assignment] = {}
         self.assignments_made = 0
-        self.paid: dict[Address, int] = defaultdict(int)  # of each provider, ever; not stored on chain
+        self.paid: dict[Address, int] = defaultdict(
+            int
+        )  # of each provider, ever; not stored on chain
 
     def say(self, event: str, **fields: Any) -> None:
         """Emit an event of Market."""
@@ -71,7 +73,9 @@ class Books:
         if until > deal.settled:
             if deal.rate > 0:
                 begun = until - deal.settled
-                funded = min(begun, deal.balance // deal.rate)  # the rest is too little for an epoch
+                funded = min(
+                    begun, deal.balance // deal.rate
+                )  # the rest is too little for an epoch
                 deal.balance -= funded * deal.rate
                 if funded < begun:
                     self._lapse(number, deal, deal.settled + funded)
@@ -134,4 +138,4 @@ class Books:
     @staticmethod
     def amount(amount: int) -> None:
         """Refuse an amount of money that is nothing or does not fit."""
-        need(0 < amount < 2**64, "market: amount out of range")
+        need(0 < amount < 2**64, "ledger: amount out of range")

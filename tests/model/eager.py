@@ -1,7 +1,7 @@
 """Bill with no cleverness: visit every deal when every epoch begins, and write every unit down.
 
-Nothing is derived. A deal pays each epoch of each assignment into a drawer of its own when the epoch
-begins; a claim empties drawers. If this and the lazy market ever differ, the lazy one is wrong.
+Nothing is derived. When an epoch begins a deal pays each of its assignments into a drawer of that
+assignment and epoch; a claim empties drawers. If this and the lazy market differ, the lazy errs.
 """
 
 from typing import Any

@@ -11,7 +11,7 @@ from typing import Any
 from tests.model.market import Market
 from tests.model.proofs import Proofs
 from tests.model.staking import Staking
-from tests.model.terms import Address, Clock, Event, Key, Parameters, Refused
+from tests.model.terms import ACTIVE, ENDED, Address, Clock, Event, Key, Parameters, Refused
 from tests.model.token import Token
 
 
@@ -52,7 +52,7 @@ class Law:
     def __init__(
         self,
         parameters: Parameters,
-        places: Places = Places(),  # noqa: B008 - frozen
+        places: Places = Places(),
         key_of: Callable[[Any], Key] = lambda offer: offer,
         now: int = 0,
     ) -> None:
@@ -71,7 +71,9 @@ class Law:
             self.clock,
             self.journal,
         )
-        self.proofs = Proofs(self.market.wallet_of, parameters.proof_window, self.clock, self.journal)
+        self.proofs = Proofs(
+            self.market.wallet_of, parameters.proof_window, self.clock, self.journal
+        )
         self.market.bonds, self.market.proofs = self.staking, self.proofs
 
     def attempt(self, contract: str, function: str, caller: Address, *arguments: Any) -> Outcome:
@@ -107,10 +109,10 @@ class Law:
             assert locked == units * self.parameters.bond_per_unit
 
         for number, peer in market.peers.items():
-            used = [a.units for a in market.assignments.values() if a.peer == number and a.state < 3]
-            assert peer.used == sum(used) <= peer.units
+            mine = [a for a in market.assignments.values() if a.peer == number]
+            assert peer.used == sum(a.units for a in mine if a.state != ENDED) <= peer.units
         for number, deal in market.deals.items():
             alive = [a for a in market.assignments.values() if a.deal == number and market.alive(a)]
             ended = self.clock.epoch > deal.end
             assert ended or deal.units == sum(a.units for a in alive)
-            assert ended or deal.rate == sum(a.rate for a in alive if a.state == 2)
+            assert ended or deal.rate == sum(a.rate for a in alive if a.state == ACTIVE)

@@ -19,7 +19,15 @@ from tests.model.terms import (
     ProviderOffer,
 )
 
-ROLES = ("developer", "other_developer", "provider", "other_provider", "wallet", "matcher", "stranger")
+ROLES = (
+    "developer",
+    "other_developer",
+    "provider",
+    "other_provider",
+    "wallet",
+    "matcher",
+    "stranger",
+)
 ROLE = st.sampled_from(ROLES)
 DEVELOPER = st.sampled_from(ROLES[:3])
 PROVIDER = st.sampled_from(ROLES[2:4])
@@ -28,7 +36,9 @@ INDEXES = st.lists(INDEX, min_size=1, max_size=4)
 RIGHT = st.sampled_from((True, True, True, True, False))
 AMOUNT = st.one_of(st.integers(0, 300), st.just(2**64))
 UNITS = st.integers(0, 4)
-FLAW = st.sampled_from((None, None, None, None, "unsigned", "expired", "counter", "private", "dear"))
+FLAW = st.sampled_from(
+    (None, None, None, None, "unsigned", "expired", "counter", "private", "dear")
+)
 Line = tuple[int, int, int, str | None]  # index of a peer, price, units, flaw of the provider offer
 FILLS = st.lists(st.tuples(INDEX, st.integers(1, 20), UNITS, FLAW), min_size=1, max_size=3)
 GOOD_LINE = st.tuples(st.integers(0, 2), st.integers(1, 12), st.integers(1, 3), st.none())
@@ -79,7 +89,9 @@ class MarketMachine(RuleBasedStateMachine):
             self._open("matcher", offer, [(0, 5, 1, None), (2, 7, 2, None)])
         self.call("market", "activate", self.roles["wallet"], [1, 2, 3])
 
-    @rule(owner=PROVIDER, wallet=ROLE, units=UNITS, region=st.integers(0, 3), traits=st.integers(0, 3))
+    @rule(
+        owner=PROVIDER, wallet=ROLE, units=UNITS, region=st.integers(0, 3), traits=st.integers(0, 3)
+    )
     def register_peer(self, owner: str, wallet: str, units: int, region: int, traits: int) -> None:
         self.call(
             "market",
@@ -138,12 +150,16 @@ class MarketMachine(RuleBasedStateMachine):
     def open_deal(
         self, developer: str, caller: str, units: int, deposit: int, epochs: int, fills: list[Line]
     ) -> None:
-        self._open(caller, self._offer(developer, units=units, deposit=deposit, epochs=epochs), fills)
+        self._open(
+            caller, self._offer(developer, units=units, deposit=deposit, epochs=epochs), fills
+        )
 
     @rule(
         developer=DEVELOPER,
         caller=ROLE,
-        bounds=st.tuples(st.integers(0, 2), st.integers(1, 5), st.integers(0, 3), st.integers(0, 2)),
+        bounds=st.tuples(
+            st.integers(0, 2), st.integers(1, 5), st.integers(0, 3), st.integers(0, 2)
+        ),
         money=st.tuples(st.integers(0, 400), st.integers(0, 9)),
         wishes=st.sampled_from(((0, 0, 0), (7, 1, 1), (5, 0, 2), (0, 3, 0))),
         flaw=st.sampled_from((None, None, "unsigned", "approved", "expired", "matcher")),
@@ -203,7 +219,9 @@ class MarketMachine(RuleBasedStateMachine):
         }
         return DeveloperOffer(**{**plain, **wishes})
 
-    def _open(self, caller: str, offer: DeveloperOffer, fills: list[Line], signed: bool = True) -> None:
+    def _open(
+        self, caller: str, offer: DeveloperOffer, fills: list[Line], signed: bool = True
+    ) -> None:
         signer = offer.developer if signed else None
         if self._match(self.roles[caller], offer, signer, fills, []).reason is None:
             self.offers.append(offer)
@@ -255,7 +273,10 @@ class MarketMachine(RuleBasedStateMachine):
         )
         return Fill(offer, units, None if flaw == "unsigned" else provider)
 
-    @rule(index=INDEX, what=st.sampled_from(("bump", "cancel", "cancel another's", "set_app", "pause")))
+    @rule(
+        index=INDEX,
+        what=st.sampled_from(("bump", "cancel", "cancel another's", "set_app", "pause")),
+    )
     def rule_offers(self, index: int, what: str) -> None:
         offer = self.offers[index % len(self.offers)] if self.offers else self._offer("developer")
         account, key = offer.developer, self.law.market.key_of(offer)
@@ -284,7 +305,9 @@ class MarketMachine(RuleBasedStateMachine):
     def drop(self, indexes: list[int], right: bool) -> None:
         ids = self._ids(indexes)
         a = self._assignment(ids[0])
-        developer = self.law.market.deals[a.deal].developer if a and right else self.roles["stranger"]
+        developer = (
+            self.law.market.deals[a.deal].developer if a and right else self.roles["stranger"]
+        )
         self.call("market", "drop", developer, ids, 64)
 
     @rule(indexes=INDEXES, role=ROLE)
@@ -336,7 +359,10 @@ class MarketMachine(RuleBasedStateMachine):
     def pass_seconds(self, seconds: int) -> None:
         self.travel(self.law.clock.now + seconds)
 
-    @rule(epochs=st.sampled_from((1, 1, 2, 3, 5, 9, 40, 1030)), offset=st.sampled_from((0, 0, 1, 50, 99)))
+    @rule(
+        epochs=st.sampled_from((1, 1, 2, 3, 5, 9, 40, 1030)),
+        offset=st.sampled_from((0, 0, 1, 50, 99)),
+    )
     def pass_epochs(self, epochs: int, offset: int) -> None:
         seconds = self.law.clock.epoch_seconds
         self.travel((self.law.clock.epoch + epochs) * seconds + offset)

@@ -24,14 +24,17 @@ class Market(Matching, Assignments):
     def withdraw(self, caller: Address, amount: int, to: Address) -> None:
         """Pay free money out, to whom the caller names."""
         self.amount(amount)
-        need(amount <= self.free[caller], "market: not enough free")
+        need(amount <= self.free[caller], "ledger: not enough free")
         self.free[caller] -= amount
         self.say("Withdrawn", account=caller, to=to, amount=amount, free=self.free[caller])
+        need(to not in (ZERO, self.at), "tokens: bad receiver")
         self.usdc.move(self.at, to, amount)
 
     def claim_and_withdraw(self, caller: Address, ids: list[int], to: Address) -> None:
         """Claim, then pay out what the caller earned by it."""
-        self.withdraw(caller, self.claim(caller, ids), to)
+        paid = self.claim(caller, ids)
+        if paid > 0:
+            self.withdraw(caller, paid, to)
 
     def register_peer(
         self,
@@ -45,10 +48,9 @@ class Market(Matching, Assignments):
         endpoint: str,
     ) -> int:
         """List a machine and bond its units; answer its number."""
-        need(0 < units < 2**16, "market: bad units")
-        need(memory_mib < 2**32, "market: bad memory")
-        need(region < 2**8, "market: bad region")
-        need(traits < 2**96, "market: bad traits")
+        need(units > 0, "peers: no units")
+        fits = units < 2**16 and memory_mib < 2**32 and region < 2**8 and traits < 2**96
+        need(fits, "packing: out of range")
         number = len(self.peers) + 1
         self.peers[number] = Peer(caller, units, 0, memory_mib, region, wallet, traits)
         self.say(
@@ -69,7 +71,8 @@ class Market(Matching, Assignments):
     def set_units(self, caller: Address, number: int, units: int) -> None:
         """Put more or fewer units up for sale, never fewer than are in use."""
         peer = self._own_peer(caller, number)
-        need(peer.used <= units < 2**16, "market: bad units")
+        need(units >= peer.used, "peers: units in use")
+        need(units < 2**16, "packing: out of range")
         change = (units - peer.units) * self.parameters.bond_per_unit
         peer.units = units
         self.say("PeerUnits", peer=number, units=units)
@@ -93,7 +96,10 @@ class Market(Matching, Assignments):
         return self.peers[number].wallet if number in self.peers else ZERO
 
     def _own_peer(self, caller: Address, number: int) -> Peer:
-        need(number in self.peers and self.peers[number].provider == caller, "market: not the provider")
+        need(
+            number in self.peers and self.peers[number].provider == caller,
+            "peers: not the provider",
+        )
         return self.peers[number]
 
     def publish(self, caller: Address, key: Key, data: bytes) -> None:
@@ -114,29 +120,30 @@ class Market(Matching, Assignments):
     def top_up(self, caller: Address, number: int, amount: int) -> None:
         """Give a deal more to spend; anyone may."""
         self.amount(amount)
-        need(number in self.deals, "market: no such deal")
+        need(number in self.deals, "deals: no such deal")
         deal = self.settle(number)
-        need(not deal.stopped and self.clock.epoch <= deal.end, "market: deal over")
-        need(deal.balance + amount < 2**64, "market: amount out of range")
+        need(not deal.stopped, "deals: stopped")
+        need(self.clock.epoch <= deal.end, "deals: ended")
+        need(deal.balance + amount < 2**64, "deals: balance too large")
         deal.balance += amount
         self.say("DealBalance", deal=number, by=caller, balance=deal.balance)
         self.spend(caller, amount)
 
     def take(self, caller: Address, number: int, amount: int) -> None:
         """Take unspent money back, as the developer."""
+        need(self._own_deal(caller, number), "deals: not the developer")
         self.amount(amount)
-        need(self._own_deal(caller, number), "market: not the developer")
         deal = self.settle(number)
-        need(amount <= deal.balance, "market: not enough balance")
+        need(amount <= deal.balance, "deals: not enough balance")
         deal.balance -= amount
         self.free[caller] += amount
         self.say("DealBalance", deal=number, by=caller, balance=deal.balance)
 
     def stop(self, caller: Address, number: int) -> None:
         """End a deal: the epoch begun is paid, the rest is free money again."""
-        need(self._own_deal(caller, number), "market: not the developer")
+        need(self._own_deal(caller, number), "deals: not the developer")
         deal = self.settle(number)
-        need(not deal.stopped, "market: already stopped")
+        need(not deal.stopped, "deals: stopped")
         returned, deal.balance = deal.balance, 0
         self.free[caller] += returned
         deal.rate = deal.units = 0
@@ -145,7 +152,7 @@ class Market(Matching, Assignments):
 
     def set_app(self, caller: Address, number: int, app: bytes) -> None:
         """Change what runs."""
-        need(self._own_deal(caller, number), "market: not the developer")
+        need(self._own_deal(caller, number), "deals: not the developer")
         self.say("AppChanged", deal=number, app=app)
 
     def _own_deal(self, caller: Address, number: int) -> bool:
@@ -153,18 +160,18 @@ class Market(Matching, Assignments):
 
     def set_paused(self, caller: Address, paused: bool) -> None:
         """Refuse new matches, or take them again. Nothing else stops."""
-        need(caller == self.owner, "market: not the owner")
+        need(caller == self.owner, "ownership: not the owner")
         self.paused = paused
         self.say("Paused", paused=paused)
 
     def offer_ownership(self, caller: Address, next_owner: Address) -> None:
         """Name who may become owner."""
-        need(caller == self.owner, "market: not the owner")
+        need(caller == self.owner, "ownership: not the owner")
         self.next_owner = next_owner
         self.say("OwnershipOffered", next_owner=next_owner)
 
     def accept_ownership(self, caller: Address) -> None:
         """Become owner, as the one who was named."""
-        need(caller == self.next_owner, "market: not the next owner")
+        need(caller == self.next_owner, "ownership: not the next owner")
         self.owner, self.next_owner = caller, ZERO
         self.say("OwnershipTransferred", owner=caller)

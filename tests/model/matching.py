@@ -1,6 +1,7 @@
 """Say which proposed matches become assignments, and why the others do not."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from tests.model.books import Books
 from tests.model.terms import (
@@ -52,11 +53,14 @@ class Matching(Books):
         permit: Permit | None = None,
     ) -> int:
         """Make a deal of an offer, or refill the deal that it made; answer its number."""
-        need(not self.paused, "market: paused")
-        need(offer.matcher in (ZERO, caller) or caller == offer.developer, "market: not the matcher")
+        need(not self.paused, "matching: paused")
+        need(
+            offer.matcher in (ZERO, caller) or caller == offer.developer,
+            "matching: not the matcher",
+        )
         key = self.key_of(offer)
-        need(offer.counter == self.counter[offer.developer], "market: old counter")
-        need((offer.developer, key) not in self.cancelled, "market: cancelled")
+        need(offer.counter == self.counter[offer.developer], "matching: wrong counter")
+        need((offer.developer, key) not in self.cancelled, "matching: offer cancelled")
 
         number = self.deal_of.get((offer.developer, key), 0)
         first = number == 0
@@ -64,19 +68,20 @@ class Matching(Books):
             number = self._open(offer, key, signer)
         deal = self.settle(number)
         if not first:
-            need(not deal.stopped and self.clock.epoch < deal.end, "market: deal over")
-            need(deal.run < MAX_RUN, "market: deal lapsed too often")
+            need(not deal.stopped, "matching: deal stopped")
+            need(self.clock.epoch < deal.end, "matching: deal ended")
+            need(deal.run < MAX_RUN, "matching: too many lapses")
 
         count = self._count_live(number, current)
-        need(count.units == deal.units, "market: current incomplete")
+        need(count.units == deal.units, "matching: current incomplete")
         for fill in fills:
             self._fill(number, deal, offer, fill, count)
-        need(count.accepted > 0, "market: nothing to match")
+        need(count.accepted > 0, "matching: nothing to match")
 
         tip = 0
         if first:
-            need(count.units >= offer.min_units, "market: too few units")
-            need(len(count.regions) >= offer.min_regions, "market: too few regions")
+            need(count.units >= offer.min_units, "matching: below min_units")
+            need(len(count.regions) >= offer.min_regions, "matching: below min_regions")
             tip = self._pay_in(caller, offer, count.units, permit)
             self.say(
                 "DealCreated",
@@ -93,19 +98,23 @@ class Matching(Books):
 
     def _open(self, offer: DeveloperOffer, key: Key, signer: Address | None) -> int:
         epoch = self.clock.epoch
-        need(self.clock.now <= offer.valid_until, "market: offer expired")
-        need(1 <= offer.min_units <= offer.units < 2**16, "market: bad units")
-        need(offer.deposit < 2**64 and offer.tip < 2**64, "market: amount out of range")
-        need(offer.epochs < 2**31, "market: too many epochs")
-        need(offer.providers_mode <= 2, "market: bad mode")
-        need(self.holds(offer.developer, key, signer), "market: bad signature")
+        need(self.clock.now <= offer.valid_until, "matching: offer expired")
+        need(1 <= offer.min_units <= offer.units, "matching: bad min_units")
+        need(offer.units < 2**16, "matching: too many units")
+        need(offer.deposit < 2**64, "matching: deposit too large")
+        need(offer.tip < 2**64, "matching: tip too large")
+        need(offer.epochs < 2**31, "matching: too many epochs")
+        need(offer.providers_mode <= 2, "matching: bad providers_mode")
+        need(self.holds(offer.developer, key, signer), "matching: bad signature")
         number = len(self.deals) + 1
         end = epoch + offer.epochs if offer.epochs else FOREVER
         self.deals[number] = Deal(offer.developer, offer.deposit, rate=0, settled=epoch, end=end)
         self.deal_of[offer.developer, key] = number
         return number
 
-    def _pay_in(self, caller: Address, offer: DeveloperOffer, units: int, permit: Permit | None) -> int:
+    def _pay_in(
+        self, caller: Address, offer: DeveloperOffer, units: int, permit: Permit | None
+    ) -> int:
         tip = offer.tip * units // offer.units  # rounds for the developer
         if permit is not None:
             self.usdc.permit(self.at, offer.developer, permit, self.clock.now)
@@ -118,7 +127,8 @@ class Matching(Books):
         return (account, key) in self.approved or (account != ZERO and signer == account)
 
     def _count_live(self, number: int, current: list[int]) -> Round:
-        need(all(a < b for a, b in zip(current, current[1:], strict=False)), "market: current unsorted")
+        ascending = all(a < b for a, b in pairwise([0, *current]))
+        need(ascending, "matching: current not ascending")
         count = Round()
         for a in (self.assignments.get(i) for i in current):
             if a is not None and a.deal == number and self.alive(a):
@@ -126,7 +136,9 @@ class Matching(Books):
                 count.add(peer.provider, peer.region, a.units, a.price)
         return count
 
-    def _fill(self, number: int, deal: Deal, offer: DeveloperOffer, fill: Fill, count: Round) -> None:
+    def _fill(
+        self, number: int, deal: Deal, offer: DeveloperOffer, fill: Fill, count: Round
+    ) -> None:
         ask = fill.offer
         reason, units = self.judge(deal, offer, fill, count)
         if reason:
@@ -187,6 +199,7 @@ class Matching(Books):
         """Answer the reason that `match` would report for this fill alone, 0 if none."""
         number = self.deal_of.get((offer.developer, self.key_of(offer)))
         if number is None:
-            epoch = self.clock.epoch
-            return self.judge(Deal(offer.developer, offer.deposit, 0, epoch, epoch), offer, fill, Round())[0]
-        return self.judge(self.settle(number), offer, fill, self._count_live(number, current))[0]
+            deal, count = Deal(offer.developer, offer.deposit, rate=0, settled=0, end=0), Round()
+        else:
+            deal, count = self.settle(number), self._count_live(number, current)
+        return self.judge(deal, offer, fill, count)[0]

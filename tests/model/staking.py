@@ -2,14 +2,16 @@
 
 from collections import defaultdict
 
-from tests.model.terms import Address, Clock, Emit, need
+from tests.model.terms import ZERO, Address, Clock, Emit, need
 from tests.model.token import Token
 
 
 class Staking:
     """FLT of every provider: free, locked by peers, or leaving."""
 
-    def __init__(self, at: Address, market: Address, flt: Token, delay: int, clock: Clock, emit: Emit) -> None:
+    def __init__(
+        self, at: Address, market: Address, flt: Token, delay: int, clock: Clock, emit: Emit
+    ) -> None:
         self.at, self.market, self.flt, self.delay, self.clock = at, market, flt, delay, clock
         self._emit = emit
         self.free: dict[Address, int] = defaultdict(int)
@@ -25,7 +27,8 @@ class Staking:
 
     def request(self, caller: Address, amount: int) -> None:
         """Set free stake on its way out; the clock starts again for all that is leaving."""
-        need(0 < amount <= self.free[caller], "staking: not enough free")
+        need(0 < amount < 2**128, "staking: amount out of range")
+        need(amount <= self.free[caller], "staking: not enough free")
         self.free[caller] -= amount
         total, ready = self.leaving[caller][0] + amount, self.clock.now + self.delay
         self.leaving[caller] = total, ready
@@ -39,12 +42,13 @@ class Staking:
         need(self.clock.now >= ready, "staking: not ready")
         self.leaving[caller] = 0, 0
         self._emit("Staking", "Leaving", provider=caller, amount=0, ready=0)
+        need(to not in (ZERO, self.at), "tokens: bad receiver")
         self.flt.move(self.at, to, amount)
 
     def lock(self, caller: Address, provider: Address, amount: int) -> None:
         """Bond free stake. Market only."""
         need(caller == self.market, "staking: not the market")
-        need(self.free[provider] >= amount, "staking: not enough free")
+        need(self.free[provider] >= amount, "staking: bond not covered")
         self.free[provider] -= amount
         self.locked[provider] += amount
         self._say(provider)
@@ -56,16 +60,22 @@ class Staking:
         self.free[provider] += amount
         self._say(provider)
 
-    def slash(self, caller: Address, provider: Address, bond: int, fee: int, finder: Address) -> None:
+    def slash(
+        self, caller: Address, provider: Address, bond: int, fee: int, finder: Address
+    ) -> None:
         """Unbond `bond`: the fee goes to whoever found the fault, the rest back. Market only."""
         need(caller == self.market, "staking: not the market")
         self.locked[provider] -= bond
         self.free[provider] += bond - fee
-        self.free[finder] += fee
         self._say(provider)
+        self.free[finder] += fee
         self._say(finder)
 
     def _say(self, provider: Address) -> None:
         self._emit(
-            "Staking", "Stake", provider=provider, free=self.free[provider], locked=self.locked[provider]
+            "Staking",
+            "Stake",
+            provider=provider,
+            free=self.free[provider],
+            locked=self.locked[provider],
         )

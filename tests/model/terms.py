@@ -154,7 +154,7 @@ class Assignment:
 
     @property
     def share(self) -> int:
-        """Cost of epoch `next`: less than whole in the epoch of activation. Rounds for the payer."""
+        """Cost of epoch `next`: a part of it in the epoch of activation. Rounds down."""
         return self.rate * (FULL - self.skipped) // FULL
 
 

@@ -16,13 +16,13 @@ class Token:
 
     def move(self, sender: Address, to: Address, amount: int) -> None:
         """Transfer `amount`, or refuse when the sender has less."""
-        need(self.balance[sender] >= amount, "token: not enough")
+        need(self.balance[sender] >= amount, "erc20: not enough balance")
         self.balance[sender] -= amount
         self.balance[to] += amount
 
     def pull(self, spender: Address, owner: Address, amount: int) -> None:
         """Let `spender` take `amount` of the owner's tokens by allowance."""
-        need(self.allowance[owner, spender] >= amount, "token: not allowed")
+        need(self.allowance[owner, spender] >= amount, "erc20: not enough allowance")
         self.move(owner, spender, amount)
         if self.allowance[owner, spender] != 2**256 - 1:
             self.allowance[owner, spender] -= amount
