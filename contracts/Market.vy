@@ -1,0 +1,319 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Market
+@license Apache-2.0
+@notice Matches developers with providers of compute units, holds the developers' USDC and pays
+        it out epoch by epoch for what is proven.
+@dev The list of what is exposed, who may call it, and the batches. The rules are in the modules.
+     Nothing can be changed after deployment; the owner can only refuse new matches.
+@custom:kill Call `set_paused(true)` as owner: it ends matching. Deals run off, and every way out
+             of the contract stays open for everybody.
+"""
+
+from .interfaces import IMarket
+
+implements: IMarket
+
+from .modules import assignments
+from .modules import counts
+from .modules import deals
+from .modules import epochs
+from .modules import ledger
+from .modules import matching
+from .modules import offers
+from .modules import ownership
+from .modules import peers
+from .modules import proving
+
+initializes: epochs
+initializes: counts
+initializes: ledger
+initializes: offers
+initializes: ownership
+initializes: peers[counts := counts]
+initializes: proving[epochs := epochs]
+initializes: deals[epochs := epochs, ledger := ledger]
+initializes: assignments[
+    deals := deals, epochs := epochs, ledger := ledger, peers := peers, proving := proving
+]
+initializes: matching[
+    assignments := assignments,
+    counts := counts,
+    deals := deals,
+    epochs := epochs,
+    ledger := ledger,
+    offers := offers,
+    ownership := ownership,
+    peers := peers
+]
+
+exports: (
+    assignments.assignment_word,
+    counts.assignment_count,
+    counts.counts_word,
+    counts.deal_count,
+    counts.peer_count,
+    deals.deal_word,
+    deals.owner_of_deal,
+    deals.run_end,
+    deals.top_up,
+    epochs.EPOCH_SECONDS,
+    epochs.PROOF_WINDOW,
+    ledger.TOKEN,
+    ledger.account_word,
+    ledger.bump_counter,
+    ledger.counter,
+    ledger.deposit,
+    ledger.free,
+    ledger.withdraw,
+    matching.match,
+    offers.cancel,
+    offers.domain_separator,
+    offers.offer_word,
+    offers.publish,
+    ownership.next_owner,
+    ownership.owner,
+    ownership.paused,
+    peers.BONDS,
+    peers.BOND_PER_UNIT,
+    peers.FAULT_FEE,
+    peers.peer_extra_word,
+    peers.peer_word,
+    peers.register_peer,
+    peers.wallet_of,
+    proving.ACCEPT_SECONDS,
+    proving.MAX_MISSED,
+    proving.PROOFS,
+)
+
+MAX_IDS: constant(uint256) = 64
+
+
+@deploy
+def __init__(
+    token: address,
+    bonds: address,
+    proofs: address,
+    epoch_seconds: uint256,
+    accept_seconds: uint256,
+    max_missed: uint256,
+    proof_window: uint256,
+    bond_per_unit: uint256,
+    fault_fee: uint256,
+):
+    """
+    @notice Fix every parameter for ever; the deployer becomes the owner.
+    @param token USDC: 6 decimals, no fee on transfers.
+    @param bonds The Staking contract that names this one as its market.
+    @param proofs The Proofs contract with the same epochs and window.
+    @param epoch_seconds Length of a billing period, at least 10.
+    @param accept_seconds Time a peer has to answer a new assignment.
+    @param max_missed Final epochs without a proof that make a fault, at least 1.
+    @param proof_window Epochs after its end in which an epoch can be proven, at least 1.
+    @param bond_per_unit FLT locked for each unit for sale.
+    @param fault_fee Part of the bond of a unit that a fault costs.
+    """
+    epochs.__init__(epoch_seconds, proof_window)
+    ledger.__init__(token)
+    offers.__init__()
+    ownership.__init__()
+    peers.__init__(bonds, bond_per_unit, fault_fee)
+    proving.__init__(proofs, accept_seconds, max_missed)
+
+
+@external
+def set_units(peer: uint256, units: uint256):
+    """
+    @notice Change how many units a peer has for sale; locks or unlocks the bond. Provider only.
+    @param peer The peer.
+    @param units From the units in use to 65,535.
+    """
+    peers._check_provider(peer, msg.sender)
+    peers._set_units(peer, units)
+
+
+@external
+def set_wallet(peer: uint256, wallet: address):
+    """
+    @notice Replace the hot key of a peer. Provider only.
+    @param peer The peer.
+    @param wallet The new key's address; zero leaves only the provider.
+    """
+    peers._check_provider(peer, msg.sender)
+    peers._set_wallet(peer, wallet)
+
+
+@external
+def set_endpoint(peer: uint256, endpoint: String[128]):
+    """
+    @notice Announce where a peer answers from now on. Provider only.
+    @param peer The peer.
+    @param endpoint Its URL.
+    """
+    peers._check_provider(peer, msg.sender)
+    log IMarket.PeerEndpoint(peer=peer, endpoint=endpoint)
+
+
+@external
+def take(deal: uint256, amount: uint256):
+    """
+    @notice Move USDC of a deal to your free balance; shortens the runway. Developer only.
+    @param deal The deal.
+    @param amount From 1 base unit to the deal's balance.
+    """
+    deals._check_developer(deal, msg.sender)
+    deals._take(deal, msg.sender, amount)
+
+
+@external
+def stop(deal: uint256):
+    """
+    @notice End a deal for good: the epoch begun is paid, the balance becomes your free balance.
+            Developer only.
+    @param deal The deal, once; also after its planned end.
+    """
+    deals._check_developer(deal, msg.sender)
+    deals._stop(deal, msg.sender)
+
+
+@external
+def set_app(deal: uint256, app: bytes32):
+    """
+    @notice Make the peers of a deal serve another version. Developer only.
+    @param deal The deal.
+    @param app sha-256 digest of the new manifest.
+    """
+    deals._check_developer(deal, msg.sender)
+    log IMarket.AppChanged(deal=deal, app=app)
+
+
+@external
+def activate(ids: DynArray[uint256, MAX_IDS]):
+    """
+    @notice Start serving and billing; the share of the current epoch is put aside. Wallet or
+            provider; refused ids are reported in `Skipped`.
+    @param ids Pending assignments.
+    """
+    for id: uint256 in ids:
+        self._report(id, assignments._activate(id, msg.sender))
+
+
+@external
+def leave(ids: DynArray[uint256, MAX_IDS], why: uint256):
+    """
+    @notice Reject pending assignments or end active ones; the epoch begun is not paid. Wallet or
+            provider; refused ids are reported in `Skipped`.
+    @param ids Live assignments.
+    @param why Reason for the developer, a number of the published list.
+    """
+    for id: uint256 in ids:
+        self._report(id, assignments._leave(id, msg.sender, why))
+
+
+@external
+def drop(ids: DynArray[uint256, MAX_IDS], why: uint256):
+    """
+    @notice End assignments of your deals; the epoch begun is paid, a pending one is free.
+            Developer; refused ids are reported in `Skipped`.
+    @param ids Live assignments.
+    @param why Reason for the provider, a number of the published list.
+    """
+    for id: uint256 in ids:
+        self._report(id, assignments._drop(id, msg.sender, why))
+
+
+@external
+def evict(ids: DynArray[uint256, MAX_IDS]):
+    """
+    @notice End assignments whose peer did not answer or prove in time; you earn the fault fee as
+            free stake. Refused ids are reported in `Skipped`.
+    @param ids Live assignments.
+    """
+    for id: uint256 in ids:
+        self._report(id, assignments._evict(id, msg.sender))
+
+
+@external
+def release(ids: DynArray[uint256, MAX_IDS]):
+    """
+    @notice Give the units of dead assignments back to their peers. Anyone; refused ids are
+            reported in `Skipped`.
+    @param ids Assignments of lapsed, stopped or ended deals.
+    """
+    for id: uint256 in ids:
+        self._report(id, assignments._release(id))
+
+
+@external
+def claim(ids: DynArray[uint256, MAX_IDS]):
+    """
+    @notice Pay out the final epochs: proven ones to the provider, others back to the developer,
+            both as free balance. Anyone; refused ids are reported in `Skipped`.
+    @param ids Active or ended assignments.
+    """
+    self._claim(ids)
+
+
+@external
+def claim_and_withdraw(ids: DynArray[uint256, MAX_IDS], to: address):
+    """
+    @notice Claim, then withdraw what the claim paid to you.
+    @param ids Active or ended assignments.
+    @param to Who receives the USDC.
+    """
+    paid: uint256 = self._claim(ids)
+    if paid > 0:
+        ledger._withdraw(msg.sender, paid, to)
+
+
+@external
+def set_paused(paused: bool):
+    """
+    @notice Refuse or allow new matches; nothing else is affected. Owner only.
+    @param paused Whether `match` is refused.
+    """
+    ownership._check_owner(msg.sender)
+    ownership._set_paused(paused)
+
+
+@external
+def offer_ownership(next_owner: address):
+    """
+    @notice Name the account that may take over; replaces an earlier name. Owner only.
+    @param next_owner Who may accept, or zero to withdraw the offer.
+    """
+    ownership._check_owner(msg.sender)
+    ownership._offer(next_owner)
+
+
+@external
+def accept_ownership():
+    """
+    @notice Become the owner, if the owner named you.
+    """
+    ownership._accept(msg.sender)
+
+
+@internal
+def _report(id: uint256, reason: uint256):
+    if reason != 0:
+        log IMarket.Skipped(assignment=id, reason=reason)
+
+
+@internal
+def _claim(ids: DynArray[uint256, MAX_IDS]) -> uint256:
+    """
+    @dev Claim a batch.
+    @return What it paid to the caller.
+    """
+    total: uint256 = 0
+    for id: uint256 in ids:
+        reason: uint256 = 0
+        provider: address = empty(address)
+        paid: uint256 = 0
+        reason, provider, paid = assignments._claim(id)
+        self._report(id, reason)
+        if provider == msg.sender:
+            total += paid
+    return total

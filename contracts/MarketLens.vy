@@ -1,0 +1,314 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title MarketLens
+@license Apache-2.0
+@notice Reads the records of Market as of now: settled, with status, runway and what a claim pays.
+@dev Uses the same pure modules as Market, so that the two cannot disagree.
+@custom:kill Nothing to switch off: it only reads.
+"""
+
+from .interfaces import IMarket
+from .interfaces import IMarketLens
+from .interfaces import IRecords
+from .modules import billing
+from .modules import checks
+from .modules import epochs
+from .modules import offers
+from .modules import packing
+from .modules import proving
+
+initializes: epochs
+initializes: proving[epochs := epochs]
+
+MAX_IDS: constant(uint256) = 64
+
+WAITING: constant(uint256) = 1
+RUNNING: constant(uint256) = 2
+LAPSED: constant(uint256) = 3
+STOPPING: constant(uint256) = 4
+ENDED: constant(uint256) = 5
+
+MARKET: public(immutable(IMarket))
+
+
+@deploy
+def __init__(market: address):
+    """
+    @notice Fix the market for ever.
+    @param market The Market to read.
+    """
+    MARKET = IMarket(market)
+    epochs.__init__(staticcall MARKET.EPOCH_SECONDS(), staticcall MARKET.PROOF_WINDOW())
+    proofs: address = (staticcall MARKET.PROOFS()).address
+    proving.__init__(proofs, staticcall MARKET.ACCEPT_SECONDS(), staticcall MARKET.MAX_MISSED())
+
+
+@external
+@view
+def deal(deal: uint256) -> IMarketLens.DealView:
+    """
+    @notice Read a deal as of now.
+    @param deal The deal.
+    @return Its record after settling, its status, its runway in epochs after the current one
+            (0 unless running) and its last funded epoch (0 while waiting).
+    """
+    epoch: uint256 = epochs._current()
+    record: IRecords.Deal = empty(IRecords.Deal)
+    lapsed: uint256 = 0
+    record, lapsed = self._deal(deal, epoch)
+    shown: IMarketLens.DealView = IMarketLens.DealView(
+        developer=staticcall MARKET.owner_of_deal(deal),
+        balance=record.balance,
+        rate=record.rate,
+        settled=record.settled,
+        end=record.end,
+        units=record.units,
+        run=record.run,
+        stopped=record.stopped,
+        status=WAITING,
+        runway=0,
+        last_funded=0,
+    )
+    if record.end == 0:
+        shown.status = 0
+    elif epoch > record.end:
+        shown.status = ENDED
+        shown.last_funded = record.end
+    elif record.stopped:
+        shown.status = STOPPING
+        shown.last_funded = record.end
+    elif record.rate > 0:
+        shown.status = RUNNING
+        # Rounds down: an epoch is funded whole or not at all.
+        shown.runway = record.balance // record.rate
+        shown.last_funded = min(record.end, epoch + shown.runway)
+    elif record.run > 0 and record.units == 0:
+        shown.status = LAPSED
+        shown.last_funded = self._run_end(deal, record.run - 1, lapsed)
+    return shown
+
+
+@external
+@view
+def assignment(assignment: uint256) -> IMarketLens.AssignmentView:
+    """
+    @notice Read an assignment as of now.
+    @param assignment The assignment.
+    @return Its record, whether it is alive, the last epoch that can be paid, and what one claim
+            would pay and refund now.
+    """
+    epoch: uint256 = epochs._current()
+    record: IRecords.Assignment = self._assignment(assignment)
+    shown: IMarketLens.AssignmentView = IMarketLens.AssignmentView(
+        deal=record.deal,
+        peer=record.peer,
+        units=record.units,
+        price=record.price,
+        start=record.start,
+        next=record.next,
+        state=record.state,
+        alive=False,
+        end_of=0,
+        paid=0,
+        refund=0,
+    )
+    if record.state != 0:
+        settled: IRecords.Deal = empty(IRecords.Deal)
+        lapsed: uint256 = 0
+        settled, lapsed = self._deal(record.deal, epoch)
+        shown.alive = billing._is_alive(record, settled, epoch)
+        shown.end_of = self._end_of(record, settled, lapsed)
+        if record.state != packing.PENDING:
+            last: uint256 = 0
+            last, shown.paid, shown.refund = proving._claimable(record, shown.end_of, epoch)
+    return shown
+
+
+@external
+@view
+def peer(peer: uint256) -> IMarketLens.PeerView:
+    """
+    @notice Read a peer.
+    @param peer The peer.
+    @return Its record; `used` counts pending, active and dead unreleased assignments.
+    """
+    record: IRecords.Peer = self._peer(peer)
+    extra: IRecords.PeerExtra = self._extra(peer)
+    return IMarketLens.PeerView(
+        provider=record.provider,
+        units=record.units,
+        used=record.used,
+        memory_mib=record.memory_mib,
+        region=record.region,
+        wallet=extra.wallet,
+        traits=extra.traits,
+    )
+
+
+@external
+@view
+def claimable(ids: DynArray[uint256, MAX_IDS]) -> DynArray[IMarketLens.Claimable, MAX_IDS]:
+    """
+    @notice Read what one claim of each assignment would pay and refund now.
+    @param ids Any assignments.
+    @return Pay of the provider and refund of the developer, in the same order.
+    """
+    epoch: uint256 = epochs._current()
+    answers: DynArray[IMarketLens.Claimable, MAX_IDS] = []
+    for id: uint256 in ids:
+        record: IRecords.Assignment = self._assignment(id)
+        last: uint256 = 0
+        paid: uint256 = 0
+        refund: uint256 = 0
+        if record.state == packing.ACTIVE or record.state == packing.ENDED:
+            settled: IRecords.Deal = empty(IRecords.Deal)
+            lapsed: uint256 = 0
+            settled, lapsed = self._deal(record.deal, epoch)
+            end: uint256 = self._end_of(record, settled, lapsed)
+            last, paid, refund = proving._claimable(record, end, epoch)
+        answers.append(IMarketLens.Claimable(paid=paid, refund=refund))
+    return answers
+
+
+@external
+@view
+def evictable(ids: DynArray[uint256, MAX_IDS]) -> DynArray[bool, MAX_IDS]:
+    """
+    @notice Read which assignments `evict` would end now.
+    @param ids Any assignments.
+    @return One answer for each, in the same order.
+    """
+    epoch: uint256 = epochs._current()
+    answers: DynArray[bool, MAX_IDS] = []
+    for id: uint256 in ids:
+        record: IRecords.Assignment = self._assignment(id)
+        settled: IRecords.Deal = empty(IRecords.Deal)
+        lapsed: uint256 = 0
+        settled, lapsed = self._deal(record.deal, epoch)
+        is_alive: bool = billing._is_alive(record, settled, epoch)
+        answers.append(is_alive and proving._is_fault(record, epoch))
+    return answers
+
+
+@external
+@view
+def why(
+    offer: IMarket.DeveloperOffer, fill: IMarket.Fill, current: DynArray[uint256, MAX_IDS]
+) -> uint256:
+    """
+    @notice Read the reason that `match` would report for a fill, if it were the first one.
+    @param offer The developer offer; its own validity is not checked.
+    @param fill The fill.
+    @param current All live assignments of the deal, ascending, as for `match`.
+    @return The number of the reason, 0 if the fill would be accepted.
+    """
+    epoch: uint256 = epochs._current()
+    state: IRecords.OfferState = self._offer(
+        offer.developer, offers._developer_offer_hash(offer)
+    )
+    settled: IRecords.Deal = IRecords.Deal(
+        balance=offer.deposit, rate=0, settled=epoch, end=epoch, units=0, run=0, stopped=False
+    )
+    lapsed: uint256 = 0
+    if state.deal != 0:
+        settled, lapsed = self._deal(state.deal, epoch)
+    ask: IRecords.Ask = self._ask(fill)
+    room: IRecords.Room = IRecords.Room(
+        balance=settled.balance, committed=0, units=0, live=0
+    )
+    last: uint256 = 0
+    for id: uint256 in current:
+        assert id > last, "lens: current not ascending"
+        last = id
+        live: IRecords.Assignment = self._assignment(id)
+        if live.deal == state.deal and billing._is_alive(live, settled, epoch):
+            room.committed += live.price * live.units
+            room.units += live.units
+            room.live += 1
+            if self._peer(live.peer).provider == ask.peer.provider:
+                ask.taken += live.units
+    assert room.units == settled.units, "lens: current incomplete"
+
+    reason: uint256 = 0
+    units: uint256 = 0
+    reason, units = checks._check_fill(
+        offer, fill, ask, room, staticcall MARKET.domain_separator()
+    )
+    return reason
+
+
+@internal
+@view
+def _ask(fill: IMarket.Fill) -> IRecords.Ask:
+    """
+    @dev Read what the chain says about the other side of a fill; `taken` is left at 0.
+    """
+    record: IRecords.Peer = self._peer(fill.peer)
+    hash: bytes32 = offers._provider_offer_hash(fill)
+    state: IRecords.OfferState = self._offer(record.provider, hash)
+    return IRecords.Ask(
+        peer=record,
+        traits=self._extra(fill.peer).traits,
+        counter=packing._unpack_account(
+            staticcall MARKET.account_word(record.provider)
+        ).counter,
+        approved=state.approved,
+        cancelled=state.cancelled,
+        taken=0,
+        hash=hash,
+    )
+
+
+@internal
+@view
+def _deal(deal: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
+    """
+    @dev A deal, settled, and the last funded epoch if it lapsed since it was stored.
+    """
+    return billing._settle(packing._unpack_deal(staticcall MARKET.deal_word(deal)), epoch)
+
+
+@internal
+@view
+def _end_of(
+    record: IRecords.Assignment, settled: IRecords.Deal, lapsed: uint256
+) -> uint256:
+    run_end: uint256 = 0
+    if record.run < settled.run:
+        run_end = self._run_end(record.deal, record.run, lapsed)
+    return billing._end_of(record, settled, run_end)
+
+
+@internal
+@view
+def _run_end(deal: uint256, run: uint256, lapsed: uint256) -> uint256:
+    """
+    @dev End of a lapsed run; `lapsed` if Market has not stored it yet.
+    """
+    stored: uint256 = staticcall MARKET.run_end(deal, run)
+    return stored if stored != 0 else lapsed
+
+
+@internal
+@view
+def _assignment(assignment: uint256) -> IRecords.Assignment:
+    return packing._unpack_assignment(staticcall MARKET.assignment_word(assignment))
+
+
+@internal
+@view
+def _peer(peer: uint256) -> IRecords.Peer:
+    return packing._unpack_peer(staticcall MARKET.peer_word(peer))
+
+
+@internal
+@view
+def _extra(peer: uint256) -> IRecords.PeerExtra:
+    return packing._unpack_peer_extra(staticcall MARKET.peer_extra_word(peer))
+
+
+@internal
+@view
+def _offer(account: address, hash: bytes32) -> IRecords.OfferState:
+    return packing._unpack_offer(staticcall MARKET.offer_word(account, hash))

@@ -1,0 +1,134 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Proofs
+@license Apache-2.0
+@notice One bit for each peer and epoch: whether the peer committed to what it ran.
+@dev Market reads `proven` while it is locked, so `proven` must read nothing of Market.
+@custom:kill Nothing to switch off: there is no owner and no money.
+"""
+
+from .interfaces import IMarket
+from .interfaces import IProofs
+
+implements: IProofs
+
+from .modules import epochs
+
+initializes: epochs
+exports: epochs.EPOCH_SECONDS
+
+MAX_COMMITMENTS: constant(uint256) = 64
+MAX_WORDS: constant(uint256) = 5
+WORD_BITS: constant(uint256) = 256
+
+# Masks of the popcount: every second bit, pair of bits, half byte; one bit in each byte.
+BITS: constant(uint256) = max_value(uint256) // 3
+PAIRS: constant(uint256) = max_value(uint256) // 5
+HALVES: constant(uint256) = max_value(uint256) // 17
+BYTES: constant(uint256) = (2**128 - 1) // 255
+MASK_128: constant(uint256) = 2**128 - 1
+
+MARKET: public(immutable(IMarket))
+
+_bits: HashMap[uint256, HashMap[uint256, uint256]]
+
+
+@deploy
+def __init__(market: address, epoch_seconds: uint256, window: uint256):
+    """
+    @notice Fix the market, the epochs and the window for ever.
+    @param market The contract that knows the wallets of the peers.
+    @param epoch_seconds Length of a billing period, as in Market.
+    @param window Epochs after its end in which an epoch can be proven, as in Market.
+    """
+    epochs.__init__(epoch_seconds, window)
+    MARKET = IMarket(market)
+
+
+@external
+def commit(epoch: uint256, commitments: DynArray[IProofs.Commitment, MAX_COMMITMENTS]):
+    """
+    @notice Prove an epoch for peers whose wallet you are. The first root stands: repeating is
+            safe and changes nothing.
+    @param epoch An epoch that is over, at most the window ago.
+    @param commitments Peers with the roots of their receipts of that epoch.
+    """
+    current: uint256 = epochs._current()
+    assert epoch < current, "proofs: epoch not over"
+    assert not epochs._is_final(epoch, current), "proofs: epoch final"
+    bit: uint256 = 1 << (epoch % WORD_BITS)
+    for commitment: IProofs.Commitment in commitments:
+        assert staticcall MARKET.wallet_of(commitment.peer) == msg.sender, "proofs: not the wallet"
+        word: uint256 = self._bits[commitment.peer][epoch // WORD_BITS]
+        if word & bit == 0:
+            self._bits[commitment.peer][epoch // WORD_BITS] = word | bit
+            log IProofs.Committed(peer=commitment.peer, epoch=epoch, root=commitment.root)
+
+
+@external
+@view
+def proven(peer: uint256, first: uint256, last: uint256) -> (uint256, bool):
+    """
+    @notice Count the proven epochs of a peer; at most five words of 256 epochs are read.
+    @param peer The peer.
+    @param first First epoch of the range.
+    @param last Last epoch of the range, included.
+    @return How many are proven, and whether the first one is.
+    """
+    count: uint256 = 0
+    first_is_proven: bool = False
+    if first <= last:
+        low: uint256 = first // WORD_BITS
+        high: uint256 = last // WORD_BITS
+        first_is_proven = (self._bits[peer][low] >> (first % WORD_BITS)) & 1 != 0
+        for index: uint256 in range(low, high + 1, bound=MAX_WORDS):
+            word: uint256 = self._bits[peer][index]
+            if index == low:
+                word = word & (max_value(uint256) << (first % WORD_BITS))
+            if index == high:
+                word = word & (max_value(uint256) >> (WORD_BITS - 1 - last % WORD_BITS))
+            if word != 0:
+                count += self._popcount(word)
+    return count, first_is_proven
+
+
+@external
+@view
+def is_proven(peer: uint256, epoch: uint256) -> bool:
+    """
+    @notice Read one bit.
+    @param peer The peer.
+    @param epoch The epoch.
+    @return Whether the peer committed to that epoch.
+    """
+    return (self._bits[peer][epoch // WORD_BITS] >> (epoch % WORD_BITS)) & 1 != 0
+
+
+@external
+@view
+def WINDOW() -> uint256:
+    """
+    @notice Read how long an epoch can be proven.
+    @return Epochs after its end.
+    """
+    return epochs.PROOF_WINDOW
+
+
+@internal
+@pure
+def _popcount(word: uint256) -> uint256:
+    """
+    @dev Count the set bits. The halves are summed apart, because 256 does not fit into the one
+         byte that the multiplication leaves.
+    """
+    sums: uint256 = word - ((word >> 1) & BITS)
+    sums = (sums & PAIRS) + ((sums >> 2) & PAIRS)
+    sums = (sums + (sums >> 4)) & HALVES
+    return self._sum_bytes(sums & MASK_128) + self._sum_bytes(sums >> 128)
+
+
+@internal
+@pure
+def _sum_bytes(sums: uint256) -> uint256:
+    return ((sums * BYTES) >> 120) & 255

@@ -1,0 +1,137 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Deals
+@license Apache-2.0
+@notice The deals, their developers and the ends of their lapsed runs.
+@dev Every load settles. Storing may wait as long as settling moved only balance and time;
+     a lapse is stored at once.
+"""
+
+from ..interfaces import IMarket
+from ..interfaces import IRecords
+from . import billing
+from . import epochs
+from . import ledger
+from . import packing
+
+uses: epochs
+uses: ledger
+
+MAX_BALANCE: constant(uint256) = 2**64 - 1
+
+owner_of_deal: public(HashMap[uint256, address])
+
+_deals: HashMap[uint256, uint256]
+_run_ends: HashMap[uint256, uint256]
+
+
+@external
+def top_up(deal: uint256, amount: uint256):
+    """
+    @notice Add USDC to a deal, from your free balance first. It extends the runway; after a lapse
+            it waits for the next match.
+    @param deal The deal, not stopped and not past its planned end.
+    @param amount From 1 base unit; the balance stays below 2^64.
+    """
+    ledger._check_amount(amount)
+    epoch: uint256 = epochs._current()
+    record: IRecords.Deal = self._load(deal, epoch)
+    assert record.end != 0, "deals: no such deal"
+    assert not record.stopped, "deals: stopped"
+    assert epoch <= record.end, "deals: ended"
+    record.balance += amount
+    assert record.balance <= MAX_BALANCE, "deals: balance too large"
+    self._store(deal, record)
+    log IMarket.DealBalance(deal=deal, by=msg.sender, balance=record.balance)
+    ledger._pull(msg.sender, ledger._debit(msg.sender, amount))
+
+
+@external
+@view
+def deal_word(deal: uint256) -> uint256:
+    """
+    @notice Read the packed record of a deal as stored, not settled.
+    @param deal The deal.
+    @return Balance 96 bits, rate 64, settled 32, end 32, units 16, run 8, stopped 8.
+    """
+    return self._deals[deal]
+
+
+@external
+@view
+def run_end(deal: uint256, run: uint256) -> uint256:
+    """
+    @notice Read the last funded epoch of a run that lapsed.
+    @param deal The deal.
+    @param run The run, from 0.
+    @return The epoch, 0 if the run did not lapse or the lapse is not stored yet.
+    """
+    return self._run_ends[(deal << 8) | run]
+
+
+@internal
+def _load(deal: uint256, epoch: uint256) -> IRecords.Deal:
+    """
+    @dev Load a deal, settled. A lapse is stored and announced.
+    """
+    stored: IRecords.Deal = packing._unpack_deal(self._deals[deal])
+    record: IRecords.Deal = empty(IRecords.Deal)
+    last: uint256 = 0
+    record, last = billing._settle(stored, epoch)
+    if record.run != stored.run:
+        self._run_ends[(deal << 8) | stored.run] = last
+        self._store(deal, record)
+        log IMarket.Lapsed(deal=deal, run=stored.run, last=last, balance=record.balance)
+    return record
+
+
+@internal
+def _store(deal: uint256, record: IRecords.Deal):
+    self._deals[deal] = packing._pack_deal(record)
+
+
+@internal
+@view
+def _run_end(deal: uint256, run: uint256) -> uint256:
+    return self._run_ends[(deal << 8) | run]
+
+
+@internal
+@view
+def _check_developer(deal: uint256, caller: address):
+    assert caller == self.owner_of_deal[deal], "deals: not the developer"
+
+
+@internal
+def _take(deal: uint256, developer: address, amount: uint256):
+    """
+    @dev Move a part of the balance to the developer's free balance.
+    """
+    ledger._check_amount(amount)
+    record: IRecords.Deal = self._load(deal, epochs._current())
+    assert amount <= record.balance, "deals: not enough balance"
+    record.balance -= amount
+    self._store(deal, record)
+    ledger._credit(developer, amount)
+    log IMarket.DealBalance(deal=deal, by=developer, balance=record.balance)
+
+
+@internal
+def _stop(deal: uint256, developer: address):
+    """
+    @dev End the deal with the epoch begun; what is left becomes the developer's free balance.
+    """
+    epoch: uint256 = epochs._current()
+    record: IRecords.Deal = self._load(deal, epoch)
+    assert not record.stopped, "deals: stopped"
+    returned: uint256 = record.balance
+    record.balance = 0
+    record.rate = 0
+    record.units = 0
+    record.end = min(record.end, epoch)
+    record.stopped = True
+    self._store(deal, record)
+    if returned > 0:
+        ledger._credit(developer, returned)
+    log IMarket.Stopped(deal=deal, end=record.end, returned=returned)

@@ -1,0 +1,148 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Ledger
+@license Apache-2.0
+@notice The free balance and the offer counter of every account, and the token behind them.
+@dev Each function loads, changes and stores one account at once: developer, provider and caller
+     may be the same account.
+"""
+
+from ethereum.ercs import IERC20
+from ethereum.ercs import IERC20Detailed
+from ..interfaces import IMarket
+from ..interfaces import IRecords
+from . import packing
+from . import tokens
+
+TOKEN_DECIMALS: constant(uint8) = 6
+MAX_AMOUNT: constant(uint256) = 2**64 - 1
+
+TOKEN: public(immutable(IERC20))
+
+_accounts: HashMap[address, uint256]
+
+
+@deploy
+def __init__(token: address):
+    assert staticcall IERC20Detailed(token).decimals() == TOKEN_DECIMALS, "ledger: not 6 decimals"
+    TOKEN = IERC20(token)
+
+
+@external
+def deposit(amount: uint256):
+    """
+    @notice Add USDC to your free balance; needs your allowance for the Market.
+    @param amount From 1 to 2^64 - 1 base units.
+    """
+    self._check_amount(amount)
+    free: uint256 = self._credit(msg.sender, amount)
+    log IMarket.Deposited(account=msg.sender, amount=amount, free=free)
+    tokens._pull(TOKEN, msg.sender, amount)
+
+
+@external
+def withdraw(amount: uint256, to: address):
+    """
+    @notice Take USDC out of your free balance. Works at any time, also while matching is paused.
+    @param amount From 1 to 2^64 - 1 base units.
+    @param to Who receives it.
+    """
+    self._check_amount(amount)
+    self._withdraw(msg.sender, amount, to)
+
+
+@external
+def bump_counter():
+    """
+    @notice Make every offer you signed or published so far invalid; deals go on.
+    """
+    account: IRecords.Account = packing._unpack_account(self._accounts[msg.sender])
+    account.counter += 1
+    self._accounts[msg.sender] = packing._pack_account(account)
+    log IMarket.CounterBumped(account=msg.sender, counter=account.counter)
+
+
+@external
+@view
+def account_word(account: address) -> uint256:
+    """
+    @notice Read the packed record of an account.
+    @param account Any account.
+    @return Free balance in the low 128 bits, counter in the high ones.
+    """
+    return self._accounts[account]
+
+
+@external
+@view
+def free(account: address) -> uint256:
+    """
+    @notice Read what an account can withdraw.
+    @param account Any account.
+    @return USDC base units.
+    """
+    return packing._unpack_account(self._accounts[account]).free
+
+
+@external
+@view
+def counter(account: address) -> uint256:
+    """
+    @notice Read the counter that the offers of an account must carry.
+    @param account Any account.
+    @return The counter.
+    """
+    return self._counter(account)
+
+
+@internal
+@view
+def _counter(account: address) -> uint256:
+    return packing._unpack_account(self._accounts[account]).counter
+
+
+@internal
+@pure
+def _check_amount(amount: uint256):
+    assert amount > 0 and amount <= MAX_AMOUNT, "ledger: amount out of range"
+
+
+@internal
+def _credit(owner: address, amount: uint256) -> uint256:
+    """
+    @dev Add to a free balance.
+    @return The balance afterwards.
+    """
+    account: IRecords.Account = packing._unpack_account(self._accounts[owner])
+    account.free += amount
+    self._accounts[owner] = packing._pack_account(account)
+    return account.free
+
+
+@internal
+def _debit(owner: address, amount: uint256) -> uint256:
+    """
+    @dev Take as much of an amount as the free balance has.
+    @return What is missing and must be pulled from the owner's tokens.
+    """
+    account: IRecords.Account = packing._unpack_account(self._accounts[owner])
+    part: uint256 = min(account.free, amount)
+    if part > 0:
+        account.free -= part
+        self._accounts[owner] = packing._pack_account(account)
+    return amount - part
+
+
+@internal
+def _pull(owner: address, amount: uint256):
+    if amount > 0:
+        tokens._pull(TOKEN, owner, amount)
+
+
+@internal
+def _withdraw(owner: address, amount: uint256, to: address):
+    assert self._debit(owner, amount) == 0, "ledger: not enough free"
+    free: uint256 = packing._unpack_account(self._accounts[owner]).free
+    log IMarket.Withdrawn(account=owner, to=to, amount=amount, free=free)
+    tokens._push(TOKEN, to, amount)

@@ -1,0 +1,75 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Proving
+@license Apache-2.0
+@notice What the proofs of a peer mean: what an assignment can be paid, and when it is at fault.
+@dev Used by Market and MarketLens alike. Reads Proofs, which reads nothing of Market here.
+"""
+
+from ..interfaces import IProofs
+from ..interfaces import IRecords
+from . import billing
+from . import epochs
+from . import packing
+
+uses: epochs
+
+# Epochs of one claim; `Proofs.proven` reads at most five words for them.
+MAX_EPOCHS: constant(uint256) = 1_024
+
+PROOFS: public(immutable(IProofs))
+ACCEPT_SECONDS: public(immutable(uint256))
+MAX_MISSED: public(immutable(uint256))
+
+
+@deploy
+def __init__(proofs: address, accept_seconds: uint256, max_missed: uint256):
+    assert max_missed >= 1, "proving: no missed epoch"
+    assert max_missed + epochs.PROOF_WINDOW <= MAX_EPOCHS, "proving: window too long"
+    PROOFS = IProofs(proofs)
+    ACCEPT_SECONDS = accept_seconds
+    MAX_MISSED = max_missed
+
+
+@internal
+@view
+def _claimable(
+    record: IRecords.Assignment, end: uint256, epoch: uint256
+) -> (uint256, uint256, uint256):
+    """
+    @dev Split the final, unclaimed epochs of an assignment.
+    @param record Active or ended.
+    @param end Last epoch that can be paid.
+    @param epoch The current epoch.
+    @return Last epoch of the claim, 0 if nothing is final; pay of the provider; refund of the
+            developer.
+    """
+    first: uint256 = record.next
+    if first > end or not epochs._is_final(first, epoch):
+        return 0, 0, 0
+    last: uint256 = min(min(end, epoch - 1 - epochs.PROOF_WINDOW), first + MAX_EPOCHS - 1)
+    proven: uint256 = 0
+    first_is_proven: bool = False
+    proven, first_is_proven = staticcall PROOFS.proven(record.peer, first, last)
+    paid: uint256 = 0
+    refunded: uint256 = 0
+    paid, refunded = billing._split(record, last + 1 - first, proven, first_is_proven)
+    return last, paid, refunded
+
+
+@internal
+@view
+def _is_fault(record: IRecords.Assignment, epoch: uint256) -> bool:
+    """
+    @dev Whether the peer of an alive assignment failed to answer or to prove in time.
+    """
+    if record.state == packing.PENDING:
+        return block.timestamp > record.start + ACCEPT_SECONDS
+    missed: uint256 = epochs.PROOF_WINDOW + MAX_MISSED
+    if record.start + missed > epoch:
+        return False
+    proven: uint256 = 0
+    first_is_proven: bool = False
+    proven, first_is_proven = staticcall PROOFS.proven(record.peer, epoch - missed, epoch - 1)
+    return proven == 0
