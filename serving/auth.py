@@ -15,6 +15,12 @@ MAX_SIGNED_BODY = 64 * 1024
 """Bytes of a signed request's body, where the route names no other limit."""
 
 
+def target_of(request: Request) -> str:
+    """Return path and query as they were sent, because signatures cover them."""
+    path: str = request.scope["raw_path"].decode("ascii")
+    return path + (f"?{request.url.query}" if request.url.query else "")
+
+
 class Nonces:
     """The nonces seen, until the requests that carried them have expired (chain time)."""
 
@@ -59,9 +65,10 @@ class Authenticator:
 
     def check(self, request: Request, body: bytes) -> Address:
         """Return the signer of a request whose body was already read. Raises as `__call__`."""
-        target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         header = request.headers.get("authorization")
         now = self._now()
-        credentials = authenticate(header, request.method, target, body, self._domain, now)
+        credentials = authenticate(
+            header, request.method, target_of(request), body, self._domain, now
+        )
         self._nonces.use(credentials, now)
         return credentials.address
