@@ -1,0 +1,123 @@
+"""Take blocks from developers who sign their requests: `POST /v1/blocks`, and keep them."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from content.car import MEDIA_TYPE as CAR
+from content.car import read_car
+from content.dag_pb import decode_node
+from content.folder import BlockFolder
+from content.ledger import UploadLedger
+from content.retention import needed_by_root
+from kernel.content_ids import MAX_BLOCK_BYTES, Cid, dag_pb_cid, parse_cid, raw_cid
+from kernel.errors import ContentNotFound, InvalidInput, TooLarge
+from kernel.units import Address, Timestamp
+
+DAG_PB = "application/vnd.ipld.dag-pb"
+MAX_UPLOAD_BYTES = 32 * 1024 * 1024
+MAX_UPLOAD_BLOCKS = 8_192
+
+Authorize = Callable[[Request, bytes], Address]
+"""Returns who signed a request with this body; raises Unauthorized and the like."""
+
+Clock = Callable[[], Timestamp]
+"""Returns protocol time: the latest block's timestamp."""
+
+_RAW_TYPES = ("", "application/octet-stream", "application/vnd.ipld.raw")
+
+
+class KeptBlocks(BaseModel):
+    """Blocks that are in the store now, and until when at least (chain time, seconds)."""
+
+    cids: list[str]
+    kept_until: int
+
+
+def create_upload_router(
+    folder: BlockFolder,
+    ledger: UploadLedger,
+    authorize: Authorize,
+    clock: Clock,
+    max_bytes: int = MAX_UPLOAD_BYTES,
+) -> APIRouter:
+    """Return the routes that put blocks into `folder`; a body has at most `max_bytes`."""
+    router = APIRouter(prefix="/v1/blocks", tags=["content"])
+
+    @router.post("", status_code=201)
+    async def upload_blocks(request: Request) -> KeptBlocks:
+        """Keep one block (the body), or those of a CAR file; all of them or none."""
+        body = await _read_body(request, max_bytes)
+        signer = authorize(request, body)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return await run_in_threadpool(store, signer, _read_blocks(kind, body))
+
+    @router.post("/{cid}/pin")
+    async def pin_block(request: Request, cid: str) -> KeptBlocks:
+        """Count a file, or an app with its modules, as uploaded now; all of it must be here."""
+        signer = authorize(request, await _read_body(request, max_bytes))
+        return await run_in_threadpool(renew, signer, parse_cid(cid, field="cid"))
+
+    def store(signer: Address, blocks: dict[Cid, bytes]) -> KeptBlocks:
+        sizes = [(cid, len(block)) for cid, block in blocks.items()]
+        kept_until = ledger.admit(signer, sizes, clock())
+        for cid, block in blocks.items():
+            folder.put(cid, block)
+        return KeptBlocks(cids=[str(cid) for cid in blocks], kept_until=kept_until)
+
+    def renew(signer: Address, root: Cid) -> KeptBlocks:
+        cids = sorted(needed_by_root(root, folder.get))
+        for cid in cids:
+            if not folder.has(cid):
+                raise ContentNotFound(
+                    f"{cid}, part of {root}, is not here", field="cid", remedy="upload it first"
+                )
+        kept_until = ledger.admit(signer, [(cid, folder.size(cid)) for cid in cids], clock())
+        return KeptBlocks(cids=[str(cid) for cid in cids], kept_until=kept_until)
+
+    return router
+
+
+def _read_blocks(kind: str, body: bytes) -> dict[Cid, bytes]:
+    if kind == CAR:
+        blocks = dict(read_car(body).blocks)
+        if len(blocks) > MAX_UPLOAD_BLOCKS:
+            raise TooLarge(
+                f"the CAR has {len(blocks)} blocks, {MAX_UPLOAD_BLOCKS} are allowed",
+                remedy="send several",
+            )
+        return blocks
+    if len(body) > MAX_BLOCK_BYTES:
+        raise TooLarge(
+            f"the block has {len(body)} bytes, {MAX_BLOCK_BYTES} are allowed",
+            remedy=f"cut the file into blocks and send them as {CAR}",
+        )
+    if kind == DAG_PB:
+        decode_node(body)
+        return {dag_pb_cid(body): body}
+    if kind in _RAW_TYPES:
+        return {raw_cid(body): body}
+    raise InvalidInput(
+        f"blocks do not come as {kind!r:.80}",
+        field="Content-Type",
+        remedy=f"send application/octet-stream, {DAG_PB} or {CAR}",
+    )
+
+
+async def _read_body(request: Request, limit: int) -> bytes:
+    """Return the body. Raises TooLarge as soon as it is known to be."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        if len(body) + len(chunk) > limit:
+            raise _too_large(limit)
+        body += chunk
+    return bytes(body)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {limit} bytes", remedy="send several, each smaller")
