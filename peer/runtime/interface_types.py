@@ -19,6 +19,8 @@ from peer.runtime.guest_types import (
 SECTION: Final = "interface-types"
 OLDEST_VERSION: Final = (0, 20, 0)
 MAX_TYPE_DEPTH: Final = 32
+MAX_TYPE_WEIGHT: Final = 4096
+TOO_DEEP: Final = "interface-types nests types too deeply"
 API_FUNCTIONS: Final = (
     "allocate",
     "release_objects",
@@ -167,7 +169,7 @@ def _read_fields(reader: ByteReader) -> tuple[tuple[str, _RawType], ...]:
 
 def _read_type(reader: ByteReader, depth: int = 0) -> _RawType:
     if depth > MAX_TYPE_DEPTH:
-        raise ModuleError(f"interface-types nests arrays more than {MAX_TYPE_DEPTH} deep")
+        raise ModuleError(TOO_DEEP)
     code = reader.read_u8()
     if code == RECORD_CODE:
         return _RawType(record=reader.read_leb())
@@ -191,12 +193,20 @@ def _skip_adapter(reader: ByteReader) -> None:
             _read_type(reader)
 
 
+@dataclass(frozen=True, slots=True)
+class _Extent:
+    """How deeply a type nests, and of how many parts it is made when written out in full."""
+
+    depth: int = 0
+    weight: int = 1
+
+
 class _Resolver:
     """Turn type indices into types, each record once; records that contain themselves fail."""
 
     def __init__(self, definitions: list[_RawDefinition]) -> None:
         self._definitions = definitions
-        self._records: dict[int, tuple[RecordType, int]] = {}
+        self._records: dict[int, tuple[RecordType, _Extent]] = {}
 
     def resolve_function(self, name: str, index: int) -> Signature:
         definition = self._get(index, FUNCTION_TYPE, f"function {name}")
@@ -205,40 +215,48 @@ class _Resolver:
         parameters = tuple(
             Field(part, self._resolve(raw, ())[0]) for part, raw in definition.fields
         )
-        return Signature(
-            name, parameters, tuple(self._resolve(raw, ())[0] for raw in definition.outputs)
-        )
+        if len({part.name for part in parameters}) < len(parameters):
+            raise ModuleError(f"function {name} has two parameters of one name")
+        outputs = tuple(self._resolve(raw, ())[0] for raw in definition.outputs)
+        return Signature(name, parameters, outputs)
 
     def _get(self, index: int, kind: int, user: str) -> _RawDefinition:
         if index >= len(self._definitions) or self._definitions[index].kind != kind:
             raise ModuleError(f"{user} refers to type {index}, which does not fit")
         return self._definitions[index]
 
-    def _resolve(self, raw: _RawType, open_records: tuple[int, ...]) -> tuple[GuestType, int]:
-        """Return the type and how deeply it nests."""
+    def _resolve(self, raw: _RawType, open_records: tuple[int, ...]) -> tuple[GuestType, _Extent]:
         if raw.basic is not None:
-            return raw.basic, 0
+            return raw.basic, _Extent()
         if raw.element is not None:
-            element, depth = self._resolve(raw.element, open_records)
-            return ArrayType(element), _checked(depth + 1)
+            element, inner = self._resolve(raw.element, open_records)
+            return ArrayType(element), _enclose([inner])
         if raw.record not in self._records:
             self._records[raw.record] = self._resolve_record(raw.record, open_records)
         return self._records[raw.record]
 
-    def _resolve_record(self, index: int, open_records: tuple[int, ...]) -> tuple[RecordType, int]:
+    def _resolve_record(
+        self, index: int, open_records: tuple[int, ...]
+    ) -> tuple[RecordType, _Extent]:
         definition = self._get(index, RECORD_TYPE, "a value")
         if index in open_records:
             raise ModuleError(f"record {definition.name} contains itself")
-        _checked(len(open_records))
-        parts, depth = [], 0
+        if len(open_records) > MAX_TYPE_DEPTH:
+            raise ModuleError(TOO_DEEP)
+        parts, extents = [], []
         for name, raw in definition.fields:
-            part, nested = self._resolve(raw, (*open_records, index))
+            part, extent = self._resolve(raw, (*open_records, index))
             parts.append(Field(name, part))
-            depth = max(depth, nested + 1)
-        return RecordType(definition.name, tuple(parts)), _checked(depth)
+            extents.append(extent)
+        if len({part.name for part in parts}) < len(parts):
+            raise ModuleError(f"record {definition.name} has two fields of one name")
+        return RecordType(definition.name, tuple(parts)), _enclose(extents)
 
 
-def _checked(depth: int) -> int:
-    if depth > MAX_TYPE_DEPTH:
-        raise ModuleError(f"interface-types nests types more than {MAX_TYPE_DEPTH} deep")
-    return depth
+def _enclose(parts: list[_Extent]) -> _Extent:
+    extent = _Extent(
+        1 + max((part.depth for part in parts), default=0), 1 + sum(part.weight for part in parts)
+    )
+    if extent.depth > MAX_TYPE_DEPTH or extent.weight > MAX_TYPE_WEIGHT:
+        raise ModuleError(TOO_DEEP)
+    return extent

@@ -1,0 +1,61 @@
+"""Collect what a guest logs during one call, up to a fixed amount."""
+
+from typing import Final
+
+MAX_LOG_BYTES: Final = 64 << 10
+MAX_LOG_LINES: Final = 1_000
+LEVELS: Final = {1: "error", 2: "warn", 3: "info", 4: "debug", 5: "trace"}
+ALLOCATION_FAILED: Final = b"memory allocation of "
+
+
+class CallLog:
+    """Lines `level: text`; what goes over the limit is counted, not kept."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._room = MAX_LOG_BYTES
+        self._dropped = 0
+        self._partial = {"stdout": b"", "stderr": b""}
+        self.saw_allocation_failure = False
+
+    @property
+    def room(self) -> int:
+        """Return how many bytes more are kept."""
+        return self._room
+
+    def add(self, level: int, text: bytes) -> None:
+        """Keep a line logged at `level`; bytes that are not UTF-8 are replaced."""
+        self._append(LEVELS.get(level, "trace"), text)
+
+    def add_output(self, stream: str, data: bytes) -> None:
+        """Keep what the guest printed to `stdout` or `stderr`, line by line."""
+        pending = self._partial[stream] + data[:MAX_LOG_BYTES]
+        *lines, rest = pending.split(b"\n")
+        for line in lines:
+            self._append(stream, line)
+        self._partial[stream] = rest[:MAX_LOG_BYTES]
+        if stream == "stderr" and ALLOCATION_FAILED in pending:
+            # Rust's allocator says so before it aborts; no trap code tells it.
+            self.saw_allocation_failure = True
+
+    def take_lines(self) -> list[str]:
+        """Return the lines, the last one telling how many were dropped, if any."""
+        for stream, rest in self._partial.items():
+            if rest:
+                self._append(stream, rest)
+        self._partial = {"stdout": b"", "stderr": b""}
+        if self._dropped:
+            self._lines.append(f"host: {self._dropped} more lines were dropped")
+        return self._lines
+
+    def drop(self) -> None:
+        """Count a line that is not kept."""
+        self._dropped += 1
+
+    def _append(self, label: str, text: bytes) -> None:
+        if self._room <= 0 or len(self._lines) >= MAX_LOG_LINES:
+            self.drop()
+            return
+        kept = text[: self._room]
+        self._room -= len(kept)
+        self._lines.append(f"{label}: {kept.decode(errors='replace')}")

@@ -1,0 +1,63 @@
+"""End calls that run too long: a thread that moves the engine's epoch once a deadline is over."""
+
+import math
+import threading
+import time
+from typing import Final
+
+from wasmtime import Engine, Store
+
+TICK_SECONDS: Final = 0.01
+IDLE_SECONDS: Final = 1.0
+
+
+class Watchdog:
+    """Watch one call at a time; sleep without ticking while nothing runs."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._deadline = math.inf
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._asleep = False
+        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def arm(self, store: Store, seconds: float) -> None:
+        """Interrupt the guest in `store` when `seconds` have passed."""
+        with self._lock:
+            self._deadline = time.monotonic() + seconds
+            store.set_epoch_deadline(1)
+        if self._asleep:
+            self._wake.set()
+
+    def disarm(self) -> None:
+        """Say that the call is over."""
+        with self._lock:
+            self._deadline = math.inf
+
+    def _run(self) -> None:
+        quiet_since = time.monotonic()
+        while True:
+            time.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            with self._lock:
+                if now >= self._deadline:
+                    self._engine.increment_epoch()
+                    self._deadline = math.inf
+                is_busy = self._deadline != math.inf
+            if is_busy:
+                quiet_since = now
+            elif now - quiet_since > IDLE_SECONDS:
+                self._sleep()
+                quiet_since = time.monotonic()
+
+    def _sleep(self) -> None:
+        # NOTE: `_asleep` is set before the deadline is looked at, and `arm` sets the deadline
+        # before it looks at `_asleep`, so one of the two always sees the other.
+        self._wake.clear()
+        self._asleep = True
+        with self._lock:
+            is_busy = self._deadline != math.inf
+        if not is_busy:
+            self._wake.wait()
+        self._asleep = False

@@ -1,0 +1,78 @@
+"""What supervisor and worker say to each other: MessagePack behind a length of four bytes."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from peer.runtime.service import ServiceSpec
+
+LENGTH_BYTES: Final = 4
+MAX_FRAME_BYTES: Final = 1 << 30
+
+
+class Setup(msgspec.Struct, array_like=True, tag=0):
+    """First message to a worker: what to host."""
+
+    services: tuple[ServiceSpec, ...]
+    cache_dir: Path
+
+
+class Ready(msgspec.Struct, array_like=True, tag=1):
+    """The worker hosts everything and waits for calls."""
+
+
+class SetupFailed(msgspec.Struct, array_like=True, tag=2):
+    """The worker ends, since a service cannot be hosted; `reason` is the leave reason."""
+
+    reason: int
+    detail: str
+
+
+class Call(msgspec.Struct, array_like=True, tag=3):
+    """Call a function; `is_raw` tells how the body is written."""
+
+    service: str
+    function: str
+    body: bytes
+    is_raw: bool
+    parameters: dict[str, str]
+
+
+class Answer(msgspec.Struct, array_like=True, tag=4):
+    """How a call ended; `status` as in the receipt, `detail` and `field` for faults."""
+
+    status: int
+    output: bytes
+    fuel: int
+    duration_us: int
+    logs: list[str]
+    detail: str
+    field: str | None
+
+
+ToWorker = Setup | Call
+FromWorker = Ready | SetupFailed | Answer
+
+
+def _encode_unknown(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(f"{type(value)} is no part of a message")
+
+
+def _decode_unknown(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(f"{kind} is no part of a message")
+
+
+ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_encode_unknown)
+TO_WORKER: Final = msgspec.msgpack.Decoder(ToWorker, dec_hook=_decode_unknown)
+FROM_WORKER: Final = msgspec.msgpack.Decoder(FromWorker)
+
+
+def encode_frame(message: ToWorker | FromWorker) -> bytes:
+    """Write a message with its length before it."""
+    payload = ENCODER.encode(message)
+    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload

@@ -1,0 +1,113 @@
+"""Say what a service is made of and what its calls may use; say how a call went."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from peer.runtime.errors import CallStatus, EffectorRefused, ModuleError
+
+STORAGE: Final = "/storage"
+
+
+class BodyKind(StrEnum):
+    """How the body of a call, and of its answer, is written."""
+
+    JSON = "json"
+    RAW = "raw"
+
+
+class InstanceMode(StrEnum):
+    """Whether each call gets a new instance or a worker keeps one."""
+
+    FRESH = "fresh"
+    WARM = "warm"
+
+
+@dataclass(frozen=True, slots=True)
+class CallLimits:
+    """What one call may use; times in milliseconds, sizes in bytes, fuel None = not metered."""
+
+    call_ms: int = 5_000
+    input_bytes: int = 1 << 20
+    output_bytes: int = 1 << 20
+    fuel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSpec:
+    """One module of a service, with the field names of the manifest; `digest` is its sha2-256."""
+
+    name: str
+    path: Path
+    digest: bytes
+    memory_limit: int | None = None
+    logger_enabled: bool = True
+    logging_mask: int = 0
+    envs: dict[str, str] = field(default_factory=dict)
+    mapped_dirs: dict[str, str] = field(default_factory=dict)
+    mounted_binaries: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One service; the guest sees `storage_dir` as /storage, or no folder at all without one."""
+
+    name: str
+    modules: tuple[ModuleSpec, ...]
+    total_memory_limit: int = 64 << 20
+    instance: InstanceMode = InstanceMode.FRESH
+    limits: CallLimits = field(default_factory=CallLimits)
+    storage_dir: Path | None = None
+    abi: str = "marine"
+
+    @property
+    def facade(self) -> ModuleSpec:
+        """Return the module whose functions are called: the last one."""
+        return self.modules[-1]
+
+    @property
+    def memory_limit(self) -> int:
+        """Return how many bytes the facade's memory may reach."""
+        return min(self.facade.memory_limit or self.total_memory_limit, self.total_memory_limit)
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """An answered call; `fuel` is 0 when not metered."""
+
+    output: bytes
+    fuel: int
+    duration_us: int
+    logs: tuple[str, ...]
+    status: CallStatus = CallStatus.ANSWERED
+
+
+def validate_spec(spec: ServiceSpec) -> None:
+    """Raise `ModuleError` for what this runtime cannot host."""
+    if spec.abi != "marine":
+        raise ModuleError(f"service {spec.name}: the ABI {spec.abi!r} is not supported")
+    if len(spec.modules) != 1:
+        raise ModuleError(
+            f"service {spec.name} has {len(spec.modules)} modules; one is supported",
+            remedy="link the modules into one before deploying",
+        )
+    for name, effector in spec.facade.mounted_binaries.items():
+        raise EffectorRefused(f"service {spec.name} mounts {name}: no effector {effector!r} here")
+    if spec.facade.mapped_dirs and spec.storage_dir is None:
+        raise ModuleError(f"service {spec.name} maps folders but has no storage")
+    for alias, target in spec.facade.mapped_dirs.items():
+        get_mapped_path(alias, target)
+    for name, value in spec.facade.envs.items():
+        if not name or "=" in name or "\0" in name + value:
+            raise ModuleError(f"service {spec.name}: {name!r} is no environment variable")
+
+
+def get_mapped_path(alias: str, target: str) -> PurePosixPath:
+    """Return `target` relative to the storage folder; raise `ModuleError` outside of it."""
+    path = PurePosixPath(target)
+    if not alias or "\0" in alias + target or ".." in path.parts:
+        raise ModuleError(f"the mapped folder {alias!r} = {target!r} is not valid")
+    if not path.is_relative_to(STORAGE):
+        raise ModuleError(f"the mapped folder {alias!r} must lie in {STORAGE}, not {target!r}")
+    return path.relative_to(STORAGE)

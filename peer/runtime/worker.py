@@ -1,0 +1,118 @@
+"""The worker process: host services for a supervisor at the other end of a socket.
+
+Run as `python -m peer.runtime.worker FD`. It holds no key, gets an empty environment and ends
+when the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and the
+supervisor starts another.
+"""
+
+import ctypes
+import gc
+import resource
+import signal
+import socket
+import sys
+from typing import Final
+
+from kernel.errors import MarketError
+from kernel.reasons import LeaveReason
+from peer.runtime.deadline import Watchdog
+from peer.runtime.engine import AotCache, EngineSettings, build_engine
+from peer.runtime.errors import ModuleError
+from peer.runtime.messages import (
+    LENGTH_BYTES,
+    TO_WORKER,
+    Call,
+    Ready,
+    Setup,
+    SetupFailed,
+    ToWorker,
+    encode_frame,
+)
+from peer.runtime.module_file import read_module
+from peer.runtime.service_host import ServiceHost
+
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_NO_NEW_PRIVS: Final = 38
+MAX_OPEN_FILES: Final = 256
+MAX_FILE_BYTES: Final = 1 << 30
+
+
+def confine() -> None:
+    """Give up what a worker never needs: new privileges, core files, huge files, orphanhood."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    for option, value in ((PR_SET_NO_NEW_PRIVS, 1), (PR_SET_PDEATHSIG, signal.SIGKILL)):
+        if prctl(option, value, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), f"prctl {option} was refused")
+    for kind, limit in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
+        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
+    ):
+        _, hard = resource.getrlimit(kind)
+        lowered = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (lowered, lowered))
+
+
+def load_services(setup: Setup) -> dict[str, ServiceHost]:
+    """Load every service and try that it starts; raise `ModuleError` for the first that cannot."""
+    is_metered = any(spec.limits.fuel is not None for spec in setup.services)
+    settings = EngineSettings(consume_fuel=is_metered)
+    engine = build_engine(settings)
+    cache = AotCache(setup.cache_dir, engine, settings)
+    watchdog = Watchdog(engine)
+    hosts = {}
+    for spec in setup.services:
+        wasm = read_module(spec)
+        hosts[spec.name] = ServiceHost(spec, wasm, engine, cache, watchdog, is_metered=is_metered)
+        hosts[spec.name].try_start()
+    return hosts
+
+
+def serve(channel: socket.socket) -> None:
+    """Answer messages until the supervisor closes the socket."""
+    setup = _receive(channel)
+    if not isinstance(setup, Setup):
+        return
+    try:
+        hosts = load_services(setup)
+    except MarketError as error:
+        reason = error.reason if isinstance(error, ModuleError) else LeaveReason.FAILED_TO_START
+        channel.sendall(encode_frame(SetupFailed(reason, error.detail)))
+        return
+    channel.sendall(encode_frame(Ready()))
+    # What is loaded stays: keep the collector from walking it again and again.
+    gc.freeze()
+    while isinstance(call := _receive(channel), Call):
+        channel.sendall(encode_frame(hosts[call.service].answer(call)))
+
+
+def _receive(channel: socket.socket) -> ToWorker | None:
+    """Return the next message, None once the supervisor has gone."""
+    header = _receive_exactly(channel, LENGTH_BYTES)
+    payload = header and _receive_exactly(channel, int.from_bytes(header, "big"))
+    return TO_WORKER.decode(payload) if payload else None
+
+
+def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
+    chunk = channel.recv(size)
+    if len(chunk) == size:
+        return chunk
+    parts = bytearray(chunk)
+    while chunk and len(parts) < size:
+        chunk = channel.recv(size - len(parts))
+        parts += chunk
+    return bytes(parts) if len(parts) == size else None
+
+
+def main() -> None:
+    """Serve on the socket whose descriptor is the one argument."""
+    confine()
+    with socket.socket(fileno=int(sys.argv[1])) as channel:
+        try:
+            serve(channel)
+        except (ConnectionResetError, BrokenPipeError):
+            return
+
+
+if __name__ == "__main__":
+    main()
