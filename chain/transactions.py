@@ -66,5 +66,7 @@ class Submitter(Protocol):
     def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
         """Send several calls one behind the other, then wait for all."""
 
-    def resume(self, tx_hash: Hash, raw: bytes) -> Receipt | None:
+    def resume(
+        self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
+    ) -> Receipt | None:
         """Finish what a crash interrupted; None if that transaction can no longer be mined."""

@@ -1,0 +1,15 @@
+"""Which chain to use; read by the composition root, passed down to every part."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """Table `[chain]`: the node's URL, the deployment file, and blocks to wait for.
+
+    `deployment` empty: `<home>/deployments/<chain id>.json`, then the committed one.
+    """
+
+    rpc: str = "http://127.0.0.1:8545"
+    deployment: str = ""
+    confirmations: int = 0
