@@ -1,0 +1,1 @@
+"""The matcher: book, engine, REST API, submission and notices. Trusted by nobody."""

@@ -1,0 +1,157 @@
+"""What the engine reads and answers. Money is USDC base units, prices are per unit and epoch."""
+
+from dataclasses import dataclass
+
+from kernel.offers import DeveloperOffer, ProviderOffer
+from kernel.units import Address, Hash
+
+ENGINE = "cheapest-feasible/1"
+"""Names these rules in match records; whoever replays a match needs the same."""
+
+MAX_FILLS = 32
+MAX_LIVE = 64
+NO_CAP = 2**16
+PRICE_BELOW = 2**48
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A peer as the chain has it; `used` units are in assignments, dead ones included."""
+
+    id: int
+    provider: Address
+    units: int
+    used: int
+    memory_mib: int
+    region: int
+    traits: int
+
+    @property
+    def free(self) -> int:
+        """How many units are for sale now."""
+        return max(0, self.units - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A provider offer in the book.
+
+    `sequence` says how early it came (ties go to the earlier), `holds` that the peer's provider
+    signed it or approved it on chain, `cancelled` that the provider cancelled it.
+    """
+
+    hash: Hash
+    offer: ProviderOffer
+    sequence: int
+    holds: bool = True
+    cancelled: bool = False
+
+    @property
+    def order(self) -> tuple[int, int, Hash]:
+        """Where it stands in the book: cheapest first, then earlier, then by hash."""
+        return self.offer.price, self.sequence, self.hash
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """An assignment that is alive in a demand's deal."""
+
+    id: int
+    peer: int
+    units: int
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """A developer offer that wants units.
+
+    `deal` is 0 before the first match; `balance` is then the offer's deposit, afterwards the
+    deal's settled balance. `live` has every alive assignment of the deal, by id.
+    """
+
+    hash: Hash
+    offer: DeveloperOffer
+    sequence: int
+    balance: int
+    deal: int = 0
+    live: tuple[Live, ...] = ()
+
+    @property
+    def want(self) -> int:
+        """How many units are still missing."""
+        return max(0, self.offer.units - sum(entry.units for entry in self.live))
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no deal was made of the offer yet, so that the minimums count."""
+        return self.deal == 0
+
+    @property
+    def budget(self) -> int:
+        """What new fills may cost in one epoch."""
+        return max(0, self.balance - sum(entry.units * entry.price for entry in self.live))
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Units that an ask gives to a demand."""
+
+    ask: Ask
+    units: int
+
+    @property
+    def cost(self) -> int:
+        """What it costs in a whole epoch."""
+        return self.units * self.ask.offer.price
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The fills for one demand, cheapest first; none at all when the offer cannot be matched.
+
+    `bound` is a proven upper bound of `saving`; `is_exact` says that nothing better exists.
+    """
+
+    demand: Demand
+    fills: tuple[Fill, ...]
+    bound: int
+    is_exact: bool = True
+
+    @property
+    def units(self) -> int:
+        """How many units it adds."""
+        return sum(fill.units for fill in self.fills)
+
+    @property
+    def total(self) -> int:
+        """What the fills cost in a whole epoch."""
+        return sum(fill.cost for fill in self.fills)
+
+    @property
+    def saving(self) -> int:
+        """How much less than its limit the developer pays in a whole epoch."""
+        return self.demand.offer.max_price * self.units - self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Matches of several demands over one book, in the order in which they were solved."""
+
+    matches: tuple[Match, ...]
+    bound: int
+
+    @property
+    def saving(self) -> int:
+        """What all developers together save against their limits in a whole epoch."""
+        return sum(match.saving for match in self.matches)
+
+    @property
+    def gap_ppm(self) -> int:
+        """How far the saving may be from the best possible one, rounded up."""
+        return gap_ppm(self.saving, self.bound)
+
+
+def gap_ppm(value: int, bound: int) -> int:
+    """Return the distance of `value` from its upper bound in parts per million, rounded up."""
+    return -((value - bound) * 1_000_000 // bound) if bound else 0

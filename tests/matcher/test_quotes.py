@@ -1,0 +1,72 @@
+"""Quotes are what a match would cost; depth is what is really free."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matcher.engine.quotes import Level, Quote, depth, quote
+from matcher.engine.single import match_one
+from tests.matcher.markets import (
+    PROVIDERS,
+    ask,
+    book_of,
+    demand,
+    demands,
+    markets,
+    peer,
+    simple_book,
+)
+
+pytestmark = pytest.mark.unit
+
+
+def test_quote__three_prices__a_point_where_each_ends():
+    book = simple_book((10, 2, 0, 0), (20, 3, 1, 0), (30, 9, 2, 0))
+
+    assert quote(demand(units=6), book) == (Quote(2, 20, 10), Quote(5, 80, 20), Quote(6, 110, 30))
+
+
+def test_quote__minimums__no_point_below_them():
+    book = simple_book((10, 2, 0, 0), (20, 3, 1, 1))
+
+    assert quote(demand(units=5, min_units=3), book) == (Quote(5, 80, 20),)
+    assert quote(demand(units=5, min_regions=2), book) == (Quote(2, 30, 20), Quote(5, 80, 20))
+    assert quote(demand(units=9, min_units=9), book) == ()
+    one_first = simple_book((10, 1, 0, 0), (20, 3, 1, 1))
+    assert quote(demand(units=4, min_regions=2), one_first) == (Quote(4, 70, 20),)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_quote__any_market__curve_rises_and_ends_in_the_match(data):
+    book = data.draw(markets())
+    wanted = data.draw(demands(book))
+
+    curve = quote(wanted, book)
+    match = match_one(wanted, book)
+
+    assert [(p.units, p.total) for p in curve] == sorted({(p.units, p.total) for p in curve})
+    if match.fills:
+        assert (curve[-1].units, curve[-1].total) == (match.units, match.total)
+
+
+def test_depth__by_region__public_free_units_with_the_traits():
+    peers = [
+        peer(1, units=2),
+        peer(2, units=3, used=1, traits=3),
+        peer(3, region=7, traits=1),
+        peer(4, units=4, used=4),
+    ]
+    private = ask(1, 1, salt=1, developer=PROVIDERS[0])
+    book = book_of(
+        peers, [ask(1, 10), ask(2, 10), ask(2, 12, salt=1), ask(3, 30), ask(4, 1), private]
+    )
+
+    europe, other = depth(book)
+
+    assert (europe.region, europe.peers, europe.units) == (0, 2, 4)
+    assert europe.levels == (Level(10, 2, 4),)
+    assert (other.region, other.units) == (7, 4)
+    assert [d.units for d in depth(book, traits=1)] == [2, 4]
+    assert [d.region for d in depth(book, region=7)] == [7]
+    assert depth(book, region=9) == ()
