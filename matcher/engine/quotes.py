@@ -50,7 +50,7 @@ def quote(demand: Demand, book: Book) -> tuple[Quote, ...]:
     offer = demand.offer
     points: list[Quote] = []
     for units in steps:
-        if units < offer.min_units:
+        if demand.is_first and units < offer.min_units:
             continue
         smaller = replace(demand, offer=replace(offer, units=units))
         match = most if units == most.units else match_one(smaller, book)
