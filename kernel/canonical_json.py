@@ -7,13 +7,16 @@ from typing import Any
 from kernel.errors import InvalidInput
 
 MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 64
+"""Objects and lists within one another; a bound of our own, since the interpreter's varies."""
+
 _ADVICE = "write it with sorted keys, no spaces and integers only (RFC 8785)"
 
 
 def dump_canonical(value: Any) -> bytes:
     """Return the one spelling of `value`, UTF-8. Raises InvalidInput for what has none."""
     parts: list[str] = []
-    _write(value, parts, "")
+    _write(value, parts, "", 0)
     try:
         return "".join(parts).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -36,7 +39,7 @@ def parse_canonical(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise InvalidInput(f"not JSON: {error.msg} at character {error.pos}") from error
     except RecursionError as error:
-        raise InvalidInput("nested too deeply") from error
+        raise _too_deep() from error
     if spelling != data:
         at = next(
             (i for i, (a, b) in enumerate(zip(spelling, data, strict=False)) if a != b),
@@ -46,7 +49,9 @@ def parse_canonical(data: bytes) -> Any:
     return value
 
 
-def _write(value: Any, parts: list[str], path: str) -> None:
+def _write(value: Any, parts: list[str], path: str, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise _too_deep()
     match value:
         case None:
             parts.append("null")
@@ -63,11 +68,11 @@ def _write(value: Any, parts: list[str], path: str) -> None:
         case str():
             parts.append(json.dumps(value, ensure_ascii=False))
         case Mapping():
-            _write_object(value, parts, path)
+            _write_object(value, parts, path, depth)
         case Sequence() if not isinstance(value, bytes | bytearray):
             for index, item in enumerate(value):
                 parts.append("," if index else "[")
-                _write(item, parts, f"{path}[{index}]")
+                _write(item, parts, f"{path}[{index}]", depth + 1)
             parts.append("]" if value else "[]")
         case _:
             raise InvalidInput(
@@ -75,7 +80,7 @@ def _write(value: Any, parts: list[str], path: str) -> None:
             )
 
 
-def _write_object(value: Mapping[Any, Any], parts: list[str], path: str) -> None:
+def _write_object(value: Mapping[Any, Any], parts: list[str], path: str, depth: int) -> None:
     if not all(isinstance(key, str) for key in value):
         raise InvalidInput("a key is not a string", field=path or None)
     # RFC 8785 sorts by UTF-16 code units, which differs from Python's order beyond the BMP.
@@ -84,7 +89,7 @@ def _write_object(value: Mapping[Any, Any], parts: list[str], path: str) -> None
         parts.append("," if index else "{")
         parts.append(json.dumps(key, ensure_ascii=False))
         parts.append(":")
-        _write(value[key], parts, f"{path}.{key}" if path else key)
+        _write(value[key], parts, f"{path}.{key}" if path else key, depth + 1)
     parts.append("}" if keys else "{}")
 
 
@@ -95,6 +100,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
         raise InvalidInput(f"the key {twice!r} appears twice")
     return result
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput("nested too deeply", remedy=f"keep it to {MAX_DEPTH} levels")
 
 
 def _integer(text: str) -> int:
