@@ -9,6 +9,18 @@ static RESULT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static RESULT_PTR: Mutex<usize> = Mutex::new(0);
 static RESULT_SIZE: Mutex<usize> = Mutex::new(0);
 
+extern "C" {
+    fn __wasm_call_ctors();
+}
+
+/// Prepares the C library (open folders, environment), once; the host calls it first. Without it the
+/// linker would wrap every export to do this again on each call.
+#[no_mangle]
+pub extern "C" fn _initialize() {
+    // SAFETY: made by the linker, called once and before anything else.
+    unsafe { __wasm_call_ctors() }
+}
+
 /// Gives the host room for `size` bytes. The type tag says what will stand there; this crate takes
 /// bytes only, so it plays no part.
 #[no_mangle]
