@@ -128,7 +128,7 @@ class FakeChain:
         self._answers[address, function.selector] = function, known
 
     def handle(self, contract: str, name: str, handler: Handler) -> None:
-        """Say what a transaction does: `handler(sender, *args)` returns events or raises Reverted."""
+        """Say what a transaction does: `handler(sender, *args)` gives events or raises Reverted."""
         function = load_abi(contract).function(name)
         key = self._address_of(contract), function.selector
         self.handlers[key] = Handled(contract, function, handler)
