@@ -1,0 +1,172 @@
+"""Transport: retries, batches, and errors that say what to do and tell no secrets."""
+
+import json
+
+import httpx
+import pytest
+
+from chain.errors import RpcError
+from chain.rpc import Rpc
+from chain.transport import BATCH
+from kernel.errors import ConfigError, TimedOut, TooLarge, Unreachable
+
+pytestmark = pytest.mark.unit
+
+URL = "http://127.0.0.1:1/v1/secret-key?token=abc"
+
+
+class Node:
+    """Answers with the given responses, the last again and again; keeps what it was asked."""
+
+    def __init__(self, *responses):
+        self.responses = list(responses)
+        self.asked = []
+
+    def __call__(self, request):
+        self.asked.append(json.loads(request.content))
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response(self.asked[-1]) if callable(response) else response
+
+
+def echo(body):
+    """Answer each request with its first parameter, in reverse order."""
+    if isinstance(body, dict):
+        return httpx.Response(200, json={"jsonrpc": "2.0", "id": body["id"], "result": "0x2a"})
+    answers = [{"jsonrpc": "2.0", "id": r["id"], "result": r["params"][0]} for r in body]
+    return httpx.Response(200, json=answers[::-1])
+
+
+def refusal(code, message, data=None):
+    error = {"code": code, "message": message, "data": data}
+    return httpx.Response(200, json={"jsonrpc": "2.0", "id": 0, "error": error})
+
+
+def connect(node, pauses=None):
+    sleep = (pauses if pauses is not None else []).append
+    return Rpc(URL, transport=httpx.MockTransport(node), sleep=sleep)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.Response(429),
+        httpx.Response(503),
+        httpx.ConnectError("refused"),
+        httpx.ReadError("reset"),
+        httpx.RemoteProtocolError("closed"),
+        refusal(-32005, "rate limit reached"),
+        refusal(429, "slow down"),
+    ],
+    ids=str,
+)
+def test_request__passing_trouble__is_retried_with_growing_pauses(trouble):
+    pauses = []
+
+    answer = connect(Node(trouble, trouble, echo), pauses).request("eth_chainId")
+
+    assert answer == "0x2a"
+    assert pauses == [0.1, 0.2]
+
+
+def test_request__retry_after__is_honoured():
+    pauses = []
+
+    connect(Node(httpx.Response(429, headers={"retry-after": "2"}), echo), pauses).request("m")
+
+    assert pauses == [2.0]
+
+
+def test_request__nothing_listens__says_where_and_what_to_do():
+    node = Node(httpx.ConnectError("refused"))
+
+    with pytest.raises(Unreachable) as caught:
+        connect(node).request("eth_chainId")
+
+    assert "http://127.0.0.1:1" in str(caught.value)
+    assert "RPC URL" in caught.value.remedy
+    assert len(node.asked) == 4
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        httpx.ConnectError("x"),
+        httpx.Response(502),
+        httpx.Response(200, text="<html>"),
+        httpx.ReadTimeout("x"),
+    ],
+    ids=str,
+)
+def test_request__any_failure__keeps_the_url_key_secret(response):
+    with pytest.raises((Unreachable, TimedOut)) as caught:
+        connect(Node(response)).request("eth_chainId")
+
+    assert "secret" not in str(caught.value)
+    assert "abc" not in str(caught.value)
+
+
+def test_request__read_timeout__is_not_repeated():
+    node = Node(httpx.ReadTimeout("slow"))
+
+    with pytest.raises(TimedOut):
+        connect(node).request("eth_getLogs")
+
+    assert len(node.asked) == 1
+
+
+def test_request__too_large__says_so():
+    with pytest.raises(TooLarge):
+        connect(Node(httpx.Response(413))).request("eth_getLogs")
+
+
+def test_request__node_refuses__keeps_code_and_data():
+    with pytest.raises(RpcError) as caught:
+        connect(Node(refusal(-32601, "no such method", {"a": 1}))).request("eth_foo")
+
+    assert (caught.value.code, caught.value.data) == (-32601, {"a": 1})
+
+
+def test_request__answer_of_another_shape__is_an_rpc_error():
+    with pytest.raises(RpcError):
+        connect(Node(echo)).request("eth_getLogs", [], list[int])
+
+
+def test_batch__more_than_one_chunk__keeps_the_order():
+    node = Node(echo)
+
+    answers = connect(node).batch([("m", [n]) for n in range(2 * BATCH + 1)])
+
+    assert answers == list(range(2 * BATCH + 1))
+    assert [len(asked) for asked in node.asked] == [BATCH, BATCH, 1]
+
+
+def test_batch__one_refused__gives_its_error_in_place():
+    def answer(body):
+        error = {"code": -32000, "message": "no"}
+        return httpx.Response(200, json=[{"id": 1, "error": error}, {"id": 0, "result": 7}])
+
+    first, second, third = connect(Node(answer)).batch([("a", []), ("b", []), ("c", [])])
+
+    assert first == 7
+    assert isinstance(second, RpcError)
+    assert "unanswered" in third.detail
+
+
+def test_batch__refused_as_a_whole__raises():
+    with pytest.raises(RpcError, match="batch limit"):
+        connect(Node(refusal(-32000, "batch limit"))).batch([("a", []), ("b", [])])
+
+
+def test_batch__empty__asks_nothing():
+    node = Node(echo)
+
+    assert connect(node).batch([]) == []
+    assert node.asked == []
+
+
+@pytest.mark.parametrize("url", ["", "ws://host", "127.0.0.1:8545", "http://"])
+def test_rpc__not_an_http_url__raises_config_error(url):
+    with pytest.raises(ConfigError):
+        Rpc(url)
