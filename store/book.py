@@ -1,0 +1,139 @@
+"""Read what a matcher may match now, and what each developer offer has become."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from kernel.billing import DealStatus
+from kernel.units import Hash
+from store.chain_state import fetch_account, fetch_cancelled
+from store.columns import Uint256
+from store.deals import fetch_deal_of_offer, fetch_deals_by_id
+from store.offers import developer_offer_view, fetch_developer_offer, provider_offer_view
+from store.tables import (
+    Account,
+    Deal,
+    DeveloperOfferRow,
+    OfferCancellation,
+    Peer,
+    ProviderOfferRow,
+    PublishedOffer,
+)
+from store.views import (
+    DealView,
+    Indexed,
+    OfferStatusView,
+    OpenOffer,
+    StoredDeveloperOffer,
+    StoredProviderOffer,
+)
+from store.words import AssignmentState, OfferStatus
+
+MAX_RUN = 255
+"""A deal that lapsed so often is matched no more."""
+
+
+def fetch_live_provider_offers(
+    session: Session, at: Indexed, *, after: int = 0, limit: int | None = None
+) -> list[StoredProviderOffer]:
+    """Return the asks that hold as of `at`, in order of arrival, whatever units are left.
+
+    They hold by time, counter, cancellation and approval, their peer is the provider's, and they
+    were not withdrawn from this matcher.
+    """
+    row = ProviderOfferRow
+    query = (
+        select(row)
+        .join(Peer, and_(Peer.id == row.peer, Peer.provider == row.provider))
+        .outerjoin(Account, Account.address == row.provider)
+        .where(
+            row.sequence > after,
+            row.valid_until >= at.timestamp,
+            *_holds(row, row.provider),
+        )
+        .order_by(row.sequence)
+        .limit(limit)
+    )
+    return [provider_offer_view(found) for found in session.scalars(query)]
+
+
+def fetch_open_developer_offers(session: Session, at: Indexed) -> list[OpenOffer]:
+    """Return the bids to match, in order of arrival: still valid, or with a deal short of units.
+
+    A refill needs neither signature nor expiry, but the deal must run: not stopped, before its
+    last epoch, lapsed less than 255 times.
+    """
+    row = DeveloperOfferRow
+    query = (
+        select(row, Deal.id)
+        .outerjoin(Deal, and_(Deal.developer == row.developer, Deal.offer == row.hash))
+        .outerjoin(Account, Account.address == row.developer)
+        .where(
+            *_holds(row, row.developer),
+            or_(
+                and_(Deal.id.is_(None), row.valid_until >= at.timestamp),
+                and_(Deal.stopped.is_(False), Deal.end > at.epoch),
+            ),
+        )
+        .order_by(row.sequence)
+    )
+    found = session.execute(query).all()
+    deals = fetch_deals_by_id(session, at, [deal for _, deal in found if deal is not None])
+    pairs = [
+        OpenOffer(developer_offer_view(stored), None if deal is None else deals[deal])
+        for stored, deal in found
+    ]
+    return [pair for pair in pairs if pair.deal is None or _can_refill(pair)]
+
+
+def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatusView:
+    """Return what became of a developer offer. Raises NotFound."""
+    stored = fetch_developer_offer(session, hash)
+    deal = fetch_deal_of_offer(session, at, stored.hash, stored.offer.developer)
+    status = _status_before(session, at, stored) if deal is None else _status_of_deal(stored, deal)
+    return OfferStatusView(stored.hash, status, deal.id if deal else None, stored.reasons)
+
+
+def _holds(row: Any, account: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return what the offers of both kinds must satisfy; `Account` is outer-joined."""
+    cancelled = exists().where(
+        OfferCancellation.account == account, OfferCancellation.hash == row.hash
+    )
+    approved = exists().where(PublishedOffer.account == account, PublishedOffer.hash == row.hash)
+    return (
+        row.withdrawn.is_(False),
+        row.counter == func.coalesce(Account.counter, literal(0, Uint256)),
+        ~cancelled,
+        # An approval may be gone with a reorg.
+        or_(row.signature.is_not(None), approved),
+    )
+
+
+def _can_refill(pair: OpenOffer) -> bool:
+    deal = pair.deal
+    return deal is not None and deal.run < MAX_RUN and deal.units < pair.stored.offer.units
+
+
+def _status_before(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> OfferStatus:
+    developer = stored.offer.developer
+    if (
+        stored.withdrawn
+        or fetch_account(session, developer).counter != stored.offer.counter
+        or fetch_cancelled(session, [(developer, stored.hash)])
+    ):
+        return OfferStatus.CANCELLED
+    if stored.offer.valid_until < at.timestamp:
+        return OfferStatus.EXPIRED
+    return OfferStatus(stored.state.value)
+
+
+def _status_of_deal(stored: StoredDeveloperOffer, deal: DealView) -> OfferStatus:
+    if deal.status in (DealStatus.ENDED, DealStatus.STOPPING):
+        return OfferStatus.ENDED
+    if deal.status == DealStatus.LAPSED:
+        return OfferStatus.LAPSED
+    states = {view.state for view in deal.live}
+    if states == {AssignmentState.PENDING}:
+        return OfferStatus.PENDING
+    return OfferStatus.SHORT if deal.units < stored.offer.units else OfferStatus.ACTIVE

@@ -1,0 +1,39 @@
+"""All tables. The indexer writes those of the chain, the matcher its own; everyone reads."""
+
+from store.tables.accounts import Account, MarketState, OfferCancellation, PublishedOffer, StakeRow
+from store.tables.assignments import Assignment, BatchSkip, Claim, FillSkip
+from store.tables.chain import BlockRow, Cursor, EventRow, JournalRow, Leadership, Reorg
+from store.tables.deals import Deal, DealChange, RunEnd
+from store.tables.matching import Book, MatchRecord, Notice, Submission
+from store.tables.offers import DeveloperOfferRow, ProviderOfferRow, RequestNonce
+from store.tables.peers import Commitment, Peer
+
+__all__ = [
+    "Account",
+    "Assignment",
+    "BatchSkip",
+    "BlockRow",
+    "Book",
+    "Claim",
+    "Commitment",
+    "Cursor",
+    "Deal",
+    "DealChange",
+    "DeveloperOfferRow",
+    "EventRow",
+    "FillSkip",
+    "JournalRow",
+    "Leadership",
+    "MarketState",
+    "MatchRecord",
+    "Notice",
+    "OfferCancellation",
+    "Peer",
+    "ProviderOfferRow",
+    "PublishedOffer",
+    "Reorg",
+    "RequestNonce",
+    "RunEnd",
+    "StakeRow",
+    "Submission",
+]

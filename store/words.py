@@ -1,0 +1,85 @@
+"""The states and kinds that the tables know, each also a CHECK."""
+
+from enum import StrEnum
+from typing import NewType
+
+Uint = NewType("Uint", int)
+"""Any other uint256: masks, salts, counters, signed prices and times."""
+
+
+class AssignmentState(StrEnum):
+    """State of an assignment: the contract's, and CLEARED once its record is gone there."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    ENDED = "ended"
+    CLEARED = "cleared"
+
+
+class DealChangeKind(StrEnum):
+    """What happened to a deal, in its own list of changes."""
+
+    CREATED = "created"
+    MATCHED = "matched"
+    TOPPED_UP = "topped_up"
+    TAKEN = "taken"
+    LAPSED = "lapsed"
+    STOPPED = "stopped"
+    APP = "app"
+
+
+class OfferKind(StrEnum):
+    """Which of the two offers it is."""
+
+    PROVIDER = "provider"
+    DEVELOPER = "developer"
+
+
+class OfferSource(StrEnum):
+    """How an offer reached the book: posted to a matcher, or published on chain."""
+
+    POSTED = "posted"
+    PUBLISHED = "published"
+
+
+class BookState(StrEnum):
+    """What a matcher says of a developer offer that has no deal yet."""
+
+    POSTED = "posted"
+    UNFUNDED = "unfunded"
+    UNMATCHED = "unmatched"
+    SUBMITTING = "submitting"
+
+
+class OfferStatus(StrEnum):
+    """What a developer offer is (DESIGN 8.6), derived and never stored."""
+
+    POSTED = "posted"
+    UNFUNDED = "unfunded"
+    UNMATCHED = "unmatched"
+    SUBMITTING = "submitting"
+    PENDING = "pending"
+    ACTIVE = "active"
+    SHORT = "short"
+    LAPSED = "lapsed"
+    ENDED = "ended"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class SubmissionState(StrEnum):
+    """How far a transaction of the matcher has come."""
+
+    SIGNED = "signed"
+    SENT = "sent"
+    MINED = "mined"
+    FAILED = "failed"
+    DROPPED = "dropped"
+
+
+class NoticeState(StrEnum):
+    """How far a notice to a peer has come."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    GIVEN_UP = "given_up"
