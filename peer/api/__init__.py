@@ -1,0 +1,1 @@
+"""The peer's HTTP API (DESIGN 8.7)."""

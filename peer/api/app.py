@@ -1,0 +1,53 @@
+"""Put the peer's service together from its parts."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from content.folder import BlockFolder
+from content.gateway_routes import create_gateway_router
+from peer.api.calls import create_call_router
+from peer.api.deals import create_deal_router
+from peer.api.developer import create_developer_router
+from peer.api.notices import create_notice_router
+from peer.api.receipts import create_receipt_router
+from peer.hosting.host import Host
+from peer.market.commitments import Commitments
+from peer.receipts.book import ReceiptBook
+from serving.auth import Authenticator
+from serving.service import (
+    Lifespan,
+    Readiness,
+    ServiceInfo,
+    ServiceStatus,
+    create_service,
+)
+
+
+def create_app(
+    info: ServiceInfo,
+    host: Host,
+    book: ReceiptBook,
+    commitments: Commitments,
+    blocks: BlockFolder,
+    authenticator: Authenticator,
+    *,
+    status: Callable[[], ServiceStatus],
+    readiness: Callable[[], Readiness],
+    wake: Callable[[], None],
+    registry: CollectorRegistry,
+    lifespan: Lifespan | None = None,
+) -> FastAPI:
+    """Return the peer's service; `wake` makes the listener look at the chain."""
+    app = create_service(
+        info, status=status, readiness=readiness, registry=registry, lifespan=lifespan
+    )
+    # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
+    app.include_router(create_call_router(host, book, authenticator))
+    app.include_router(create_deal_router(host))
+    app.include_router(create_developer_router(host, book, authenticator))
+    app.include_router(create_receipt_router(host, book, commitments))
+    app.include_router(create_notice_router(host, wake))
+    app.include_router(create_gateway_router(blocks))
+    return app

@@ -1,0 +1,151 @@
+"""What a deal is on this peer: state, typed signatures, health."""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+
+from kernel.content_ids import app_cid
+from kernel.errors import MarketError
+from peer.hosting.deal_host import DealHost, HostState
+from peer.hosting.host import Host
+from peer.market.standing import serving_until
+
+HEALTH_SECONDS = 2.0
+"""How long an answer about a deal's health is good for."""
+
+
+class AssignmentView(BaseModel):
+    """One assignment; `serving_until` is the last epoch in which it is served, as known now."""
+
+    assignment: int
+    units: int
+    state: str
+    ready: bool
+    serving_until: int | None
+
+
+class UpdateView(BaseModel):
+    """An update that is under way, or failed; `reason` as a peer would leave with."""
+
+    app: str
+    cid: str
+    state: str
+    reason: int | None
+    detail: str
+
+
+class DealView(BaseModel):
+    """A deal on this peer; `app` is the version that serves, else the one that is wanted."""
+
+    deal: int
+    peer: int
+    developer: str
+    state: str
+    detail: str
+    name: str | None
+    app: str
+    cid: str
+    update: UpdateView | None
+    assignments: list[AssignmentView]
+    access_version: int
+    block: int
+
+
+class InterfaceView(BaseModel):
+    """The typed functions of each service."""
+
+    deal: int
+    app: str
+    services: dict[str, dict[str, Any]]
+
+
+class HealthView(BaseModel):
+    """Whether calls are answered well."""
+
+    ok: bool
+    state: str
+    detail: str
+
+
+def create_deal_router(host: Host) -> APIRouter:
+    """Return the routes that anybody may read."""
+    router = APIRouter(prefix="/v1/deals/{deal}", tags=["deals"])
+    known: dict[int, tuple[float, HealthView]] = {}
+
+    @router.get("")
+    async def read_deal(deal: int) -> DealView:
+        """State and version of a deal on this peer."""
+        return _view(host, host.find(deal))
+
+    @router.get("/interface")
+    async def read_interface(deal: int) -> InterfaceView:
+        """The functions that can be called, with the types of arguments and results."""
+        workers = host.find(deal).pick().workers
+        services = {name: workers.pool.interface(name) for name in workers.pool.services}
+        return InterfaceView(deal=deal, app=workers.version.app, services=services)
+
+    @router.get("/health", responses={503: {"model": HealthView}})
+    async def read_health(deal: int) -> Response:
+        """Ask the app's own health function, at most every two seconds."""
+        hosted = host.find(deal)
+        asked, view = known.get(deal, (0.0, None))
+        if view is None or time.monotonic() - asked > HEALTH_SECONDS:
+            view = await _examine(hosted)
+            known[deal] = time.monotonic(), view
+        return JSONResponse(view.model_dump(), 200 if view.ok else 503)
+
+    return router
+
+
+async def _examine(hosted: DealHost) -> HealthView:
+    try:
+        await hosted.pick().workers.check_health()
+    except MarketError as error:
+        return HealthView(ok=False, state=hosted.state(), detail=error.detail)
+    return HealthView(ok=True, state=hosted.state(), detail="")
+
+
+def _view(host: Host, hosted: DealHost) -> DealView:
+    version = hosted.version
+    app = hosted.deal.app if version is None else version.app
+    state = hosted.state()
+    refusals = [why.detail for why in hosted.refused.values()]
+    detail = hosted.problem.detail if hosted.problem and state == HostState.FAILED else ""
+    return DealView(
+        deal=hosted.deal.id,
+        peer=host.standing.peer if host.standing else 0,
+        developer=hosted.deal.developer,
+        state=state,
+        detail=detail or "; ".join(dict.fromkeys(refusals)),
+        name=version.manifest.name if version else None,
+        app=app,
+        cid=str(app_cid(app)),
+        update=_update(hosted),
+        assignments=[
+            AssignmentView(
+                assignment=held.id,
+                units=held.units,
+                state=held.state.name.lower(),
+                ready=held.id in hosted.runs,
+                serving_until=until if (until := serving_until(held, hosted.deal)) >= 0 else None,
+            )
+            for held in hosted.assignments.values()
+        ],
+        access_version=hosted.access.current.version,
+        block=host.standing.head.number if host.standing else 0,
+    )
+
+
+def _update(hosted: DealHost) -> UpdateView | None:
+    if hosted.updating is not None:
+        app = hosted.updating
+        return UpdateView(app=app, cid=str(app_cid(app)), state="preparing", reason=None, detail="")
+    if hosted.failed_update is None or hosted.failed_update[0] != hosted.deal.app:
+        return None
+    app, why = hosted.failed_update
+    return UpdateView(
+        app=app, cid=str(app_cid(app)), state="failed", reason=why.reason, detail=why.detail
+    )

@@ -1,0 +1,154 @@
+"""What only the deal's developer may see and set: logs, stats, the access document."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel
+
+from kernel.errors import Forbidden, InvalidInput, LimitReached
+from kernel.units import Address
+from peer.access import dump_access, parse_access
+from peer.hosting.deal_host import DealHost
+from peer.hosting.host import Host
+from peer.receipts.book import ReceiptBook
+from peer.service_log import LogLine
+from serving.auth import MAX_SIGNED_BODY, Authenticator
+from serving.bodies import read_body
+
+NDJSON = "application/x-ndjson"
+
+
+class AccessView(BaseModel):
+    """A deal's access document."""
+
+    version: int
+    mode: str
+    signers: list[str]
+    key_hashes: list[str]
+
+
+class HeadView(BaseModel):
+    """The newest receipt of an assignment; `signature` is null before the first flush."""
+
+    assignment: int
+    sequence: int
+    hash: str
+    signature: str | None
+
+
+class StatsView(BaseModel):
+    """What the calls of a deal did here since the peer started."""
+
+    deal: int
+    calls: dict[str, int]
+    fuel: int
+    duration_us: int
+    inflight: int
+    workers: int
+    restarts: int
+    receipts: list[HeadView]
+
+
+def create_developer_router(
+    host: Host, book: ReceiptBook, authenticator: Authenticator
+) -> APIRouter:
+    """Return the routes that need the developer's signed Request."""
+    router = APIRouter(prefix="/v1/deals/{deal}", tags=["developer"])
+    signer = Depends(authenticator)
+
+    @router.get("/logs", response_class=StreamingResponse)
+    async def read_logs(
+        deal: int,
+        by: Annotated[Address, signer],
+        limit: Annotated[int, Query(ge=0, le=2_000)] = 100,
+        follow: bool = False,
+    ) -> StreamingResponse:
+        """The newest log lines, one JSON object each; with `follow` also all further ones."""
+        log = _owned(host, deal, by).tally.log
+        if not follow:
+            text = "".join(_line(line) for line in log.tail(limit))
+            return StreamingResponse(iter([text]), media_type=NDJSON)
+        if not log.has_room:
+            raise LimitReached("too many readers follow this log", remedy="end one of them")
+        return StreamingResponse(_stream(log.follow(limit)), media_type=NDJSON)
+
+    @router.get("/stats")
+    async def read_stats(deal: int, by: Annotated[Address, signer]) -> StatsView:
+        """Calls by outcome, fuel, time, workers, and the newest receipts."""
+        return _stats(_owned(host, deal, by), book)
+
+    @router.get("/access")
+    async def read_access(deal: int, by: Annotated[Address, signer]) -> AccessView:
+        """Who may call."""
+        return AccessView(**dump_access(_owned(host, deal, by).access.current))
+
+    @router.put("/access")
+    async def replace_access(deal: int, request: Request) -> AccessView:
+        """Say who may call; a document of a higher version replaces the one in force."""
+        body = await read_body(request, MAX_SIGNED_BODY)
+        hosted = _owned(host, deal, authenticator.check(request, body))
+        hosted.access.replace(parse_access(_read_json(body)))
+        return AccessView(**dump_access(hosted.access.current))
+
+    return router
+
+
+def _owned(host: Host, deal: int, signer: Address) -> DealHost:
+    """Return a deal's host for its developer. Raises NotFound, Forbidden."""
+    hosted = host.find(deal)
+    if signer != hosted.deal.developer:
+        raise Forbidden(
+            f"{signer} is not the developer of deal {deal}",
+            field="Authorization",
+            remedy="sign with the developer's account",
+        )
+    return hosted
+
+
+def _stats(hosted: DealHost, book: ReceiptBook) -> StatsView:
+    tally, pools = hosted.tally, [run.workers for run in hosted.runs.values()]
+    return StatsView(
+        deal=hosted.deal.id,
+        calls={status.name.lower(): count for status, count in tally.by_status.items()},
+        fuel=tally.fuel,
+        duration_us=tally.duration_us,
+        inflight=sum(workers.inflight for workers in pools),
+        workers=sum(len(workers.pool.pids) for workers in pools),
+        restarts=sum(workers.pool.restarts for workers in pools),
+        receipts=[
+            _head(chain.assignment, book)
+            for chain in book.chains()
+            if chain.deal == hosted.deal.id and chain.head.sequence >= 0
+        ],
+    )
+
+
+def _head(assignment: int, book: ReceiptBook) -> HeadView:
+    signed = book.signed_head(assignment)
+    head = signed.head if signed else book.get(assignment).head
+    return HeadView(
+        assignment=assignment,
+        sequence=head.sequence,
+        hash=head.hash.hex(),
+        signature=signed.signature.hex() if signed else None,
+    )
+
+
+def _read_json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the body is not JSON: {error}") from error
+
+
+def _line(line: LogLine) -> str:
+    return json.dumps(asdict(line)) + "\n"
+
+
+async def _stream(lines: AsyncIterator[LogLine]) -> AsyncIterator[str]:
+    async for line in lines:
+        yield _line(line)

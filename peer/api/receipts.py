@@ -1,0 +1,184 @@
+"""Receipts of an epoch with the proofs that lead to the committed root."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from kernel.errors import NotFound
+from kernel.merkle import MerkleTree
+from kernel.receipts import (
+    Receipt,
+    Summary,
+    pack_summary,
+    receipt_hash,
+    unpack_receipt,
+)
+from peer.hosting.host import Host
+from peer.market.commitments import Commitment, Commitments
+from peer.receipts.book import ReceiptBook
+from peer.receipts.chain_file import ReceiptChain
+from serving.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+
+
+class SummaryView(BaseModel):
+    """An assignment's summary and its place in the tree under the epoch's root."""
+
+    packed: str
+    index: int
+    size: int
+    proof: list[str]
+    summary: dict[str, Any]
+
+
+class ReceiptItem(BaseModel):
+    """A packed receipt; `hash` is what the next one names as `previous`."""
+
+    assignment: int
+    sequence: int
+    hash: str
+    packed: str
+
+
+class EpochView(BaseModel):
+    """Receipts of a deal in an epoch; `root` is null while the epoch is open."""
+
+    peer: int
+    epoch: int
+    root: str | None
+    summaries: list[SummaryView]
+    items: list[ReceiptItem]
+    next: str | None
+    block: int
+
+
+class ReceiptView(BaseModel):
+    """One receipt and its way to the root: `proof` to `summary.receipts_root`, then the
+    summary's.
+    """
+
+    root: str | None
+    receipt: dict[str, Any]
+    packed: str
+    index: int
+    size: int
+    proof: list[str]
+    summary: SummaryView | None
+
+
+def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitments) -> APIRouter:
+    """Return the routes that prove calls; receipts hold hashes only, so anybody may read them."""
+    router = APIRouter(prefix="/v1/deals/{deal}/receipts/{epoch}", tags=["receipts"])
+
+    @router.get("")
+    def read_epoch(
+        deal: int, epoch: int, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> EpochView:
+        """The deal's receipts of an epoch in order of assignment and sequence."""
+        after = decode_cursor(cursor, 2) or (0, -1)
+        items = [
+            item
+            for chain in _chains(book, deal)
+            for item in _items(chain, epoch)
+            if (item.assignment, item.sequence) > after
+        ]
+        page = items[:limit]
+        more = len(items) > limit
+        closed = commitments.get(epoch)
+        return EpochView(
+            peer=book.peer,
+            epoch=epoch,
+            root=closed.root if closed else None,
+            summaries=_summaries(closed, deal),
+            items=page,
+            next=encode_cursor(page[-1].assignment, page[-1].sequence) if more else None,
+            block=host.standing.head.number if host.standing else 0,
+        )
+
+    @router.get("/{sequence}")
+    def read_receipt(
+        deal: int,
+        epoch: int,
+        sequence: int,
+        assignment: Annotated[int | None, Query(description="if the deal has several here")] = None,
+    ) -> ReceiptView:
+        """One receipt with its proofs."""
+        for chain in _chains(book, deal):
+            if assignment in (None, chain.assignment):
+                found = _prove(chain, epoch, sequence, commitments.get(epoch))
+                if found is not None:
+                    return found
+        raise NotFound(f"deal {deal} has no receipt {sequence} in epoch {epoch} here")
+
+    return router
+
+
+def _chains(book: ReceiptBook, deal: int) -> list[ReceiptChain]:
+    chains = [chain for chain in book.chains() if chain.deal == deal]
+    if not chains:
+        raise NotFound(f"deal {deal} has no receipts here")
+    return chains
+
+
+def _items(chain: ReceiptChain, epoch: int) -> list[ReceiptItem]:
+    return [
+        ReceiptItem(
+            assignment=chain.assignment,
+            sequence=unpack_receipt(packed).sequence,
+            hash=_hex(receipt_hash(packed)),
+            packed=_hex(packed),
+        )
+        for packed in chain.read_epoch(epoch)
+    ]
+
+
+def _summaries(closed: Commitment | None, deal: int) -> list[SummaryView]:
+    if closed is None:
+        return []
+    tree = closed.tree()
+    return [
+        SummaryView(
+            packed=_hex(pack_summary(summary)),
+            index=index,
+            size=len(closed.summaries),
+            proof=[_hex(node) for node in tree.prove(index)],
+            summary=_fields(summary),
+        )
+        for index, summary in enumerate(closed.summaries)
+        if summary.deal == deal
+    ]
+
+
+def _prove(
+    chain: ReceiptChain, epoch: int, sequence: int, closed: Commitment | None
+) -> ReceiptView | None:
+    records = chain.read_epoch(epoch)
+    if not records:
+        return None
+    index = sequence - unpack_receipt(records[0]).sequence
+    if not 0 <= index < len(records):
+        return None
+    summaries = _summaries(closed, chain.deal)
+    return ReceiptView(
+        root=closed.root if closed else None,
+        receipt=_fields(unpack_receipt(records[index])),
+        packed=_hex(records[index]),
+        index=index,
+        size=len(records),
+        proof=[_hex(node) for node in MerkleTree(records).prove(index)],
+        summary=next(
+            (view for view in summaries if view.summary["assignment"] == chain.assignment), None
+        ),
+    )
+
+
+def _fields(value: Receipt | Summary) -> dict[str, Any]:
+    fields = {name: getattr(value, name) for name in value.__slots__}
+    return {
+        name: _hex(field) if isinstance(field, bytes) else int(field)
+        for name, field in fields.items()
+    }
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()

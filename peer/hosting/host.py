@@ -1,0 +1,87 @@
+"""All deals of a peer, and the bridge between the chain's threads and the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+from kernel.errors import NotFound, Unreachable
+from kernel.units import Timestamp
+from peer.folder import PeerFolder
+from peer.hosting.deal_host import DealHost, HostState, Tools
+from peer.hosting.sources import SourceHints
+from peer.market.duties import Outlook
+from peer.market.standing import Standing
+
+
+class Host:
+    """Keeps one DealHost per deal that this peer has or had a part in. Event loop only."""
+
+    def __init__(self, folder: PeerFolder, tools: Tools, on_outlook: Callable[[], None]) -> None:
+        """`on_outlook` is called whenever `outlook` changed."""
+        self._folder = folder
+        self._tools = replace(tools, changed=self._changed, now_epoch=self._epoch)
+        self._on_outlook = on_outlook
+        self.deals: dict[int, DealHost] = {}
+        self.standing: Standing | None = None
+        self.outlook = Outlook()
+        self._closing: set[asyncio.Future[None]] = set()
+
+    @property
+    def hints(self) -> SourceHints:
+        """Return where notices say that content is."""
+        return self._tools.hints
+
+    def take(self, standing: Standing) -> None:
+        """Take what the chain says now."""
+        self.standing = standing
+        self._tools.book.peer = standing.peer
+        for number, deal in standing.deals.items():
+            if number not in self.deals:
+                self.deals[number] = DealHost(deal, self._folder.service(number), self._tools)
+            self.deals[number].take(standing)
+        for number in [known for known in self.deals if known not in standing.deals]:
+            gone = asyncio.ensure_future(self.deals.pop(number).close())
+            self._closing.add(gone)
+            gone.add_done_callback(self._closing.discard)
+        self._changed()
+
+    def now(self) -> Timestamp:
+        """Return the chain's time as last seen. Raises Unreachable before that."""
+        if self.standing is None:
+            raise Unreachable("the chain was not read yet", remedy="try in a moment")
+        return self.standing.head.timestamp
+
+    def find(self, deal: int) -> DealHost:
+        """Return a deal's host. Raises NotFound."""
+        try:
+            return self.deals[deal]
+        except KeyError:
+            raise NotFound(
+                f"this peer has no part in deal {deal}", remedy="ask another peer of the deal"
+            ) from None
+
+    def failures(self) -> list[str]:
+        """Return what keeps deals from being served."""
+        return [
+            f"deal {number}: {host.problem.detail}"
+            for number, host in self.deals.items()
+            if host.problem and host.state() == HostState.FAILED
+        ]
+
+    async def close(self) -> None:
+        """Stop all services."""
+        await asyncio.gather(*(deal.close() for deal in self.deals.values()), *self._closing)
+
+    def _epoch(self) -> int:
+        return -1 if self.standing is None else self.standing.epoch
+
+    def _changed(self) -> None:
+        ready: set[int] = set()
+        refused = {}
+        for deal in self.deals.values():
+            ready |= deal.ready()
+            refused.update({i: why.reason for i, why in deal.refused.items()})
+        outlook = Outlook(frozenset(ready), refused)
+        if outlook != self.outlook:
+            self.outlook = outlook
+            self._on_outlook()

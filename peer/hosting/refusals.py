@@ -1,0 +1,48 @@
+"""Turn what went wrong with an app into the reason that goes on chain (DESIGN 8.3)."""
+
+from dataclasses import dataclass
+
+from kernel.errors import BadContent, ContentNotFound, InvalidInput, LimitReached, MarketError
+from kernel.reasons import LeaveReason
+from peer.policy import PolicyRefused
+from peer.runtime.errors import GuestFault, ModuleError
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an app does not run here: the number for the chain, the sentence for people."""
+
+    reason: LeaveReason
+    detail: str
+
+
+class BadManifest(InvalidInput):
+    """The manifest is not valid"""
+
+    slug = "bad-manifest"
+
+
+class Unhealthy(MarketError):
+    """The app's health function does not answer well"""
+
+    slug = "unhealthy"
+
+
+_REASONS: tuple[tuple[type[MarketError], LeaveReason], ...] = (
+    (ContentNotFound, LeaveReason.CONTENT_NOT_FOUND),
+    (BadContent, LeaveReason.CONTENT_MISMATCH),
+    (BadManifest, LeaveReason.BAD_MANIFEST),
+    (Unhealthy, LeaveReason.FAILED_TO_START),
+    (GuestFault, LeaveReason.FAILED_TO_START),
+    (LimitReached, LeaveReason.OUT_OF_CAPACITY),
+)
+
+
+def to_refusal(error: MarketError) -> Refusal:
+    """Return the refusal that an error means; what is unknown is a failed start."""
+    if isinstance(error, PolicyRefused | ModuleError):
+        return Refusal(error.reason, error.detail)
+    for kind, reason in _REASONS:
+        if isinstance(error, kind):
+            return Refusal(reason, error.detail)
+    return Refusal(LeaveReason.FAILED_TO_START, error.detail)

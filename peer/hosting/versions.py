@@ -1,0 +1,135 @@
+"""Prepare a version of a deal's app: fetch it, check it, and lay its modules ready for workers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from content.fetcher import Fetcher
+from kernel.apps import Limits, Manifest, Module, Service
+from kernel.content_ids import Cid, app_cid
+from kernel.errors import BadContent, ContentNotFound, InvalidInput, TooLarge
+from kernel.hashing import sha256
+from kernel.manifest import parse_manifest
+from kernel.reasons import LeaveReason
+from kernel.units import Hash
+from peer.folder import write_atomically
+from peer.hosting.refusals import BadManifest
+from peer.policy import Policy, PolicyRefused, check_manifest
+from peer.runtime.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 2.0
+
+FindSources = Callable[[], Sequence[str]]
+"""Returns the sources to ask now, best first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An app that may run here, with what the workers need; `app` as the chain names it."""
+
+    app: Hash
+    manifest: Manifest
+    specs: tuple[ServiceSpec, ...]
+
+    @property
+    def cid(self) -> Cid:
+        """Return the manifest's content id."""
+        return app_cid(self.app)
+
+
+class Preparer:
+    """Makes versions out of content ids."""
+
+    def __init__(
+        self, fetcher: Fetcher, policy: Policy, modules: Path, fetch_seconds: float
+    ) -> None:
+        """Lay modules into the folder `modules`; try sources for at most `fetch_seconds`."""
+        self._fetcher = fetcher
+        self._policy = policy
+        self._modules = modules
+        self._seconds = fetch_seconds
+
+    async def prepare(
+        self, app: Hash, memory_mib: int, storage: Path, find_sources: FindSources
+    ) -> Version:
+        """Return the version once all of it is here and allowed.
+
+        `find_sources` is asked again at every try. Raises ContentNotFound or BadContent when time
+        is up, BadManifest, PolicyRefused.
+        """
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        block = await self._fetch(app_cid(app), find_sources, deadline, None)
+        try:
+            manifest = parse_manifest(block)
+        except InvalidInput as error:
+            raise BadManifest(error.detail, field=error.field, remedy=error.remedy) from error
+        check_manifest(self._policy, manifest, memory_mib)
+        files: dict[Cid, tuple[Path, bytes]] = {}
+        for cid in manifest.module_cids:
+            wasm = await self._fetch(cid, find_sources, deadline, self._policy.max_module_bytes)
+            files[cid] = await asyncio.to_thread(self._lay, wasm)
+        specs = tuple(
+            build_spec(service, manifest.limits, files, storage) for service in manifest.services
+        )
+        return Version(app, manifest, specs)
+
+    async def _fetch(
+        self, cid: Cid, find_sources: FindSources, deadline: float, limit: int | None
+    ) -> bytes:
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                if limit is None:
+                    return await self._fetcher.fetch_block(cid, find_sources())
+                return await self._fetcher.fetch_file(cid, find_sources(), limit)
+            except TooLarge as error:
+                raise PolicyRefused(error.detail, LeaveReason.POLICY) from error
+            except (ContentNotFound, BadContent):
+                if loop.time() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _lay(self, wasm: bytes) -> tuple[Path, bytes]:
+        digest = sha256(wasm)
+        path = self._modules / f"{digest.hex()}.wasm"
+        if not path.exists() or sha256(path.read_bytes()) != digest:
+            write_atomically(path, wasm)
+        return path, digest
+
+
+def build_spec(
+    service: Service, limits: Limits, files: dict[Cid, tuple[Path, bytes]], storage: Path
+) -> ServiceSpec:
+    """Return what a worker must know of a service; each service has its own storage folder."""
+    return ServiceSpec(
+        name=service.name,
+        modules=tuple(_module_spec(module, *files[module.cid]) for module in service.modules),
+        total_memory_limit=service.total_memory_limit,
+        instance=InstanceMode(service.instance),
+        limits=CallLimits(
+            call_ms=limits.call_ms,
+            input_bytes=limits.input_bytes,
+            output_bytes=limits.output_bytes,
+            fuel=limits.fuel,
+        ),
+        storage_dir=storage / service.name,
+        abi=service.abi,
+    )
+
+
+def _module_spec(module: Module, path: Path, digest: bytes) -> ModuleSpec:
+    return ModuleSpec(
+        name=module.name,
+        path=path,
+        digest=digest,
+        memory_limit=module.memory_limit,
+        logger_enabled=module.logger_enabled,
+        logging_mask=module.logging_mask,
+        envs=dict(module.envs),
+        mapped_dirs=dict(module.mapped_dirs),
+        mounted_binaries=dict(module.mounted_binaries),
+    )

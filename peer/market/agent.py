@@ -1,0 +1,132 @@
+"""Send what this peer owes the chain, with its wallet, until the chain shows that it is done."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from chain.contracts import Market, Proofs
+from chain.transactions import Call, Submitter
+from kernel.deployment import Deployment
+from kernel.errors import MarketError, Unfunded
+from kernel.events import Skipped
+from kernel.reasons import describe
+from peer.market.commitments import Commitments
+from peer.market.duties import Duties, Outlook, find_duties
+from peer.market.standing import Standing
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.5
+"""Seconds before the first retry of a failed transaction; doubles up to `retry_seconds`."""
+
+
+class Agent:
+    """Activates, leaves, releases, commits and claims; one thread runs it.
+
+    It keeps no list of what it sent: duties follow from the standing, so nothing is lost by a
+    crash and nothing is sent twice once the standing has caught up.
+    """
+
+    def __init__(
+        self,
+        sender: Submitter,
+        market: Market,
+        proofs: Proofs,
+        deployment: Deployment,
+        commitments: Commitments,
+        outlook: Callable[[], Outlook],
+        *,
+        claim_every: int = 0,
+        retry_seconds: float = 15.0,
+    ) -> None:
+        """`outlook` says which assignments can be served; it is called on the agent's thread."""
+        self._sender = sender
+        self._market = market
+        self._proofs = proofs
+        self._deployment = deployment
+        self._commitments = commitments
+        self._outlook = outlook
+        self._claim_every = claim_every
+        self._retry_seconds = retry_seconds
+        self._standing: Standing | None = None
+        self._sent_at = -1
+        self._wake = threading.Event()
+        self.problem = ""
+
+    def notify(self, standing: Standing) -> None:
+        """Take a new standing; any thread."""
+        self._standing = standing
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Look again at what is owed, because the outlook changed; any thread."""
+        self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Act until `stop` is set; wake it with `poke` to end at once."""
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            self._wake.wait(pause if self.problem else None)
+            self._wake.clear()
+            if stop.is_set():
+                return
+            try:
+                self.act()
+                self.problem = ""
+                pause = FIRST_PAUSE
+            except MarketError as error:
+                self._report(error)
+                stop.wait(pause)
+                pause = min(pause * 2, self._retry_seconds)
+
+    def act(self) -> None:
+        """Send everything that is owed now. Raises what the chain or the node refuses."""
+        standing = self._standing
+        # What was sent must be in the standing, or it would be sent again.
+        if standing is None or standing.head.number < self._sent_at:
+            return
+        duties = self._find(standing)
+        for call in self._calls(standing, duties):
+            receipt = self._sender.send(call)
+            self._sent_at = max(self._sent_at, receipt.block_number)
+            logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
+            for skipped in receipt.find(Skipped):
+                logger.warning(
+                    "the market skipped an assignment",
+                    extra={
+                        "assignment": skipped.assignment,
+                        "reason": describe(skipped.reason),
+                    },
+                )
+
+    def _find(self, standing: Standing) -> Duties:
+        return find_duties(
+            standing,
+            self._outlook(),
+            self._deployment.parameters,
+            proven=self._commitments.proven,
+            claim_every=self._claim_every,
+        )
+
+    def _calls(self, standing: Standing, duties: Duties) -> Iterator[Call]:
+        for epoch in duties.commit:
+            commitment = self._commitments.prepare(standing, epoch)
+            if not self._proofs.is_proven(standing.peer, epoch):
+                yield self._proofs.call("commit", epoch, [(standing.peer, commitment.root)])
+            self._commitments.mark_proven(epoch)
+        if duties.activate:
+            yield self._market.call("activate", duties.activate)
+        for why, ids in duties.leave:
+            yield self._market.call("leave", ids, int(why))
+        if duties.release:
+            yield self._market.call("release", duties.release)
+        if duties.claim:
+            yield self._market.call("claim", duties.claim)
+
+    def _report(self, error: MarketError) -> None:
+        detail = error.detail
+        if isinstance(error, Unfunded):
+            detail = f"the wallet {self._sender.address} cannot pay for gas: {error.detail}"
+        if detail != self.problem:
+            logger.warning("cannot act on the chain", extra={"error": detail})
+        self.problem = detail

@@ -1,0 +1,1 @@
+"""Keep receipts of calls as hash chains on disk and sign their heads."""

@@ -1,0 +1,115 @@
+"""All receipt chains of a peer: opened when needed, flushed together, their heads signed."""
+
+import threading
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kernel.errors import NotFound
+from peer.folder import PeerFolder, write_atomically
+from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
+from peer.receipts.heads import SignedHead, sign_head
+
+DEAL_FILE = "deal"
+
+
+class ReceiptBook:
+    """The chains by assignment. Appending is thread-safe; `run` flushes in a thread of its own."""
+
+    def __init__(
+        self, folder: PeerFolder, key: Ed25519PrivateKey, epoch_seconds: int, floor: int
+    ) -> None:
+        """`floor`: first epoch that is not closed yet. Opens what earlier runs left."""
+        self._folder = folder
+        self._key = key
+        self._seconds = epoch_seconds
+        self._floor = floor
+        self._lock = threading.Lock()
+        self._chains: dict[int, ReceiptChain] = {}
+        self._heads: dict[int, SignedHead] = {}
+        self._dirty: set[int] = set()
+        self._dirty_lock = threading.Lock()
+        self._wake = threading.Event()
+        self.peer = 0
+        for path in sorted(folder.receipts.iterdir()):
+            deal = path / DEAL_FILE
+            if deal.exists():
+                self.open(int(path.name), int(deal.read_text()))
+
+    def open(self, assignment: int, deal: int) -> ReceiptChain:
+        """Return the chain of an assignment, made if there is none."""
+        with self._lock:
+            chain = self._chains.get(assignment)
+            if chain is None:
+                path = self._folder.receipts_of(assignment)
+                chain = ReceiptChain(path, deal, assignment, self._seconds, self._floor)
+                if not (path / DEAL_FILE).exists():
+                    write_atomically(path / DEAL_FILE, str(deal).encode())
+                self._chains[assignment] = chain
+            return chain
+
+    def get(self, assignment: int) -> ReceiptChain:
+        """Return the chain of an assignment that has one. Raises NotFound."""
+        with self._lock:
+            chain = self._chains.get(assignment)
+        if chain is None:
+            raise NotFound(f"assignment {assignment} has no receipts here")
+        return chain
+
+    def chains(self) -> list[ReceiptChain]:
+        """Return all chains by assignment."""
+        with self._lock:
+            return [self._chains[assignment] for assignment in sorted(self._chains)]
+
+    def append(self, chain: ReceiptChain, call: CallRecord) -> Head:
+        """Add a receipt to a chain and let the next flush make it durable."""
+        head = chain.append(call)
+        with self._dirty_lock:
+            self._dirty.add(chain.assignment)
+        self._wake.set()
+        return head
+
+    def sign(self, chain: ReceiptChain, head: Head) -> SignedHead:
+        """Make a head durable and return it signed."""
+        chain.flush()
+        return sign_head(self._key, self.peer, chain.assignment, head)
+
+    def signed_head(self, assignment: int) -> SignedHead | None:
+        """Return the head signed at the last flush, None before the first."""
+        return self._heads.get(assignment)
+
+    def close_epoch(self, epoch: int) -> None:
+        """Let no receipt into `epoch` any more, in any chain, and make what is there durable."""
+        with self._lock:
+            self._floor = max(self._floor, epoch + 1)
+            chains = list(self._chains.values())
+        for chain in chains:
+            chain.close_epoch(epoch)
+            chain.flush()
+
+    def flush(self) -> None:
+        """Make every receipt durable and sign the heads."""
+        with self._dirty_lock:
+            dirty, self._dirty = self._dirty, set()
+        for assignment in dirty:
+            chain = self.get(assignment)
+            head = chain.flush()
+            if self.peer:
+                self._heads[assignment] = sign_head(self._key, self.peer, assignment, head)
+
+    def run(self, stop: threading.Event, flush_ms: int) -> None:
+        """Flush whenever there are new receipts, at most once per `flush_ms`, until `stop`."""
+        while not stop.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            stop.wait(flush_ms / 1_000)
+            self.flush()
+        self.flush()
+
+    def wake(self) -> None:
+        """Let `run` see that it is to stop."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Flush and close all files."""
+        for chain in self.chains():
+            chain.close()

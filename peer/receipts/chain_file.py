@@ -1,0 +1,222 @@
+"""One assignment's receipts on disk: appended, hash-chained, one file of records per epoch.
+
+The epochs of a chain never go back. A call that ends after its epoch was closed (by a receipt of
+a later epoch, or by the commitment) is recorded in the epoch that is open then, so that an epoch's
+receipts are always one range of sequence numbers and a committed root stays true.
+"""
+
+import errno
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernel.receipts import (
+    RECEIPT_BYTES,
+    ZERO,
+    CallStatus,
+    Receipt,
+    Summary,
+    pack_receipt,
+    receipt_hash,
+    receipts_root,
+    unpack_receipt,
+)
+from peer.folder import sync_folder
+
+SUFFIX = ".receipts"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What happened in one call. Hashes of 32 bytes; `time` chain seconds at its start."""
+
+    module: bytes
+    function: bytes
+    input: bytes
+    output: bytes
+    status: CallStatus
+    fuel: int
+    duration_us: int
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The newest receipt of a chain: its number and hash; ZERO and -1 when there is none."""
+
+    sequence: int
+    hash: bytes
+
+
+NO_HEAD = Head(-1, ZERO)
+
+
+class ReceiptChain:
+    """Append and read the receipts of one assignment. Thread-safe."""
+
+    def __init__(
+        self, folder: Path, deal: int, assignment: int, epoch_seconds: int, floor: int = 0
+    ) -> None:
+        """Open the chain and cut off what a crash left unfinished; `floor`: first open epoch."""
+        self.deal = deal
+        self.assignment = assignment
+        self._folder = folder
+        self._seconds = epoch_seconds
+        self._lock = threading.Lock()
+        self._file = -1
+        self._size = 0
+        self._epoch = floor
+        self._unsynced: list[int] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._head = self._recover(floor)
+
+    @property
+    def head(self) -> Head:
+        """Return the newest receipt's number and hash."""
+        return self._head
+
+    def append(self, call: CallRecord) -> Head:
+        """Add a receipt and return its number and hash; it is safe from a kill at once."""
+        with self._lock:
+            epoch = max(call.time // self._seconds, self._epoch)
+            if epoch != self._epoch or self._file < 0:
+                self._open(epoch)
+            receipt = Receipt(
+                deal=self.deal,
+                assignment=self.assignment,
+                sequence=self._head.sequence + 1,
+                module=call.module,
+                function=call.function,
+                input=call.input,
+                output=call.output,
+                status=call.status,
+                fuel=call.fuel,
+                duration_us=call.duration_us,
+                time=max(call.time, epoch * self._seconds),
+                previous=self._head.hash,
+            )
+            packed = pack_receipt(receipt)
+            self._write(packed)
+            self._head = Head(receipt.sequence, receipt_hash(packed))
+            return self._head
+
+    def flush(self) -> Head:
+        """Make every receipt so far safe from a power failure; return the head that is."""
+        with self._lock:
+            head, closing = self._head, self._unsynced
+            current = os.dup(self._file) if self._file >= 0 else -1
+            self._unsynced = []
+        for descriptor in (*closing, current):
+            if descriptor >= 0:
+                os.fdatasync(descriptor)
+                os.close(descriptor)
+        return head
+
+    def close_epoch(self, epoch: int) -> None:
+        """Let no further receipt into `epoch` or an earlier one."""
+        with self._lock:
+            if self._epoch <= epoch:
+                self._retire()
+                self._epoch = epoch + 1
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        with self._lock:
+            self._retire()
+        self.flush()
+
+    def epochs(self) -> list[int]:
+        """Return the epochs that have receipts, ascending."""
+        return sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
+
+    def read_epoch(self, epoch: int) -> list[bytes]:
+        """Return the packed receipts of an epoch, in order of sequence."""
+        try:
+            data = self._path(epoch).read_bytes()
+        except FileNotFoundError:
+            return []
+        return list(_records(data))
+
+    def summarize(self, peer: int, epoch: int) -> Summary:
+        """Return the summary of an epoch; call it once the epoch is closed."""
+        packed = self.read_epoch(epoch)
+        before = self._last_of(epoch)
+        return Summary(
+            peer=peer,
+            epoch=epoch,
+            assignment=self.assignment,
+            deal=self.deal,
+            first_sequence=unpack_receipt(packed[0]).sequence if packed else before.sequence + 1,
+            count=len(packed),
+            fuel=sum(unpack_receipt(record).fuel for record in packed),
+            receipts_root=receipts_root(packed),
+            chain_head=before.hash,
+        )
+
+    def _last_of(self, epoch: int) -> Head:
+        for earlier in reversed([known for known in self.epochs() if known <= epoch]):
+            packed = self.read_epoch(earlier)
+            if packed:
+                return Head(unpack_receipt(packed[-1]).sequence, receipt_hash(packed[-1]))
+        return NO_HEAD
+
+    def _open(self, epoch: int) -> None:
+        self._retire()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        self._file = os.open(self._path(epoch), flags, 0o644)
+        self._size = os.fstat(self._file).st_size
+        self._epoch = epoch
+        sync_folder(self._folder)
+
+    def _write(self, packed: bytes) -> None:
+        try:
+            written = os.write(self._file, packed)
+            if written < len(packed):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            # Half a record would put every later one out of place.
+            os.ftruncate(self._file, self._size)
+            raise
+        self._size += len(packed)
+
+    def _retire(self) -> None:
+        if self._file >= 0:
+            self._unsynced.append(self._file)
+            self._file = -1
+
+    def _path(self, epoch: int) -> Path:
+        return self._folder / f"{epoch:010d}{SUFFIX}"
+
+    def _recover(self, floor: int) -> Head:
+        """Keep the longest unbroken chain; what is below `floor` was synced and committed."""
+        head = self._last_of(floor - 1)
+        whole = True
+        for epoch in (known for known in self.epochs() if known >= floor):
+            path = self._path(epoch)
+            data = path.read_bytes()
+            size = 0
+            for packed in _records(data) if whole else ():
+                if not _follows(packed, head):
+                    break
+                head = Head(head.sequence + 1, receipt_hash(packed))
+                size += RECEIPT_BYTES
+            whole = size == len(data)
+            if size:
+                self._epoch = epoch
+                os.truncate(path, size)
+            else:
+                path.unlink()
+        return head
+
+
+def _records(data: bytes) -> Iterator[bytes]:
+    for start in range(0, len(data) - RECEIPT_BYTES + 1, RECEIPT_BYTES):
+        yield data[start : start + RECEIPT_BYTES]
+
+
+def _follows(packed: bytes, head: Head) -> bool:
+    # Sequence is the third field, `previous` the last: enough to know a record of this chain.
+    sequence = int.from_bytes(packed[64:96], "big")
+    return packed[-32:] == head.hash and sequence == head.sequence + 1

@@ -1,0 +1,217 @@
+"""Put a peer together and serve it until it is told to stop."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chain.contracts import Market, MarketLens, Proofs
+from chain.decoder import Decoder
+from chain.follower import Follower
+from chain.rpc import Rpc
+from chain.sender import Sender
+from chain.wallet import Account
+from content.fetcher import Fetcher
+from content.folder import BlockFolder
+from kernel.deployment import Deployment
+from kernel.typed_data import market_domain
+from peer.api.app import create_app
+from peer.folder import PeerFolder, public_key
+from peer.hosting.deal_host import Tools
+from peer.hosting.host import Host
+from peer.hosting.sources import SourceHints
+from peer.hosting.versions import Preparer
+from peer.market.agent import Agent
+from peer.market.commitments import Commitments, last_closed
+from peer.market.listener import Listener
+from peer.market.standing import Standing
+from peer.policy import Policy
+from peer.receipts.book import ReceiptBook
+from peer.settings import PeerSettings
+from serving.auth import Authenticator
+from serving.server import bind, serve
+from serving.service import Readiness, ServiceInfo, ServiceStatus
+
+logger = logging.getLogger(__name__)
+
+STARTS_AT_ONCE = 2
+"""Deals that start workers at the same time; a start keeps a core busy."""
+
+
+def run_peer(
+    settings: PeerSettings,
+    *,
+    rpc_url: str,
+    deployment: Deployment,
+    wallet: Account,
+    folder: Path,
+    policy: Policy,
+    confirmations: int = 0,
+    version: str,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM; `on_ready` gets the URL once it answers.
+
+    `folder` is the peer's own. Raises PortInUse, ConfigError, Conflict if another process has it.
+    """
+    state = PeerFolder(folder)
+    with state.lock(), Rpc(rpc_url) as rpc:
+        listener = bind(settings.host, settings.port)
+        try:
+            peer = Peer(settings, rpc, deployment, wallet, state, policy, confirmations, version)
+        except BaseException:
+            listener.close()
+            raise
+        serve(peer.app, listener, on_ready)
+
+
+class Peer:
+    """The parts of one peer; `app` starts and stops them with its lifespan."""
+
+    def __init__(
+        self,
+        settings: PeerSettings,
+        rpc: Rpc,
+        deployment: Deployment,
+        wallet: Account,
+        folder: PeerFolder,
+        policy: Policy,
+        confirmations: int,
+        version: str,
+    ) -> None:
+        key = folder.load_key()
+        parameters = deployment.parameters
+        decoder = Decoder(deployment)
+        self._settings = settings
+        self._deployment = deployment
+        self._wallet = wallet
+        self._stop = threading.Event()
+        self._http = httpx.AsyncClient(follow_redirects=False, trust_env=False)
+        blocks = BlockFolder(folder.blocks)
+        self._book = ReceiptBook(
+            folder, key, parameters.epoch_seconds, last_closed(folder.commitments) + 1
+        )
+        self._commitments = Commitments(folder.commitments, self._book)
+        self._listener = Listener(
+            Follower(rpc, deployment, decoder, confirmations=confirmations),
+            MarketLens(rpc, deployment),
+            deployment,
+            path=folder.chain,
+            key=public_key(key),
+            wallet=wallet.address,
+            peer_id=settings.peer_id,
+        )
+        self._agent = Agent(
+            Sender(
+                rpc,
+                wallet,
+                chain_id=deployment.chain_id,
+                decoder=decoder,
+                lock=folder.path / "wallet.lock",
+                stop=self._stop,
+            ),
+            Market(rpc, deployment),
+            Proofs(rpc, deployment),
+            deployment,
+            self._commitments,
+            lambda: self._host.outlook,
+            claim_every=settings.claim_every_epochs,
+            retry_seconds=settings.retry_seconds,
+        )
+        self._host = Host(
+            folder,
+            Tools(
+                preparer=Preparer(
+                    Fetcher(blocks, self._http),
+                    policy,
+                    folder.cache / "modules",
+                    # An answer must be on chain before ACCEPT_SECONDS are over.
+                    min(settings.fetch_seconds, parameters.accept_seconds / 2),
+                ),
+                policy=policy,
+                book=self._book,
+                hints=SourceHints(),
+                gateways=settings.gateways,
+                cache=folder.cache,
+                starting=asyncio.Semaphore(STARTS_AT_ONCE),
+                retry_seconds=settings.retry_seconds,
+            ),
+            on_outlook=self._agent.poke,
+        )
+        self.app = create_app(
+            ServiceInfo("peer", version),
+            self._host,
+            self._book,
+            self._commitments,
+            blocks,
+            Authenticator(market_domain(deployment.chain_id, deployment.market), self._host.now),
+            status=self._status,
+            readiness=self._readiness,
+            wake=self._listener.wake.set,
+            registry=CollectorRegistry(),
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+
+        def take(standing: Standing) -> None:
+            loop.call_soon_threadsafe(self._host.take, standing)
+
+        self._listener.subscribe(take)
+        self._listener.subscribe(self._agent.notify)
+        self._listener.restore()
+        threads = [
+            threading.Thread(
+                target=self._listener.run, args=(self._stop, self._settings.poll_seconds)
+            ),
+            threading.Thread(target=self._agent.run, args=(self._stop,)),
+            threading.Thread(
+                target=self._book.run, args=(self._stop, self._settings.receipt_flush_ms)
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            for wake in (self._listener.wake.set, self._agent.poke, self._book.wake):
+                wake()
+            await self._host.close()
+            await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
+            self._book.close()
+            await self._http.aclose()
+
+    def _status(self) -> ServiceStatus:
+        standing = self._host.standing
+        head = standing.head.number if standing else None
+        return ServiceStatus(
+            chain_id=self._deployment.chain_id,
+            contracts={name: e.address for name, e in self._deployment.contracts.items()},
+            head=head,
+            indexed=head,
+            finality=None,
+            extra={
+                "peer": standing.peer if standing else None,
+                "epoch": standing.epoch if standing else None,
+                "wallet": self._wallet.address,
+                "deals": {str(number): deal.state() for number, deal in self._host.deals.items()},
+            },
+        )
+
+    def _readiness(self) -> Readiness:
+        reasons = [self._listener.problem, self._agent.problem, *self._host.failures()]
+        if not self._listener.problem and self._host.standing is None:
+            reasons.append(
+                f"no peer is registered with this key and the wallet {self._wallet.address}"
+            )
+        why = "; ".join(reason for reason in reasons if reason)
+        return Readiness(not why, why)
