@@ -58,6 +58,7 @@ class Law:
     ) -> None:
         self.parameters = parameters
         self.journal = Journal()
+        self.unasked = {"usdc": 0, "flt": 0}  # tokens that somebody sent without a call
         self.usdc, self.flt = Token(), Token()
         self.clock = Clock(now, parameters.epoch_seconds)
         self.market = self.market_class(
@@ -99,11 +100,12 @@ class Law:
         aside = [market.put_aside(a) for a in market.assignments.values()]
         deals = sum(deal.balance for deal in market.deals.values())
         assert all(amount >= 0 for amount in aside)
-        assert market.usdc.balance[market.at] == sum(market.free.values()) + deals + sum(aside)
+        owed = sum(market.free.values()) + deals + sum(aside)
+        assert market.usdc.balance[market.at] == owed + self.unasked["usdc"]
 
         leaving = sum(amount for amount, _ in stakes.leaving.values())
         held = sum(stakes.free.values()) + sum(stakes.locked.values()) + leaving
-        assert self.flt.balance[stakes.at] == held
+        assert self.flt.balance[stakes.at] == held + self.unasked["flt"]
         for provider, locked in stakes.locked.items():
             units = sum(p.units for p in market.peers.values() if p.provider == provider)
             assert locked == units * self.parameters.bond_per_unit

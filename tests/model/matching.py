@@ -203,3 +203,12 @@ class Matching(Books):
         else:
             deal, count = self.settle(number), self._count_live(number, current)
         return self.judge(deal, offer, fill, count)[0]
+
+    def is_complete(self, offer: DeveloperOffer, current: list[int]) -> bool:
+        """Tell whether `current` is ascending and holds all that is alive in the offer's deal."""
+        number = self.deal_of.get((offer.developer, self.key_of(offer)))
+        if any(b <= a for a, b in pairwise([0, *current])):
+            return False
+        if number is None:
+            return True
+        return self.settle(number).units == self._count_live(number, current).units

@@ -1,0 +1,90 @@
+"""Run the bytecode on Anvil, through Ape's accounts and contracts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ape.contracts import ContractContainer
+from ape.exceptions import ContractLogicError
+from ethpm_types import ContractType
+
+from tests.contracts.driver.abi import Contract, Log
+from tests.contracts.driver.build import build
+from tests.contracts.driver.chain import Receipt, created_address
+
+
+class ApeChain:
+    """Ape's provider, with a clock that stands still between travels."""
+
+    def __init__(self, accounts: Any, chain: Any, project: Any, now: int) -> None:
+        self.accounts = {account.address: account for account in accounts}
+        self.keys = {
+            address: bytes.fromhex(account.private_key[2:])
+            for address, account in self.accounts.items()
+        }
+        self.provider, self.project = chain.provider, project
+        self.chain_id = int(chain.chain_id)
+        self.travel(now)
+
+    @property
+    def deployer(self) -> str:
+        """Who deploys, and so owns."""
+        return next(iter(self.accounts))
+
+    def deploy(self, name: str, *arguments: Any) -> Contract:
+        """Deploy what Ape compiled, or what the tests compile themselves."""
+        container = self.project.contracts.get(name) or self._mock(name)
+        instance = self.accounts[self.deployer].deploy(container, *arguments)
+        abi = [entry.model_dump(mode="json", by_alias=True) for entry in instance.contract_type.abi]
+        return Contract(name, instance.address, abi, instance)
+
+    def _mock(self, name: str) -> ContractContainer:
+        abi, bytecode = build(name)
+        kind = {
+            "contractName": name,
+            "abi": abi,
+            "deploymentBytecode": {"bytecode": "0x" + bytecode.hex()},
+        }
+        return ContractContainer(ContractType.model_validate(kind))
+
+    def next_address(self, ahead: int = 0) -> str:
+        """Name the address of a later deployment; 0 is the next."""
+        return created_address(self.deployer, self.accounts[self.deployer].nonce + ahead)
+
+    def send(
+        self, sender: str, contract: Contract, function: str, arguments: tuple[Any, ...]
+    ) -> Receipt:
+        """Send a transaction and wait for it."""
+        self._request("evm_setNextBlockTimestamp", self.now)
+        try:
+            receipt = getattr(contract.handle, function)(*arguments, sender=self.accounts[sender])
+        except ContractLogicError as error:
+            return Receipt(reason=error.revert_message, error=error)
+        return Receipt(tuple(self._log(log) for log in receipt.logs))
+
+    @staticmethod
+    def _log(log: dict[str, Any]) -> Log:
+        return Log(log["address"], tuple(bytes(t) for t in log["topics"]), bytes(log["data"]))
+
+    def read(self, calls: Sequence[tuple[Contract, str, tuple[Any, ...]]]) -> list[Any]:
+        """Call views, in one request."""
+        requests = [
+            ("eth_call", [{"to": c.address, "data": "0x" + c.encode(f, a).hex()}, "latest"])
+            for c, f, a in calls
+        ]
+        if not requests:
+            return []
+        answers = self.provider.web3.provider.make_batch_request(requests)
+        answers = sorted(answers, key=lambda answer: answer["id"])
+        return [
+            contract.decode(function, bytes.fromhex(answer["result"][2:]))
+            for (contract, function, _), answer in zip(calls, answers, strict=True)
+        ]
+
+    def travel(self, now: int) -> None:
+        """Move the clock, and make a block for views to stand on."""
+        self.now = now
+        self._request("evm_setNextBlockTimestamp", now)
+        self._request("evm_mine")
+
+    def _request(self, method: str, *parameters: Any) -> Any:
+        return self.provider.make_request(method, list(parameters))

@@ -1,0 +1,109 @@
+"""Run the bytecode in this process: a hundred times faster than a node, for depth."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from boa.environment import Env
+from eth_abi import decode, encode
+from eth_account import Account
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+
+from tests.contracts.driver.abi import Contract, Log, types_of
+from tests.contracts.driver.build import ROOT, build
+from tests.contracts.driver.chain import Receipt, created_address
+
+ERROR = keccak(text="Error(string)")[:4]
+ACCOUNTS = 12
+
+
+def reason_of(output: bytes) -> str:
+    """Read the text of a revert."""
+    if output[:4] == ERROR:
+        return str(decode(["string"], output[4:])[0])
+    return "0x" + output.hex()
+
+
+class BoaChain:
+    """Titanoboa's EVM, called with plain calldata."""
+
+    def __init__(self, now: int, root: Path = ROOT) -> None:
+        self.env, self.root = Env(), root
+        accounts = [Account.from_key(number.to_bytes(32, "big")) for number in range(1, ACCOUNTS)]
+        self.keys = {account.address: bytes(account.key) for account in accounts}
+        self.chain_id = self.env.evm.patch.chain_id
+        self.travel(now)
+
+    @property
+    def now(self) -> int:
+        """Time of every call until the next travel."""
+        return int(self.env.timestamp)
+
+    @property
+    def deployer(self) -> str:
+        """Who deploys, and so owns."""
+        return next(iter(self.keys))
+
+    def deploy(self, name: str, *arguments: Any) -> Contract:
+        """Compile and deploy."""
+        abi, bytecode = build(name, self.root)
+        inputs = next((e["inputs"] for e in abi if e["type"] == "constructor"), [])
+        address, computation = self.env.deploy(
+            sender=self.deployer, bytecode=bytecode + encode(types_of(inputs), arguments)
+        )
+        if computation.is_error:
+            raise ValueError(f"{name}: {reason_of(computation.output)}")
+        return Contract(name, to_checksum_address(str(address)), abi)
+
+    def next_address(self, ahead: int = 0) -> str:
+        """Name the address of a later deployment; 0 is the next."""
+        nonce = self.env.evm.vm.state.get_nonce(to_canonical_address(self.deployer))
+        return created_address(self.deployer, nonce + ahead)
+
+    def send(
+        self, sender: str, contract: Contract, function: str, arguments: tuple[Any, ...]
+    ) -> Receipt:
+        """Run a call as a transaction of its own."""
+        self.env.evm.vm.state.clear_transient_storage()
+        data = contract.encode(function, arguments)
+        computation = self.env.execute_code(contract.address, sender=sender, data=data)
+        if computation.is_error:
+            reason = reason_of(computation.output)
+            return Receipt(reason=reason, error=Reverted(reason))
+        logs = tuple(
+            Log(
+                to_checksum_address(address),
+                tuple(topic.to_bytes(32, "big") for topic in topics),
+                data,
+            )
+            for _, address, topics, data in computation.get_raw_log_entries()
+        )
+        return Receipt(logs)
+
+    def read(self, calls: Sequence[tuple[Contract, str, tuple[Any, ...]]]) -> list[Any]:
+        """Call views."""
+        return [self._view(*call) for call in calls]
+
+    def _view(self, contract: Contract, function: str, arguments: tuple[Any, ...]) -> Any:
+        computation = self.env.execute_code(
+            contract.address, data=contract.encode(function, arguments), is_modifying=False
+        )
+        if computation.is_error:
+            raise Reverted(reason_of(computation.output))
+        return contract.decode(function, computation.output)
+
+    def snapshot(self) -> Any:
+        """Remember the state, without the clock."""
+        return self.env.evm.vm.state.snapshot()
+
+    def restore(self, snapshot: Any) -> None:
+        """Return to a state that was remembered."""
+        self.env.evm.vm.state.revert(snapshot)
+
+    def travel(self, now: int) -> None:
+        """Move the clock."""
+        self.env.timestamp = now
+
+
+class Reverted(Exception):
+    """The call was reverted; the text is its reason."""

@@ -1,0 +1,32 @@
+"""Compile the project's contracts and the tests' mocks, without Ape."""
+
+import sysconfig
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vyper.compiler import compile_from_file_input
+from vyper.compiler.input_bundle import FilesystemInputBundle
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = ("contracts", "contracts/testnet", "tests/contracts/mocks")
+
+
+class Artifact(NamedTuple):
+    """What is needed to deploy a contract and to talk to it."""
+
+    abi: list[dict[str, Any]]
+    bytecode: bytes
+
+
+@lru_cache(maxsize=None)
+def build(name: str, root: Path = ROOT) -> Artifact:
+    """Compile the contract of that name under `root`."""
+    paths = (root / folder / f"{name}.vy" for folder in FOLDERS)
+    path = next(path for path in paths if path.exists())
+    packages = Path(sysconfig.get_path("purelib"))
+    bundle = FilesystemInputBundle([packages, root, path.parent])
+    output = compile_from_file_input(
+        bundle.load_file(path), input_bundle=bundle, output_formats=["abi", "bytecode"]
+    )
+    return Artifact(output["abi"], bytes.fromhex(output["bytecode"].removeprefix("0x")))

@@ -1,0 +1,53 @@
+"""Play the market at random on the real bytecode, in this process."""
+
+import os
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+from tests.contracts.driver.boa_chain import BoaChain
+from tests.contracts.driver.world import World
+from tests.model.law import Outcome
+from tests.model.machine import MarketMachine
+
+pytestmark = pytest.mark.unit
+
+START = 1_800_000_000
+
+
+@cache
+def founded() -> World:
+    """Deploy and fund once; every game starts from a snapshot of this."""
+    world = World(BoaChain(START))
+    world.fund()
+    return world
+
+
+class MarketOnBoa(MarketMachine):
+    """Contracts and model, driven alike."""
+
+    def prepare(self) -> None:
+        self.world = founded().fork()
+        self.world.chain.travel(START)
+        self.snapshot = self.world.chain.snapshot()
+        self.law, self.roles = self.world.law, self.world.roles
+
+    def call(self, contract: str, function: str, caller: str, *arguments: Any) -> Outcome:
+        return self.world.call(contract, function, caller, *arguments)
+
+    def travel(self, now: int) -> None:
+        self.world.travel(now)
+
+    def teardown(self) -> None:
+        self.world.check_conservation()
+        self.world.chain.restore(self.snapshot)
+
+
+TestMarketOnBoa = MarketOnBoa.TestCase
+TestMarketOnBoa.settings = settings(
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5")),
+    stateful_step_count=int(os.environ.get("FUZZ_STEPS", "15")),
+    deadline=None,
+)
