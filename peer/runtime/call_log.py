@@ -5,7 +5,9 @@ from typing import Final
 MAX_LOG_BYTES: Final = 64 << 10
 MAX_LOG_LINES: Final = 1_000
 LEVELS: Final = {1: "error", 2: "warn", 3: "info", 4: "debug", 5: "trace"}
+# What Rust's runtime prints to stderr before it aborts; no trap code tells the two apart.
 ALLOCATION_FAILED: Final = b"memory allocation of "
+PANICKED: Final = b"panicked at"
 
 
 class CallLog:
@@ -17,6 +19,7 @@ class CallLog:
         self._dropped = 0
         self._partial = {"stdout": b"", "stderr": b""}
         self.saw_allocation_failure = False
+        self.saw_panic = False
 
     @property
     def room(self) -> int:
@@ -34,9 +37,9 @@ class CallLog:
         for line in lines:
             self._append(stream, line)
         self._partial[stream] = rest[:MAX_LOG_BYTES]
-        if stream == "stderr" and ALLOCATION_FAILED in pending:
-            # Rust's allocator says so before it aborts; no trap code tells it.
-            self.saw_allocation_failure = True
+        if stream == "stderr":
+            self.saw_allocation_failure |= ALLOCATION_FAILED in pending
+            self.saw_panic |= PANICKED in pending
 
     def take_lines(self) -> list[str]:
         """Return the lines, the last one telling how many were dropped, if any."""

@@ -7,7 +7,6 @@ from wasmtime import ExitTrap, Trap, TrapCode, WasmtimeError
 from peer.runtime.call_log import CallLog
 from peer.runtime.errors import GuestFault, GuestMemory, GuestTimeout, GuestTrap
 from peer.runtime.service import ServiceSpec
-from peer.runtime.wasm_sections import PAGE
 
 EXPLANATIONS: Final = {
     TrapCode.UNREACHABLE: "it aborted (unreachable)",
@@ -27,8 +26,13 @@ def build_fault(
     if code is TrapCode.OUT_OF_FUEL:
         return GuestTimeout(f"the call used up its fuel of {spec.limits.fuel}")
     limit = spec.memory_limit
-    if code is TrapCode.ALLOCATION_TOO_LARGE or _is_starved(log, memory_used, limit):
+    if code is TrapCode.ALLOCATION_TOO_LARGE or log.saw_allocation_failure:
         return GuestMemory(f"the call needs more than its {limit} bytes of memory")
+    # A refused memory.grow is no trap and leaves no trace: a guest without Rust's messages is taken
+    # to have run out of memory when it gives up with more than half of it in use.
+    has_given_up = code is TrapCode.UNREACHABLE or isinstance(failure, ExitTrap)
+    if has_given_up and not log.saw_panic and memory_used > limit // 2:
+        return GuestMemory(f"the function gave up with {memory_used} of {limit} bytes in use")
     return _build_trap(failure, code)
 
 
@@ -43,11 +47,6 @@ def _build_trap(failure: Trap | WasmtimeError, code: TrapCode | None) -> GuestFa
     if "exceeds memory limits" in message:
         return GuestMemory(f"the module's memory does not fit its limit: {first_line}")
     return GuestTrap(f"the module does not start: {first_line}")
-
-
-def _is_starved(log: CallLog, memory_used: int, limit: int) -> bool:
-    # A refused memory.grow is no trap: a guest aborts after it, having said so or being full.
-    return log.saw_allocation_failure or memory_used + max(limit // 16, PAGE) > limit
 
 
 def _name_code(code: TrapCode | None, trap: Trap) -> str:

@@ -109,9 +109,9 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
 def main() -> None:
     """Serve on the socket whose descriptor is the one argument."""
     confine()
-    with socket.socket(fileno=int(sys.argv[1])) as channel:
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            serve(channel)
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+        serve(channel)
     # NOTE: wasmtime's own threads still hold callbacks; a tidy end of Python would free those
     # under them and abort.
     os._exit(0)

@@ -1,0 +1,58 @@
+"""Fixtures: hosts that run guests inside the test's own process."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from wasmtime import Engine
+
+from peer.runtime.deadline import Watchdog
+from peer.runtime.engine import AotCache, EngineSettings, build_engine
+from peer.runtime.errors import FAULTS, CallStatus
+from peer.runtime.messages import Answer, Call
+from peer.runtime.service_host import ServiceHost
+from tests.peer.runtime.guests import build_spec
+
+BuildHost = Callable[..., ServiceHost]
+Engines = dict[EngineSettings, tuple[Engine, Watchdog]]
+
+
+@pytest.fixture(scope="session")
+def engines() -> Engines:
+    """One engine for each configuration.
+
+    Not at import: wasmtime's signal handlers must be set after those of pytest's faulthandler.
+    """
+    built = {}
+    for settings in (EngineSettings(), EngineSettings(consume_fuel=True)):
+        engine = build_engine(settings)
+        built[settings] = engine, Watchdog(engine)
+    return built
+
+
+@pytest.fixture
+def build_host(tmp_path: Path, engines: Engines) -> BuildHost:
+    """Return a function from a module and options to a host of it."""
+
+    def build(wasm: bytes, **options: object) -> ServiceHost:
+        spec = build_spec(wasm, tmp_path, **options)  # type: ignore[arg-type]
+        is_metered = spec.limits.fuel is not None
+        settings = EngineSettings(consume_fuel=is_metered)
+        engine, watchdog = engines[settings]
+        cache = AotCache(tmp_path / "cache", engine, settings)
+        return ServiceHost(spec, wasm, engine, cache, watchdog, is_metered=is_metered)
+
+    return build
+
+
+def run(host: ServiceHost, function: str, body: bytes = b"", *, raw: bool = False) -> Answer:
+    """Call and return the answer, whatever its status."""
+    return host.answer(Call("guest", function, body, raw, {}))
+
+
+def ask(host: ServiceHost, function: str, body: bytes = b"", *, raw: bool = False) -> bytes:
+    """Call and return the body; raise the fault that a pool would raise."""
+    answer = run(host, function, body, raw=raw)
+    if answer.status:
+        raise FAULTS[CallStatus(answer.status)](answer.detail, field=answer.field)
+    return answer.output
