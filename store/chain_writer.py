@@ -63,7 +63,7 @@ class ChainWriter:
         self._database = database
         self._deployment = deployment
         self._guard = guard
-        self._depth = depth
+        self.depth = depth
         self._session = database.open_writer()
         self._rows = ChainRows(self._session)
         self._at: Mark | None = None
@@ -77,7 +77,7 @@ class ChainWriter:
         with self._database.write() as session:
             _claim(session, self._deployment)
         with self._database.read() as session:
-            tail = fetch_tail(session, self._depth)
+            tail = fetch_tail(session, self.depth)
         self._rows.forget()
         self._at = tail[-1] if tail else None
         return tail
@@ -100,7 +100,7 @@ class ChainWriter:
                 _move(self._session, ref)
                 self._applied += 1
                 if self._applied % PRUNE_EVERY == 0:
-                    _prune(self._session, self._depth)
+                    _prune(self._session, self.depth)
         except BaseException:
             self._rows.forget()
             raise

@@ -65,7 +65,7 @@ class ChainRows:
         self._new.append(row)
         return row
 
-    def append(self, kind: type[Appended], **values: Any) -> None:
+    def append(self, kind: type[Appended], /, **values: Any) -> None:
         """Add a row to a table of facts; it has the number of its block."""
         self._appended.setdefault(kind, []).append(values)
 

@@ -1,0 +1,1 @@
+"""Follow the chain into the store: one handler per event, reorgs undone."""

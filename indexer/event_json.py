@@ -1,0 +1,45 @@
+"""Events as JSON (DESIGN 8.1): numbers for ids, epochs and counts, strings for every uint256."""
+
+import json
+from dataclasses import fields
+
+from kernel.events import EVENTS, Event
+
+NUMBERS = frozenset(
+    {
+        "assignment",
+        "deal",
+        "end",
+        "epoch",
+        "kind",
+        "last",
+        "memory_mib",
+        "peer",
+        "ready",
+        "reason",
+        "region",
+        "run",
+        "skipped",
+        "units",
+        "why",
+    }
+)
+"""Members that the contracts keep small; what a caller may have made huge is written as text."""
+
+SAFE = 2**53
+"""JSON readers lose digits from here on."""
+
+MEMBERS = {kind: tuple(f.name for f in fields(kind)) for kinds in EVENTS.values() for kind in kinds}
+
+
+def dump_event(event: Event) -> str:
+    """Write an event's members as a JSON object, in the contract's order."""
+    return json.dumps({name: _value(name, getattr(event, name)) for name in MEMBERS[type(event)]})
+
+
+def _value(name: str, value: object) -> object:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if name in NUMBERS and value < SAFE else str(value)
+    return value

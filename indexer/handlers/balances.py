@@ -1,0 +1,27 @@
+"""Free money, as the contract's ledger moves it (CONTRACTS section 6)."""
+
+from kernel.units import Address, Amount
+from store.rows import ChainRows
+from store.tables import Account
+from store.words import Uint
+
+
+def get_account(rows: ChainRows, address: Address) -> Account:
+    """Return an account's row, a new one with nothing in it at its first appearance."""
+    account = rows.find(Account, address)
+    if account is None:
+        account = rows.add(Account(address=address, free=Amount(0), counter=Uint(0)))
+    return account
+
+
+def credit(rows: ChainRows, address: Address, amount: int) -> None:
+    """Add to an account's free balance."""
+    if amount:
+        account = get_account(rows, address)
+        account.free = Amount(account.free + amount)
+
+
+def spend(rows: ChainRows, address: Address, amount: int) -> None:
+    """Take from an account's free balance; what is missing came from its tokens."""
+    account = get_account(rows, address)
+    account.free = Amount(max(0, account.free - amount))

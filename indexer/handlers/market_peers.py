@@ -1,0 +1,50 @@
+"""Market, peers: registered, resized, re-keyed, moved."""
+
+from chain.blocks import Log
+from indexer.scope import Handlers, Scope
+from kernel.events import PeerEndpoint, PeerRegistered, PeerUnits, PeerWallet
+from kernel.units import PeerId
+from store.tables import Peer
+from store.words import Uint
+
+PEERS = Handlers()
+
+
+@PEERS.on(PeerRegistered)
+def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
+    """A provider registered a peer."""
+    event = log.event
+    scope.rows.add(
+        Peer(
+            id=PeerId(event.peer),
+            provider=event.provider,
+            key=event.key,
+            units=event.units,
+            used=0,
+            memory_mib=event.memory_mib,
+            region=event.region,
+            traits=Uint(event.traits),
+            wallet=event.wallet,
+            endpoint=event.endpoint,
+            registered_block=log.block_number,
+            registered_at=log.timestamp,
+        )
+    )
+
+
+@PEERS.on(PeerUnits)
+def peer_units(scope: Scope, log: Log[PeerUnits]) -> None:
+    """A peer sells more or fewer units: its provider said so, or it was evicted."""
+    scope.rows.get(Peer, log.event.peer).units = log.event.units
+
+
+@PEERS.on(PeerWallet)
+def peer_wallet(scope: Scope, log: Log[PeerWallet]) -> None:
+    """A peer has another hot key."""
+    scope.rows.get(Peer, log.event.peer).wallet = log.event.wallet
+
+
+@PEERS.on(PeerEndpoint)
+def peer_endpoint(scope: Scope, log: Log[PeerEndpoint]) -> None:
+    """A peer is reached elsewhere."""
+    scope.rows.get(Peer, log.event.peer).endpoint = log.event.endpoint

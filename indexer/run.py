@@ -1,0 +1,83 @@
+"""An indexer process: the loop in a thread, the six routes of every service in front."""
+
+import threading
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry
+
+from chain.blocks import Reader
+from indexer.loop import IndexLoop
+from indexer.progress import Board
+from indexer.settings import IndexerSettings
+from kernel.deployment import Deployment
+from serving.server import bind, serve
+from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from store.chain_writer import DEPTH
+from store.database import Database
+from store.migrate import upgrade
+
+
+def run(
+    settings: IndexerSettings,
+    *,
+    database: Database,
+    reader: Reader,
+    deployment: Deployment,
+    confirmations: int = 0,
+    version: str,
+    on_ready: Callable[[str], None],
+) -> None:
+    """Index until SIGINT or SIGTERM; `on_ready` gets the URL. Raises PortInUse, ConfigError.
+
+    A chain that does not answer is no reason to end: the service says so and tries again.
+    """
+    listener = bind(settings.host, settings.port)
+    upgrade(database)
+    registry = CollectorRegistry()
+    board = Board(registry)
+    loop = IndexLoop(database, reader, deployment, board, confirmations=confirmations)
+    stop = threading.Event()
+    worker = threading.Thread(
+        target=loop.run,
+        args=(stop, settings.poll_seconds),
+        kwargs={"reindex": settings.reindex},
+        name="index",
+        daemon=True,
+    )
+    app = create_service(
+        ServiceInfo("indexer", version),
+        status=lambda: read_status(board, deployment),
+        readiness=lambda: read_readiness(board, settings.max_lag),
+        registry=registry,
+    )
+    worker.start()
+    try:
+        serve(app, listener, on_ready)
+    finally:
+        stop.set()
+        worker.join()
+
+
+def read_status(board: Board, deployment: Deployment) -> ServiceStatus:
+    """Return what `/v1/status` shows."""
+    now = board.progress
+    return ServiceStatus(
+        chain_id=deployment.chain_id,
+        contracts={name: entry.address for name, entry in deployment.contracts.items()},
+        head=now.head,
+        indexed=now.indexed,
+        finality=None if now.head is None else max(0, now.head - DEPTH),
+        extra={"lag": now.lag, "leader": now.is_leader, "problem": now.problem},
+    )
+
+
+def read_readiness(board: Board, max_lag: int) -> Readiness:
+    """Return whether the store is fresh enough to answer from, and if not, why."""
+    now = board.progress
+    if now.problem:
+        return Readiness(False, now.problem)
+    if now.lag is None:
+        return Readiness(False, "nothing is indexed yet")
+    if now.lag > max_lag:
+        return Readiness(False, f"{now.lag} blocks behind the head")
+    return Readiness(True)

@@ -1,0 +1,55 @@
+"""What a handler works with: the rows, the deployment, and which handler is for which event."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chain.blocks import Log
+from kernel.deployment import Deployment
+from kernel.events import Event
+from kernel.units import Epoch
+from store.rows import ChainRows
+
+EventT = TypeVar("EventT", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The rows that the events of one block may change."""
+
+    rows: ChainRows
+    deployment: Deployment
+
+    def epoch(self, log: Log[Any]) -> Epoch:
+        """Return the epoch in which a log happened."""
+        return self.deployment.epoch_of(log.timestamp)
+
+
+Handler = Callable[[Scope, Log[EventT]], None]
+
+
+class Handlers:
+    """One handler per event; two for one event are a mistake."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._handlers: dict[type[Event], Handler[Any]] = {}
+
+    def on(self, kind: type[EventT]) -> Callable[[Handler[EventT]], Handler[EventT]]:
+        """Register the decorated function for an event."""
+
+        def register(handler: Handler[EventT]) -> Handler[EventT]:
+            if kind in self._handlers:
+                raise ValueError(f"{kind.__name__} has two handlers")
+            self._handlers[kind] = handler
+            return handler
+
+        return register
+
+    def kinds(self) -> set[type[Event]]:
+        """Return the events that have a handler."""
+        return set(self._handlers)
+
+    def apply(self, scope: Scope, log: Log[Any]) -> None:
+        """Let the event's handler change the rows."""
+        self._handlers[type(log.event)](scope, log)
