@@ -1,0 +1,292 @@
+"""Workers as processes: they die, hang and are killed, and the service goes on."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from kernel.errors import BadContent, ContentNotFound, NotFound
+from peer.runtime.errors import (
+    CallRefused,
+    EffectorRefused,
+    FunctionNotFound,
+    GuestFault,
+    GuestTimeout,
+    GuestTrap,
+    InputTooLarge,
+    ModuleError,
+    NoWorker,
+    PoolBusy,
+    StartFailed,
+)
+from peer.runtime.pool import PoolSettings, WorkerPool
+from peer.runtime.service import BodyKind, CallLimits, ServiceSpec
+from tests.peer.runtime import guests
+from tests.peer.runtime.guests import build_guest, build_spec
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+QUICK = PoolSettings(grace_seconds=0.2, queue_seconds=10)
+ONE = b'{"result":1}'
+
+
+def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run an async test in a loop of its own."""
+
+    @wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        asyncio.run(test(*args, **kwargs))
+
+    return run
+
+
+@asynccontextmanager
+async def running(
+    folder: Path, *specs: ServiceSpec, units: int = 1, settings: PoolSettings = QUICK
+) -> AsyncIterator[WorkerPool]:
+    pool = WorkerPool(specs, units=units, cache_dir=folder / "cache", settings=settings)
+    await pool.start()
+    try:
+        yield pool
+    finally:
+        await pool.stop()
+
+
+async def eventually(claim: Callable[[], bool]) -> None:
+    """Wait until it holds; the test's own timeout ends a vain wait."""
+    while not claim():
+        await asyncio.sleep(0.01)
+
+
+async def get_failure(call: Awaitable[object]) -> Exception:
+    """Return what the call raised."""
+    try:
+        await call
+    except Exception as failure:
+        return failure
+    raise AssertionError("it did not fail")
+
+
+@in_loop
+async def test_call__fresh_and_warm__answer_as_asked(tmp_path: Path) -> None:
+    for warm, last in ((False, ONE), (True, b'{"result":3}')):
+        async with running(tmp_path, build_spec(guests.COUNTER, tmp_path, warm=warm)) as pool:
+            answers = [await pool.call("guest", "count", b"[]") for _ in range(3)]
+
+        assert answers[-1].output == last
+        assert answers[-1].status == 0
+        assert all(answer.duration_us > 0 for answer in answers)
+
+
+@in_loop
+async def test_call__many_at_once__use_all_workers(tmp_path: Path) -> None:
+    spec = build_spec(guests.SLEEPER, tmp_path, limits=CallLimits(call_ms=300))
+    async with running(tmp_path, spec, units=2) as pool:
+        assert len(pool.pids) == 2
+        async with asyncio.timeout(10):
+            slow = asyncio.create_task(get_failure(pool.call("guest", "sleep", b"")))
+            await asyncio.sleep(0)
+            answers = await asyncio.gather(*(pool.call("guest", "ok", b"") for _ in range(50)))
+
+        assert not slow.done()
+        assert {answer.output for answer in answers} == {b'{"result":true}'}
+        assert isinstance(await slow, GuestTimeout)
+
+
+@in_loop
+async def test_call__worker_killed_during_the_call__fails_that_call_only(tmp_path: Path) -> None:
+    spec = build_spec(guests.LOOP, tmp_path, limits=CallLimits(call_ms=20_000))
+    async with running(tmp_path, spec) as pool:
+        (pid,) = pool.pids
+        call = asyncio.create_task(get_failure(pool.call("guest", "spin", b"")))
+        worker = psutil.Process(pid)
+        await eventually(lambda: worker.cpu_times().user > 0.3)
+        os.kill(pid, signal.SIGKILL)
+        failure = await call
+
+        assert isinstance(failure, GuestTrap)
+        assert "ended while it ran this call" in str(failure)
+        await eventually(lambda: len(pool.pids) == 1)
+        assert pool.pids != (pid,)
+
+
+@in_loop
+async def test_call__workers_killed_while_idle__is_answered_by_new_ones(tmp_path: Path) -> None:
+    async with running(tmp_path, build_spec(guests.COUNTER, tmp_path), units=2) as pool:
+        for pid in pool.pids:
+            os.kill(pid, signal.SIGKILL)
+
+        answer = await pool.call("guest", "count", b"")
+
+        assert answer.output == ONE
+        await eventually(lambda: pool.restarts == 2 and len(pool.pids) == 2)
+
+
+@in_loop
+async def test_call__guest_asleep_in_a_host_call__is_ended_by_killing(tmp_path: Path) -> None:
+    spec = build_spec(guests.SLEEPER, tmp_path, limits=CallLimits(call_ms=100))
+    async with running(tmp_path, spec) as pool:
+        (pid,) = pool.pids
+        failure = await get_failure(pool.call("guest", "sleep", b""))
+
+        assert isinstance(failure, GuestTimeout)
+        assert "did not yield" in failure.detail
+        assert (await pool.call("guest", "ok", b"")).output == b'{"result":true}'
+        assert pool.pids != (pid,)
+
+
+@in_loop
+async def test_call__endless_loop__is_ended_without_losing_the_worker(tmp_path: Path) -> None:
+    spec = build_spec(guests.LOOP, tmp_path, limits=CallLimits(call_ms=100))
+    async with running(tmp_path, spec) as pool:
+        pids = pool.pids
+        for _ in range(2):
+            failure = await get_failure(pool.call("guest", "spin", b""))
+            assert isinstance(failure, GuestTimeout)
+            assert failure.duration_us >= 100_000
+
+        assert pool.pids == pids
+
+
+@in_loop
+async def test_call__given_up_by_the_caller__frees_the_worker_when_it_ends(tmp_path: Path) -> None:
+    wasm = build_guest(
+        '(func (export "spin") (loop $on br $on)) (func (export "ok"))', "spin()", "ok()"
+    )
+    spec = build_spec(wasm, tmp_path, limits=CallLimits(call_ms=200))
+    async with running(tmp_path, spec) as pool:
+        pids = pool.pids
+        spin = asyncio.create_task(pool.call("guest", "spin", b""))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(pool.call("guest", "ok", b""))
+        await asyncio.sleep(0)
+        spin.cancel()
+        waiting.cancel()
+
+        assert (await pool.call("guest", "ok", b"")).output == b'{"result":null}'
+        assert pool.pids == pids
+
+
+@in_loop
+async def test_call__queue_full_or_too_slow__says_so(tmp_path: Path) -> None:
+    spec = build_spec(guests.LOOP, tmp_path, limits=CallLimits(call_ms=700))
+    settings = PoolSettings(queue_length=1, queue_seconds=0.1)
+    async with running(tmp_path, spec, settings=settings) as pool:
+        calls = [
+            asyncio.create_task(get_failure(pool.call("guest", "spin", b""))) for _ in range(3)
+        ]
+        failures = await asyncio.gather(*calls)
+
+    assert [type(failure) for failure in failures] == [GuestTimeout, NoWorker, PoolBusy]
+
+
+@in_loop
+async def test_call__fault__carries_status_logs_and_time(tmp_path: Path) -> None:
+    async with running(tmp_path, build_spec(guests.LOGGER, tmp_path)) as pool:
+        assert (await pool.call("guest", "say", b"[0]")).logs == ("warn: hello",)
+        failure = await get_failure(pool.call("guest", "shout", b""))
+
+    assert isinstance(failure, GuestFault)
+    assert failure.kind == 1
+
+
+@in_loop
+async def test_call__wrong_requests__never_reach_the_guest(tmp_path: Path) -> None:
+    spec = build_spec(guests.COUNTER, tmp_path, limits=CallLimits(call_ms=500, input_bytes=10))
+    async with running(tmp_path, spec) as pool:
+        wrong = (
+            (FunctionNotFound, ("guest", "nothing", b"")),
+            (FunctionNotFound, ("guest", "allocate", b"")),
+            (NotFound, ("ghost", "count", b"")),
+            (InputTooLarge, ("guest", "count", b" " * 11)),
+            (CallRefused, ("guest", "count", b"[1]")),
+        )
+        for error, arguments in wrong:
+            with pytest.raises(error):
+                await pool.call(*arguments)
+        with pytest.raises(CallRefused):
+            await pool.call("guest", "count", b"", BodyKind.RAW)
+
+
+@in_loop
+async def test_interface__of_a_service__is_typed(tmp_path: Path) -> None:
+    async with running(tmp_path, build_spec(guests.DIVISION, tmp_path)) as pool:
+        assert pool.interface("guest")["functions"] == [
+            {
+                "name": "divide",
+                "arguments": [{"name": "a", "type": "u32"}, {"name": "b", "type": "u32"}],
+                "output": "u32",
+            }
+        ]
+
+
+@in_loop
+async def test_worker__has_nothing_of_the_supervisor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WASMARKET_SECRET", "key")
+    async with running(tmp_path, build_spec(guests.COUNTER, tmp_path)) as pool:
+        (pid,) = pool.pids
+        status = Path(f"/proc/{pid}/status").read_text()
+        environment = Path(f"/proc/{pid}/environ").read_bytes()
+        core = psutil.Process(pid).rlimit(psutil.RLIMIT_CORE)
+
+    assert "NoNewPrivs:\t1" in status
+    assert b"SECRET" not in environment
+    assert core == (0, 0)
+
+
+@in_loop
+async def test_stop__ends_every_process_and_call(tmp_path: Path) -> None:
+    spec = build_spec(guests.LOOP, tmp_path, limits=CallLimits(call_ms=20_000))
+    pool = WorkerPool([spec], units=2, cache_dir=tmp_path / "cache")
+    await pool.start()
+    pids = pool.pids
+    calls = [asyncio.create_task(get_failure(pool.call("guest", "spin", b""))) for _ in range(3)]
+    await asyncio.sleep(0)
+    await pool.stop()
+
+    failures = await asyncio.gather(*calls)
+    assert [type(failure) for failure in failures] == [GuestTrap, GuestTrap, NoWorker]
+    assert not any(psutil.pid_exists(pid) for pid in pids)
+    with pytest.raises(NoWorker):
+        await pool.call("guest", "spin", b"")
+
+
+@in_loop
+async def test_start__what_cannot_be_hosted__says_why(tmp_path: Path) -> None:
+    good = build_spec(guests.COUNTER, tmp_path)
+    (module,) = good.modules
+    foreign = build_guest("", imports='(import "curl" "get" (func))')
+    trapping = build_guest('(func (export "_initialize") unreachable)')
+    invalid = guests.COUNTER.replace(b"\x42\x00\x0b", b"\x41\x00\x0b", 1)
+
+    def changed(**fields: object) -> ServiceSpec:
+        return ServiceSpec(**{"name": "guest", "modules": (module,), **fields})  # type: ignore[arg-type]
+
+    moved = type(module)("m", tmp_path / "gone.wasm", module.digest)
+    other = type(module)("m", module.path, b"\0" * 32)
+    mapped = type(module)("m", module.path, module.digest, mapped_dirs={"x": "/storage/../etc"})
+    cases = (
+        (changed(modules=(module, module)), ModuleError, "has 2 modules"),
+        (changed(abi="raw"), ModuleError, "'raw' is not supported"),
+        (changed(modules=(moved,)), ContentNotFound, "gone.wasm"),
+        (changed(modules=(other,)), BadContent, "does not have the hash"),
+        (changed(modules=(mapped,), storage_dir=tmp_path), ModuleError, "not valid"),
+        (changed(modules=(mapped,)), ModuleError, "has no storage"),
+        (build_spec(foreign, tmp_path), EffectorRefused, "curl.get"),
+        (build_spec(trapping, tmp_path), StartFailed, "unreachable"),
+        (build_spec(invalid, tmp_path), ModuleError, "does not compile"),
+        (build_spec(b"\x7fELF", tmp_path), ModuleError, "not a WebAssembly module"),
+    )
+    for spec, error, reason in cases:
+        pool = WorkerPool([spec], units=1, cache_dir=tmp_path / "cache")
+        with pytest.raises(error, match=reason):
+            await pool.start()
+        assert pool.pids == ()
