@@ -52,10 +52,10 @@ class Sender:
     """Sends the transactions of one account. Safe to share between threads.
 
     `lock`: file shared by all processes that use this key; without it two that send the same call
-    at the same time may send it once, since equal transactions have equal hashes. `confirmations`: blocks to wait for on
-    top of the transaction's own. Seconds: `timeout` for a transaction as a whole, `bump_after`
-    until a waiting one is replaced by fee, `poll` between looks. `max_fee`: wei per gas, never
-    exceeded. `stop` ends waiting early.
+    at the same time may send it once, since equal transactions have equal hashes.
+    `confirmations`: blocks to wait for on top of the transaction's own. Seconds: `timeout` for a
+    transaction as a whole, `bump_after` until a waiting one is replaced by fee, `poll` between
+    looks. `max_fee`: wei per gas, never exceeded. `stop` ends waiting early.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from eth_account import Account as EthAccount
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from hexbytes import HexBytes
+from rlp.exceptions import RLPException  # type: ignore[import-untyped]
 
 from chain.rpc import Fees
 from chain.transactions import Call, Signed
@@ -79,7 +80,7 @@ def read_plan(raw: bytes) -> Plan:
             int(values["maxPriorityFeePerGas"]),
             int(values["maxFeePerGas"]),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RLPException) as error:
         raise InvalidInput("these bytes are not a signed transaction") from error
 
 

@@ -13,6 +13,7 @@ from kernel.errors import Conflict, InvalidInput, NotFound, Unauthorized
 from kernel.signatures import address_of
 from kernel.units import Address
 
+KEY_BYTES = 32
 LIGHT_KDF = 1 << 10
 """Scrypt rounds without a password, where more would protect nothing."""
 
@@ -31,6 +32,8 @@ class Account:
         """Build the account of a private key, 32 bytes or hex. Raises InvalidInput."""
         try:
             raw = bytes.fromhex(key.removeprefix("0x")) if isinstance(key, str) else bytes(key)
+            if len(raw) != KEY_BYTES:
+                raise ValueError("another length")
             return cls(address_of(raw), raw)
         except ValueError as error:
             # The value itself stays out of the message: it may be a key with a typing error.
