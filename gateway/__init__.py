@@ -1,0 +1,1 @@
+"""HTTP in, the right peers of a deal behind it: routes, failover, content."""

@@ -1,0 +1,101 @@
+"""Where deals run: asked from the store or from a matcher, remembered for a moment."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from kernel.billing import DealStatus
+from kernel.errors import MarketError, Unreachable
+from kernel.units import Address, Hash
+
+MAX_REMEMBERED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRoute:
+    """One peer that runs units of a deal."""
+
+    peer: int
+    endpoint: str
+    region: int
+
+
+@dataclass(frozen=True, slots=True)
+class DealRoute:
+    """What the gateway must know of a deal: whose it is, what it runs, where, and if it is paid."""
+
+    deal: int
+    developer: Address
+    app: Hash
+    status: DealStatus
+    peers: tuple[PeerRoute, ...]
+    """Peers with an active assignment."""
+
+
+class Directory(Protocol):
+    """Says where deals run."""
+
+    async def find(self, deal: int) -> DealRoute | None:
+        """Return a deal's route; None: no such deal. Raises Unreachable."""
+
+    async def find_apps(self) -> frozenset[Hash]:
+        """Return the apps of all deals that have not ended. Raises Unreachable."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    route: DealRoute | None
+    until: float
+
+
+class RememberingDirectory:
+    """A directory that asks another at most every `seconds`, and lives on through its outages."""
+
+    def __init__(
+        self, inner: Directory, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` returns seconds."""
+        self._inner = inner
+        self._seconds = seconds
+        self._clock = clock
+        self._entries: dict[int, _Entry] = {}
+
+    async def find(self, deal: int) -> DealRoute | None:
+        """Return a deal's route, at most `seconds` old unless the inner directory is silent."""
+        now = self._clock()
+        entry = self._entries.get(deal)
+        if entry is not None and now < entry.until:
+            return entry.route
+        try:
+            route = await self._inner.find(deal)
+        except Unreachable:
+            if entry is None or entry.route is None:
+                raise
+            return entry.route
+        if len(self._entries) >= MAX_REMEMBERED:
+            self._entries.clear()
+        self._entries[deal] = _Entry(route, now + self._seconds)
+        return route
+
+    def forget(self, deal: int) -> None:
+        """Ask again at the next look-up: what was known has proved wrong."""
+        entry = self._entries.get(deal)
+        if entry is not None:
+            entry.until = 0.0
+
+    async def find_apps(self) -> frozenset[Hash]:
+        """Return the inner directory's answer."""
+        return await self._inner.find_apps()
+
+
+Probe = Callable[[], Awaitable[object]]
+
+
+async def reachable(probe: Probe) -> str:
+    """Return why a directory cannot be asked now; empty when it can."""
+    try:
+        await probe()
+    except MarketError as error:
+        return error.detail
+    return ""

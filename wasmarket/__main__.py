@@ -1,0 +1,7 @@
+"""`python -m wasmarket`."""
+
+import sys
+
+from wasmarket.cli import main
+
+sys.exit(main())

@@ -1,0 +1,117 @@
+"""The `wasmarket` command: find the command's module, run it, turn errors into one line and an
+exit code.
+
+Only the module of the command that is called is imported, so that `--help` is instant.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from kernel.errors import MarketError
+from wasmarket import __version__
+from wasmarket.exits import Exit, exit_code
+from wasmarket.home import find_home
+
+DEVELOPER = {
+    "quote": ("wasmarket.commands.deploy:quote", "Ask what units would cost now"),
+    "deploy": ("wasmarket.commands.deploy:deploy", "Publish an app, offer for units, wait for it"),
+    "update": ("wasmarket.commands.deploy:update", "Give a deal a new version of its app"),
+    "build": ("wasmarket.commands.apps:build", "Build an app's manifest and show its CIDs"),
+    "run": ("wasmarket.commands.apps:run", "Call a function of an app here, without a chain"),
+    "explain": ("wasmarket.commands.deals:explain", "Say why an offer is not matched"),
+    "status": ("wasmarket.commands.deals:status", "Show offers and deals"),
+    "call": ("wasmarket.commands.calls:call", "Call a function of a deal"),
+    "logs": ("wasmarket.commands.calls:logs", "Show what a deal's functions logged"),
+    "runway": ("wasmarket.commands.deals:runway", "Show how long a deal's balance lasts"),
+    "top-up": ("wasmarket.commands.money:top_up", "Put USDC into a deal"),
+    "take": ("wasmarket.commands.money:take", "Take USDC out of a deal"),
+    "drop": ("wasmarket.commands.money:drop", "End single assignments of a deal"),
+    "stop": ("wasmarket.commands.money:stop", "End a deal and get the rest back"),
+    "claim": ("wasmarket.commands.providers:claim", "Claim what assignments have earned"),
+}
+NOUNS = {
+    "provider": ("wasmarket.commands.providers:provider", "Stake, earnings, withdrawals"),
+    "offer": ("wasmarket.commands.offers:offer", "Sign, post, list and cancel provider offers"),
+    "peer": ("wasmarket.commands.peers:peer", "Register a peer, run it"),
+    "indexer": ("wasmarket.commands.services:indexer", "Run the indexer"),
+    "matcher": ("wasmarket.commands.services:matcher", "Run the matcher"),
+    "gateway": ("wasmarket.commands.services:gateway", "Run the gateway"),
+    "local": ("wasmarket.commands.local:local", "A whole market on this machine"),
+    "wallet": ("wasmarket.commands.wallets:wallet", "Keys, balances, deposits"),
+    "module": ("wasmarket.commands.modules:module", "Look into Wasm modules"),
+    "receipt": ("wasmarket.commands.receipts:receipt", "Fetch and verify receipts"),
+    "config": ("wasmarket.commands.setup:config", "Show the settings in force"),
+    "doctor": ("wasmarket.commands.setup:doctor", "Check that everything can be reached"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    _sections = (("For developers", DEVELOPER), ("For providers and operators", NOUNS))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names, in the order of the help."""
+        return [name for _, section in self._sections for name in section]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return one command."""
+        entry = (DEVELOPER | NOUNS).get(name)
+        if entry is None:
+            return None
+        module, _, attribute = entry[0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lists of commands without importing any."""
+        for title, section in self._sections:
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in section.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 refused, 4 unreachable, 5 timed out.",
+)
+@click.option("--home", metavar="DIR", help="Home folder [$WASMARKET_HOME, ~/.wasmarket]")
+@click.option("--profile", metavar="NAME", help="Profile of wasmarket.toml to use")
+@click.version_option(__version__, message="%(version)s")
+@click.pass_context
+def root(ctx: click.Context, home: str | None, profile: str | None) -> None:
+    """Rent other people's machines to run WebAssembly functions, or rent out yours."""
+    ctx.obj = (find_home(os.environ, home), profile)
+
+
+def report(error: MarketError) -> Exit:
+    """Write an error as one line and a hint to stderr; return its exit code."""
+    click.echo(f"wasmarket: {error.detail}", err=True)
+    if error.remedy:
+        click.echo(f"  hint: {error.remedy}", err=True)
+    return exit_code(error)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        result: Any = root.main(arguments, prog_name="wasmarket", standalone_mode=False)
+    except MarketError as error:
+        return report(error)
+    except click.exceptions.Abort:
+        click.echo("wasmarket: interrupted", err=True)
+        return Exit.FAILED
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; keep Python from complaining when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    return result if isinstance(result, int) else Exit.OK

@@ -1,0 +1,224 @@
+"""What a developer does, in one object: quote, deploy, call, watch, pay, stop."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from chain.contracts import Market
+from chain.transactions import Receipt
+from content.uploader import upload
+from kernel.errors import InvalidInput, MarketError, TimedOut
+from kernel.events import DealBalance, Stopped
+from kernel.units import Hash
+from wasmarket.app_file import App
+from wasmarket.client.bids import Bid, Wish, sign_bid
+from wasmarket.client.http import Service, request_signer
+from wasmarket.client.tokens import approve
+from wasmarket.wiring import Wiring
+
+RUNNING = frozenset({"active", "short"})
+"""Offer statuses in which functions answer."""
+FINAL = frozenset({"ended", "cancelled", "expired"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A function's answer: its value (JSON) or bytes (raw), and where it came from."""
+
+    value: Any
+    body: bytes
+    peer: str
+    receipt: str
+    fuel: str
+
+
+class Client:
+    """One developer's view of the market.
+
+    Every method raises errors of `kernel.errors`: Unreachable, TimedOut, Refused and its kin,
+    InvalidInput.
+    """
+
+    def __init__(self, wiring: Wiring, key: str | None = None) -> None:
+        """`key` names the account in `keys/`; it is loaded when something must be signed."""
+        self._wiring = wiring
+        self._key = key
+        settings = wiring.client
+        self.matcher = Service("matcher", settings.matcher, settings.timeout, self._sign)
+        self.gateway = Service("gateway", settings.gateway, settings.timeout, self._sign)
+
+    @property
+    def address(self) -> str:
+        """The account's address."""
+        return self._wiring.account(self._key).address
+
+    def quote(self, requirement: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the price curve for a requirement: what 1, 2, … units cost per epoch."""
+        curve = self.matcher.post("/v1/quotes", requirement)
+        return list(curve)
+
+    def publish(self, app: App) -> int:
+        """Send an app's manifest and modules to the gateway; return the number of blocks."""
+        settings = self._wiring.client
+        with httpx.Client(timeout=settings.timeout) as http:
+            return upload(
+                http, settings.gateway, [app.cid, *app.manifest.module_cids], app.get, self._headers
+            )
+
+    def offer(self, wish: Wish, app: Hash) -> Bid:
+        """Sign an offer for `app` and post it to the matcher."""
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        bid = sign_bid(
+            wish,
+            app,
+            account,
+            wiring.deployment,
+            wiring.market,
+            wiring.usdc,
+            wiring.clock.refresh(),
+        )
+        self.matcher.post("/v1/developer-offers", bid.body)
+        return bid
+
+    def offer_state(self, offer: Hash) -> dict[str, Any]:
+        """Return an offer as the matcher knows it: status, deal, reasons."""
+        state: dict[str, Any] = self.matcher.get(f"/v1/developer-offers/{offer}")
+        return state
+
+    def watch_offer(self, offer: Hash, seconds: float) -> Iterator[dict[str, Any]]:
+        """Yield an offer's state whenever it changes, until its functions answer or it is over.
+
+        Raises TimedOut after `seconds` without either.
+        """
+        until = time.monotonic() + seconds
+        last: dict[str, Any] | None = None
+        while True:
+            state = self.offer_state(offer)
+            if state != last:
+                yield state
+                last = state
+            if state["status"] in RUNNING | FINAL:
+                return
+            if time.monotonic() > until:
+                raise TimedOut(
+                    f"the offer is still {state['status']} after {seconds:.0f} s",
+                    remedy=f"`wasmarket explain {offer}` says why; it stays posted",
+                )
+            time.sleep(0.2)
+
+    def deal(self, deal: int) -> dict[str, Any]:
+        """Return a deal as the matcher knows it, settled now."""
+        state: dict[str, Any] = self.matcher.get(f"/v1/deals/{deal}")
+        return state
+
+    def deals(self) -> list[dict[str, Any]]:
+        """Return the account's deals."""
+        return list(self.matcher.items("/v1/deals", {"developer": self.address}))
+
+    def explain(self, offer: str) -> dict[str, Any]:
+        """Return why an offer has fewer units than it wants, and what would help."""
+        answer: dict[str, Any] = self.matcher.get(f"/v1/developer-offers/{offer}/explain")
+        return answer
+
+    def call(
+        self,
+        deal: int,
+        service: str,
+        function: str,
+        arguments: Any = None,
+        *,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        """Call a function through the gateway, with JSON `arguments` or `raw` bytes."""
+        path = f"/v1/deals/{deal}/{service}/{function}"
+        if raw is not None:
+            sent = {"Content-Type": "application/octet-stream", **(headers or {})}
+            response = self.gateway.send("POST", path, body=raw, headers=sent)
+            return _answer(response, None)
+        value = [] if arguments is None else arguments
+        response = self.gateway.send("POST", path, value=value, headers=headers)
+        try:
+            return _answer(response, response.json()["result"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise MarketError(
+                f"the peer's answer is not a result: {response.text[:200]}"
+            ) from error
+
+    def logs(self, deal: int, *, follow: bool) -> Iterator[str]:
+        """Yield log lines of a deal's functions at one of its peers."""
+        params = {"follow": "true" if follow else None}
+        return self.gateway.lines(f"/v1/deals/{deal}/logs", params, signed=True)
+
+    def set_access(self, deal: int, document: dict[str, Any]) -> dict[str, Any]:
+        """Say who may call a deal; goes to all its peers."""
+        body = json.dumps(document).encode()
+        headers = {"Content-Type": "application/json"}
+        path = f"/v1/deals/{deal}/access"
+        answer = self.gateway.send("PUT", path, body=body, headers=headers, signed=True).json()
+        return dict(answer)
+
+    def update(self, deal: int, app: App) -> Receipt:
+        """Publish a new version and name it on chain; peers switch without a gap."""
+        self.publish(app)
+        return self._send("set_app", deal, app.app)
+
+    def top_up(self, deal: int, amount: int) -> int:
+        """Put USDC into a deal, from the free balance first; return the deal's balance."""
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        missing = max(0, amount - wiring.market.account(account.address).free)
+        approve(wiring, wiring.usdc, wiring.deployment.market, missing, self._key)
+        return self._send("top_up", deal, amount).find(DealBalance)[0].balance
+
+    def take(self, deal: int, amount: int) -> int:
+        """Move USDC of a deal to the free balance; return the deal's balance."""
+        return self._send("take", deal, amount).find(DealBalance)[0].balance
+
+    def drop(self, assignments: list[int], why: int) -> Receipt:
+        """End single assignments; the epoch begun is paid."""
+        return self._send("drop", assignments, why)
+
+    def stop(self, deal: int) -> int:
+        """End a deal; return what went back to the free balance."""
+        return self._send("stop", deal).find(Stopped)[0].returned
+
+    def withdraw(self, amount: int | None, to: str) -> int:
+        """Send free USDC (all of it if None) to an address; return how much."""
+        account = self._wiring.account(self._key)
+        free = self._wiring.market.account(account.address).free
+        wanted = free if amount is None else amount
+        if wanted == 0:
+            raise InvalidInput(f"{account.address} has no free balance", field="amount")
+        self._send("withdraw", wanted, to)
+        return wanted
+
+    def _send(self, function: str, *arguments: Any) -> Receipt:
+        market: Market = self._wiring.market
+        sender = self._wiring.sender(self._wiring.account(self._key))
+        return sender.send(market.call(function, *arguments))
+
+    def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        return {"Authorization": self._sign(method, target, body)}
+
+    def _sign(self, method: str, target: str, body: bytes) -> str:
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        return request_signer(wiring.domain, account.key, wiring.clock.refresh)(
+            method, target, body
+        )
+
+
+def _answer(response: httpx.Response, value: Any) -> Answer:
+    return Answer(
+        value=value,
+        body=response.content,
+        peer=response.headers.get("Wasmarket-Peer", ""),
+        receipt=response.headers.get("Wasmarket-Receipt", ""),
+        fuel=response.headers.get("Wasmarket-Fuel", ""),
+    )

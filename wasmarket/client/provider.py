@@ -1,0 +1,217 @@
+"""What a provider does: stake, register peers, offer their units, claim and withdraw."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chain.transactions import Call, Receipt
+from kernel.addresses import ZERO_ADDRESS
+from kernel.errors import Conflict, InvalidInput
+from kernel.events import Claimed, PeerRegistered, Skipped, Stake
+from kernel.offers import ProviderOffer, dump_offer
+from kernel.published import encode_published
+from kernel.signatures import sign
+from kernel.typed_data import digest, hash_offer
+from kernel.units import Address, Hash, format_flt
+from wasmarket.client.http import Service
+from wasmarket.client.tokens import approve
+from wasmarket.wiring import Wiring
+
+BATCH = 64
+"""Ids that Market and MarketLens take at once."""
+
+MONTH = 30 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a peer has to sell: units (cores), MiB per unit, where it is and how it is reached."""
+
+    units: int
+    memory_mib: int
+    region: int
+    endpoint: str
+    traits: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A signed provider offer, as JSON for the matcher."""
+
+    offer: ProviderOffer
+    hash: Hash
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a claim of one assignment would pay now. USDC base units."""
+
+    assignment: int
+    deal: int
+    peer: int
+    paid: int
+    refund: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """What claims paid, and which assignments were left out."""
+
+    claimed: list[Claimed]
+    skipped: list[Skipped]
+
+    @property
+    def paid(self) -> int:
+        """USDC base units that went to providers."""
+        return sum(event.paid for event in self.claimed)
+
+    @property
+    def refunded(self) -> int:
+        """USDC base units of unproven epochs that went back to developers."""
+        return sum(event.refunded for event in self.claimed)
+
+
+class ProviderClient:
+    """One provider's view of the market. Raises errors of `kernel.errors`."""
+
+    def __init__(self, wiring: Wiring, key: str | None = None) -> None:
+        """`key` names the provider's account in `keys/`."""
+        self._wiring = wiring
+        self._key = key
+        settings = wiring.client
+        self.matcher = Service("matcher", settings.matcher, settings.timeout)
+
+    @property
+    def address(self) -> Address:
+        """The account's address."""
+        return self._wiring.account(self._key).address
+
+    def stake(self, amount: int) -> int:
+        """Deposit FLT base units; return the free stake."""
+        wiring = self._wiring
+        approve(wiring, wiring.flt, wiring.deployment.staking, amount, self._key)
+        return self._send(wiring.staking.call("deposit", amount)).find(Stake)[0].free
+
+    def ensure_stake(self, units: int) -> None:
+        """Stake what the bond of `units` more needs beyond the free stake. Raises Conflict."""
+        wiring = self._wiring
+        needed = units * wiring.deployment.parameters.bond_per_unit
+        missing = needed - wiring.staking.stake(self.address).free
+        if missing <= 0:
+            return
+        held = wiring.flt.balance(self.address)
+        if held < missing:
+            raise Conflict(
+                f"the bond needs {format_flt(missing)} FLT more,"
+                f" {self.address} has {format_flt(held)}",
+                field="units",
+                remedy="get FLT (local chains: `wasmarket local faucet`), or register fewer units",
+            )
+        self.stake(missing)
+
+    def register(self, key: Hash, wallet: Address, machine: Machine) -> int:
+        """Register a peer with its bond; return its number."""
+        self.ensure_stake(machine.units)
+        call = self._wiring.market.call(
+            "register_peer",
+            key,
+            machine.units,
+            machine.memory_mib,
+            machine.region,
+            machine.traits,
+            wallet,
+            machine.endpoint,
+        )
+        return self._send(call).find(PeerRegistered)[0].peer
+
+    def set_units(self, peer: int, units: int) -> None:
+        """Change how many units a peer sells; never below what it runs."""
+        before = self._wiring.lens.peers([peer])[0].units
+        if units > before:
+            self.ensure_stake(units - before)
+        self._send(self._wiring.market.call("set_units", peer, units))
+
+    def set_endpoint(self, peer: int, endpoint: str) -> None:
+        """Change where a peer is reached."""
+        self._send(self._wiring.market.call("set_endpoint", peer, endpoint))
+
+    def sign_offer(
+        self, peer: int, price: int, developer: Address = ZERO_ADDRESS, seconds: int = MONTH
+    ) -> Ask:
+        """Sign an offer of a peer's units at `price` per unit and epoch.
+
+        Raises InvalidInput for a peer that is not the provider's.
+        """
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        self._check_owner(peer)
+        offer = ProviderOffer(
+            peer=peer,
+            price=price,
+            developer=developer,
+            valid_until=wiring.clock.refresh() + seconds,
+            counter=wiring.market.account(account.address).counter,
+            salt=secrets.randbits(128),
+        )
+        hash_ = hash_offer(offer)
+        signature = sign(digest(wiring.domain, hash_), account.key).to_hex()
+        return Ask(offer, hash_, {"offer": dump_offer(offer), "signature": signature})
+
+    def publish(self, ask: Ask) -> None:
+        """Put an offer on chain, so that no matcher can hide it."""
+        self._send(self._wiring.market.call("publish", ask.hash, encode_published(ask.offer)))
+
+    def post(self, ask: Ask) -> str:
+        """Post an offer to the matcher; return its status."""
+        return str(self.matcher.post("/v1/provider-offers", ask.body)["status"])
+
+    def find_due(self, owner: Address | None = None) -> Iterator[Due]:
+        """Yield a provider's assignments with something to claim, read from the chain alone."""
+        wiring = self._wiring
+        provider = owner or self.address
+        count = wiring.market.read("assignment_count")
+        mine: dict[int, bool] = {}
+        for ids in _batches(range(1, count + 1)):
+            views = wiring.lens.assignments(ids)
+            unknown = sorted({view.peer for view in views if view.peer} - mine.keys())
+            for number, peer in zip(unknown, wiring.lens.peers(unknown), strict=True):
+                mine[number] = peer.provider == provider
+            for assignment, view in zip(ids, views, strict=True):
+                if mine.get(view.peer) and view.paid + view.refund:
+                    yield Due(assignment, view.deal, view.peer, view.paid, view.refund)
+
+    def claim(self, assignments: Sequence[int], *, withdraw: bool) -> ClaimResult:
+        """Claim final epochs, in batches; with `withdraw`, send what it pays to the wallet."""
+        market = self._wiring.market
+        result = ClaimResult([], [])
+        for ids in _batches(assignments):
+            call = (
+                market.call("claim_and_withdraw", ids, self.address)
+                if withdraw
+                else market.call("claim", ids)
+            )
+            receipt = self._send(call)
+            result.claimed.extend(receipt.find(Claimed))
+            result.skipped.extend(receipt.find(Skipped))
+        return result
+
+    def _send(self, call: Call) -> Receipt:
+        return self._wiring.sender(self._wiring.account(self._key)).send(call)
+
+    def _check_owner(self, peer: int) -> None:
+        owner = self._wiring.lens.peers([peer])[0].provider
+        if owner == ZERO_ADDRESS:
+            raise InvalidInput(f"there is no peer {peer}", field="peer")
+        if owner != self.address:
+            raise InvalidInput(
+                f"peer {peer} belongs to {owner}, not to {self.address}",
+                field="peer",
+                remedy="choose the provider's key with --key",
+            )
+
+
+def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
+    for first in range(0, len(ids), BATCH):
+        yield list(ids[first : first + BATCH])

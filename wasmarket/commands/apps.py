@@ -1,0 +1,110 @@
+"""`wasmarket build | run`: an app on this machine, without a chain."""
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+
+import click
+
+from content.exporter import read_file
+from kernel.errors import InvalidInput
+from kernel.hashing import sha256
+from peer.hosting.versions import build_spec
+from peer.runtime.pool import WorkerPool
+from peer.runtime.service import CallResult
+from wasmarket.app_file import App, load_app
+from wasmarket.options import json_option
+from wasmarket.output import print_facts, print_json
+
+
+@click.command()
+@click.argument("app", type=click.Path(path_type=Path), default=".")
+@json_option
+def build(app: Path, as_json: bool) -> None:
+    """Build the manifest of APP (an app.toml or its folder) and show what it is made of.
+
+    The Wasm itself is built by your compiler; examples/build.py shows how for Rust.
+    """
+    built = load_app(app)
+    modules = [
+        (f"{service.name}/{module.name}", str(module.cid))
+        for service in built.manifest.services
+        for module in service.modules
+    ]
+    if as_json:
+        print_json(
+            {
+                "name": built.manifest.name,
+                "app": built.app,
+                "cid": str(built.cid),
+                "modules": modules,
+            }
+        )
+        return
+    print_facts(
+        built.manifest.name,
+        [("manifest", built.cid), ("on chain", built.app), ("bytes", f"{built.size:,}"), *modules],
+    )
+
+
+@click.command()
+@click.argument("app", type=click.Path(path_type=Path))
+@click.argument("function", metavar="SERVICE.FUNCTION")
+@click.argument("arguments", nargs=-1)
+@click.option("--storage", type=click.Path(path_type=Path), help="Keep /storage in this folder")
+@json_option
+def run(
+    app: Path,
+    function: str,
+    arguments: tuple[str, ...],
+    storage: Path | None,
+    as_json: bool,
+) -> None:
+    """Call SERVICE.FUNCTION of APP on this machine, as a peer would, and print its answer."""
+    built = load_app(app)
+    service, _, name = function.partition(".")
+    if not name:
+        raise InvalidInput(f"{function!r} names no function", remedy="write SERVICE.FUNCTION")
+    body = json.dumps([_parse(text) for text in arguments]).encode()
+    with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder:
+        kept = storage or Path(folder) / "storage"
+        result = asyncio.run(_run(built, Path(folder), kept, (service, name), body))
+    value = json.loads(result.output)["result"]
+    if as_json:
+        print_json({"result": value, "fuel": result.fuel, "duration_us": result.duration_us})
+        return
+    for line in result.logs:
+        click.echo(str(line), err=True)
+    click.echo(value if isinstance(value, str) else json.dumps(value))
+
+
+async def _run(
+    app: App, folder: Path, storage: Path, function: tuple[str, str], body: bytes
+) -> CallResult:
+    files = {}
+    for cid in app.manifest.module_cids:
+        wasm = read_file(cid, app.get)
+        path = folder / f"{cid}.wasm"
+        path.write_bytes(wasm)
+        files[cid] = (path, sha256(wasm))
+    specs = [
+        build_spec(service, app.manifest.limits, files, storage)
+        for service in app.manifest.services
+    ]
+    for spec in specs:
+        if spec.storage_dir is not None:
+            spec.storage_dir.mkdir(parents=True, exist_ok=True)
+    pool = WorkerPool(specs, units=1, cache_dir=folder / "cache")
+    await pool.start()
+    try:
+        return await pool.call(*function, body)
+    finally:
+        await pool.stop()
+
+
+def _parse(text: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,239 @@
+"""`wasmarket quote | deploy | update`: from an app to a running function."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from kernel.errors import InvalidInput, Refused
+from kernel.offers import ProvidersMode
+from kernel.traits import trait_mask
+from kernel.units import Address, format_usdc
+from wasmarket.app_file import App, load_app
+from wasmarket.client import Client
+from wasmarket.client.bids import Wish
+from wasmarket.client.facade import RUNNING
+from wasmarket.exits import Exit
+from wasmarket.options import ADDRESS, REGIONS, TRAITS, USDC, json_option, key_option, yes_option
+from wasmarket.output import print_json, print_table, usdc
+from wasmarket.wiring import wire
+
+DEFAULT_RUNWAY = 10
+
+
+def requirement_options(command: Any) -> Any:
+    """Add what a developer may ask of peers."""
+    options = [
+        click.option("--units", "-u", type=click.IntRange(1, 65_535), default=1, show_default=True),
+        click.option("--regions", type=REGIONS, default=0, help="Any of these, e.g. DE,FR or EU"),
+        click.option("--traits", type=TRAITS, default=0, help="All of these, e.g. nvme,renewable"),
+        click.option("--memory", type=click.IntRange(0), default=0, help="Least MiB per unit"),
+        click.option("--min-regions", type=click.IntRange(0), default=0, help="Distinct regions"),
+        click.option("--per-provider", type=click.IntRange(0), default=0, help="Most units of one"),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@requirement_options
+@click.option("--max-price", type=USDC, help="Leave out units that cost more per epoch")
+@json_option
+@click.pass_context
+def quote(
+    ctx: click.Context,
+    units: int,
+    regions: int,
+    traits: int,
+    memory: int,
+    min_regions: int,
+    per_provider: int,
+    max_price: int | None,
+    as_json: bool,
+) -> None:
+    """Ask what units like these would cost per epoch now; creates nothing."""
+    wanted = _requirement(units, regions, traits, memory, min_regions, per_provider, max_price)
+    curve = Client(wire(ctx)).quote(wanted)
+    if as_json:
+        print_json(curve)
+        return
+    print_table(
+        "Price of an epoch",
+        ["#units", "#total USDC", "#dearest unit USDC"],
+        [
+            (row["units"], format_usdc(int(row["total"])), format_usdc(int(row["price_max"])))
+            for row in curve
+        ],
+    )
+    if not curve:
+        click.echo("nobody offers units like these now", err=True)
+
+
+@click.command()
+@click.argument("app", type=click.Path(path_type=Path), default=".")
+@requirement_options
+@click.option("--min-units", type=click.IntRange(1), help="Take no fewer [all of --units]")
+@click.option("--max-price", type=USDC, help="Most per unit and epoch [what the quote says]")
+@click.option("--deposit", type=USDC, help=f"USDC to begin with [{DEFAULT_RUNWAY} epochs]")
+@click.option(
+    "--epochs", type=click.IntRange(0), default=0, help="Stop after so many [until stopped]"
+)
+@click.option("--only", type=ADDRESS, multiple=True, help="Only this provider (repeatable)")
+@click.option("--exclude", type=ADDRESS, multiple=True, help="Not this provider (repeatable)")
+@click.option("--tip", type=USDC, default=0, help="For whoever makes the match")
+@click.option("--valid", type=click.IntRange(1), default=86_400, help="Seconds the offer stands")
+@click.option("--wait", type=click.IntRange(0), default=60, show_default=True, help="Seconds")
+@key_option
+@yes_option
+@json_option
+@click.pass_context
+def deploy(
+    ctx: click.Context,
+    app: Path,
+    units: int,
+    regions: int,
+    traits: int,
+    memory: int,
+    min_regions: int,
+    per_provider: int,
+    min_units: int | None,
+    max_price: int | None,
+    deposit: int | None,
+    epochs: int,
+    only: tuple[Address, ...],
+    exclude: tuple[Address, ...],
+    tip: int,
+    valid: int,
+    wait: int,
+    key: str | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Publish the app in APP (an app.toml or its folder), offer for units, wait until they run.
+
+    You sign an offer and a permit; the matcher sends the one transaction and pays its gas.
+    """
+    if only and exclude:
+        raise InvalidInput("give --only or --exclude, not both", field="exclude")
+    built = load_app(app)
+    client = Client(wire(ctx), key)
+    traits |= trait_mask(built.manifest.effectors.names)
+    if max_price is None:
+        wanted = _requirement(units, regions, traits, memory, min_regions, per_provider, None)
+        max_price = _quoted_price(client.quote(wanted), units)
+    wish = Wish(
+        units=units,
+        max_price=max_price,
+        deposit=DEFAULT_RUNWAY * units * max_price if deposit is None else deposit,
+        min_units=units if min_units is None else min_units,
+        max_units_per_provider=per_provider,
+        min_regions=min_regions,
+        epochs=epochs,
+        min_memory_mib=memory,
+        regions=regions,
+        traits=traits,
+        providers=only or exclude,
+        providers_mode=_mode(only, exclude),
+        tip=tip,
+        valid_seconds=valid,
+    )
+    if not (yes or as_json):
+        _show_plan(built, wish)
+        click.confirm("Publish and offer?", default=True, abort=True)
+    client.publish(built)
+    bid = client.offer(wish, built.app)
+    state = _wait(client, bid.hash, wait, as_json) if wait else client.offer_state(bid.hash)
+    if as_json:
+        print_json({"offer": bid.hash, "app": str(built.cid), **state})
+    elif state["status"] in RUNNING:
+        _show_next(built, state)
+    return Exit.OK if not wait or state["status"] in RUNNING else Exit.REFUSED
+
+
+@click.command()
+@click.argument("deal", type=click.IntRange(1))
+@click.argument("app", type=click.Path(path_type=Path), default=".")
+@key_option
+@json_option
+@click.pass_context
+def update(ctx: click.Context, deal: int, app: Path, key: str | None, as_json: bool) -> None:
+    """Publish a new version of DEAL's app and switch to it without a gap."""
+    built = load_app(app)
+    receipt = Client(wire(ctx), key).update(deal, built)
+    if as_json:
+        print_json({"deal": deal, "app": str(built.cid), "tx": receipt.tx_hash})
+        return
+    click.echo(f"deal {deal} now runs {built.manifest.name} {built.cid}")
+    click.echo("  each peer switches once the new version answers its health call")
+
+
+def _requirement(
+    units: int,
+    regions: int,
+    traits: int,
+    memory: int,
+    min_regions: int,
+    per_provider: int,
+    max_price: int | None,
+) -> dict[str, Any]:
+    wanted: dict[str, Any] = {
+        "units": units,
+        "regions": str(regions),
+        "traits": str(traits),
+        "min_memory_mib": memory,
+        "min_regions": min_regions,
+        "max_units_per_provider": per_provider,
+    }
+    if max_price is not None:
+        wanted["max_price"] = str(max_price)
+    return wanted
+
+
+def _quoted_price(curve: list[dict[str, Any]], units: int) -> int:
+    """Return the price of the dearest unit that `units` need. Raises Refused."""
+    for row in curve:
+        if int(row["units"]) >= units:
+            return int(row["price_max"])
+    most = max((int(row["units"]) for row in curve), default=0)
+    raise Refused(
+        f"only {most} units like these are on offer, you want {units}",
+        field="units",
+        remedy="ask for fewer or relax the wishes, or give --max-price and wait for offers",
+    )
+
+
+def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersMode:
+    if only:
+        return ProvidersMode.ONLY
+    return ProvidersMode.EXCEPT if exclude else ProvidersMode.ANY
+
+
+def _show_plan(app: App, wish: Wish) -> None:
+    click.echo(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
+    click.echo(
+        f"{wish.units} units at no more than {usdc(wish.max_price)} per unit and epoch,"
+        f" {usdc(wish.deposit)} to begin with" + (f", tip {usdc(wish.tip)}" if wish.tip else "")
+    )
+
+
+def _wait(client: Client, offer: Any, seconds: int, quiet: bool) -> dict[str, Any]:
+    """Show an offer's way until its functions answer or the time is up."""
+    state: dict[str, Any] = {}
+    console = Console(stderr=True)
+    with console.status("posted", spinner="dots") as line:
+        for state in client.watch_offer(offer, seconds):
+            text = f"{state['status']}" + (f" · deal {state['deal']}" if state["deal"] else "")
+            line.update(text)
+            if not quiet:
+                reasons = "; ".join(str(reason) for reason in state["reasons"])
+                console.print(f"  {text}" + (f" ({reasons})" if reasons else ""))
+    return state
+
+
+def _show_next(app: App, state: dict[str, Any]) -> None:
+    service = app.manifest.services[-1].name
+    click.echo(f"deal {state['deal']} runs")
+    click.echo(f"  next: `wasmarket call {state['deal']} {service}.FUNCTION …`")
+    click.echo(f"        `wasmarket status {state['deal']}` · `wasmarket logs {state['deal']}`")

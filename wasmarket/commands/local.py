@@ -1,0 +1,135 @@
+"""`wasmarket local`: a whole market on this machine, for trying and developing."""
+
+import signal
+import threading
+
+import click
+from rich.console import Console
+
+from chain.wallet import list_accounts
+from kernel.errors import MarketError
+from kernel.units import Address
+from wasmarket.client.http import Service
+from wasmarket.local.epochs import next_epoch
+from wasmarket.local.network import LocalMarket, drip, start_market
+from wasmarket.local.plan import DEFAULT_PEERS, FREE_PORTS, Plan, Ports
+from wasmarket.options import ADDRESS, json_option, key_option
+from wasmarket.output import print_json, print_line, print_table, usdc
+from wasmarket.wiring import Wiring, wire
+
+
+@click.group()
+def local() -> None:
+    """A whole market on this machine: chain, contracts, services, peers."""
+
+
+@local.command()
+@click.option("--free-ports", is_flag=True, help="Take any free ports instead of the usual ones")
+@click.option("--block-time", type=click.FloatRange(0.1), help="Seconds [a block per transaction]")
+@click.option("--epoch-seconds", type=click.IntRange(10), default=60, show_default=True)
+@click.option("--peers", type=click.IntRange(1, len(DEFAULT_PEERS)), default=len(DEFAULT_PEERS))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line when it is up")
+@click.pass_context
+def up(
+    ctx: click.Context,
+    free_ports: bool,
+    block_time: float | None,
+    epoch_seconds: int,
+    peers: int,
+    as_json: bool,
+) -> None:
+    """Start everything, print where it is, run until Ctrl-C; the home keeps keys and logs."""
+    home, _ = ctx.find_root().obj
+    plan = Plan(
+        peers=DEFAULT_PEERS[:peers],
+        ports=FREE_PORTS if free_ports else Ports(),
+        block_time=block_time,
+        epoch_seconds=epoch_seconds,
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    console = Console(stderr=True)
+    with console.status("starting", spinner="dots") as line:
+        market = start_market(home, plan, lambda step: line.update(f"starting: {step}"))
+    try:
+        if as_json:
+            print_line(ready=True, url=market.services["gateway"].url, home=str(home.root))
+        else:
+            show_market(market)
+        stop.wait()
+    finally:
+        console.print("stopping")
+        market.stop()
+
+
+@local.command()
+@click.argument("count", type=click.IntRange(1, 1_000), default=1)
+@json_option
+@click.pass_context
+def epoch(ctx: click.Context, count: int, as_json: bool) -> None:
+    """Travel COUNT epochs ahead, one at a time; running peers commit each of them."""
+    wiring = wire(ctx)
+    for _ in range(count):
+        now = next_epoch(wiring, _running_peers(wiring))
+        if not as_json:
+            click.echo(f"epoch {now}")
+    if as_json:
+        print_json({"epoch": int(now)})
+
+
+@local.command()
+@click.option("--to", type=ADDRESS, help="Somebody else's address")
+@key_option
+@click.pass_context
+def faucet(ctx: click.Context, to: Address | None, key: str | None) -> None:
+    """Get test tokens; the faucet gives them once in a while per address."""
+    wiring = wire(ctx)
+    account = wiring.account(key)
+    target = to or account.address
+    drip(wiring, account, target)
+    click.echo(f"{target} now has {usdc(wiring.usdc.balance(target))}")
+
+
+def show_market(market: LocalMarket) -> None:
+    """Print where everything is and what to try next."""
+    rows = [("chain", market.anvil.url)]
+    rows += [(name, f"{service.url}/docs") for name, service in market.services.items()]
+    rows += [
+        (f"peer {market.peer_ids[name]} ({name})", f"{process.url}/docs")
+        for name, process in market.peers.items()
+    ]
+    print_table("Running", ["part", "where"], rows)
+    names = ", ".join(list_accounts(market.home.keys))
+    click.echo(f"home {market.home.root} · keys: {names}")
+    prefix = f"wasmarket --home {market.home.root}"
+    click.echo("Try, in another terminal (.venv/bin on the PATH):")
+    for text in (
+        "deploy examples/greeting --units 2 --yes",
+        "call 1 greeting.greeting World",
+        "status 1",
+        "local epoch",
+        "claim --key alpha --withdraw",
+        "stop 1",
+    ):
+        click.echo(f"  {prefix} {text}")
+    click.echo("Ctrl-C ends it all.")
+
+
+def _running_peers(wiring: Wiring) -> set[int]:
+    """Return the peers with live active assignments whose process answers now."""
+    matcher = Service("matcher", wiring.client.matcher, wiring.client.timeout)
+    endpoints = {
+        int(entry["peer"]): str(entry["endpoint"])
+        for deal in matcher.items("/v1/deals", {"live": "true"})
+        for entry in deal["assignments"]
+    }
+    return {peer for peer, endpoint in endpoints.items() if _answers(endpoint)}
+
+
+def _answers(endpoint: str) -> bool:
+    try:
+        Service("peer", endpoint, 2.0).get("/v1/health/live")
+    except MarketError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""`wasmarket top-up | take | drop | stop`: what a developer does with the money of a deal."""
+
+import click
+
+from kernel.events import Ended, Skipped
+from kernel.reasons import DropReason, describe
+from wasmarket.client import Client
+from wasmarket.exits import Exit
+from wasmarket.options import USDC, json_option, key_option, yes_option
+from wasmarket.output import print_json, usdc
+from wasmarket.wiring import wire
+
+WHY = {
+    "scale-down": DropReason.SCALE_DOWN,
+    "too-slow": DropReason.TOO_SLOW,
+    "wrong-results": DropReason.WRONG_RESULTS,
+    "replaced": DropReason.REPLACED,
+}
+
+
+@click.command("top-up")
+@click.argument("deal", type=click.IntRange(1))
+@click.argument("amount", type=USDC)
+@key_option
+@json_option
+@click.pass_context
+def top_up(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: bool) -> None:
+    """Put AMOUNT USDC into DEAL; anybody may."""
+    _show_balance(deal, Client(wire(ctx), key).top_up(deal, amount), as_json)
+
+
+@click.command()
+@click.argument("deal", type=click.IntRange(1))
+@click.argument("amount", type=USDC)
+@key_option
+@json_option
+@click.pass_context
+def take(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: bool) -> None:
+    """Move AMOUNT USDC of DEAL to your free balance."""
+    _show_balance(deal, Client(wire(ctx), key).take(deal, amount), as_json)
+
+
+@click.command()
+@click.argument("assignments", type=click.IntRange(1), nargs=-1, required=True)
+@click.option("--why", type=click.Choice(list(WHY)), default="scale-down", show_default=True)
+@key_option
+@json_option
+@click.pass_context
+def drop(
+    ctx: click.Context, assignments: tuple[int, ...], why: str, key: str | None, as_json: bool
+) -> int:
+    """End single ASSIGNMENTS; the epoch begun is paid, free units are refilled."""
+    receipt = Client(wire(ctx), key).drop(sorted(set(assignments)), WHY[why])
+    ended = [event.assignment for event in receipt.find(Ended)]
+    skipped = {event.assignment: describe(event.reason) for event in receipt.find(Skipped)}
+    if as_json:
+        print_json({"ended": ended, "skipped": skipped, "tx": receipt.tx_hash})
+    else:
+        for assignment in ended:
+            click.echo(f"assignment {assignment} ended")
+        for assignment, reason in skipped.items():
+            click.echo(f"assignment {assignment} left as it is: {reason}", err=True)
+    return Exit.REFUSED if skipped and not ended else Exit.OK
+
+
+@click.command()
+@click.argument("deal", type=click.IntRange(1))
+@key_option
+@yes_option
+@json_option
+@click.pass_context
+def stop(ctx: click.Context, deal: int, key: str | None, yes: bool, as_json: bool) -> None:
+    """End DEAL for good; its balance goes to your free balance."""
+    if not yes and not as_json:
+        click.confirm(f"Stop deal {deal}? Its functions stop at the end of the epoch", abort=True)
+    returned = Client(wire(ctx), key).stop(deal)
+    if as_json:
+        print_json({"deal": deal, "returned": str(returned)})
+        return
+    click.echo(f"deal {deal} stopped; {usdc(returned)} went back to your free balance")
+    click.echo("  next: `wasmarket wallet withdraw` moves it to your wallet")
+
+
+def _show_balance(deal: int, balance: int, as_json: bool) -> None:
+    if as_json:
+        print_json({"deal": deal, "balance": str(balance)})
+        return
+    click.echo(f"deal {deal} has {usdc(balance)}")

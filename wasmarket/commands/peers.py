@@ -1,0 +1,161 @@
+"""`wasmarket peer`: make, register, change and run one machine of a provider."""
+
+from pathlib import Path
+
+import click
+
+from kernel.regions import region_index
+from peer.folder import PeerFolder, public_key
+from peer.policy import Policy, parse_policy
+from peer.run import run_peer
+from peer.settings import PeerSettings
+from wasmarket import __version__
+from wasmarket.client.peer_keys import load_peer_keys
+from wasmarket.client.provider import Machine, ProviderClient
+from wasmarket.logs import configure_logging
+from wasmarket.options import TRAITS, Checked, json_option, key_option
+from wasmarket.output import print_json, print_line, print_table
+from wasmarket.wiring import Wiring, wire
+
+REGION = Checked("region", region_index)
+
+
+@click.group()
+def peer() -> None:
+    """One machine that runs functions: register it, change it, run it."""
+
+
+@peer.command()
+@click.argument("name")
+@json_option
+@click.pass_context
+def init(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Make the keys of the peer NAME: its identity and its hot wallet."""
+    wiring = wire(ctx)
+    key, wallet = load_peer_keys(wiring, name)
+    facts = {
+        "name": name,
+        "key": key,
+        "wallet": wallet.address,
+        "folder": str(wiring.home.peer(name)),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    click.echo(f"peer {name}\n  key    {key}\n  wallet {wallet.address}")
+    click.echo(f"  next: `wasmarket peer register {name} --units … --region …`")
+
+
+@peer.command()
+@click.argument("name")
+@click.option("--units", type=click.IntRange(1, 65_535), required=True, help="CPU cores for sale")
+@click.option("--memory", type=click.IntRange(1), required=True, help="MiB per unit")
+@click.option("--region", type=REGION, required=True, help="Country code, e.g. DE")
+@click.option("--traits", type=TRAITS, default=0, help="e.g. nvme,renewable")
+@click.option("--endpoint", required=True, help="URL under which the peer is reached")
+@key_option
+@json_option
+@click.pass_context
+def register(
+    ctx: click.Context,
+    name: str,
+    units: int,
+    memory: int,
+    region: int,
+    traits: int,
+    endpoint: str,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Register the peer NAME on chain with its bond; --key is the provider's."""
+    wiring = wire(ctx)
+    client = ProviderClient(wiring, key)
+    peer_key, wallet = load_peer_keys(wiring, name)
+    machine = Machine(units, memory, region, endpoint, traits)
+    number = client.register(peer_key, wallet.address, machine)
+    if as_json:
+        print_json({"peer": number, "key": peer_key, "wallet": wallet.address})
+        return
+    click.echo(f"{name} is peer {number} of {client.address}")
+    click.echo(f"  its wallet {wallet.address} needs a little of the chain's coin for gas")
+    click.echo(f"  next: `wasmarket peer run {name}` and `wasmarket offer make {number} PRICE`")
+
+
+@peer.command("list")
+@json_option
+@click.pass_context
+def list_peers(ctx: click.Context, as_json: bool) -> None:
+    """List the peers of this home."""
+    root = wire(ctx).home.peer("x").parent
+    names = sorted(entry.name for entry in root.iterdir()) if root.is_dir() else []
+    rows = [(name, public_key(PeerFolder(root / name).load_key())) for name in names]
+    if as_json:
+        print_json([{"name": name, "key": key} for name, key in rows])
+        return
+    print_table("Peers", ["name", "key"], rows)
+
+
+@peer.command("set-units")
+@click.argument("number", type=click.IntRange(1))
+@click.argument("units", type=click.IntRange(0, 65_535))
+@key_option
+@click.pass_context
+def set_units(ctx: click.Context, number: int, units: int, key: str | None) -> None:
+    """Change how many units peer NUMBER sells; never below what it runs."""
+    ProviderClient(wire(ctx), key).set_units(number, units)
+    click.echo(f"peer {number} sells {units} units")
+
+
+@peer.command("set-endpoint")
+@click.argument("number", type=click.IntRange(1))
+@click.argument("endpoint")
+@key_option
+@click.pass_context
+def set_endpoint(ctx: click.Context, number: int, endpoint: str, key: str | None) -> None:
+    """Change where peer NUMBER is reached."""
+    ProviderClient(wire(ctx), key).set_endpoint(number, endpoint)
+    click.echo(f"peer {number} is reached at {endpoint}")
+
+
+@peer.command()
+@click.argument("name", default="peer")
+@click.option("--host", help="Address to listen on [127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Port, 0: any free one [8610]")
+@click.option("--policy", help="Policy file [take everything that needs no effector]")
+@click.option("--gateways", help="Gateways to fetch content from, comma-separated URLs")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    name: str,
+    host: str | None,
+    port: int | None,
+    policy: str | None,
+    gateways: str | None,
+) -> None:
+    """Run the peer NAME until it is told to stop."""
+    configure_logging()
+    wiring = wire(ctx)
+    flags = {"name": name, "host": host, "port": port, "policy": policy, "gateways": gateways}
+    settings = wiring.configuration.read(PeerSettings, "peer", flags)
+    _, wallet = load_peer_keys(wiring, settings.name)
+    run_peer(
+        settings,
+        rpc_url=wiring.chain.rpc,
+        deployment=wiring.deployment,
+        wallet=wallet,
+        folder=_folder(wiring, settings),
+        policy=_read_policy(settings.policy),
+        confirmations=wiring.chain.confirmations,
+        version=__version__,
+        on_ready=lambda url: print_line(ready=True, url=url),
+    )
+
+
+def _folder(wiring: Wiring, settings: PeerSettings) -> Path:
+    return Path(settings.folder) if settings.folder else wiring.home.peer(settings.name)
+
+
+def _read_policy(path: str) -> Policy:
+    if not path:
+        return Policy()
+    return parse_policy(Path(path).read_text(encoding="utf-8"), path)

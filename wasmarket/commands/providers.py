@@ -1,0 +1,183 @@
+"""`wasmarket provider | claim`: stake and earnings."""
+
+import click
+
+from kernel.events import Leaving
+from kernel.reasons import describe
+from kernel.units import Address, format_flt, format_usdc
+from wasmarket.client.provider import ClaimResult, Due, ProviderClient
+from wasmarket.exits import Exit
+from wasmarket.options import ADDRESS, FLT, json_option, key_option
+from wasmarket.output import print_facts, print_json, print_table, usdc
+from wasmarket.wiring import wire
+
+
+@click.group()
+def provider() -> None:
+    """Stake, earnings and withdrawals of whoever owns peers."""
+
+
+@provider.command("status")
+@click.option("--address", type=ADDRESS, help="Another provider")
+@key_option
+@json_option
+@click.pass_context
+def show_status(
+    ctx: click.Context, address: Address | None, key: str | None, as_json: bool
+) -> None:
+    """Show stake, what can be claimed and what can be withdrawn."""
+    wiring = wire(ctx)
+    client = ProviderClient(wiring, key)
+    owner = address or client.address
+    stake = wiring.staking.stake(owner)
+    due = list(client.find_due(owner))
+    free, claimable = wiring.market.account(owner).free, sum(entry.paid for entry in due)
+    if as_json:
+        print_json(
+            {
+                "provider": owner,
+                "free": str(free),
+                "claimable": str(claimable),
+                "stake_free": str(stake.free),
+                "stake_locked": str(stake.locked),
+                "stake_leaving": str(stake.leaving),
+                "stake_ready": stake.ready,
+                "assignments": [_row(entry) for entry in due],
+            }
+        )
+        return
+    print_facts(
+        "Provider",
+        [
+            ("account", owner),
+            ("claimable now", usdc(claimable)),
+            ("free in Market", usdc(free)),
+            ("stake free / locked", f"{format_flt(stake.free)} / {format_flt(stake.locked)} FLT"),
+            ("stake leaving", f"{format_flt(stake.leaving)} FLT, ready at {stake.ready}"),
+        ],
+    )
+    _print_due(due)
+
+
+@click.command()
+@click.argument("assignments", type=click.IntRange(1), nargs=-1)
+@click.option("--withdraw", is_flag=True, help="Send what it pays straight to the wallet")
+@key_option
+@json_option
+@click.pass_context
+def claim(
+    ctx: click.Context,
+    assignments: tuple[int, ...],
+    withdraw: bool,
+    key: str | None,
+    as_json: bool,
+) -> int:
+    """Claim final epochs of ASSIGNMENTS [all of yours]; anybody may claim for anybody."""
+    client = ProviderClient(wire(ctx), key)
+    ids = sorted(set(assignments)) or [entry.assignment for entry in client.find_due()]
+    result = client.claim(ids, withdraw=withdraw)
+    _show_claims(result, as_json)
+    return Exit.REFUSED if result.skipped and not result.claimed else Exit.OK
+
+
+provider.add_command(claim)
+
+
+@provider.command()
+@click.argument("amount", type=FLT)
+@key_option
+@click.pass_context
+def stake(ctx: click.Context, amount: int, key: str | None) -> None:
+    """Deposit AMOUNT FLT, from which bonds are locked."""
+    click.echo(f"stake free: {format_flt(ProviderClient(wire(ctx), key).stake(amount))} FLT")
+
+
+@provider.command()
+@click.argument("amount", type=FLT)
+@key_option
+@click.pass_context
+def unstake(ctx: click.Context, amount: int, key: str | None) -> None:
+    """Ask for AMOUNT FLT of free stake back; it can be withdrawn after the leaving delay."""
+    wiring = wire(ctx)
+    receipt = wiring.sender(wiring.account(key)).send(wiring.staking.call("request", amount))
+    leaving = receipt.find(Leaving)[0]
+    click.echo(f"{format_flt(leaving.amount)} FLT leaving, ready at chain time {leaving.ready}")
+
+
+@provider.command("withdraw-stake")
+@key_option
+@click.pass_context
+def withdraw_stake(ctx: click.Context, key: str | None) -> None:
+    """Send the stake whose leaving delay is over to the wallet."""
+    wiring = wire(ctx)
+    account = wiring.account(key)
+    wiring.sender(account).send(wiring.staking.call("withdraw", account.address))
+    click.echo(f"sent to {account.address}")
+
+
+@provider.command()
+@click.option("--address", type=ADDRESS, help="Another provider")
+@key_option
+@json_option
+@click.pass_context
+def opportunities(
+    ctx: click.Context, address: Address | None, key: str | None, as_json: bool
+) -> None:
+    """Show demand that went elsewhere, and the price at which it would have come here."""
+    client = ProviderClient(wire(ctx), key)
+    rows = list(client.matcher.items(f"/v1/providers/{address or client.address}/opportunities"))
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "Opportunities",
+        ["offer", "#units", "#most they pay", "#price to win", "why not"],
+        [
+            (
+                row["offer"],
+                row["units"],
+                format_usdc(int(row["max_price"])),
+                "never" if row["price_to_win"] is None else format_usdc(int(row["price_to_win"])),
+                "; ".join(row["reasons"]),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _row(entry: Due) -> dict[str, object]:
+    return {
+        "assignment": entry.assignment,
+        "deal": entry.deal,
+        "peer": entry.peer,
+        "paid": str(entry.paid),
+        "refund": str(entry.refund),
+    }
+
+
+def _print_due(due: list[Due]) -> None:
+    print_table(
+        "Claimable",
+        ["#assignment", "#deal", "#peer", "#to the provider", "#back to the developer"],
+        [(e.assignment, e.deal, e.peer, format_usdc(e.paid), format_usdc(e.refund)) for e in due],
+    )
+
+
+def _show_claims(result: ClaimResult, as_json: bool) -> None:
+    reasons = {event.assignment: describe(event.reason) for event in result.skipped}
+    if as_json:
+        print_json(
+            {
+                "claimed": [event.assignment for event in result.claimed],
+                "paid": str(result.paid),
+                "refunded": str(result.refunded),
+                "skipped": reasons,
+            }
+        )
+        return
+    for assignment, reason in reasons.items():
+        click.echo(f"assignment {assignment}: {reason}", err=True)
+    click.echo(
+        f"claimed {len(result.claimed)} assignments: {usdc(result.paid)} paid,"
+        f" {usdc(result.refunded)} of unproven epochs went back to developers"
+    )

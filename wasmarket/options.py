@@ -1,0 +1,74 @@
+"""Options and argument types that several commands share."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from kernel.addresses import parse_address
+from kernel.errors import InvalidInput
+from kernel.regions import region_mask
+from kernel.traits import trait_mask
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON for scripts")
+key_option = click.option("--key", metavar="NAME", help="Account in keys/ to sign with")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask")
+
+
+class TokenAmount(click.ParamType):
+    """A decimal number of tokens, read exactly into base units."""
+
+    name = "amount"
+
+    def __init__(self, symbol: str, decimals: int) -> None:
+        """`symbol` may follow the number, as people write it."""
+        self._symbol = symbol
+        self._decimals = decimals
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return base units; refuse signs, exponents and more digits than the token has."""
+        if isinstance(value, int):
+            return value
+        text = re.sub(rf"\s*{self._symbol}$", "", value.strip(), flags=re.IGNORECASE)
+        number = re.fullmatch(r"([0-9]{1,30})(?:\.([0-9]+))?", text)
+        if not number:
+            self.fail(f"{value!r} is not an amount such as 1.25", param, ctx)
+        whole, part = number[1], (number[2] or "").rstrip("0")
+        if len(part) > self._decimals:
+            self.fail(f"{value!r} has more than {self._decimals} decimals", param, ctx)
+        return int(whole + part.ljust(self._decimals, "0"))
+
+
+USDC = TokenAmount("USDC", 6)
+FLT = TokenAmount("FLT", 18)
+
+
+class Checked(click.ParamType):
+    """A text that a function of the kernel reads."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        """`read` returns the value or raises InvalidInput."""
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return what `read` makes of the text."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._read(value)
+        except InvalidInput as error:
+            hint = f" ({error.remedy})" if error.remedy else ""
+            self.fail(f"{error.detail}{hint}", param, ctx)
+
+
+ADDRESS = Checked("address", parse_address)
+REGIONS = Checked("regions", lambda text: region_mask(_words(text)))
+TRAITS = Checked("traits", lambda text: trait_mask(_words(text)))
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[,\s]+", text) if word]

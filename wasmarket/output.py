@@ -1,0 +1,51 @@
+"""Write results for people (tables) or for scripts (JSON)."""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from kernel.units import format_usdc
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON document to stdout, indented for a person, one line for a pipe."""
+    indent = 2 if sys.stdout.isatty() else None
+    click.echo(json.dumps(value, indent=indent, default=str))
+
+
+def print_line(**values: Any) -> None:
+    """Write one JSON line at once; what a parent process waits for."""
+    click.echo(json.dumps(values))
+    sys.stdout.flush()
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table; columns that start with `#` are right-aligned numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    for column in columns:
+        table.add_column(column.removeprefix("#"), justify="right" if column[0] == "#" else "left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    Console().print(table)
+
+
+def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
+    """Write name and value pairs under a title."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", show_header=False, box=None
+    )
+    table.add_column(style="dim")
+    table.add_column()
+    for name, value in facts:
+        table.add_row(name, str(value))
+    Console().print(table)
+
+
+def usdc(amount: int | str) -> str:
+    """Write base units for people: `1.250000 USDC`."""
+    return f"{format_usdc(int(amount))} USDC"

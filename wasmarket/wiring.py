@@ -1,0 +1,199 @@
+"""Wire the parts of one run together: settings to clients, once, on first use."""
+
+import getpass
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from chain.clock import ChainClock
+from chain.contracts import Erc20, Market, MarketLens, Proofs, Staking
+from chain.decoder import Decoder
+from chain.rpc import Rpc
+from chain.sender import Sender
+from chain.settings import ChainSettings
+from chain.wallet import Account, list_accounts, load_account
+from kernel.deployment import Deployment, parse_deployment
+from kernel.errors import ConfigError, NotFound, Unauthorized
+from kernel.typed_data import Domain, market_domain
+from wasmarket.home import Home
+from wasmarket.settings import (
+    ClientSettings,
+    Configuration,
+    StoreSettings,
+    load_configuration,
+)
+
+PASSWORD = "WASMARKET_PASSWORD"
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Wiring:
+    """Everything that a command may need; nothing is opened before it is asked for."""
+
+    configuration: Configuration
+    _accounts: dict[str, Account] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Home:
+        """The home of this run."""
+        return self.configuration.home
+
+    @cached_property
+    def chain(self) -> ChainSettings:
+        """Settings of `[chain]`."""
+        return self.configuration.read(ChainSettings, "chain")
+
+    @cached_property
+    def client(self) -> ClientSettings:
+        """Settings of `[client]`."""
+        return self.configuration.read(ClientSettings, "client")
+
+    @cached_property
+    def store_url(self) -> str:
+        """The database's URL."""
+        given = self.configuration.read(StoreSettings, "store").url
+        return given or f"sqlite:///{self.home.store}"
+
+    @cached_property
+    def rpc(self) -> Rpc:
+        """The node. Nothing is sent yet."""
+        return Rpc(self.chain.rpc)
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployment, checked to be what runs on the node's chain.
+
+        Raises ConfigError, WrongChain, Unreachable.
+        """
+        deployment = self.load_deployment()
+        self.rpc.check_deployment(deployment)
+        return deployment
+
+    def load_deployment(self) -> Deployment:
+        """Read the deployment file, by path or by the node's chain id. Raises ConfigError."""
+        if self.chain.deployment:
+            candidates = [Path(self.chain.deployment).expanduser()]
+        else:
+            name = f"{self.rpc.fetch_chain_id()}.json"
+            candidates = [self.home.deployments / name, CHECKOUT / "deployments" / name]
+        for path in candidates:
+            if path.is_file():
+                return _read_deployment(path)
+        raise ConfigError(
+            f"there is no deployment file {candidates[0]}",
+            field="chain.deployment",
+            remedy="run `wasmarket local up`, or deploy with `ape run deploy`",
+        )
+
+    @property
+    def domain(self) -> Domain:
+        """The EIP-712 domain of offers and requests."""
+        return market_domain(self.deployment.chain_id, self.deployment.market)
+
+    @cached_property
+    def clock(self) -> ChainClock:
+        """The chain's time."""
+        return ChainClock(self.rpc, self.deployment)
+
+    @cached_property
+    def market(self) -> Market:
+        """Market."""
+        return Market(self.rpc, self.deployment)
+
+    @cached_property
+    def lens(self) -> MarketLens:
+        """MarketLens."""
+        return MarketLens(self.rpc, self.deployment)
+
+    @cached_property
+    def staking(self) -> Staking:
+        """Staking."""
+        return Staking(self.rpc, self.deployment)
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Proofs."""
+        return Proofs(self.rpc, self.deployment)
+
+    @cached_property
+    def usdc(self) -> Erc20:
+        """The token of pay."""
+        return Erc20(self.rpc, self.deployment.usdc.address)
+
+    @cached_property
+    def flt(self) -> Erc20:
+        """The token of bonds."""
+        return Erc20(self.rpc, self.deployment.flt.address)
+
+    def account(self, name: str | None = None) -> Account:
+        """Load the key `name`, else the configured one, else the only one there is.
+
+        Raises ConfigError, NotFound.
+        """
+        chosen = name or self.client.key or self._only_key()
+        if chosen not in self._accounts:
+            password = self.password(chosen)
+            self._accounts[chosen] = load_account(self.home.keys, chosen, password)
+        return self._accounts[chosen]
+
+    def password(self, name: str) -> str:
+        """Return the password of a key: from the environment, else asked for, else empty."""
+        given = self.configuration.environ.get(PASSWORD)
+        if given is not None:
+            return given
+        try:
+            load_account(self.home.keys, name, "")
+        except NotFound:
+            return ""
+        except Unauthorized:
+            if sys.stdin.isatty():
+                return getpass.getpass(f"Password of key {name}: ")
+        return ""
+
+    def sender(self, account: Account) -> Sender:
+        """Return the sender of an account's transactions; one at a time per home."""
+        return Sender(
+            self.rpc,
+            account,
+            chain_id=self.deployment.chain_id,
+            decoder=Decoder(self.deployment),
+            lock=self.home.locks / f"{account.address}.lock",
+        )
+
+    def _only_key(self) -> str:
+        names = sorted(list_accounts(self.home.keys))
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise NotFound(
+                f"there is no key in {self.home.keys}", remedy="make one: `wasmarket wallet new`"
+            )
+        raise ConfigError(
+            f"there are {len(names)} keys: {', '.join(names)}",
+            field="client.key",
+            remedy="choose with --key or [client] key",
+        )
+
+
+def wire(ctx: click.Context) -> Wiring:
+    """Return the wiring of a click context, made on first use."""
+    root = ctx.find_root()
+    if not isinstance(root.obj, Wiring):
+        home, profile = root.obj
+        root.obj = Wiring(load_configuration(home, os.environ, profile))
+    return root.obj
+
+
+def _read_deployment(path: Path) -> Deployment:
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", field="chain.deployment") from error
+    return parse_deployment(data)
