@@ -1,0 +1,76 @@
+"""Build the matcher's HTTP service from what it needs; tests pass their own."""
+
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from kernel.deployment import Deployment
+from kernel.errors import MarketError
+from kernel.typed_data import market_domain
+from matcher.api.book_routes import book_routes
+from matcher.api.guards import Guards
+from matcher.api.market_reads import MarketReads
+from matcher.api.market_routes import market_routes
+from matcher.api.offer_reads import OfferReads
+from matcher.api.offer_routes import offer_routes
+from matcher.book_reader import BookReader
+from matcher.head import HeadWatch
+from matcher.intake import Intake
+from matcher.limits import RateLimit
+from serving.auth import Authenticator
+from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from store.chain_state import fetch_indexed
+from store.database import Database
+
+NAME = "matcher"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiParts:
+    """What the service is made of."""
+
+    database: Database
+    deployment: Deployment
+    book: BookReader
+    door: Intake
+    head: HeadWatch
+    rate: RateLimit
+    version: str
+    poll_seconds: float
+
+
+def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
+    """Return the service with every route of DESIGN 8.6."""
+    database, deployment = parts.database, parts.deployment
+
+    def now() -> int:
+        with database.read() as session:
+            return fetch_indexed(session).timestamp
+
+    def status() -> ServiceStatus:
+        indexed = parts.head.indexed()
+        return ServiceStatus(
+            chain_id=deployment.chain_id,
+            contracts={name: entry.address for name, entry in deployment.contracts.items()},
+            head=parts.head.number(),
+            indexed=indexed.block if indexed else None,
+            finality=indexed.final_epoch if indexed else None,
+            extra=parts.head.extra(),
+        )
+
+    def readiness() -> Readiness:
+        try:
+            return parts.head.readiness()
+        except MarketError as error:
+            return Readiness(False, error.detail)
+
+    app = create_service(
+        ServiceInfo(NAME, parts.version), status=status, readiness=readiness, registry=registry
+    )
+    authenticator = Authenticator(market_domain(deployment.chain_id, deployment.market), now)
+    app.include_router(offer_routes(parts.door, OfferReads(database, parts.book), authenticator))
+    app.include_router(book_routes(parts.book, database, parts.poll_seconds))
+    app.include_router(market_routes(MarketReads(database, parts.book)))
+    app.add_middleware(Guards, rate=parts.rate)
+    return app

@@ -1,0 +1,83 @@
+"""Routes for quotes, depth and the stream of events."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import StreamingResponse
+
+from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
+from kernel.offers import DeveloperOffer
+from matcher.api.offer_views import DepthView, LevelView, QuoteView, Requirement
+from matcher.book_reader import BookReader
+from matcher.engine.quotes import Depth, depth, quote
+from matcher.engine.values import Demand
+from matcher.event_stream import Filter, find_position, stream
+from serving.amounts import Uint
+from serving.pages import Page
+from store.database import Database
+
+
+def book_routes(book: BookReader, database: Database, interval: float) -> APIRouter:
+    """Return the routes over the book; `interval` seconds between looks for new events."""
+    router = APIRouter()
+
+    @router.post("/v1/quotes", tags=["book"])
+    def quote_requirement(body: Requirement) -> list[QuoteView]:
+        """What units like this cost now, and how the price grows; nothing is created."""
+        curve = quote(_to_demand(body), book.read().book)
+        return [QuoteView(units=p.units, total=p.total, price_max=p.price_max) for p in curve]
+
+    @router.get("/v1/book/depth", tags=["book"])
+    def read_depth(
+        region: Annotated[int | None, Query(ge=0, le=255)] = None, traits: Uint = 0
+    ) -> Page[DepthView]:
+        """Free units by region and price."""
+        snapshot = book.read()
+        found = depth(snapshot.book, region=region, traits=traits)
+        return Page(items=[_depth(entry) for entry in found], next=None, block=snapshot.at.block)
+
+    @router.get("/v1/events", tags=["events"], response_class=StreamingResponse)
+    def stream_events(
+        names: Annotated[str, Query(description="event names, comma-separated")] = "",
+        deal: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        last_event_id: Annotated[str | None, Header()] = None,
+    ) -> StreamingResponse:
+        """Market events as they are indexed; resumes behind `Last-Event-ID`."""
+        position = find_position(database, last_event_id)
+        chosen = Filter(frozenset(filter(None, names.split(","))), deal)
+        lines = stream(database, position, chosen, interval=interval)
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    return router
+
+
+def _to_demand(body: Requirement) -> Demand:
+    """Return the demand that an offer like this would make."""
+    offer = DeveloperOffer(
+        developer=ZERO_ADDRESS if body.developer is None else parse_address(body.developer),
+        app=ZERO_HASH,
+        min_units=body.min_units,
+        units=body.units,
+        max_units_per_provider=body.max_units_per_provider,
+        min_regions=body.min_regions,
+        max_price=body.max_price,
+        epochs=0,
+        deposit=body.deposit,
+        min_memory_mib=body.min_memory_mib,
+        regions=body.regions,
+        traits=body.traits,
+        providers=tuple(parse_address(entry, field="providers") for entry in body.providers),
+        providers_mode=body.providers_mode,
+        matcher=ZERO_ADDRESS,
+        tip=0,
+        valid_until=2**64,
+        counter=0,
+        salt=0,
+    )
+    return Demand(ZERO_HASH, offer, sequence=0, balance=offer.deposit)
+
+
+def _depth(entry: Depth) -> DepthView:
+    levels = [LevelView(price=x.price, peers=x.peers, units=x.units) for x in entry.levels]
+    return DepthView(region=entry.region, peers=entry.peers, units=entry.units, levels=levels)

@@ -1,0 +1,173 @@
+"""What the routes of deals, assignments, peers, providers, epochs and records answer."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from kernel.units import Address, Hash
+from matcher.api.market_views import (
+    AssignmentDetail,
+    AssignmentJson,
+    DealDetail,
+    DealJson,
+    EpochJson,
+    MatchJson,
+    OpportunityJson,
+    PeerJson,
+    ProviderJson,
+    assignment_members,
+    deal_members,
+)
+from matcher.book_reader import BookReader
+from matcher.contests import read_contests
+from matcher.engine.opportunities import find_opportunities
+from serving.pages import Page, decode_cursor, encode_cursor
+from store.assignments import fetch_assignment, fetch_assignments, fetch_claimable
+from store.chain_state import fetch_indexed
+from store.database import Database, Session
+from store.deals import fetch_deal, fetch_deals
+from store.epochs import fetch_epoch
+from store.matches import fetch_book, fetch_match, fetch_matches
+from store.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
+from store.views import Indexed
+
+Item = TypeVar("Item")
+
+
+class MarketReads:
+    """Reads what is indexed; every list is as of one block."""
+
+    def __init__(self, database: Database, book: BookReader) -> None:
+        """Read from the store, and opportunities from the book."""
+        self._database = database
+        self._book = book
+
+    def read_deal(self, deal: int) -> DealDetail:
+        """Return a deal, settled now. Raises NotFound."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            return DealDetail(block=at.block, **deal_members(fetch_deal(session, at, deal)))
+
+    def list_deals(
+        self,
+        developer: Address | None,
+        app: Hash | None,
+        live: bool,
+        cursor: str | None,
+        limit: int,
+    ) -> Page[DealJson]:
+        """Return a page of deals by number."""
+
+        def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
+            return fetch_deals(
+                session, at, developer=developer, app=app, live_only=live, after=after, limit=limit
+            )
+
+        return self._page(fetch, DealJson.build, cursor, limit)
+
+    def list_assignments(
+        self, deal: int, alive: bool, cursor: str | None, limit: int
+    ) -> Page[AssignmentJson]:
+        """Return a page of a deal's assignments. Raises NotFound."""
+
+        def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
+            fetch_deal(session, at, deal)
+            return fetch_assignments(
+                session, at, deal=deal, alive_only=alive, after=after, limit=limit
+            )
+
+        return self._page(fetch, AssignmentJson.build, cursor, limit)
+
+    def list_matches(self, deal: int, cursor: str | None, limit: int) -> Page[MatchJson]:
+        """Return a page of this matcher's records of a deal. Raises NotFound."""
+
+        def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
+            fetch_deal(session, at, deal)
+            return fetch_matches(session, deal=deal, after=after, limit=limit)
+
+        return self._page(fetch, MatchJson.build, cursor, limit)
+
+    def read_assignment(self, assignment: int) -> AssignmentDetail:
+        """Return an assignment and what a claim would pay now. Raises NotFound."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            view = fetch_assignment(session, at, assignment)
+            paid, refund = fetch_claimable(session, at, [assignment]).get(assignment, (0, 0))
+        return AssignmentDetail(
+            claimable_paid=paid,
+            claimable_refund=refund,
+            block=at.block,
+            **assignment_members(view),
+        )
+
+    def read_match(self, match: int) -> MatchJson:
+        """Return a match record. Raises NotFound."""
+        with self._database.read() as session:
+            return MatchJson.build(fetch_match(session, match))
+
+    def read_book(self, digest: Hash) -> bytes:
+        """Return the exact input of a round. Raises NotFound."""
+        with self._database.read() as session:
+            return fetch_book(session, digest)
+
+    def read_peer(self, peer: int) -> PeerJson:
+        """Return a peer. Raises NotFound."""
+        with self._database.read() as session:
+            return PeerJson.build(fetch_peer(session, peer))
+
+    def list_peers(
+        self, provider: Address | None, region: int | None, cursor: str | None, limit: int
+    ) -> Page[PeerJson]:
+        """Return a page of peers by number."""
+
+        def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
+            return fetch_peers(session, provider=provider, region=region, after=after, limit=limit)
+
+        return self._page(fetch, PeerJson.build, cursor, limit)
+
+    def read_provider(self, address: Address) -> ProviderJson:
+        """Return a provider; zeros for an account that has no peers."""
+        with self._database.read() as session:
+            return ProviderJson.build(fetch_provider(session, fetch_indexed(session), address))
+
+    def list_providers(self, cursor: str | None, limit: int) -> Page[ProviderJson]:
+        """Return a page of providers by address."""
+        key = decode_cursor(cursor, 1)
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            rows = fetch_providers(session, at, after=str(key[0]) if key else "", limit=limit)
+        following = encode_cursor(rows[-1].address) if len(rows) == limit else None
+        items = [ProviderJson.build(row) for row in rows]
+        return Page(items=items, next=following, block=at.block)
+
+    def list_opportunities(self, address: Address) -> Page[OpportunityJson]:
+        """Return the open offers and live deals that a provider does not serve, and why."""
+        snapshot = self._book.read()
+        with self._database.read() as session:
+            contests = read_contests(session, snapshot, address)
+        found = find_opportunities(address, contests, snapshot.book)
+        return Page(
+            items=[OpportunityJson.build(entry) for entry in found],
+            next=None,
+            block=snapshot.at.block,
+        )
+
+    def read_epoch(self, epoch: int) -> EpochJson:
+        """Return what ran in an epoch."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            return EpochJson.build(fetch_epoch(session, at, epoch), at.block)
+
+    def _page(
+        self,
+        fetch: Callable[[Session, Indexed, int], Sequence[Any]],
+        build: Callable[[Any], Item],
+        cursor: str | None,
+        limit: int,
+    ) -> Page[Item]:
+        """Return the page of numbered rows that begins behind the cursor."""
+        key = decode_cursor(cursor, 1)
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            rows = fetch(session, at, int(key[0]) if key else 0)
+        following = encode_cursor(rows[-1].id) if len(rows) == limit else None
+        return Page(items=[build(row) for row in rows], next=following, block=at.block)

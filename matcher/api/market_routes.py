@@ -1,0 +1,121 @@
+"""Routes for deals, assignments, peers, providers, epochs and match records."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from kernel.addresses import parse_address, parse_hash
+from kernel.units import Address, Hash
+from matcher.api.market_reads import MarketReads
+from matcher.api.market_views import (
+    AssignmentDetail,
+    AssignmentJson,
+    DealDetail,
+    DealJson,
+    EpochJson,
+    MatchJson,
+    OpportunityJson,
+    PeerJson,
+    ProviderJson,
+)
+from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
+
+Number = Annotated[int, Path(ge=0, lt=2**63)]
+
+
+def market_routes(reads: MarketReads) -> APIRouter:
+    """Return the routes that read the market."""
+    router = APIRouter()
+
+    @router.get("/v1/deals", tags=["deals"])
+    def list_deals(
+        developer: str | None = None,
+        app: str | None = None,
+        live: bool = False,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[DealJson]:
+        """Deals by number; `live`: only those that have not ended."""
+        return reads.list_deals(
+            _account(developer, "developer"), _hash(app, "app"), live, cursor, limit
+        )
+
+    @router.get("/v1/deals/{deal}", tags=["deals"])
+    def read_deal(deal: Number) -> DealDetail:
+        """One deal, settled now, with its live assignments and their endpoints."""
+        return reads.read_deal(deal)
+
+    @router.get("/v1/deals/{deal}/assignments", tags=["deals"])
+    def list_assignments(
+        deal: Number, alive: bool = False, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> Page[AssignmentJson]:
+        """Assignments of a deal, also those that have ended."""
+        return reads.list_assignments(deal, alive, cursor, limit)
+
+    @router.get("/v1/deals/{deal}/matches", tags=["deals"])
+    def list_matches(
+        deal: Number, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> Page[MatchJson]:
+        """Records of the matches that this matcher made for a deal."""
+        return reads.list_matches(deal, cursor, limit)
+
+    @router.get("/v1/assignments/{assignment}", tags=["deals"])
+    def read_assignment(assignment: Number) -> AssignmentDetail:
+        """One assignment, and what a claim would pay now."""
+        return reads.read_assignment(assignment)
+
+    @router.get("/v1/matches/{match}", tags=["matches"])
+    def read_match(match: Number) -> MatchJson:
+        """One match record."""
+        return reads.read_match(match)
+
+    @router.get("/v1/books/{digest}", tags=["matches"])
+    def read_book(digest: str) -> Response:
+        """The exact input of a round; SHA-256 of these bytes is the digest."""
+        content = reads.read_book(parse_hash(digest, field="digest"))
+        return Response(content, media_type="application/json")
+
+    @router.get("/v1/peers", tags=["peers"])
+    def list_peers(
+        provider: str | None = None,
+        region: Annotated[int | None, Query(ge=0, le=255)] = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[PeerJson]:
+        """Peers by number."""
+        return reads.list_peers(_account(provider, "provider"), region, cursor, limit)
+
+    @router.get("/v1/peers/{peer}", tags=["peers"])
+    def read_peer(peer: Number) -> PeerJson:
+        """One peer."""
+        return reads.read_peer(peer)
+
+    @router.get("/v1/providers", tags=["providers"])
+    def list_providers(cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Page[ProviderJson]:
+        """Providers by address."""
+        return reads.list_providers(cursor, limit)
+
+    @router.get("/v1/providers/{address}", tags=["providers"])
+    def read_provider(address: str) -> ProviderJson:
+        """One provider: money, stake, peers and units."""
+        return reads.read_provider(parse_address(address, field="address"))
+
+    @router.get("/v1/providers/{address}/opportunities", tags=["providers"])
+    def list_opportunities(address: str) -> Page[OpportunityJson]:
+        """What the provider does not serve, why, and at which price it would."""
+        return reads.list_opportunities(parse_address(address, field="address"))
+
+    @router.get("/v1/epochs/{epoch}", tags=["epochs"])
+    def read_epoch(epoch: Annotated[int, Path(ge=0, lt=2**32)]) -> EpochJson:
+        """What ran in an epoch, and who proved it."""
+        return reads.read_epoch(epoch)
+
+    return router
+
+
+def _account(text: str | None, field: str) -> Address | None:
+    return None if text is None else parse_address(text, field=field)
+
+
+def _hash(text: str | None, field: str) -> Hash | None:
+    return None if text is None else parse_hash(text, field=field)

@@ -1,0 +1,249 @@
+"""JSON of what the chain knows: deals, assignments, peers, providers, epochs; and match records."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from kernel.reasons import EndKind, describe
+from matcher.engine.opportunities import Opportunity
+from serving.amounts import Uint
+from store.views import (
+    AssignmentView,
+    DealView,
+    EpochView,
+    MatchView,
+    PeerView,
+    ProviderView,
+)
+
+
+class AssignmentJson(BaseModel):
+    """Units of a peer in a deal. `alive` and `end` are settled as of the answer's block."""
+
+    id: int
+    deal: int
+    peer: int
+    provider: str
+    key: str
+    wallet: str
+    endpoint: str
+    region: int
+    memory_mib: int
+    units: int
+    price: Uint
+    offer: str
+    run: int
+    state: str
+    alive: bool
+    start: int | None
+    next: int | None
+    end: int | None
+    skipped: int
+    assigned_block: int
+    assigned_at: int
+    tx: str
+    ended_at: int | None
+    ended_kind: str | None
+    why: int | None
+    why_text: str | None
+    paid: Uint
+    refunded: Uint
+
+    @classmethod
+    def build(cls, view: AssignmentView) -> "AssignmentJson":
+        """Render an assignment."""
+        return cls(**assignment_members(view))
+
+
+class AssignmentDetail(AssignmentJson):
+    """An assignment with what a claim would pay now."""
+
+    claimable_paid: Uint
+    claimable_refund: Uint
+    block: int
+
+
+class DealJson(BaseModel):
+    """A deal, settled as of the answer's block; `assignments` are the alive ones."""
+
+    id: int
+    developer: str
+    offer: str
+    app: str
+    version: int
+    status: str
+    runway: Uint
+    balance: Uint
+    rate: Uint
+    deposit: Uint
+    settled: int
+    end: int
+    units: int
+    run: int
+    stopped: bool
+    last_funded: int | None
+    lapsed_at: int | None
+    created_block: int
+    created_at: int
+    tx: str
+    assignments: list[AssignmentJson]
+
+    @classmethod
+    def build(cls, view: DealView) -> "DealJson":
+        """Render a deal."""
+        return cls(**deal_members(view))
+
+
+class DealDetail(DealJson):
+    """A deal as of a block."""
+
+    block: int
+
+
+class PeerJson(BaseModel):
+    """A peer; `proven` is the last epoch that it proved."""
+
+    id: int
+    provider: str
+    key: str
+    units: int
+    used: int
+    free: int
+    memory_mib: int
+    region: int
+    traits: Uint
+    wallet: str
+    endpoint: str
+    registered_block: int
+    registered_at: int
+    proven: int | None
+
+    @classmethod
+    def build(cls, view: PeerView) -> "PeerJson":
+        """Render a peer."""
+        return cls(**{name: getattr(view, name) for name in PeerJson.model_fields})
+
+
+class ProviderJson(BaseModel):
+    """A provider: USDC free and paid ever, FLT stake, peers and units."""
+
+    address: str
+    free: Uint
+    counter: Uint
+    stake_free: Uint
+    stake_locked: Uint
+    leaving: Uint
+    ready: int
+    peers: int
+    units: int
+    used: int
+    alive_units: int
+    paid: Uint
+
+    @classmethod
+    def build(cls, view: ProviderView) -> "ProviderJson":
+        """Render a provider."""
+        return cls(**{name: getattr(view, name) for name in ProviderJson.model_fields})
+
+
+class EpochJson(BaseModel):
+    """What ran in an epoch, `start` and `end` in seconds."""
+
+    epoch: int
+    start: int
+    end: int
+    is_final: bool
+    committed: int
+    peers: int
+    assignments: int
+    units: int
+    billed: Uint
+    block: int
+
+    @classmethod
+    def build(cls, view: EpochView, block: int) -> "EpochJson":
+        """Render an epoch."""
+        names = EpochJson.model_fields.keys() - {"block"}
+        return cls(block=block, **{name: getattr(view, name) for name in names})
+
+
+class FillJson(BaseModel):
+    """A provider offer and the units taken of it."""
+
+    offer: str
+    units: int
+    price: Uint
+
+
+class MatchJson(BaseModel):
+    """A match record. `bound` and `gap_ppm` are of the round, all else of this match."""
+
+    id: int
+    engine: str
+    block: int
+    block_hash: str
+    book: str
+    offer: str
+    deal: int | None
+    offers: list[str]
+    fills: list[FillJson]
+    total: Uint
+    saving: Uint
+    bound: Uint
+    gap_ppm: int
+    tx: str | None
+
+    @classmethod
+    def build(cls, view: MatchView) -> "MatchJson":
+        """Render a match record."""
+        return cls(**{name: getattr(view, name) for name in MatchJson.model_fields})
+
+
+class OpportunityJson(BaseModel):
+    """A demand that a provider does not serve; prices are per unit and epoch."""
+
+    offer: str
+    deal: int | None
+    developer: str
+    units: int
+    max_price: Uint
+    price_to_win: Uint | None
+    lost_by: Uint | None
+    reasons: list[str]
+
+    @classmethod
+    def build(cls, view: Opportunity) -> "OpportunityJson":
+        """Render an opportunity."""
+        demand = view.demand
+        return cls(
+            offer=demand.hash,
+            deal=demand.deal or None,
+            developer=demand.offer.developer,
+            units=demand.offer.units,
+            max_price=demand.offer.max_price,
+            price_to_win=view.price_to_win,
+            lost_by=view.lost_by,
+            reasons=[describe(reason) for reason in view.reasons],
+        )
+
+
+def assignment_members(view: AssignmentView) -> dict[str, Any]:
+    """Return the members of an assignment's JSON."""
+    special = {"end", "tx", "ended_kind", "why_text"}
+    names = AssignmentJson.model_fields.keys() - special
+    kind = None if view.ended_kind is None else EndKind(view.ended_kind).name.lower()
+    return {name: getattr(view, name) for name in names} | {
+        "end": view.end_of,
+        "tx": view.tx_hash,
+        "ended_kind": kind,
+        "why_text": describe(view.why) if view.why else None,
+    }
+
+
+def deal_members(view: DealView) -> dict[str, Any]:
+    """Return the members of a deal's JSON."""
+    names = DealJson.model_fields.keys() - {"tx", "assignments"}
+    return {name: getattr(view, name) for name in names} | {
+        "tx": view.tx_hash,
+        "assignments": [AssignmentJson.build(entry) for entry in view.live],
+    }

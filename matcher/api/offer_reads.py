@@ -1,0 +1,187 @@
+"""What the routes of offers answer, read from the store and the book."""
+
+from kernel.offers import dump_offer
+from kernel.units import Address, Hash
+from matcher.api.offer_views import (
+    ExclusionView,
+    ExplanationView,
+    FullOfferView,
+    OfferView,
+    RelaxationView,
+    SupplyView,
+)
+from matcher.book_reader import BookReader
+from matcher.engine.explain import Explanation, Supply, explain
+from matcher.engine.relaxations import Relaxation
+from matcher.snapshot import to_demand
+from serving.pages import Page, decode_cursor, encode_cursor
+from store.book import fetch_offer_status
+from store.chain_state import fetch_cancelled, fetch_counters, fetch_indexed
+from store.database import Database, Session
+from store.deals import fetch_deal_of_offer
+from store.offers import (
+    fetch_developer_offer,
+    fetch_developer_offers,
+    fetch_provider_offer,
+    fetch_provider_offers,
+)
+from store.views import Indexed, StoredDeveloperOffer, StoredProviderOffer
+from store.words import OfferStatus
+
+WITHDRAWN = "withdrawn from this matcher; Market.cancel makes it final everywhere"
+
+
+class OfferReads:
+    """Reads offers as of the last indexed block."""
+
+    def __init__(self, database: Database, book: BookReader) -> None:
+        """Read from the store, and explain from the book."""
+        self._database = database
+        self._book = book
+
+    def read_bid(self, offer: Hash) -> OfferView:
+        """Return the state of a bid. Raises NotFound."""
+        full = self.read_full_bid(offer)
+        return OfferView(**{name: getattr(full, name) for name in OfferView.model_fields})
+
+    def read_ask(self, offer: Hash) -> OfferView:
+        """Return the state of an ask. Raises NotFound."""
+        full = self.read_full_ask(offer)
+        return OfferView(**{name: getattr(full, name) for name in OfferView.model_fields})
+
+    def read_full_bid(self, offer: Hash) -> FullOfferView:
+        """Return a bid with its terms. Raises NotFound."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            return _bid_view(session, at, fetch_developer_offer(session, offer))
+
+    def read_full_ask(self, offer: Hash) -> FullOfferView:
+        """Return an ask with its terms. Raises NotFound."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            return _ask_views(session, at, [fetch_provider_offer(session, offer)])[0]
+
+    def owner_of_ask(self, offer: Hash) -> Address:
+        """Return the provider that an ask is of. Raises NotFound."""
+        with self._database.read() as session:
+            return Address(fetch_provider_offer(session, offer).provider)
+
+    def list_bids(
+        self, developer: Address | None, cursor: str | None, limit: int
+    ) -> Page[FullOfferView]:
+        """Return a page of bids."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            rows = fetch_developer_offers(
+                session, developer=developer, after=_after(cursor), limit=limit
+            )
+            items = [_bid_view(session, at, row) for row in rows]
+        return Page(items=items, next=_next(rows, limit), block=at.block)
+
+    def list_asks(
+        self, provider: Address | None, peer: int | None, cursor: str | None, limit: int
+    ) -> Page[FullOfferView]:
+        """Return a page of asks."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            rows = fetch_provider_offers(
+                session, provider=provider, peer=peer, after=_after(cursor), limit=limit
+            )
+            items = _ask_views(session, at, rows)
+        return Page(items=items, next=_next(rows, limit), block=at.block)
+
+    def explain_bid(self, offer: Hash) -> ExplanationView:
+        """Explain a bid over the book as it is now. Raises NotFound."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            stored = fetch_developer_offer(session, offer)
+            deal = fetch_deal_of_offer(session, at, offer, stored.offer.developer)
+        snapshot = self._book.read()
+        explanation = explain(to_demand(stored, deal), snapshot.book)
+        return _explanation_view(offer, explanation, snapshot.at.block)
+
+
+def _bid_view(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> FullOfferView:
+    known = fetch_offer_status(session, at, Hash(stored.hash))
+    reasons = [str(reason) for reason in known.reasons]
+    if known.status in (OfferStatus.ACTIVE, OfferStatus.PENDING, OfferStatus.ENDED):
+        reasons = []
+    return FullOfferView(
+        hash=known.hash,
+        status=known.status.value,
+        deal=known.deal,
+        reasons=[*reasons, WITHDRAWN] if stored.withdrawn else reasons,
+        offer=dump_offer(stored.offer),
+        signature=stored.signature,
+        source=stored.source.value,
+        received_at=stored.received_at,
+    )
+
+
+def _ask_views(
+    session: Session, at: Indexed, rows: list[StoredProviderOffer]
+) -> list[FullOfferView]:
+    keys = [(Address(row.provider), Hash(row.hash)) for row in rows]
+    cancelled = fetch_cancelled(session, keys)
+    counters = fetch_counters(session, [account for account, _ in keys])
+    views = []
+    for row, key in zip(rows, keys, strict=True):
+        gone = row.withdrawn or key in cancelled or counters[key[0]] != row.offer.counter
+        late = row.offer.valid_until < at.timestamp
+        status = OfferStatus.CANCELLED if gone else OfferStatus.EXPIRED if late else None
+        views.append(
+            FullOfferView(
+                hash=row.hash,
+                status=(status or OfferStatus.POSTED).value,
+                deal=None,
+                reasons=[WITHDRAWN] if row.withdrawn else [],
+                offer=dump_offer(row.offer),
+                signature=row.signature,
+                source=row.source.value,
+                received_at=row.received_at,
+            )
+        )
+    return views
+
+
+def _explanation_view(offer: Hash, explanation: Explanation, block: int) -> ExplanationView:
+    return ExplanationView(
+        hash=offer,
+        want=explanation.want,
+        units=explanation.units,
+        excluded=[
+            ExclusionView(
+                constraint=entry.constraint, alone=_supply(entry.alone), last=_supply(entry.last)
+            )
+            for entry in explanation.excluded
+        ],
+        relaxations=[_relaxation(entry) for entry in explanation.relaxations],
+        block=block,
+    )
+
+
+def _supply(supply: Supply) -> SupplyView:
+    return SupplyView(peers=supply.peers, units=supply.units)
+
+
+def _relaxation(entry: Relaxation) -> RelaxationView:
+    return RelaxationView(
+        field=entry.field,
+        from_=_json(entry.before),
+        to=_json(entry.after),
+        units=entry.units,
+        price=entry.price,
+    )
+
+
+def _json(value: int | tuple[str, ...]) -> str | list[str]:
+    return list(value) if isinstance(value, tuple) else str(value)
+
+
+def _after(cursor: str | None) -> int:
+    key = decode_cursor(cursor, 1)
+    return int(key[0]) if key else 0
+
+
+def _next(rows: list[StoredDeveloperOffer] | list[StoredProviderOffer], limit: int) -> str | None:
+    return encode_cursor(rows[-1].sequence) if len(rows) == limit else None

@@ -1,0 +1,177 @@
+"""JSON of offers, explanations, quotes and depth."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from kernel.offers import MAX_PROVIDERS
+from serving.amounts import Uint
+
+_ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_SIGNATURE = "0x" + "1b" * 64
+
+_PROVIDER_OFFER: dict[str, Any] = {
+    "peer": "1",
+    "price": "1000",
+    "developer": "0x" + "0" * 40,
+    "valid_until": "1790000000",
+    "counter": "0",
+    "salt": "7",
+}
+_DEVELOPER_OFFER: dict[str, Any] = {
+    "developer": _ADDRESS,
+    "app": "0x" + "ab" * 32,
+    "min_units": "1",
+    "units": "3",
+    "max_units_per_provider": "0",
+    "min_regions": "0",
+    "max_price": "1500",
+    "epochs": "0",
+    "deposit": "1000000",
+    "min_memory_mib": "512",
+    "regions": "0",
+    "traits": "0",
+    "providers": [],
+    "providers_mode": "0",
+    "matcher": "0x" + "0" * 40,
+    "tip": "0",
+    "valid_until": "1790000000",
+    "counter": "0",
+    "salt": "1",
+}
+
+
+class PermitBody(BaseModel):
+    """An EIP-2612 permit of the developer for Market."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value: Uint
+    deadline: Uint
+    signature: str
+
+
+class DeveloperOfferBody(BaseModel):
+    """A bid. Without a signature its hash must be approved on chain."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"offer": _DEVELOPER_OFFER, "signature": _SIGNATURE}]},
+    )
+
+    offer: dict[str, Any]
+    signature: str | None = None
+    permit: PermitBody | None = None
+
+
+class ProviderOfferBody(BaseModel):
+    """An ask. Without a signature its hash must be approved on chain."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"offer": _PROVIDER_OFFER, "signature": _SIGNATURE}]},
+    )
+
+    offer: dict[str, Any]
+    signature: str | None = None
+
+
+class OfferView(BaseModel):
+    """What became of an offer; `reasons` say why it has no (more) units."""
+
+    hash: str
+    status: str
+    deal: int | None
+    reasons: list[str]
+
+
+class FullOfferView(OfferView):
+    """An offer with its terms, as everybody can check them."""
+
+    offer: dict[str, Any]
+    signature: str | None
+    source: str
+    received_at: int
+
+
+class SupplyView(BaseModel):
+    """Peers and their units."""
+
+    peers: int
+    units: int
+
+
+class ExclusionView(BaseModel):
+    """What a constraint excludes: of everything, and after all others."""
+
+    constraint: str
+    alone: SupplyView
+    last: SupplyView
+
+
+class RelaxationView(BaseModel):
+    """A smallest single change and what it gives; `price` is the dearest unit's."""
+
+    field: str
+    from_: Annotated[str | list[str], Field(serialization_alias="from")]
+    to: str | list[str]
+    units: int
+    price: Uint
+
+
+class ExplanationView(BaseModel):
+    """Why an offer has the units it has."""
+
+    hash: str
+    want: int
+    units: int
+    excluded: list[ExclusionView]
+    relaxations: list[RelaxationView]
+    block: int
+
+
+class Requirement(BaseModel):
+    """What a quote is asked for; members as in a developer offer."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"units": 3, "min_memory_mib": 512, "regions": "0"}]},
+    )
+
+    units: Annotated[int, Field(ge=1, lt=2**16)]
+    min_units: Annotated[int, Field(ge=1, lt=2**16)] = 1
+    max_units_per_provider: Uint = 0
+    min_regions: Annotated[int, Field(ge=0, le=256)] = 0
+    max_price: Uint = 2**48 - 1
+    deposit: Uint = 2**64 - 1
+    min_memory_mib: Uint = 0
+    regions: Uint = 0
+    traits: Uint = 0
+    providers: Annotated[list[str], Field(max_length=MAX_PROVIDERS)] = []
+    providers_mode: Annotated[int, Field(ge=0, le=2)] = 0
+    developer: str | None = None
+
+
+class QuoteView(BaseModel):
+    """So many units cost `total` per epoch, the dearest of them `price_max`."""
+
+    units: int
+    total: Uint
+    price_max: Uint
+
+
+class LevelView(BaseModel):
+    """Free units at one price."""
+
+    price: Uint
+    peers: int
+    units: int
+
+
+class DepthView(BaseModel):
+    """What a region sells, cheapest first."""
+
+    region: int
+    peers: int
+    units: int
+    levels: list[LevelView]

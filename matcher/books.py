@@ -1,0 +1,169 @@
+"""The exact input of a round as one document, and the replay of a round from it.
+
+Canonical JSON (sorted keys, no spaces); its SHA-256 is the book's name in match records.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.addresses import parse_address, parse_hash, to_hash
+from kernel.errors import BadContent, MarketError
+from kernel.hashing import sha256
+from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer, parse_uint
+from kernel.typed_data import hash_offer
+from kernel.units import Address, Hash
+from matcher.engine.book import Book
+from matcher.engine.rounds import match_round
+from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
+
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BookHead:
+    """Which block of which market a book is of; `time` is the block's, in seconds."""
+
+    chain_id: int
+    market: Address
+    block: int
+    block_hash: Hash
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookDocument:
+    """A book that was read back. `signatures` by offer hash; None: approved on chain."""
+
+    head: BookHead
+    engine: str
+    book: Book
+    demands: tuple[Demand, ...]
+    signatures: dict[Hash, str | None]
+
+
+def dump_book(
+    head: BookHead,
+    book: Book,
+    demands: Sequence[Demand],
+    signatures: Mapping[Hash, str | None],
+) -> bytes:
+    """Write the input of a round; equal inputs give equal bytes."""
+    asks = list(book.asks())
+    named = {a.offer.peer for a in asks} | {entry.peer for d in demands for entry in d.live}
+    peers = [peer for peer in book.peers() if peer.id in named]
+    document = {
+        "version": VERSION,
+        "engine": ENGINE,
+        "chain_id": head.chain_id,
+        "market": head.market,
+        "block": head.block,
+        "block_hash": head.block_hash,
+        "time": head.time,
+        "peers": [_dump_peer(peer) for peer in peers],
+        "counters": {p.provider: str(book.get_counter(p.provider)) for p in peers},
+        "asks": [
+            {
+                "offer": dump_offer(ask.offer),
+                "signature": signatures.get(ask.hash),
+                "sequence": ask.sequence,
+            }
+            for ask in asks
+        ],
+        "demands": [
+            _dump_demand(demand, signatures.get(demand.hash))
+            for demand in sorted(demands, key=lambda d: (d.sequence, d.hash))
+        ],
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
+
+def digest_of(content: bytes) -> Hash:
+    """Return the name of a book document."""
+    return to_hash(sha256(content))
+
+
+def load_book(content: bytes) -> BookDocument:
+    """Read a book document. Raises BadContent."""
+    try:
+        document = json.loads(content)
+        if document["version"] != VERSION:
+            raise BadContent(f"book version {document['version']} is not known")
+        return _load(document)
+    except (ValueError, KeyError, TypeError, AttributeError, MarketError) as error:
+        raise BadContent(f"this is not a book document: {error}") from error
+
+
+def replay(document: BookDocument) -> Round:
+    """Compute the round anew from its book."""
+    return match_round(document.demands, document.book)
+
+
+def _dump_peer(peer: Peer) -> dict[str, Any]:
+    return {
+        "id": peer.id,
+        "provider": peer.provider,
+        "units": peer.units,
+        "used": peer.used,
+        "memory_mib": peer.memory_mib,
+        "region": peer.region,
+        "traits": str(peer.traits),
+    }
+
+
+def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
+    return {
+        "offer": dump_offer(demand.offer),
+        "signature": signature,
+        "sequence": demand.sequence,
+        "deal": demand.deal,
+        "balance": str(demand.balance),
+        "live": [
+            {"id": e.id, "peer": e.peer, "units": e.units, "price": str(e.price)}
+            for e in demand.live
+        ],
+    }
+
+
+def _load(document: Mapping[str, Any]) -> BookDocument:
+    book = Book(document["time"])
+    for entry in document["peers"]:
+        traits = parse_uint(entry["traits"], field="traits")
+        book.put_peer(Peer(**(entry | {"traits": traits})))
+    for account, counter in document["counters"].items():
+        book.set_counter(parse_address(account), parse_uint(counter, field="counters"))
+    signatures: dict[Hash, str | None] = {}
+    for entry in document["asks"]:
+        ask = parse_offer(ProviderOffer, entry["offer"])
+        signatures[hash_offer(ask)] = entry["signature"]
+        book.add(Ask(hash_offer(ask), ask, entry["sequence"]))
+    demands = []
+    for entry in document["demands"]:
+        demand = _load_demand(entry)
+        signatures[demand.hash] = entry["signature"]
+        demands.append(demand)
+    head = BookHead(
+        document["chain_id"],
+        parse_address(document["market"]),
+        document["block"],
+        parse_hash(document["block_hash"]),
+        document["time"],
+    )
+    return BookDocument(head, document["engine"], book, tuple(demands), signatures)
+
+
+def _load_demand(entry: Mapping[str, Any]) -> Demand:
+    offer = parse_offer(DeveloperOffer, entry["offer"])
+    live = tuple(
+        Live(e["id"], e["peer"], e["units"], parse_uint(e["price"], field="price"))
+        for e in entry["live"]
+    )
+    return Demand(
+        hash=hash_offer(offer),
+        offer=offer,
+        sequence=entry["sequence"],
+        balance=parse_uint(entry["balance"], field="balance"),
+        deal=entry["deal"],
+        live=live,
+    )

@@ -1,0 +1,98 @@
+"""Market events as a server-sent stream that can be resumed at any event."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+
+from kernel.errors import InvalidInput
+from store.database import Database
+from store.events import fetch_changes, fetch_latest, fetch_position
+from store.views import Changes, EventView, Position
+
+KEEP_ALIVE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which events to send; empty and None: all."""
+
+    names: Collection[str] = ()
+    deal: int | None = None
+
+    def wants(self, event: EventView, data: dict[str, object]) -> bool:
+        """Whether the event is to be sent."""
+        if self.names and event.name not in self.names:
+            return False
+        return self.deal is None or data.get("deal") == self.deal
+
+
+def find_position(database: Database, last_event_id: str | None) -> Position:
+    """Return where to begin: after that event, or now. Raises InvalidInput."""
+    with database.read() as session:
+        if last_event_id is None:
+            return fetch_latest(session)
+        block, _, index = last_event_id.partition(":")
+        if not (block.isdecimal() and index.isdecimal()):
+            raise InvalidInput(
+                "Last-Event-ID is not block:log_index",
+                field="Last-Event-ID",
+                remedy="send the id of the last event you have seen, or none",
+            )
+        return fetch_position(session, int(block), int(index))
+
+
+async def stream(
+    database: Database,
+    position: Position,
+    chosen: Filter,
+    *,
+    interval: float,
+    is_closed: Callable[[], bool] = lambda: False,
+) -> AsyncIterator[str]:
+    """Yield events as text of the stream, for ever; polls the store every `interval` seconds."""
+    yield ": welcome\n\n"
+    quiet = 0.0
+    while not is_closed():
+        changes = await run_in_threadpool(_fetch, database, position)
+        position = changes.position
+        text = render(changes, chosen)
+        if text:
+            quiet = 0.0
+            yield text
+        elif not changes.events and changes.reorg_to is None:
+            await asyncio.sleep(interval)
+            quiet += interval
+            if quiet >= KEEP_ALIVE_SECONDS:
+                quiet = 0.0
+                yield ": still here\n\n"
+
+
+def render(changes: Changes, chosen: Filter) -> str:
+    """Write what came after a position as text of the stream."""
+    if changes.reorg_to is not None:
+        at = changes.position
+        head = f"id: {at.block}:{at.log_index}\nevent: reorg\n"
+        return head + f"data: {json.dumps({'block': changes.reorg_to})}\n\n"
+    return "".join(_render(event, chosen) for event in changes.events)
+
+
+def _render(event: EventView, chosen: Filter) -> str:
+    data = json.loads(event.data)
+    if not chosen.wants(event, data):
+        return ""
+    place = {
+        "block": event.block,
+        "log_index": event.log_index,
+        "tx": event.tx_hash,
+        "timestamp": event.timestamp,
+    }
+    text = json.dumps(data | place, separators=(",", ":"))
+    return f"id: {event.id}\nevent: {event.name}\ndata: {text}\n\n"
+
+
+def _fetch(database: Database, position: Position) -> Changes:
+    with database.read() as session:
+        return fetch_changes(session, position)

@@ -1,0 +1,217 @@
+"""Take offers in and out of the book: nothing is kept that was not checked."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chain.contracts import Erc20
+from chain.fills import Permit
+from kernel.errors import Forbidden, InvalidInput, InvalidSignature, LimitReached, NotFound
+from kernel.offers import DeveloperOffer, Offer, ProviderOffer, parse_offer
+from kernel.signatures import NO_SIGNATURE, Signature, parse_signature, recover
+from kernel.typed_data import Domain, digest, hash_offer, hash_permit
+from kernel.units import Address, Hash, Timestamp
+from matcher.funding import parse_permit
+from matcher.limits import RateLimit
+from matcher.offer_checks import check_ask, check_bid, check_signature, check_standing
+from matcher.standings import Standings
+from store.chain_state import fetch_indexed
+from store.database import Database, Session
+from store.offers import (
+    add_developer_offer,
+    add_provider_offer,
+    fetch_developer_offer,
+    fetch_developer_offers,
+    fetch_provider_offer,
+    fetch_provider_offers,
+    withdraw_offer,
+)
+from store.views import StoredDeveloperOffer, StoredProviderOffer
+from store.words import OfferSource
+
+Stored = TypeVar("Stored", StoredDeveloperOffer, StoredProviderOffer)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of a posted offer."""
+
+    hash: Hash
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DoorLimits:
+    """Most live offers per account, and posts per minute and account."""
+
+    live: int
+    posts: RateLimit
+
+
+class Intake:
+    """The door of the book."""
+
+    def __init__(
+        self,
+        database: Database,
+        standings: Standings,
+        usdc: Erc20,
+        domain: Domain,
+        matcher: Address,
+        limits: DoorLimits,
+        on_change: Callable[[], None],
+    ) -> None:
+        """`matcher` is the account that sends matches; `on_change` hears of every change."""
+        self._database = database
+        self._standings = standings
+        self._usdc = usdc
+        self._domain = domain
+        self._matcher = matcher
+        self._limits = limits
+        self._on_change = on_change
+        self._token: Domain | None = None
+
+    def post_developer_offer(
+        self,
+        data: Mapping[str, Any],
+        signature: str | None,
+        permit: Mapping[str, Any] | None = None,
+    ) -> Posted:
+        """Check a bid and keep it. A known one is a no-op, but takes a newer permit.
+
+        Raises InvalidInput, InvalidSignature, Expired, Conflict, LimitReached.
+        """
+        offer = parse_offer(DeveloperOffer, data)
+        known = self._find(fetch_developer_offer, hash_offer(offer))
+        if known is not None and (permit is None or dict(permit) == known.permit):
+            return Posted(hash_offer(offer), False)
+        check_bid(offer, self._matcher)
+        stored = self._check(offer, offer.developer, signature)
+        if permit is not None:
+            self._check_permit(offer, parse_permit(permit))
+        with self._database.write() as session:
+            now = _now(session)
+            if known is None:
+                _check_room(self._limits.live, _count_bids(session, offer.developer, now))
+            kept, is_new = add_developer_offer(
+                session,
+                offer,
+                signature=stored,
+                permit=None if permit is None else dict(permit),
+                source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
+                received_at=now,
+            )
+        return self._done("developer offer", kept.hash, is_new)
+
+    def post_provider_offer(self, data: Mapping[str, Any], signature: str | None) -> Posted:
+        """Check an ask and keep it. A known one is a no-op. Raises as for bids."""
+        offer = parse_offer(ProviderOffer, data)
+        if self._find(fetch_provider_offer, hash_offer(offer)) is not None:
+            return Posted(hash_offer(offer), False)
+        check_ask(offer)
+        provider = self._standings.fetch_provider(offer.peer)
+        stored = self._check(offer, provider, signature)
+        with self._database.write() as session:
+            now = _now(session)
+            _check_room(self._limits.live, _count_asks(session, provider, now))
+            kept, is_new = add_provider_offer(
+                session,
+                offer,
+                provider,
+                signature=stored,
+                source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
+                received_at=now,
+            )
+        return self._done("provider offer", kept.hash, is_new)
+
+    def withdraw(self, offer: Hash, owner: Address, signer: Address) -> None:
+        """Take an offer out of this book at its owner's word. Raises Forbidden, NotFound."""
+        if signer != owner:
+            raise Forbidden(
+                f"the offer is of {owner}, the request of {signer}",
+                field="Authorization",
+                remedy="sign the request with the offer's account",
+            )
+        with self._database.write() as session:
+            withdraw_offer(session, offer)
+        logger.info("offer withdrawn", extra={"offer": offer})
+        self._on_change()
+
+    def _check(self, offer: Offer, account: Address, text: str | None) -> str | None:
+        """Return the compact signature to keep, None when the chain's approval stands for it."""
+        self._limits.posts.check(account)
+        signature = parse_signature(text) if text else NO_SIGNATURE
+        standing = self._standings.fetch(account, hash_offer(offer))
+        with self._database.read() as session:
+            now = _now(session)
+        check_standing(offer, standing, now)
+        check_signature(offer, signature, account, standing, self._domain)
+        return signature.to_hex() if self._is_by(signature, offer, account) else None
+
+    def _is_by(self, signature: Signature, offer: Offer, account: Address) -> bool:
+        """Whether a signature is the account's own, or something that an approval outweighs."""
+        try:
+            return recover(digest(self._domain, hash_offer(offer)), signature) == account
+        except InvalidSignature:
+            return False
+
+    def _check_permit(self, offer: DeveloperOffer, permit: Permit) -> None:
+        if self._token is None:
+            self._token = self._usdc.permit_domain(self._domain.chain_id)
+        nonce = self._usdc.permit_nonce(offer.developer)
+        struct = hash_permit(
+            offer.developer, self._domain.contract, permit.value, nonce, permit.deadline
+        )
+        signature = Signature(permit.r, permit.vs)
+        signer = recover(digest(self._token, struct), signature, field="permit.signature")
+        if signer != offer.developer:
+            raise InvalidSignature(
+                f"the permit is not {offer.developer}'s for Market with nonce {nonce}",
+                field="permit.signature",
+                remedy="sign the permit anew: spender Market, the token's own domain",
+            )
+        with self._database.read() as session:
+            if permit.deadline < _now(session):
+                raise InvalidInput(
+                    "the permit's deadline is over",
+                    field="permit.deadline",
+                    remedy="sign the permit anew with a later deadline",
+                )
+
+    def _find(self, fetch: Callable[[Session, Hash], Stored], offer: Hash) -> Stored | None:
+        with self._database.read() as session:
+            try:
+                return fetch(session, offer)
+            except NotFound:
+                return None
+
+    def _done(self, what: str, offer: str, is_new: bool) -> Posted:
+        if is_new:
+            logger.info("%s listed", what, extra={"offer": offer})
+        self._on_change()
+        return Posted(Hash(offer), is_new)
+
+
+def _now(session: Session) -> Timestamp:
+    return Timestamp(fetch_indexed(session).timestamp)
+
+
+def _count_bids(session: Session, developer: Address, now: int) -> int:
+    rows = fetch_developer_offers(session, developer=developer, limit=None)
+    return sum(1 for row in rows if not row.withdrawn and row.offer.valid_until >= now)
+
+
+def _count_asks(session: Session, provider: Address, now: int) -> int:
+    rows = fetch_provider_offers(session, provider=provider, limit=None)
+    return sum(1 for row in rows if not row.withdrawn and row.offer.valid_until >= now)
+
+
+def _check_room(limit: int, live: int) -> None:
+    if limit and live >= limit:
+        raise LimitReached(
+            f"{live} live offers of this account are here already",
+            remedy="withdraw some (DELETE), or let them expire",
+        )

@@ -1,0 +1,83 @@
+"""Take offers that were published on chain into the book: for whoever trusts no matcher's door."""
+
+import logging
+
+from kernel.errors import MarketError
+from kernel.offers import DeveloperOffer, validate_terms
+from kernel.units import Address, Timestamp
+from store.chain_state import fetch_indexed, fetch_published
+from store.database import Database, Session
+from store.offers import add_developer_offer, add_provider_offer
+from store.peers import fetch_peer
+from store.views import PublishedView
+from store.words import OfferSource
+
+logger = logging.getLogger(__name__)
+
+PAGE = 200
+
+
+class PublishedOffers:
+    """Copies published offers into the matcher's own, each once."""
+
+    def __init__(self, database: Database) -> None:
+        """Begin at the first publication; known offers are passed over."""
+        self._database = database
+        self._after: tuple[int, int] | None = None
+
+    def restart(self) -> None:
+        """Look at every publication again, after a reorg."""
+        self._after = None
+
+    def take_in(self) -> int:
+        """Copy what was published since the last time; return how many offers are new."""
+        taken = 0
+        while True:
+            with self._database.read() as session:
+                at = fetch_indexed(session)
+                page = fetch_published(session, after=self._after, limit=PAGE)
+            if not page:
+                return taken
+            with self._database.write() as session:
+                taken += sum(_add(session, entry, Timestamp(at.timestamp)) for entry in page)
+            self._after = (page[-1].block, page[-1].log_index)
+
+
+def _add(session: Session, entry: PublishedView, now: Timestamp) -> bool:
+    try:
+        if isinstance(entry.offer, DeveloperOffer):
+            return _add_developer_offer(session, entry, entry.offer, now)
+        if entry.offer is not None:
+            peer = fetch_peer(session, entry.offer.peer)
+            return (
+                peer.provider == entry.account
+                and (
+                    add_provider_offer(
+                        session,
+                        entry.offer,
+                        Address(peer.provider),
+                        signature=None,
+                        source=OfferSource.PUBLISHED,
+                        received_at=now,
+                    )[1]
+                )
+            )
+    except MarketError as error:
+        logger.info("published offer skipped", extra={"offer": entry.hash, "detail": str(error)})
+    return False
+
+
+def _add_developer_offer(
+    session: Session, entry: PublishedView, offer: DeveloperOffer, now: Timestamp
+) -> bool:
+    validate_terms(offer)
+    if offer.developer != entry.account:
+        return False
+    return add_developer_offer(
+        session,
+        offer,
+        signature=None,
+        permit=None,
+        source=OfferSource.PUBLISHED,
+        received_at=now,
+    )[1]

@@ -1,0 +1,172 @@
+"""Run a matcher: the loop, the messenger and the HTTP service of one process."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from chain.blocks import Reader
+from chain.contracts import Erc20, Market, MarketLens
+from chain.transactions import Submitter
+from kernel.deployment import Deployment
+from kernel.typed_data import market_domain
+from matcher.api.app import ApiParts, create_app
+from matcher.book_reader import BookReader
+from matcher.head import HeadWatch
+from matcher.intake import DoorLimits, Intake
+from matcher.limits import RateLimit
+from matcher.matchmaker import Contracts, Matchmaker
+from matcher.metrics import MatcherMetrics
+from matcher.notices import Messenger
+from matcher.settings import MatcherSettings
+from matcher.standings import Standings
+from matcher.submissions import Submissions
+from serving.server import bind, serve
+from store.database import Database
+from store.leader import Leader
+
+SUBMITTER = "submitter"
+JOIN_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """The parts of one matcher process, not yet running."""
+
+    app: FastAPI
+    matchmaker: Matchmaker
+    messenger: Messenger
+
+
+def build_matcher(
+    settings: MatcherSettings,
+    *,
+    database: Database,
+    deployment: Deployment,
+    reader: Reader,
+    sender: Submitter,
+    version: str,
+    http: httpx.Client,
+    clock: Callable[[], float] = time.monotonic,
+    wall: Callable[[], float] = time.time,
+) -> Matcher:
+    """Wire a matcher together. `clock` and `wall` return seconds; nothing is started."""
+
+    def now() -> int:
+        return int(wall())
+
+    market = Market(reader, deployment)
+    usdc = Erc20(reader, deployment.usdc.address)
+    registry = CollectorRegistry()
+    leader = Leader(database, SUBMITTER)
+    submissions = Submissions(database, sender, leader, sources=settings.sources, now=now)
+    matchmaker = Matchmaker(
+        database,
+        deployment,
+        Contracts(market, MarketLens(reader, deployment), usdc),
+        submissions,
+        leader,
+        sender.address,
+        MatcherMetrics(registry),
+        evict=settings.evict,
+    )
+    book = BookReader(database)
+
+    def on_change() -> None:
+        book.forget()
+        matchmaker.wake()
+
+    door = Intake(
+        database,
+        Standings(database, market),
+        usdc,
+        market_domain(deployment.chain_id, deployment.market),
+        sender.address,
+        DoorLimits(
+            settings.max_offers_per_signer,
+            RateLimit(settings.posts_per_minute, clock, "offers of one account"),
+        ),
+        on_change,
+    )
+
+    def extra() -> dict[str, Any]:
+        return {
+            "account": sender.address,
+            "is_submitter": leader.is_held,
+            "gap_ppm": matchmaker.gap_ppm,
+        }
+
+    parts = ApiParts(
+        database=database,
+        deployment=deployment,
+        book=book,
+        door=door,
+        head=HeadWatch(database, reader, extra, settings.max_lag_seconds),
+        rate=RateLimit(settings.requests_per_minute, clock, "requests"),
+        version=version,
+        poll_seconds=settings.poll_seconds,
+    )
+    messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
+    return Matcher(create_app(parts, registry), matchmaker, messenger)
+
+
+def run(
+    settings: MatcherSettings,
+    *,
+    database: Database,
+    deployment: Deployment,
+    reader: Reader,
+    sender: Submitter,
+    version: str,
+    on_ready: Callable[[str], None],
+    stop: threading.Event,
+) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` gets the URL. Raises PortInUse.
+
+    `stop` should also be the sender's, so that waiting for a transaction ends with the process.
+    """
+    listener = bind(settings.host, settings.port)
+    timeout = httpx.Timeout(settings.notice_timeout)
+    with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as http:
+        matcher = build_matcher(
+            settings,
+            database=database,
+            deployment=deployment,
+            reader=reader,
+            sender=sender,
+            version=version,
+            http=http,
+        )
+        loops = _start(settings, matcher, stop)
+        try:
+            serve(matcher.app, listener, on_ready)
+        finally:
+            stop.set()
+            matcher.matchmaker.wake()
+            for loop in loops:
+                loop.join(JOIN_SECONDS)
+
+
+def _start(
+    settings: MatcherSettings, matcher: Matcher, stop: threading.Event
+) -> list[threading.Thread]:
+    """Start the loops of the process that may submit."""
+    if not settings.submit:
+        return []
+    interval = settings.poll_seconds
+    loops = [
+        threading.Thread(
+            target=matcher.matchmaker.run, args=(stop, interval), name="matchmaker", daemon=True
+        ),
+        threading.Thread(
+            target=matcher.messenger.run, args=(stop, interval), name="messenger", daemon=True
+        ),
+    ]
+    for loop in loops:
+        loop.start()
+    return loops

@@ -1,0 +1,28 @@
+"""Table `[matcher]` of the settings."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class MatcherSettings:
+    """How a matcher serves, submits and defends itself.
+
+    `key` names the account in `keys/` that sends matches. `sources` are URLs of content gateways
+    that notices name to peers. `evict` lets it evict absent peers of the deals it serves, so that
+    their units can be refilled. Limits: live offers per signer, offers posted per minute and
+    signer, requests per minute and client address (0: none).
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8600
+    key: str = "matcher"
+    sources: tuple[str, ...] = ()
+    poll_seconds: float = 0.25
+    evict: bool = True
+    submit: bool = True
+    max_offers_per_signer: int = 1_000
+    posts_per_minute: int = 600
+    requests_per_minute: int = 0
+    notice_attempts: int = 5
+    notice_timeout: float = 3.0
+    max_lag_seconds: int = 60

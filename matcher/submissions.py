@@ -1,0 +1,228 @@
+"""Send transactions so that a crash at any point loses nothing and sends nothing twice.
+
+What is signed is recorded, with its match and book, before it is broadcast; what a dead process
+left open is finished by the next one from these records.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+
+from chain.transactions import Call, Receipt, Signed, Submitter
+from kernel.errors import InvalidInput, Reverted
+from kernel.events import Assigned, DealCreated
+from kernel.units import AssignmentId, DealId, Hash, Timestamp
+from matcher.proposals import Proposal
+from store.database import Database, Session
+from store.leader import Leader
+from store.matches import add_match, put_book, set_match_tx
+from store.notices import add_notices
+from store.offers import set_offer_state
+from store.submissions import fetch_open_submissions, record_submission, set_submission_state
+from store.views import NoticeDraft, SubmissionView
+from store.words import BookState, SubmissionState
+
+logger = logging.getLogger(__name__)
+
+MATCH = "match"
+EVICT = "evict"
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Records one call's signed transactions; a replacement belongs to the same match."""
+
+    record: Callable[[Signed, int | None], int | None]
+    match: int | None = None
+
+    def __call__(self, signed: Signed) -> None:
+        self.match = self.record(signed, self.match)
+
+
+class Submissions:
+    """The one sender of this matcher's transactions; only the elected leader writes."""
+
+    def __init__(
+        self,
+        database: Database,
+        sender: Submitter,
+        leader: Leader,
+        *,
+        sources: tuple[str, ...],
+        now: Callable[[], int],
+    ) -> None:
+        """`sources` go into notices; `now` is the matcher's own clock in seconds."""
+        self._database = database
+        self._sender = sender
+        self._leader = leader
+        self._sources = sources
+        self._now = now
+
+    def send_match(self, proposal: Proposal, book: bytes, at: Timestamp) -> Receipt:
+        """Send a match and wait until it is mined. `at` is the chain's time of the book.
+
+        Raises Reverted when the chain refuses it, TimedOut when it is still open: `resume` later.
+        """
+
+        def record(signed: Signed, match: int | None) -> int | None:
+            with self._writing() as session:
+                if match is None:
+                    put_book(session, Hash(proposal.draft.book), book)
+                    match = add_match(session, proposal.draft)
+                self._record(session, signed, MATCH, at, offer=proposal.offer, match=match)
+                set_offer_state(session, proposal.offer, BookState.SUBMITTING)
+            return match
+
+        return self._send(proposal.call, _Recorder(record), proposal.offer)
+
+    def send_evict(self, call: Call, at: Timestamp) -> Receipt:
+        """Send an eviction and wait until it is mined. Raises as `send_match`."""
+
+        def record(signed: Signed, match: int | None) -> int | None:
+            with self._writing() as session:
+                self._record(session, signed, EVICT, at)
+            return match
+
+        return self._send(call, _Recorder(record), None)
+
+    def resume(self) -> list[tuple[SubmissionView, Receipt]]:
+        """Finish what was signed and not yet seen mined or lost, by this process or one before.
+
+        Raises TimedOut, Unreachable.
+        """
+        with self._database.read() as session:
+            left_open = fetch_open_submissions(session)
+        finished = []
+        for _, group in groupby(left_open, key=lambda entry: entry.nonce):
+            attempts = sorted(group, key=lambda entry: -entry.id)
+            for attempt in attempts:
+                receipt = self._resume_one(attempt)
+                if receipt is not None:
+                    finished.append((attempt, receipt))
+                    break
+        return finished
+
+    def _resume_one(self, attempt: SubmissionView) -> Receipt | None:
+        def record(signed: Signed) -> None:
+            with self._writing() as session:
+                self._record(
+                    session,
+                    signed,
+                    attempt.purpose,
+                    Timestamp(attempt.created_at),
+                    offer=None if attempt.offer is None else Hash(attempt.offer),
+                    match=attempt.match,
+                )
+
+        try:
+            receipt = self._sender.resume(Hash(attempt.tx_hash), attempt.raw, record)
+        except (Reverted, InvalidInput) as error:
+            self._fail(attempt.tx_hash, attempt.offer, error.detail)
+            return None
+        if receipt is None:
+            with self._writing() as session:
+                set_submission_state(session, Hash(attempt.tx_hash), SubmissionState.DROPPED)
+                self._reopen(session, attempt.offer, ())
+            logger.info("submission given up", extra={"tx": attempt.tx_hash})
+            return None
+        self._finish(receipt)
+        return receipt
+
+    def _send(self, call: Call, recorder: _Recorder, offer: Hash | None) -> Receipt:
+        signed: list[Signed] = []
+
+        def on_signed(attempt: Signed) -> None:
+            recorder(attempt)
+            signed.append(attempt)
+
+        try:
+            receipt = self._sender.send(call, on_signed)
+        except Reverted as error:
+            for attempt in signed:
+                self._fail(attempt.hash, offer, error.detail)
+            raise
+        self._finish(receipt)
+        return receipt
+
+    def _finish(self, receipt: Receipt) -> None:
+        """Record what was mined: its submission, the match's deal, the notices to its peers."""
+        with self._writing() as session:
+            mined = None
+            left_open = fetch_open_submissions(session)
+            for entry in left_open:
+                if entry.tx_hash == receipt.tx_hash:
+                    mined = entry
+            if mined is None:
+                return
+            for entry in left_open:
+                if entry.nonce == mined.nonce:
+                    won = entry.tx_hash == receipt.tx_hash
+                    set_submission_state(
+                        session,
+                        Hash(entry.tx_hash),
+                        SubmissionState.MINED if won else SubmissionState.DROPPED,
+                        block_number=receipt.block_number if won else None,
+                    )
+            if mined.match is not None:
+                self._finish_match(session, mined, receipt)
+
+    def _finish_match(self, session: Session, mined: SubmissionView, receipt: Receipt) -> None:
+        assigned = receipt.find(Assigned)
+        deals = {event.deal for event in assigned} | {e.deal for e in receipt.find(DealCreated)}
+        deal = min(deals, default=None)
+        set_match_tx(
+            session, mined.match or 0, receipt.tx_hash, None if deal is None else DealId(deal)
+        )
+        self._reopen(session, mined.offer, ())
+        add_notices(
+            session,
+            [
+                NoticeDraft(
+                    assignment=AssignmentId(event.assignment),
+                    deal=DealId(event.deal),
+                    block=receipt.block_number,
+                    tx=receipt.tx_hash,
+                    sources=self._sources,
+                )
+                for event in assigned
+            ],
+            self._now(),
+        )
+
+    def _fail(self, tx_hash: str, offer: str | None, reason: str) -> None:
+        with self._writing() as session:
+            set_submission_state(session, Hash(tx_hash), SubmissionState.FAILED, reason=reason)
+            self._reopen(session, offer, (reason,))
+
+    def _reopen(self, session: Session, offer: str | None, reasons: tuple[str, ...]) -> None:
+        if offer is not None:
+            set_offer_state(session, Hash(offer), BookState.POSTED, reasons=reasons)
+
+    def _record(
+        self,
+        session: Session,
+        signed: Signed,
+        purpose: str,
+        at: Timestamp,
+        *,
+        offer: Hash | None = None,
+        match: int | None = None,
+    ) -> None:
+        record_submission(
+            session,
+            tx_hash=signed.hash,
+            raw=signed.raw,
+            nonce=signed.nonce,
+            purpose=purpose,
+            offer=offer,
+            match=match,
+            created_at=at,
+        )
+
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        with self._database.write() as session:
+            self._leader.check(session)
+            yield session
