@@ -10,7 +10,7 @@ from enum import IntEnum
 from chain.blocks import BlockRef
 from kernel import billing
 from kernel.addresses import ZERO_ADDRESS
-from kernel.units import Address, AssignmentId, DealId, Epoch, Hash, Timestamp
+from kernel.units import Address, AssignmentId, DealId, Epoch, Hash
 
 
 class State(IntEnum):
@@ -107,15 +107,8 @@ def is_funded(assignment: Assignment, deal: Deal, now: int, epoch_seconds: int) 
 
 
 def must_commit(standing: Standing, epoch: int) -> bool:
-    """Say whether `epoch` is to be proven: something is live, or its pay is not yet claimed."""
+    """Say whether `epoch` is to be proven: somebody's pay for it is open, busy or idle."""
     return any(
-        (held.state in (State.PENDING, State.ACTIVE) and held.alive)
-        or (held.state != State.PENDING and held.next <= epoch <= held.end_of)
+        held.state in (State.ACTIVE, State.ENDED) and held.next <= epoch <= held.end_of
         for held in standing.assignments.values()
-        if held.state != State.NONE
     )
-
-
-def accept_deadline(assignment: Assignment, accept_seconds: int) -> Timestamp:
-    """Return the last second in which a PENDING assignment can be answered without a fault."""
-    return Timestamp(assignment.start + accept_seconds)
