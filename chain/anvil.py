@@ -157,7 +157,7 @@ def check_port(port: int) -> None:
 def describe_listener(port: int) -> str:
     """Say what answers on a local port: a chain's node, with its chain id, or something else."""
     try:
-        with Rpc(f"http://{HOST}:{port}", timeout=2.0, retries=0) as rpc:
+        with Rpc(f"http://{HOST}:{port}", timeout=1.0, retries=0) as rpc:
             version = str(rpc.request("web3_clientVersion"))
             chain_id = rpc.fetch_chain_id()
     except MarketError:
