@@ -313,7 +313,8 @@ def _claim(ids: DynArray[uint256, MAX_IDS]) -> uint256:
         provider: address = empty(address)
         paid: uint256 = 0
         reason, provider, paid = assignments._claim(id)
-        self._report(id, reason)
+        if reason != 0:
+            log IMarket.Skipped(assignment=id, reason=reason)
         if provider == msg.sender:
             total += paid
     return total

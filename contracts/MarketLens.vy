@@ -117,7 +117,9 @@ def assignment(assignment: uint256) -> IMarketLens.AssignmentView:
         settled: IRecords.Deal = empty(IRecords.Deal)
         lapsed: uint256 = 0
         settled, lapsed = self._deal(record.deal, epoch)
-        shown.alive = billing._is_alive(record, settled, epoch)
+        shown.alive = billing._is_open(record.state) and billing._is_alive(
+            record.run, settled, epoch
+        )
         shown.end_of = self._end_of(record, settled, lapsed)
         if record.state != packing.PENDING:
             last: uint256 = 0
@@ -186,7 +188,9 @@ def evictable(ids: DynArray[uint256, MAX_IDS]) -> DynArray[bool, MAX_IDS]:
         settled: IRecords.Deal = empty(IRecords.Deal)
         lapsed: uint256 = 0
         settled, lapsed = self._deal(record.deal, epoch)
-        is_alive: bool = billing._is_alive(record, settled, epoch)
+        is_alive: bool = billing._is_open(record.state) and billing._is_alive(
+            record.run, settled, epoch
+        )
         answers.append(is_alive and proving._is_fault(record, epoch))
     return answers
 
@@ -222,7 +226,11 @@ def why(
         assert id > last, "lens: current not ascending"
         last = id
         live: IRecords.Assignment = self._assignment(id)
-        if live.deal == state.deal and billing._is_alive(live, settled, epoch):
+        if (
+            live.deal == state.deal
+            and billing._is_open(live.state)
+            and billing._is_alive(live.run, settled, epoch)
+        ):
             room.committed += live.price * live.units
             room.units += live.units
             room.live += 1
@@ -250,9 +258,7 @@ def _ask(fill: IMarket.Fill) -> IRecords.Ask:
     return IRecords.Ask(
         peer=record,
         traits=self._extra(fill.peer).traits,
-        counter=packing._unpack_account(
-            staticcall MARKET.account_word(record.provider)
-        ).counter,
+        counter=packing._unpack_account(staticcall MARKET.account_word(record.provider))[1],
         approved=state.approved,
         cancelled=state.cancelled,
         taken=0,
@@ -266,7 +272,7 @@ def _deal(deal: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
     """
     @dev A deal, settled, and the last funded epoch if it lapsed since it was stored.
     """
-    return billing._settle(packing._unpack_deal(staticcall MARKET.deal_word(deal)), epoch)
+    return billing._settle(staticcall MARKET.deal_word(deal), epoch)
 
 
 @internal
@@ -274,10 +280,11 @@ def _deal(deal: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
 def _end_of(
     record: IRecords.Assignment, settled: IRecords.Deal, lapsed: uint256
 ) -> uint256:
-    run_end: uint256 = 0
+    if record.state == packing.ENDED:
+        return record.end
     if record.run < settled.run:
-        run_end = self._run_end(record.deal, record.run, lapsed)
-    return billing._end_of(record, settled, run_end)
+        return self._run_end(record.deal, record.run, lapsed)
+    return settled.end
 
 
 @internal

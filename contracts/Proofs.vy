@@ -66,8 +66,10 @@ def commit(epoch: uint256, commitments: DynArray[IProofs.Commitment, MAX_COMMITM
             log IProofs.Committed(peer=commitment.peer, epoch=epoch, root=commitment.root)
 
 
+# NOTE: no lock, for it would cost each claim 100 gas: a read of bits that are only ever set.
 @external
 @view
+@reentrant
 def proven(peer: uint256, first: uint256, last: uint256) -> (uint256, bool):
     """
     @notice Count the proven epochs of a peer; at most five words of 256 epochs are read.
@@ -81,11 +83,12 @@ def proven(peer: uint256, first: uint256, last: uint256) -> (uint256, bool):
     if first <= last:
         low: uint256 = first // WORD_BITS
         high: uint256 = last // WORD_BITS
-        first_is_proven = (self._bits[peer][low] >> (first % WORD_BITS)) & 1 != 0
         for index: uint256 in range(low, high + 1, bound=MAX_WORDS):
             word: uint256 = self._bits[peer][index]
             if index == low:
-                word = word & (max_value(uint256) << (first % WORD_BITS))
+                word = word >> (first % WORD_BITS)
+                first_is_proven = word & 1 != 0
+                word = word << (first % WORD_BITS)
             if index == high:
                 word = word & (max_value(uint256) >> (WORD_BITS - 1 - last % WORD_BITS))
             if word != 0:

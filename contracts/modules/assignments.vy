@@ -72,12 +72,12 @@ def _activate(id: uint256, caller: address) -> uint256:
     @dev Start billing. The share of the current epoch is put aside at once.
     @return The reason of refusal, or 0.
     """
-    record: IRecords.Assignment = self._load(id)
+    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     if record.state != packing.PENDING:
         return NOT_PENDING
     epoch: uint256 = epochs._current()
     deal: IRecords.Deal = deals._load(record.deal, epoch)
-    if not billing._is_alive(record, deal, epoch):
+    if not billing._is_alive(record.run, deal, epoch):
         return NOT_PENDING
     if not peers._is_keeper(record.peer, caller):
         return NOT_ITS_WALLET
@@ -93,7 +93,7 @@ def _activate(id: uint256, caller: address) -> uint256:
     record.start = epoch
     record.next = epoch
     record.skipped = skipped
-    self._store(id, record)
+    self._assignments[id] = packing._pack_assignment(record)
     log IMarket.Activated(
         assignment=id,
         deal=record.deal,
@@ -111,14 +111,14 @@ def _leave(id: uint256, caller: address, why: uint256) -> uint256:
     @dev End an assignment for its peer: the epoch begun is refunded to the deal.
     @return The reason of refusal, or 0.
     """
-    record: IRecords.Assignment = self._load(id)
+    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     if not billing._is_open(record.state):
         return NO_SUCH
     if not peers._is_keeper(record.peer, caller):
         return NOT_ITS_WALLET
     epoch: uint256 = epochs._current()
     deal: IRecords.Deal = deals._load(record.deal, epoch)
-    if not billing._is_alive(record, deal, epoch):
+    if not billing._is_alive(record.run, deal, epoch):
         return DEAD
     self._end(id, record, deal, epoch, LEFT, why)
     return 0
@@ -130,14 +130,14 @@ def _drop(id: uint256, caller: address, why: uint256) -> uint256:
     @dev End an assignment for the developer: the epoch begun is paid.
     @return The reason of refusal, or 0.
     """
-    record: IRecords.Assignment = self._load(id)
+    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     if not billing._is_open(record.state):
         return NO_SUCH
     if deals.owner_of_deal[record.deal] != caller:
         return NOT_THE_DEVELOPER
     epoch: uint256 = epochs._current()
     deal: IRecords.Deal = deals._load(record.deal, epoch)
-    if not billing._is_alive(record, deal, epoch):
+    if not billing._is_alive(record.run, deal, epoch):
         return DEAD
     self._end(id, record, deal, epoch, DROPPED, why)
     return 0
@@ -149,12 +149,12 @@ def _evict(id: uint256, caller: address) -> uint256:
     @dev End an assignment whose peer did not answer or did not prove, and fine the peer.
     @return The reason of refusal, or 0.
     """
-    record: IRecords.Assignment = self._load(id)
+    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     if not billing._is_open(record.state):
         return NO_SUCH
     epoch: uint256 = epochs._current()
     deal: IRecords.Deal = deals._load(record.deal, epoch)
-    if not billing._is_alive(record, deal, epoch):
+    if not billing._is_alive(record.run, deal, epoch):
         return DEAD
     if not proving._is_fault(record, epoch):
         return NO_FAULT
@@ -169,12 +169,12 @@ def _release(id: uint256) -> uint256:
     @dev Give the units of a dead assignment back to its peer. Moves no money.
     @return The reason of refusal, or 0.
     """
-    record: IRecords.Assignment = self._load(id)
+    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     if not billing._is_open(record.state):
         return NO_SUCH
     epoch: uint256 = epochs._current()
     deal: IRecords.Deal = deals._load(record.deal, epoch)
-    if billing._is_alive(record, deal, epoch):
+    if billing._is_alive(record.run, deal, epoch):
         return ALIVE
     self._end(id, record, deal, epoch, RELEASED, 0)
     return 0
@@ -186,11 +186,11 @@ def _claim(id: uint256) -> (uint256, address, uint256):
     @dev Pay the final epochs: proven ones to the provider, the others back to the developer.
     @return The reason of refusal or 0, the provider, what it was paid.
     """
-    record: IRecords.Assignment = self._load(id)
+    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     end: uint256 = record.end
     epoch: uint256 = epochs._current()
     if record.state == packing.ACTIVE:
-        end = self._end_of(record, deals._load(record.deal, epoch))
+        end = deals._end_of(record.deal, record.run, epoch)
     elif record.state != packing.ENDED:
         return NOTHING_TO_CLAIM, empty(address), 0
     last: uint256 = 0
@@ -204,8 +204,8 @@ def _claim(id: uint256) -> (uint256, address, uint256):
     if record.state == packing.ENDED and record.next > end:
         self._assignments[id] = 0
     else:
-        self._store(id, record)
-    provider: address = peers._load(record.peer).provider
+        self._assignments[id] = packing._pack_assignment(record)
+    provider: address = peers._provider(record.peer)
     if paid > 0:
         ledger._credit(provider, paid)
     if refunded > 0:
@@ -214,15 +214,6 @@ def _claim(id: uint256) -> (uint256, address, uint256):
         assignment=id, provider=provider, last=last, paid=paid, refunded=refunded
     )
     return 0, provider, paid
-
-
-@internal
-@view
-def _end_of(record: IRecords.Assignment, deal: IRecords.Deal) -> uint256:
-    run_end: uint256 = 0
-    if record.run < deal.run:
-        run_end = deals._run_end(record.deal, record.run)
-    return billing._end_of(record, deal, run_end)
 
 
 @internal
@@ -248,7 +239,7 @@ def _end(
     is_active: bool = record.state == packing.ACTIVE
     if kind == RELEASED:
         if is_active:
-            record.end = self._end_of(record, deal)
+            record.end = deals._end_of(record.deal, record.run, epoch)
     else:
         deal.units -= record.units
         if is_active:
@@ -263,7 +254,7 @@ def _end(
         deals._store(record.deal, deal)
     if is_active and record.end >= record.next:
         record.state = packing.ENDED
-        self._store(id, record)
+        self._assignments[id] = packing._pack_assignment(record)
     else:
         self._assignments[id] = 0
     peers._free(record.peer, record.units)

@@ -17,14 +17,14 @@ from . import packing
 
 @internal
 @pure
-def _settle(deal: IRecords.Deal, epoch: uint256) -> (IRecords.Deal, uint256):
+def _settle(word: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
     """
-    @dev Bill every epoch that began since the deal was settled.
-    @param deal The deal as stored.
+    @dev Bill every epoch that began since a deal was settled.
+    @param word The deal as stored.
     @param epoch The current epoch.
-    @return The deal as of now, and the last funded epoch if its run lapsed (then `run` grew).
+    @return The deal as of now, and the last funded epoch if its run lapsed, else 0.
     """
-    settled: IRecords.Deal = deal
+    deal: IRecords.Deal = packing._unpack_deal(word)
     last: uint256 = 0
     until: uint256 = min(epoch, deal.end)
     if until > deal.settled:
@@ -32,14 +32,14 @@ def _settle(deal: IRecords.Deal, epoch: uint256) -> (IRecords.Deal, uint256):
             due: uint256 = until - deal.settled
             # Rounds down: an epoch is funded whole or not at all.
             funded: uint256 = min(due, deal.balance // deal.rate)
-            settled.balance -= funded * deal.rate
+            deal.balance -= funded * deal.rate
             if funded < due:
                 last = deal.settled + funded
-                settled.run += 1
-                settled.rate = 0
-                settled.units = 0
-        settled.settled = until
-    return settled, last
+                deal.run += 1
+                deal.rate = 0
+                deal.units = 0
+        deal.settled = until
+    return deal, last
 
 
 @internal
@@ -50,35 +50,15 @@ def _is_open(state: uint256) -> bool:
 
 @internal
 @pure
-def _is_alive(assignment: IRecords.Assignment, deal: IRecords.Deal, epoch: uint256) -> bool:
+def _is_alive(run: uint256, deal: IRecords.Deal, epoch: uint256) -> bool:
     """
-    @dev Whether an assignment of a settled deal still serves it.
+    @dev Whether the open assignments of a run still serve their deal.
+    @param run The run of the assignment.
+    @param deal The deal, settled.
+    @param epoch The current epoch.
+    @return True until the run lapses, the deal is stopped or its planned end is over.
     """
-    return (
-        self._is_open(assignment.state)
-        and assignment.run == deal.run
-        and not deal.stopped
-        and epoch <= deal.end
-    )
-
-
-@internal
-@pure
-def _end_of(
-    assignment: IRecords.Assignment, deal: IRecords.Deal, run_end: uint256
-) -> uint256:
-    """
-    @dev Last epoch that can be paid.
-    @param assignment Of this deal.
-    @param deal Settled.
-    @param run_end Last funded epoch of the assignment's run; read only if that run is over.
-    @return The epoch.
-    """
-    if assignment.state == packing.ENDED:
-        return assignment.end
-    if assignment.run < deal.run:
-        return run_end
-    return deal.end
+    return run == deal.run and not deal.stopped and epoch <= deal.end
 
 
 @internal
@@ -93,18 +73,18 @@ def _share(rate: uint256, skipped: uint256) -> uint256:
 @internal
 @pure
 def _split(
-    assignment: IRecords.Assignment, claimed: uint256, proven: uint256, first_is_proven: bool
+    rate: uint256, skipped: uint256, claimed: uint256, proven: uint256, first_is_proven: bool
 ) -> (uint256, uint256):
     """
     @dev Split what was put aside for the next epochs of an assignment.
-    @param assignment Before the claim.
+    @param rate Price of an epoch.
+    @param skipped Missed part of the first epoch, in 1/65,536.
     @param claimed How many epochs are claimed.
     @param proven How many of them are proven.
     @param first_is_proven Whether the first one is.
     @return Pay of the provider, refund of the developer.
     """
-    rate: uint256 = assignment.price * assignment.units
-    missed: uint256 = rate - self._share(rate, assignment.skipped)
+    missed: uint256 = rate - self._share(rate, skipped)
     paid: uint256 = rate * proven
     if first_is_proven:
         paid -= missed

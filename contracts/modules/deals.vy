@@ -14,6 +14,7 @@ from . import billing
 from . import epochs
 from . import ledger
 from . import packing
+from . import tokens
 
 uses: epochs
 uses: ledger
@@ -42,9 +43,11 @@ def top_up(deal: uint256, amount: uint256):
     assert epoch <= record.end, "deals: ended"
     record.balance += amount
     assert record.balance <= MAX_BALANCE, "deals: balance too large"
-    self._store(deal, record)
+    self._deals[deal] = packing._pack_deal(record)
     log IMarket.DealBalance(deal=deal, by=msg.sender, balance=record.balance)
-    ledger._pull(msg.sender, ledger._debit(msg.sender, amount))
+    missing: uint256 = ledger._debit(msg.sender, amount)
+    if missing > 0:
+        tokens._pull(ledger.TOKEN, msg.sender, missing)
 
 
 @external
@@ -75,14 +78,14 @@ def _load(deal: uint256, epoch: uint256) -> IRecords.Deal:
     """
     @dev Load a deal, settled. A lapse is stored and announced.
     """
-    stored: IRecords.Deal = packing._unpack_deal(self._deals[deal])
     record: IRecords.Deal = empty(IRecords.Deal)
     last: uint256 = 0
-    record, last = billing._settle(stored, epoch)
-    if record.run != stored.run:
-        self._run_ends[(deal << 8) | stored.run] = last
-        self._store(deal, record)
-        log IMarket.Lapsed(deal=deal, run=stored.run, last=last, balance=record.balance)
+    record, last = billing._settle(self._deals[deal], epoch)
+    if last != 0:
+        run: uint256 = record.run - 1
+        self._run_ends[(deal << 8) | run] = last
+        self._deals[deal] = packing._pack_deal(record)
+        log IMarket.Lapsed(deal=deal, run=run, last=last, balance=record.balance)
     return record
 
 
@@ -92,9 +95,18 @@ def _store(deal: uint256, record: IRecords.Deal):
 
 
 @internal
-@view
-def _run_end(deal: uint256, run: uint256) -> uint256:
-    return self._run_ends[(deal << 8) | run]
+def _end_of(deal: uint256, run: uint256, epoch: uint256) -> uint256:
+    """
+    @dev Last epoch that an assignment of a run can be paid, unless it ended by itself.
+    @param deal The deal; settled by this.
+    @param run The run of the assignment.
+    @param epoch The current epoch.
+    @return The end of the run if it lapsed, else the end of the deal.
+    """
+    record: IRecords.Deal = self._load(deal, epoch)
+    if run < record.run:
+        return self._run_ends[(deal << 8) | run]
+    return record.end
 
 
 @internal
@@ -112,7 +124,7 @@ def _take(deal: uint256, developer: address, amount: uint256):
     record: IRecords.Deal = self._load(deal, epochs._current())
     assert amount <= record.balance, "deals: not enough balance"
     record.balance -= amount
-    self._store(deal, record)
+    self._deals[deal] = packing._pack_deal(record)
     ledger._credit(developer, amount)
     log IMarket.DealBalance(deal=deal, by=developer, balance=record.balance)
 
@@ -131,7 +143,7 @@ def _stop(deal: uint256, developer: address):
     record.units = 0
     record.end = min(record.end, epoch)
     record.stopped = True
-    self._store(deal, record)
+    self._deals[deal] = packing._pack_deal(record)
     if returned > 0:
         ledger._credit(developer, returned)
     log IMarket.Stopped(deal=deal, end=record.end, returned=returned)

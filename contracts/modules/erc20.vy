@@ -4,15 +4,16 @@
 @title ERC-20
 @license Apache-2.0
 @notice A plain token with one minter, for the test networks.
-@dev An allowance of the maximum is not used up.
+@dev An allowance of the maximum is not used up. Nothing is called, so nothing can be re-entered:
+     the functions take no lock, as in the tokens that this one stands in for.
 """
 
 from ethereum.ercs import IERC20
 
 minter: public(immutable(address))
-totalSupply: public(uint256)
-balanceOf: public(HashMap[address, uint256])
-allowance: public(HashMap[address, HashMap[address, uint256]])
+totalSupply: public(reentrant(uint256))
+balanceOf: public(reentrant(HashMap[address, uint256]))
+allowance: public(reentrant(HashMap[address, HashMap[address, uint256]]))
 
 
 @deploy
@@ -21,6 +22,7 @@ def __init__(minter_: address):
 
 
 @external
+@reentrant
 def transfer(to: address, amount: uint256) -> bool:
     """
     @notice Send tokens of yours.
@@ -33,6 +35,7 @@ def transfer(to: address, amount: uint256) -> bool:
 
 
 @external
+@reentrant
 def transferFrom(owner: address, to: address, amount: uint256) -> bool:
     """
     @notice Send tokens of an account that allowed you to.
@@ -50,6 +53,7 @@ def transferFrom(owner: address, to: address, amount: uint256) -> bool:
 
 
 @external
+@reentrant
 def approve(spender: address, amount: uint256) -> bool:
     """
     @notice Allow somebody to send tokens of yours.
@@ -62,6 +66,7 @@ def approve(spender: address, amount: uint256) -> bool:
 
 
 @external
+@reentrant
 def mint(to: address, amount: uint256):
     """
     @notice Make new tokens. Minter only.
@@ -78,8 +83,9 @@ def mint(to: address, amount: uint256):
 @internal
 def _transfer(owner: address, to: address, amount: uint256):
     assert to != empty(address), "erc20: bad receiver"
-    assert amount <= self.balanceOf[owner], "erc20: not enough balance"
-    self.balanceOf[owner] -= amount
+    balance: uint256 = self.balanceOf[owner]
+    assert amount <= balance, "erc20: not enough balance"
+    self.balanceOf[owner] = balance - amount
     self.balanceOf[to] += amount
     log IERC20.Transfer(sender=owner, receiver=to, value=amount)
 

@@ -11,7 +11,6 @@
 from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 from ..interfaces import IMarket
-from ..interfaces import IRecords
 from . import packing
 from . import tokens
 
@@ -57,10 +56,12 @@ def bump_counter():
     """
     @notice Make every offer you signed or published so far invalid; deals go on.
     """
-    account: IRecords.Account = packing._unpack_account(self._accounts[msg.sender])
-    account.counter += 1
-    self._accounts[msg.sender] = packing._pack_account(account)
-    log IMarket.CounterBumped(account=msg.sender, counter=account.counter)
+    free: uint256 = 0
+    counter: uint256 = 0
+    free, counter = packing._unpack_account(self._accounts[msg.sender])
+    counter += 1
+    self._accounts[msg.sender] = packing._pack_account(free, counter)
+    log IMarket.CounterBumped(account=msg.sender, counter=counter)
 
 
 @external
@@ -82,7 +83,7 @@ def free(account: address) -> uint256:
     @param account Any account.
     @return USDC base units.
     """
-    return packing._unpack_account(self._accounts[account]).free
+    return packing._unpack_account(self._accounts[account])[0]
 
 
 @external
@@ -99,7 +100,7 @@ def counter(account: address) -> uint256:
 @internal
 @view
 def _counter(account: address) -> uint256:
-    return packing._unpack_account(self._accounts[account]).counter
+    return packing._unpack_account(self._accounts[account])[1]
 
 
 @internal
@@ -114,10 +115,12 @@ def _credit(owner: address, amount: uint256) -> uint256:
     @dev Add to a free balance.
     @return The balance afterwards.
     """
-    account: IRecords.Account = packing._unpack_account(self._accounts[owner])
-    account.free += amount
-    self._accounts[owner] = packing._pack_account(account)
-    return account.free
+    free: uint256 = 0
+    counter: uint256 = 0
+    free, counter = packing._unpack_account(self._accounts[owner])
+    free += amount
+    self._accounts[owner] = packing._pack_account(free, counter)
+    return free
 
 
 @internal
@@ -126,23 +129,22 @@ def _debit(owner: address, amount: uint256) -> uint256:
     @dev Take as much of an amount as the free balance has.
     @return What is missing and must be pulled from the owner's tokens.
     """
-    account: IRecords.Account = packing._unpack_account(self._accounts[owner])
-    part: uint256 = min(account.free, amount)
+    free: uint256 = 0
+    counter: uint256 = 0
+    free, counter = packing._unpack_account(self._accounts[owner])
+    part: uint256 = min(free, amount)
     if part > 0:
-        account.free -= part
-        self._accounts[owner] = packing._pack_account(account)
+        self._accounts[owner] = packing._pack_account(free - part, counter)
     return amount - part
 
 
 @internal
-def _pull(owner: address, amount: uint256):
-    if amount > 0:
-        tokens._pull(TOKEN, owner, amount)
-
-
-@internal
 def _withdraw(owner: address, amount: uint256, to: address):
-    assert self._debit(owner, amount) == 0, "ledger: not enough free"
-    free: uint256 = packing._unpack_account(self._accounts[owner]).free
+    free: uint256 = 0
+    counter: uint256 = 0
+    free, counter = packing._unpack_account(self._accounts[owner])
+    assert amount <= free, "ledger: not enough free"
+    free -= amount
+    self._accounts[owner] = packing._pack_account(free, counter)
     log IMarket.Withdrawn(account=owner, to=to, amount=amount, free=free)
     tokens._push(TOKEN, to, amount)

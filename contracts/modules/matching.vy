@@ -108,7 +108,11 @@ def match(
         assert id > last, "matching: current not ascending"
         last = id
         live: IRecords.Assignment = assignments._load(id)
-        if live.deal == state.deal and billing._is_alive(live, deal, epoch):
+        if (
+            live.deal == state.deal
+            and billing._is_open(live.state)
+            and billing._is_alive(live.run, deal, epoch)
+        ):
             room.committed += live.price * live.units
             room.units += live.units
             room.live += 1
@@ -178,7 +182,8 @@ def match(
             ledger._credit(msg.sender, tip)
         if permit.deadline != 0:
             tokens._permit(ledger.TOKEN, offer.developer, permit)
-        ledger._pull(offer.developer, missing)
+        if missing > 0:
+            tokens._pull(ledger.TOKEN, offer.developer, missing)
         log IMarket.DealCreated(
             deal=state.deal,
             developer=offer.developer,

@@ -26,21 +26,24 @@ MASK_160: constant(uint256) = 2**160 - 1
 
 @internal
 @pure
-def _pack_account(account: IRecords.Account) -> uint256:
-    self._need_zero((account.free | account.counter) >> 128)
-    return account.free | (account.counter << 128)
+def _pack_account(free: uint256, counter: uint256) -> uint256:
+    assert (free | counter) >> 128 == 0
+    return free | (counter << 128)
 
 
 @internal
 @pure
-def _unpack_account(word: uint256) -> IRecords.Account:
-    return IRecords.Account(free=word & MASK_128, counter=word >> 128)
+def _unpack_account(word: uint256) -> (uint256, uint256):
+    """
+    @dev Free balance and counter.
+    """
+    return word & MASK_128, word >> 128
 
 
 @internal
 @pure
 def _pack_offer(offer: IRecords.OfferState) -> uint256:
-    self._need_zero(offer.deal >> 32)
+    assert offer.deal >> 32 == 0
     return (
         convert(offer.approved, uint256)
         | (convert(offer.cancelled, uint256) << 1)
@@ -59,9 +62,9 @@ def _unpack_offer(word: uint256) -> IRecords.OfferState:
 @internal
 @pure
 def _pack_peer(peer: IRecords.Peer) -> uint256:
-    self._need_zero(
+    assert (
         ((peer.units | peer.used) >> 16) | (peer.memory_mib >> 32) | (peer.region >> 8)
-    )
+    ) == 0
     return (
         convert(peer.provider, uint256)
         | (peer.units << 160)
@@ -69,6 +72,15 @@ def _pack_peer(peer: IRecords.Peer) -> uint256:
         | (peer.memory_mib << 192)
         | (peer.region << 224)
     )
+
+
+@internal
+@pure
+def _low_address(word: uint256) -> address:
+    """
+    @dev Provider of a peer's word, wallet of its extra word.
+    """
+    return convert(word & MASK_160, address)
 
 
 @internal
@@ -86,7 +98,7 @@ def _unpack_peer(word: uint256) -> IRecords.Peer:
 @internal
 @pure
 def _pack_peer_extra(extra: IRecords.PeerExtra) -> uint256:
-    self._need_zero(extra.traits >> 96)
+    assert extra.traits >> 96 == 0
     return convert(extra.wallet, uint256) | (extra.traits << 160)
 
 
@@ -99,13 +111,13 @@ def _unpack_peer_extra(word: uint256) -> IRecords.PeerExtra:
 @internal
 @pure
 def _pack_deal(deal: IRecords.Deal) -> uint256:
-    self._need_zero(
+    assert (
         (deal.balance >> 96)
         | (deal.rate >> 64)
         | ((deal.settled | deal.end) >> 32)
         | (deal.units >> 16)
         | (deal.run >> 8)
-    )
+    ) == 0
     return (
         deal.balance
         | (deal.rate << 96)
@@ -134,7 +146,7 @@ def _unpack_deal(word: uint256) -> IRecords.Deal:
 @internal
 @pure
 def _pack_assignment(assignment: IRecords.Assignment) -> uint256:
-    self._need_zero(
+    assert (
         (
             (
                 assignment.deal
@@ -148,7 +160,7 @@ def _pack_assignment(assignment: IRecords.Assignment) -> uint256:
         | ((assignment.units | assignment.skipped) >> 16)
         | (assignment.price >> 48)
         | ((assignment.run | assignment.state) >> 8)
-    )
+    ) == 0
     return (
         assignment.deal
         | (assignment.peer << 32)
@@ -183,7 +195,7 @@ def _unpack_assignment(word: uint256) -> IRecords.Assignment:
 @internal
 @pure
 def _pack_counts(counts: IRecords.Counts) -> uint256:
-    self._need_zero(((counts.peers | counts.deals) >> 64) | (counts.assignments >> 128))
+    assert ((counts.peers | counts.deals) >> 64) | (counts.assignments >> 128) == 0
     return counts.peers | (counts.deals << 64) | (counts.assignments << 128)
 
 
@@ -193,9 +205,3 @@ def _unpack_counts(word: uint256) -> IRecords.Counts:
     return IRecords.Counts(
         peers=word & MASK_64, deals=(word >> 64) & MASK_64, assignments=word >> 128
     )
-
-
-@internal
-@pure
-def _need_zero(excess: uint256):
-    assert excess == 0, "packing: out of range"

@@ -137,8 +137,14 @@ def _traits(peer: uint256) -> uint256:
 
 @internal
 @view
+def _provider(peer: uint256) -> address:
+    return packing._low_address(self._peers[peer])
+
+
+@internal
+@view
 def _wallet(peer: uint256) -> address:
-    return packing._unpack_peer_extra(self._extras[peer]).wallet
+    return packing._low_address(self._extras[peer])
 
 
 @internal
@@ -147,13 +153,16 @@ def _is_keeper(peer: uint256, account: address) -> bool:
     """
     @dev Whether an account may act for a peer: its wallet or its provider.
     """
-    return self._wallet(peer) == account or self._load(peer).provider == account
+    return (
+        packing._low_address(self._extras[peer]) == account
+        or packing._low_address(self._peers[peer]) == account
+    )
 
 
 @internal
 @view
 def _check_provider(peer: uint256, caller: address):
-    assert caller == self._load(peer).provider, "peers: not the provider"
+    assert caller == self._provider(peer), "peers: not the provider"
 
 
 @internal

@@ -54,7 +54,9 @@ def _claimable(
     proven, first_is_proven = staticcall PROOFS.proven(record.peer, first, last)
     paid: uint256 = 0
     refunded: uint256 = 0
-    paid, refunded = billing._split(record, last + 1 - first, proven, first_is_proven)
+    paid, refunded = billing._split(
+        record.price * record.units, record.skipped, last + 1 - first, proven, first_is_proven
+    )
     return last, paid, refunded
 
 
