@@ -5,23 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from boa.environment import Env
-from eth_abi import decode, encode
+from eth_abi import encode
 from eth_account import Account
-from eth_utils import keccak, to_canonical_address, to_checksum_address
+from eth_utils import to_canonical_address, to_checksum_address
 
 from tests.contracts.driver.abi import Contract, Log, types_of
 from tests.contracts.driver.build import ROOT, build
-from tests.contracts.driver.chain import Receipt, created_address
+from tests.contracts.driver.chain import Receipt, created_address, reason_of
 
-ERROR = keccak(text="Error(string)")[:4]
 ACCOUNTS = 12
-
-
-def reason_of(output: bytes) -> str:
-    """Read the text of a revert."""
-    if output[:4] == ERROR:
-        return str(decode(["string"], output[4:])[0])
-    return "0x" + output.hex()
 
 
 class BoaChain:

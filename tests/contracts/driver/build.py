@@ -1,7 +1,7 @@
 """Compile the project's contracts and the tests' mocks, without Ape."""
 
 import sysconfig
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ class Artifact(NamedTuple):
     bytecode: bytes
 
 
-@lru_cache(maxsize=None)
+@cache
 def build(name: str, root: Path = ROOT) -> Artifact:
     """Compile the contract of that name under `root`."""
     paths = (root / folder / f"{name}.vy" for folder in FOLDERS)

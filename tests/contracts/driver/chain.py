@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import rlp
+from eth_abi import decode
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
 from tests.contracts.driver.abi import Contract, Log
 
+ERROR = keccak(text="Error(string)")[:4]
+
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a transaction left: logs, or the reason why it was reverted and the chain's own error."""
+    """What a transaction left: logs, or the reason of its revert and the error."""
 
     logs: tuple[Log, ...] = ()
     reason: str | None = None
@@ -22,6 +25,13 @@ class Receipt:
 def created_address(deployer: str, nonce: int) -> str:
     """Name the contract that `deployer` creates by its transaction number `nonce`."""
     return to_checksum_address(keccak(rlp.encode([to_canonical_address(deployer), nonce]))[12:])
+
+
+def reason_of(output: bytes) -> str:
+    """Read the text of a revert."""
+    if output[:4] == ERROR:
+        return str(decode(["string"], output[4:])[0])
+    return "0x" + output.hex()
 
 
 class Chain(Protocol):

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any
 
-
 from tests.contracts.driver.abi import Contract, Log, plain
 from tests.contracts.driver.chain import Chain
 from tests.contracts.driver.typed_data import EMPTY, Domain, Signature
@@ -20,7 +19,6 @@ from tests.model.terms import (
     OVER,
     RUNNING,
     STOPPING,
-    ZERO,
     Address,
     Assignment,
     Deal,
@@ -127,6 +125,14 @@ class World:
         """Transfer tokens past the contracts."""
         self._must(sender, token, "transfer", to, amount)
         getattr(self.law, token).move(sender, to, amount)
+
+    def use_permit(self, owner: Address, permit: Permit, by: Address) -> None:
+        """Let somebody else send the permit to the token first."""
+        value, deadline, r, vs = self._encode_permit(owner, permit)
+        word, market = int.from_bytes(vs, "big"), self.contracts["market"].address
+        v, s = 27 + (word >> 255), (word & (1 << 255) - 1).to_bytes(32, "big")
+        self._must(by, "usdc", "permit", owner, market, value, deadline, v, r, s)
+        self.law.usdc.permit(market, owner, permit, self.chain.now)
 
     def _must(self, sender: Address, contract: str, function: str, *arguments: Any) -> None:
         receipt = self.chain.send(sender, self.contracts[contract], function, arguments)
