@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import sys
+import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -157,14 +158,18 @@ class Wiring:
                 return getpass.getpass(f"Password of key {name}: ")
         return ""
 
-    def sender(self, account: Account) -> Sender:
-        """Return the sender of an account's transactions; one at a time per home."""
+    def sender(self, account: Account, stop: threading.Event | None = None) -> Sender:
+        """Return the sender of an account's transactions, one process at a time per home.
+
+        `stop` ends waiting for a transaction early.
+        """
         return Sender(
             self.rpc,
             account,
             chain_id=self.deployment.chain_id,
             decoder=Decoder(self.deployment),
             lock=self.home.locks / f"{account.address}.lock",
+            stop=stop,
         )
 
     def _only_key(self) -> str:

@@ -1,10 +1,10 @@
 """`wasmarket indexer | matcher | gateway`: the operator's processes."""
 
+import threading
 from pathlib import Path
 
 import click
 import httpx
-from matcher.run import run as run_matcher
 
 from chain.wallet import load_or_create_account
 from gateway.directory import Directory
@@ -14,6 +14,7 @@ from gateway.settings import GatewaySettings
 from gateway.store_directory import StoreDirectory
 from indexer.run import run as run_indexer
 from indexer.settings import IndexerSettings
+from matcher.run import run as run_matcher
 from matcher.settings import MatcherSettings
 from serving.server import bind, serve
 from store.database import Database, open_database
@@ -70,16 +71,16 @@ def matcher_run(ctx: click.Context, host: str | None, port: int | None, key: str
     flags = {"host": host, "port": port, "key": key}
     settings = wiring.configuration.read(MatcherSettings, "matcher", flags)
     account = load_or_create_account(wiring.home.keys, settings.key, wiring.password(settings.key))
-    database = _database(wiring)
-    upgrade(database)
+    stop = threading.Event()
     run_matcher(
         settings,
-        database=database,
+        database=_database(wiring),
         deployment=wiring.deployment,
         reader=wiring.rpc,
-        sender=wiring.sender(account),
+        sender=wiring.sender(account, stop),
         version=__version__,
         on_ready=_ready,
+        stop=stop,
     )
 
 
