@@ -235,6 +235,15 @@ def test_fetch_file__more_blocks_than_allowed__stopped(world, file_cid):
         world.run(lambda fetcher: fetcher.fetch_file(file_cid, [GOOD]), blocks=3)
 
 
+def test_fetch_file__blocks_far_larger_than_their_file__stopped(world):
+    """A thousand bytes in leaves of four, under nodes of four: about 17 kB of nodes."""
+    data = b"".join(i.to_bytes(4, "big") for i in range(250))
+    cid = import_stream(io.BytesIO(data), world.good.folder.put, Profile(4, 4)).cid
+
+    with pytest.raises(TooLarge, match="larger than 2000 bytes"):
+        world.run(lambda fetcher: fetcher.fetch_file(cid, [GOOD], 1_000), block_bytes=4_096)
+
+
 def test_fetch_file__a_directory__bad_content_before_anything_below(world):
     directory = encode_node(Node((), b"\x08\x01"))
     world.good.folder.put(dag_pb_cid(directory), directory)

@@ -195,7 +195,8 @@ GOOD_LINK = Link(bytes(LEAF), "", 2)
         (b"\x0a\x80\x00", "shortest"),
         (b"\x1a\x00", "unknown field"),
         (b"\x0d\x00\x00\x00\x00", "wire type"),
-        (b"\x0a\x02\x08\x02\x12\x00", "no content"),
+        (b"\x12\x00", "no content"),
+        (b"\x12\x02\x28\x00", "a link has an unknown field"),
         (b"\x0a\x02\x08\x02" + encode_node(Node((GOOD_LINK,), None)), "canonical"),
         (encode_node(Node((), None)), "without a file"),
         (encode_node(Node((), file_data(1))), "a directory"),
@@ -230,6 +231,14 @@ def test_read_file__any_bytes_as_a_node__refused_or_read_whole(block):
     except (BadContent, ContentNotFound, TooLarge):
         return
     assert isinstance(data, bytes)
+
+
+def test_read_file__time_and_mode_in_it_and_link_without_name__same_bytes():
+    part = Link(bytes(LEAF), None, None)
+    block = encode_node(Node((part,), file_data(2, [2]) + b"\x38\xa4\x03\x42\x02\x08\x01"))
+
+    blocks = Blocks({dag_pb_cid(block): block, LEAF: b"ab"})
+    assert read_file(dag_pb_cid(block), blocks.get) == b"ab"
 
 
 def test_links_of__name_not_text__bad_content():

@@ -106,7 +106,7 @@ def test_upload__body_longer_than_declared_in_pieces__refused(client, sign):
         for _ in range(10):
             yield bytes(MIB)
 
-    headers = sign(DEVELOPER)("POST", "/v1/blocks", bytes(10 * MIB))
+    headers = {"Content-Type": CAR, **sign(DEVELOPER)("POST", "/v1/blocks", bytes(10 * MIB))}
     answer = client.post("/v1/blocks", content=pieces(), headers=headers)
 
     assert answer.status_code == 413

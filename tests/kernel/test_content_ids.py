@@ -104,3 +104,17 @@ def test_check_block__other_bytes__bad_content():
 
     with pytest.raises(BadContent, match="do not hash"):
         check_block(raw_cid(b"a"), b"b")
+
+
+def test_cid__digest_of_another_length__never_made():
+    with pytest.raises(InvalidInput, match="32 bytes, this has 31"):
+        Cid(RAW, bytes(31))
+
+
+@pytest.mark.parametrize(("place", "value"), [(0, 0), (1, 0x71), (2, 0x16), (3, 31)])
+def test_decode_cid__other_version_codec_hash_or_length__refused(place, value):
+    data = bytearray(bytes(raw_cid(b"a")))
+    data[place] = value
+
+    with pytest.raises(InvalidInput):
+        decode_cid(bytes(data))

@@ -213,6 +213,7 @@ def test_parse_manifest__size__a_mebibyte_and_not_a_byte_more():
         Manifest("app", ()),
         Manifest("app", (Service("s", 65_536, (Module("m", CID),), abi="wasi"),)),
         Manifest("app", (Service("s", 1, (Module("m", CID),)),)),
+        Manifest("app", [Service("s", 65_536, (Module("m", CID),))]),
     ],
 )
 def test_dump_manifest__what_no_reader_accepts__refused(manifest):
