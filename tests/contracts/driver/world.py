@@ -95,12 +95,10 @@ class World:
 
     def fund(self) -> None:
         """Give every role USDC, FLT, allowances and free stake."""
-        owner = self.roles["owner"]
         for account in self.roles.values():
             for token, amount, spender in (("usdc", USDC, "market"), ("flt", FLT, "staking")):
-                self._must(owner, token, "mint", account, amount)
+                self.mint(account, amount, token)
                 model = getattr(self.law, token)
-                model.balance[account] += amount
                 self._must(account, token, "approve", self.contracts[spender].address, FOREVER)
                 model.allowance[account, self.contracts[spender].address] = FOREVER
             self.call("staking", "deposit", account, STAKE, compare=False)
@@ -120,6 +118,11 @@ class World:
         market = self.contracts["market"].address
         self._must(account, "usdc", "approve", market, amount)
         self.law.usdc.allowance[account, market] = amount
+
+    def mint(self, account: Address, amount: int, token: str = "usdc") -> None:
+        """Give an account tokens."""
+        self._must(self.roles["owner"], token, "mint", account, amount)
+        getattr(self.law, token).balance[account] += amount
 
     def give(self, sender: Address, to: Address, amount: int, token: str = "usdc") -> None:
         """Transfer tokens past the contracts."""
