@@ -23,9 +23,9 @@ from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
 from peer.api.app import create_app
 from peer.folder import PeerFolder, public_key
-from peer.hosting.deal_host import Tools
 from peer.hosting.host import Host
 from peer.hosting.sources import SourceHints
+from peer.hosting.tools import Tools
 from peer.hosting.versions import Preparer
 from peer.market.agent import Agent
 from peer.market.commitments import Commitments, last_closed

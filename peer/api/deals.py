@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from kernel.content_ids import app_cid
 from kernel.errors import MarketError
-from peer.hosting.deal_host import DealHost, HostState
+from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
 from peer.market.standing import serving_until
 
@@ -112,14 +112,12 @@ def _view(host: Host, hosted: DealHost) -> DealView:
     version = hosted.version
     app = hosted.deal.app if version is None else version.app
     state = hosted.state()
-    refusals = [why.detail for why in hosted.refused.values()]
-    detail = hosted.problem.detail if hosted.problem and state == HostState.FAILED else ""
     return DealView(
         deal=hosted.deal.id,
         peer=host.standing.peer if host.standing else 0,
         developer=hosted.deal.developer,
         state=state,
-        detail=detail or "; ".join(dict.fromkeys(refusals)),
+        detail=hosted.failure(),
         name=version.manifest.name if version else None,
         app=app,
         cid=str(app_cid(app)),

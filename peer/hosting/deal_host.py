@@ -6,32 +6,24 @@ anywhere and called again. Only the chain ends a run: a failure leaves what serv
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 
 from kernel.addresses import parse_hash
-from kernel.errors import InvalidInput, MarketError, NotFound, RunwayOver, Unreachable
+from kernel.errors import InvalidInput, MarketError, NotFound, RunwayOver
 from kernel.reasons import LeaveReason
 from kernel.units import Hash
 from peer.access import AccessFile
 from peer.folder import write_atomically
-from peer.hosting.refusals import Refusal, to_refusal
+from peer.hosting.refusals import NotServing, Refusal, to_refusal
 from peer.hosting.run import CallRequest, CallTally, Recorded, Run, Workers
-from peer.hosting.sources import SourceHints
-from peer.hosting.versions import Preparer, Version
-from peer.market.standing import (
-    Assignment,
-    Deal,
-    DealState,
-    Standing,
-    State,
-    is_serving,
-    serving_until,
-)
-from peer.policy import Applicant, Policy, check_applicant
-from peer.receipts.book import ReceiptBook
+from peer.hosting.tools import Tools
+from peer.hosting.versions import Version
+from peer.hosting.wanted import build_applicant, find_wanted
+from peer.market.standing import Assignment, Deal, DealState, Standing, State, serving_until
+from peer.policy import check_applicant
 
 logger = logging.getLogger(__name__)
 
@@ -48,24 +40,6 @@ class HostState(StrEnum):
     FAILED = "failed"
     SUSPENDED = "suspended"
     ENDED = "ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What every deal's host needs from the peer."""
-
-    preparer: Preparer
-    policy: Policy
-    book: ReceiptBook
-    hints: SourceHints
-    gateways: tuple[str, ...]
-    cache: Path
-    starting: asyncio.Semaphore
-    """How many deals may start workers at once."""
-    retry_seconds: float
-    now_epoch: Callable[[], int] = lambda: -1
-    changed: Callable[[], None] = lambda: None
-    """Called when readiness or a refusal changed."""
 
 
 class DealHost:
@@ -85,22 +59,29 @@ class DealHost:
         self._folder = folder
         self._tools = tools
         self._standing: Standing | None = None
+        self._retry_at = 0.0
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     def take(self, standing: Standing) -> None:
         """Take what the chain says now."""
-        self._standing = standing
-        self.deal = standing.deals[self.deal.id]
-        self.assignments = {
-            held.id: held for held in standing.assignments.values() if held.deal == self.deal.id
+        before = self._standing
+        deal = standing.deals[self.deal.id]
+        assignments: dict[int, Assignment] = {
+            held.id: held for held in standing.assignments.values() if held.deal == deal.id
         }
+        known = before is not None and before.epoch == standing.epoch
+        self._standing = standing
+        if known and (deal, assignments) == (self.deal, self.assignments):
+            return
+        self.deal, self.assignments = deal, assignments
         for run in self.runs.values():
             run.serving_until = self._serving_until(run.assignment)
         self._wake.set()
 
     def poke(self) -> None:
         """Try again what failed, for instance because a new source is known."""
+        self._retry_at = 0.0
         self._wake.set()
 
     def state(self) -> HostState:
@@ -109,7 +90,7 @@ class DealHost:
         if any(run.serving_until >= epoch for run in self.runs.values()):
             return HostState.SERVING
         if self._wanted():
-            return HostState.FAILED if self.problem else HostState.STARTING
+            return HostState.FAILED if self.problem or self.refused else HostState.STARTING
         over = (DealState.LAPSED, DealState.STOPPING, DealState.ENDED)
         return HostState.SUSPENDED if self.deal.status in over else HostState.ENDED
 
@@ -133,10 +114,15 @@ class DealHost:
                 )
             case HostState.ENDED:
                 raise NotFound(f"this peer has no part in deal {self.deal.id} any more")
-            case HostState.FAILED if self.problem:
-                raise NotServing(f"deal {self.deal.id} does not start: {self.problem.detail}")
+            case HostState.FAILED:
+                raise NotServing(f"deal {self.deal.id} does not start: {self.failure()}")
             case _:
                 raise NotServing(f"deal {self.deal.id} is starting", remedy="try in a moment")
+
+    def failure(self) -> str:
+        """Return why the deal is not served here, empty if nothing failed."""
+        reasons = [self.problem] if self.problem else list(self.refused.values())
+        return "; ".join(dict.fromkeys(why.detail for why in reasons))
 
     async def call(self, request: CallRequest) -> Recorded:
         """Run a call on the least busy run and write its receipt. Raises as `pick`, and what kept
@@ -158,19 +144,15 @@ class DealHost:
 
     async def _run(self) -> None:
         while True:
-            waiting = self._tools.retry_seconds if self._has_transient_failure() else None
-            try:
-                async with asyncio.timeout(waiting):
+            seconds = self._tools.retry_seconds if self._may_pass() else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
                     await self._wake.wait()
-            except TimeoutError:
-                pass
             self._wake.clear()
             try:
                 await self._converge()
-            except MarketError as error:
+            except (MarketError, OSError) as error:
                 self._fail(to_refusal(error))
-            except OSError as error:
-                self._fail(Refusal(LeaveReason.OUT_OF_CAPACITY, f"{error.strerror or error}"))
             except Exception:
                 # The loop of this deal: a bug in it must not leave the deal without one.
                 logger.exception("unexpected failure", extra={"deal": self.deal.id})
@@ -181,65 +163,53 @@ class DealHost:
         for assignment in [known for known in self.runs if known not in wanted]:
             await self._retire(assignment)
         self.refused = {i: why for i, why in self.refused.items() if i in wanted}
+        self._admit(wanted)
         wanted = {i: held for i, held in wanted.items() if i not in self.refused}
-        if not wanted:
-            return
-        if not self._admit(wanted):
+        if not wanted or (self.problem and self._is_too_early()):
             return
         if self.version is None:
             self.version = await self._first_version(wanted)
             self._save_version(self.version.app)
         if self.deal.app != self.version.app and self._may_update():
-            await self._update(self.deal.app)
+            self.version = await self._update(self.version, self.deal.app)
         for assignment, held in wanted.items():
             if assignment not in self.runs:
                 await self._start(held, self.version)
         self.problem = None
 
     def _wanted(self) -> dict[int, Assignment]:
-        epoch = self._tools.now_epoch()
-        return {
-            i: held
-            for i, held in self.assignments.items()
-            if (held.state == State.PENDING and held.alive) or is_serving(held, self.deal, epoch)
-        }
+        return find_wanted(self.assignments, self.deal, self._tools.now_epoch())
 
     def _serving_until(self, assignment: int) -> int:
         held = self.assignments.get(assignment)
         return -1 if held is None else serving_until(held, self.deal)
 
-    def _admit(self, wanted: Mapping[int, Assignment]) -> bool:
-        """Refuse PENDING assignments against the policy; say whether anything is left to run."""
-        pending = [held for held in wanted.values() if held.state == State.PENDING]
-        if not pending:
-            return True
-        rate = sum(held.price * held.units for held in pending)
-        applicant = Applicant(
-            self.deal.developer,
-            sum(held.units for held in wanted.values()),
-            self.deal.balance // (self.deal.rate + rate) if rate else 0,
-        )
+    def _admit(self, wanted: Mapping[int, Assignment]) -> None:
+        """Refuse new PENDING assignments that the policy does not allow."""
+        new = [
+            held
+            for held in wanted.values()
+            if held.state == State.PENDING and held.id not in self.runs
+        ]
+        if not new:
+            return
         try:
-            check_applicant(self._tools.policy, applicant)
+            check_applicant(self._tools.policy, build_applicant(self.deal, list(wanted.values())))
         except MarketError as error:
-            self._refuse(pending, to_refusal(error))
-            return len(wanted) > len(pending)
-        return True
+            self._refuse([held for held in new if held.id not in self.refused], to_refusal(error))
 
     async def _first_version(self, wanted: Mapping[int, Assignment]) -> Version:
         """Return what is to run: after a restart what ran before, else what the chain names."""
-        running = any(held.state != State.PENDING for held in wanted.values())
-        stored = self._stored_version() if running else None
-        apps = [self.deal.app] if stored is None else [stored, self.deal.app]
-        for app in apps[:-1]:
+        stored = self._stored_version()
+        if stored and any(held.state != State.PENDING for held in wanted.values()):
             try:
-                return await self._prepare(app)
+                return await self._prepare(stored)
             except MarketError as error:
                 logger.warning(
                     "the version that ran before is lost",
-                    extra={"deal": self.deal.id, "app": app, "error": error.detail},
+                    extra={"deal": self.deal.id, "app": stored, "error": error.detail},
                 )
-        return await self._prepare(apps[-1])
+        return await self._prepare(self.deal.app)
 
     async def _prepare(self, app: Hash) -> Version:
         standing = self._standing
@@ -253,8 +223,9 @@ class DealHost:
         return (*tools.hints.get(self.deal.id), *tools.gateways, *self.deal.endpoints)
 
     async def _start(self, held: Assignment, version: Version) -> None:
-        if held.state == State.PENDING and self.failed_update is not None:
-            self._refuse([held], self.failed_update[1])
+        failed = self.failed_update
+        if held.state == State.PENDING and failed is not None and failed[0] == self.deal.app:
+            self._refuse([held], failed[1])
             return
         workers = Workers(version, held.units, self._tools.cache)
         async with self._tools.starting:
@@ -265,41 +236,47 @@ class DealHost:
         logger.info("assignment ready", extra={"deal": self.deal.id, "assignment": held.id})
         self._tools.changed()
 
-    async def _update(self, app: Hash) -> None:
-        """Start the new version beside the old one and switch once all of it is healthy."""
+    async def _update(self, running: Version, app: Hash) -> Version:
+        """Switch to `app` once all of it is healthy beside the old one; return what runs then."""
         self.updating, self.failed_update = app, None
-        started: dict[int, Workers] = {}
         try:
             version = await self._prepare(app)
+            started = await self._start_beside(version)
+        except (MarketError, OSError) as error:
+            why = to_refusal(error)
+            self.failed_update = (app, why)
+            self._retry_at = asyncio.get_running_loop().time() + self._tools.retry_seconds
+            logger.warning(
+                "update failed, the old version stays",
+                extra={"deal": self.deal.id, "app": app, "why": why.detail},
+            )
+            return running
+        finally:
+            self.updating = None
+        # On disk first: a crash from here on restarts with the version that was found healthy.
+        self._save_version(app)
+        old = []
+        for assignment, workers in started.items():
+            old.append(self.runs[assignment].workers)
+            self.runs[assignment].workers = workers
+        self.version = version
+        logger.info("updated", extra={"deal": self.deal.id, "app": app})
+        await asyncio.gather(*(workers.stop() for workers in old))
+        return version
+
+    async def _start_beside(self, version: Version) -> dict[int, Workers]:
+        """Return healthy workers of `version` for every run, or none at all."""
+        started: dict[int, Workers] = {}
+        try:
             async with self._tools.starting:
                 for run in self.runs.values():
                     workers = Workers(version, run.units, self._tools.cache)
                     await workers.start()
                     started[run.assignment] = workers
-        except (MarketError, OSError) as error:
-            why = (
-                to_refusal(error)
-                if isinstance(error, MarketError)
-                else Refusal(LeaveReason.OUT_OF_CAPACITY, str(error))
-            )
-            self.failed_update = (app, why)
-            logger.warning(
-                "update failed, the old version stays",
-                extra={"deal": self.deal.id, "app": app, "why": why.detail},
-            )
+        except BaseException:
             await asyncio.gather(*(workers.stop() for workers in started.values()))
-            return
-        finally:
-            self.updating = None
-        # On disk first: a crash from here on restarts with the version that was found healthy.
-        self._save_version(app)
-        self.version = version
-        old = []
-        for assignment, workers in started.items():
-            old.append(self.runs[assignment].workers)
-            self.runs[assignment].workers = workers
-        logger.info("updated", extra={"deal": self.deal.id, "app": app})
-        await asyncio.gather(*(workers.stop() for workers in old))
+            raise
+        return started
 
     async def _retire(self, assignment: int) -> None:
         run = self.runs.pop(assignment)
@@ -318,6 +295,7 @@ class DealHost:
             if self.problem != why:
                 logger.warning("cannot serve", extra={"deal": self.deal.id, "why": why.detail})
             self.problem = why
+            self._retry_at = asyncio.get_running_loop().time() + self._tools.retry_seconds
 
     def _refuse(self, pending: list[Assignment], why: Refusal) -> None:
         for held in pending:
@@ -336,12 +314,18 @@ class DealHost:
 
     def _may_update(self) -> bool:
         failed = self.failed_update
-        return failed is None or failed[0] != self.deal.app or failed[1].reason in TRANSIENT
+        if failed is None or failed[0] != self.deal.app:
+            return True
+        return failed[1].reason in TRANSIENT and not self._is_too_early()
 
-    def _has_transient_failure(self) -> bool:
+    def _may_pass(self) -> bool:
+        """Say whether something failed that is worth another try by itself."""
         if self.problem is not None:
             return True
         return self.failed_update is not None and self.failed_update[1].reason in TRANSIENT
+
+    def _is_too_early(self) -> bool:
+        return asyncio.get_running_loop().time() < self._retry_at
 
     def _save_version(self, app: Hash) -> None:
         write_atomically(self._folder / VERSION_FILE, app.encode())
@@ -351,9 +335,3 @@ class DealHost:
             return parse_hash((self._folder / VERSION_FILE).read_text().strip())
         except (FileNotFoundError, InvalidInput):
             return None
-
-
-class NotServing(Unreachable):
-    """The deal is not being served yet"""
-
-    slug = "starting"

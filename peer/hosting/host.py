@@ -7,8 +7,9 @@ from dataclasses import replace
 from kernel.errors import NotFound, Unreachable
 from kernel.units import Timestamp
 from peer.folder import PeerFolder
-from peer.hosting.deal_host import DealHost, HostState, Tools
+from peer.hosting.deal_host import DealHost, HostState
 from peer.hosting.sources import SourceHints
+from peer.hosting.tools import Tools
 from peer.market.duties import Outlook
 from peer.market.standing import Standing
 
@@ -63,7 +64,7 @@ class Host:
     def failures(self) -> list[str]:
         """Return what keeps deals from being served."""
         return [
-            f"deal {number}: {host.problem.detail}"
+            f"deal {number}: {host.failure()}"
             for number, host in self.deals.items()
             if host.problem and host.state() == HostState.FAILED
         ]

@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from kernel.errors import BadContent, ContentNotFound, InvalidInput, LimitReached, MarketError
+from kernel.errors import (
+    BadContent,
+    ContentNotFound,
+    InvalidInput,
+    LimitReached,
+    MarketError,
+    Unreachable,
+)
 from kernel.reasons import LeaveReason
 from peer.policy import PolicyRefused
 from peer.runtime.errors import GuestFault, ModuleError
@@ -28,6 +35,12 @@ class Unhealthy(MarketError):
     slug = "unhealthy"
 
 
+class NotServing(Unreachable):
+    """The deal is not being served yet"""
+
+    slug = "starting"
+
+
 _REASONS: tuple[tuple[type[MarketError], LeaveReason], ...] = (
     (ContentNotFound, LeaveReason.CONTENT_NOT_FOUND),
     (BadContent, LeaveReason.CONTENT_MISMATCH),
@@ -38,8 +51,11 @@ _REASONS: tuple[tuple[type[MarketError], LeaveReason], ...] = (
 )
 
 
-def to_refusal(error: MarketError) -> Refusal:
+def to_refusal(error: MarketError | OSError) -> Refusal:
     """Return the refusal that an error means; what is unknown is a failed start."""
+    if isinstance(error, OSError):
+        # No room on the disk, no memory for another process.
+        return Refusal(LeaveReason.OUT_OF_CAPACITY, error.strerror or str(error))
     if isinstance(error, PolicyRefused | ModuleError):
         return Refusal(error.reason, error.detail)
     for kind, reason in _REASONS:

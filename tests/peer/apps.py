@@ -1,0 +1,38 @@
+"""Apps for the peer's tests: the example, and guests that misbehave in every way."""
+
+from tests.peer.runtime.guests import build_guest
+
+TRAP = '(func (export "trap") unreachable)'
+SPIN = '(func (export "spin") (loop $forever br $forever))'
+BOMB = """(func (export "bomb")
+  (loop $more i32.const 16 memory.grow i32.const -1 i32.ne br_if $more)
+  unreachable)"""
+FLOOD = """(func (export "flood")
+  i32.const 0 call $set_ptr i32.const 131072 call $set_size)"""
+HEALTH = '(func (export "health") (result i32) i32.const 1)'
+SICK = '(func (export "health") (result i32) i32.const 0)'
+NUMBER = '(func (export "number") (result i32) i32.const 7)'
+
+
+def build_hostile() -> bytes:
+    """Make a guest with one function per way to misbehave, and one that is well."""
+    return build_guest(
+        TRAP + SPIN + BOMB + FLOOD + HEALTH + NUMBER,
+        "trap()",
+        "spin()",
+        "bomb()",
+        "flood() -> bytes",
+        "health() -> bool",
+        "number() -> u32",
+    )
+
+
+def build_sick() -> bytes:
+    """Make a guest whose health function answers false."""
+    return build_guest(SICK, "health() -> bool")
+
+
+def build_importing(namespace: str) -> bytes:
+    """Make a guest that imports a function of a namespace of its choice."""
+    imports = f'(import "{namespace}" "get" (func (param i32)))'
+    return build_guest(HEALTH, "health() -> bool", imports=imports)

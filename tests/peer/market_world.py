@@ -1,0 +1,248 @@
+"""The real contracts on a real Anvil, and the people who use them."""
+
+import hashlib
+import itertools
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from eth_abi import encode
+
+from chain.anvil import Anvil
+from chain.contracts import Market, MarketLens, Proofs
+from chain.decoder import Decoder
+from chain.dev_accounts import dev_accounts
+from chain.fills import build_fill
+from chain.sender import Sender
+from chain.transactions import Call, Receipt
+from chain.wallet import Account
+from kernel import events
+from kernel.addresses import ZERO_ADDRESS, raw, to_address, to_hash
+from kernel.deployment import Contract, Deployment, Parameters, Token
+from kernel.hashing import keccak
+from kernel.offers import DeveloperOffer, ProviderOffer
+from kernel.signatures import sign
+from kernel.typed_data import digest, hash_offer, market_domain
+from kernel.units import FLT, USDC, Address, BlockNumber, Hash
+
+ROOT = Path(__file__).resolve().parents[2]
+EPOCH_SECONDS = 60
+PARAMETERS = Parameters(EPOCH_SECONDS, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
+SOURCES = ("testnet/TestUSDC", "testnet/TestFLT", "Staking", "Proofs", "Market", "MarketLens")
+FOREVER = 2**40
+PRICE = USDC
+
+
+def compile_contracts(cache: Path) -> dict[str, bytes]:
+    """Return creation code by contract name, kept in `cache` until a source changes."""
+    sources = sorted((ROOT / "contracts").rglob("*.vy*"))
+    digest_ = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    folder = cache / digest_
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def compile_one(source: str) -> bytes:
+        path = folder / f"{Path(source).name}.hex"
+        if not path.exists():
+            vyper = Path(sys.executable).with_name("vyper")
+            command = [vyper, "-f", "bytecode", ROOT / "contracts" / f"{source}.vy"]
+            done = subprocess.run(command, capture_output=True, check=True, text=True)
+            path.write_text(done.stdout.strip())
+        return bytes.fromhex(path.read_text().removeprefix("0x"))
+
+    with ThreadPoolExecutor(2) as pool:
+        codes = list(pool.map(compile_one, SOURCES))
+    return {Path(source).name: code for source, code in zip(SOURCES, codes, strict=True)}
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a match made."""
+
+    deal: int
+    assignments: tuple[int, ...]
+
+
+class MarketWorld:
+    """A deployed market on its own Anvil; time moves only when told or with blocks."""
+
+    def __init__(self, codes: dict[str, bytes]) -> None:
+        self.anvil = Anvil.start()
+        self.rpc = self.anvil.rpc
+        self.deployer, self.provider, self.developer, self.stranger = dev_accounts()[:4]
+        self._salt = itertools.count(1)
+        try:
+            self._set_up(codes)
+        except BaseException:
+            self.anvil.stop()
+            raise
+
+    def _set_up(self, codes: dict[str, bytes]) -> None:
+        self.deployment = self._deploy(codes)
+        self.market = Market(self.rpc, self.deployment)
+        self.lens = MarketLens(self.rpc, self.deployment)
+        self.proofs = Proofs(self.rpc, self.deployment)
+        self.decoder = Decoder(self.deployment)
+        self._senders: dict[Address, Sender] = {}
+        self._fund()
+
+    def send(self, account: Account, call: Call) -> Receipt:
+        """Send a transaction and wait for it."""
+        sender = self._senders.get(account.address)
+        if sender is None:
+            sender = self._senders[account.address] = Sender(
+                self.rpc,
+                account,
+                chain_id=self.deployment.chain_id,
+                decoder=self.decoder,
+                poll=0.02,
+            )
+        return sender.send(call)
+
+    def next_wallet(self) -> Account:
+        """Return a new account with native coins."""
+        wallet = Account.create()
+        self.anvil.cheats.set_balance(wallet.address, 10**20)
+        return wallet
+
+    def register_peer(
+        self, key: Hash, wallet: Address, endpoint: str, units: int = 4, memory_mib: int = 256
+    ) -> int:
+        """Register a peer of the provider and return its number."""
+        call = self.market.call("register_peer", key, units, memory_mib, 0, 0, wallet, endpoint)
+        [registered] = self.send(self.provider, call).find(events.PeerRegistered)
+        return registered.peer
+
+    def match(
+        self, app: Hash, peers: list[int], units: int = 1, deposit: int = 100 * USDC
+    ) -> Match:
+        """Make a deal of `units` on each of `peers`, at PRICE."""
+        wanted = units * len(peers)
+        offer = DeveloperOffer(
+            developer=self.developer.address,
+            app=app,
+            min_units=1,
+            units=wanted,
+            max_units_per_provider=0,
+            min_regions=0,
+            max_price=PRICE,
+            epochs=0,
+            deposit=deposit,
+            min_memory_mib=0,
+            regions=0,
+            traits=0,
+            providers=(),
+            providers_mode=0,
+            matcher=ZERO_ADDRESS,
+            tip=0,
+            valid_until=FOREVER,
+            counter=0,
+            salt=next(self._salt),
+        )
+        fills = [self._fill(peer, units) for peer in peers]
+        call = self.market.match(offer, self._sign(self.developer, offer), fills)
+        receipt = self.send(self.developer, call)
+        [matched] = receipt.find(events.Matched)
+        assigned = receipt.find(events.Assigned)
+        return Match(matched.deal, tuple(entry.assignment for entry in assigned))
+
+    def start_epoch(self) -> int:
+        """Move to the first second of the next epoch and return it."""
+        now = self.rpc.fetch_head().timestamp
+        epoch = self.deployment.epoch_of(now) + 1
+        self.anvil.cheats.set_next_timestamp(self.deployment.start_of(epoch))
+        self.anvil.cheats.mine()
+        return epoch
+
+    @property
+    def epoch(self) -> int:
+        """Return the chain's epoch."""
+        return self.deployment.epoch_of(self.rpc.fetch_head().timestamp)
+
+    def events(self, kind: type[events.Event]) -> list[events.Event]:
+        """Return all events of a kind so far."""
+        head = self.rpc.fetch_head()
+        raws = self.rpc.fetch_logs(self.decoder.addresses, 0, head.number)
+        found = (self.decoder.decode(raw, head.timestamp) for raw in raws)
+        return [log.event for log in found if log is not None and isinstance(log.event, kind)]
+
+    def close(self) -> None:
+        """End Anvil."""
+        self.anvil.stop()
+
+    def _sign(self, account: Account, offer: ProviderOffer | DeveloperOffer):
+        domain = market_domain(self.deployment.chain_id, self.deployment.market)
+        return sign(digest(domain, hash_offer(offer)), account.key)
+
+    def _fill(self, peer: int, units: int):
+        offer = ProviderOffer(peer, PRICE, ZERO_ADDRESS, FOREVER, 0, next(self._salt))
+        return build_fill(offer, units, self._sign(self.provider, offer))
+
+    def _deploy(self, codes: dict[str, bytes]) -> Deployment:
+        p = PARAMETERS
+        block = self.rpc.fetch_head().number
+        deployer = self.deployer.address
+        usdc = self._create(codes["TestUSDC"], ["address"], [deployer])
+        flt = self._create(codes["TestFLT"], ["address"], [deployer])
+        market = _created(deployer, self.rpc.fetch_nonce(deployer) + 2)
+        staking = self._create(
+            codes["Staking"], ["address", "address", "uint256"], [flt, market, p.leaving_delay]
+        )
+        proofs = self._create(
+            codes["Proofs"],
+            ["address", "uint256", "uint256"],
+            [market, p.epoch_seconds, p.proof_window],
+        )
+        arguments = [usdc, staking, proofs, p.epoch_seconds, p.accept_seconds, p.max_missed]
+        arguments += [p.proof_window, p.bond_per_unit, p.fault_fee]
+        types = ["address"] * 3 + ["uint256"] * 6
+        assert self._create(codes["Market"], types, arguments) == market
+        lens = self._create(codes["MarketLens"], ["address"], [market])
+        places = {"Market": market, "Staking": staking, "Proofs": proofs, "MarketLens": lens}
+        return Deployment(
+            chain_id=self.rpc.fetch_chain_id(),
+            name="test",
+            block=BlockNumber(block),
+            contracts={
+                name: Contract(place, to_hash(keccak(self.rpc.fetch_code(place))))
+                for name, place in places.items()
+            },
+            usdc=Token(usdc, 6),
+            flt=Token(flt, 18),
+            parameters=p,
+        )
+
+    def _create(self, code: bytes, types: list[str], arguments: list[object]) -> Address:
+        data = code + encode(types, arguments)
+        transaction = {"from": self.deployer.address, "data": "0x" + data.hex()}
+        tx = self.rpc.request("eth_sendTransaction", [transaction])
+        # Anvil answers before it has mined.
+        while (receipt := self.rpc.request("eth_getTransactionReceipt", [tx])) is None:
+            time.sleep(0.01)
+        assert receipt["status"] == "0x1", "the deployment reverted"
+        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
+
+    def _fund(self) -> None:
+        usdc, flt = self.deployment.usdc.address, self.deployment.flt.address
+        staking, market = self.deployment.staking, self.deployment.market
+        stake = 1_000_000 * FLT
+        purse = 1_000_000 * USDC
+        for who, to, signature, types, arguments in (
+            (self.deployer, flt, "mint(address,uint256)", 2, [self.provider.address, stake]),
+            (self.deployer, usdc, "mint(address,uint256)", 2, [self.developer.address, purse]),
+            (self.provider, flt, "approve(address,uint256)", 2, [staking, stake]),
+            (self.provider, staking, "deposit(uint256)", 1, [stake]),
+            (self.developer, usdc, "approve(address,uint256)", 2, [market, purse]),
+        ):
+            kinds = ["address", "uint256"][-types:]
+            data = keccak(signature.encode())[:4] + encode(kinds, arguments)
+            self.send(who, Call(to, data, signature))
+
+
+def _created(deployer: Address, nonce: int) -> Address:
+    """Return the address of the contract that an account creates with a nonce below 128."""
+    account = raw(deployer)
+    rlp = bytes([0xC0 + 22, 0x80 + 20]) + account + (bytes([nonce]) if nonce else b"\x80")
+    return to_address(keccak(rlp)[12:])

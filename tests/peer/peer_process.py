@@ -1,0 +1,42 @@
+"""Run a peer as a process of its own: `peer_process.py <file with what run_peer takes>`."""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from chain.wallet import Account
+from kernel.deployment import parse_deployment
+from peer.policy import parse_policy
+from peer.run import run_peer
+from peer.settings import PeerSettings
+
+
+class _Handler(logging.StreamHandler):
+    """Write what is given as `extra` behind the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        usual = logging.makeLogRecord({}).__dict__
+        extra = {k: v for k, v in record.__dict__.items() if k not in usual and k != "message"}
+        return f"{record.name}: {super().format(record)} {extra or ''}"
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING, handlers=[_Handler()])
+    logging.getLogger("peer").setLevel(logging.INFO)
+    given = json.loads(Path(sys.argv[1]).read_text())
+    settings = given["settings"] | {"gateways": tuple(given["settings"]["gateways"])}
+    run_peer(
+        PeerSettings(**settings),
+        rpc_url=given["rpc_url"],
+        deployment=parse_deployment(given["deployment"]),
+        wallet=Account.from_key(given["wallet"]),
+        folder=Path(given["folder"]),
+        policy=parse_policy(given["policy"], "policy.toml"),
+        version="test",
+        on_ready=lambda url: print(json.dumps({"url": url}), flush=True),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""Start, call, kill and restart a real peer process."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import httpx
+
+from chain.wallet import Account
+from content.folder import BlockFolder
+from kernel.apps import Health, Limits, Manifest, Module, Service
+from kernel.content_ids import app_hash, raw_cid
+from kernel.deployment import dump_deployment
+from kernel.manifest import dump_manifest
+from kernel.requests import Request, sign_request
+from kernel.typed_data import market_domain
+from kernel.units import Hash
+from peer.folder import PeerFolder, public_key
+from peer.settings import PeerSettings
+from tests.peer.market_world import ROOT, MarketWorld
+
+WAIT_SECONDS = 30.0
+GREETING = ROOT / "examples" / "greeting" / "greeting.wasm"
+GREETING_V2 = ROOT / "examples" / "greeting-v2" / "greeting.wasm"
+
+
+def wait_until(what: str, holds: Callable[[], object]) -> object:
+    """Ask until the answer is true and return it; fail after WAIT_SECONDS."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (answer := holds()):
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.05)
+    return answer
+
+
+def publish(
+    folder: BlockFolder,
+    *modules: bytes,
+    health: bool = True,
+    limits: Limits | None = None,
+    name: str = "greeting",
+    memory: int = 16 << 20,
+) -> Hash:
+    """Put an app of one service into a block folder and return what the chain calls it."""
+    entries = []
+    for index, wasm in enumerate(modules):
+        cid = raw_cid(wasm)
+        folder.put(cid, wasm)
+        entries.append(Module(name=f"module{index}", cid=cid))
+    service = Service(name=name, total_memory_limit=memory, modules=tuple(entries))
+    manifest = Manifest(
+        name=name,
+        services=(service,),
+        limits=limits or Limits(call_ms=1_000),
+        health=Health(name, "health") if health else None,
+    )
+    block = dump_manifest(manifest)
+    cid = raw_cid(block)
+    folder.put(cid, block)
+    return app_hash(cid)
+
+
+class PeerRunner:
+    """One peer with its own folder and wallet; a process while it runs."""
+
+    def __init__(
+        self, world: MarketWorld, folder: Path, wallet: Account, **settings: object
+    ) -> None:
+        self.world = world
+        self.wallet = wallet
+        self.folder = PeerFolder(folder)
+        self.blocks = BlockFolder(self.folder.blocks)
+        self.key = public_key(self.folder.load_key())
+        self.settings = PeerSettings(port=0, poll_seconds=0.1, fetch_seconds=2.0, retry_seconds=0.5)
+        self.settings = PeerSettings(**(asdict(self.settings) | settings))
+        self.policy = ""
+        self.rpc_url = world.anvil.url
+        self.url = ""
+        self.number = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def register(self, **terms: int) -> int:
+        """Register on chain."""
+        endpoint = self.url or "http://127.0.0.1:1"
+        self.number = self.world.register_peer(self.key, self.wallet.address, endpoint, **terms)
+        return self.number
+
+    @property
+    def pid(self) -> int:
+        """Return the process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        config = self.folder.path / "run.json"
+        config.write_text(
+            json.dumps(
+                {
+                    "settings": asdict(self.settings),
+                    "rpc_url": self.rpc_url,
+                    "deployment": json.loads(dump_deployment(self.world.deployment)),
+                    "wallet": "0x" + self.wallet.key.hex(),
+                    "folder": str(self.folder.path),
+                    "policy": self.policy,
+                }
+            )
+        )
+        log = (self.folder.path / "log").open("a")
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("peer_process.py")), str(config)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath},
+        )
+        log.close()
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, self.log()
+        self.url = json.loads(line)["url"]
+
+    def log(self) -> str:
+        """Return the end of what the process logged."""
+        if not (self.folder.path / "log").exists():
+            return ""
+        return (self.folder.path / "log").read_text()[-8_000:]
+
+    def kill(self) -> None:
+        """End the process as a power cut would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask the process to end and return its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(how)
+        code = process.wait(WAIT_SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
+        return code
+
+    def get(self, path: str, **options: object) -> httpx.Response:
+        """GET a path of the peer's API."""
+        return httpx.get(self.url + path, timeout=WAIT_SECONDS, trust_env=False, **options)
+
+    def post(self, path: str, body: object) -> httpx.Response:
+        """POST JSON to a path of the peer's API."""
+        return httpx.post(self.url + path, json=body, timeout=WAIT_SECONDS, trust_env=False)
+
+    def move(self) -> None:
+        """Say on chain where the peer is reached now."""
+        world = self.world
+        world.send(world.provider, world.market.call("set_endpoint", self.number, self.url))
+
+    def call(
+        self,
+        deal: int,
+        function: str,
+        arguments: object,
+        service: str = "greeting",
+        headers: dict[str, str] | None = None,
+    ) -> httpx.Response:
+        """Call a function with JSON arguments."""
+        url = f"{self.url}/v1/deals/{deal}/{service}/{function}"
+        return httpx.post(
+            url, json=arguments, headers=headers, timeout=WAIT_SECONDS, trust_env=False
+        )
+
+    def signed(
+        self, method: str, path: str, body: bytes = b"", by: Account | None = None
+    ) -> httpx.Response:
+        """Send a request signed by the developer, or by another account."""
+        deployment = self.world.deployment
+        request = Request(
+            method,
+            path,
+            body,
+            self.world.rpc.fetch_head().timestamp + 600,
+            Hash("0x" + os.urandom(32).hex()),
+        )
+        domain = market_domain(deployment.chain_id, deployment.market)
+        header = sign_request(request, domain, (by or self.world.developer).key)
+        return httpx.request(
+            method,
+            self.url + path,
+            content=body,
+            headers={"Authorization": header},
+            timeout=WAIT_SECONDS,
+            trust_env=False,
+        )
+
+    def state(self, deal: int) -> str:
+        """Return the state of a deal, or the status of the answer."""
+        answer = self.get(f"/v1/deals/{deal}")
+        return answer.json()["state"] if answer.status_code == 200 else str(answer.status_code)
+
+    def wait_for_state(self, deal: int, state: str) -> None:
+        """Wait until a deal is in a state on this peer."""
+        wait_until(f"deal {deal} is {state}", lambda: self.state(deal) == state)
+
+    def wait_for_epoch(self, epoch: int) -> None:
+        """Wait until the peer has seen an epoch begin."""
+        wait_until(
+            f"the peer is in epoch {epoch}",
+            lambda: self.get("/v1/status").json()["extra"]["epoch"] == epoch,
+        )
