@@ -29,6 +29,7 @@ from matcher.submissions import Submissions
 from serving.server import bind, serve
 from store.database import Database
 from store.leader import Leader
+from store.migrate import upgrade
 
 SUBMITTER = "submitter"
 JOIN_SECONDS = 10.0
@@ -126,11 +127,12 @@ def run(
     on_ready: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; `on_ready` gets the URL. Raises PortInUse.
+    """Serve until SIGTERM or SIGINT; `on_ready` gets the URL. Raises PortInUse, ConfigError.
 
     `stop` should also be the sender's, so that waiting for a transaction ends with the process.
     """
     listener = bind(settings.host, settings.port)
+    upgrade(database)
     timeout = httpx.Timeout(settings.notice_timeout)
     with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as http:
         matcher = build_matcher(

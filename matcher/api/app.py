@@ -21,6 +21,7 @@ from matcher.limits import RateLimit
 from serving.auth import Authenticator
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from store.chain_state import fetch_indexed
+from store.chain_writer import DEPTH
 from store.database import Database
 
 NAME = "matcher"
@@ -49,13 +50,13 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
             return fetch_indexed(session).timestamp
 
     def status() -> ServiceStatus:
-        indexed = parts.head.indexed()
+        indexed, head = parts.head.indexed(), parts.head.number()
         return ServiceStatus(
             chain_id=deployment.chain_id,
             contracts={name: entry.address for name, entry in deployment.contracts.items()},
-            head=parts.head.number(),
+            head=head,
             indexed=indexed.block if indexed else None,
-            finality=indexed.final_epoch if indexed else None,
+            finality=None if head is None else max(0, head - DEPTH),
             extra=parts.head.extra(),
         )
 

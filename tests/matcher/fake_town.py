@@ -1,0 +1,244 @@
+"""A market in memory: a fake chain, the real indexer into a real store, and a matcher on top."""
+
+import asyncio
+import secrets
+import threading
+from dataclasses import dataclass, field
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from chain.fake import FakeChain, fake_deployment
+from chain.fake_sender import FakeSender
+from chain.wallet import Account
+from indexer.loop import IndexLoop
+from indexer.progress import Board
+from kernel.addresses import ZERO_ADDRESS, to_hash
+from kernel.errors import Reverted
+from kernel.events import Assigned, DealCreated, Matched, PeerRegistered
+from kernel.hashing import keccak
+from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer
+from kernel.requests import Request, sign_request
+from kernel.signatures import sign
+from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
+from matcher.run import build_matcher
+from matcher.settings import MatcherSettings
+
+USDC_NAME = "Test USDC"
+FOREVER = 2**32
+
+
+def make_account(number):
+    return Account.from_key(keccak(f"account {number}".encode()))
+
+
+@dataclass
+class Ledger:
+    """What the fake contracts answer; a test changes it."""
+
+    free: dict = field(default_factory=dict)
+    counters: dict = field(default_factory=dict)
+    approved: set = field(default_factory=set)
+    cancelled: set = field(default_factory=set)
+    tokens: dict = field(default_factory=dict)
+    allowances: dict = field(default_factory=dict)
+    peers: dict = field(default_factory=dict)
+    refused: dict = field(default_factory=dict)
+    evictable: set = field(default_factory=set)
+    deals: dict = field(default_factory=dict)
+    assignments: int = 0
+    reason: str = ""
+
+
+class Http:
+    """Sends requests to an app without a socket."""
+
+    def __init__(self, app):
+        self.transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+
+    def request(self, method, target, **options):
+        async def send():
+            async with httpx.AsyncClient(transport=self.transport, base_url="http://m") as client:
+                return await client.request(method, target, **options)
+
+        return asyncio.run(send())
+
+    def get(self, target, **options):
+        return self.request("GET", target, **options)
+
+    def post(self, target, **options):
+        return self.request("POST", target, **options)
+
+
+class FakeTown:
+    """Everything a matcher needs, and the people of the market."""
+
+    def __init__(self, database, **settings):
+        self.deployment = fake_deployment()
+        self.chain = FakeChain(self.deployment)
+        self.database = database
+        self.ledger = Ledger()
+        self.developer, self.provider, self.other = (make_account(n) for n in range(3))
+        self.account = make_account(99)
+        self.domain = market_domain(self.deployment.chain_id, self.deployment.market)
+        self.sender = FakeSender(self.chain, self.account.address)
+        self.settings = MatcherSettings(sources=("http://content",), **settings)
+        self.posted = []
+        self.peer_answer = 202
+        self.clock = 0.0
+        self.wall = 1_000_000.0
+        self.indexer = IndexLoop(database, self.chain, self.deployment, Board(CollectorRegistry()))
+        self._answer()
+        self.matcher = self.build()
+        self.http = Http(self.matcher.app)
+        self.index()
+
+    def build(self, sender=None):
+        """Make a matcher process on this store; the one before is as if killed."""
+        transport = httpx.MockTransport(self._receive_notice)
+        return build_matcher(
+            self.settings,
+            database=self.database,
+            deployment=self.deployment,
+            reader=self.chain,
+            sender=sender or self.sender,
+            version="test",
+            http=httpx.Client(transport=transport),
+            clock=lambda: self.clock,
+            wall=lambda: self.wall,
+        )
+
+    def index(self):
+        """Let the indexer catch up."""
+        self.indexer._leader.acquire()
+        self.indexer.step(threading.Event())
+
+    def turn(self):
+        """Let the indexer catch up and the matcher take a turn."""
+        self.index()
+        return self.matcher.matchmaker.take_turn()
+
+    def register_peer(self, number=1, provider=None, **members):
+        owner = (provider or self.provider).address
+        terms = {
+            "key": to_hash(bytes([number]) * 32),
+            "units": 4,
+            "memory_mib": 1_024,
+            "region": 0,
+            "traits": 0,
+            "wallet": owner,
+            "endpoint": f"http://peer{number}",
+        }
+        self.ledger.peers[number] = owner
+        self.chain.mine(PeerRegistered(peer=number, provider=owner, **(terms | members)))
+        self.index()
+
+    def ask(self, peer=1, price=10, **members):
+        terms = {"developer": ZERO_ADDRESS, "valid_until": FOREVER, "counter": 0, "salt": 0}
+        return ProviderOffer(peer=peer, price=price, **(terms | members))
+
+    def bid(self, **members):
+        terms = {
+            "developer": self.developer.address,
+            "app": "0x" + "ab" * 32,
+            "min_units": 1,
+            "units": 2,
+            "max_units_per_provider": 0,
+            "min_regions": 0,
+            "max_price": 100,
+            "epochs": 0,
+            "deposit": 1_000,
+            "min_memory_mib": 0,
+            "regions": 0,
+            "traits": 0,
+            "providers": (),
+            "providers_mode": 0,
+            "matcher": ZERO_ADDRESS,
+            "tip": 0,
+            "valid_until": FOREVER,
+            "counter": 0,
+            "salt": 0,
+        }
+        return DeveloperOffer(**(terms | members))
+
+    def signed(self, offer, account, **members):
+        signature = sign(digest(self.domain, hash_offer(offer)), account.key).to_hex()
+        return {"offer": dump_offer(offer), "signature": signature} | members
+
+    def post_ask(self, offer, account=None):
+        body = self.signed(offer, account or self.provider)
+        return self.http.post("/v1/provider-offers", json=body)
+
+    def post_bid(self, offer, account=None, **members):
+        body = self.signed(offer, account or self.developer, **members)
+        return self.http.post("/v1/developer-offers", json=body)
+
+    def status(self, offer):
+        return self.http.get(f"/v1/developer-offers/{hash_offer(offer)}").json()
+
+    def fund(self, amount=10**9, account=None):
+        """Give the developer tokens that Market may take."""
+        owner = (account or self.developer).address
+        self.ledger.tokens[owner] = self.ledger.allowances[owner] = amount
+
+    def permit(self, value, nonce=0, deadline=FOREVER, account=None):
+        owner = account or self.developer
+        struct = hash_permit(owner.address, self.deployment.market, value, nonce, deadline)
+        token = market_domain(self.deployment.chain_id, self.deployment.usdc.address)
+        domain = type(token)(USDC_NAME, "1", token.chain_id, token.contract)
+        signature = sign(digest(domain, struct), owner.key).to_hex()
+        return {"value": str(value), "deadline": str(deadline), "signature": signature}
+
+    def signed_request(self, method, target, account):
+        nonce = to_hash(secrets.token_bytes(32))
+        request = Request(method, target, b"", self.chain.head.timestamp + 60, nonce)
+        header = sign_request(request, self.domain, account.key)
+        return self.http.request(method, target, headers={"Authorization": header})
+
+    def _answer(self):
+        chain, ledger = self.chain, self.ledger
+        chain.answer(
+            "Market",
+            "account_word",
+            lambda a: ledger.counters.get(a, 0) << 128 | ledger.free.get(a, 0),
+        )
+        chain.answer(
+            "Market",
+            "offer_word",
+            lambda a, h: (_hex(h) in ledger.approved) | (_hex(h) in ledger.cancelled) << 1,
+        )
+        chain.answer("Market", "peer_word", lambda p: int(ledger.peers.get(p, "0x0"), 16))
+        chain.answer("MarketLens", "why", lambda o, f, c: ledger.refused.get(f[0], 0))
+        chain.answer("MarketLens", "evictable", lambda ids: [i in ledger.evictable for i in ids])
+        chain.answer("TestUSDC", "balanceOf", lambda a: ledger.tokens.get(a, 0))
+        chain.answer("TestUSDC", "allowance", lambda a, _: ledger.allowances.get(a, 0))
+        chain.answer("TestUSDC", "nonces", 0)
+        chain.answer("TestUSDC", "name", USDC_NAME)
+        chain.handle("Market", "match", self._match)
+
+    def _match(self, caller, offer, r, vs, fills, current, permit):
+        """Accept every fill whole, as the real one does with what the engine computes."""
+        if self.ledger.reason:
+            raise Reverted(self.ledger.reason)
+        terms = DeveloperOffer(*(tuple(m) if isinstance(m, list) else m for m in offer))
+        name = hash_offer(terms)
+        is_first = name not in self.ledger.deals
+        deal = self.ledger.deals.setdefault(name, len(self.ledger.deals) + 1)
+        for fill in fills:
+            self.ledger.assignments += 1
+            yield Assigned(
+                self.ledger.assignments, deal, fill[0], fill[6], fill[1], to_hash(b"\1" * 32)
+            )
+        if is_first:
+            yield DealCreated(deal, terms.developer, name, terms.app, terms.deposit, 2**32 - 1)
+        yield Matched(deal, caller, sum(fill[6] for fill in fills), 0)
+
+    def _receive_notice(self, request):
+        self.posted.append((str(request.url), request.read()))
+        if self.peer_answer is None:
+            raise httpx.ConnectError("nobody there")
+        return httpx.Response(self.peer_answer)
+
+
+def _hex(value):
+    return value if isinstance(value, str) else "0x" + bytes(value).hex()
