@@ -1,0 +1,117 @@
+"""Who may call, and who may look and say so."""
+
+import json
+
+import pytest
+
+from kernel.hashing import sha256
+from tests.peer.peer_runner import GREETING, publish
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def peer(make_module_peer):
+    runner = make_module_peer(units=64)
+    runner.start()
+    return runner
+
+
+@pytest.fixture
+def deal(world, peer):
+    match = world.match(publish(peer.blocks, GREETING.read_bytes()), [peer.number])
+    peer.wait_for_state(match.deal, "serving")
+    return match.deal
+
+
+def put_access(peer, deal, by=None, **document):
+    body = json.dumps(document).encode()
+    return peer.signed("PUT", f"/v1/deals/{deal}/access", body, by)
+
+
+def test_access__keys__are_asked_for(peer, deal):
+    key = "a secret of mine"
+    document = {"version": 1, "mode": "keys", "key_hashes": [sha256(key.encode()).hex()]}
+
+    answer = put_access(peer, deal, **document)
+
+    assert answer.json() == document | {"signers": []}
+    assert peer.call(deal, "greeting", ["x"]).status_code == 401
+    wrong = peer.call(deal, "greeting", ["x"], headers={"Authorization": "Bearer guess"})
+    assert wrong.status_code == 403
+    right = peer.call(deal, "greeting", ["x"], headers={"Authorization": f"Bearer {key}"})
+    assert right.status_code == 200
+    assert peer.get(f"/v1/deals/{deal}").json()["access_version"] == 1
+
+
+def test_access__signers__are_checked_and_survive_a_restart(world, peer, deal):
+    put_access(peer, deal, version=3, mode="signers", signers=[world.stranger.address])
+    peer.kill()
+    peer.start()
+    peer.wait_for_state(deal, "serving")
+    path = f"/v1/deals/{deal}/greeting/greeting"
+
+    assert peer.call(deal, "greeting", ["x"]).status_code == 401
+    assert peer.signed("POST", path, b'["x"]').status_code == 403
+    assert peer.signed("POST", path, b'["x"]', world.stranger).json() == {"result": "Hi, x"}
+
+
+def test_access__older_or_other_of_the_same_version__is_a_conflict(peer, deal):
+    put_access(peer, deal, version=2, mode="public")
+
+    assert put_access(peer, deal, version=1, mode="public").status_code == 409
+    assert put_access(peer, deal, version=2, mode="keys").status_code == 409
+    assert put_access(peer, deal, version=2, mode="public").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"version": 0, "mode": "public"},
+        {"version": 1, "mode": "everybody"},
+        {"version": 1, "mode": "keys", "key_hashes": ["00"]},
+        {"version": 1, "mode": "signers", "signers": ["0x1"]},
+        {"version": 1, "mode": "public", "more": 1},
+    ],
+)
+def test_access__malformed__is_refused_with_the_field(peer, deal, document):
+    answer = put_access(peer, deal, **document)
+
+    assert answer.status_code == 400
+    assert answer.json()["field"]
+
+
+def test_developer_routes__by_others__are_refused(world, peer, deal):
+    for path in ("logs", "stats", "access"):
+        target = f"/v1/deals/{deal}/{path}"
+        assert peer.get(target).status_code == 401
+        assert peer.signed("GET", target, by=world.stranger).status_code == 403
+        assert peer.signed("GET", target).status_code == 200
+    assert put_access(peer, deal, world.stranger, version=9, mode="public").status_code == 403
+
+
+def test_logs__of_calls__are_the_developers(peer, deal):
+    peer.call(deal, "greeting", ["you"])
+
+    answer = peer.signed("GET", f"/v1/deals/{deal}/logs?limit=1")
+
+    [line] = [json.loads(line) for line in answer.text.splitlines()]
+    assert line["function"] == "greeting.greeting"
+    assert (line["level"], line["text"]) == ("info", "greeting you")
+
+
+def test_stats__after_calls__count_them(peer, deal):
+    peer.call(deal, "greeting", ["you"])
+    peer.call(deal, "greeting", ["too", "many"])
+
+    stats = peer.signed("GET", f"/v1/deals/{deal}/stats").json()
+
+    assert stats["calls"]["answered"] == 1
+    assert stats["calls"]["refused"] == 1
+    assert stats["receipts"][0]["sequence"] == 1
+
+
+def test_notice__malformed__is_refused(peer):
+    answer = peer.post("/v1/notices", {"deal": 1, "assignment": 1, "sources": ["file:///etc"]})
+
+    assert answer.status_code == 400
