@@ -116,14 +116,14 @@ class Appended:
 def one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
     """Return the check that a text column holds one of an enum's values."""
     listed = ", ".join(f"'{value.value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+    return CheckConstraint(f'"{column}" IN ({listed})', name=f"{column}_known")
 
 
 def in_range(column: str, low: int, high: int) -> CheckConstraint:
     """Return the check that a whole-number column lies in `low` … `high`."""
-    return CheckConstraint(f"{column} BETWEEN {low} AND {high}", name=f"{column}_range")
+    return CheckConstraint(f'"{column}" BETWEEN {low} AND {high}', name=f"{column}_range")
 
 
 def not_negative(*columns: str) -> tuple[CheckConstraint, ...]:
     """Return one check per column that it is at least 0."""
-    return tuple(CheckConstraint(f"{c} >= 0", name=f"{c}_not_negative") for c in columns)
+    return tuple(CheckConstraint(f'"{c}" >= 0', name=f"{c}_not_negative") for c in columns)

@@ -27,7 +27,7 @@ class MatchRecord(Base):
 
     __tablename__ = "match_record"
     __table_args__ = (
-        *not_negative("total", "saving", "bound", "gap_ppm"),
+        *not_negative("total", "gap_ppm"),
         Index(None, "deal", "id"),
         Index(None, "offer", "id"),
         Index(None, "tx"),

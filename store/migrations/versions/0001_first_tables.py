@@ -16,7 +16,7 @@ def upgrade() -> None:
         sa.Column("address", sa.String(length=42), nullable=False),
         sa.Column("free", sa.BigInteger(), nullable=False),
         sa.Column("counter", sa.String(length=78), nullable=False),
-        sa.CheckConstraint("free >= 0", name=op.f("ck_account_free_not_negative")),
+        sa.CheckConstraint('"free" >= 0', name=op.f("ck_account_free_not_negative")),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_account")),
     )
     op.create_table(
@@ -72,8 +72,8 @@ def upgrade() -> None:
         sa.Column("block_number", sa.BigInteger(), nullable=True),
         sa.Column("block_hash", sa.String(length=66), nullable=True),
         sa.Column("timestamp", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint('"id" BETWEEN 1 AND 1', name=op.f("ck_cursor_id_range")),
         sa.CheckConstraint("epoch_seconds > 0", name=op.f("ck_cursor_epoch_seconds_positive")),
-        sa.CheckConstraint("id BETWEEN 1 AND 1", name=op.f("ck_cursor_id_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_cursor")),
     )
     op.create_table(
@@ -94,13 +94,13 @@ def upgrade() -> None:
         sa.Column("created_block", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("tx_hash", sa.String(length=66), nullable=False),
-        sa.CheckConstraint("balance >= 0", name=op.f("ck_deal_balance_not_negative")),
-        sa.CheckConstraint("deposit >= 0", name=op.f("ck_deal_deposit_not_negative")),
-        sa.CheckConstraint("end BETWEEN 0 AND 4294967295", name=op.f("ck_deal_end_range")),
-        sa.CheckConstraint("rate >= 0", name=op.f("ck_deal_rate_not_negative")),
-        sa.CheckConstraint("run BETWEEN 0 AND 255", name=op.f("ck_deal_run_range")),
-        sa.CheckConstraint("settled >= 0", name=op.f("ck_deal_settled_not_negative")),
-        sa.CheckConstraint("units BETWEEN 0 AND 65535", name=op.f("ck_deal_units_range")),
+        sa.CheckConstraint('"balance" >= 0', name=op.f("ck_deal_balance_not_negative")),
+        sa.CheckConstraint('"deposit" >= 0', name=op.f("ck_deal_deposit_not_negative")),
+        sa.CheckConstraint('"end" BETWEEN 0 AND 4294967295', name=op.f("ck_deal_end_range")),
+        sa.CheckConstraint('"rate" >= 0', name=op.f("ck_deal_rate_not_negative")),
+        sa.CheckConstraint('"run" BETWEEN 0 AND 255', name=op.f("ck_deal_run_range")),
+        sa.CheckConstraint('"settled" >= 0', name=op.f("ck_deal_settled_not_negative")),
+        sa.CheckConstraint('"units" BETWEEN 0 AND 65535', name=op.f("ck_deal_units_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deal")),
         sa.UniqueConstraint("developer", "offer", name=op.f("uq_deal_developer_offer")),
     )
@@ -132,13 +132,13 @@ def upgrade() -> None:
             name=op.f("ck_developer_offer_posted_is_signed"),
         ),
         sa.CheckConstraint(
-            "source IN ('posted', 'published')", name=op.f("ck_developer_offer_source_known")
+            "\"source\" IN ('posted', 'published')", name=op.f("ck_developer_offer_source_known")
         ),
         sa.CheckConstraint(
-            "state IN ('posted', 'unfunded', 'unmatched', 'submitting')",
+            "\"state\" IN ('posted', 'unfunded', 'unmatched', 'submitting')",
             name=op.f("ck_developer_offer_state_known"),
         ),
-        sa.CheckConstraint("units >= 0", name=op.f("ck_developer_offer_units_not_negative")),
+        sa.CheckConstraint('"units" >= 0', name=op.f("ck_developer_offer_units_not_negative")),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_developer_offer")),
         sa.UniqueConstraint("hash", name=op.f("uq_developer_offer_hash")),
     )
@@ -213,7 +213,7 @@ def upgrade() -> None:
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.Column("owner", sa.String(length=42), nullable=True),
         sa.Column("next_owner", sa.String(length=42), nullable=True),
-        sa.CheckConstraint("id BETWEEN 1 AND 1", name=op.f("ck_market_state_id_range")),
+        sa.CheckConstraint('"id" BETWEEN 1 AND 1', name=op.f("ck_market_state_id_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_market_state")),
     )
     op.create_table(
@@ -227,10 +227,10 @@ def upgrade() -> None:
         sa.Column("attempts", sa.BigInteger(), nullable=False),
         sa.Column("next_at", sa.BigInteger(), nullable=False),
         sa.Column("error", sa.Text(), nullable=True),
+        sa.CheckConstraint('"attempts" >= 0', name=op.f("ck_notice_attempts_not_negative")),
         sa.CheckConstraint(
-            "state IN ('waiting', 'sent', 'given_up')", name=op.f("ck_notice_state_known")
+            "\"state\" IN ('waiting', 'sent', 'given_up')", name=op.f("ck_notice_state_known")
         ),
-        sa.CheckConstraint("attempts >= 0", name=op.f("ck_notice_attempts_not_negative")),
         sa.PrimaryKeyConstraint("assignment", "tx", name=op.f("pk_notice")),
     )
     op.create_index(op.f("ix_notice_state_next_at"), "notice", ["state", "next_at"], unique=False)
@@ -256,10 +256,10 @@ def upgrade() -> None:
         sa.Column("registered_block", sa.BigInteger(), nullable=False),
         sa.Column("registered_at", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "memory_mib BETWEEN 0 AND 4294967295", name=op.f("ck_peer_memory_mib_range")
+            '"memory_mib" BETWEEN 0 AND 4294967295', name=op.f("ck_peer_memory_mib_range")
         ),
-        sa.CheckConstraint("region BETWEEN 0 AND 255", name=op.f("ck_peer_region_range")),
-        sa.CheckConstraint("units BETWEEN 0 AND 65535", name=op.f("ck_peer_units_range")),
+        sa.CheckConstraint('"region" BETWEEN 0 AND 255', name=op.f("ck_peer_region_range")),
+        sa.CheckConstraint('"units" BETWEEN 0 AND 65535', name=op.f("ck_peer_units_range")),
         sa.CheckConstraint("used BETWEEN 0 AND 65535", name=op.f("ck_peer_used_range")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_peer")),
     )
@@ -284,10 +284,10 @@ def upgrade() -> None:
             "source = 'published' OR signature IS NOT NULL",
             name=op.f("ck_provider_offer_posted_is_signed"),
         ),
+        sa.CheckConstraint('"peer" >= 0', name=op.f("ck_provider_offer_peer_not_negative")),
         sa.CheckConstraint(
-            "source IN ('posted', 'published')", name=op.f("ck_provider_offer_source_known")
+            "\"source\" IN ('posted', 'published')", name=op.f("ck_provider_offer_source_known")
         ),
-        sa.CheckConstraint("peer >= 0", name=op.f("ck_provider_offer_peer_not_negative")),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_provider_offer")),
         sa.UniqueConstraint("hash", name=op.f("uq_provider_offer_hash")),
     )
@@ -309,7 +309,7 @@ def upgrade() -> None:
         sa.Column("offer", sa.Text(), nullable=True),
         sa.Column("problem", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('provider', 'developer')", name=op.f("ck_published_offer_kind_known")
+            "\"kind\" IN ('provider', 'developer')", name=op.f("ck_published_offer_kind_known")
         ),
         sa.CheckConstraint(
             "(offer IS NULL) <> (problem IS NULL)", name=op.f("ck_published_offer_offer_or_problem")
@@ -331,7 +331,7 @@ def upgrade() -> None:
         sa.Column("from_block", sa.BigInteger(), nullable=False),
         sa.Column("to_block", sa.BigInteger(), nullable=False),
         sa.Column("to_hash", sa.String(length=66), nullable=False),
-        sa.CheckConstraint("to_block >= 0", name=op.f("ck_reorg_to_block_not_negative")),
+        sa.CheckConstraint('"to_block" >= 0', name=op.f("ck_reorg_to_block_not_negative")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reorg")),
     )
     op.create_table(
@@ -374,18 +374,20 @@ def upgrade() -> None:
         sa.Column("paid", sa.BigInteger(), nullable=False),
         sa.Column("refunded", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
-            "state IN ('pending', 'active', 'ended', 'cleared')",
-            name=op.f("ck_assignment_state_known"),
+            '"ended_kind" BETWEEN 1 AND 4', name=op.f("ck_assignment_ended_kind_range")
+        ),
+        sa.CheckConstraint('"paid" >= 0', name=op.f("ck_assignment_paid_not_negative")),
+        sa.CheckConstraint('"price" >= 0', name=op.f("ck_assignment_price_not_negative")),
+        sa.CheckConstraint('"refunded" >= 0', name=op.f("ck_assignment_refunded_not_negative")),
+        sa.CheckConstraint('"run" BETWEEN 0 AND 255', name=op.f("ck_assignment_run_range")),
+        sa.CheckConstraint(
+            '"skipped" BETWEEN 0 AND 65535', name=op.f("ck_assignment_skipped_range")
         ),
         sa.CheckConstraint(
-            "ended_kind BETWEEN 1 AND 4", name=op.f("ck_assignment_ended_kind_range")
+            "\"state\" IN ('pending', 'active', 'ended', 'cleared')",
+            name=op.f("ck_assignment_state_known"),
         ),
-        sa.CheckConstraint("paid >= 0", name=op.f("ck_assignment_paid_not_negative")),
-        sa.CheckConstraint("price >= 0", name=op.f("ck_assignment_price_not_negative")),
-        sa.CheckConstraint("refunded >= 0", name=op.f("ck_assignment_refunded_not_negative")),
-        sa.CheckConstraint("run BETWEEN 0 AND 255", name=op.f("ck_assignment_run_range")),
-        sa.CheckConstraint("skipped BETWEEN 0 AND 65535", name=op.f("ck_assignment_skipped_range")),
-        sa.CheckConstraint("units BETWEEN 1 AND 65535", name=op.f("ck_assignment_units_range")),
+        sa.CheckConstraint('"units" BETWEEN 1 AND 65535', name=op.f("ck_assignment_units_range")),
         sa.ForeignKeyConstraint(
             ["deal"],
             ["deal.id"],
@@ -419,7 +421,7 @@ def upgrade() -> None:
         sa.Column("units", sa.BigInteger(), nullable=True),
         sa.Column("app", sa.String(length=66), nullable=True),
         sa.CheckConstraint(
-            "kind IN ('created', 'matched', 'topped_up', 'taken', 'lapsed', 'stopped', 'app')",
+            "\"kind\" IN ('created', 'matched', 'topped_up', 'taken', 'lapsed', 'stopped', 'app')",
             name=op.f("ck_deal_change_kind_known"),
         ),
         sa.ForeignKeyConstraint(
@@ -453,10 +455,8 @@ def upgrade() -> None:
         sa.Column("bound", sa.String(length=78), nullable=False),
         sa.Column("gap_ppm", sa.BigInteger(), nullable=False),
         sa.Column("tx", sa.String(length=66), nullable=True),
-        sa.CheckConstraint("bound >= 0", name=op.f("ck_match_record_bound_not_negative")),
-        sa.CheckConstraint("gap_ppm >= 0", name=op.f("ck_match_record_gap_ppm_not_negative")),
-        sa.CheckConstraint("saving >= 0", name=op.f("ck_match_record_saving_not_negative")),
-        sa.CheckConstraint("total >= 0", name=op.f("ck_match_record_total_not_negative")),
+        sa.CheckConstraint('"gap_ppm" >= 0', name=op.f("ck_match_record_gap_ppm_not_negative")),
+        sa.CheckConstraint('"total" >= 0', name=op.f("ck_match_record_total_not_negative")),
         sa.ForeignKeyConstraint(["book"], ["book.digest"], name=op.f("fk_match_record_book")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_match_record")),
     )
@@ -518,11 +518,11 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("block_number", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint('"nonce" >= 0', name=op.f("ck_submission_nonce_not_negative")),
         sa.CheckConstraint(
-            "state IN ('signed', 'sent', 'mined', 'failed', 'dropped')",
+            "\"state\" IN ('signed', 'sent', 'mined', 'failed', 'dropped')",
             name=op.f("ck_submission_state_known"),
         ),
-        sa.CheckConstraint("nonce >= 0", name=op.f("ck_submission_nonce_not_negative")),
         sa.ForeignKeyConstraint(["match"], ["match_record.id"], name=op.f("fk_submission_match")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_submission")),
         sa.UniqueConstraint("tx_hash", name=op.f("uq_submission_tx_hash")),
