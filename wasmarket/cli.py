@@ -7,6 +7,7 @@ Only the module of the command that is called is imported, so that `--help` is i
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,9 @@ from kernel.errors import MarketError
 from wasmarket import __version__
 from wasmarket.exits import Exit, exit_code
 from wasmarket.home import find_home
+
+DEBUG = "WASMARKET_DEBUG"
+"""Set: bugs end with their trace on stderr instead of in a file."""
 
 DEVELOPER = {
     "quote": ("wasmarket.commands.deploy:quote", "Ask what units would cost now"),
@@ -90,6 +94,17 @@ def root(ctx: click.Context, home: str | None, profile: str | None) -> None:
     ctx.obj = (find_home(os.environ, home), profile)
 
 
+def save_crash(bug: Exception) -> MarketError:
+    """Keep the trace of a bug in a file; return the error that names it."""
+    folder = find_home(os.environ).logs
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"crash-{os.getpid()}.log"
+    file.write_text("".join(traceback.format_exception(bug)), encoding="utf-8")
+    return MarketError(
+        f"this is a bug of ours: {type(bug).__name__}: {bug}", remedy=f"please report {file}"
+    )
+
+
 def report(error: MarketError) -> Exit:
     """Write an error as one line and a hint to stderr; return its exit code."""
     click.echo(f"wasmarket: {error.detail}", err=True)
@@ -114,4 +129,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of a pipe has seen enough; keep Python from complaining when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.OK
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        return report(save_crash(error))
     return result if isinstance(result, int) else Exit.OK

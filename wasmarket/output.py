@@ -28,7 +28,11 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
     """Write a table; columns that start with `#` are right-aligned numbers."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
     for column in columns:
-        table.add_column(column.removeprefix("#"), justify="right" if column[0] == "#" else "left")
+        table.add_column(
+            column.removeprefix("#"),
+            justify="right" if column.startswith("#") else "left",
+            overflow="fold",
+        )
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     Console().print(table)

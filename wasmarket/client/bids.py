@@ -5,13 +5,16 @@ from dataclasses import dataclass, field
 
 from chain.contracts import Erc20, Market
 from chain.wallet import Account
-from kernel.addresses import ZERO_ADDRESS
+from kernel.addresses import ZERO_ADDRESS, raw
 from kernel.deployment import Deployment
-from kernel.errors import Unfunded
+from kernel.errors import Conflict, Unfunded
 from kernel.offers import DeveloperOffer, ProvidersMode, dump_offer, validate_terms
 from kernel.signatures import sign
-from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
+from kernel.typed_data import Domain, digest, hash_offer, hash_permit, market_domain
 from kernel.units import Address, Hash, format_usdc
+
+PERMIT_VERSIONS = ("1", "2")
+"""Domain versions of tokens in use; USDC's is 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +109,24 @@ def sign_bid(
     return Bid(offer, hash_, body)
 
 
+def _permit_domain(deployment: Deployment, usdc: Erc20) -> Domain:
+    """Return the token's permit domain, found by its separator. Raises Conflict."""
+    separator = raw(usdc.domain_separator())
+    for version in PERMIT_VERSIONS:
+        domain = usdc.permit_domain(deployment.chain_id, version)
+        if domain.separator() == separator:
+            return domain
+    raise Conflict(
+        f"the permits of token {usdc.address} are not understood",
+        remedy="deposit first: `wasmarket wallet deposit AMOUNT`; then no permit is needed",
+    )
+
+
 def _sign_permit(
     account: Account, deployment: Deployment, usdc: Erc20, value: int, deadline: int
 ) -> dict[str, str]:
     """Sign EIP-2612's permit for Market under the token's own domain."""
     nonce = usdc.permit_nonce(account.address)
     permit = hash_permit(account.address, deployment.market, value, nonce, deadline)
-    signature = sign(digest(usdc.permit_domain(deployment.chain_id), permit), account.key)
+    signature = sign(digest(_permit_domain(deployment, usdc), permit), account.key)
     return {"value": str(value), "deadline": str(deadline), "signature": signature.to_hex()}
