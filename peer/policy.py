@@ -117,12 +117,6 @@ def check_manifest(policy: Policy, manifest: Manifest, memory_mib: int) -> None:
         )
 
 
-def check_module_size(policy: Policy, size: int) -> None:
-    """Raise PolicyRefused for a module of more bytes than allowed."""
-    if size > policy.max_module_bytes:
-        raise _refused(f"a module of {size} bytes is larger than {policy.max_module_bytes}")
-
-
 def _refused(detail: str) -> PolicyRefused:
     return PolicyRefused(detail, LeaveReason.POLICY)
 

@@ -181,6 +181,14 @@ class ReceiptChain:
             raise
         self._size += len(packed)
 
+    def _follows(self, packed: bytes, head: Head) -> bool:
+        """Say whether a record is of this chain and next; deal, assignment and sequence come
+        first, `previous` last, so that half a record of zeros does not pass.
+        """
+        numbers = (self.deal, self.assignment, head.sequence + 1)
+        start = b"".join(number.to_bytes(32, "big") for number in numbers)
+        return packed.startswith(start) and packed.endswith(head.hash)
+
     def _retire(self) -> None:
         if self._file >= 0:
             self._unsynced.append(self._file)
@@ -198,11 +206,11 @@ class ReceiptChain:
             data = path.read_bytes()
             size = 0
             for packed in _records(data) if whole else ():
-                if not _follows(packed, head):
+                if not self._follows(packed, head):
                     break
                 head = Head(head.sequence + 1, receipt_hash(packed))
                 size += RECEIPT_BYTES
-            whole = size == len(data)
+            whole = whole and size == len(data)
             if size:
                 self._epoch = epoch
                 os.truncate(path, size)
@@ -214,9 +222,3 @@ class ReceiptChain:
 def _records(data: bytes) -> Iterator[bytes]:
     for start in range(0, len(data) - RECEIPT_BYTES + 1, RECEIPT_BYTES):
         yield data[start : start + RECEIPT_BYTES]
-
-
-def _follows(packed: bytes, head: Head) -> bool:
-    # Sequence is the third field, `previous` the last: enough to know a record of this chain.
-    sequence = int.from_bytes(packed[64:96], "big")
-    return packed[-32:] == head.hash and sequence == head.sequence + 1

@@ -1,0 +1,125 @@
+"""What a provider allows: read strictly, judged without surprises."""
+
+import pytest
+
+from kernel.addresses import to_address
+from kernel.apps import Effectors, HttpEffector, Limits, Manifest, Module, Service
+from kernel.content_ids import raw_cid
+from kernel.errors import ConfigError
+from kernel.reasons import LeaveReason
+from peer.policy import (
+    Applicant,
+    Policy,
+    PolicyRefused,
+    check_applicant,
+    check_manifest,
+    parse_policy,
+)
+
+pytestmark = pytest.mark.unit
+
+MIB = 1 << 20
+FRIEND, STRANGER = to_address(b"f" * 20), to_address(b"s" * 20)
+
+
+def applicant(developer=STRANGER, units=1, epochs_funded=10):
+    return Applicant(developer, units, epochs_funded)
+
+
+def manifest(*, memory=16 * MIB, modules=1, **parts):
+    entries = tuple(Module(f"m{index}", raw_cid(bytes([index]))) for index in range(modules))
+    return Manifest("app", (Service("app", memory, entries),), **parts)
+
+
+def reason_of(check, *arguments):
+    with pytest.raises(PolicyRefused) as caught:
+        check(*arguments)
+    return caught.value.reason
+
+
+def test_parse__nothing__is_the_default():
+    assert parse_policy("", "policy.toml") == Policy()
+
+
+def test_parse__everything__is_read():
+    text = f"""
+    effectors = ["http"]
+    developers = ["{FRIEND.lower()}"]
+    max_units = 4
+    min_runway = 2
+    """
+
+    policy = parse_policy(text, "policy.toml")
+
+    assert policy.effectors == ("http",)
+    assert policy.developers == (FRIEND,)
+    assert (policy.max_units, policy.min_runway) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_unit = 4",
+        "max_units = 'four'",
+        "max_units = -1",
+        "developers = ['nobody']",
+        "effectors = 'http'",
+        "= 4",
+    ],
+)
+def test_parse__mistake__names_the_file(text):
+    with pytest.raises(ConfigError, match=r"policy\.toml: "):
+        parse_policy(text, "policy.toml")
+
+
+def test_applicant__default_policy__anybody_may_run():
+    check_applicant(Policy(), applicant(units=10_000, epochs_funded=0))
+
+
+@pytest.mark.parametrize(
+    ("policy", "who"),
+    [
+        (Policy(developers=(FRIEND,)), applicant()),
+        (Policy(refused_developers=(STRANGER,)), applicant()),
+        (Policy(max_units=4), applicant(units=5)),
+        (Policy(min_runway=11), applicant()),
+    ],
+)
+def test_applicant__against_the_policy__is_refused(policy, who):
+    assert reason_of(check_applicant, policy, who) == LeaveReason.POLICY
+
+
+@pytest.mark.parametrize(
+    ("policy", "who"),
+    [
+        (Policy(developers=(FRIEND,)), applicant(FRIEND)),
+        (Policy(refused_developers=(FRIEND,)), applicant()),
+        (Policy(max_units=4), applicant(units=4)),
+        (Policy(min_runway=10), applicant()),
+    ],
+)
+def test_applicant__at_the_limit__is_taken(policy, who):
+    check_applicant(policy, who)
+
+
+@pytest.mark.parametrize(
+    ("app", "reason"),
+    [
+        (manifest(effectors=Effectors(http=HttpEffector(("a.org",)))), LeaveReason.EFFECTOR),
+        (manifest(modules=33), LeaveReason.POLICY),
+        (manifest(limits=Limits(call_ms=60_001)), LeaveReason.POLICY),
+        (manifest(limits=Limits(input_bytes=16 * MIB + 1)), LeaveReason.POLICY),
+        (manifest(limits=Limits(output_bytes=16 * MIB + 1)), LeaveReason.POLICY),
+        (manifest(memory=64 * MIB + 1), LeaveReason.OUT_OF_CAPACITY),
+    ],
+)
+def test_manifest__over_a_limit__is_refused_with_its_reason(app, reason):
+    assert reason_of(check_manifest, Policy(), app, 64) == reason
+
+
+def test_manifest__at_the_limits__is_taken():
+    limits = Limits(call_ms=60_000, input_bytes=16 * MIB, output_bytes=16 * MIB)
+    effectors = Effectors(http=HttpEffector(("a.org",)))
+    app = manifest(memory=64 * MIB, modules=32, limits=limits, effectors=effectors)
+
+    check_manifest(Policy(effectors=("http",)), app, 64)
