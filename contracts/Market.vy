@@ -252,7 +252,8 @@ def claim(ids: DynArray[uint256, MAX_IDS]):
             both as free balance. Anyone; refused ids are reported in `Skipped`.
     @param ids Active or ended assignments.
     """
-    self._claim(ids)
+    for id: uint256 in ids:
+        self._claim(id)
 
 
 @external
@@ -262,9 +263,11 @@ def claim_and_withdraw(ids: DynArray[uint256, MAX_IDS], to: address):
     @param ids Active or ended assignments.
     @param to Who receives the USDC.
     """
-    paid: uint256 = self._claim(ids)
-    if paid > 0:
-        ledger._withdraw(msg.sender, paid, to)
+    total: uint256 = 0
+    for id: uint256 in ids:
+        total += self._claim(id)
+    if total > 0:
+        ledger._withdraw(msg.sender, total, to)
 
 
 @external
@@ -302,19 +305,15 @@ def _report(id: uint256, reason: uint256):
 
 
 @internal
-def _claim(ids: DynArray[uint256, MAX_IDS]) -> uint256:
+def _claim(id: uint256) -> uint256:
     """
-    @dev Claim a batch.
+    @dev Claim one assignment.
     @return What it paid to the caller.
     """
-    total: uint256 = 0
-    for id: uint256 in ids:
-        reason: uint256 = 0
-        provider: address = empty(address)
-        paid: uint256 = 0
-        reason, provider, paid = assignments._claim(id)
-        if reason != 0:
-            log IMarket.Skipped(assignment=id, reason=reason)
-        if provider == msg.sender:
-            total += paid
-    return total
+    reason: uint256 = 0
+    provider: address = empty(address)
+    paid: uint256 = 0
+    reason, provider, paid = assignments._claim(id)
+    if reason != 0:
+        log IMarket.Skipped(assignment=id, reason=reason)
+    return paid if provider == msg.sender else 0

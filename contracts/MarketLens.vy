@@ -51,7 +51,8 @@ def deal(deal: uint256) -> IMarketLens.DealView:
     @notice Read a deal as of now.
     @param deal The deal.
     @return Its record after settling, its status, its runway in epochs after the current one
-            (0 unless running) and its last funded epoch (0 while waiting).
+            (0 unless running) and its last funded epoch (0 while waiting, its end once it
+            is stopping or ended).
     """
     epoch: uint256 = epochs._current()
     record: IRecords.Deal = empty(IRecords.Deal)
@@ -258,7 +259,7 @@ def _ask(fill: IMarket.Fill) -> IRecords.Ask:
     return IRecords.Ask(
         peer=record,
         traits=self._extra(fill.peer).traits,
-        counter=packing._unpack_account(staticcall MARKET.account_word(record.provider))[1],
+        counter=(staticcall MARKET.account_word(record.provider)) >> 128,
         approved=state.approved,
         cancelled=state.cancelled,
         taken=0,

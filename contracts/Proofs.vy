@@ -78,21 +78,21 @@ def proven(peer: uint256, first: uint256, last: uint256) -> (uint256, bool):
     @param last Last epoch of the range, included.
     @return How many are proven, and whether the first one is.
     """
-    count: uint256 = 0
-    first_is_proven: bool = False
-    if first <= last:
-        low: uint256 = first // WORD_BITS
-        high: uint256 = last // WORD_BITS
-        for index: uint256 in range(low, high + 1, bound=MAX_WORDS):
-            word: uint256 = self._bits[peer][index]
-            if index == low:
-                word = word >> (first % WORD_BITS)
-                first_is_proven = word & 1 != 0
-                word = word << (first % WORD_BITS)
-            if index == high:
-                word = word & (max_value(uint256) >> (WORD_BITS - 1 - last % WORD_BITS))
-            if word != 0:
-                count += self._popcount(word)
+    if first > last:
+        return 0, False
+    low: uint256 = first // WORD_BITS
+    high: uint256 = last // WORD_BITS
+    offset: uint256 = first % WORD_BITS
+    beyond: uint256 = WORD_BITS - 1 - last % WORD_BITS
+    word: uint256 = self._bits[peer][low] >> offset
+    first_is_proven: bool = word & 1 != 0
+    if low == high:
+        # The bits past `last` leave on the left.
+        return self._popcount(word << (offset + beyond)), first_is_proven
+    count: uint256 = self._popcount(word)
+    for index: uint256 in range(low + 1, high, bound=MAX_WORDS - 2):
+        count += self._popcount(self._bits[peer][index])
+    count += self._popcount(self._bits[peer][high] << beyond)
     return count, first_is_proven
 
 
@@ -123,15 +123,12 @@ def WINDOW() -> uint256:
 def _popcount(word: uint256) -> uint256:
     """
     @dev Count the set bits. The halves are summed apart, because 256 does not fit into the one
-         byte that the multiplication leaves.
+         byte that the multiplication leaves. No step can overflow.
     """
-    sums: uint256 = word - ((word >> 1) & BITS)
-    sums = (sums & PAIRS) + ((sums >> 2) & PAIRS)
-    sums = (sums + (sums >> 4)) & HALVES
-    return self._sum_bytes(sums & MASK_128) + self._sum_bytes(sums >> 128)
-
-
-@internal
-@pure
-def _sum_bytes(sums: uint256) -> uint256:
-    return ((sums * BYTES) >> 120) & 255
+    sums: uint256 = unsafe_sub(word, (word >> 1) & BITS)
+    sums = unsafe_add(sums & PAIRS, (sums >> 2) & PAIRS)
+    sums = unsafe_add(sums, sums >> 4) & HALVES
+    return unsafe_add(
+        unsafe_mul(sums & MASK_128, BYTES) >> 120 & 255,
+        unsafe_mul(sums >> 128, BYTES) >> 120 & 255,
+    )

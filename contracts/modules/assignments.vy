@@ -186,7 +186,8 @@ def _claim(id: uint256) -> (uint256, address, uint256):
     @dev Pay the final epochs: proven ones to the provider, the others back to the developer.
     @return The reason of refusal or 0, the provider, what it was paid.
     """
-    record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
+    word: uint256 = self._assignments[id]
+    record: IRecords.Assignment = packing._unpack_assignment(word)
     end: uint256 = record.end
     epoch: uint256 = epochs._current()
     if record.state == packing.ACTIVE:
@@ -199,12 +200,11 @@ def _claim(id: uint256) -> (uint256, address, uint256):
     last, paid, refunded = proving._claimable(record, end, epoch)
     if last == 0:
         return NOTHING_FINAL, empty(address), 0
-    record.next = last + 1
-    record.skipped = 0
-    if record.state == packing.ENDED and record.next > end:
+
+    if record.state == packing.ENDED and last == end:
         self._assignments[id] = 0
     else:
-        self._assignments[id] = packing._pack_assignment(record)
+        self._assignments[id] = packing._advance_assignment(word, last + 1)
     provider: address = peers._provider(record.peer)
     if paid > 0:
         ledger._credit(provider, paid)

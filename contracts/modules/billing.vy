@@ -84,7 +84,7 @@ def _split(
     @param first_is_proven Whether the first one is.
     @return Pay of the provider, refund of the developer.
     """
-    missed: uint256 = rate - self._share(rate, skipped)
+    missed: uint256 = rate - rate * (epochs.FRACTION - skipped) // epochs.FRACTION
     paid: uint256 = rate * proven
     if first_is_proven:
         paid -= missed

@@ -56,11 +56,9 @@ def bump_counter():
     """
     @notice Make every offer you signed or published so far invalid; deals go on.
     """
-    free: uint256 = 0
-    counter: uint256 = 0
-    free, counter = packing._unpack_account(self._accounts[msg.sender])
-    counter += 1
-    self._accounts[msg.sender] = packing._pack_account(free, counter)
+    word: uint256 = self._accounts[msg.sender]
+    counter: uint256 = (word >> 128) + 1
+    self._accounts[msg.sender] = packing._pack_account(word & packing.MASK_128, counter)
     log IMarket.CounterBumped(account=msg.sender, counter=counter)
 
 
@@ -83,7 +81,7 @@ def free(account: address) -> uint256:
     @param account Any account.
     @return USDC base units.
     """
-    return packing._unpack_account(self._accounts[account])[0]
+    return self._accounts[account] & packing.MASK_128
 
 
 @external
@@ -100,7 +98,7 @@ def counter(account: address) -> uint256:
 @internal
 @view
 def _counter(account: address) -> uint256:
-    return packing._unpack_account(self._accounts[account])[1]
+    return self._accounts[account] >> 128
 
 
 @internal
@@ -115,11 +113,9 @@ def _credit(owner: address, amount: uint256) -> uint256:
     @dev Add to a free balance.
     @return The balance afterwards.
     """
-    free: uint256 = 0
-    counter: uint256 = 0
-    free, counter = packing._unpack_account(self._accounts[owner])
-    free += amount
-    self._accounts[owner] = packing._pack_account(free, counter)
+    word: uint256 = self._accounts[owner]
+    free: uint256 = (word & packing.MASK_128) + amount
+    self._accounts[owner] = packing._pack_account(free, word >> 128)
     return free
 
 
@@ -129,22 +125,20 @@ def _debit(owner: address, amount: uint256) -> uint256:
     @dev Take as much of an amount as the free balance has.
     @return What is missing and must be pulled from the owner's tokens.
     """
-    free: uint256 = 0
-    counter: uint256 = 0
-    free, counter = packing._unpack_account(self._accounts[owner])
+    word: uint256 = self._accounts[owner]
+    free: uint256 = word & packing.MASK_128
     part: uint256 = min(free, amount)
     if part > 0:
-        self._accounts[owner] = packing._pack_account(free - part, counter)
+        self._accounts[owner] = packing._pack_account(free - part, word >> 128)
     return amount - part
 
 
 @internal
 def _withdraw(owner: address, amount: uint256, to: address):
-    free: uint256 = 0
-    counter: uint256 = 0
-    free, counter = packing._unpack_account(self._accounts[owner])
+    word: uint256 = self._accounts[owner]
+    free: uint256 = word & packing.MASK_128
     assert amount <= free, "ledger: not enough free"
     free -= amount
-    self._accounts[owner] = packing._pack_account(free, counter)
+    self._accounts[owner] = packing._pack_account(free, word >> 128)
     log IMarket.Withdrawn(account=owner, to=to, amount=amount, free=free)
     tokens._push(TOKEN, to, amount)

@@ -33,15 +33,6 @@ def _pack_account(free: uint256, counter: uint256) -> uint256:
 
 @internal
 @pure
-def _unpack_account(word: uint256) -> (uint256, uint256):
-    """
-    @dev Free balance and counter.
-    """
-    return word & MASK_128, word >> 128
-
-
-@internal
-@pure
 def _pack_offer(offer: IRecords.OfferState) -> uint256:
     assert offer.deal >> 32 == 0
     return (
@@ -64,7 +55,7 @@ def _unpack_offer(word: uint256) -> IRecords.OfferState:
 def _pack_peer(peer: IRecords.Peer) -> uint256:
     assert (
         ((peer.units | peer.used) >> 16) | (peer.memory_mib >> 32) | (peer.region >> 8)
-    ) == 0
+    ) == 0, "packing: out of range"
     return (
         convert(peer.provider, uint256)
         | (peer.units << 160)
@@ -72,15 +63,6 @@ def _pack_peer(peer: IRecords.Peer) -> uint256:
         | (peer.memory_mib << 192)
         | (peer.region << 224)
     )
-
-
-@internal
-@pure
-def _low_address(word: uint256) -> address:
-    """
-    @dev Provider of a peer's word, wallet of its extra word.
-    """
-    return convert(word & MASK_160, address)
 
 
 @internal
@@ -98,7 +80,7 @@ def _unpack_peer(word: uint256) -> IRecords.Peer:
 @internal
 @pure
 def _pack_peer_extra(extra: IRecords.PeerExtra) -> uint256:
-    assert extra.traits >> 96 == 0
+    assert extra.traits >> 96 == 0, "packing: out of range"
     return convert(extra.wallet, uint256) | (extra.traits << 160)
 
 
@@ -173,6 +155,17 @@ def _pack_assignment(assignment: IRecords.Assignment) -> uint256:
         | (assignment.run << 240)
         | (assignment.state << 248)
     )
+
+
+@internal
+@pure
+def _advance_assignment(word: uint256, next: uint256) -> uint256:
+    """
+    @dev The packed record after a claim: `next` moved, `skipped` cleared. Spares a claim the
+         packing of the fields that do not change.
+    """
+    assert next >> 32 == 0
+    return (word & ~((MASK_32 << 160) | (MASK_16 << 224))) | (next << 160)
 
 
 @internal

@@ -138,13 +138,13 @@ def _traits(peer: uint256) -> uint256:
 @internal
 @view
 def _provider(peer: uint256) -> address:
-    return packing._low_address(self._peers[peer])
+    return convert(self._peers[peer] & packing.MASK_160, address)
 
 
 @internal
 @view
 def _wallet(peer: uint256) -> address:
-    return packing._low_address(self._extras[peer])
+    return convert(self._extras[peer] & packing.MASK_160, address)
 
 
 @internal
@@ -154,8 +154,8 @@ def _is_keeper(peer: uint256, account: address) -> bool:
     @dev Whether an account may act for a peer: its wallet or its provider.
     """
     return (
-        packing._low_address(self._extras[peer]) == account
-        or packing._low_address(self._peers[peer]) == account
+        convert(self._extras[peer] & packing.MASK_160, address) == account
+        or convert(self._peers[peer] & packing.MASK_160, address) == account
     )
 
 

@@ -46,7 +46,7 @@ def _claimable(
             developer.
     """
     first: uint256 = record.next
-    if first > end or not epochs._is_final(first, epoch):
+    if first > end or first + epochs.PROOF_WINDOW >= epoch:
         return 0, 0, 0
     last: uint256 = min(min(end, epoch - 1 - epochs.PROOF_WINDOW), first + MAX_EPOCHS - 1)
     proven: uint256 = 0
