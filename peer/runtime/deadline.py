@@ -14,13 +14,19 @@ IDLE_SECONDS: Final = 1.0
 class Watchdog:
     """Watch one call at a time; sleep without ticking while nothing runs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self._engine = engine
+        self._idle_seconds = idle_seconds
         self._deadline = math.inf
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._asleep = False
         threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    @property
+    def is_asleep(self) -> bool:
+        """Tell whether it has stopped ticking, since nothing runs."""
+        return self._asleep
 
     def arm(self, store: Store, seconds: float) -> None:
         """Interrupt the guest in `store` when `seconds` have passed."""
@@ -47,7 +53,7 @@ class Watchdog:
                 is_busy = self._deadline != math.inf
             if is_busy:
                 quiet_since = now
-            elif now - quiet_since > IDLE_SECONDS:
+            elif now - quiet_since > self._idle_seconds:
                 self._sleep()
                 quiet_since = time.monotonic()
 

@@ -41,9 +41,10 @@ def build_guest(
     imports: str = "",
     memory: str = MEMORY,
     allocate: str = ALLOCATE,
+    api: str = API,
 ) -> bytes:
     """Assemble a module whose functions (`body`, as text) have these signatures."""
-    wasm = bytes(wat2wasm(f"(module {imports} {memory} {API} {allocate} {body})"))
+    wasm = bytes(wat2wasm(f"(module {imports} {memory} {api} {allocate} {body})"))
     typed = [parse_signature(s, "guest") if isinstance(s, str) else s for s in signatures]
     return append_custom(wasm, "interface-types", encode_interface(typed))
 

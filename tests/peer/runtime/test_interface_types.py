@@ -67,6 +67,17 @@ def test_parse__imports__take_the_interface_type_of_the_pair() -> None:
     assert interface.imports["host", "log"].parameters == (Field("text", Basic.STRING),)
 
 
+def test_parse__export_whose_core_type_differs__takes_the_adapter_type() -> None:
+    core = b"\x00\x02\x03ptr\x0c\x03len\x0c\x00"
+    adapter = b"\x00\x01\x04name\x0a\x01\x0a"
+    content = VERSION + b"\x00\x02" + core + adapter + b"\x03\x01\x01f\x00" + b"\x04\x01\x00\x01"
+
+    function = parse_interface(content).functions["f"]
+
+    assert function.parameters == (Field("name", Basic.STRING),)
+    assert function.outputs == (Basic.STRING,)
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

@@ -83,6 +83,11 @@ def test_call__one_allocation_too_large__is_a_memory_fault(host: ServiceHost) ->
     assert call(host, "eats", 1 << 20) == 1 << 20
 
 
+def test_call__panic_with_much_memory_in_use__is_still_a_trap(host: ServiceHost) -> None:
+    with pytest.raises(GuestTrap, match="unreachable"):
+        call(host, "panics_full", 6 << 20)
+
+
 def test_call__exit__is_a_trap_with_its_code(host: ServiceHost) -> None:
     with pytest.raises(GuestTrap, match="code 3"):
         call(host, "exits")

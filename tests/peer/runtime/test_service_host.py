@@ -1,6 +1,7 @@
 """Hosting a module: every type goes in and out, and every misdeed of a guest costs one call."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from wasmtime import Instance, Module, Store, Trap, TrapCode
 
+from peer.runtime.deadline import Watchdog
+from peer.runtime.engine import EngineSettings
 from peer.runtime.errors import (
     CallRefused,
     CallStatus,
@@ -22,7 +26,7 @@ from peer.runtime.errors import (
 from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType
 from peer.runtime.service import CallLimits
 from tests.peer.runtime import guests
-from tests.peer.runtime.conftest import BuildHost, ask, run
+from tests.peer.runtime.conftest import BuildHost, Engines, ask, run
 from tests.peer.runtime.guests import build_echo, build_guest
 from tests.peer.runtime.type_strategies import guest_types, values_of
 
@@ -282,6 +286,44 @@ def test_host__memory_limit_below_the_module__is_refused(build_host: BuildHost) 
 def test_host__memory_limit_of_the_module__counts_too(build_host: BuildHost) -> None:
     with pytest.raises(GuestMemory, match="of 2097152 bytes"):
         ask(build_host(guests.MEMORY_BOMB, memory_limit=2 << 20), "eat")
+
+
+def test_call__memory__never_grows_over_the_limit(build_host: BuildHost) -> None:
+    body = """(func (export "pages") (result i32)
+      (loop $more i32.const 1 memory.grow i32.const -1 i32.ne br_if $more) memory.size)"""
+    host = build_host(build_guest(body, "pages() -> u32"), memory=4 << 20)
+
+    assert ask(host, "pages") == b'{"result":64}'
+
+
+def test_call__answer_in_memory__is_released_once(build_host: BuildHost) -> None:
+    api = guests.API.replace(
+        '(func (export "release_objects"))',
+        """(global $released (mut i32) (i32.const 0))
+        (func (export "released") (result i32) global.get $released)
+        (func (export "release_objects")
+          global.get $released i32.const 1 i32.add global.set $released)""",
+    )
+    wasm = build_guest('(func (export "f"))', "f() -> string", "released() -> u32", api=api)
+    host = build_host(wasm, warm=True)
+
+    for count in range(3):
+        assert ask(host, "released") == b'{"result":%d}' % count
+        ask(host, "f")
+
+
+def test_watchdog__asleep__wakes_for_an_endless_loop(engines: Engines) -> None:
+    engine, _ = engines[EngineSettings()]
+    watchdog = Watchdog(engine, idle_seconds=0.0)
+    while not watchdog.is_asleep:
+        time.sleep(0.001)
+    with Store(engine) as store:
+        watchdog.arm(store, 0.03)
+        spin = Instance(store, Module(engine, guests.LOOP), []).exports(store)["spin"]
+        with pytest.raises(Trap) as trap:
+            spin(store)  # type: ignore[operator]
+
+    assert trap.value.trap_code is TrapCode.INTERRUPT
 
 
 def test_host__trap_in_initialize__fails_the_start(build_host: BuildHost) -> None:

@@ -181,9 +181,13 @@ async def test_call__queue_full_or_too_slow__says_so(tmp_path: Path) -> None:
         calls = [
             asyncio.create_task(get_failure(pool.call("guest", "spin", b""))) for _ in range(3)
         ]
+        # The second gives up its place in the queue, so a fourth may wait there.
+        await calls[1]
+        fourth = await get_failure(pool.call("guest", "spin", b""))
         failures = await asyncio.gather(*calls)
 
     assert [type(failure) for failure in failures] == [GuestTimeout, NoWorker, PoolBusy]
+    assert isinstance(fourth, NoWorker)
 
 
 @in_loop

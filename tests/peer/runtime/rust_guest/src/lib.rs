@@ -16,6 +16,7 @@ guest::export! {
     fn variable(name: String) -> String { std::env::var(name).unwrap_or_default() }
     fn panics() -> String { panic!("on purpose") }
     fn eats(bytes: u64) -> u64 { vec![1u8; bytes as usize].len() as u64 }
+    fn panics_full(bytes: u64) { let full = vec![1u8; bytes as usize]; panic!("{}", full.len()) }
     fn exits() { std::process::exit(3) }
     fn reads(path: String) -> String {
         match std::fs::read_to_string(path) {
