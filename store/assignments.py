@@ -1,17 +1,16 @@
-"""Read assignments, what they earned, and what matches and batches left out."""
+"""Read assignments, alive or not, and what a claim of each would give."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from kernel.billing import DealTerms, Settlement, settle, share
 from kernel.errors import NotFound
-from kernel.units import Address, Hash
-from store.chain_state import BATCH, Place
-from store.tables import Assignment, BatchSkip, Claim, Commitment, Deal, FillSkip, Peer, RunEnd
-from store.views import AssignmentView, BatchSkipView, ClaimView, FillSkipView, Indexed
+from kernel.units import Address
+from store.chain_state import BATCH
+from store.tables import Assignment, Commitment, Deal, Peer, RunEnd
+from store.views import AssignmentView, Indexed
 from store.words import AssignmentState
 
 OPEN = (AssignmentState.PENDING, AssignmentState.ACTIVE)
@@ -112,92 +111,6 @@ def _claimable(session: Session, at: Indexed, view: AssignmentView) -> tuple[int
     missed = rate - share(rate, view.skipped) if view.next == view.start else 0
     paid = rate * len(proven) - (missed if view.next in proven else 0)
     return paid, rate * epochs - missed - paid
-
-
-def fetch_claims(
-    session: Session,
-    *,
-    deal: int | None = None,
-    assignment: int | None = None,
-    provider: Address | None = None,
-    after: Place | None = None,
-    limit: int | None = 100,
-) -> list[ClaimView]:
-    """Return claims in the order of the chain."""
-    query = _paged(select(Claim), Claim, after, limit)
-    for column, value in (
-        (Claim.deal, deal),
-        (Claim.assignment, assignment),
-        (Claim.provider, provider),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    return [
-        ClaimView(
-            row.block_number,
-            row.log_index,
-            row.assignment,
-            row.deal,
-            row.provider,
-            row.first,
-            row.last,
-            row.paid,
-            row.refunded,
-            row.timestamp,
-            row.tx_hash,
-        )
-        for row in session.scalars(query)
-    ]
-
-
-def fetch_fill_skips(
-    session: Session,
-    *,
-    deal: int | None = None,
-    peer: int | None = None,
-    tx_hash: Hash | None = None,
-    after: Place | None = None,
-    limit: int | None = 100,
-) -> list[FillSkipView]:
-    """Return refused fills in the order of the chain."""
-    query = _paged(select(FillSkip), FillSkip, after, limit)
-    for column, value in (
-        (FillSkip.deal, deal),
-        (FillSkip.peer, peer),
-        (FillSkip.tx_hash, tx_hash),
-    ):
-        if value is not None:
-            query = query.where(column == value)
-    return [
-        FillSkipView(row.block_number, row.log_index, row.tx_hash, row.deal, row.peer, row.reason)
-        for row in session.scalars(query)
-    ]
-
-
-def fetch_batch_skips(
-    session: Session,
-    *,
-    assignment: int | None = None,
-    tx_hash: Hash | None = None,
-    after: Place | None = None,
-    limit: int | None = 100,
-) -> list[BatchSkipView]:
-    """Return ids that batches left out, in the order of the chain."""
-    query = _paged(select(BatchSkip), BatchSkip, after, limit)
-    if assignment is not None:
-        query = query.where(BatchSkip.assignment == assignment)
-    if tx_hash is not None:
-        query = query.where(BatchSkip.tx_hash == tx_hash)
-    return [
-        BatchSkipView(row.block_number, row.log_index, row.tx_hash, row.assignment, row.reason)
-        for row in session.scalars(query)
-    ]
-
-
-def _paged(query: Select[Any], kind: Any, after: Place | None, limit: int | None) -> Select[Any]:
-    place = (kind.block_number, kind.log_index)
-    query = query.order_by(*place).limit(limit)
-    return query if after is None else query.where(tuple_(*place) > after)
 
 
 def _fetch(session: Session, at: Indexed, query: Select[Assignment, Peer]) -> list[AssignmentView]:
