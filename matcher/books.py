@@ -48,8 +48,13 @@ def dump_book(
     book: Book,
     demands: Sequence[Demand],
     signatures: Mapping[Hash, str | None],
+    absent: Sequence[int] = (),
 ) -> bytes:
-    """Write the input of a round; equal inputs give equal bytes."""
+    """Write the input of a round; equal inputs give equal bytes.
+
+    `absent` names the peers whose asks were left out, because they were evicted and have proved
+    nothing since.
+    """
     asks = list(book.asks())
     named = {a.offer.peer for a in asks} | {entry.peer for d in demands for entry in d.live}
     peers = [peer for peer in book.peers() if peer.id in named]
@@ -61,6 +66,7 @@ def dump_book(
         "block": head.block,
         "block_hash": head.block_hash,
         "time": head.time,
+        "absent": sorted(absent),
         "peers": [_dump_peer(peer) for peer in peers],
         "counters": {p.provider: str(book.get_counter(p.provider)) for p in peers},
         "asks": [
@@ -119,6 +125,7 @@ def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
         "sequence": demand.sequence,
         "deal": demand.deal,
         "balance": str(demand.balance),
+        "avoid": sorted(demand.avoid),
         "live": [
             {"id": e.id, "peer": e.peer, "units": e.units, "price": str(e.price)}
             for e in demand.live
@@ -166,4 +173,5 @@ def _load_demand(entry: Mapping[str, Any]) -> Demand:
         balance=parse_uint(entry["balance"], field="balance"),
         deal=entry["deal"],
         live=live,
+        avoid=frozenset(entry["avoid"]),
     )

@@ -151,7 +151,7 @@ class Matchmaker:
 
     def _match(self, snapshot: Snapshot) -> None:
         demands = [
-            to_demand(entry.stored, entry.deal)
+            to_demand(entry.stored, entry.deal, snapshot.avoid)
             for hash_, entry in snapshot.open.items()
             if is_for(entry.stored, self._account) and not self._is_ahead(snapshot, hash_)
         ]

@@ -77,7 +77,7 @@ def build_book_document(snapshot: Snapshot, result: Round) -> bytes:
     }
     demands = [match.demand for match in result.matches]
     signatures |= {d.hash: snapshot.open[d.hash].stored.signature for d in demands}
-    return dump_book(head, snapshot.book, demands, signatures)
+    return dump_book(head, snapshot.book, demands, signatures, sorted(snapshot.absent))
 
 
 def build_proposals(

@@ -1,43 +1,98 @@
 """Read from the store what the engine needs: the book and the demands as of one block."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kernel.addresses import ZERO_ADDRESS
+from kernel.reasons import EndKind
 from kernel.units import Address, Hash
 from matcher.engine.book import Book
 from matcher.engine.values import Ask, Demand, Live, Peer
 from store.book import fetch_live_provider_offers, fetch_open_developer_offers
 from store.chain_state import fetch_counters, fetch_indexed, fetch_paused
 from store.database import Session
+from store.departures import fetch_departures, fetch_evictions
 from store.peers import fetch_peers
-from store.views import DealView, Indexed, OpenOffer, StoredDeveloperOffer, StoredProviderOffer
+from store.views import (
+    DealView,
+    Indexed,
+    OpenOffer,
+    PeerView,
+    StoredDeveloperOffer,
+    StoredProviderOffer,
+)
+
+AVOID_EPOCHS = 10
+"""So long a peer that left a deal or was evicted from it does not get it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The market as of a block: `open` are the developer offers that may get units, by hash."""
+    """The market as of a block: `open` are the developer offers that may get units, by hash.
+
+    `absent` peers were evicted and have proved nothing since: their asks are not in the book.
+    `avoid` has by deal the peers that gave it up lately or were dropped from it.
+    """
 
     at: Indexed
     book: Book
     asks: dict[Hash, StoredProviderOffer]
     open: dict[Hash, OpenOffer]
     paused: bool
+    absent: frozenset[int]
+    avoid: dict[int, frozenset[int]]
 
 
 def read_snapshot(session: Session) -> Snapshot:
     """Read book and open offers. Raises NotIndexed while there is no block."""
     at = fetch_indexed(session)
-    asks = fetch_live_provider_offers(session, at)
+    peers = fetch_peers(session, limit=None)
+    absent = find_absent_peers(peers, fetch_evictions(session), at.epoch_seconds)
+    live = fetch_live_provider_offers(session, at)
+    asks = [ask for ask in live if ask.offer.peer not in absent]
+    offers = fetch_open_developer_offers(session, at)
     return Snapshot(
         at=at,
-        book=_build_book(session, at, asks),
+        book=_build_book(session, at, peers, asks),
         asks={Hash(ask.hash): ask for ask in asks},
-        open={Hash(entry.stored.hash): entry for entry in fetch_open_developer_offers(session, at)},
+        open={Hash(entry.stored.hash): entry for entry in offers},
         paused=fetch_paused(session),
+        absent=absent,
+        avoid=read_avoided(session, at, [o.deal.id for o in offers if o.deal is not None]),
     )
 
 
-def to_demand(stored: StoredDeveloperOffer, deal: DealView | None) -> Demand:
+def find_absent_peers(
+    peers: Iterable[PeerView], evictions: Mapping[int, int], epoch_seconds: int
+) -> frozenset[int]:
+    """Return the peers that were evicted (`evictions`: when) and have proved no epoch since.
+
+    A peer that lives proves every epoch, also idle, so it is back after one.
+    """
+    return frozenset(
+        peer.id
+        for peer in peers
+        if peer.id in evictions
+        and evictions[peer.id] // epoch_seconds > (-1 if peer.proven is None else peer.proven)
+    )
+
+
+def read_avoided(session: Session, at: Indexed, deals: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return by deal the peers that must not get it now: whoever was dropped, or gave it up
+    within `AVOID_EPOCHS`."""
+    avoided: dict[int, set[int]] = {}
+    since = at.timestamp - AVOID_EPOCHS * at.epoch_seconds
+    for departure in fetch_departures(session, deals):
+        if departure.kind == EndKind.DROPPED or departure.at >= since:
+            avoided.setdefault(departure.deal, set()).add(departure.peer)
+    return {deal: frozenset(peers) for deal, peers in avoided.items()}
+
+
+def to_demand(
+    stored: StoredDeveloperOffer,
+    deal: DealView | None,
+    avoid: Mapping[int, frozenset[int]] | None = None,
+) -> Demand:
     """Return what an offer, or the deal it made, still wants."""
     live = () if deal is None else deal.live
     return Demand(
@@ -47,6 +102,7 @@ def to_demand(stored: StoredDeveloperOffer, deal: DealView | None) -> Demand:
         balance=stored.offer.deposit if deal is None else deal.balance,
         deal=0 if deal is None else deal.id,
         live=tuple(Live(entry.id, entry.peer, entry.units, entry.price) for entry in live),
+        avoid=frozenset() if deal is None or avoid is None else avoid.get(deal.id, frozenset()),
     )
 
 
@@ -55,9 +111,11 @@ def is_for(stored: StoredDeveloperOffer, matcher: Address) -> bool:
     return stored.offer.matcher in (ZERO_ADDRESS, matcher)
 
 
-def _build_book(session: Session, at: Indexed, asks: list[StoredProviderOffer]) -> Book:
+def _build_book(
+    session: Session, at: Indexed, peers: list[PeerView], asks: list[StoredProviderOffer]
+) -> Book:
     book = Book(at.timestamp)
-    for row in fetch_peers(session, limit=None):
+    for row in peers:
         book.put_peer(
             Peer(
                 id=row.id,
@@ -69,7 +127,7 @@ def _build_book(session: Session, at: Indexed, asks: list[StoredProviderOffer]) 
                 traits=row.traits,
             )
         )
-    for account, counter in fetch_counters(session, {Address(a.provider) for a in asks}).items():
+    for account, counter in fetch_counters(session, {row.provider for row in peers}).items():
         book.set_counter(account, counter)
     for ask in asks:
         book.add(Ask(Hash(ask.hash), ask.offer, ask.sequence))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 
 from kernel.deployment import Deployment
 from kernel.errors import MarketError
@@ -73,5 +74,6 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     app.include_router(offer_routes(parts.door, OfferReads(database, parts.book), authenticator))
     app.include_router(book_routes(parts.book, database, parts.poll_seconds))
     app.include_router(market_routes(MarketReads(database, parts.book)))
-    app.add_middleware(Guards, rate=parts.rate)
+    # Innermost, so that what it refuses has a request id and is counted like any answer.
+    app.user_middleware.append(Middleware(Guards, rate=parts.rate))
     return app

@@ -13,7 +13,7 @@ from matcher.api.offer_views import (
 from matcher.book_reader import BookReader
 from matcher.engine.explain import Explanation, Supply, explain
 from matcher.engine.relaxations import Relaxation
-from matcher.snapshot import to_demand
+from matcher.snapshot import read_avoided, to_demand
 from serving.pages import Page, decode_cursor, encode_cursor
 from store.book import fetch_offer_status
 from store.chain_state import fetch_cancelled, fetch_counters, fetch_indexed
@@ -96,8 +96,9 @@ class OfferReads:
             at = fetch_indexed(session)
             stored = fetch_developer_offer(session, offer)
             deal = fetch_deal_of_offer(session, at, offer, stored.offer.developer)
+            avoid = read_avoided(session, at, [] if deal is None else [deal.id])
         snapshot = self._book.read()
-        explanation = explain(to_demand(stored, deal), snapshot.book)
+        explanation = explain(to_demand(stored, deal, avoid), snapshot.book)
         return _explanation_view(offer, explanation, snapshot.at.block)
 
 

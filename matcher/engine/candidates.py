@@ -75,7 +75,7 @@ def eligible(demand: Demand, book: Book, taken: Mapping[int, int]) -> Iterator[t
     seen: set[int] = set()
     for ask in book.asks():
         peer = book.get_peer(ask.offer.peer)
-        if peer is None or peer.id in seen:
+        if peer is None or peer.id in seen or peer.id in demand.avoid:
             continue
         if ask.offer.price > demand.offer.max_price:
             return

@@ -18,13 +18,15 @@ CONSTRAINTS = (
     "regions",
     "traits",
     "providers",
+    "gave_up",
     "capacity",
     "max_units_per_provider",
     "balance",
 )
 """Named after the member of the offer that they come from, where there is one.
 
-`private`: asks for other developers only. `capacity`: units in use. `balance`: what one epoch of
+`private`: asks for other developers only. `gave_up`: peers that left or were dropped from the
+deal lately, or were evicted. `capacity`: units in use. `balance`: what one epoch of
 the fills may cost (the deposit before the first match).
 """
 
@@ -108,5 +110,6 @@ def _passes(demand: Demand, ask: Ask, peer: Peer, constraints: Collection[str]) 
         "traits": peer.traits & offer.traits != offer.traits,
         "providers": (offer.providers_mode == ProvidersMode.ONLY and not listed)
         or (offer.providers_mode == ProvidersMode.EXCEPT and listed),
+        "gave_up": peer.id in demand.avoid,
     }
     return not any(failed for name, failed in fails.items() if name in constraints)

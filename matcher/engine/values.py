@@ -67,7 +67,9 @@ class Demand:
     """A developer offer that wants units.
 
     `deal` is 0 before the first match; `balance` is then the offer's deposit, afterwards the
-    deal's settled balance. `live` has every alive assignment of the deal, by id.
+    deal's settled balance. `live` has every alive assignment of the deal, by id. `avoid`: peers
+    that gave the deal up or were dropped from it, and do not get it again so soon; the contract
+    would allow it.
     """
 
     hash: Hash
@@ -76,6 +78,7 @@ class Demand:
     balance: int
     deal: int = 0
     live: tuple[Live, ...] = ()
+    avoid: frozenset[int] = frozenset()
 
     @property
     def want(self) -> int:

@@ -53,7 +53,7 @@ def developer_offer(**members):
     return DeveloperOffer(**(terms | members))
 
 
-def demand(*, sequence=0, deal=0, balance=None, live=(), **members):
+def demand(*, sequence=0, deal=0, balance=None, live=(), avoid=(), **members):
     offer = developer_offer(**members)
     return Demand(
         hash=name("demand", offer),
@@ -62,6 +62,7 @@ def demand(*, sequence=0, deal=0, balance=None, live=(), **members):
         balance=offer.deposit if balance is None else balance,
         deal=deal,
         live=tuple(live),
+        avoid=frozenset(avoid),
     )
 
 

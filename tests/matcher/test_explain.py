@@ -116,6 +116,13 @@ def test_explain__refill_without_money__names_the_balance_it_needs():
     assert (relaxation.field, relaxation.after, relaxation.units) == ("balance", 40, 3)
 
 
+def test_explain__only_peer_gave_the_deal_up__says_so():
+    explanation = explain(demand(deal=3, units=2, avoid=[1]), simple_book((10, 4, 0, 0)))
+
+    excluded = {entry.constraint: entry.last for entry in explanation.excluded}
+    assert excluded["gave_up"] == Supply(1, 4)
+
+
 def test_explain__fills_already__suggests_nothing():
     explanation = explain(demand(units=2), simple_book((10, 4, 0, 0)))
 

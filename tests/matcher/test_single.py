@@ -191,6 +191,12 @@ def test_match_one__regions_and_too_small_a_balance_for_all__as_many_as_it_pays(
     ]
 
 
+def test_match_one__peer_that_gave_the_deal_up__does_not_get_it_again():
+    book = simple_book((10, 9, 0, 0), (50, 9, 1, 0))
+
+    assert lines(match_one(demand(deal=3, units=2, avoid=[1]), book)) == [(2, 2, 50)]
+
+
 def test_match_one__fewer_than_min_units__nothing():
     match = match_one(demand(units=9, min_units=5), simple_book((10, 4, 0, 0)))
 

@@ -1,0 +1,227 @@
+"""The market on Anvil with the real contracts: deploy, people, an indexer and matchers."""
+
+import secrets
+import threading
+from dataclasses import astuple
+
+import httpx
+import rlp
+from prometheus_client import CollectorRegistry
+
+from chain.contracts import Erc20, Faucet, Market, MarketLens, Proofs, Staking
+from chain.decoder import Decoder
+from chain.dev_accounts import dev_accounts
+from chain.sender import Sender
+from indexer.loop import IndexLoop
+from indexer.progress import Board
+from kernel.addresses import ZERO_ADDRESS, to_address, to_hash
+from kernel.addresses import raw as to_raw
+from kernel.deployment import Contract, Deployment, Parameters, Token
+from kernel.events import PeerRegistered
+from kernel.hashing import keccak
+from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer
+from kernel.signatures import sign
+from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
+from kernel.units import FLT, USDC
+from matcher.run import build_matcher
+from matcher.settings import MatcherSettings
+from tests.contracts.driver.build import build
+from tests.matcher.fake_town import Http
+
+PARAMETERS = Parameters(60, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
+FOREVER = 2**40
+NAMES = ("TestUSDC", "TestFLT", "Faucet", "Staking", "Proofs", "Market", "MarketLens")
+
+
+def deploy(anvil):
+    """Deploy everything as the deployment script does, from the first development account."""
+    rpc, p = anvil.rpc, PARAMETERS
+    deployer = dev_accounts()[0].address
+    usdc, flt, faucet, staking, proofs, market, lens = [
+        to_address(keccak(rlp.encode([to_raw(deployer), nonce]))[12:]) for nonce in range(7)
+    ]
+    arguments = [
+        [faucet],
+        [faucet],
+        [usdc, flt, 1_000 * USDC, 10_000 * FLT, 60],
+        [flt, market, p.leaving_delay],
+        [market, p.epoch_seconds, p.proof_window],
+        [usdc, staking, proofs, *list(astuple(p))[:-1]],
+        [market],
+    ]
+    for name, words in zip(NAMES, arguments, strict=True):
+        numbers = [int(word, 16) if isinstance(word, str) else word for word in words]
+        data = build(name).bytecode + b"".join(n.to_bytes(32, "big") for n in numbers)
+        transaction = {"from": deployer, "data": "0x" + data.hex()}
+        rpc.request("eth_sendTransaction", [transaction])
+        anvil.cheats.mine()
+    addresses = dict(zip(NAMES[2:], [faucet, staking, proofs, market, lens], strict=True))
+    contracts = {
+        name: Contract(address, to_hash(keccak(rpc.fetch_code(address))))
+        for name, address in addresses.items()
+    }
+    return Deployment(31337, "test", 1, contracts, Token(usdc, 6), Token(flt, 18), PARAMETERS)
+
+
+class AnvilTown:
+    """People on a deployed market."""
+
+    def __init__(self, anvil, deployment):
+        self.anvil, self.rpc, self.deployment = anvil, anvil.rpc, deployment
+        self.developer, self.provider, self.other, self.first, self.second = dev_accounts()[1:6]
+        self.domain = market_domain(deployment.chain_id, deployment.market)
+        kinds = (Market, Staking, Proofs, MarketLens, Faucet)
+        self.market, self.staking, self.proofs, self.lens, self.faucet = (
+            kind(self.rpc, deployment) for kind in kinds
+        )
+        self.usdc = Erc20(self.rpc, deployment.usdc.address)
+        self.flt = Erc20(self.rpc, deployment.flt.address)
+
+    def sender(self, account, **options):
+        return Sender(
+            self.rpc,
+            account,
+            chain_id=self.deployment.chain_id,
+            decoder=Decoder(self.deployment),
+            **({"poll": 0.02} | options),
+        )
+
+    def send(self, account, contract, function, *args):
+        return self.sender(account).send(contract.call(function, *args))
+
+    def settle_in(self):
+        """Fund everybody; register one peer of each provider."""
+        for account in (self.developer, self.provider, self.other):
+            self.send(account, self.faucet, "drip", account.address)
+        for number, account in enumerate((self.provider, self.other), 1):
+            self.send(account, self.flt, "approve", self.staking.address, 400 * FLT)
+            self.send(account, self.staking, "deposit", 400 * FLT)
+            receipt = self.send(
+                account,
+                self.market,
+                "register_peer",
+                bytes([number]) * 32,
+                4,
+                1_024,
+                number,
+                0,
+                account.address,
+                f"http://127.0.0.1:{number}",
+            )
+            assert receipt.find(PeerRegistered)[0].peer == number
+
+    def ask(self, peer, price, **members):
+        terms = {"developer": ZERO_ADDRESS, "valid_until": FOREVER, "counter": 0, "salt": 0}
+        return ProviderOffer(peer=peer, price=price, **(terms | members))
+
+    def bid(self, **members):
+        terms = {
+            "developer": self.developer.address,
+            "app": "0x" + "ab" * 32,
+            "min_units": 1,
+            "units": 2,
+            "max_units_per_provider": 0,
+            "min_regions": 0,
+            "max_price": 2_000,
+            "epochs": 0,
+            "deposit": 100_000,
+            "min_memory_mib": 0,
+            "regions": 0,
+            "traits": 0,
+            "providers": (),
+            "providers_mode": 0,
+            "matcher": ZERO_ADDRESS,
+            "tip": 0,
+            "valid_until": FOREVER,
+            "counter": 0,
+            "salt": secrets.randbits(64),
+        }
+        return DeveloperOffer(**(terms | members))
+
+    def sign(self, offer, account):
+        return sign(digest(self.domain, hash_offer(offer)), account.key)
+
+    def permit(self, value):
+        struct = hash_permit(
+            self.developer.address,
+            self.deployment.market,
+            value,
+            self.usdc.permit_nonce(self.developer.address),
+            FOREVER,
+        )
+        domain = self.usdc.permit_domain(self.deployment.chain_id)
+        signature = sign(digest(domain, struct), self.developer.key).to_hex()
+        return {"value": str(value), "deadline": str(FOREVER), "signature": signature}
+
+    def pass_epoch(self, *proving):
+        """Go to the first second of the next epoch; those peers prove the one before."""
+        now = self.rpc.fetch_head().timestamp
+        epoch = now // 60
+        self.anvil.cheats.set_next_timestamp((epoch + 1) * 60)
+        self.anvil.cheats.mine()
+        owners = {1: self.provider, 2: self.other}
+        for peer in proving:
+            commitments = [(peer, b"\7" * 32)]
+            self.send(owners[peer], self.proofs, "commit", epoch, commitments)
+
+
+class Operator:
+    """One matcher with a store and an indexer of its own."""
+
+    def __init__(self, town, database, account, sender=None, **settings):
+        self.town, self.database, self.account = town, database, account
+        self.settings = MatcherSettings(**settings)
+        self.indexer = IndexLoop(database, town.rpc, town.deployment, Board(CollectorRegistry()))
+        self.sent_notices = []
+        self.matcher = self.build(sender or town.sender(account))
+        self.http = Http(self.matcher.app)
+        self.index()
+
+    def build(self, sender):
+        def receive(request):
+            self.sent_notices.append((str(request.url), request.read()))
+            return httpx.Response(202)
+
+        return build_matcher(
+            self.settings,
+            database=self.database,
+            deployment=self.town.deployment,
+            reader=self.town.rpc,
+            sender=sender,
+            version="test",
+            http=httpx.Client(transport=httpx.MockTransport(receive)),
+        )
+
+    def index(self):
+        self.indexer._leader.acquire()
+        self.indexer.step(threading.Event())
+
+    def turn(self):
+        self.index()
+        took = self.matcher.matchmaker.take_turn()
+        self.index()
+        return took
+
+    def post(self, path, offer, account, **members):
+        signature = self.town.sign(offer, account).to_hex()
+        body = {"offer": dump_offer(offer), "signature": signature} | members
+        return self.http.post(path, json=body)
+
+    def post_asks(self, *asks):
+        owners = {1: self.town.provider, 2: self.town.other}
+        for ask in asks:
+            answer = self.post("/v1/provider-offers", ask, owners[ask.peer])
+            assert answer.status_code == 201, answer.text
+
+    def post_bid(self, bid, **members):
+        answer = self.post("/v1/developer-offers", bid, self.town.developer, **members)
+        assert answer.status_code == 201, answer.text
+
+    def status(self, bid):
+        return self.http.get(f"/v1/developer-offers/{hash_offer(bid)}").json()
+
+    def deal(self, number=1):
+        return self.http.get(f"/v1/deals/{number}").json()
+
+    def units_by_peer(self, number=1):
+        return {a["peer"]: a["units"] for a in self.deal(number)["assignments"]}
