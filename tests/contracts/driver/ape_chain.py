@@ -35,7 +35,7 @@ class ApeChain:
     def deploy(self, name: str, *arguments: Any) -> Contract:
         """Deploy what Ape compiled, or what the tests compile themselves."""
         container = self.project.contracts.get(name) or self._mock(name)
-        self._request("evm_setNextBlockTimestamp", self.now)
+        self.hold_clock()
         instance = self.accounts[self.deployer].deploy(container, *arguments)
         abi = [entry.model_dump(mode="json", by_alias=True) for entry in instance.contract_type.abi]
         return Contract(name, instance.address, abi, instance)
@@ -59,7 +59,7 @@ class ApeChain:
         """Send a transaction and wait for it."""
         data = "0x" + contract.encode(function, arguments).hex()
         call = {"from": sender, "to": contract.address, "data": data, "gas": hex(GAS)}
-        self._request("evm_setNextBlockTimestamp", self.now)
+        self.hold_clock()
         reason = self._reason(call)
         if reason is not None:
             self._send_to_fail(call)
@@ -100,10 +100,14 @@ class ApeChain:
             for (contract, function, _), answer in zip(calls, answers, strict=True)
         ]
 
+    def hold_clock(self) -> None:
+        """Let the next block have the time that it is."""
+        self._request("evm_setNextBlockTimestamp", self.now)
+
     def travel(self, now: int) -> None:
         """Move the clock, and make a block for views to stand on."""
         self.now = now
-        self._request("evm_setNextBlockTimestamp", now)
+        self.hold_clock()
         self._request("evm_mine")
 
     def _raw_request(self, method: str, *parameters: Any) -> dict[str, Any]:

@@ -52,11 +52,15 @@ class World:
     """Contracts and model, deployed alike. `roles` maps the word to the address."""
 
     def __init__(
-        self, chain: Chain, parameters: Parameters | None = None, usdc: str = "TestUSDC"
+        self,
+        chain: Chain,
+        parameters: Parameters | None = None,
+        usdc: str = "TestUSDC",
+        flt: str = "TestFLT",
     ) -> None:
         self.chain, self.parameters = chain, parameters or Parameters()
         self.roles = dict(zip(ROLES, chain.keys, strict=False))
-        self.contracts = self._deploy(usdc)
+        self.contracts = self._deploy(usdc, flt)
         self.addresses = {contract.address: name for name, contract in self.contracts.items()}
         self.domain = Domain("Wasmarket", chain.chain_id, self.contracts["market"].address)
         self.permits = Domain("Test USDC", chain.chain_id, self.contracts["usdc"].address)
@@ -71,9 +75,9 @@ class World:
         self.staking = Voice(self, "staking")
         self.proofs = Voice(self, "proofs")
 
-    def _deploy(self, usdc: str) -> dict[str, Contract]:
+    def _deploy(self, usdc: str, flt: str) -> dict[str, Contract]:
         chain, rules, owner = self.chain, self.parameters, self.roles["owner"]
-        tokens = {"usdc": chain.deploy(usdc, owner), "flt": chain.deploy("TestFLT", owner)}
+        tokens = {"usdc": chain.deploy(usdc, owner), "flt": chain.deploy(flt, owner)}
         market = chain.next_address(2)
         staking = chain.deploy("Staking", tokens["flt"].address, market, rules.leaving_delay)
         proofs = chain.deploy("Proofs", market, rules.epoch_seconds, rules.proof_window)

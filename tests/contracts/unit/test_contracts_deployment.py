@@ -1,0 +1,106 @@
+"""Deployment: parameters are checked once, and read back as they were given."""
+
+import ape
+import pytest
+
+from tests.model.terms import ZERO
+
+pytestmark = pytest.mark.anvil
+
+GOOD = {
+    "epoch_seconds": 10,
+    "accept_seconds": 0,
+    "max_missed": 1,
+    "proof_window": 1,
+    "bond_per_unit": 5,
+    "fault_fee": 5,
+}
+
+
+def deploy_market(world, token=None, **changes):
+    somewhere = world.contracts["staking"].address
+    usdc = token or world.contracts["usdc"].address
+    return world.chain.deploy("Market", usdc, somewhere, somewhere, *(GOOD | changes).values())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"max_missed": 1_023},
+        {"proof_window": 1_023},
+        {"fault_fee": 0},
+        {"bond_per_unit": 2**100},
+    ],
+)
+def test_deploy_market__parameters_at_their_limits__are_accepted(world, changes):
+    market = deploy_market(world, **changes)
+
+    assert world.chain.read([(market, "PROOF_WINDOW", ())]) == [changes.get("proof_window", 1)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"epoch_seconds": 9}, "epochs: too short"),
+        ({"epoch_seconds": 0}, "epochs: too short"),
+        ({"proof_window": 0}, "epochs: no proof window"),
+        ({"max_missed": 0}, "proving: no missed epoch"),
+        ({"max_missed": 1_024}, "proving: window too long"),
+        ({"proof_window": 1_024}, "proving: window too long"),
+        ({"fault_fee": 6}, "peers: fee above bond"),
+        ({"bond_per_unit": 2**112}, "peers: bond too large"),
+    ],
+)
+def test_deploy_market__parameter_out_of_range__reverts(world, changes, reason):
+    with ape.reverts(reason):
+        deploy_market(world, **changes)
+
+
+def test_deploy_market__token_without_6_decimals__reverts(world):
+    with ape.reverts("ledger: not 6 decimals"):
+        deploy_market(world, token=world.contracts["flt"].address)
+
+
+def test_deploy_staking__no_market__reverts(world):
+    with ape.reverts("staking: no market"):
+        world.chain.deploy("Staking", world.contracts["flt"].address, ZERO, 180)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [((9, 1), "epochs: too short"), ((10, 0), "epochs: no proof window")],
+)
+def test_deploy_proofs__parameter_out_of_range__reverts(world, parameters, reason):
+    with ape.reverts(reason):
+        world.chain.deploy("Proofs", world.contracts["market"].address, *parameters)
+
+
+def test_deploy__all__name_each_other_and_agree(world):
+    place = {name: contract.address for name, contract in world.contracts.items()}
+    rules = world.parameters
+    expected = {
+        ("market", "TOKEN"): place["usdc"],
+        ("market", "BONDS"): place["staking"],
+        ("market", "PROOFS"): place["proofs"],
+        ("market", "EPOCH_SECONDS"): rules.epoch_seconds,
+        ("market", "ACCEPT_SECONDS"): rules.accept_seconds,
+        ("market", "MAX_MISSED"): rules.max_missed,
+        ("market", "PROOF_WINDOW"): rules.proof_window,
+        ("market", "BOND_PER_UNIT"): rules.bond_per_unit,
+        ("market", "FAULT_FEE"): rules.fault_fee,
+        ("staking", "TOKEN"): place["flt"],
+        ("staking", "MARKET"): place["market"],
+        ("staking", "DELAY"): rules.leaving_delay,
+        ("proofs", "MARKET"): place["market"],
+        ("proofs", "EPOCH_SECONDS"): rules.epoch_seconds,
+        ("proofs", "WINDOW"): rules.proof_window,
+        ("lens", "MARKET"): place["market"],
+    }
+    assert {key: world.view(*key) for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", ["Market", "Staking", "Proofs", "MarketLens"])
+def test_deploy__code_size__is_under_the_limit(world, project, name):
+    code = project.contracts[name].contract_type.runtime_bytecode.bytecode
+    assert len(code) // 2 <= 24_576
