@@ -1,5 +1,6 @@
 """What we ask a node, with types: heads, headers, logs, code, calls, fees."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,9 @@ from kernel.hashing import keccak
 from kernel.units import Address, BlockNumber, Hash, Timestamp
 
 HASH_LENGTH = 66
-UNKNOWN_BLOCK = ("unknown block", "block not found", "header not found", "not found")
+UNKNOWN_BLOCK = re.compile(
+    r"unknown (block|header)|(block|header)\b.*(not found|unknown|not exist)", re.IGNORECASE
+)
 TIP_IF_UNKNOWN = 10**9
 """Wei per gas, where a node does not suggest a tip."""
 
@@ -181,6 +184,4 @@ def _value(answer: Any) -> Any:
 
 
 def _is_unknown_block(answer: Any) -> bool:
-    return isinstance(answer, RpcError) and any(
-        words in answer.detail.lower() for words in UNKNOWN_BLOCK
-    )
+    return isinstance(answer, RpcError) and UNKNOWN_BLOCK.search(answer.detail) is not None

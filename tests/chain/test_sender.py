@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -12,7 +13,7 @@ from chain.contracts import Contract
 from chain.dev_accounts import dev_accounts
 from chain.rpc import Rpc
 from chain.sender import Sender
-from chain.signing import read_plan
+from chain.signing import read_plan, sign_plan
 from chain.transactions import Call
 from chain.wallet import Account
 from kernel.addresses import parse_address
@@ -288,6 +289,27 @@ def test_send__reorganised_away_before_confirmed__is_sent_again(anvil, counter, 
     assert header.hash == receipt.block_hash
 
 
+def test_send__nonce_taken_while_waiting__is_sent_again_with_the_next(
+    anvil, sender, counter, account
+):
+    anvil.cheats.set_automine(False)
+    signed = []
+    result = in_thread(sender.send, counter.call("add"), signed.append)
+    await_pending(anvil.rpc, 1)
+    gift = Call(Account.create().address, b"", "a gift", value=5)
+    plan = read_plan(signed[0].raw)
+    rival = sign_plan(replace(plan, call=gift, tip=plan.tip * 2, max_fee=plan.max_fee * 2), account)
+    anvil.rpc.request("eth_sendRawTransaction", ["0x" + rival.raw.hex()])
+
+    anvil.cheats.set_automine(True)
+    anvil.cheats.mine()
+
+    assert result.result(10).tx_hash == signed[1].hash
+    assert [transaction.nonce for transaction in signed] == [plan.nonce, plan.nonce + 1]
+    assert counter.read("count") == 1
+    assert anvil.rpc.fetch_balance(gift.to) == 5
+
+
 class TestResume:
     def crash(self, sender, call, *, broadcast):
         """Die between signing and broadcast, or right after it; return what was recorded."""
@@ -383,6 +405,15 @@ class TestResume:
         assert counter.read("count") == 1
         failures = [result.exception(10) for result in (rival, outcome)]
         assert sum(isinstance(failure, Reverted) for failure in failures) == 1
+
+    def test_resume__a_nonce_before_it_was_never_used__is_given_up(
+        self, anvil, sender, counter, account
+    ):
+        signed = self.crash(sender, counter.call("add"), broadcast=False)
+        later = sign_plan(replace(read_plan(signed.raw), nonce=signed.nonce + 1), account)
+
+        assert sender.resume(later.hash, later.raw) is None
+        assert int(anvil.rpc.request("txpool_status")["queued"], 16) == 0
 
     def test_resume__other_bytes__are_refused(self, sender, counter):
         signed = self.crash(sender, counter.call("add"), broadcast=False)

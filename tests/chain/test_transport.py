@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from chain.errors import RpcError
-from chain.rpc import Rpc
+from chain.rpc import Fees, Rpc
 from chain.transport import BATCH
 from kernel.errors import ConfigError, TimedOut, TooLarge, Unreachable
 
@@ -170,3 +170,37 @@ def test_batch__empty__asks_nothing():
 def test_rpc__not_an_http_url__raises_config_error(url):
     with pytest.raises(ConfigError):
         Rpc(url)
+
+
+@pytest.mark.parametrize(
+    ("message", "unknown"),
+    [
+        ("unknown block", True),
+        ("Block not found", True),
+        ("header for hash not found", True),
+        ("block 0x12 does not exist", True),
+        ("Method not found", False),
+        ("query timeout", False),
+    ],
+)
+def test_fetch_block_logs__refused__tells_unknown_blocks_from_errors(message, unknown):
+    def answer(body):
+        error = {"code": -32000, "message": message}
+        return httpx.Response(200, json=[{"id": entry["id"], "error": error} for entry in body])
+
+    rpc = connect(Node(answer))
+
+    if unknown:
+        assert rpc.fetch_block_logs([], ["0x" + "12" * 32]) == [None]
+    else:
+        with pytest.raises(RpcError, match=message):
+            rpc.fetch_block_logs([], ["0x" + "12" * 32])
+
+
+def test_fetch_fees__node_without_tip_suggestion__takes_one_gwei():
+    def answer(body):
+        error = {"code": -32601, "message": "no such method"}
+        header = {"id": 0, "result": {"baseFeePerGas": "0x7"}}
+        return httpx.Response(200, json=[header, {"id": 1, "error": error}])
+
+    assert connect(Node(answer)).fetch_fees() == Fees(7, 10**9)
