@@ -31,6 +31,7 @@ from peer.market.agent import Agent
 from peer.market.commitments import Commitments, last_closed
 from peer.market.listener import Listener
 from peer.market.standing import Standing
+from peer.metrics import PeerMetrics
 from peer.policy import Policy
 from peer.receipts.book import ReceiptBook
 from peer.settings import PeerSettings
@@ -144,6 +145,8 @@ class Peer:
             ),
             on_outlook=self._agent.poke,
         )
+        registry = CollectorRegistry()
+        registry.register(PeerMetrics(self._host, self._listener, self._agent))
         self.app = create_app(
             ServiceInfo("peer", version),
             self._host,
@@ -154,7 +157,7 @@ class Peer:
             status=self._status,
             readiness=self._readiness,
             wake=self._listener.wake.set,
-            registry=CollectorRegistry(),
+            registry=registry,
             lifespan=self._lifespan,
         )
 
@@ -208,7 +211,8 @@ class Peer:
         )
 
     def _readiness(self) -> Readiness:
-        reasons = [self._listener.problem, self._agent.problem, *self._host.failures()]
+        reasons = [self._listener.problem, self._agent.problem, self._book.problem]
+        reasons += self._host.failures()
         if not self._listener.problem and self._host.standing is None:
             reasons.append(
                 f"no peer is registered with this key and the wallet {self._wallet.address}"

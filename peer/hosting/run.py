@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from kernel.errors import MarketError
+from kernel.errors import MarketError, Unreachable
 from kernel.hashing import sha256
 from kernel.receipts import CallStatus, function_hash
 from peer.hosting.refusals import Unhealthy
@@ -25,6 +25,12 @@ logger = logging.getLogger(__name__)
 NO_OUTPUT = sha256(b"")
 DRAIN_MARGIN = 2.0
 """Seconds beyond a call's own limit that an old version waits for its calls."""
+
+
+class NoReceipt(Unreachable):
+    """The call cannot be recorded"""
+
+    slug = "no-receipt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,13 @@ class Run:
             duration_us=duration,
             time=request.time,
         )
-        head = book.append(self.chain, record)
+        try:
+            head = book.append(self.chain, record)
+        except OSError as error:
+            raise NoReceipt(
+                f"the call's receipt cannot be written: {error.strerror}",
+                remedy="call another peer of the deal",
+            ) from error
         tally.add(record)
         if lines:
             tally.log.add(request.time, f"{request.service}.{request.function}", lines)

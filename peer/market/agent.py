@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from chain.contracts import Market, Proofs
 from chain.transactions import Call, Submitter
 from kernel.deployment import Deployment
-from kernel.errors import MarketError, Unfunded
+from kernel.errors import MarketError, Reverted, Unfunded
 from kernel.events import Skipped
 from kernel.reasons import describe
 from peer.market.commitments import Commitments
@@ -52,6 +52,7 @@ class Agent:
         self._sent_at = -1
         self._wake = threading.Event()
         self.problem = ""
+        self.failures = 0
 
     def notify(self, standing: Standing) -> None:
         """Take a new standing; any thread."""
@@ -74,30 +75,57 @@ class Agent:
                 self.act()
                 self.problem = ""
                 pause = FIRST_PAUSE
+                continue
             except MarketError as error:
                 self._report(error)
-                stop.wait(pause)
-                pause = min(pause * 2, self._retry_seconds)
+            except Exception:
+                # The one loop that acts: it goes on, since not to commit costs the provider's pay.
+                logger.exception("unexpected failure")
+                self.problem = "the agent failed unexpectedly"
+            self.failures += 1
+            stop.wait(pause)
+            pause = min(pause * 2, self._retry_seconds)
 
     def act(self) -> None:
-        """Send everything that is owed now. Raises what the chain or the node refuses."""
+        """Send everything that is owed now.
+
+        What the chain refuses does not keep the rest from being sent; the first refusal is raised
+        at the end. Other errors of the node are raised at once.
+        """
         standing = self._standing
         # What was sent must be in the standing, or it would be sent again.
         if standing is None or standing.head.number < self._sent_at:
             return
         duties = self._find(standing)
-        for call in self._calls(standing, duties):
-            receipt = self._sender.send(call)
-            self._sent_at = max(self._sent_at, receipt.block_number)
-            logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
-            for skipped in receipt.find(Skipped):
-                logger.warning(
-                    "the market skipped an assignment",
-                    extra={
-                        "assignment": skipped.assignment,
-                        "reason": describe(skipped.reason),
-                    },
-                )
+        refusal: Reverted | None = None
+        for epoch in duties.commit:
+            try:
+                self._commit(standing, epoch)
+            except Reverted as error:
+                refusal = refusal or error
+        for call in self._calls(duties):
+            try:
+                self._send(call)
+            except Reverted as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
+
+    def _commit(self, standing: Standing, epoch: int) -> None:
+        commitment = self._commitments.prepare(standing, epoch)
+        if not self._proofs.is_proven(standing.peer, epoch):
+            self._send(self._proofs.call("commit", epoch, [(standing.peer, commitment.root)]))
+        self._commitments.mark_proven(epoch)
+
+    def _send(self, call: Call) -> None:
+        receipt = self._sender.send(call)
+        self._sent_at = max(self._sent_at, receipt.block_number)
+        logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
+        for skipped in receipt.find(Skipped):
+            logger.warning(
+                "the market skipped an assignment",
+                extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
+            )
 
     def _find(self, standing: Standing) -> Duties:
         return find_duties(
@@ -108,12 +136,7 @@ class Agent:
             claim_every=self._claim_every,
         )
 
-    def _calls(self, standing: Standing, duties: Duties) -> Iterator[Call]:
-        for epoch in duties.commit:
-            commitment = self._commitments.prepare(standing, epoch)
-            if not self._proofs.is_proven(standing.peer, epoch):
-                yield self._proofs.call("commit", epoch, [(standing.peer, commitment.root)])
-            self._commitments.mark_proven(epoch)
+    def _calls(self, duties: Duties) -> Iterator[Call]:
         if duties.activate:
             yield self._market.call("activate", duties.activate)
         for why, ids in duties.leave:

@@ -64,6 +64,7 @@ class Listener:
         self._stale = True
         self._subscribers: list[Subscriber] = []
         self.problem = "the chain was not read yet"
+        self.failures = 0
         self.wake = threading.Event()
         saved = self._load()
         self._facts = saved.facts
@@ -90,12 +91,20 @@ class Listener:
                 self.step()
                 self.problem = ""
             except MarketError as error:
-                if self.problem != error.detail:
-                    logger.warning("cannot follow the chain", extra={"error": error.detail})
-                self.problem = error.detail
+                self._report(error.detail)
+            except Exception:
+                # The one loop that listens: without it the peer would miss all further work.
+                logger.exception("unexpected failure")
+                self._report("the listener failed unexpectedly")
             self.wake.wait(poll_seconds)
             self.wake.clear()
         self.save()
+
+    def _report(self, detail: str) -> None:
+        self.failures += 1
+        if self.problem != detail:
+            logger.warning("cannot follow the chain", extra={"error": detail})
+        self.problem = detail
 
     def step(self) -> None:
         """Apply what is new and publish the standing at the newest block.

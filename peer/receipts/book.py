@@ -1,5 +1,6 @@
 """All receipt chains of a peer: opened when needed, flushed together, their heads signed."""
 
+import logging
 import threading
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -9,7 +10,10 @@ from peer.folder import PeerFolder, write_atomically
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
 from peer.receipts.heads import SignedHead, sign_head
 
+logger = logging.getLogger(__name__)
+
 DEAL_FILE = "deal"
+RETRY_SECONDS = 1.0
 
 
 class ReceiptBook:
@@ -30,6 +34,7 @@ class ReceiptBook:
         self._dirty_lock = threading.Lock()
         self._wake = threading.Event()
         self.peer = 0
+        self.problem = ""
         for path in sorted(folder.receipts.iterdir()):
             deal = path / DEAL_FILE
             if deal.exists():
@@ -87,23 +92,31 @@ class ReceiptBook:
             chain.flush()
 
     def flush(self) -> None:
-        """Make every receipt durable and sign the heads."""
+        """Make every receipt durable and sign the heads. Raises OSError; nothing is forgotten."""
         with self._dirty_lock:
             dirty, self._dirty = self._dirty, set()
-        for assignment in dirty:
-            chain = self.get(assignment)
-            head = chain.flush()
-            if self.peer:
-                self._heads[assignment] = sign_head(self._key, self.peer, assignment, head)
+        try:
+            for assignment in sorted(dirty):
+                head = self.get(assignment).flush()
+                if self.peer:
+                    self._heads[assignment] = sign_head(self._key, self.peer, assignment, head)
+        except OSError:
+            with self._dirty_lock:
+                self._dirty |= dirty
+            raise
 
     def run(self, stop: threading.Event, flush_ms: int) -> None:
         """Flush whenever there are new receipts, at most once per `flush_ms`, until `stop`."""
         while not stop.is_set():
-            self._wake.wait()
+            self._wake.wait(RETRY_SECONDS if self.problem else None)
             self._wake.clear()
             stop.wait(flush_ms / 1_000)
-            self.flush()
-        self.flush()
+            try:
+                self.flush()
+                self.problem = ""
+            except OSError as error:
+                self.problem = f"receipts cannot be written: {error.strerror}"
+                logger.exception("receipts cannot be written")
 
     def wake(self) -> None:
         """Let `run` see that it is to stop."""
