@@ -1,22 +1,11 @@
 """Errors of the runtime: what a guest did wrong, and modules that cannot be hosted."""
 
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import ClassVar
 
 from kernel.errors import LimitReached, MarketError, NotFound, Unreachable
 from kernel.reasons import LeaveReason
-
-
-class CallStatus(IntEnum):
-    """How a call ended; the `status` of its receipt."""
-
-    ANSWERED = 0
-    TRAP = 1
-    TIME = 2
-    MEMORY = 3
-    OUTPUT = 4
-    REFUSED = 5
+from kernel.receipts import CallStatus
 
 
 class GuestFault(MarketError):

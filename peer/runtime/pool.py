@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.errors import NotFound
+from kernel.receipts import CallStatus
 from peer.runtime.check import inspect_module
 from peer.runtime.errors import (
     FAULTS,
-    CallStatus,
     FunctionNotFound,
     GuestTimeout,
     GuestTrap,

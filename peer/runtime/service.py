@@ -5,7 +5,8 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from peer.runtime.errors import CallStatus, EffectorRefused, ModuleError
+from kernel.receipts import CallStatus
+from peer.runtime.errors import EffectorRefused, ModuleError
 
 STORAGE: Final = "/storage"
 

@@ -8,13 +8,13 @@ from typing import Any, Final
 
 from wasmtime import Engine, InstancePre, Linker, Module, Store, Trap, WasiConfig, WasmtimeError
 
+from kernel.receipts import CallStatus
 from peer.runtime.call_log import CallLog
 from peer.runtime.check import ModuleInfo, inspect_module
 from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import AotCache
 from peer.runtime.errors import (
     CallRefused,
-    CallStatus,
     GuestFault,
     GuestOutput,
     GuestTrap,

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from wasmtime import Engine
 
+from kernel.receipts import CallStatus
 from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import AotCache, EngineSettings, build_engine
-from peer.runtime.errors import FAULTS, CallStatus
+from peer.runtime.errors import FAULTS
 from peer.runtime.messages import Answer, Call
 from peer.runtime.service_host import ServiceHost
 from tests.peer.runtime.guests import build_spec

@@ -42,11 +42,15 @@ def build_guest(
     memory: str = MEMORY,
     allocate: str = ALLOCATE,
     api: str = API,
+    extra: bytes = b"",
 ) -> bytes:
-    """Assemble a module whose functions (`body`, as text) have these signatures."""
+    """Assemble a module whose functions (`body`, as text) have these signatures.
+
+    `extra` is written at the end of its interface-types section.
+    """
     wasm = bytes(wat2wasm(f"(module {imports} {memory} {api} {allocate} {body})"))
     typed = [parse_signature(s, "guest") if isinstance(s, str) else s for s in signatures]
-    return append_custom(wasm, "interface-types", encode_interface(typed))
+    return append_custom(wasm, "interface-types", encode_interface(typed) + extra)
 
 
 def build_echo(guest_type: GuestType) -> bytes:
@@ -88,6 +92,13 @@ def build_spec(
 
 
 LOOP = build_guest('(func (export "spin") (loop $on br $on))', "spin()")
+# Ends by itself after some seconds, so that a test of what should end it cannot hang.
+LONG_LOOP = build_guest(
+    """(func (export "spin") (local $left i64)
+      i64.const 4000000000 local.set $left
+      (loop $on local.get $left i64.const 1 i64.sub local.tee $left i64.eqz i32.eqz br_if $on))""",
+    "spin()",
+)
 TRAP = build_guest('(func (export "fail") unreachable)', "fail()")
 RECURSION = build_guest('(func $deep (export "deep") call $deep)', "deep()")
 MEMORY_BOMB = build_guest(
@@ -164,3 +175,25 @@ LOGGER = build_guest(
     imports="""(import "__marine_host_api_v1" "log_utf8_string"
       (func $log (param i32 i32 i32 i32)))""",
 )
+
+
+def build_parameters(allocate: str = ALLOCATE) -> bytes:
+    """Make a guest that answers the first field of its call parameters, a string."""
+    body = """(func (export "who") (local $record i32)
+      call $parameters
+      global.get $ptr local.set $record
+      local.get $record i32.load call $set_ptr
+      local.get $record i32.load offset=4 call $set_size)"""
+    # Types 8 and 9 of the section, after those of the exports: six of the API, two of `who`.
+    record = b"\x01\x0eCallParameters\x02\x0cinit_peer_id\x0a\x0atetraplets\x36\x0a"
+    types = b"\x00\x02" + record + b"\x00\x00\x01\x0e\x08"
+    return build_guest(
+        body,
+        "who() -> string",
+        imports='(import "host" "get_call_parameters" (func $parameters))',
+        allocate=allocate,
+        extra=types + b"\x01\x01\x04host\x13get_call_parameters\x09",
+    )
+
+
+PARAMETERS = build_parameters()

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import Instance, Module, Store, Trap, TrapCode
 
+from kernel.receipts import CallStatus
 from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import EngineSettings
 from peer.runtime.errors import (
     CallRefused,
-    CallStatus,
     GuestMemory,
     GuestOutput,
     GuestTimeout,
@@ -24,6 +24,7 @@ from peer.runtime.errors import (
     StartFailed,
 )
 from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType
+from peer.runtime.messages import Call
 from peer.runtime.service import CallLimits
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import BuildHost, Engines, ask, run
@@ -319,11 +320,27 @@ def test_watchdog__asleep__wakes_for_an_endless_loop(engines: Engines) -> None:
         time.sleep(0.001)
     with Store(engine) as store:
         watchdog.arm(store, 0.03)
-        spin = Instance(store, Module(engine, guests.LOOP), []).exports(store)["spin"]
+        spin = Instance(store, Module(engine, guests.LONG_LOOP), []).exports(store)["spin"]
         with pytest.raises(Trap) as trap:
             spin(store)  # type: ignore[operator]
 
     assert trap.value.trap_code is TrapCode.INTERRUPT
+
+
+def test_call__call_parameters__reach_the_guest(build_host: BuildHost) -> None:
+    host = build_host(guests.PARAMETERS)
+
+    answer = host.answer(Call("guest", "who", b"", False, {"init_peer_id": "0xabc"}))
+
+    assert (answer.status, answer.output) == (0, b'{"result":"0xabc"}')
+
+
+def test_call__call_parameters_inside_allocate__are_a_trap(build_host: BuildHost) -> None:
+    allocate = guests.ALLOCATE.replace("(local $at i32)", "(local $at i32) call $parameters")
+    wasm = guests.build_parameters(allocate)
+
+    with pytest.raises(GuestTrap, match="while it receives them"):
+        ask(build_host(wasm), "who")
 
 
 def test_host__trap_in_initialize__fails_the_start(build_host: BuildHost) -> None:
