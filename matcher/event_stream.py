@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+import re
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -13,6 +14,7 @@ from store.events import fetch_changes, fetch_latest, fetch_position
 from store.views import Changes, EventView, Position
 
 KEEP_ALIVE_SECONDS = 15.0
+_PLACE = re.compile(r"[0-9]{1,18}|4611686018427387904")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def find_position(database: Database, last_event_id: str | None) -> Position:
         if last_event_id is None:
             return fetch_latest(session)
         block, _, index = last_event_id.partition(":")
-        if not (block.isdecimal() and index.isdecimal()):
+        if not (_PLACE.fullmatch(block) and _PLACE.fullmatch(index)):
             raise InvalidInput(
                 "Last-Event-ID is not block:log_index",
                 field="Last-Event-ID",
@@ -50,12 +52,12 @@ async def stream(
     chosen: Filter,
     *,
     interval: float,
-    is_closed: Callable[[], bool] = lambda: False,
+    keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncIterator[str]:
-    """Yield events as text of the stream, for ever; polls the store every `interval` seconds."""
+    """Yield events as text of the stream, for ever; looks for news every `interval` seconds."""
     yield ": welcome\n\n"
     quiet = 0.0
-    while not is_closed():
+    while True:
         changes = await run_in_threadpool(_fetch, database, position)
         position = changes.position
         text = render(changes, chosen)
@@ -65,7 +67,7 @@ async def stream(
         elif not changes.events and changes.reorg_to is None:
             await asyncio.sleep(interval)
             quiet += interval
-            if quiet >= KEEP_ALIVE_SECONDS:
+            if quiet >= keep_alive:
                 quiet = 0.0
                 yield ": still here\n\n"
 

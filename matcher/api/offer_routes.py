@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response, status
+from fastapi import APIRouter, Depends, Query, Response, status
 
 from kernel.addresses import parse_address, parse_hash
 from kernel.units import Address
@@ -52,7 +52,7 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: Authenticator) 
     @router.get(ASKS, tags=["offers"])
     def list_provider_offers(
         provider: str | None = None,
-        peer: int | None = None,
+        peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[FullOfferView]:

@@ -1,0 +1,241 @@
+"""The read API: deals, assignments, peers, providers, epochs, quotes, depth, records, errors."""
+
+import json
+
+import pytest
+
+from kernel.events import Activated, Committed, Ended
+from kernel.typed_data import hash_offer
+from matcher.books import digest_of, load_book, replay
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def trading(town):
+    """Two peers of two providers; a deal with two units of the first, active and proven."""
+    town.register_peer(1, region=0, traits=1)
+    town.register_peer(2, provider=town.other, region=7)
+    town.fund()
+    town.post_ask(town.ask(1, 10))
+    town.post_ask(town.ask(2, 30), town.other)
+    town.post_bid(town.bid())
+    town.turn()
+    epoch = town.chain.head.timestamp // 60
+    town.chain.mine(Activated(1, 1, epoch, 0, 980, 20))
+    town.chain.mine(timestamp=(epoch + 1) * 60)
+    town.chain.mine(Committed(1, epoch, "0x" + "7" * 64))
+    town.chain.mine(timestamp=(epoch + 3) * 60)
+    town.index()
+    town.epoch = epoch
+    return town
+
+
+def get(town, target):
+    answer = town.http.get(target)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_deal__is_settled_now_with_its_endpoints(trading):
+    deal = get(trading, "/v1/deals/1")
+
+    # 1000 deposited, 20 an epoch: the activation's and three begun since.
+    assert (deal["status"], deal["balance"], deal["rate"], deal["runway"]) == (
+        "running",
+        "920",
+        "20",
+        "46",
+    )
+    [assignment] = deal["assignments"]
+    assert (assignment["endpoint"], assignment["state"]) == ("http://peer1", "active")
+    assert deal["block"] == trading.chain.head.number
+    assert get(trading, "/v1/deals?live=true")["items"][0]["id"] == 1
+    assert get(trading, f"/v1/deals?developer={trading.developer.address}")["items"]
+    assert get(trading, f"/v1/deals?app={'0x' + 'cd' * 32}")["items"] == []
+
+
+def test_assignment__has_what_a_claim_would_pay(trading):
+    detail = get(trading, "/v1/assignments/1")
+
+    # Two epochs are final; one of them is proven.
+    assert (detail["claimable_paid"], detail["claimable_refund"]) == ("20", "20")
+    assert (detail["price"], detail["alive"], detail["why_text"]) == ("10", True, None)
+
+
+def test_assignments__ended_one__stays_in_the_list_with_its_reason(trading):
+    trading.chain.mine(Ended(1, 1, 1, trading.epoch + 2, 1, 54, 940, 0))
+    trading.index()
+
+    [ended] = get(trading, "/v1/deals/1/assignments")["items"]
+
+    assert (ended["ended_kind"], ended["why_text"]) == ("left", "the peer is out of capacity")
+    assert get(trading, "/v1/deals/1/assignments?alive=true")["items"] == []
+
+
+def test_peers_and_providers__as_the_chain_has_them(trading):
+    peer = get(trading, "/v1/peers/1")
+    provider = get(trading, f"/v1/providers/{trading.provider.address}")
+    page = get(trading, "/v1/providers?limit=1")
+
+    assert (peer["used"], peer["free"], peer["proven"]) == (2, 2, trading.epoch)
+    assert [p["id"] for p in get(trading, "/v1/peers?region=7")["items"]] == [2]
+    assert (provider["peers"], provider["units"], provider["alive_units"]) == (1, 4, 2)
+    following = get(trading, f"/v1/providers?limit=1&cursor={page['next']}")
+    assert page["items"][0]["address"] != following["items"][0]["address"]
+
+
+def test_epoch__says_what_ran_and_who_proved(trading):
+    epoch = get(trading, f"/v1/epochs/{trading.epoch}")
+
+    assert (epoch["committed"], epoch["units"], epoch["billed"]) == (1, 2, "20")
+    assert epoch["is_final"]
+
+
+def test_match_record__book_by_digest__replays_to_the_same_fills(trading):
+    record = get(trading, "/v1/matches/1")
+    answer = trading.http.get(f"/v1/books/{record['book']}")
+
+    document = load_book(answer.content)
+    [match] = replay(document).matches
+
+    assert digest_of(answer.content) == record["book"]
+    assert (document.head.block, document.head.block_hash) == (
+        record["block"],
+        record["block_hash"],
+    )
+    assert [(f.ask.hash, f.units) for f in match.fills] == [
+        (fill["offer"], fill["units"]) for fill in record["fills"]
+    ]
+    assert document.signatures[hash_offer(trading.bid())] is not None
+
+
+def test_quotes__price_curve__creates_nothing(trading):
+    answer = trading.http.post("/v1/quotes", json={"units": 5})
+
+    assert answer.json() == [
+        {"units": 2, "total": "20", "price_max": "10"},
+        {"units": 5, "total": "110", "price_max": "30"},
+    ]
+    regions = trading.http.post("/v1/quotes", json={"units": 2, "min_regions": 2}).json()
+    assert regions[-1] == {"units": 2, "total": "40", "price_max": "30"}
+    assert len(get(trading, "/v1/developer-offers")["items"]) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"units": 0},
+        {"units": 1, "max_price": -1},
+        {"units": 1, "providers": ["0x1"]},
+        {"units": 1, "providers_mode": 5},
+        {"units": 1, "more": 2},
+        {"units": 1, "developer": "me"},
+    ],
+)
+def test_quotes__bad_requirement__is_bad_input(trading, body):
+    answer = trading.http.post("/v1/quotes", json=body)
+
+    assert answer.status_code == 400
+    assert answer.json()["type"] == "urn:wasmarket:invalid-input"
+
+
+def test_depth__by_region_and_traits(trading):
+    assert [(d["region"], d["units"]) for d in get(trading, "/v1/book/depth")["items"]] == [
+        (0, 2),
+        (7, 4),
+    ]
+    [only] = get(trading, "/v1/book/depth?region=7")["items"]
+    assert only["levels"] == [{"price": "30", "peers": 1, "units": 4}]
+    assert [d["region"] for d in get(trading, "/v1/book/depth?traits=1")["items"]] == [0]
+
+
+def test_opportunities__provider_learns_what_it_lost_and_by_how_much(trading):
+    [lost] = get(trading, f"/v1/providers/{trading.other.address}/opportunities")["items"]
+    won = get(trading, f"/v1/providers/{trading.provider.address}/opportunities")["items"]
+
+    assert (lost["deal"], lost["price_to_win"], lost["lost_by"]) == (1, "9", "21")
+    assert won == []
+
+
+def test_opportunities__open_offer_below_the_ask__names_the_bid(trading):
+    trading.post_bid(trading.bid(max_price=5, salt=4))
+
+    items = get(trading, f"/v1/providers/{trading.provider.address}/opportunities")["items"]
+
+    assert [(o["deal"], o["price_to_win"], o["lost_by"]) for o in items] == [(None, "5", "5")]
+    assert items[0]["reasons"] == ["the price is zero, too large or above the bid"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/deals/9",
+        "/v1/deals/9/assignments",
+        "/v1/deals/9/matches",
+        "/v1/assignments/9",
+        "/v1/peers/9",
+        "/v1/matches/9",
+        "/v1/books/0x" + "1" * 64,
+    ],
+)
+def test_get__unknown__is_not_found(trading, target):
+    answer = trading.http.get(target)
+
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "urn:wasmarket:not-found"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/v1/deals/-1",
+        "/v1/deals/99999999999999999999",
+        "/v1/peers/x",
+        "/v1/books/1",
+        "/v1/providers/0x1",
+        "/v1/epochs/4294967296",
+        "/v1/book/depth?region=256",
+        "/v1/deals?cursor=%00",
+        "/v1/deals?limit=0",
+        "/v1/peers?region=999",
+        "/v1/provider-offers?peer=99999999999999999999",
+    ],
+)
+def test_get__nonsense__is_bad_input(trading, target):
+    answer = trading.http.get(target)
+
+    assert answer.status_code == 400, answer.text
+
+
+def test_status__says_who_submits_and_how_far_it_is(trading):
+    status = get(trading, "/v1/status")
+
+    head = trading.chain.head.number
+    assert (status["service"], status["head"], status["indexed"]) == ("matcher", head, head)
+    assert status["extra"] == {
+        "account": trading.account.address,
+        "is_submitter": True,
+        "gap_ppm": 0,
+    }
+    assert trading.http.get("/v1/health/ready").status_code == 200
+    trading.chain.offline = True
+    assert get(trading, "/v1/status")["head"] is None
+    assert trading.http.get("/v1/health/ready").status_code == 503
+
+
+def test_ready__store_far_behind__no(trading):
+    trading.chain.advance(1_000)
+
+    answer = trading.http.get("/v1/health/ready")
+
+    assert (answer.status_code, "behind" in answer.json()["reason"]) == (503, True)
+
+
+def test_metrics__count_rounds_and_matches(trading):
+    text = trading.http.get("/metrics").text
+
+    assert 'wasmarket_matcher_matches_total{outcome="mined"} 1.0' in text
+    assert "wasmarket_matcher_gap_ppm 0.0" in text
+    assert json.loads(trading.http.get("/openapi.json").text)["info"]["version"] == "test"
