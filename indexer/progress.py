@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+NOT_LOOKED = "the indexer has not looked at the chain yet"
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -13,7 +15,7 @@ class Progress:
     head: int | None = None
     indexed: int | None = None
     is_leader: bool = False
-    problem: str = "the indexer has not looked at the chain yet"
+    problem: str = NOT_LOOKED
 
     @property
     def lag(self) -> int | None:
@@ -55,6 +57,8 @@ class Board:
         """Record the newest block of the chain."""
         self._head.set(head)
         self._change(head=head)
+        if self.progress.problem == NOT_LOOKED:
+            self._change(problem="")
 
     def set_indexed(self, number: int | None) -> None:
         """Record as of which block the store is."""
