@@ -26,6 +26,10 @@ fmt: setup  ## Format all sources
 	.venv/bin/ruff check --fix $(PYTHON_PACKAGES) scripts tests
 	.tools/bin/mamushi contracts
 
+.PHONY: generate
+generate: setup  ## Write ABIs, OpenAPI pages and the list of reasons anew
+	@$(PY) tools/generated.py
+
 .PHONY: check
 check: setup  ## Formats, lints, types, imports, generated files
 	tools/check

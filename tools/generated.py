@@ -1,0 +1,123 @@
+"""Write the generated files, or with `--check` fail when one is stale.
+
+ABIs come from the contracts, OpenAPI pages from the services' routes, the list of reasons from
+`kernel/reasons.py`. Nothing is started: services are put together over an empty chain.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+
+from chain.fake import FakeChain, fake_deployment
+from chain.fake_sender import FakeSender
+from chain.rpc import Rpc
+from chain.wallet import Account
+from gateway.run import GatewayParts, create_gateway
+from gateway.settings import GatewaySettings
+from gateway.store_directory import StoreDirectory
+from kernel.reasons import BatchReason, DropReason, EndKind, FillReason, LeaveReason, describe
+from matcher.run import build_matcher
+from matcher.settings import MatcherSettings
+from peer.folder import PeerFolder
+from peer.policy import Policy
+from peer.run import Peer
+from peer.settings import PeerSettings
+from store.database import open_database, sqlite_url
+from wasmarket import __version__
+
+ROOT = Path(__file__).resolve().parent.parent
+KEY = b"\x01" * 32
+REASONS = (
+    ("Fills that `match` skipped", FillReason),
+    ("Assignments that a batch skipped", BatchReason),
+    ("Why a peer leaves or rejects", LeaveReason),
+    ("Why a developer drops", DropReason),
+)
+
+
+def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
+    """Put each service together over an empty chain; `folder` takes its files."""
+    deployment = fake_deployment()
+    chain = FakeChain(deployment)
+    account = Account.from_key(KEY)
+    database = open_database(sqlite_url(folder / "store.sqlite"))
+    with httpx.Client() as http:
+        matcher = build_matcher(
+            MatcherSettings(),
+            database=database,
+            deployment=deployment,
+            reader=chain,
+            sender=FakeSender(chain, account.address),
+            version=__version__,
+            http=http,
+        )
+    yield "matcher", matcher.app
+    parts = GatewayParts(
+        version=__version__,
+        deployment=deployment,
+        directory=StoreDirectory(database),
+        folder=folder / "gateway",
+        now=lambda: chain.fetch_head().timestamp,
+        refresh=chain.fetch_head,
+    )
+    yield "gateway", create_gateway(GatewaySettings(), parts)
+    with Rpc("http://127.0.0.1:1") as rpc:
+        state = PeerFolder(folder / "peer")
+        peer = Peer(PeerSettings(), rpc, deployment, account, state, Policy(), 0, __version__)
+        yield "peer", peer.app
+    database.close()
+
+
+def build_reasons() -> str:
+    """Return the page of all numbered reasons."""
+    lines = [
+        "# Reasons",
+        "",
+        "Generated from `kernel/reasons.py`; the contracts use the same numbers.",
+        "",
+    ]
+    for title, kind in REASONS:
+        lines += [f"## {title}", "", "| number | reason |", "|---|---|"]
+        lines += [f"| {entry.value} | {describe(entry)} |" for entry in kind]
+        lines.append("")
+    lines += ["## `Ended.kind`", "", "| number | kind |", "|---|---|"]
+    lines += [f"| {entry.value} | {entry.name.lower()} |" for entry in EndKind]
+    return "\n".join(lines) + "\n"
+
+
+def build_files() -> Iterator[tuple[Path, str]]:
+    """Yield every generated file but the ABIs, with its text."""
+    yield ROOT / "docs" / "reasons.md", build_reasons()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, app in build_services(Path(folder)):
+            text = json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
+            yield ROOT / "docs" / "openapi" / f"{name}.json", text
+
+
+def main() -> int:
+    """Write or check; say what changed or is stale."""
+    check = "--check" in sys.argv[1:]
+    abi = [sys.executable, str(ROOT / "scripts" / "export_abi.py"), *(["--check"] if check else [])]
+    failed = subprocess.run(abi, cwd=ROOT, check=False).returncode
+    for path, text in build_files():
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        name = path.relative_to(ROOT)
+        if check:
+            print(f"{name} is stale; run `make generate`")
+            failed = 1
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
