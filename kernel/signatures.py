@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from coincurve import PrivateKey, PublicKey
 
 from kernel.addresses import to_address
-from kernel.errors import InvalidSignature
+from kernel.errors import InvalidInput, InvalidSignature
 from kernel.hashing import keccak
 from kernel.units import Address
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _PARITY = 1 << 255
+KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,10 @@ def parse_signature(text: str, *, field: str | None = "signature") -> Signature:
 
 
 def address_of(key: bytes) -> Address:
-    """Return the account address of a private key (32 bytes)."""
+    """Return the account address of a private key. Raises InvalidInput unless it has 32 bytes."""
+    if len(key) != KEY_BYTES:
+        # coincurve would pad a shorter one without a word.
+        raise InvalidInput(f"a private key has {KEY_BYTES} bytes, this has {len(key)}")
     return _to_account(PrivateKey(key).public_key)
 
 
