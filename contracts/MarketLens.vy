@@ -259,7 +259,7 @@ def _ask(fill: IMarket.Fill) -> IRecords.Ask:
     return IRecords.Ask(
         peer=record,
         traits=self._extra(fill.peer).traits,
-        counter=(staticcall MARKET.account_word(record.provider)) >> 128,
+        counter=packing._unpack_account(staticcall MARKET.account_word(record.provider))[1],
         approved=state.approved,
         cancelled=state.cancelled,
         taken=0,

@@ -81,7 +81,7 @@ def free(account: address) -> uint256:
     @param account Any account.
     @return USDC base units.
     """
-    return self._accounts[account] & packing.MASK_128
+    return packing._unpack_account(self._accounts[account])[0]
 
 
 @external
@@ -98,7 +98,7 @@ def counter(account: address) -> uint256:
 @internal
 @view
 def _counter(account: address) -> uint256:
-    return self._accounts[account] >> 128
+    return packing._unpack_account(self._accounts[account])[1]
 
 
 @internal

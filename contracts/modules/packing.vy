@@ -33,6 +33,15 @@ def _pack_account(free: uint256, counter: uint256) -> uint256:
 
 @internal
 @pure
+def _unpack_account(word: uint256) -> (uint256, uint256):
+    """
+    @dev Free balance and counter.
+    """
+    return word & MASK_128, word >> 128
+
+
+@internal
+@pure
 def _pack_offer(offer: IRecords.OfferState) -> uint256:
     assert offer.deal >> 32 == 0
     return (
