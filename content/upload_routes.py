@@ -15,6 +15,7 @@ from content.retention import needed_by_root
 from kernel.content_ids import MAX_BLOCK_BYTES, Cid, dag_pb_cid, parse_cid, raw_cid
 from kernel.errors import ContentNotFound, InvalidInput, TooLarge
 from kernel.units import Address, Timestamp
+from serving.bodies import read_body
 
 DAG_PB = "application/vnd.ipld.dag-pb"
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
@@ -49,7 +50,7 @@ def create_upload_router(
     @router.post("", status_code=201)
     async def upload_blocks(request: Request) -> KeptBlocks:
         """Keep one block (the body), or those of a CAR file; all of them or none."""
-        body = await _read_body(request, max_bytes)
+        body = await read_body(request, max_bytes)
         signer = authorize(request, body)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         return await run_in_threadpool(store, signer, _read_blocks(kind, body))
@@ -57,7 +58,7 @@ def create_upload_router(
     @router.post("/{cid}/pin")
     async def pin_block(request: Request, cid: str) -> KeptBlocks:
         """Count a file, or an app with its modules, as uploaded now; all of it must be here."""
-        signer = authorize(request, await _read_body(request, max_bytes))
+        signer = authorize(request, await read_body(request, max_bytes))
         return await run_in_threadpool(renew, signer, parse_cid(cid, field="cid"))
 
     def store(signer: Address, blocks: dict[Cid, bytes]) -> KeptBlocks:
@@ -104,20 +105,3 @@ def _read_blocks(kind: str, body: bytes) -> dict[Cid, bytes]:
         field="Content-Type",
         remedy=f"send application/octet-stream, {DAG_PB} or {CAR}",
     )
-
-
-async def _read_body(request: Request, limit: int) -> bytes:
-    """Return the body. Raises TooLarge as soon as it is known to be."""
-    declared = request.headers.get("content-length", "")
-    if declared.isascii() and declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        if len(body) + len(chunk) > limit:
-            raise _too_large(limit)
-        body += chunk
-    return bytes(body)
-
-
-def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"the body is larger than {limit} bytes", remedy="send several, each smaller")

@@ -6,9 +6,15 @@ import httpx
 
 from content.car import MEDIA_TYPE, write_car
 from content.exporter import GetBlock, walk
-from kernel import errors
 from kernel.content_ids import Cid
-from kernel.errors import MarketError, TimedOut, Unreachable
+from kernel.errors import (
+    MarketError,
+    Refused,
+    TimedOut,
+    Unreachable,
+    find_error,
+    revive_error,
+)
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_BLOCKS = 4_096
@@ -83,9 +89,5 @@ def _refusal(gateway: str, response: httpx.Response) -> MarketError:
             f"{gateway} answered {response.status_code}",
             remedy="check that it is a gateway of ours",
         )
-    kinds = {
-        kind.slug: kind
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, MarketError)
-    }
-    return kinds.get(slug, errors.Refused)(f"{gateway}: {detail}", remedy=remedy and str(remedy))
+    known = slug if find_error(slug) else Refused.slug
+    return revive_error(known, f"{gateway}: {detail}", remedy=remedy and str(remedy))

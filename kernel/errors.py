@@ -155,3 +155,25 @@ class WrongChain(ConfigError):
     """The chain is not the one expected"""
 
     slug = "wrong-chain"
+
+
+def find_error(slug: str) -> type[MarketError] | None:
+    """Return the class in the tree, here or in any part that is imported, that has this slug."""
+    waiting: list[type[MarketError]] = [MarketError]
+    while waiting:
+        kind = waiting.pop(0)
+        if kind.slug == slug:
+            return kind
+        waiting.extend(kind.__subclasses__())
+    return None
+
+
+def revive_error(
+    slug: str, detail: str, *, field: str | None = None, remedy: str | None = None
+) -> MarketError:
+    """Make the error that another process described; a plain MarketError for an unknown slug."""
+    kind = find_error(slug) or MarketError
+    error = kind.__new__(kind)
+    # A subclass may ask for more than the description says.
+    MarketError.__init__(error, detail, field=field, remedy=remedy)
+    return error

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from kernel.addresses import to_hash
-from kernel.errors import MarketError, TimedOut, Unreachable
+from kernel.errors import TimedOut, Unreachable, revive_error
 from kernel.requests import Request, sign_request
 from kernel.typed_data import Domain
 
@@ -144,24 +144,4 @@ def raise_problem(answer: httpx.Response) -> None:
     except (ValueError, KeyError, TypeError):
         kind, field, remedy = "error", None, None
         detail = f"{answer.request.url} answered {answer.status_code}"
-    error = _by_slug().get(kind, MarketError)
-    raise _make(error, str(detail), field, remedy)
-
-
-def _make(
-    kind: type[MarketError], detail: str, field: str | None, remedy: str | None
-) -> MarketError:
-    """Make an error of a class whose constructor may take more than ours."""
-    error = kind.__new__(kind)
-    MarketError.__init__(error, detail, field=field, remedy=remedy)
-    return error
-
-
-def _by_slug() -> dict[str, type[MarketError]]:
-    found: dict[str, type[MarketError]] = {}
-    open_kinds: list[type[MarketError]] = [MarketError]
-    while open_kinds:
-        kind = open_kinds.pop()
-        found.setdefault(kind.slug, kind)
-        open_kinds.extend(kind.__subclasses__())
-    return found
+    raise revive_error(kind, str(detail), field=field, remedy=remedy)
