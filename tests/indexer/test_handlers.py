@@ -5,31 +5,23 @@ from dataclasses import fields
 
 import pytest
 
-from chain.decoder import Decoder
-from chain.fake import FakeChain, fake_deployment
-from chain.follower import Follower
-from indexer.apply import HANDLERS, apply_logs
+from indexer.apply import HANDLERS
 from indexer.event_json import dump_event
 from indexer.scope import Handlers
 from kernel import events
 from kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from kernel.deployment import Deployment
 from kernel.offers import DeveloperOffer, ProviderOffer
 from kernel.published import encode_published
 from kernel.reasons import EndKind
 from kernel.typed_data import hash_offer
-from kernel.units import Timestamp
 from store.assignments import fetch_assignment
 from store.chain_state import (
-    fetch_account,
     fetch_cancelled,
     fetch_counters,
-    fetch_indexed,
     fetch_paused,
     fetch_published,
     is_approved,
 )
-from store.chain_writer import ChainWriter
 from store.deals import fetch_deal, fetch_deal_changes
 from store.epochs import fetch_epoch
 from store.events import fetch_events
@@ -37,6 +29,7 @@ from store.history import fetch_batch_skips, fetch_claims, fetch_fill_skips
 from store.peers import fetch_peer, fetch_provider
 from store.rows import Inconsistent
 from store.tables import MarketState
+from tests.indexer.indexed import Indexed
 
 pytestmark = pytest.mark.unit
 
@@ -53,43 +46,6 @@ MATCH = (
     events.DealCreated(1, DEVELOPER, OFFER, APP, 1_000, 2**32 - 1),
     events.Matched(1, OTHER, 2, 7),
 )
-
-
-class Indexed:
-    """A store that is given blocks of events."""
-
-    def __init__(self, database):
-        self.database = database
-        self.deployment: Deployment = fake_deployment()
-        self.chain = FakeChain(self.deployment)
-        self.writer = ChainWriter(database, self.deployment)
-        self.writer.open()
-        self._follower = Follower(self.chain, self.deployment, Decoder(self.deployment))
-        self._tail = []
-
-    def mine(self, *logs, epochs: int = 0):
-        """Index a block with these events, some epochs after the last."""
-        self.chain.mine(*logs, seconds=60 * epochs)
-        for block in self._follower.poll(self._tail):
-            self.writer.apply(
-                block.ref, lambda rows, block=block: apply_logs(rows, self.deployment, block)
-            )
-            self._tail.append(block.ref)
-
-    @property
-    def epoch(self) -> int:
-        return self.deployment.epoch_of(Timestamp(self.chain.head.timestamp))
-
-    def read(self, query, *arguments, **options):
-        with self.database.read() as session:
-            return query(session, *arguments, **options)
-
-    def settled(self, query, *arguments, **options):
-        with self.database.read() as session:
-            return query(session, fetch_indexed(session), *arguments, **options)
-
-    def free(self, account) -> int:
-        return self.read(fetch_account, account).free
 
 
 @pytest.fixture
