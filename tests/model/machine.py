@@ -43,6 +43,7 @@ Line = tuple[int, int, int, str | None]  # index of a peer, price, units, flaw o
 FILLS = st.lists(st.tuples(INDEX, st.integers(1, 20), UNITS, FLAW), min_size=1, max_size=3)
 GOOD_LINE = st.tuples(st.integers(0, 2), st.integers(1, 12), st.integers(1, 3), st.none())
 GOOD_FILLS = st.lists(GOOD_LINE, min_size=1, max_size=3)
+MANY_CLAIMS = 40  # of 1,024 epochs each
 CURRENT = st.sampled_from(("exact", "exact", "exact", "with strangers", "short", "unsorted"))
 
 
@@ -380,6 +381,33 @@ class MarketMachine(RuleBasedStateMachine):
             peers = [n for n, p in market.peers.items() if p.wallet == wallet and n != silent]
             commitments = [(n, b"\4" * 32) for n in peers]
             self.call("proofs", "commit", wallet, self.law.clock.epoch - 1, commitments)
+
+    def run_off(self) -> None:
+        """Send everybody home: whatever happened, all money gets out and none is left behind."""
+        law = self.law  # but never keep law.market: a refused call replaces it
+        if not law.market.paused:
+            self.call("market", "set_paused", law.market.owner, True)
+        for number, deal in list(law.market.deals.items()):
+            if not deal.stopped:
+                self.call("market", "stop", deal.developer, number)
+        self.pass_epochs(law.parameters.proof_window + 2, 0)
+        for act in ("release", *["claim"] * MANY_CLAIMS):
+            ids = list(law.market.assignments)
+            for start in range(0, len(ids), 64):
+                self.call("market", act, self.roles["stranger"], ids[start : start + 64])
+        for number, peer in list(law.market.peers.items()):
+            self.call("market", "set_units", peer.provider, number, 0)
+        for account in self.roles.values():
+            if law.market.free[account]:
+                self.call("market", "withdraw", account, law.market.free[account], account)
+            self.call("staking", "request", account, law.staking.free[account])
+        self.travel(law.clock.now + law.parameters.leaving_delay)
+        for account in self.roles.values():
+            self.call("staking", "withdraw", account, account)
+
+        assert not law.market.assignments
+        assert law.usdc.balance[law.market.at] == 0
+        assert law.flt.balance[law.staking.at] == 0
 
     def _peer(self, index: int) -> int:
         return index % (len(self.law.market.peers) + 1) + 1

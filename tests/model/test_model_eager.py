@@ -14,7 +14,7 @@ from tests.model.terms import Event, Parameters
 pytestmark = pytest.mark.unit
 
 START = 1_000_000
-PROFILE = settings(max_examples=40, stateful_step_count=40, deadline=None)
+PROFILE = settings(max_examples=15, stateful_step_count=30, deadline=None)
 
 
 def founded(law: Law) -> Law:
@@ -64,6 +64,9 @@ class TwoLaws(MarketMachine):
     def travel(self, now: int) -> None:
         self.law.travel(now)
         self.second.travel(now)
+
+    def teardown(self) -> None:
+        self.run_off()
 
 
 class LazyIsEager(TwoLaws):

@@ -11,22 +11,19 @@ from typing import Any
 
 from tests.contracts.driver.abi import Contract, Log, plain
 from tests.contracts.driver.chain import Chain
+from tests.contracts.driver.comparison import (
+    check_conservation,
+    compare_views,
+    compare_words,
+)
 from tests.contracts.driver.typed_data import EMPTY, Domain, Signature
-from tests.contracts.driver.words import unpack
 from tests.model.law import Law, Outcome, Places
 from tests.model.terms import (
-    LAPSED,
-    OVER,
-    RUNNING,
-    STOPPING,
     Address,
-    Assignment,
-    Deal,
     DeveloperOffer,
     Event,
     Fill,
     Parameters,
-    Peer,
     Permit,
     ProviderOffer,
 )
@@ -71,6 +68,8 @@ class World:
         )
         self.law = Law(self.parameters, places, self.domain.hash_of, chain.now)
         self.offers: set[tuple[Address, bytes]] = set()
+        self.views_every = 1
+        self._compared = 0
         self.market = Voice(self, "market")
         self.staking = Voice(self, "staking")
         self.proofs = Voice(self, "proofs")
@@ -246,165 +245,14 @@ class World:
     def compare(self) -> None:
         """Insist that contracts and model hold the same, now and once settled."""
         self.law.check()
-        market, stakes = self.law.market, self.law.staking
-        views = View()
-        for account in (*self.roles.values(), self.contracts["market"].address):
-            self._expect_account(views, account)
-        for account, key in self.offers:
-            word = (
-                ((account, key) in market.approved)
-                | ((account, key) in market.cancelled) << 1
-                | market.deal_of.get((account, key), 0) << 2
-            )
-            views.expect(self.contracts["market"], "offer_word", (account, key), word)
-        for number, peer in market.peers.items():
-            self._expect_peer(views, number, peer)
-        held = self.law.flt.balance[stakes.at]
-        views.expect(self.contracts["flt"], "balanceOf", (stakes.at,), held)
-        counts = {
-            "peers": len(market.peers),
-            "deals": len(market.deals),
-            "assignments": market.assignments_made,
-        }
-        views.expect(self.contracts["market"], "counts_word", (), counts, packed("counts"))
-        for name in ("owner", "next_owner", "paused"):
-            views.expect(self.contracts["market"], name, (), getattr(market, name))
-        views.check(self.chain)
-        self._compare_deals()
-
-    def _expect_account(self, views: "View", account: Address) -> None:
-        market, stakes = self.contracts["market"], self.contracts["staking"]
-        law = self.law
-        fields = {"free": law.market.free[account], "counter": law.market.counter[account]}
-        views.expect(market, "account_word", (account,), fields, packed("account"))
-        views.expect(market, "free", (account,), fields["free"])
-        views.expect(market, "counter", (account,), fields["counter"])
-        stake = {"free": law.staking.free[account], "locked": law.staking.locked[account]}
-        views.expect(stakes, "stake_word", (account,), stake, packed("stake"))
-        leaving = dict(zip(("amount", "ready"), law.staking.leaving[account], strict=True))
-        views.expect(stakes, "leaving_word", (account,), leaving, packed("leaving"))
-        views.expect(self.contracts["usdc"], "balanceOf", (account,), law.usdc.balance[account])
-        views.expect(self.contracts["flt"], "balanceOf", (account,), law.flt.balance[account])
-
-    def _expect_peer(self, views: "View", number: int, peer: Peer) -> None:
-        market = self.contracts["market"]
-        fields = {
-            "provider": int(peer.provider, 16),
-            "units": peer.units,
-            "used": peer.used,
-            "memory_mib": peer.memory_mib,
-            "region": peer.region,
-        }
-        extra = {"wallet": int(peer.wallet, 16), "traits": peer.traits}
-        views.expect(market, "peer_word", (number,), fields, packed("peer"))
-        views.expect(market, "peer_extra_word", (number,), extra, packed("peer_extra"))
-        views.expect(market, "wallet_of", (number,), peer.wallet)
-        seen = (
-            peer.provider,
-            peer.units,
-            peer.used,
-            peer.memory_mib,
-            peer.region,
-            peer.wallet,
-            peer.traits,
-        )
-        views.expect(self.contracts["lens"], "peer", (number,), seen)
-
-    def _compare_deals(self) -> None:
-        """Compare deals and assignments after settling both sides.
-
-        A contract need not store what settling alone would change, so its words are put into a
-        copy of the model and settled there.
-        """
-        stored, settled = copy.deepcopy(self.law.market), copy.deepcopy(self.law.market)
-        market, lens = self.contracts["market"], self.contracts["lens"]
-        deals = list(settled.deals)
-        ids = list(range(1, settled.assignments_made + 1))
-        words = self.chain.read(
-            [(market, "deal_word", (n,)) for n in deals]
-            + [(market, "owner_of_deal", (n,)) for n in deals]
-            + [(market, "assignment_word", (i,)) for i in ids]
-        )
-        deal_words, owners = words[: len(deals)], words[len(deals) : 2 * len(deals)]
-        for number, word, owner in zip(deals, deal_words, owners, strict=True):
-            stored.deals[number] = Deal(developer=owner, **unpack("deal", word))
-            stored.settle(number)
-            settled.settle(number)
-            mine, theirs = settled.deals[number], stored.deals[number]
-            assert (mine.stopped, astuple(mine)[:-1]) == (
-                bool(theirs.stopped),
-                astuple(theirs)[:-1],
-            )
-        assert {
-            i: Assignment(**unpack("assignment", word))
-            for i, word in zip(ids, words[2 * len(deals) :], strict=True)
-            if word
-        } == settled.assignments
-
-        views = View()
-        for (number, run), last in self.law.market.run_end.items():
-            views.expect(market, "run_end", (number, run), last)
-        for number in deals:
-            views.expect(lens, "deal", (number,), deal_view(settled, number))
-        for i in ids:
-            views.expect(lens, "assignment", (i,), assignment_view(settled, i))
-        some = ids[-64:]
-        dues = tuple(assignment_view(settled, i)[-2:] for i in some)
-        views.expect(lens, "claimable", (some,), dues)
-        faults = tuple(self._evictable(settled, i) for i in some)
-        views.expect(lens, "evictable", (some,), faults)
-        views.check(self.chain)
-
-    @staticmethod
-    def _evictable(market: Any, i: int) -> bool:
-        a = market.assignments.get(i)
-        return a is not None and market.alive(a) and market.at_fault(a)
+        compare_words(self)
+        self._compared += 1
+        if self._compared % self.views_every == 0:
+            compare_views(self)
 
     def check_conservation(self) -> None:
         """Add up the chain's own words: every token unit that is held is owed to somebody."""
-        chain, market, stakes = self.chain, self.contracts["market"], self.contracts["staking"]
-        books = copy.deepcopy(self.law.market)
-        accounts = [*self.roles.values(), market.address]
-        words = chain.read([(market, "account_word", (a,)) for a in accounts])
-        free = sum(unpack("account", word)["free"] for word in words)
-        [counts] = chain.read([(market, "counts_word", ())])
-        numbers = unpack("counts", counts)
-
-        books.deals, books.assignments = {}, {}
-        for number in range(1, numbers["deals"] + 1):
-            word, owner = chain.read(
-                [(market, f, (number,)) for f in ("deal_word", "owner_of_deal")]
-            )
-            books.deals[number] = Deal(developer=owner, **unpack("deal", word))
-            books.settle(number)
-        for i in range(1, numbers["assignments"] + 1):
-            [word] = chain.read([(market, "assignment_word", (i,))])
-            if word:
-                books.assignments[i] = Assignment(**unpack("assignment", word))
-        deals = sum(deal.balance for deal in books.deals.values())
-        aside = sum(books.put_aside(a) for a in books.assignments.values())
-        [held] = chain.read([(self.contracts["usdc"], "balanceOf", (market.address,))])
-        assert held == free + deals + aside + self.law.unasked["usdc"]
-
-        staked = [
-            unpack("stake", w) for w in chain.read([(stakes, "stake_word", (a,)) for a in accounts])
-        ]
-        leaving = [
-            unpack("leaving", w)["amount"]
-            for w in chain.read([(stakes, "leaving_word", (a,)) for a in accounts])
-        ]
-        [held] = chain.read([(self.contracts["flt"], "balanceOf", (stakes.address,))])
-        staked_or_leaving = sum(leaving) + sum(s["free"] + s["locked"] for s in staked)
-        assert held == staked_or_leaving + self.law.unasked["flt"]
-        peers = [
-            unpack("peer", w)
-            for w in chain.read(
-                [(market, "peer_word", (n,)) for n in range(1, numbers["peers"] + 1)]
-            )
-        ]
-        for account, stake in zip(accounts, staked, strict=True):
-            units = sum(peer["units"] for peer in peers if peer["provider"] == int(account, 16))
-            assert stake["locked"] == units * self.parameters.bond_per_unit
+        check_conservation(self)
 
 
 class Voice:
@@ -420,88 +268,6 @@ class Voice:
         return act
 
 
-class View:
-    """Views to call in one go, and what each should answer."""
-
-    def __init__(self) -> None:
-        self._calls: list[tuple[Contract, str, tuple[Any, ...]]] = []
-        self._expected: list[tuple[Any, Callable[[Any], Any]]] = []
-
-    def expect(
-        self,
-        contract: Contract,
-        function: str,
-        arguments: tuple[Any, ...],
-        value: Any,
-        read: Callable[[Any], Any] = lambda answer: answer,
-    ) -> None:
-        """Add a view and its right answer, as `read` shows it."""
-        self._calls.append((contract, function, arguments))
-        self._expected.append((value, read))
-
-    def check(self, chain: Chain) -> None:
-        """Call them all."""
-        answers = chain.read(self._calls)
-        for call, answer, (value, read) in zip(self._calls, answers, self._expected, strict=True):
-            assert read(answer) == value, f"{call[0].name}.{call[1]}{call[2]}"
-
-
-def packed(record: str) -> Callable[[int], dict[str, int]]:
-    """Read a word of that record."""
-    return lambda word: unpack(record, word)
-
-
 def plain_fields(event: Event) -> dict[str, Any]:
     """Make the model's event comparable with a decoded log."""
     return {name: plain(value) for name, value in event.fields.items()}
-
-
-def deal_view(market: Any, number: int) -> tuple[Any, ...]:
-    """Say what the lens should say of a settled deal."""
-    deal = market.deals[number]
-    status = market.status(number)
-    runway = deal.balance // deal.rate if status == RUNNING else 0
-    last = {
-        RUNNING: min(deal.end, market.clock.epoch + runway),
-        LAPSED: market.run_end.get((number, deal.run - 1)),
-        STOPPING: deal.end,
-        OVER: deal.end,
-    }.get(status, 0)
-    return (
-        deal.developer,
-        deal.balance,
-        deal.rate,
-        deal.settled,
-        deal.end,
-        deal.units,
-        deal.run,
-        deal.stopped,
-        status,
-        runway,
-        last,
-    )
-
-
-def assignment_view(market: Any, i: int) -> tuple[Any, ...]:
-    """Say what the lens should say of an assignment whose deal is settled."""
-    a = market.assignments.get(i)
-    if a is None:
-        return (0,) * 7 + (False, 0, 0, 0)
-    paid = refund = 0
-    if a.state >= 2:
-        last = market.claimable_until(a)
-        if last >= a.next:
-            paid, refund = market.split(a, last)
-    return (
-        a.deal,
-        a.peer,
-        a.units,
-        a.price,
-        a.start,
-        a.next,
-        a.state,
-        market.alive(a),
-        market.end_of(a),
-        paid,
-        refund,
-    )

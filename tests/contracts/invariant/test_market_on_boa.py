@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.contracts.driver.boa_chain import BoaChain
 from tests.contracts.driver.world import World
@@ -15,6 +15,9 @@ from tests.model.machine import MarketMachine
 pytestmark = pytest.mark.unit
 
 START = 1_800_000_000
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
+STEPS = int(os.environ.get("FUZZ_STEPS", "10"))
+VIEWS_EVERY = 10  # steps; the words are compared in every one
 
 
 @cache
@@ -31,6 +34,7 @@ class MarketOnBoa(MarketMachine):
     def prepare(self) -> None:
         self.world = founded().fork()
         self.world.chain.travel(START)
+        self.world.views_every = VIEWS_EVERY
         self.snapshot = self.world.chain.snapshot()
         self.law, self.roles = self.world.law, self.world.roles
 
@@ -41,13 +45,15 @@ class MarketOnBoa(MarketMachine):
         self.world.travel(now)
 
     def teardown(self) -> None:
+        self.run_off()
         self.world.check_conservation()
         self.world.chain.restore(self.snapshot)
 
 
 TestMarketOnBoa = MarketOnBoa.TestCase
 TestMarketOnBoa.settings = settings(
-    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "5")),
-    stateful_step_count=int(os.environ.get("FUZZ_STEPS", "15")),
+    max_examples=EXAMPLES,
+    stateful_step_count=STEPS,
     deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
