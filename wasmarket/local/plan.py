@@ -24,7 +24,7 @@ class PeerPlan:
 
 
 DEFAULT_PEERS = (
-    PeerPlan("alpha-1", "alpha", "DE", 2, 2_048, 10_000),
+    PeerPlan("alpha-1", "alpha", "DE", 4, 2_048, 10_000),
     PeerPlan("alpha-2", "alpha", "FR", 4, 2_048, 12_000),
     PeerPlan("beta-1", "beta", "US", 4, 4_096, 15_000),
 )
