@@ -12,6 +12,16 @@ FLOOD = """(func (export "flood")
 HEALTH = '(func (export "health") (result i32) i32.const 1)'
 SICK = '(func (export "health") (result i32) i32.const 0)'
 NUMBER = '(func (export "number") (result i32) i32.const 7)'
+SLOW = """(func (export "slow") (result i32) (local $left i64)
+  i64.const 3000000000 local.set $left
+  (loop $more
+    local.get $left i64.const 1 i64.sub local.tee $left i64.eqz i32.eqz br_if $more)
+  i32.const 7)"""
+
+
+def build_slow() -> bytes:
+    """Make a guest that takes some seconds to answer."""
+    return build_guest(SLOW + HEALTH, "slow() -> u32", "health() -> bool")
 
 
 def build_hostile() -> bytes:

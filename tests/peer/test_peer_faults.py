@@ -9,8 +9,9 @@ import pytest
 
 from kernel import events
 from kernel.addresses import raw
+from kernel.apps import Limits
 from kernel.receipts import epoch_root, receipt_hash, unpack_receipt, unpack_summary
-from tests.peer.apps import build_sick
+from tests.peer.apps import build_sick, build_slow
 from tests.peer.peer_runner import GREETING, GREETING_V2, publish, wait_until
 from tests.peer.tcp_proxy import TcpProxy
 
@@ -82,6 +83,30 @@ def test_update__under_load__fails_no_call_and_keeps_storage(world, peer):
     assert (described["app"], described["update"]) == (new, None)
     stats = peer.signed("GET", f"/v1/deals/{deal}/stats").json()
     assert stats["workers"] == 2
+
+
+def test_update__during_a_long_call__lets_it_end(world, peer):
+    peer.start()
+    limits = Limits(call_ms=25_000)
+    app = publish(peer.blocks, build_slow(), limits=limits)
+    match = world.match(app, [peer.number])
+    peer.wait_for_state(match.deal, "serving")
+    answers: list[httpx.Response] = []
+    caller = threading.Thread(target=lambda: answers.append(peer.call(match.deal, "slow", [])))
+    caller.start()
+    path = f"/v1/deals/{match.deal}/stats"
+    wait_until("the call runs", lambda: peer.signed("GET", path).json()["inflight"])
+
+    set_app(world, match.deal, publish(peer.blocks, GREETING.read_bytes()))
+    wait_until(
+        "the new version answers",
+        lambda: peer.call(match.deal, "greeting", ["you"]).status_code == 200,
+    )
+    was_running = caller.is_alive()
+    caller.join()
+
+    assert was_running, "the call was over before the update; make it longer"
+    assert answers[0].json() == {"result": 7}
 
 
 @pytest.mark.parametrize(("bad", "reason"), [("sick", 55), ("garbage", 51), ("lost", 48)])

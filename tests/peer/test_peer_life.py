@@ -226,3 +226,25 @@ def test_lapse__of_a_short_balance__ends_service_with_402(world, peer):
         lambda: [e for e in world.events(events.Ended) if e.deal == match.deal],
     )
     assert lapsed[0].kind == 4
+
+
+def test_claim__every_epoch_if_set__pays_the_provider(world, make_peer):
+    claiming = make_peer(claim_every_epochs=1)
+    claiming.start()
+    app = publish(claiming.blocks, GREETING.read_bytes())
+    match = world.match(app, [claiming.number])
+    claiming.wait_for_state(match.deal, "serving")
+    for _ in range(3):
+        epoch = world.start_epoch()
+        wait_for_commitment(world, claiming, epoch - 1)
+
+    paid = wait_until(
+        "the provider is paid",
+        lambda: [
+            event.paid
+            for event in world.events(events.Claimed)
+            if event.assignment in match.assignments
+        ],
+    )
+
+    assert paid[0] > 0
