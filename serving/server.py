@@ -1,8 +1,10 @@
 """Run a service on a port until it is told to stop."""
 
 import errno
+import signal
 import socket
 from collections.abc import Callable
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -73,6 +75,12 @@ class _Server(uvicorn.Server):
         )
         self._listener = listener
         self._on_ready = on_ready
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End the server and no more: uvicorn would raise the signal again, before our caller
+        has ended its threads and child processes."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
