@@ -17,7 +17,7 @@ from chain.follower import Follower
 from chain.rpc import Rpc
 from chain.sender import Sender
 from chain.wallet import Account
-from content.fetcher import Fetcher
+from content.fetcher import Fetcher, FetchLimits
 from content.folder import BlockFolder
 from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
@@ -88,6 +88,8 @@ class Peer:
     ) -> None:
         key = folder.load_key()
         parameters = deployment.parameters
+        # An answer must be on chain before ACCEPT_SECONDS are over.
+        fetch_seconds = min(settings.fetch_seconds, parameters.accept_seconds / 2)
         decoder = Decoder(deployment)
         self._settings = settings
         self._deployment = deployment
@@ -129,11 +131,10 @@ class Peer:
             folder,
             Tools(
                 preparer=Preparer(
-                    Fetcher(blocks, self._http),
+                    Fetcher(blocks, self._http, FetchLimits(source_seconds=fetch_seconds / 4)),
                     policy,
                     folder.cache / "modules",
-                    # An answer must be on chain before ACCEPT_SECONDS are over.
-                    min(settings.fetch_seconds, parameters.accept_seconds / 2),
+                    fetch_seconds,
                 ),
                 policy=policy,
                 book=self._book,

@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response
 
 from peer.access import check_key, check_signer
+from peer.api.numbers import DealNumber
 from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
 from peer.hosting.run import CallRequest, Recorded
@@ -37,7 +38,7 @@ def create_call_router(host: Host, book: ReceiptBook, authenticator: Authenticat
     @router.post("/v1/deals/{deal}/{service}/{function}", response_class=Response)
     async def call_function(
         request: Request,
-        deal: int,
+        deal: DealNumber,
         service: str,
         function: str,
         prefer: Annotated[str, Header()] = "",

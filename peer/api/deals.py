@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from kernel.content_ids import app_cid
 from kernel.errors import MarketError
+from peer.api.numbers import DealNumber
 from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
 from peer.market.standing import serving_until
@@ -76,19 +77,19 @@ def create_deal_router(host: Host) -> APIRouter:
     known: dict[int, tuple[float, HealthView]] = {}
 
     @router.get("")
-    async def read_deal(deal: int) -> DealView:
+    async def read_deal(deal: DealNumber) -> DealView:
         """State and version of a deal on this peer."""
         return _view(host, host.find(deal))
 
     @router.get("/interface")
-    async def read_interface(deal: int) -> InterfaceView:
+    async def read_interface(deal: DealNumber) -> InterfaceView:
         """The functions that can be called, with the types of arguments and results."""
         workers = host.find(deal).pick().workers
         services = {name: workers.pool.interface(name) for name in workers.pool.services}
         return InterfaceView(deal=deal, app=workers.version.app, services=services)
 
     @router.get("/health", responses={503: {"model": HealthView}})
-    async def read_health(deal: int) -> Response:
+    async def read_health(deal: DealNumber) -> Response:
         """Ask the app's own health function, at most every two seconds."""
         hosted = host.find(deal)
         asked, view = known.get(deal, (0.0, None))

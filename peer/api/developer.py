@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from kernel.errors import Forbidden, InvalidInput, LimitReached
 from kernel.units import Address
 from peer.access import dump_access, parse_access
+from peer.api.numbers import DealNumber
 from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
 from peer.receipts.book import ReceiptBook
@@ -62,7 +63,7 @@ def create_developer_router(
 
     @router.get("/logs", response_class=StreamingResponse)
     async def read_logs(
-        deal: int,
+        deal: DealNumber,
         by: Annotated[Address, signer],
         limit: Annotated[int, Query(ge=0, le=2_000)] = 100,
         follow: bool = False,
@@ -77,17 +78,17 @@ def create_developer_router(
         return StreamingResponse(_stream(log.follow(limit)), media_type=NDJSON)
 
     @router.get("/stats")
-    async def read_stats(deal: int, by: Annotated[Address, signer]) -> StatsView:
+    async def read_stats(deal: DealNumber, by: Annotated[Address, signer]) -> StatsView:
         """Calls by outcome, fuel, time, workers, and the newest receipts."""
         return _stats(_owned(host, deal, by), book)
 
     @router.get("/access")
-    async def read_access(deal: int, by: Annotated[Address, signer]) -> AccessView:
+    async def read_access(deal: DealNumber, by: Annotated[Address, signer]) -> AccessView:
         """Who may call."""
         return AccessView(**dump_access(_owned(host, deal, by).access.current))
 
     @router.put("/access")
-    async def replace_access(deal: int, request: Request) -> AccessView:
+    async def replace_access(deal: DealNumber, request: Request) -> AccessView:
         """Say who may call; a document of a higher version replaces the one in force."""
         body = await read_body(request, MAX_SIGNED_BODY)
         hosted = _owned(host, deal, authenticator.check(request, body))

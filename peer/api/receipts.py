@@ -14,6 +14,7 @@ from kernel.receipts import (
     receipt_hash,
     unpack_receipt,
 )
+from peer.api.numbers import DealNumber, EpochNumber, Sequence
 from peer.hosting.host import Host
 from peer.market.commitments import Commitment, Commitments
 from peer.receipts.book import ReceiptBook
@@ -72,7 +73,7 @@ def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitment
 
     @router.get("")
     def read_epoch(
-        deal: int, epoch: int, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+        deal: DealNumber, epoch: EpochNumber, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> EpochView:
         """The deal's receipts of an epoch in order of assignment and sequence."""
         after = decode_cursor(cursor, 2) or (0, -1)
@@ -97,9 +98,9 @@ def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitment
 
     @router.get("/{sequence}")
     def read_receipt(
-        deal: int,
-        epoch: int,
-        sequence: int,
+        deal: DealNumber,
+        epoch: EpochNumber,
+        sequence: Sequence,
         assignment: Annotated[int | None, Query(description="if the deal has several here")] = None,
     ) -> ReceiptView:
         """One receipt with its proofs."""

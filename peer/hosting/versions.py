@@ -82,11 +82,16 @@ class Preparer:
         pause = FIRST_PAUSE
         while True:
             try:
-                if limit is None:
-                    return await self._fetcher.fetch_block(cid, find_sources())
-                return await self._fetcher.fetch_file(cid, find_sources(), limit)
+                async with asyncio.timeout_at(deadline):
+                    if limit is None:
+                        return await self._fetcher.fetch_block(cid, find_sources())
+                    return await self._fetcher.fetch_file(cid, find_sources(), limit)
             except TooLarge as error:
                 raise PolicyRefused(error.detail, LeaveReason.POLICY) from error
+            except TimeoutError as error:
+                raise ContentNotFound(
+                    f"{cid} could not be fetched in {self._seconds:g} s: the sources do not answer"
+                ) from error
             except (ContentNotFound, BadContent):
                 if loop.time() + pause > deadline:
                     raise

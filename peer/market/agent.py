@@ -56,6 +56,10 @@ class Agent:
 
     def notify(self, standing: Standing) -> None:
         """Take a new standing; any thread."""
+        before = self._standing
+        if before is not None and standing.head.number < before.head.number:
+            # The chain went back, maybe with what was sent: the standing tells what is owed.
+            self._sent_at = standing.head.number
         self._standing = standing
         self._wake.set()
 

@@ -50,6 +50,6 @@ def _make_peers(world: MarketWorld, folder: Path) -> Iterator[MakePeer]:
 
     yield make
     for runner in made:
-        runner.kill()
+        runner.stop()
         # pytest shows it when the test failed.
         print(runner.log())

@@ -66,6 +66,11 @@ def publish(
     return app_hash(cid)
 
 
+def _coverage() -> dict[str, str]:
+    """Return what lets coverage measure the process too."""
+    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+
+
 class PeerRunner:
     """One peer with its own folder and wallet; a process while it runs."""
 
@@ -118,7 +123,7 @@ class PeerRunner:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath},
+            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **_coverage()},
         )
         log.close()
         assert self._process.stdout is not None

@@ -115,3 +115,18 @@ def test_notice__malformed__is_refused(peer):
     answer = peer.post("/v1/notices", {"deal": 1, "assignment": 1, "sources": ["file:///etc"]})
 
     assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/deals/0",
+        "/v1/deals/4294967296",
+        "/v1/deals/x",
+        f"/v1/deals/1/receipts/{'9' * 300}",
+        "/v1/deals/1/receipts/-1",
+        "/v1/deals/1/receipts/1/-1",
+    ],
+)
+def test_path__number_out_of_range__is_refused(peer, path):
+    assert peer.get(path).status_code == 400

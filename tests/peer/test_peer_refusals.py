@@ -1,6 +1,7 @@
 """What a peer does not run: it says why on chain, and goes on."""
 
 import http.server
+import socket
 import threading
 
 import pytest
@@ -76,6 +77,7 @@ def test_app__unknown_to_everybody__is_left_with_48(world, peer, elsewhere):
     match = world.match(app, [peer.number])
 
     assert refusal(world, match) == LeaveReason.CONTENT_NOT_FOUND
+    peer.wait_for_state(match.deal, "ended")
     assert peer.call(match.deal, "greeting", ["x"]).status_code == 404
 
 
@@ -88,6 +90,17 @@ def test_app__only_from_a_liar__is_left_with_49(world, peer, elsewhere, liar):
 
     assert answer.status_code == 202
     assert refusal(world, match) == LeaveReason.CONTENT_MISMATCH
+
+
+def test_app__only_from_a_source_that_never_answers__is_left_with_48(world, peer, elsewhere):
+    app = publish(elsewhere, GREETING.read_bytes() + b"\0\0")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        match = world.match(app, [peer.number])
+        sources = [f"http://127.0.0.1:{silent.getsockname()[1]}/{n}" for n in range(8)]
+        notice = {"deal": match.deal, "assignment": match.assignments[0], "sources": sources}
+        peer.post("/v1/notices", notice)
+
+        assert refusal(world, match) == LeaveReason.CONTENT_NOT_FOUND
 
 
 def test_app__liar_first_but_an_honest_source_too__is_run(world, peer, make_peer, liar):
