@@ -1,0 +1,187 @@
+"""A market that really lives on Anvil: seeded random transactions against the real contracts."""
+
+import random
+from dataclasses import replace
+
+from chain.fills import build_fill
+from kernel.errors import Reverted
+from kernel.units import FLT
+from store.assignments import fetch_assignments, fetch_claimable
+from store.chain_state import fetch_account, fetch_indexed
+from store.deals import fetch_deals
+from store.peers import fetch_peers, fetch_providers
+from store.words import AssignmentState
+from tests.matcher.anvil_town import AnvilTown
+
+STATES = {0: "cleared", 1: "pending", 2: "active", 3: "ended"}
+STATUS = {1: "waiting", 2: "running", 3: "lapsed", 4: "stopping", 5: "ended"}
+
+
+class MarketLife:
+    """Random actions of five accounts; what the contracts refuse is no action."""
+
+    def __init__(self, town: AnvilTown, seed: int) -> None:
+        self.town, self.random = town, random.Random(seed)
+        self.people = [town.developer, town.provider, town.other, town.first, town.second]
+        self.bids = []
+        self.refused = self.done = 0
+
+    def open_accounts(self) -> None:
+        """Give the developer and both providers allowances and some free money."""
+        for account in self.people[:3]:
+            self.do(account, self.town.usdc, "approve", self.town.market.address, 2**256 - 1)
+            self.do(account, self.town.market, "deposit", 150_000)
+
+    def act(self, count: int) -> None:
+        """Do some random things."""
+        for _ in range(count):
+            self.random.choice(
+                [
+                    self.open_deal,
+                    self.refill,
+                    self.batch,
+                    self.batch,
+                    self.money,
+                    self.time,
+                    self.odd,
+                ]
+            )()
+
+    def do(self, account, contract, function, *args) -> None:
+        try:
+            self.town.send(account, contract, function, *args)
+            self.done += 1
+        except Reverted:
+            self.refused += 1
+
+    def fills(self):
+        fills = []
+        for peer in self.random.sample([1, 2, 9], 2):
+            ask = self.town.ask(peer, self.random.randint(900, 2_100))
+            owner = self.town.other if peer == 2 else self.town.provider
+            signature = self.town.sign(ask, owner)
+            fills.append(build_fill(ask, self.random.randint(1, 2), signature))
+        return fills
+
+    def match(self, bid, current) -> None:
+        caller = self.random.choice(self.people)
+        signature = self.town.sign(bid, self.town.developer)
+        call = self.town.market.match(bid, signature, self.fills(), current)
+        try:
+            self.town.sender(caller).send(call)
+            self.done += 1
+        except Reverted:
+            self.refused += 1
+
+    def open_deal(self) -> None:
+        bid = self.town.bid(
+            units=self.random.randint(1, 3),
+            deposit=self.random.choice([3_000, 9_000, 40_000]),
+            tip=self.random.randint(0, 500),
+            epochs=self.random.choice([0, 0, 3]),
+            counter=self.town.market.account(self.town.developer.address).counter,
+        )
+        self.bids.append(bid)
+        self.match(bid, [])
+
+    def refill(self) -> None:
+        if self.bids:
+            self.match(self.random.choice(self.bids), self.ids())
+
+    def ids(self):
+        return list(range(1, self.count("assignment_count") + 1))
+
+    def count(self, view) -> int:
+        return int(self.town.market.read(view))
+
+    def batch(self) -> None:
+        ids = self.ids()
+        if not ids:
+            return
+        some = [*self.random.sample(ids, min(len(ids), 4)), len(ids) + 1]
+        function = self.random.choice(["activate", "activate", "leave", "drop", "evict", "claim"])
+        why = [self.random.choice([48, 2**255])] if function in ("leave", "drop") else []
+        caller = self.random.choice(self.people[:3])
+        if function == "activate":
+            for owner in self.people[1:3]:
+                self.do(owner, self.town.market, function, ids[-8:])
+            return
+        self.do(caller, self.town.market, function, some, *why)
+        self.do(caller, self.town.market, "release", some)
+
+    def money(self) -> None:
+        account, amount = self.random.choice(self.people[:3]), self.random.randint(1, 9_000)
+        deal = self.random.randint(1, max(1, self.count("deal_count")))
+        market = self.town.market
+        self.random.choice(
+            [
+                lambda: self.do(account, market, "deposit", amount),
+                lambda: self.do(account, market, "withdraw", amount, account.address),
+                lambda: self.do(account, market, "top_up", deal, amount),
+                lambda: self.do(self.people[0], market, "take", deal, amount),
+                lambda: self.do(
+                    account, market, "claim_and_withdraw", self.ids()[:16], account.address
+                ),
+            ]
+        )()
+
+    def time(self) -> None:
+        for _ in range(self.random.choice([1, 1, 2, 6])):
+            self.town.pass_epoch(*self.random.choice([(1, 2), (1,), (2,), ()]))
+        if self.random.random() < 0.4:
+            self.do(self.people[4], self.town.market, "claim", self.ids()[-16:])
+
+    def odd(self) -> None:
+        account = self.random.choice(self.people[:3])
+        deal = self.random.randint(1, max(1, self.count("deal_count")))
+        market, staking = self.town.market, self.town.staking
+        self.random.choice(
+            [
+                lambda: self.do(self.people[0], market, "stop", deal),
+                lambda: self.do(self.people[0], market, "set_app", deal, bytes([deal]) * 32),
+                lambda: self.do(account, market, "cancel", b"\1" * 32),
+                lambda: self.do(account, market, "set_units", 1, self.random.randint(3, 6)),
+                lambda: self.do(account, market, "set_endpoint", 2, "http://\x00odd"),
+                lambda: self.do(account, staking, "request", self.random.randint(1, FLT)),
+                lambda: self.do(account, staking, "withdraw", account.address),
+                lambda: self.do(account, market, "publish", b"\2" * 32, b"not an offer"),
+            ]
+        )()
+
+
+def check_against_chain(database, town: AnvilTown) -> None:
+    """Assert that the store says what the contracts' own views say at the indexed block."""
+    with database.read() as session:
+        at = fetch_indexed(session)
+        deals = fetch_deals(session, at, limit=None)
+        assignments = fetch_assignments(session, at, limit=None)
+        claimable = fetch_claimable(session, at, [view.id for view in assignments])
+        peers = fetch_peers(session, limit=None)
+        providers = fetch_providers(session, at, limit=None)
+        people = [town.developer, town.provider, town.other, town.first, town.second]
+        accounts = [fetch_account(session, account.address) for account in people]
+    words = town.market.accounts([view.address for view in accounts], at.block)
+    assert [(v.free, v.counter) for v in accounts] == [(w.free, w.counter) for w in words]
+    assert len(deals) == town.market.read("deal_count", block=at.block)
+    for view, lens in zip(deals, town.lens.deals([v.id for v in deals], at.block), strict=True):
+        assert view.terms == replace(
+            view.terms,
+            **{name: getattr(lens, name) for name in ("balance", "rate", "settled", "end", "run")},
+            units=lens.units,
+            stopped=lens.stopped,
+        )
+        assert (view.status, view.runway) == (STATUS[lens.status], lens.runway)
+    ids = [view.id for view in assignments]
+    assert len(ids) == town.market.read("assignment_count", block=at.block)
+    for view, lens in zip(assignments, town.lens.assignments(ids, at.block), strict=True):
+        assert (view.id, view.state) == (view.id, STATES[lens.state])
+        assert view.alive == lens.alive
+        assert claimable[view.id] == (lens.paid, lens.refund)
+        if view.state in (AssignmentState.ACTIVE, AssignmentState.ENDED):
+            assert (view.start, view.next, view.end_of) == (lens.start, lens.next, lens.end_of)
+    for view, lens in zip(peers, town.lens.peers([v.id for v in peers], at.block), strict=True):
+        assert (view.units, view.used, view.provider) == (lens.units, lens.used, lens.provider)
+    for view in providers:
+        lens = town.staking.stake(view.address, at.block)
+        assert (view.stake_free, view.stake_locked) == (lens.free, lens.locked)
+        assert (view.leaving, view.ready) == (lens.leaving, lens.ready)

@@ -1,0 +1,151 @@
+"""The indexer against the real contracts: equal to the chain, through reorgs and kill -9."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import CollectorRegistry
+
+from chain.anvil import Anvil
+from indexer.loop import IndexLoop
+from indexer.progress import Board
+from kernel.deployment import dump_deployment
+from store.database import sqlite_url
+from store.events import fetch_events
+from tests.indexer.market_life import MarketLife, check_against_chain
+from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
+from tests.store.stores import copy_store, dump
+
+pytestmark = pytest.mark.anvil
+
+PROCESS = Path(__file__).with_name("indexer_process.py")
+ROOT = Path(__file__).parents[2]
+NEVER = threading.Event()
+
+
+@pytest.fixture(scope="module")
+def life(request):
+    with Anvil.start() as anvil:
+        town = AnvilTown(anvil, deploy(anvil, compile_all(request.config.cache)))
+        town.settle_in()
+        life = MarketLife(town, seed=7)
+        life.open_accounts()
+        yield life
+
+
+@pytest.fixture
+def follow(life, template, tmp_path):
+    """Make loops, each with a store of its own."""
+    opened = []
+
+    def make(name):
+        database = copy_store(template, tmp_path / f"{name}.sqlite")
+        town = life.town
+        loop = IndexLoop(database, town.rpc, town.deployment, Board(CollectorRegistry()))
+        assert loop._leader.acquire()
+        opened.append((loop, database))
+        return loop, database
+
+    yield make
+    for loop, database in opened:
+        loop.close()
+        database.close()
+
+
+def test_index__random_market__equals_the_contracts_views(life, follow):
+    loop, database = follow("live")
+    for _ in range(6):
+        life.act(8)
+        loop.step(NEVER)
+        check_against_chain(database, life.town)
+
+    with database.read() as session:
+        names = {event.name for event in fetch_events(session, limit=None)}
+    assert life.done > 20
+    assert {"Matched", "Activated", "Ended", "Claimed", "FillSkipped", "Skipped"} <= names
+
+
+def test_index__reorg_of_a_lived_market__equals_one_that_never_saw_it(life, follow):
+    loop, database = follow("live")
+    loop.step(NEVER)
+    life.act(6)
+    loop.step(NEVER)
+
+    life.town.anvil.cheats.reorg(5)
+    life.act(2)
+    loop.step(NEVER)
+    fresh, straight = follow("straight")
+    fresh.step(NEVER)
+
+    check_against_chain(database, life.town)
+    after, expected = dump(database), dump(straight)
+    after.pop("block"), expected.pop("block")
+    assert after == expected
+
+
+@pytest.fixture
+def start(life, tmp_path):
+    """Start indexer processes on one store."""
+    file = tmp_path / "deployment.json"
+    file.write_text(dump_deployment(life.town.deployment))
+    started = []
+
+    def run(store, die_at=0):
+        command = [sys.executable, PROCESS, file, sqlite_url(store), life.town.rpc.url, str(die_at)]
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=ROOT,
+            env={"PYTHONPATH": str(ROOT), "PATH": ""},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(url, block):
+    """Wait until an indexer has come to a block; return its status."""
+    pause = threading.Event()
+    for _ in range(400):
+        status = httpx.get(f"{url}/v1/status").json()
+        if status["indexed"] == block:
+            return status
+        pause.wait(0.05)
+    raise AssertionError(status)
+
+
+def test_run__killed_at_many_statements__restarts_to_the_same_store(life, follow, start, tmp_path):
+    life.act(10)
+    head = life.town.rpc.fetch_head().number
+    store = tmp_path / "killed.sqlite"
+
+    for die_at in (1, 30, 45, 60, 90, 131, 222, 314):
+        process = start(store, die_at)
+        assert process.wait(timeout=60) == -9
+    process = start(store)
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    status = wait_for(url, head)
+    ready = httpx.get(f"{url}/v1/health/ready")
+    metrics = httpx.get(f"{url}/metrics").text
+    process.terminate()
+
+    assert process.wait(timeout=30) == 0
+    assert (status["head"], status["extra"]["leader"], status["extra"]["lag"]) == (head, True, 0)
+    assert status["contracts"]["Market"] == life.town.deployment.market
+    assert ready.json()["ok"]
+    assert f"wasmarket_indexed_block {float(head)}" in metrics
+    fresh, straight = follow("straight")
+    fresh.step(NEVER)
+    killed, database = follow("killed")
+    killed.step(NEVER)
+    assert dump(database) == dump(straight)
