@@ -25,7 +25,7 @@ from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
 from kernel.units import FLT, USDC
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
-from tests.contracts.driver.build import build
+from tests.contracts.driver.build import ROOT, build
 from tests.matcher.fake_town import Http
 
 PARAMETERS = Parameters(60, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
@@ -33,7 +33,18 @@ FOREVER = 2**40
 NAMES = ("TestUSDC", "TestFLT", "Faucet", "Staking", "Proofs", "Market", "MarketLens")
 
 
-def deploy(anvil):
+def compile_all(cache):
+    """Return creation code by name, compiled once for every state of the sources."""
+    sources = sorted((ROOT / "contracts").rglob("*.vy*"))
+    state = keccak(b"".join(source.read_bytes() for source in sources)).hex()
+    kept = cache.get("wasmarket/creation_code", {})
+    if kept.get("state") != state:
+        kept = {"state": state} | {name: build(name).bytecode.hex() for name in NAMES}
+        cache.set("wasmarket/creation_code", kept)
+    return kept
+
+
+def deploy(anvil, creation_code):
     """Deploy everything as the deployment script does, from the first development account."""
     rpc, p = anvil.rpc, PARAMETERS
     deployer = dev_accounts()[0].address
@@ -51,8 +62,8 @@ def deploy(anvil):
     ]
     for name, words in zip(NAMES, arguments, strict=True):
         numbers = [int(word, 16) if isinstance(word, str) else word for word in words]
-        data = build(name).bytecode + b"".join(n.to_bytes(32, "big") for n in numbers)
-        transaction = {"from": deployer, "data": "0x" + data.hex()}
+        data = creation_code[name] + b"".join(n.to_bytes(32, "big") for n in numbers).hex()
+        transaction = {"from": deployer, "data": "0x" + data}
         rpc.request("eth_sendTransaction", [transaction])
         anvil.cheats.mine()
     addresses = dict(zip(NAMES[2:], [faucet, staking, proofs, market, lens], strict=True))

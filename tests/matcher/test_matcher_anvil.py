@@ -1,9 +1,17 @@
 """The matcher against the real contracts, indexer and store."""
 
 import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from dataclasses import replace
+from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,27 +19,30 @@ from hypothesis import strategies as st
 from chain.anvil import Anvil
 from chain.fills import build_fill
 from kernel.addresses import ZERO_ADDRESS
-from kernel.events import Assigned
+from kernel.deployment import dump_deployment
+from kernel.offers import dump_offer
 from kernel.published import encode_published
 from kernel.reasons import FillReason
 from kernel.typed_data import hash_offer
 from matcher.engine.rules import why
 from matcher.engine.values import Ask, Fill
-from matcher.run import run
-from matcher.settings import MatcherSettings
 from matcher.snapshot import read_snapshot, to_demand
+from store.database import sqlite_url
 from store.submissions import fetch_submissions
 from store.words import SubmissionState
-from tests.matcher.anvil_town import AnvilTown, Operator, deploy
+from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
 from tests.store.stores import copy_store
 
 pytestmark = pytest.mark.anvil
 
+HERE = Path(__file__).resolve().parent
+
 
 @pytest.fixture(scope="module")
-def base():
+def base(pytestconfig):
+    creation_code = compile_all(pytestconfig.cache)
     with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil))
+        town = AnvilTown(anvil, deploy(anvil, creation_code))
         town.settle_in()
         yield town
 
@@ -344,8 +355,98 @@ def test_why__cancelled_used_up_and_bumped__is_what_the_contract_says(town, oper
         assert reason in (FillReason.NO_UNITS, FillReason.COUNTER)
 
 
-def test_run__whole_process__answers_matches_and_ends(town, template, tmp_path):
-    """`run` as the command line calls it; SIGTERM is the server's own `should_exit`."""
-    assert Assigned
-    assert run
-    assert MatcherSettings
+class Process:
+    """A matcher process that a test starts, kills and starts again."""
+
+    def __init__(self, town, database, folder):
+        self.file = folder / "deployment.json"
+        self.file.write_text(dump_deployment(town.deployment))
+        self.command = [
+            sys.executable,
+            str(HERE / "matcher_process.py"),
+            str(self.file),
+            sqlite_url(database.path),
+            town.rpc.url,
+            "0x" + town.first.key.hex(),
+        ]
+        self.start()
+
+    def start(self):
+        environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
+        self.process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.url = json.loads(self.process.stdout.readline())["url"]
+
+    def end(self, number):
+        self.process.send_signal(number)
+        code = self.process.wait(20)
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture
+def process(town, template, tmp_path):
+    database = copy_store(template, tmp_path / "process.sqlite")
+    operator = Operator(town, database, town.first)
+    operator.indexer._leader.release()
+    process = Process(town, database, tmp_path)
+    stop = threading.Event()
+    follower = threading.Thread(target=operator.indexer.run, args=(stop, 0.05))
+    follower.start()
+    yield process
+    stop.set()
+    follower.join(20)
+    if process.process.poll() is None:
+        process.end(signal.SIGKILL)
+    database.close()
+
+
+def wait_for(claim, seconds=20):
+    pause, until = threading.Event(), time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < until, "it never came true"
+        pause.wait(0.05)
+
+
+def test_run__process__matches_streams_and_ends_on_sigterm(town, process):
+    bodies = [
+        ("/v1/provider-offers", town.ask(1, 1_000), town.provider, {}),
+        ("/v1/developer-offers", town.bid(), town.developer, {"permit": town.permit(100_000)}),
+    ]
+    with httpx.stream("GET", process.url + "/v1/events", timeout=20) as events:
+        lines = events.iter_lines()
+        assert next(lines) == ": welcome"
+        for path, offer, account, more in bodies:
+            body = {"offer": dump_offer(offer), "signature": town.sign(offer, account).to_hex()}
+            assert httpx.post(process.url + path, json=body | more).status_code == 201
+        names = [line for line in itertools.islice(lines, 8) if line.startswith("event: ")]
+
+    assert names[0] == "event: Assigned"
+    wait_for(lambda: httpx.get(process.url + "/v1/deals/1").status_code == 200)
+    assert process.end(signal.SIGTERM) == 0
+
+
+def test_run__killed_again_and_again__every_offer_makes_one_deal(town, process):
+    town.send(town.developer, town.usdc, "approve", town.market.address, 10**9)
+    ask = town.ask(1, 1_000)
+    body = {"offer": dump_offer(ask), "signature": town.sign(ask, town.provider).to_hex()}
+    assert httpx.post(process.url + "/v1/provider-offers", json=body).status_code == 201
+    bids = [town.bid(units=1) for _ in range(3)]
+    for number, bid in enumerate(bids):
+        body = {"offer": dump_offer(bid), "signature": town.sign(bid, town.developer).to_hex()}
+        assert httpx.post(process.url + "/v1/developer-offers", json=body).status_code == 201
+        threading.Event().wait(0.04 * number)
+        process.end(signal.SIGKILL)
+        process.start()
+
+    def is_done():
+        states = [
+            httpx.get(f"{process.url}/v1/developer-offers/{hash_offer(bid)}").json()["status"]
+            for bid in bids
+        ]
+        return states == ["pending"] * 3
+
+    wait_for(is_done)
+    assert town.market.read("counts_word") >> 64 & (2**64 - 1) == 3
+    assert town.market.peers([1])[0].used == 3
