@@ -165,12 +165,13 @@ class Story:
         process.kill()
         self._say.fact("alpha-1 is killed (SIGKILL); calls go on to the next peer:")
         self._greet("Hi, World")
-        dead, spare = self.market.peer_ids["alpha-1"], self.market.peer_ids["alpha-2"]
+        ids = self.market.peer_ids
+        dead, left = ids["alpha-1"], {ids["alpha-2"], ids["beta-1"]}
         parameters = self.market.wiring.deployment.parameters
         for _ in range(parameters.max_missed + parameters.proof_window + 1):
             epoch = self._next_epoch()
         self._say.fact(f"epoch {epoch}: {parameters.max_missed} final epochs without proof")
-        self._wait("the matcher evicts it and refills", lambda: self._active_peers() == {spare, 3})
+        self._wait("the matcher evicts it and refills", lambda: self._active_peers() == left)
         self._say.fact(f"the matcher has evicted peer {dead} and refilled its units elsewhere:")
         self._show_assignments()
         fee = self.market.wiring.staking.stake(self._account("matcher")).free
