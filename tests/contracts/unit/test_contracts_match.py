@@ -229,6 +229,18 @@ def test_match__ids_of_others_in_current__are_ignored(world, peer, other_peer):
     assert field(outcome, "Matched", "units") == 2
 
 
+def test_match__an_ended_id_in_current__is_ignored(world, peer, other_peer, developer):
+    _, ids, offer = world.open(world.fill(peer), world.fill(other_peer), valid_until=2**200)
+    world.activate(ids)
+    world.next_epoch()
+    world.market.drop(ids[:1], 64, by=developer)
+    assert world.assignment(ids[0])["state"] == 3
+
+    outcome = world.match(offer, [world.fill(peer, 4)], ids)
+
+    assert field(outcome, "Matched", "units") == 4
+
+
 def test_match__stopped_deal__reverts(world, peer, developer):
     deal, _, offer = world.open(world.fill(peer))
     world.market.stop(deal, by=developer)
