@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import logging
 import os
 import sys
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import httpx
 
 from chain.clock import ChainClock
 from chain.contracts import Erc20, Market, MarketLens, Proofs, Staking
@@ -20,7 +22,7 @@ from chain.sender import Sender
 from chain.settings import ChainSettings
 from chain.wallet import Account, list_accounts, load_account
 from kernel.deployment import Deployment, parse_deployment
-from kernel.errors import ConfigError, NotFound, Unauthorized
+from kernel.errors import ConfigError, NotFound, Unauthorized, Unreachable
 from kernel.typed_data import Domain, market_domain
 from wasmarket.home import Home
 from wasmarket.settings import (
@@ -29,6 +31,8 @@ from wasmarket.settings import (
     StoreSettings,
     load_configuration,
 )
+
+logger = logging.getLogger(__name__)
 
 PASSWORD = "WASMARKET_PASSWORD"
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -68,6 +72,18 @@ class Wiring:
         return Rpc(self.chain.rpc)
 
     @cached_property
+    def http(self) -> httpx.Client:
+        """The connections to services. Nothing is sent yet."""
+        return httpx.Client(timeout=self.client.timeout)
+
+    def close(self) -> None:
+        """Close the connections that were opened; the wiring is of no use afterwards."""
+        for name in ("rpc", "http"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+
+    @cached_property
     def deployment(self) -> Deployment:
         """The deployment, checked to be what runs on the node's chain.
 
@@ -76,6 +92,25 @@ class Wiring:
         deployment = self.load_deployment()
         self.rpc.check_deployment(deployment)
         return deployment
+
+    @cached_property
+    def known_deployment(self) -> Deployment:
+        """The deployment for a process that lives through outages of the node.
+
+        Checked if the node answers; else the only one this home knows. Raises as `deployment`.
+        """
+        try:
+            return self.deployment
+        except Unreachable as silence:
+            given = self.chain.deployment
+            paths = [Path(given)] if given else sorted(self.home.deployments.glob("*.json"))
+            if len(paths) != 1 or not paths[0].is_file():
+                raise
+            logger.warning(
+                "the chain is silent, going on with the known deployment",
+                extra={"file": paths[0], "why": silence.detail},
+            )
+            return _read_deployment(paths[0])
 
     def load_deployment(self) -> Deployment:
         """Read the deployment file, by path or by the node's chain id. Raises ConfigError."""
@@ -101,7 +136,7 @@ class Wiring:
     @cached_property
     def clock(self) -> ChainClock:
         """The chain's time."""
-        return ChainClock(self.rpc, self.deployment)
+        return ChainClock(self.rpc, self.known_deployment)
 
     @cached_property
     def market(self) -> Market:
@@ -166,8 +201,8 @@ class Wiring:
         return Sender(
             self.rpc,
             account,
-            chain_id=self.deployment.chain_id,
-            decoder=Decoder(self.deployment),
+            chain_id=self.known_deployment.chain_id,
+            decoder=Decoder(self.known_deployment),
             lock=self.home.locks / f"{account.address}.lock",
             stop=stop,
         )
@@ -193,6 +228,7 @@ def wire(ctx: click.Context) -> Wiring:
     if not isinstance(root.obj, Wiring):
         home, profile = root.obj
         root.obj = Wiring(load_configuration(home, os.environ, profile))
+        root.call_on_close(root.obj.close)
     return root.obj
 
 

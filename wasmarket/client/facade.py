@@ -48,8 +48,8 @@ class Client:
         self._wiring = wiring
         self._key = key
         settings = wiring.client
-        self.matcher = Service("matcher", settings.matcher, settings.timeout, self._sign)
-        self.gateway = Service("gateway", settings.gateway, settings.timeout, self._sign)
+        self.matcher = Service("matcher", settings.matcher, wiring.http, self._sign)
+        self.gateway = Service("gateway", settings.gateway, wiring.http, self._sign)
 
     @property
     def address(self) -> str:
@@ -63,11 +63,9 @@ class Client:
 
     def publish(self, app: App) -> int:
         """Send an app's manifest and modules to the gateway; return the number of blocks."""
-        settings = self._wiring.client
-        with httpx.Client(timeout=settings.timeout) as http:
-            return upload(
-                http, settings.gateway, [app.cid, *app.manifest.module_cids], app.get, self._headers
-            )
+        wiring = self._wiring
+        roots = [app.cid, *app.manifest.module_cids]
+        return upload(wiring.http, wiring.client.gateway, roots, app.get, self._headers)
 
     def offer(self, wish: Wish, app: Hash) -> Bid:
         """Sign an offer for `app` and post it to the matcher."""

@@ -31,12 +31,13 @@ def request_signer(domain: Domain, key: bytes, now: Callable[[], int]) -> Sign:
 class Service:
     """One service at one URL."""
 
-    def __init__(self, name: str, url: str, timeout: float, sign: Sign | None = None) -> None:
-        """`name` is what errors call it; `sign` is for routes that need a signed request."""
+    def __init__(self, name: str, url: str, http: httpx.Client, sign: Sign | None = None) -> None:
+        """`name` is what errors call it; `http` brings the time limits and is the caller's to
+        close; `sign` is for routes that need a signed request."""
         self.name = name
         self.url = url.rstrip("/")
         self._sign = sign
-        self._http = httpx.Client(base_url=self.url, timeout=timeout)
+        self._http = http
 
     def get(
         self, path: str, params: Mapping[str, Any] | None = None, *, signed: bool = False
@@ -117,13 +118,12 @@ class Service:
         body: bytes | None,
         headers: Mapping[str, str] | None,
     ) -> httpx.Request:
-        wanted = {k: v for k, v in (params or {}).items() if v is not None}
+        url = self.url + path
+        wanted = {k: v for k, v in (params or {}).items() if v is not None} or None
         if value is not None:
-            return self._http.build_request(
-                method, path, params=wanted or None, json=value, headers=headers
-            )
+            return self._http.build_request(method, url, params=wanted, json=value, headers=headers)
         return self._http.build_request(
-            method, path, params=wanted or None, content=body or b"", headers=headers
+            method, url, params=wanted, content=body or b"", headers=headers
         )
 
     def _unreachable(self, error: Exception) -> Unreachable:

@@ -81,7 +81,7 @@ class ProviderClient:
         self._wiring = wiring
         self._key = key
         settings = wiring.client
-        self.matcher = Service("matcher", settings.matcher, settings.timeout)
+        self.matcher = Service("matcher", settings.matcher, wiring.http)
 
     @property
     def address(self) -> Address:

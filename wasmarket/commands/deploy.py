@@ -146,7 +146,8 @@ def deploy(
     bid = client.offer(wish, built.app)
     state = _wait(client, bid.hash, wait, as_json) if wait else client.offer_state(bid.hash)
     if as_json:
-        print_json({"offer": bid.hash, "app": str(built.cid), **state})
+        known = {name: state[name] for name in ("status", "deal", "reasons")}
+        print_json({"offer": bid.hash, "app": str(built.cid), **known})
     elif state["status"] in RUNNING:
         _show_next(built, state)
     return Exit.OK if not wait or state["status"] in RUNNING else Exit.REFUSED

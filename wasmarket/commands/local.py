@@ -4,6 +4,7 @@ import signal
 import threading
 
 import click
+import httpx
 from rich.console import Console
 
 from chain.wallet import list_accounts
@@ -118,18 +119,19 @@ def show_market(market: LocalMarket) -> None:
 
 def _running_peers(wiring: Wiring) -> set[int]:
     """Return the peers with live active assignments whose process answers now."""
-    matcher = Service("matcher", wiring.client.matcher, wiring.client.timeout)
+    matcher = Service("matcher", wiring.client.matcher, wiring.http)
     endpoints = {
         int(entry["peer"]): str(entry["endpoint"])
         for deal in matcher.items("/v1/deals", {"live": "true"})
         for entry in deal["assignments"]
     }
-    return {peer for peer, endpoint in endpoints.items() if _answers(endpoint)}
+    with httpx.Client(timeout=2.0) as http:
+        return {peer for peer, endpoint in endpoints.items() if _answers(http, endpoint)}
 
 
-def _answers(endpoint: str) -> bool:
+def _answers(http: httpx.Client, endpoint: str) -> bool:
     try:
-        Service("peer", endpoint, 2.0).get("/v1/health/live")
+        Service("peer", endpoint, http).get("/v1/health/live")
     except MarketError:
         return False
     return True

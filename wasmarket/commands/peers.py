@@ -141,7 +141,7 @@ def run(
     run_peer(
         settings,
         rpc_url=wiring.chain.rpc,
-        deployment=wiring.deployment,
+        deployment=wiring.known_deployment,
         wallet=wallet,
         folder=_folder(wiring, settings),
         policy=_read_policy(settings.policy),

@@ -47,7 +47,7 @@ def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex:
         wiring.configuration.read(IndexerSettings, "indexer", flags),
         database=_database(wiring),
         reader=wiring.rpc,
-        deployment=wiring.deployment,
+        deployment=wiring.known_deployment,
         confirmations=wiring.chain.confirmations,
         version=__version__,
         on_ready=_ready,
@@ -75,7 +75,7 @@ def matcher_run(ctx: click.Context, host: str | None, port: int | None, key: str
     run_matcher(
         settings,
         database=_database(wiring),
-        deployment=wiring.deployment,
+        deployment=wiring.known_deployment,
         reader=wiring.rpc,
         sender=wiring.sender(account, stop),
         version=__version__,
@@ -104,7 +104,7 @@ def gateway_run(
     settings = wiring.configuration.read(GatewaySettings, "gateway", flags)
     parts = GatewayParts(
         version=__version__,
-        deployment=wiring.deployment,
+        deployment=wiring.known_deployment,
         directory=_directory(wiring, settings),
         folder=Path(settings.folder) if settings.folder else wiring.home.gateway,
         now=wiring.clock.now,

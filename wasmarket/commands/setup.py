@@ -59,8 +59,8 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     """Check the chain, the deployment, the matcher, the gateway and your key; say what to do."""
     wiring = wire(ctx)
     client = wiring.client
-    matcher = Service("matcher", client.matcher, client.timeout)
-    gateway = Service("gateway", client.gateway, client.timeout)
+    matcher = Service("matcher", client.matcher, wiring.http)
+    gateway = Service("gateway", client.gateway, wiring.http)
     checks: list[tuple[str, Callable[[], object]]] = [
         ("chain", lambda: f"block {wiring.rpc.fetch_block_number()} at {wiring.chain.rpc}"),
         ("deployment", lambda: f"Market {wiring.deployment.market}"),

@@ -51,6 +51,7 @@ class LocalMarket:
     def stop(self) -> None:
         """End everything: peers, services, chain."""
         stop_all([*self.peers.values(), *self.services.values()])
+        self.wiring.close()
         self.anvil.stop()
 
     def start_service(self, name: str) -> Process:
