@@ -1,5 +1,7 @@
 """The call routes (DESIGN 8.7): the same URLs as at a peer, sent on to one that runs the deal."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 
 import httpx
@@ -22,6 +24,8 @@ from serving.bodies import read_body
 
 UNPAID = frozenset({DealStatus.LAPSED, DealStatus.ENDED})
 PEER_HEADER = "wasmarket-peer"
+PAUSE = 0.1
+"""Seconds between two tries."""
 
 
 class Calls:
@@ -32,13 +36,16 @@ class Calls:
         directory: RememberingDirectory,
         forwarder: Forwarder,
         aliases: Mapping[str, int],
+        *,
         max_body: int,
+        patience: float,
     ) -> None:
-        """`max_body` is in bytes."""
+        """`max_body` is in bytes, `patience` in seconds."""
         self._directory = directory
         self._forwarder = forwarder
         self._aliases = aliases
         self._max_body = max_body
+        self._patience = patience
 
     async def answer(self, request: Request, deal: int, target: str) -> Response:
         """Send `request` on to a live peer of `deal` under `target`, stream its answer back.
@@ -47,12 +54,14 @@ class Calls:
         PeerFailed.
         """
         outgoing = await self._outgoing(request, target)
-        peers = await self._live_peers(deal, request.headers.get(PEER_HEADER))
-        try:
-            answer = await self._forwarder.send(outgoing, peers)
-        except Unreachable:
-            peers = await self._changed_peers(deal, peers)
-            answer = await self._forwarder.send(outgoing, peers)
+        wanted = request.headers.get(PEER_HEADER)
+        answer = await self._try_peers(outgoing, deal, wanted)
+        until = time.monotonic() + self._patience
+        # A call that was refused so has not begun, and activation is a matter of a moment.
+        while _is_starting(outgoing, answer) and time.monotonic() < until:
+            self._directory.forget(deal)
+            await asyncio.sleep(PAUSE)
+            answer = await self._try_peers(outgoing, deal, wanted)
         if answer.status_code in TRY_NEXT:
             self._directory.forget(deal)
         return StreamingResponse(
@@ -87,6 +96,15 @@ class Calls:
         body = await read_body(request, self._max_body)
         return build_outgoing(request.method, target, request.headers.items(), body)
 
+    async def _try_peers(self, outgoing: Outgoing, deal: int, wanted: str | None) -> httpx.Response:
+        """Ask the peers that are known, and if none can be reached, those that are new."""
+        peers = await self._live_peers(deal, wanted)
+        try:
+            return await self._forwarder.send(outgoing, peers)
+        except Unreachable:
+            fresh = await self._changed_peers(deal, wanted, peers)
+            return await self._forwarder.send(outgoing, fresh)
+
     async def _live_peers(self, deal: int, wanted: str | None) -> tuple[PeerRoute, ...]:
         route = await self._directory.find(deal)
         if route is None:
@@ -106,12 +124,12 @@ class Calls:
         return peers
 
     async def _changed_peers(
-        self, deal: int, tried: tuple[PeerRoute, ...]
+        self, deal: int, wanted: str | None, tried: tuple[PeerRoute, ...]
     ) -> tuple[PeerRoute, ...]:
         """Return peers that were not tried because the directory was out of date."""
         self._directory.forget(deal)
         tried_ids = {(peer.peer, peer.endpoint) for peer in tried}
-        fresh = await self._live_peers(deal, None)
+        fresh = await self._live_peers(deal, wanted)
         return tuple(peer for peer in fresh if (peer.peer, peer.endpoint) not in tried_ids)
 
 
@@ -172,6 +190,10 @@ def _choose(peers: tuple[PeerRoute, ...], wanted: str | None) -> tuple[PeerRoute
     if not (wanted.isascii() and wanted.isdigit()):
         raise InvalidInput(f"{wanted!r} is not a peer's number", field="Wasmarket-Peer")
     return tuple(peer for peer in peers if peer.peer == int(wanted))
+
+
+def _is_starting(outgoing: Outgoing, answer: httpx.Response) -> bool:
+    return outgoing.method == "POST" and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
 
 
 def _unpaid_remedy(route: DealRoute) -> str:

@@ -25,6 +25,14 @@ RETURNED = frozenset(
 RETURNED_PREFIX = "wasmarket-"
 TRY_NEXT = frozenset({404, 429, 503})
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT"})
+NOT_BEGUN = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.InvalidURL,
+    httpx.PoolTimeout,
+    httpx.UnsupportedProtocol,
+)
+"""What is raised before a byte has reached the peer."""
 IDEMPOTENCY_KEY = "idempotency-key"
 
 
@@ -103,7 +111,7 @@ class Forwarder:
         for route in self._health.order(peers):
             try:
                 answer = await self._open(outgoing, route)
-            except (httpx.ConnectError, httpx.ConnectTimeout, httpx.InvalidURL) as error:
+            except NOT_BEGUN as error:
                 self._health.fail(route.peer)
                 logger.warning("peer unreachable", extra={"peer": route.peer, "why": str(error)})
                 continue

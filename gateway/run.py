@@ -91,7 +91,13 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         lifespan=lifespan,
     )
     authenticator = Authenticator(market_domain(deployment.chain_id, deployment.market), parts.now)
-    calls = Calls(directory, forwarder, settings.aliases, settings.max_body_bytes)
+    calls = Calls(
+        directory,
+        forwarder,
+        settings.aliases,
+        max_body=settings.max_body_bytes,
+        patience=settings.patience_seconds,
+    )
     app.include_router(create_gateway_router(blocks))
     app.include_router(
         create_upload_router(

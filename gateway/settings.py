@@ -22,6 +22,8 @@ class GatewaySettings:
     connect_seconds: float = 2.0
     directory_seconds: float = 1.0
     """How long what is known of a deal is used before it is asked for again."""
+    patience_seconds: float = 2.0
+    """How long a call is tried again while all peers say that the deal is starting."""
     rest_seconds: float = 5.0
     """How long a peer that failed comes last."""
     max_body_bytes: int = 64 * MIB

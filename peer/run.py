@@ -126,6 +126,8 @@ class Peer:
             lambda: self._host.outlook,
             claim_every=settings.claim_every_epochs,
             retry_seconds=settings.retry_seconds,
+            # Calls come as soon as an activation is on chain: see it now, not at the next poll.
+            on_sent=self._listener.wake.set,
         )
         self._host = Host(
             folder,

@@ -38,8 +38,11 @@ class Agent:
         *,
         claim_every: int = 0,
         retry_seconds: float = 15.0,
+        on_sent: Callable[[], object] = lambda: None,
     ) -> None:
-        """`outlook` says which assignments can be served; it is called on the agent's thread."""
+        """`outlook` says which assignments can be served; it and `on_sent`, which hears of each
+        transaction that was mined, are called on the agent's thread.
+        """
         self._sender = sender
         self._market = market
         self._proofs = proofs
@@ -48,6 +51,7 @@ class Agent:
         self._outlook = outlook
         self._claim_every = claim_every
         self._retry_seconds = retry_seconds
+        self._on_sent = on_sent
         self._standing: Standing | None = None
         self._sent_at = -1
         self._wake = threading.Event()
@@ -124,6 +128,7 @@ class Agent:
     def _send(self, call: Call) -> None:
         receipt = self._sender.send(call)
         self._sent_at = max(self._sent_at, receipt.block_number)
+        self._on_sent()
         logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
         for skipped in receipt.find(Skipped):
             logger.warning(

@@ -6,13 +6,29 @@ from typing import Any
 
 import httpx
 
+from kernel import errors
 from kernel.addresses import to_hash
-from kernel.errors import TimedOut, Unreachable, revive_error
+from kernel.errors import MarketError, TimedOut, Unreachable, find_error, revive_error
 from kernel.requests import Request, sign_request
 from kernel.typed_data import Domain
 
 LIFETIME = 300
 """Seconds of chain time for which a signed request counts."""
+
+BY_STATUS: dict[int, type[MarketError]] = {
+    400: errors.InvalidInput,
+    401: errors.Unauthorized,
+    402: errors.RunwayOver,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    409: errors.Conflict,
+    413: errors.TooLarge,
+    422: errors.Refused,
+    429: errors.LimitReached,
+    503: errors.Unreachable,
+    504: errors.TimedOut,
+}
+"""What an answer means whose problem is of a kind that only its service knows."""
 
 Sign = Callable[[str, str, bytes], str]
 """(method, target, body) → value of the Authorization header."""
@@ -142,6 +158,8 @@ def raise_problem(answer: httpx.Response) -> None:
         kind = str(problem["type"]).removeprefix("urn:wasmarket:")
         detail, field, remedy = problem["detail"], problem.get("field"), problem.get("remedy")
     except (ValueError, KeyError, TypeError):
-        kind, field, remedy = "error", None, None
+        kind, field, remedy = "", None, None
         detail = f"{answer.request.url} answered {answer.status_code}"
+    if find_error(kind) is None:
+        kind = BY_STATUS.get(answer.status_code, MarketError).slug
     raise revive_error(kind, str(detail), field=field, remedy=remedy)
