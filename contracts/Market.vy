@@ -34,19 +34,8 @@ initializes: ownership
 initializes: peers[counts := counts]
 initializes: proving[epochs := epochs]
 initializes: deals[epochs := epochs, ledger := ledger]
-initializes: assignments[
-    deals := deals, epochs := epochs, ledger := ledger, peers := peers, proving := proving
-]
-initializes: matching[
-    assignments := assignments,
-    counts := counts,
-    deals := deals,
-    epochs := epochs,
-    ledger := ledger,
-    offers := offers,
-    ownership := ownership,
-    peers := peers
-]
+initializes: assignments[deals := deals, ledger := ledger, peers := peers, proving := proving]
+initializes: matching[assignments := assignments, counts := counts, deals := deals, epochs := epochs, ledger := ledger, offers := offers, ownership := ownership, peers := peers]
 
 exports: (
     assignments.assignment_word,
@@ -195,8 +184,12 @@ def activate(ids: DynArray[uint256, MAX_IDS]):
             provider; refused ids are reported in `Skipped`.
     @param ids Pending assignments.
     """
+    epoch: uint256 = epochs._current()
+    skipped: uint256 = epochs._skipped()
     for id: uint256 in ids:
-        self._report(id, assignments._activate(id, msg.sender))
+        reason: uint256 = assignments._activate(id, msg.sender, epoch, skipped)
+        if reason != 0:
+            self._report(id, reason)
 
 
 @external
@@ -207,8 +200,9 @@ def leave(ids: DynArray[uint256, MAX_IDS], why: uint256):
     @param ids Live assignments.
     @param why Reason for the developer, a number of the published list.
     """
+    epoch: uint256 = epochs._current()
     for id: uint256 in ids:
-        self._report(id, assignments._leave(id, msg.sender, why))
+        self._report(id, assignments._end(id, msg.sender, epoch, assignments.LEFT, why))
 
 
 @external
@@ -219,8 +213,9 @@ def drop(ids: DynArray[uint256, MAX_IDS], why: uint256):
     @param ids Live assignments.
     @param why Reason for the provider, a number of the published list.
     """
+    epoch: uint256 = epochs._current()
     for id: uint256 in ids:
-        self._report(id, assignments._drop(id, msg.sender, why))
+        self._report(id, assignments._end(id, msg.sender, epoch, assignments.DROPPED, why))
 
 
 @external
@@ -230,8 +225,9 @@ def evict(ids: DynArray[uint256, MAX_IDS]):
             free stake. Refused ids are reported in `Skipped`.
     @param ids Live assignments.
     """
+    epoch: uint256 = epochs._current()
     for id: uint256 in ids:
-        self._report(id, assignments._evict(id, msg.sender))
+        self._report(id, assignments._end(id, msg.sender, epoch, assignments.EVICTED, 0))
 
 
 @external
@@ -241,8 +237,9 @@ def release(ids: DynArray[uint256, MAX_IDS]):
             reported in `Skipped`.
     @param ids Assignments of lapsed, stopped or ended deals.
     """
+    epoch: uint256 = epochs._current()
     for id: uint256 in ids:
-        self._report(id, assignments._release(id))
+        self._report(id, assignments._end(id, msg.sender, epoch, assignments.RELEASED, 0))
 
 
 @external
@@ -252,8 +249,9 @@ def claim(ids: DynArray[uint256, MAX_IDS]):
             both as free balance. Anyone; refused ids are reported in `Skipped`.
     @param ids Active or ended assignments.
     """
+    epoch: uint256 = epochs._current()
     for id: uint256 in ids:
-        self._claim(id)
+        self._claim(id, epoch)
 
 
 @external
@@ -263,9 +261,10 @@ def claim_and_withdraw(ids: DynArray[uint256, MAX_IDS], to: address):
     @param ids Active or ended assignments.
     @param to Who receives the USDC.
     """
+    epoch: uint256 = epochs._current()
     total: uint256 = 0
     for id: uint256 in ids:
-        total += self._claim(id)
+        total += self._claim(id, epoch)
     if total > 0:
         ledger._withdraw(msg.sender, total, to)
 
@@ -305,7 +304,7 @@ def _report(id: uint256, reason: uint256):
 
 
 @internal
-def _claim(id: uint256) -> uint256:
+def _claim(id: uint256, epoch: uint256) -> uint256:
     """
     @dev Claim one assignment.
     @return What it paid to the caller.
@@ -313,7 +312,7 @@ def _claim(id: uint256) -> uint256:
     reason: uint256 = 0
     provider: address = empty(address)
     paid: uint256 = 0
-    reason, provider, paid = assignments._claim(id)
+    reason, provider, paid = assignments._claim(id, epoch)
     if reason != 0:
-        log IMarket.Skipped(assignment=id, reason=reason)
+        self._report(id, reason)
     return paid if provider == msg.sender else 0

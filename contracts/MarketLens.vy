@@ -209,9 +209,7 @@ def why(
     @return The number of the reason, 0 if the fill would be accepted.
     """
     epoch: uint256 = epochs._current()
-    state: IRecords.OfferState = self._offer(
-        offer.developer, offers._developer_offer_hash(offer)
-    )
+    state: IRecords.OfferState = self._offer(offer.developer, offers._developer_offer_hash(offer))
     settled: IRecords.Deal = IRecords.Deal(
         balance=offer.deposit, rate=0, settled=epoch, end=epoch, units=0, run=0, stopped=False
     )
@@ -219,9 +217,7 @@ def why(
     if state.deal != 0:
         settled, lapsed = self._deal(state.deal, epoch)
     ask: IRecords.Ask = self._ask(fill)
-    room: IRecords.Room = IRecords.Room(
-        balance=settled.balance, committed=0, units=0, live=0
-    )
+    room: IRecords.Room = IRecords.Room(balance=settled.balance, committed=0, units=0, live=0)
     last: uint256 = 0
     for id: uint256 in current:
         assert id > last, "lens: current not ascending"
@@ -241,9 +237,7 @@ def why(
 
     reason: uint256 = 0
     units: uint256 = 0
-    reason, units = checks._check_fill(
-        offer, fill, ask, room, staticcall MARKET.domain_separator()
-    )
+    reason, units = checks._check_fill(offer, fill, ask, room, staticcall MARKET.domain_separator())
     return reason
 
 
@@ -278,9 +272,7 @@ def _deal(deal: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
 
 @internal
 @view
-def _end_of(
-    record: IRecords.Assignment, settled: IRecords.Deal, lapsed: uint256
-) -> uint256:
+def _end_of(record: IRecords.Assignment, settled: IRecords.Deal, lapsed: uint256) -> uint256:
     if record.state == packing.ENDED:
         return record.end
     if record.run < settled.run:

@@ -13,8 +13,6 @@ from . import epochs
 from . import packing
 
 
-
-
 @internal
 @pure
 def _settle(word: uint256, epoch: uint256) -> (IRecords.Deal, uint256):

@@ -90,20 +90,20 @@ def _load(deal: uint256, epoch: uint256) -> IRecords.Deal:
 
 
 @internal
-def _store(deal: uint256, record: IRecords.Deal):
-    self._deals[deal] = packing._pack_deal(record)
+def _store(deal: uint256, word: uint256):
+    self._deals[deal] = word
 
 
 @internal
-def _end_of(deal: uint256, run: uint256, epoch: uint256) -> uint256:
+@view
+def _end_of(deal: uint256, run: uint256, record: IRecords.Deal) -> uint256:
     """
     @dev Last epoch that an assignment of a run can be paid, unless it ended by itself.
-    @param deal The deal; settled by this.
+    @param deal The deal.
     @param run The run of the assignment.
-    @param epoch The current epoch.
+    @param record The deal, settled.
     @return The end of the run if it lapsed, else the end of the deal.
     """
-    record: IRecords.Deal = self._load(deal, epoch)
     if run < record.run:
         return self._run_ends[(deal << 8) | run]
     return record.end

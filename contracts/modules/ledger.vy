@@ -47,7 +47,7 @@ def withdraw(amount: uint256, to: address):
     @param amount From 1 to 2^64 - 1 base units.
     @param to Who receives it.
     """
-    self._check_amount(amount)
+    assert amount > 0 and amount <= MAX_AMOUNT, "ledger: amount out of range"
     self._withdraw(msg.sender, amount, to)
 
 
@@ -139,6 +139,7 @@ def _withdraw(owner: address, amount: uint256, to: address):
     free: uint256 = word & packing.MASK_128
     assert amount <= free, "ledger: not enough free"
     free -= amount
-    self._accounts[owner] = packing._pack_account(free, word >> 128)
+    # Covered by the low field, so nothing is borrowed from the counter.
+    self._accounts[owner] = word - amount
     log IMarket.Withdrawn(account=owner, to=to, amount=amount, free=free)
     tokens._push(TOKEN, to, amount)

@@ -22,6 +22,7 @@ from . import offers
 from . import ownership
 from . import packing
 from . import peers
+from . import reasons
 from . import tokens
 
 uses: assignments
@@ -67,27 +68,35 @@ def match(
     @param permit EIP-2612 permit of the developer for the deposit and tip, or all zero.
     @return The id of the deal.
     """
-    assert not ownership.paused, "matching: paused"
-    assert offer.matcher in [empty(address), msg.sender] or msg.sender == offer.developer, "matching: not the matcher"
-    assert offer.counter == ledger._counter(offer.developer), "matching: wrong counter"
+    reasons._need(not ownership.paused, "matching: paused")
+    reasons._need(
+        offer.matcher in [empty(address), msg.sender] or msg.sender == offer.developer,
+        "matching: not the matcher",
+    )
+    reasons._need(offer.counter == ledger._counter(offer.developer), "matching: wrong counter")
     hash: bytes32 = offers._developer_offer_hash(offer)
     domain: bytes32 = offers._domain()
     state: IRecords.OfferState = offers._state(offer.developer, hash)
-    assert not state.cancelled, "matching: offer cancelled"
+    reasons._need(not state.cancelled, "matching: offer cancelled")
 
     epoch: uint256 = epochs._current()
     tally: IRecords.Counts = counts._load()
     is_first: bool = state.deal == 0
     deal: IRecords.Deal = empty(IRecords.Deal)
     if is_first:
-        assert block.timestamp <= offer.valid_until, "matching: offer expired"
-        assert offer.min_units > 0 and offer.min_units <= offer.units, "matching: bad min_units"
-        assert offer.units <= MAX_UNITS, "matching: too many units"
-        assert offer.deposit <= MAX_AMOUNT, "matching: deposit too large"
-        assert offer.tip <= MAX_AMOUNT, "matching: tip too large"
-        assert offer.epochs <= MAX_EPOCHS, "matching: too many epochs"
-        assert offer.providers_mode <= MAX_MODE, "matching: bad providers_mode"
-        assert state.approved or offers._is_signed(offer.developer, domain, hash, r, vs), "matching: bad signature"
+        reasons._need(block.timestamp <= offer.valid_until, "matching: offer expired")
+        reasons._need(
+            offer.min_units > 0 and offer.min_units <= offer.units, "matching: bad min_units"
+        )
+        reasons._need(offer.units <= MAX_UNITS, "matching: too many units")
+        reasons._need(offer.deposit <= MAX_AMOUNT, "matching: deposit too large")
+        reasons._need(offer.tip <= MAX_AMOUNT, "matching: tip too large")
+        reasons._need(offer.epochs <= MAX_EPOCHS, "matching: too many epochs")
+        reasons._need(offer.providers_mode <= MAX_MODE, "matching: bad providers_mode")
+        reasons._need(
+            state.approved or offers._is_signed(offer.developer, domain, hash, r, vs),
+            "matching: bad signature",
+        )
         tally.deals += 1
         state.deal = tally.deals
         offers._store(offer.developer, hash, state)
@@ -97,9 +106,9 @@ def match(
         deal.end = epoch + offer.epochs if offer.epochs != 0 else UNTIL_STOPPED
     else:
         deal = deals._load(state.deal, epoch)
-        assert not deal.stopped, "matching: deal stopped"
-        assert epoch < deal.end, "matching: deal ended"
-        assert deal.run < MAX_RUN, "matching: too many lapses"
+        reasons._need(not deal.stopped, "matching: deal stopped")
+        reasons._need(epoch < deal.end, "matching: deal ended")
+        reasons._need(deal.run < MAX_RUN, "matching: too many lapses")
 
     self._round += 1
     room: IRecords.Room = IRecords.Room(balance=deal.balance, committed=0, units=0, live=0)
@@ -118,7 +127,7 @@ def match(
             room.live += 1
             if offer.max_units_per_provider != 0:
                 self._taken[self._round][peers._load(live.peer).provider] += live.units
-    assert room.units == deal.units, "matching: current incomplete"
+    reasons._need(room.units == deal.units, "matching: current incomplete")
 
     accepted: uint256 = 0
     seen: uint256 = 0
@@ -166,15 +175,15 @@ def match(
             price=fill.price,
             offer=ask.hash,
         )
-    assert accepted > 0, "matching: nothing to match"
+    reasons._need(accepted > 0, "matching: nothing to match")
     counts._store(tally)
     deal.units = room.units
-    deals._store(state.deal, deal)
+    deals._store(state.deal, packing._pack_deal(deal))
 
     tip: uint256 = 0
     if is_first:
-        assert room.units >= offer.min_units, "matching: below min_units"
-        assert regions >= offer.min_regions, "matching: below min_regions"
+        reasons._need(room.units >= offer.min_units, "matching: below min_units")
+        reasons._need(regions >= offer.min_regions, "matching: below min_regions")
         # Rounds down, for the developer.
         tip = offer.tip * room.units // offer.units
         missing: uint256 = ledger._debit(offer.developer, offer.deposit + tip)

@@ -162,9 +162,7 @@ def _developer_offer_hash(offer: IMarket.DeveloperOffer) -> bytes32:
 
 @internal
 @pure
-def _is_signed(
-    account: address, domain: bytes32, hash: bytes32, r: bytes32, vs: bytes32
-) -> bool:
+def _is_signed(account: address, domain: bytes32, hash: bytes32, r: bytes32, vs: bytes32) -> bool:
     """
     @dev Check a compact signature (EIP-2098) of an offer.
     @param account Who must have signed; never the zero address, which is what a bad

@@ -168,10 +168,27 @@ def _pack_assignment(assignment: IRecords.Assignment) -> uint256:
 
 @internal
 @pure
+def _start_assignment(word: uint256, epoch: uint256, skipped: uint256) -> uint256:
+    """
+    @dev The packed record of a pending assignment after its activation. This and
+         `_advance_assignment` spare the packing of the fields that do not change.
+    """
+    assert (epoch >> 32) | (skipped >> 16) == 0
+    return (
+        (word & MASK_128)
+        | (epoch << 128)
+        | (epoch << 160)
+        | (skipped << 224)
+        | (word & (MASK_8 << 240))
+        | (ACTIVE << 248)
+    )
+
+
+@internal
+@pure
 def _advance_assignment(word: uint256, next: uint256) -> uint256:
     """
-    @dev The packed record after a claim: `next` moved, `skipped` cleared. Spares a claim the
-         packing of the fields that do not change.
+    @dev The packed record after a claim: `next` moved, `skipped` cleared.
     """
     assert next >> 32 == 0
     return (word & ~((MASK_32 << 160) | (MASK_16 << 224))) | (next << 160)

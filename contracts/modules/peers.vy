@@ -67,9 +67,7 @@ def register_peer(
             provider=msg.sender, units=units, used=0, memory_mib=memory_mib, region=region
         ),
     )
-    self._extras[peer] = packing._pack_peer_extra(
-        IRecords.PeerExtra(wallet=wallet, traits=traits)
-    )
+    self._extras[peer] = packing._pack_peer_extra(IRecords.PeerExtra(wallet=wallet, traits=traits))
     log IMarket.PeerRegistered(
         peer=peer,
         provider=msg.sender,
@@ -191,22 +189,22 @@ def _set_wallet(peer: uint256, wallet: address):
 
 
 @internal
-def _free(peer: uint256, units: uint256):
+def _give_back(peer: uint256, units: uint256, is_fault: bool):
     """
-    @dev Take units back that an assignment used.
+    @dev Take units back that an assignment used; after a fault they leave the capacity too.
     """
     record: IRecords.Peer = self._load(peer)
     record.used -= units
+    if is_fault:
+        record.units -= units
     self._store(peer, record)
 
 
 @internal
 def _fine(peer: uint256, units: uint256, caller: address):
     """
-    @dev Take units out of a peer's capacity for a fault; the fee goes to the caller's stake.
+    @dev Slash the bond of units that a fault took away; the fee goes to the caller's stake.
     """
     record: IRecords.Peer = self._load(peer)
-    record.units -= units
-    self._store(peer, record)
     log IMarket.PeerUnits(peer=peer, units=record.units)
     extcall BONDS.slash(record.provider, units * BOND_PER_UNIT, units * FAULT_FEE, caller)

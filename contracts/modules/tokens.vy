@@ -23,7 +23,7 @@ def _pull(token: IERC20, owner: address, amount: uint256):
 
 @internal
 def _push(token: IERC20, to: address, amount: uint256):
-    assert to not in [empty(address), self], "tokens: bad receiver"
+    assert to != empty(address) and to != self, "tokens: bad receiver"
     assert extcall token.transfer(to, amount, default_return_value=True), "tokens: transfer refused"
 
 

@@ -81,9 +81,7 @@ def permit(
     assert convert(s, uint256) <= HALF_ORDER, "permit: bad signature"
     nonce: uint256 = self.nonces[owner]
     self.nonces[owner] = nonce + 1
-    hash: bytes32 = keccak256(
-        abi_encode(PERMIT_TYPEHASH, owner, spender, amount, nonce, deadline)
-    )
+    hash: bytes32 = keccak256(abi_encode(PERMIT_TYPEHASH, owner, spender, amount, nonce, deadline))
     digest: bytes32 = keccak256(concat(x"1901", self._domain(), hash))
     assert ecrecover(digest, v, r, s) == owner, "permit: bad signature"
     erc20._approve(owner, spender, amount)
