@@ -1,7 +1,8 @@
 """Events as JSON (DESIGN 8.1): numbers for ids, epochs and counts, strings for every uint256."""
 
-import json
 from dataclasses import fields
+
+from msgspec.json import encode as to_json
 
 from kernel.events import EVENTS, Event
 
@@ -34,7 +35,8 @@ MEMBERS = {kind: tuple(f.name for f in fields(kind)) for kinds in EVENTS.values(
 
 def dump_event(event: Event) -> str:
     """Write an event's members as a JSON object, in the contract's order."""
-    return json.dumps({name: _value(name, getattr(event, name)) for name in MEMBERS[type(event)]})
+    members = {name: _value(name, getattr(event, name)) for name in MEMBERS[type(event)]}
+    return to_json(members).decode()
 
 
 def _value(name: str, value: object) -> object:

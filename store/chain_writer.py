@@ -1,10 +1,10 @@
 """Apply blocks and undo them: rows, journal and cursor in one transaction each."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from msgspec.json import decode as from_json
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
@@ -228,11 +228,11 @@ def _restore(session: Session, number: BlockNumber) -> None:
     ).all()
     for entity, key, image in entries:
         table = tables[entity]
-        match = [table.c[name] == value for name, value in json.loads(key).items()]
+        match = [table.c[name] == value for name, value in from_json(key).items()]
         if image is None:
             session.execute(delete(table).where(*match))
         else:
-            session.execute(update(table).where(*match).values(**json.loads(image)))
+            session.execute(update(table).where(*match).values(**from_json(image)))
     for table in appended_tables():
         session.execute(delete(table).where(table.c.block_number > number))
     session.execute(delete(JournalRow).where(JournalRow.block_number > number))
