@@ -42,11 +42,15 @@ class Messenger:
             due = fetch_due_notices(session, self._now())
         return sum(self._send(notice) for notice in due)
 
-    def run(self, stop: threading.Event, interval: float) -> None:
-        """Send until told to stop. A store that does not answer is tried again."""
+    def run(self, stop: threading.Event, interval: float, may_send: Callable[[], bool]) -> None:
+        """Send until told to stop, while this process is the one that may.
+
+        A store that does not answer is tried again.
+        """
         while not stop.wait(interval):
             try:
-                self.send_due()
+                if may_send():
+                    self.send_due()
             except MarketError as error:
                 logger.warning("notices wait", extra={"detail": error.detail})
 

@@ -42,6 +42,7 @@ class Matcher:
     app: FastAPI
     matchmaker: Matchmaker
     messenger: Messenger
+    leader: Leader
 
 
 def build_matcher(
@@ -113,7 +114,7 @@ def build_matcher(
         poll_seconds=settings.poll_seconds,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
-    return Matcher(create_app(parts, registry), matchmaker, messenger)
+    return Matcher(create_app(parts, registry), matchmaker, messenger, leader)
 
 
 def run(
@@ -166,7 +167,10 @@ def _start(
             target=matcher.matchmaker.run, args=(stop, interval), name="matchmaker", daemon=True
         ),
         threading.Thread(
-            target=matcher.messenger.run, args=(stop, interval), name="messenger", daemon=True
+            target=matcher.messenger.run,
+            args=(stop, interval, lambda: matcher.leader.is_held),
+            name="messenger",
+            daemon=True,
         ),
     ]
     for loop in loops:

@@ -122,9 +122,8 @@ def test_quotes__price_curve__creates_nothing(trading):
     assert len(get(trading, "/v1/developer-offers")["items"]) == 1
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_quotes__bad_requirement__is_bad_input(trading):
+    bodies = (
         {},
         {"units": 0},
         {"units": 1, "max_price": -1},
@@ -132,13 +131,12 @@ def test_quotes__price_curve__creates_nothing(trading):
         {"units": 1, "providers_mode": 5},
         {"units": 1, "more": 2},
         {"units": 1, "developer": "me"},
-    ],
-)
-def test_quotes__bad_requirement__is_bad_input(trading, body):
-    answer = trading.http.post("/v1/quotes", json=body)
+    )
 
-    assert answer.status_code == 400
-    assert answer.json()["type"] == "urn:wasmarket:invalid-input"
+    answers = [trading.http.post("/v1/quotes", json=body) for body in bodies]
+
+    assert [answer.status_code for answer in answers] == [400] * len(bodies)
+    assert {answer.json()["type"] for answer in answers} == {"urn:wasmarket:invalid-input"}
 
 
 def test_depth__by_region_and_traits(trading):
@@ -168,45 +166,36 @@ def test_opportunities__open_offer_below_the_ask__names_the_bid(trading):
     assert items[0]["reasons"] == ["the price is zero, too large or above the bid"]
 
 
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/v1/deals/9",
-        "/v1/deals/9/assignments",
-        "/v1/deals/9/matches",
-        "/v1/assignments/9",
-        "/v1/peers/9",
-        "/v1/matches/9",
-        "/v1/books/0x" + "1" * 64,
-    ],
+UNKNOWN = (
+    "/v1/deals/9",
+    "/v1/deals/9/assignments",
+    "/v1/deals/9/matches",
+    "/v1/assignments/9",
+    "/v1/peers/9",
+    "/v1/matches/9",
+    "/v1/books/0x" + "1" * 64,
 )
-def test_get__unknown__is_not_found(trading, target):
-    answer = trading.http.get(target)
-
-    assert answer.status_code == 404
-    assert answer.json()["type"] == "urn:wasmarket:not-found"
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "/v1/deals/-1",
-        "/v1/deals/99999999999999999999",
-        "/v1/peers/x",
-        "/v1/books/1",
-        "/v1/providers/0x1",
-        "/v1/epochs/4294967296",
-        "/v1/book/depth?region=256",
-        "/v1/deals?cursor=%00",
-        "/v1/deals?limit=0",
-        "/v1/peers?region=999",
-        "/v1/provider-offers?peer=99999999999999999999",
-    ],
+NONSENSE = (
+    "/v1/deals/-1",
+    "/v1/deals/99999999999999999999",
+    "/v1/peers/x",
+    "/v1/books/1",
+    "/v1/providers/0x1",
+    "/v1/epochs/4294967296",
+    "/v1/book/depth?region=256",
+    "/v1/deals?cursor=%00",
+    "/v1/deals?limit=0",
+    "/v1/peers?region=999",
+    "/v1/provider-offers?peer=99999999999999999999",
 )
-def test_get__nonsense__is_bad_input(trading, target):
-    answer = trading.http.get(target)
 
-    assert answer.status_code == 400, answer.text
+
+def test_get__unknown_or_nonsense__is_a_problem_that_says_which(trading):
+    unknown = {target: trading.http.get(target).json()["type"] for target in UNKNOWN}
+    nonsense = {target: trading.http.get(target).json()["type"] for target in NONSENSE}
+
+    assert unknown == dict.fromkeys(UNKNOWN, "urn:wasmarket:not-found")
+    assert nonsense == dict.fromkeys(NONSENSE, "urn:wasmarket:invalid-input")
 
 
 def test_status__says_who_submits_and_how_far_it_is(trading):

@@ -81,6 +81,21 @@ def test_run__store_away_for_a_moment__goes_on(matched):
         return send()
 
     messenger.send_due = flaky
-    messenger.run(stop, 0.001)
+    messenger.run(stop, 0.001, lambda: True)
 
     assert len(matched.posted) == 1
+
+
+def test_run__not_the_elected_process__sends_nothing(matched):
+    matched.index()
+    stop, asked = threading.Event(), []
+
+    def may_send():
+        asked.append(1)
+        if len(asked) == 3:
+            stop.set()
+        return False
+
+    matched.matcher.messenger.run(stop, 0.001, may_send)
+
+    assert matched.posted == []

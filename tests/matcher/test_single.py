@@ -238,6 +238,17 @@ def test_match_one__many_peers_and_few_lines__keeps_the_limits_and_says_that_it_
     assert not match.is_exact
 
 
+def test_search__large_peers_of_one_region_only__takes_the_small_one_of_another():
+    book = simple_book((10, 2, 0, 0), (11, 2, 1, 0), (90, 1, 2, 1))
+    entries = candidates(demand(units=4), book, {})
+    limits = Limits(4, 1_000, 2, 2, 99, {})
+
+    found = search_module.search(entries, limits)
+
+    assert plan_key(found.plan)[:2] == (3, -110)
+    assert found.is_exact
+
+
 def test_search__no_steps_left__answers_the_first_guess():
     book = simple_book((10, 1, 0, 0), (10, 1, 0, 0), (20, 2, 1, 0))
     entries = candidates(demand(units=2), book, {})
