@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -186,6 +187,28 @@ class PeerRunner:
         self, method: str, path: str, body: bytes = b"", by: Account | None = None
     ) -> httpx.Response:
         """Send a request signed by the developer, or by another account."""
+        return httpx.request(
+            method,
+            self.url + path,
+            content=body,
+            headers=self._sign(method, path, body, by),
+            timeout=WAIT_SECONDS,
+            trust_env=False,
+        )
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[str]]:
+        """GET a path by the developer's signed request, line by line as they come."""
+        with httpx.stream(
+            "GET",
+            self.url + path,
+            headers=self._sign("GET", path, b"", None),
+            timeout=WAIT_SECONDS,
+            trust_env=False,
+        ) as answer:
+            yield answer.iter_lines()
+
+    def _sign(self, method: str, path: str, body: bytes, by: Account | None) -> dict[str, str]:
         deployment = self.world.deployment
         request = Request(
             method,
@@ -196,14 +219,7 @@ class PeerRunner:
         )
         domain = market_domain(deployment.chain_id, deployment.market)
         header = sign_request(request, domain, (by or self.world.developer).key)
-        return httpx.request(
-            method,
-            self.url + path,
-            content=body,
-            headers={"Authorization": header},
-            timeout=WAIT_SECONDS,
-            trust_env=False,
-        )
+        return {"Authorization": header}
 
     def state(self, deal: int) -> str:
         """Return the state of a deal, or the status of the answer."""

@@ -100,6 +100,27 @@ def test_logs__of_calls__are_the_developers(peer, deal):
     assert (line["level"], line["text"]) == ("info", "greeting you")
 
 
+def test_logs__followed__come_as_they_are_written(peer, deal):
+    path = f"/v1/deals/{deal}/logs?limit=0&follow=true"
+
+    with peer.stream(path) as lines:
+        peer.call(deal, "greeting", ["you"])
+        line = json.loads(next(lines))
+
+    assert line["text"] == "greeting you"
+
+
+def test_metrics__after_calls__count_them(peer, deal):
+    peer.call(deal, "greeting", ["you"])
+
+    text = peer.get("/metrics").text
+
+    assert 'wasmarket_peer_deals{state="serving"}' in text
+    assert 'wasmarket_peer_failures_total{loop="agent"}' in text
+    [calls] = [line for line in text.splitlines() if 'calls_total{outcome="answered"}' in line]
+    assert float(calls.split()[-1]) >= 1
+
+
 def test_stats__after_calls__count_them(peer, deal):
     peer.call(deal, "greeting", ["you"])
     peer.call(deal, "greeting", ["too", "many"])

@@ -1,6 +1,7 @@
 """Updates, crashes and outages: what serves goes on serving, and nothing is lost."""
 
 import os
+import socket
 import threading
 
 import httpx
@@ -264,3 +265,47 @@ def test_signal__to_end__ends_workers_and_keeps_all(world, peer):
 
 def test_key__of_the_peer__is_for_its_owner_only(peer):
     assert os.stat(peer.folder.path / "key").st_mode & 0o777 == 0o600
+
+
+def test_restart__content_lost__waits_for_a_source_and_stays_assigned(world, peer, make_peer):
+    other = make_peer()
+    app = publish(other.blocks, GREETING.read_bytes())
+    other.start()
+    peer.start()
+    match = world.match(app, [peer.number])
+    notice = {"deal": match.deal, "assignment": match.assignments[0], "sources": [other.url]}
+    peer.post("/v1/notices", notice)
+    peer.wait_for_state(match.deal, "serving")
+    peer.kill()
+    for cid in list(peer.blocks.cids()):
+        peer.blocks.delete(cid)
+
+    peer.start()
+    peer.wait_for_state(match.deal, "failed")
+
+    assert peer.call(match.deal, "greeting", ["you"]).status_code == 503
+    ready = peer.get("/v1/health/ready")
+    assert ready.status_code == 503
+    assert f"deal {match.deal}" in ready.json()["reason"]
+    peer.post("/v1/notices", notice)
+    peer.wait_for_state(match.deal, "serving")
+    assert [e for e in world.events(events.Ended) if e.deal == match.deal] == []
+
+
+def test_restart__version_that_ran_is_lost__runs_what_the_chain_names(world, peer):
+    peer.start()
+    deal = serve_greeting(world, peer)
+    peer.kill()
+    (peer.folder.service(deal) / "app").write_text("0x" + "cd" * 32)
+
+    peer.start()
+    peer.wait_for_state(deal, "serving")
+
+    assert peer.call(deal, "greeting", ["you"]).status_code == 200
+
+
+def test_port__taken__is_said(make_peer):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        peer = make_peer(port=taken.getsockname()[1])
+        with pytest.raises(AssertionError, match="is in use"):
+            peer.start()
