@@ -1,7 +1,7 @@
 """Read how far the chain is indexed, and what it knows of accounts and published offers."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -112,8 +112,7 @@ def is_approved(session: Session, account: Address, hash: Hash) -> bool:
     return session.get(PublishedOffer, (account, hash)) is not None
 
 
-def offers_of(kind: OfferKind, text: str) -> Offer:
-    """Read an offer that the store keeps as JSON."""
+def _read_offer(kind: OfferKind, text: str) -> Offer:
     if kind == OfferKind.PROVIDER:
         return parse_offer(ProviderOffer, json.loads(text))
     return parse_offer(DeveloperOffer, json.loads(text))
@@ -127,11 +126,6 @@ def _published_view(row: PublishedOffer) -> PublishedView:
         block=row.block_number,
         log_index=row.log_index,
         kind=OfferKind(row.kind) if row.kind else None,
-        offer=offers_of(OfferKind(row.kind), row.offer) if known else None,  # type: ignore[arg-type]
+        offer=_read_offer(OfferKind(row.kind), row.offer) if known else None,  # type: ignore[arg-type]
         problem=row.problem,
     )
-
-
-def places(rows: Sequence[PublishedView]) -> Place | None:
-    """Return the place of the last row, to go on from."""
-    return (rows[-1].block, rows[-1].log_index) if rows else None

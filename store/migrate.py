@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from kernel.errors import ConfigError
 from store.database import Database
@@ -28,7 +28,7 @@ def upgrade(database: Database) -> None:
     with database.connect() as connection:
         if database.is_postgres:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        current = current_revision(connection)
+        current = MigrationContext.configure(connection).get_current_revision()
         if current == script.get_current_head():
             return
         if current is not None and current not in {r.revision for r in script.walk_revisions()}:
@@ -39,8 +39,3 @@ def upgrade(database: Database) -> None:
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-
-
-def current_revision(connection: Connection) -> str | None:
-    """Return the schema version of a store, None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()

@@ -4,14 +4,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from kernel.errors import NotFound
 from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
 from kernel.typed_data import hash_offer
 from kernel.units import Address, BlockNumber, Hash, Timestamp
-from store.tables import DeveloperOfferRow, ProviderOfferRow, RequestNonce
+from store.tables import DeveloperOfferRow, ProviderOfferRow
 from store.views import StoredDeveloperOffer, StoredProviderOffer
 from store.words import BookState, OfferSource
 
@@ -175,18 +175,6 @@ def set_offer_state(
     ).all()
     if not changed:
         raise NotFound(f"there is no developer offer {hash}", field="hash")
-
-
-def use_nonce(
-    session: Session, signer: Address, nonce: Hash, expires: Timestamp, now: Timestamp
-) -> bool:
-    """Use up a request's nonce; False if it was used before. Forgets those that have expired."""
-    session.execute(delete(RequestNonce).where(RequestNonce.expires < now))
-    if session.get(RequestNonce, (signer, nonce)) is not None:
-        return False
-    session.add(RequestNonce(signer=signer, nonce=nonce, expires=expires))
-    session.flush()
-    return True
 
 
 def provider_offer_view(row: ProviderOfferRow) -> StoredProviderOffer:

@@ -45,12 +45,6 @@ def fetch_peers(
     return _views(session, session.scalars(query).all())
 
 
-def fetch_peer_with_key(session: Session, key: str) -> list[PeerView]:
-    """Return the peers registered under an Ed25519 key: nothing on chain keeps it to one."""
-    query = select(Peer).where(Peer.key == key).order_by(Peer.id)
-    return _views(session, session.scalars(query).all())
-
-
 def fetch_provider(session: Session, at: Indexed, address: Address) -> ProviderView:
     """Return an account as a provider. Raises NotFound for one without peers and stake."""
     found = fetch_providers(session, at, address=address)

@@ -5,14 +5,7 @@ from typing import Any
 
 from kernel.billing import DealStatus, DealTerms
 from kernel.offers import DeveloperOffer, Offer, ProviderOffer
-from kernel.units import (
-    Address,
-    AssignmentId,
-    BlockNumber,
-    DealId,
-    Hash,
-    Timestamp,
-)
+from kernel.units import Address, AssignmentId, BlockNumber, DealId, Hash, Timestamp
 from store.words import (
     AssignmentState,
     BookState,
@@ -355,23 +348,11 @@ class MatchDraft:
     deal: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MatchView:
-    """A match record."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchView(MatchDraft):
+    """A match record: what was computed, and the transaction that brought it on chain."""
 
     id: int
-    engine: str
-    block: BlockNumber
-    block_hash: Hash
-    book: Hash
-    offer: Hash
-    offers: list[str]
-    fills: list[dict[str, Any]]
-    total: int
-    saving: int
-    bound: int
-    gap_ppm: int
-    deal: DealId | None
     tx: Hash | None
 
 
@@ -404,14 +385,9 @@ class NoticeDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class NoticeView:
+class NoticeView(NoticeDraft):
     """A notice in the outbox and where its peer is reached now."""
 
-    assignment: AssignmentId
-    deal: DealId
-    block: BlockNumber
-    tx: Hash
-    sources: tuple[str, ...]
     state: NoticeState
     attempts: int
     next_at: int

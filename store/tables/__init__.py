@@ -5,7 +5,7 @@ from store.tables.assignments import Assignment, BatchSkip, Claim, FillSkip
 from store.tables.chain import BlockRow, Cursor, EventRow, JournalRow, Leadership, Reorg
 from store.tables.deals import Deal, DealChange, RunEnd
 from store.tables.matching import Book, MatchRecord, Notice, Submission
-from store.tables.offers import DeveloperOfferRow, ProviderOfferRow, RequestNonce
+from store.tables.offers import DeveloperOfferRow, ProviderOfferRow
 from store.tables.peers import Commitment, Peer
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "ProviderOfferRow",
     "PublishedOffer",
     "Reorg",
-    "RequestNonce",
     "RunEnd",
     "StakeRow",
     "Submission",

@@ -75,14 +75,3 @@ class DeveloperOfferRow(Base):
     state: Mapped[BookState] = mapped_column(String(10))
     reasons: Mapped[str]
     tried_block: Mapped[BlockNumber | None]
-
-
-class RequestNonce(Base):
-    """A nonce of a signed request that was used; kept until it expires."""
-
-    __tablename__ = "request_nonce"
-    __table_args__ = (Index(None, "expires"),)
-
-    signer: Mapped[Address] = mapped_column(primary_key=True)
-    nonce: Mapped[Hash] = mapped_column(primary_key=True)
-    expires: Mapped[Timestamp]

@@ -12,7 +12,7 @@ from store.deals import fetch_deal, fetch_deal_changes, fetch_deal_of_offer, fet
 from store.epochs import fetch_epoch
 from store.events import LAST, fetch_changes, fetch_events, fetch_latest, fetch_position
 from store.history import fetch_claims, fetch_fill_skips
-from store.peers import fetch_peer, fetch_peer_with_key, fetch_peers, fetch_provider
+from store.peers import fetch_peer, fetch_peers, fetch_provider
 from store.views import Position
 from tests.indexer.indexed import Indexed
 
@@ -85,7 +85,6 @@ def test_fetch_peers__filters_and_pages(market):
     assert ids(market.read(fetch_peers, region=7)) == [2]
     assert ids(market.read(fetch_peers, wallet=TWO)) == [3]
     assert ids(market.read(fetch_peers, ids=[3, 1])) == [1, 3]
-    assert ids(market.read(fetch_peer_with_key, KEYS[2])) == [2]
 
 
 def test_fetch_deals__filters_and_pages(market):

@@ -335,14 +335,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reorg")),
     )
     op.create_table(
-        "request_nonce",
-        sa.Column("signer", sa.String(length=42), nullable=False),
-        sa.Column("nonce", sa.String(length=66), nullable=False),
-        sa.Column("expires", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("signer", "nonce", name=op.f("pk_request_nonce")),
-    )
-    op.create_index(op.f("ix_request_nonce_expires"), "request_nonce", ["expires"], unique=False)
-    op.create_table(
         "stake",
         sa.Column("provider", sa.String(length=42), nullable=False),
         sa.Column("free", sa.String(length=78), nullable=False),
