@@ -76,15 +76,8 @@ def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitment
         deal: DealNumber, epoch: EpochNumber, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> EpochView:
         """The deal's receipts of an epoch in order of assignment and sequence."""
-        after = decode_cursor(cursor, 2) or (0, -1)
-        items = [
-            item
-            for chain in _chains(book, deal)
-            for item in _items(chain, epoch)
-            if (item.assignment, item.sequence) > after
-        ]
-        page = items[:limit]
-        more = len(items) > limit
+        items = _items(_chains(book, deal), epoch, decode_cursor(cursor, 2), limit + 1)
+        page, more = items[:limit], len(items) > limit
         closed = commitments.get(epoch)
         return EpochView(
             peer=book.peer,
@@ -121,16 +114,27 @@ def _chains(book: ReceiptBook, deal: int) -> list[ReceiptChain]:
     return chains
 
 
-def _items(chain: ReceiptChain, epoch: int) -> list[ReceiptItem]:
-    return [
-        ReceiptItem(
-            assignment=chain.assignment,
-            sequence=unpack_receipt(packed).sequence,
-            hash=_hex(receipt_hash(packed)),
-            packed=_hex(packed),
-        )
-        for packed in chain.read_epoch(epoch)
-    ]
+def _items(
+    chains: list[ReceiptChain], epoch: int, cursor: tuple[int | str, ...] | None, count: int
+) -> list[ReceiptItem]:
+    """Return at most `count` receipts behind the cursor (assignment, sequence)."""
+    assignment, sequence = (int(part) for part in cursor or (0, -1))
+    items: list[ReceiptItem] = []
+    for chain in chains:
+        if chain.assignment >= assignment and len(items) < count:
+            after = sequence if chain.assignment == assignment else -1
+            found = chain.read_some(epoch, after, count - len(items))
+            items += [_item(chain.assignment, packed) for packed in found]
+    return items
+
+
+def _item(assignment: int, packed: bytes) -> ReceiptItem:
+    return ReceiptItem(
+        assignment=assignment,
+        sequence=unpack_receipt(packed).sequence,
+        hash=_hex(receipt_hash(packed)),
+        packed=_hex(packed),
+    )
 
 
 def _summaries(closed: Commitment | None, deal: int) -> list[SummaryView]:

@@ -106,18 +106,7 @@ class DealHost:
                 best = run
         if best is not None:
             return best
-        match self.state():
-            case HostState.SUSPENDED:
-                raise RunwayOver(
-                    f"nothing pays for deal {self.deal.id} any more",
-                    remedy="top it up before its runway is over; afterwards it needs a new match",
-                )
-            case HostState.ENDED:
-                raise NotFound(f"this peer has no part in deal {self.deal.id} any more")
-            case HostState.FAILED:
-                raise NotServing(f"deal {self.deal.id} does not start: {self.failure()}")
-            case _:
-                raise NotServing(f"deal {self.deal.id} is starting", remedy="try in a moment")
+        raise self._absence()
 
     def failure(self) -> str:
         """Return why the deal is not served here, empty if nothing failed."""
@@ -311,6 +300,22 @@ class DealHost:
             )
         if pending:
             self._tools.changed()
+
+    def _absence(self) -> MarketError:
+        """Return the error that says why no run can take a call."""
+        deal = self.deal.id
+        match self.state():
+            case HostState.SUSPENDED:
+                return RunwayOver(
+                    f"nothing pays for deal {deal} any more",
+                    remedy="top it up before its runway is over; afterwards it needs a new match",
+                )
+            case HostState.ENDED:
+                return NotFound(f"this peer has no part in deal {deal} any more")
+            case HostState.FAILED:
+                return NotServing(f"deal {deal} does not start: {self.failure()}")
+            case _:
+                return NotServing(f"deal {deal} is starting", remedy="try in a moment")
 
     def _may_update(self) -> bool:
         failed = self.failed_update

@@ -139,6 +139,19 @@ class ReceiptChain:
             return []
         return list(_records(data))
 
+    def read_some(self, epoch: int, after: int, count: int) -> list[bytes]:
+        """Return at most `count` packed receipts of an epoch whose sequence is above `after`."""
+        try:
+            with self._path(epoch).open("rb") as file:
+                first = file.read(RECEIPT_BYTES)
+                if len(first) < RECEIPT_BYTES:
+                    return []
+                skipped = max(0, after + 1 - unpack_receipt(first).sequence)
+                file.seek(skipped * RECEIPT_BYTES)
+                return list(_records(file.read(count * RECEIPT_BYTES)))
+        except FileNotFoundError:
+            return []
+
     def summarize(self, peer: int, epoch: int) -> Summary:
         """Return the summary of an epoch; call it once the epoch is closed."""
         packed = self.read_epoch(epoch)

@@ -123,6 +123,24 @@ def test_receipts__of_a_proven_epoch__lead_to_the_root_on_chain(world, peer, dea
     verify_head(SignedHead(peer.number, int(number), head, bytes.fromhex(signature)), peer.key)
 
 
+def test_receipts__in_pages__give_each_once(world, peer, deal):
+    for name in "abcde":
+        peer.call(deal, "greeting", [name])
+    path = f"/v1/deals/{deal}/receipts/{world.epoch}"
+    found, cursor = [], None
+
+    for _ in range(3):
+        query = {"limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = peer.get(path, params=query).json()
+        assert page["root"] is None
+        found += [item["sequence"] for item in page["items"]]
+        cursor = page["next"]
+
+    assert found == [0, 1, 2, 3, 4]
+    assert cursor is None
+    assert peer.get(path, params={"cursor": "nonsense"}).status_code == 400
+
+
 def test_commit__idle_epoch__is_proven_too(world, peer, deal):
     epoch = world.start_epoch()
     peer.wait_for_epoch(epoch)

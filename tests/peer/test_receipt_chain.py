@@ -172,3 +172,14 @@ def test_flush__says_which_head_is_safe(tmp_path):
     assert chain.flush() == NO_HEAD
     head = chain.append(call())
     assert chain.flush() == head
+
+
+@pytest.mark.parametrize(("after", "count"), [(-1, 10), (-1, 2), (3, 10), (5, 1), (7, 5), (99, 5)])
+def test_read_some__behind_a_sequence__gives_what_follows(tmp_path, after, count):
+    chain = open_chain(tmp_path)
+    for time in (0, 0, 0, SECONDS, SECONDS, SECONDS, SECONDS, SECONDS):
+        chain.append(call(time=time))
+    expected = [packed for packed in chain.read_epoch(1) if unpack_receipt(packed).sequence > after]
+
+    assert chain.read_some(1, after, count) == expected[:count]
+    assert chain.read_some(2, after, count) == []
