@@ -334,3 +334,18 @@ def test_step__offline__raises_unreachable(loop, chain):
 
     with pytest.raises(Unreachable):
         loop.step(NEVER)
+
+
+def test_run__amount_that_the_store_cannot_keep__is_not_ready_and_keeps_what_it_has(
+    loop, chain, database, board
+):
+    chain.mine(deposited(5))
+    loop.step(NEVER)
+    chain.mine(deposited(2**63))
+
+    run_rounds(loop, 2)
+
+    readiness = read_readiness(board, 5)
+    assert not readiness.ready
+    assert "do not fit the store" in readiness.reason
+    assert free_of(database) == 5
