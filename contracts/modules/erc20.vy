@@ -10,14 +10,21 @@
 
 from ethereum.ercs import IERC20
 
+name: public(immutable(String[32]))
+symbol: public(immutable(String[8]))
+decimals: public(immutable(uint8))
 minter: public(immutable(address))
+
 totalSupply: public(reentrant(uint256))
 balanceOf: public(reentrant(HashMap[address, uint256]))
 allowance: public(reentrant(HashMap[address, HashMap[address, uint256]]))
 
 
 @deploy
-def __init__(minter_: address):
+def __init__(name_: String[32], symbol_: String[8], decimals_: uint8, minter_: address):
+    name = name_
+    symbol = symbol_
+    decimals = decimals_
     minter = minter_
 
 

@@ -22,16 +22,15 @@ exports: (
     erc20.allowance,
     erc20.approve,
     erc20.balanceOf,
+    erc20.decimals,
     erc20.mint,
     erc20.minter,
+    erc20.name,
+    erc20.symbol,
     erc20.totalSupply,
     erc20.transfer,
     erc20.transferFrom,
 )
-
-name: public(constant(String[8])) = "Test FLT"
-symbol: public(constant(String[4])) = "tFLT"
-decimals: public(constant(uint8)) = 18
 
 
 @deploy
@@ -40,4 +39,4 @@ def __init__(minter: address):
     @notice Fix the minter for ever.
     @param minter The faucet, deployed later at this address.
     """
-    erc20.__init__(minter)
+    erc20.__init__("Test FLT", "tFLT", 18, minter)

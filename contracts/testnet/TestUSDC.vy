@@ -22,8 +22,11 @@ exports: (
     erc20.allowance,
     erc20.approve,
     erc20.balanceOf,
+    erc20.decimals,
     erc20.mint,
     erc20.minter,
+    erc20.name,
+    erc20.symbol,
     erc20.totalSupply,
     erc20.transfer,
     erc20.transferFrom,
@@ -35,14 +38,10 @@ DOMAIN_TYPEHASH: constant(bytes32) = keccak256(
 PERMIT_TYPEHASH: constant(bytes32) = keccak256(
     "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 )
+VERSION: constant(String[1]) = "1"
 HALF_ORDER: constant(uint256) = (
     57896044618658097711785492504343953926418782139537452191302581570759080747168
 )
-
-name: public(constant(String[9])) = "Test USDC"
-symbol: public(constant(String[5])) = "tUSDC"
-version: public(constant(String[1])) = "1"
-decimals: public(constant(uint8)) = 6
 
 nonces: public(HashMap[address, uint256])
 
@@ -53,7 +52,7 @@ def __init__(minter: address):
     @notice Fix the minter for ever.
     @param minter The faucet, deployed later at this address.
     """
-    erc20.__init__(minter)
+    erc20.__init__("Test USDC", "tUSDC", 6, minter)
 
 
 @external
@@ -89,6 +88,16 @@ def permit(
 
 @external
 @view
+def version() -> String[1]:
+    """
+    @notice Read the version of the EIP-712 domain that permits are signed for.
+    @return Always 1.
+    """
+    return VERSION
+
+
+@external
+@view
 def DOMAIN_SEPARATOR() -> bytes32:
     """
     @notice Read the EIP-712 domain separator that permits are signed for.
@@ -101,5 +110,5 @@ def DOMAIN_SEPARATOR() -> bytes32:
 @view
 def _domain() -> bytes32:
     return keccak256(
-        abi_encode(DOMAIN_TYPEHASH, keccak256(name), keccak256(version), chain.id, self)
+        abi_encode(DOMAIN_TYPEHASH, keccak256(erc20.name), keccak256(VERSION), chain.id, self)
     )
