@@ -1,0 +1,35 @@
+"""One running market that the end-to-end tests share; each test makes deals of its own."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.market_driver import MarketDriver, own_settings
+from wasmarket.home import Home
+from wasmarket.local.plan import PeerPlan, Plan
+
+PEERS = (
+    PeerPlan("alpha-1", "alpha", "DE", 40, 2_048, 10_000),
+    PeerPlan("alpha-2", "alpha", "FR", 40, 2_048, 12_000),
+    PeerPlan("beta-1", "beta", "US", 60, 4_096, 15_000),
+)
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in own_settings():
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketDriver]:
+    driver = MarketDriver(Home(tmp_path_factory.mktemp("market")), Plan(peers=PEERS), {})
+    yield driver
+    driver.close()
+
+
+@pytest.fixture(scope="session")
+def deal(market: MarketDriver) -> int:
+    """A deal of the greeting on two peers that tests only read and call."""
+    return market.deploy(units=2, max_units_per_provider=1, min_regions=2)

@@ -1,0 +1,247 @@
+"""Drive a running local market as its users do: by command, by client, over HTTP."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from kernel.events import Event
+from tests.e2e.stories import read_events
+from tests.peer.tcp_proxy import TcpProxy
+from wasmarket.app_file import App, load_app
+from wasmarket.cli import main
+from wasmarket.client import Client
+from wasmarket.client.bids import Wish
+from wasmarket.client.provider import ProviderClient
+from wasmarket.home import Home
+from wasmarket.local.epochs import next_epoch
+from wasmarket.local.network import LocalMarket, start_market
+from wasmarket.local.plan import Plan, Ports, find_free_port
+from wasmarket.wiring import CHECKOUT, Wiring
+
+COMMAND = CHECKOUT / "tools" / "wasmarket"
+EXAMPLES = CHECKOUT / "examples"
+GREETING = EXAMPLES / "greeting"
+GREETING_V2 = EXAMPLES / "greeting-v2"
+FETCH_SECONDS = 4.0
+"""How long peers look for content, short so that a test of what is nowhere is short."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command left behind."""
+
+    code: int
+    output: bytes
+    err: str
+
+    @property
+    def out(self) -> str:
+        """Standard output as text."""
+        return self.output.decode()
+
+    @property
+    def json(self) -> Any:
+        """The JSON document on standard output."""
+        assert self.output, self.err
+        return json.loads(self.output)
+
+
+def wait_until(what: str, find: Callable[[], Result], seconds: float = 30.0) -> Result:
+    """Return what `find` finds as soon as it is true."""
+    until = time.monotonic() + seconds
+    while not (found := find()):
+        assert time.monotonic() < until, f"{what}: not within {seconds:.0f} s"
+        time.sleep(0.05)
+    return found
+
+
+def own_settings() -> list[str]:
+    """Return the names of settings in our environment, which tests must not depend on."""
+    return [name for name in os.environ if name.startswith("WASMARKET_")]
+
+
+def run_here(*arguments: str, stdin: bytes = b"") -> Ran:
+    """Run the command line in this process: the same code, without a second of start."""
+    out, err = io.TextIOWrapper(io.BytesIO()), io.TextIOWrapper(io.BytesIO())
+    given = io.TextIOWrapper(io.BytesIO(stdin))
+    with (
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "stdin", given)
+        patch.setenv("COLUMNS", "200")
+        code = main(arguments)
+    out.flush()
+    err.flush()
+    assert isinstance(out.buffer, io.BytesIO)
+    assert isinstance(err.buffer, io.BytesIO)
+    return Ran(int(code), out.buffer.getvalue(), err.buffer.getvalue().decode())
+
+
+def run_process(*arguments: str, environ: dict[str, str], stdin: bytes = b"") -> Ran:
+    """Run the real command in a process of its own."""
+    done = subprocess.run(
+        [str(COMMAND), *arguments],
+        env=environ,
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr.decode())
+
+
+class MarketDriver:
+    """A local market whose processes reach their chain through a proxy that can be cut."""
+
+    def __init__(self, home: Home, plan: Plan, environ: dict[str, str]) -> None:
+        """`environ` is for the market's processes and for commands, and nobody else."""
+        port = find_free_port()
+        self.proxy = TcpProxy(port)
+        self.home = home
+        self._environ = environ | {
+            "WASMARKET_CHAIN__RPC": f"http://127.0.0.1:{self.proxy.port}",
+            "WASMARKET_PEER__FETCH_SECONDS": str(FETCH_SECONDS),
+        }
+        try:
+            with self.environment():
+                self.market: LocalMarket = start_market(
+                    home, Plan(peers=plan.peers, ports=Ports(port, 0, 0, 0, 0))
+                )
+        except BaseException:
+            self.proxy.close()
+            raise
+
+    def close(self) -> None:
+        """End everything."""
+        self.market.stop()
+        self.proxy.close()
+
+    @contextlib.contextmanager
+    def environment(self) -> Iterator[None]:
+        """Set what the market's processes and commands find in their environment."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in own_settings():
+                patch.delenv(name)
+            for name, value in self._environ.items():
+                patch.setenv(name, value)
+            yield
+
+    @property
+    def wiring(self) -> Wiring:
+        """The test's own way to the chain, which is never cut."""
+        return self.market.wiring
+
+    def run(self, *arguments: object, stdin: bytes = b"") -> Ran:
+        """Run a command of this home in this process."""
+        with self.environment():
+            return run_here(
+                "--home", str(self.home.root), *(str(a) for a in arguments), stdin=stdin
+            )
+
+    def client(self, name: str = "developer") -> Client:
+        """Return a developer's client."""
+        return Client(self.wiring, name)
+
+    def provider(self, name: str) -> ProviderClient:
+        """Return a provider's client."""
+        return ProviderClient(self.wiring, name)
+
+    def address(self, name: str) -> str:
+        """Return the address of a key."""
+        return self.wiring.account(name).address
+
+    def deploy(self, app: App | None = None, *, only: str = "", **wish: Any) -> int:
+        """Publish an app, offer for units, wait until all of them run; return the deal."""
+        deal = self.match(app, only=only, **wish)
+        wait_until("all units are active", lambda: self.states(deal) == {"active"})
+        return deal
+
+    def match(self, app: App | None = None, *, only: str = "", **wish: Any) -> int:
+        """Publish an app, offer for units, wait until it is a deal; return the deal."""
+        client = self.client()
+        built = app or load_app(GREETING)
+        client.publish(built)
+        return self.deal_of(client.offer(self.wish(only=only, **wish), built.app).hash)
+
+    def wish(self, *, only: str = "", **wish: Any) -> Wish:
+        """Return a wish for one unit, cheap for tests to change."""
+        limits: dict[str, Any] = {"units": 1, "max_price": 20_000, "deposit": 1_000_000} | wish
+        if only:
+            limits |= {"providers": (self.address(only),), "providers_mode": 1}
+        return Wish(**limits)
+
+    def deal_of(self, offer: str) -> int:
+        """Wait until an offer is a deal; return its number."""
+        client = self.client()
+        return int(wait_until("a match", lambda: client.offer_state(offer)["deal"]))  # type: ignore[arg-type]
+
+    def assignments(self, deal: int) -> list[dict[str, Any]]:
+        """Return all assignments of a deal, also those that have ended."""
+        return list(self.client().matcher.items(f"/v1/deals/{deal}/assignments"))
+
+    def states(self, deal: int) -> set[str]:
+        """Return the states of a deal's live assignments."""
+        return {row["state"] for row in self.client().deal(deal)["assignments"]}
+
+    def next_epoch(self) -> int:
+        """Begin the next epoch; wait until every peer that must has committed the last."""
+        deals = self.client().matcher.items("/v1/deals", {"live": "true"})
+        active = {
+            int(row["peer"])
+            for deal in deals
+            for row in deal["assignments"]
+            if row["state"] == "active"
+        }
+        return next_epoch(self.wiring, active)
+
+    def events(self, kind: type[Event]) -> list[Any]:
+        """Return all events of a kind so far, from the chain itself."""
+        return read_events(self.wiring, kind)
+
+    def call(
+        self, deal: int, target: str, value: Any = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response:
+        """POST JSON to a function through the gateway; return the answer as it is."""
+        url = f"{self.client().gateway.url}/v1/deals/{deal}/{target}"
+        return httpx.post(url, json=[] if value is None else value, headers=headers, timeout=30)
+
+
+def write_app(folder: Path, wasm: bytes, **extra: str) -> App:
+    """Write an app of one module, `guest`, and build it; `extra` are lines of `app.toml`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "guest.wasm").write_bytes(wasm)
+    (folder / "app.toml").write_text(
+        "\n".join(
+            (
+                'name = "guest"',
+                *(f"{name} = {value}" for name, value in extra.items()),
+                "[limits]",
+                "call_ms = 500",
+                "output_bytes = 65536",
+                "[[service]]",
+                'name = "guest"',
+                'abi = "marine"',
+                'instance = "fresh"',
+                "total_memory_limit = 4194304",
+                "[[service.module]]",
+                'name = "guest"',
+                'path = "guest.wasm"',
+            )
+        )
+    )
+    return load_app(folder)

@@ -1,0 +1,169 @@
+"""The demo's story told while its processes are killed, and what everybody must have been paid."""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from chain.decoder import Decoder
+from kernel.billing import share
+from kernel.errors import MarketError, Unreachable
+from kernel.events import Activated, Assigned, Ended, Event, Matched, Stopped
+from scripts.story import Story
+from wasmarket.app_file import App
+from wasmarket.client import Client
+from wasmarket.client.http import Service
+from wasmarket.local.network import LocalMarket
+from wasmarket.wiring import Wiring
+
+PATIENCE = 40.0
+START_SECONDS = 60.0
+
+Result = TypeVar("Result")
+
+
+def retry(act: Callable[[], Result]) -> Result:
+    """Do what a user does when a service is away for a moment: try again."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return act()
+        except MarketError as error:
+            is_broken = isinstance(error, Unreachable) or error.slug == "peer-failed"
+            if not is_broken or time.monotonic() > until:
+                raise
+        time.sleep(0.1)
+
+
+class PatientService(Service):
+    """A service that is asked again while it is away."""
+
+    def send(self, *arguments: Any, **options: Any) -> Any:
+        """Send as a Service does."""
+        return retry(lambda: super(PatientService, self).send(*arguments, **options))
+
+
+class PatientClient(Client):
+    """A developer who tries again while a service is away."""
+
+    def __init__(self, wiring: Wiring, key: str) -> None:
+        super().__init__(wiring, key)
+        settings = wiring.client
+        self.matcher = PatientService("matcher", settings.matcher, wiring.http, self._sign)
+        self.gateway = PatientService("gateway", settings.gateway, wiring.http, self._sign)
+
+    def publish(self, app: App) -> int:
+        """Publish as a Client does."""
+        return retry(lambda: super(PatientClient, self).publish(app))
+
+
+class ShakenStory(Story):
+    """The story, told by somebody who does not mind processes that come and go."""
+
+    def _developer(self) -> Client:
+        return PatientClient(self.market.wiring, "developer")
+
+    def _running_peers(self) -> set[int]:
+        # The one that the story kills stays dead, all others come back.
+        dead = set() if self.market.peers["alpha-1"].is_running else {1}
+        return self._active_peers() - dead
+
+
+class Killer:
+    """Kills processes of a market and starts them again, at times that a seed decides."""
+
+    def __init__(self, market: LocalMarket, seed: int, pause: tuple[float, float]) -> None:
+        """`pause` is the least and the most seconds between two kills."""
+        self._market = market
+        self._random = random.Random(seed)
+        self._pause = pause
+        self._stop = threading.Event()
+        self._turn = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._failure: BaseException | None = None
+        self.killed: list[str] = []
+
+    def start(self) -> None:
+        """Begin to kill."""
+        self._thread.start()
+
+    def rest(self) -> None:
+        """Kill no more; the processes that were started go on. Raise what went wrong."""
+        self._stop.set()
+        with self._turn:
+            if self._failure is not None:
+                raise self._failure
+
+    def close(self) -> None:
+        """End the thread, and with it what it started."""
+        self._stop.set()
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def kill(self, *names: str) -> None:
+        """Kill some processes at once and start them again."""
+        with self._turn:
+            self._replace(names)
+
+    def _replace(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            (self._market.services.get(name) or self._market.peers[name]).kill()
+            self.killed.append(name)
+        started = [
+            self._market.start_service(name)
+            if name in self._market.services
+            else self._market.start_peer(name)
+            for name in names
+        ]
+        for process in started:
+            process.wait_ready(START_SECONDS)
+
+    def _run(self) -> None:
+        names = ("indexer", "matcher", "gateway", "alpha-2", "beta-1")
+        try:
+            while not self._stop.wait(self._random.uniform(*self._pause)):
+                with self._turn:
+                    if not self._stop.is_set():
+                        self._replace((self._random.choice(names),))
+        except MarketError as error:
+            self._failure = error
+        # What a thread started ends with it.
+        self._over.wait()
+
+
+def read_events(wiring: Wiring, kind: type[Event]) -> list[Any]:
+    """Return all events of a kind so far, from the chain itself."""
+    decoder = Decoder(wiring.deployment)
+    head = wiring.rpc.fetch_block_number()
+    raws = wiring.rpc.fetch_logs(decoder.addresses, wiring.deployment.block, head)
+    logs = [log for raw in raws if (log := decoder.decode(raw, 0)) is not None]  # type: ignore[arg-type]
+    return [log.event for log in logs if isinstance(log.event, kind)]
+
+
+def compute_pay(wiring: Wiring) -> dict[str, int]:
+    """Return what each account must have earned from deals that were stopped and had money.
+
+    A proven epoch pays the ask for every unit, the first one for the part after the activation;
+    tips go to who sent the match.
+    """
+    started = {event.assignment: event for event in read_events(wiring, Activated)}
+    ends = {("deal", event.deal): event.end for event in read_events(wiring, Stopped)}
+    ends |= {("one", event.assignment): event.end for event in read_events(wiring, Ended)}
+    pay: dict[str, int] = {}
+    for assigned in read_events(wiring, Assigned):
+        begin = started.get(assigned.assignment)
+        if begin is None:
+            continue
+        last = min(ends[("deal", assigned.deal)], ends.get(("one", assigned.assignment), 2**32))
+        [peer] = wiring.lens.peers([assigned.peer])
+        rate = assigned.price * assigned.units
+        for epoch in range(begin.epoch, last + 1):
+            if wiring.proofs.is_proven(assigned.peer, epoch):
+                due = share(rate, begin.skipped) if epoch == begin.epoch else rate
+                pay[peer.provider] = pay.get(peer.provider, 0) + due
+    for matched in read_events(wiring, Matched):
+        pay[matched.caller] = pay.get(matched.caller, 0) + matched.tip
+    return pay

@@ -1,0 +1,184 @@
+"""The main job as `make demo` runs it, undisturbed and with processes killed at any moment."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from chain.transport import Transport
+from kernel.errors import Unreachable
+from kernel.units import USDC
+from scripts.story import Story, Teller
+from tests.e2e.market_driver import COMMAND, own_settings
+from tests.e2e.stories import Killer, ShakenStory, compute_pay
+from wasmarket.home import Home
+from wasmarket.wiring import CHECKOUT
+
+pytestmark = pytest.mark.e2e
+
+CHAPTERS = (
+    "A market comes up",
+    "A developer publishes a function and signs an offer",
+    "The function answers over HTTP",
+    "Epochs pass, peers prove what they ran",
+    "A provider claims and withdraws",
+    "A peer dies",
+    "The developer updates the function",
+    "The developer stops and gets the rest back",
+    "Everybody takes what is theirs",
+)
+DRIP = 10_000 * USDC
+"""What the faucet gives to every developer and provider."""
+DEMO_SECONDS = 240.0
+
+
+def find_chapters(text: str) -> list[str]:
+    """Return the titles of the chapters that were told."""
+    return re.findall(r"^ +[0-9.]+ s +[0-9]+  (.+?) *$", text, re.MULTILINE)
+
+
+def find_processes(home: Path) -> list[str]:
+    """Return the command lines of all processes that work in a home."""
+    lines = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or ())
+        if str(home) in line:
+            lines.append(line)
+    return lines
+
+
+def assert_chain_is_gone(text: str) -> None:
+    """Check that nothing answers any more where the demo's chain was."""
+    found = re.search(r"Anvil at (\S+),", text)
+    assert found is not None, text
+    with Transport(found[1], retries=0) as rpc, pytest.raises(Unreachable):
+        rpc.request("eth_chainId", ())
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    own = {name: value for name, value in os.environ.items() if name not in own_settings()}
+    return own | {"PYTHONPATH": str(CHECKOUT), "TMPDIR": str(temporary)}
+
+
+@pytest.fixture
+def start_demo(environ: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A function that starts the demo; what still runs after the test is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(CHECKOUT / "scripts" / "demo.py"), *arguments],
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def test_demo__fresh__tells_all_and_leaves_nothing_behind(start_demo, tmp_path):
+    demo = start_demo()
+    text, _ = demo.communicate(timeout=DEMO_SECONDS)
+
+    assert demo.returncode == 0, text
+    assert find_chapters(text) == list(CHAPTERS)
+    assert "Traceback" not in text
+    assert text.count("✓ adds up") >= 7
+    assert "the main job is done and every unit of money is accounted for" in text
+    assert find_processes(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert_chain_is_gone(text)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM])
+def test_demo__keep__stays_with_urls_until_it_is_told_to_end(start_demo, tmp_path, number):
+    demo = start_demo("--keep", "--home", str(tmp_path / "home"))
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if "Ctrl-C ends it all" in line:
+            break
+    text = "".join(lines)
+    assert demo.poll() is None, text
+    assert find_chapters(text) == list(CHAPTERS[:7])
+    assert re.search(r"gateway.*http://127.0.0.1:\d+/docs", text)
+    assert "call 1 greeting.greeting World" in text
+    assert len(find_processes(tmp_path)) > 5
+
+    called = subprocess.run(
+        [COMMAND, "--home", tmp_path / "home", "call", "1", "greeting.greeting", "World"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    demo.send_signal(number)
+    rest, _ = demo.communicate(timeout=60)
+
+    assert called.stdout == "Hello, World! Nice to see you.\n", called.stderr
+    assert demo.returncode == 0, text + rest
+    assert "Traceback" not in rest
+    assert find_processes(tmp_path) == []
+    assert_chain_is_gone(text)
+
+
+@pytest.mark.parametrize("seed", [int(text) for text in os.environ.get("SEEDS", "1").split(",")])
+def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
+    words = io.StringIO()
+    killers: list[Killer] = []
+
+    def interlude(story: Story, chapter: str) -> None:
+        if chapter == "start":
+            killers.append(Killer(story.market, seed, (1.0, 4.0)))
+            killers[0].start()
+        if chapter == "settle":
+            killers[0].rest()
+        else:
+            killers[0].kill("indexer", "matcher", "gateway", "beta-1")
+
+    story = ShakenStory(Home(tmp_path / "home"), Teller(Console(file=words, width=100)), interlude)
+    try:
+        story.tell()
+        market = story.market
+        wiring = market.wiring
+        pay = compute_pay(wiring)
+        names = (*market.plan.developers, *market.plan.providers, "matcher")
+        accounts = {name: wiring.account(name).address for name in names}
+        wallets = {name: wiring.usdc.balance(address) for name, address in accounts.items()}
+        earned = {name: pay.get(address, 0) for name, address in accounts.items()}
+        held = wiring.usdc.balance(wiring.market.address)
+    finally:
+        for killer in killers:
+            killer.close()
+        story.close()
+        print(words.getvalue(), [killer.killed for killer in killers])
+
+    assert find_chapters(words.getvalue()) == list(CHAPTERS)
+    assert held == 0
+    assert wallets == {
+        "developer": DRIP - sum(pay.values()),
+        "alpha": DRIP + earned["alpha"],
+        "beta": DRIP + earned["beta"],
+        "matcher": earned["matcher"],
+    }
+    assert min(earned["alpha"], earned["beta"], earned["matcher"]) > 0
+    assert {"indexer", "matcher", "gateway", "beta-1"} <= set(killers[0].killed)
+    assert find_processes(tmp_path) == []
