@@ -41,7 +41,7 @@ class ApeChain:
         return Contract(name, instance.address, abi, instance)
 
     def _mock(self, name: str) -> ContractContainer:
-        abi, bytecode = build(name)
+        abi, bytecode, _ = build(name)
         kind = {
             "contractName": name,
             "abi": abi,

@@ -7,20 +7,35 @@ from typing import Any
 from boa.environment import Env
 from eth_abi import encode
 from eth_account import Account
-from eth_utils import to_canonical_address, to_checksum_address
+from eth_utils import keccak, to_canonical_address, to_checksum_address
 
 from tests.contracts.driver.abi import Contract, Log, types_of
 from tests.contracts.driver.build import ROOT, build
 from tests.contracts.driver.chain import Receipt, created_address, reason_of
 
 ACCOUNTS = 12
+VARIABLES = {
+    "account_word": "_accounts",
+    "stake_word": "_stakes",
+    "peer_word": "_peers",
+    "deal_word": "_deals",
+    "owner_of_deal": "owner_of_deal",
+    "run_end": "_run_ends",
+    "assignment_word": "_assignments",
+    "counts_word": "_word",
+}
+
+
+def join(deal: int, run: int) -> int:
+    """Make the key of the end of a run."""
+    return deal << 8 | run
 
 
 class BoaChain:
     """Titanoboa's EVM, called with plain calldata."""
 
     def __init__(self, now: int, root: Path = ROOT) -> None:
-        self.env, self.root = Env(), root
+        self.env, self.root, self.peeks = Env(), root, False
         accounts = [Account.from_key(number.to_bytes(32, "big")) for number in range(1, ACCOUNTS)]
         self.keys = {account.address: bytes(account.key) for account in accounts}
         self.chain_id = self.env.evm.patch.chain_id
@@ -38,14 +53,14 @@ class BoaChain:
 
     def deploy(self, name: str, *arguments: Any) -> Contract:
         """Compile and deploy."""
-        abi, bytecode = build(name, self.root)
+        abi, bytecode, slots = build(name, self.root)
         inputs = next((e["inputs"] for e in abi if e["type"] == "constructor"), [])
         address, computation = self.env.deploy(
             sender=self.deployer, bytecode=bytecode + encode(types_of(inputs), arguments)
         )
         if computation.is_error:
             raise ValueError(f"{name}: {reason_of(computation.output)}")
-        return Contract(name, to_checksum_address(str(address)), abi)
+        return Contract(name, to_checksum_address(str(address)), abi, slots)
 
     def next_address(self, ahead: int = 0) -> str:
         """Name the address of a later deployment; 0 is the next."""
@@ -73,8 +88,18 @@ class BoaChain:
         return Receipt(logs)
 
     def read(self, calls: Sequence[tuple[Contract, str, tuple[Any, ...]]]) -> list[Any]:
-        """Call views."""
-        return [self._view(*call) for call in calls]
+        """Call views; where speed matters more, read the slots that the views would read."""
+        return [self._peek(*call) if self.peeks else self._view(*call) for call in calls]
+
+    def _peek(self, contract: Contract, function: str, arguments: tuple[Any, ...]) -> Any:
+        variable = VARIABLES.get(function)
+        if variable is None:
+            return self._view(contract, function, arguments)
+        slot = contract.handle[variable].to_bytes(32, "big")
+        for key in (join(*arguments),) if function == "run_end" else arguments:
+            slot = keccak(slot + encode(["address" if isinstance(key, str) else "uint256"], [key]))
+        word = self.env.get_storage(contract.address, int.from_bytes(slot, "big"))
+        return contract.decode(function, word.to_bytes(32, "big"))
 
     def _view(self, contract: Contract, function: str, arguments: tuple[Any, ...]) -> Any:
         computation = self.env.execute_code(

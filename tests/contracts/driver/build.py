@@ -17,6 +17,7 @@ class Artifact(NamedTuple):
 
     abi: list[dict[str, Any]]
     bytecode: bytes
+    slots: dict[str, int]
 
 
 @cache
@@ -27,6 +28,15 @@ def build(name: str, root: Path = ROOT) -> Artifact:
     packages = Path(sysconfig.get_path("purelib"))
     bundle = FilesystemInputBundle([packages, root, path.parent])
     output = compile_from_file_input(
-        bundle.load_file(path), input_bundle=bundle, output_formats=["abi", "bytecode"]
+        bundle.load_file(path), input_bundle=bundle, output_formats=["abi", "bytecode", "layout"]
     )
-    return Artifact(output["abi"], bytes.fromhex(output["bytecode"].removeprefix("0x")))
+    bytecode = bytes.fromhex(output["bytecode"].removeprefix("0x"))
+    return Artifact(output["abi"], bytecode, slots_of(output["layout"].get("storage_layout", {})))
+
+
+def slots_of(layout: dict[str, Any]) -> dict[str, int]:
+    """Name the first slot of each variable of a contract and its modules."""
+    slots = {}
+    for name, entry in layout.items():
+        slots |= {name: entry["slot"]} if "slot" in entry else slots_of(entry)
+    return slots

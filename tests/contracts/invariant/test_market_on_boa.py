@@ -25,6 +25,7 @@ def founded() -> World:
     """Deploy and fund once; every game starts from a snapshot of this."""
     world = World(BoaChain(START))
     world.fund()
+    world.chain.peeks = True
     return world
 
 
