@@ -38,6 +38,9 @@ SOLVES = 4
 EXPLAINED = 16
 """Unmatched offers explained per turn; the rest are told where to look."""
 
+EXPLAINED_BOOK = 5_000
+"""Asks up to which a turn stops to explain at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contracts:
@@ -258,7 +261,7 @@ class Matchmaker:
         for place, demand in enumerate(empty):
             told[demand.hash] = (
                 to_sentences(explain(demand, snapshot.book))
-                if place < EXPLAINED
+                if place < EXPLAINED and len(snapshot.book) <= EXPLAINED_BOOK
                 else (f"see /v1/developer-offers/{demand.hash}/explain",)
             )
         self._tell(snapshot, told)

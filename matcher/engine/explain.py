@@ -1,6 +1,6 @@
 """Say why an offer does not fill: what each constraint excludes, alone and as the last one."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from kernel.addresses import ZERO_ADDRESS
@@ -9,7 +9,7 @@ from kernel.units import Address
 from matcher.engine.book import Book
 from matcher.engine.candidates import limits_of
 from matcher.engine.relaxations import Relaxation, find_relaxations
-from matcher.engine.values import Ask, Demand, Peer
+from matcher.engine.values import Demand, Peer
 
 CONSTRAINTS = (
     "max_price",
@@ -60,56 +60,77 @@ class Explanation:
 
 def explain(demand: Demand, book: Book) -> Explanation:
     """Explain what binds the demand and which smallest single changes would give it more."""
-    everything = _supply(demand, book, ())
-    remaining = _supply(demand, book, CONSTRAINTS)
+    lines = _judge_asks(demand, book)
+    everything = _supply(demand, book, lines, ())
+    remaining = _supply(demand, book, lines, CONSTRAINTS)
     excluded = []
     for constraint in CONSTRAINTS:
-        only = _supply(demand, book, (constraint,))
-        without = _supply(demand, book, [c for c in CONSTRAINTS if c != constraint])
+        only = _supply(demand, book, lines, (constraint,))
+        others = [c for c in CONSTRAINTS if c != constraint]
+        without = _supply(demand, book, lines, others)
         excluded.append(Exclusion(constraint, _less(everything, only), _less(without, remaining)))
     units, relaxations = find_relaxations(demand, book)
     return Explanation(demand.want, units, tuple(excluded), relaxations)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An ask and the constraints that it fails, as bits in the order of CONSTRAINTS."""
+
+    price: int
+    peer: Peer
+    fails: int
+
+
+def _judge_asks(demand: Demand, book: Book) -> list[_Line]:
+    offer = demand.offer
+    lines = []
+    for ask in book.asks():
+        peer = book.get_peer(ask.offer.peer)
+        if peer is None:
+            continue
+        listed = peer.provider in offer.providers
+        fails = (
+            ask.offer.price > offer.max_price,
+            ask.offer.developer not in (ZERO_ADDRESS, offer.developer),
+            peer.memory_mib < offer.min_memory_mib,
+            bool(offer.regions) and not offer.regions >> peer.region & 1,
+            peer.traits & offer.traits != offer.traits,
+            (offer.providers_mode == ProvidersMode.ONLY and not listed)
+            or (offer.providers_mode == ProvidersMode.EXCEPT and listed),
+            peer.id in demand.avoid,
+        )
+        bits = sum(1 << place for place, failed in enumerate(fails) if failed)
+        lines.append(_Line(ask.offer.price, peer, bits))
+    return lines
 
 
 def _less(before: Supply, after: Supply) -> Supply:
     return Supply(before.peers - after.peers, before.units - after.units)
 
 
-def _supply(demand: Demand, book: Book, constraints: Collection[str]) -> Supply:
+def _supply(
+    demand: Demand, book: Book, lines: Iterable[_Line], constraints: Collection[str]
+) -> Supply:
     """Count what is left for the demand under some of the constraints, however much it wants."""
+    bits = sum(1 << place for place, name in enumerate(CONSTRAINTS) if name in constraints)
     limits = limits_of(demand, book)
     budget = limits.budget
     left: dict[Address, int] = {}
     seen: set[int] = set()
     total = 0
-    for ask in book.asks():
-        peer = book.get_peer(ask.offer.peer)
-        if peer is None or peer.id in seen or not _passes(demand, ask, peer, constraints):
+    for line in lines:
+        peer = line.peer
+        if line.fails & bits or peer.id in seen:
             continue
         units = peer.free if "capacity" in constraints else peer.units
         if "max_units_per_provider" in constraints:
             units = min(units, left.get(peer.provider, limits.room(peer.provider)))
         if "balance" in constraints:
-            units = min(units, budget // ask.offer.price)
+            units = min(units, budget // line.price)
         if units:
             seen.add(peer.id)
             total += units
-            budget -= units * ask.offer.price
+            budget -= units * line.price
             left[peer.provider] = left.get(peer.provider, limits.room(peer.provider)) - units
     return Supply(len(seen), total)
-
-
-def _passes(demand: Demand, ask: Ask, peer: Peer, constraints: Collection[str]) -> bool:
-    offer = demand.offer
-    listed = peer.provider in offer.providers
-    fails = {
-        "max_price": ask.offer.price > offer.max_price,
-        "private": ask.offer.developer not in (ZERO_ADDRESS, offer.developer),
-        "min_memory_mib": peer.memory_mib < offer.min_memory_mib,
-        "regions": bool(offer.regions) and not offer.regions >> peer.region & 1,
-        "traits": peer.traits & offer.traits != offer.traits,
-        "providers": (offer.providers_mode == ProvidersMode.ONLY and not listed)
-        or (offer.providers_mode == ProvidersMode.EXCEPT and listed),
-        "gave_up": peer.id in demand.avoid,
-    }
-    return not any(failed for name, failed in fails.items() if name in constraints)
