@@ -1,6 +1,7 @@
 """Decide who may call a deal: its access document, set by the developer (DESIGN 8.7)."""
 
 import hmac
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from kernel.hashing import sha256
 from kernel.json_fields import JsonFields
 from kernel.units import Address
 from peer.folder import write_atomically
+
+logger = logging.getLogger(__name__)
 
 MODES = ("public", "signers", "keys")
 MAX_ENTRIES = 1_000
@@ -30,6 +33,9 @@ class Access:
     mode: str = "public"
     signers: tuple[Address, ...] = ()
     key_hashes: tuple[str, ...] = field(default=())
+
+
+NOBODY = Access(0, "keys")
 
 
 def parse_access(document: Any) -> Access:
@@ -86,11 +92,15 @@ class AccessFile:
     """A deal's access document on disk; public until the developer says otherwise."""
 
     def __init__(self, path: Path) -> None:
-        """Read what is there. Raises InvalidInput if the file was damaged."""
+        """Read what is there. A damaged file lets nobody in until the developer sends another."""
         self._path = path
         self.current = Access()
         if path.exists():
-            self.current = parse_access(msgspec.json.decode(path.read_bytes()))
+            try:
+                self.current = parse_access(msgspec.json.decode(path.read_bytes()))
+            except (msgspec.DecodeError, InvalidInput):
+                logger.exception("damaged access document", extra={"path": str(path)})
+                self.current = NOBODY
 
     def replace(self, access: Access) -> bool:
         """Take a newer document; return False if it is the one already there.

@@ -9,8 +9,8 @@ from fastapi.responses import JSONResponse, Response
 
 from peer.access import check_key, check_signer
 from peer.api.numbers import DealNumber
-from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
+from peer.hosting.hosted_deal import HostedDeal
 from peer.hosting.run import CallRequest, Recorded
 from peer.receipts.book import ReceiptBook
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
@@ -81,7 +81,7 @@ def render_fault(fault: GuestFault, headers: dict[str, str], request_id: str | N
 
 
 def _check_access(
-    hosted: DealHost, authenticator: Authenticator, request: Request, body: bytes
+    hosted: HostedDeal, authenticator: Authenticator, request: Request, body: bytes
 ) -> None:
     access = hosted.access.current
     if access.mode == "signers":

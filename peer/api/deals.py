@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from kernel.content_ids import app_cid
 from kernel.errors import MarketError
 from peer.api.numbers import DealNumber
-from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
+from peer.hosting.hosted_deal import HostedDeal
 from peer.market.standing import serving_until
 
 HEALTH_SECONDS = 2.0
@@ -101,7 +101,7 @@ def create_deal_router(host: Host) -> APIRouter:
     return router
 
 
-async def _examine(hosted: DealHost) -> HealthView:
+async def _examine(hosted: HostedDeal) -> HealthView:
     try:
         await hosted.pick().workers.check_health()
     except MarketError as error:
@@ -109,7 +109,7 @@ async def _examine(hosted: DealHost) -> HealthView:
     return HealthView(ok=True, state=hosted.state(), detail="")
 
 
-def _view(host: Host, hosted: DealHost) -> DealView:
+def _view(host: Host, hosted: HostedDeal) -> DealView:
     version = hosted.version
     app = hosted.deal.app if version is None else version.app
     state = hosted.state()
@@ -138,7 +138,7 @@ def _view(host: Host, hosted: DealHost) -> DealView:
     )
 
 
-def _update(hosted: DealHost) -> UpdateView | None:
+def _update(hosted: HostedDeal) -> UpdateView | None:
     if hosted.updating is not None:
         app = hosted.updating
         return UpdateView(app=app, cid=str(app_cid(app)), state="preparing", reason=None, detail="")

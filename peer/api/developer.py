@@ -13,8 +13,8 @@ from kernel.errors import Forbidden, InvalidInput, LimitReached
 from kernel.units import Address
 from peer.access import dump_access, parse_access
 from peer.api.numbers import DealNumber
-from peer.hosting.deal_host import DealHost
 from peer.hosting.host import Host
+from peer.hosting.hosted_deal import HostedDeal
 from peer.receipts.book import ReceiptBook
 from peer.service_log import LogLine
 from serving.auth import MAX_SIGNED_BODY, Authenticator
@@ -98,7 +98,7 @@ def create_developer_router(
     return router
 
 
-def _owned(host: Host, deal: int, signer: Address) -> DealHost:
+def _owned(host: Host, deal: int, signer: Address) -> HostedDeal:
     """Return a deal's host for its developer. Raises NotFound, Forbidden."""
     hosted = host.find(deal)
     if signer != hosted.deal.developer:
@@ -110,7 +110,7 @@ def _owned(host: Host, deal: int, signer: Address) -> DealHost:
     return hosted
 
 
-def _stats(hosted: DealHost, book: ReceiptBook) -> StatsView:
+def _stats(hosted: HostedDeal, book: ReceiptBook) -> StatsView:
     tally, pools = hosted.tally, [run.workers for run in hosted.runs.values()]
     return StatsView(
         deal=hosted.deal.id,

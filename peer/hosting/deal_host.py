@@ -1,4 +1,4 @@
-"""One deal on this peer: from its first assignment to its last paid epoch.
+"""Keep one deal running, from its first assignment to its last paid epoch.
 
 `converge` compares what the chain wants with what runs and closes the gap; it can be cut short
 anywhere and called again. Only the chain ends a run: a failure leaves what serves as it is.
@@ -8,21 +8,21 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 
 from kernel.addresses import parse_hash
-from kernel.errors import InvalidInput, MarketError, NotFound, RunwayOver
+from kernel.errors import InvalidInput, MarketError
 from kernel.reasons import LeaveReason
 from kernel.units import Hash
 from peer.access import AccessFile
 from peer.folder import write_atomically
-from peer.hosting.refusals import NotServing, Refusal, to_refusal
-from peer.hosting.run import CallRequest, CallTally, Recorded, Run, Workers
+from peer.hosting.hosted_deal import HostedDeal
+from peer.hosting.refusals import Refusal, to_refusal
+from peer.hosting.run import Run, Workers
 from peer.hosting.tools import Tools
 from peer.hosting.versions import Version
-from peer.hosting.wanted import build_applicant, find_wanted
-from peer.market.standing import Assignment, Deal, DealState, Standing, State, serving_until
+from peer.hosting.wanted import build_applicant
+from peer.market.standing import Assignment, Deal, Standing, State
 from peer.policy import check_applicant
 
 logger = logging.getLogger(__name__)
@@ -32,32 +32,12 @@ TRANSIENT = (LeaveReason.CONTENT_NOT_FOUND, LeaveReason.CONTENT_MISMATCH)
 """Failures that may pass by themselves; others are tried again after a restart or an update."""
 
 
-class HostState(StrEnum):
-    """What a deal is on this peer."""
-
-    STARTING = "starting"
-    SERVING = "serving"
-    FAILED = "failed"
-    SUSPENDED = "suspended"
-    ENDED = "ended"
-
-
-class DealHost:
-    """A deal's services, on the event loop."""
+class DealHost(HostedDeal):
+    """Makes a deal here what the chain says that it should be; on the event loop."""
 
     def __init__(self, deal: Deal, folder: Path, tools: Tools) -> None:
-        self.deal = deal
-        self.access = AccessFile(folder / "access.json")
-        self.tally = CallTally()
-        self.version: Version | None = None
-        self.updating: Hash | None = None
-        self.failed_update: tuple[Hash, Refusal] | None = None
-        self.refused: dict[int, Refusal] = {}
-        self.problem: Refusal | None = None
-        self.assignments: Mapping[int, Assignment] = {}
-        self.runs: dict[int, Run] = {}
+        super().__init__(deal, AccessFile(folder / "access.json"), tools)
         self._folder = folder
-        self._tools = tools
         self._standing: Standing | None = None
         self._retry_at = 0.0
         self._wake = asyncio.Event()
@@ -83,45 +63,6 @@ class DealHost:
         """Try again what failed, for instance because a new source is known."""
         self._retry_at = 0.0
         self._wake.set()
-
-    def state(self) -> HostState:
-        """Return what the deal is on this peer now."""
-        epoch = self._tools.now_epoch()
-        if any(run.serving_until >= epoch for run in self.runs.values()):
-            return HostState.SERVING
-        if self._wanted():
-            return HostState.FAILED if self.problem or self.refused else HostState.STARTING
-        over = (DealState.LAPSED, DealState.STOPPING, DealState.ENDED)
-        return HostState.SUSPENDED if self.deal.status in over else HostState.ENDED
-
-    def pick(self) -> Run:
-        """Return the run that takes the next call: the least busy one.
-
-        Raises RunwayOver, NotFound (no part of the deal any more), Unreachable (starting).
-        """
-        epoch = self._tools.now_epoch()
-        best: Run | None = None
-        for run in self.runs.values():
-            if run.serving_until >= epoch and (best is None or run.load < best.load):
-                best = run
-        if best is not None:
-            return best
-        raise self._absence()
-
-    def failure(self) -> str:
-        """Return why the deal is not served here, empty if nothing failed."""
-        reasons = [self.problem] if self.problem else list(self.refused.values())
-        return "; ".join(dict.fromkeys(why.detail for why in reasons))
-
-    async def call(self, request: CallRequest) -> Recorded:
-        """Run a call on the least busy run and write its receipt. Raises as `pick`, and what kept
-        the call from reaching a worker.
-        """
-        return await self.pick().call(request, self._tools.book, self.tally)
-
-    def ready(self) -> set[int]:
-        """Return the assignments that have workers."""
-        return set(self.runs)
 
     async def close(self) -> None:
         """Stop everything here; the chain knows nothing of it."""
@@ -165,13 +106,6 @@ class DealHost:
             if assignment not in self.runs:
                 await self._start(held, self.version)
         self.problem = None
-
-    def _wanted(self) -> dict[int, Assignment]:
-        return find_wanted(self.assignments, self.deal, self._tools.now_epoch())
-
-    def _serving_until(self, assignment: int) -> int:
-        held = self.assignments.get(assignment)
-        return -1 if held is None else serving_until(held, self.deal)
 
     def _admit(self, wanted: Mapping[int, Assignment]) -> None:
         """Refuse new PENDING assignments that the policy does not allow."""
@@ -242,8 +176,6 @@ class DealHost:
             return running
         finally:
             self.updating = None
-        # On disk first: a crash from here on restarts with the version that was found healthy.
-        self._save_version(app)
         old = []
         for assignment, workers in started.items():
             old.append(self.runs[assignment].workers)
@@ -262,6 +194,8 @@ class DealHost:
                     workers = Workers(version, run.units, self._tools.cache)
                     await workers.start()
                     started[run.assignment] = workers
+            # Before the switch: a crash from here on restarts with what was found healthy.
+            self._save_version(version.app)
         except BaseException:
             await asyncio.gather(*(workers.stop() for workers in started.values()))
             raise
@@ -300,22 +234,6 @@ class DealHost:
             )
         if pending:
             self._tools.changed()
-
-    def _absence(self) -> MarketError:
-        """Return the error that says why no run can take a call."""
-        deal = self.deal.id
-        match self.state():
-            case HostState.SUSPENDED:
-                return RunwayOver(
-                    f"nothing pays for deal {deal} any more",
-                    remedy="top it up before its runway is over; afterwards it needs a new match",
-                )
-            case HostState.ENDED:
-                return NotFound(f"this peer has no part in deal {deal} any more")
-            case HostState.FAILED:
-                return NotServing(f"deal {deal} does not start: {self.failure()}")
-            case _:
-                return NotServing(f"deal {deal} is starting", remedy="try in a moment")
 
     def _may_update(self) -> bool:
         failed = self.failed_update

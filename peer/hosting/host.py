@@ -7,7 +7,8 @@ from dataclasses import replace
 from kernel.errors import NotFound, Unreachable
 from kernel.units import Timestamp
 from peer.folder import PeerFolder
-from peer.hosting.deal_host import DealHost, HostState
+from peer.hosting.deal_host import DealHost
+from peer.hosting.hosted_deal import HostState
 from peer.hosting.sources import SourceHints
 from peer.hosting.tools import Tools
 from peer.market.duties import Outlook

@@ -202,6 +202,19 @@ def test_access__replaced__is_on_disk(tmp_path):
     assert msgspec.json.decode(path.read_bytes())["version"] == 2
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b'{"version": 1, "mode": "all"}'])
+def test_access__damaged_file__lets_nobody_in_until_replaced(tmp_path, content):
+    path = tmp_path / "access.json"
+    path.write_bytes(content)
+
+    file = AccessFile(path)
+
+    with pytest.raises(Forbidden):
+        check_key(file.current, "Bearer anything")
+    assert file.replace(parse_access({"version": 1, "mode": "public"}))
+    assert AccessFile(path).current.mode == "public"
+
+
 def test_access__keys__only_listed_ones_pass():
     access = Access(1, "keys", key_hashes=(sha256(b"right").hex(),))
 

@@ -1,0 +1,103 @@
+"""What a deal is on this peer: its version, its runs, and why it is not served."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from kernel.errors import MarketError, NotFound, RunwayOver
+from kernel.units import Hash
+from peer.access import AccessFile
+from peer.hosting.refusals import NotServing, Refusal
+from peer.hosting.run import CallRequest, CallTally, Recorded, Run
+from peer.hosting.tools import Tools
+from peer.hosting.versions import Version
+from peer.hosting.wanted import find_wanted
+from peer.market.standing import Assignment, Deal, DealState, serving_until
+
+
+class HostState(StrEnum):
+    """What a deal is on this peer."""
+
+    STARTING = "starting"
+    SERVING = "serving"
+    FAILED = "failed"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+
+
+class HostedDeal:
+    """A deal as its callers and its developer see it; its host changes it."""
+
+    def __init__(self, deal: Deal, access: AccessFile, tools: Tools) -> None:
+        self.deal = deal
+        self.access = access
+        self.tally = CallTally()
+        self.version: Version | None = None
+        self.updating: Hash | None = None
+        self.failed_update: tuple[Hash, Refusal] | None = None
+        self.refused: dict[int, Refusal] = {}
+        self.problem: Refusal | None = None
+        self.assignments: Mapping[int, Assignment] = {}
+        self.runs: dict[int, Run] = {}
+        self._tools = tools
+
+    def state(self) -> HostState:
+        """Return what the deal is on this peer now."""
+        epoch = self._tools.now_epoch()
+        if any(run.serving_until >= epoch for run in self.runs.values()):
+            return HostState.SERVING
+        if self._wanted():
+            return HostState.FAILED if self.problem or self.refused else HostState.STARTING
+        over = (DealState.LAPSED, DealState.STOPPING, DealState.ENDED)
+        return HostState.SUSPENDED if self.deal.status in over else HostState.ENDED
+
+    def pick(self) -> Run:
+        """Return the run that takes the next call: the least busy one.
+
+        Raises RunwayOver, NotFound (no part of the deal any more), Unreachable (starting).
+        """
+        epoch = self._tools.now_epoch()
+        best: Run | None = None
+        for run in self.runs.values():
+            if run.serving_until >= epoch and (best is None or run.load < best.load):
+                best = run
+        if best is not None:
+            return best
+        raise self._absence()
+
+    def failure(self) -> str:
+        """Return why the deal is not served here, empty if nothing failed."""
+        reasons = [self.problem] if self.problem else list(self.refused.values())
+        return "; ".join(dict.fromkeys(why.detail for why in reasons))
+
+    async def call(self, request: CallRequest) -> Recorded:
+        """Run a call on the least busy run and write its receipt. Raises as `pick`, and what kept
+        the call from reaching a worker.
+        """
+        return await self.pick().call(request, self._tools.book, self.tally)
+
+    def ready(self) -> set[int]:
+        """Return the assignments that have workers."""
+        return set(self.runs)
+
+    def _wanted(self) -> dict[int, Assignment]:
+        return find_wanted(self.assignments, self.deal, self._tools.now_epoch())
+
+    def _serving_until(self, assignment: int) -> int:
+        held = self.assignments.get(assignment)
+        return -1 if held is None else serving_until(held, self.deal)
+
+    def _absence(self) -> MarketError:
+        """Return the error that says why no run can take a call."""
+        deal = self.deal.id
+        match self.state():
+            case HostState.SUSPENDED:
+                return RunwayOver(
+                    f"nothing pays for deal {deal} any more",
+                    remedy="top it up before its runway is over; afterwards it needs a new match",
+                )
+            case HostState.ENDED:
+                return NotFound(f"this peer has no part in deal {deal} any more")
+            case HostState.FAILED:
+                return NotServing(f"deal {deal} does not start: {self.failure()}")
+            case _:
+                return NotServing(f"deal {deal} is starting", remedy="try in a moment")
