@@ -14,7 +14,7 @@ from tests.model.terms import Event, Parameters
 pytestmark = pytest.mark.unit
 
 START = 1_000_000
-PROFILE = settings(max_examples=15, stateful_step_count=30, deadline=None)
+PROFILE = settings(max_examples=10, stateful_step_count=25, deadline=None)
 
 
 def founded(law: Law) -> Law:
