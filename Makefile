@@ -22,9 +22,9 @@ setup-debian:
 
 .PHONY: fmt
 fmt: setup  ## Format all sources
-	.venv/bin/ruff format $(PYTHON_PACKAGES) scripts tests
-	.venv/bin/ruff check --fix $(PYTHON_PACKAGES) scripts tests
-	.tools/bin/mamushi contracts
+	.venv/bin/ruff format $(PYTHON_PACKAGES) scripts tests tools examples
+	.venv/bin/ruff check --fix $(PYTHON_PACKAGES) scripts tests tools examples
+	tools/format-vyper
 
 .PHONY: generate
 generate: setup  ## Write ABIs, OpenAPI pages and the list of reasons anew

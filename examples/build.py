@@ -31,12 +31,16 @@ EXAMPLES = Path(__file__).resolve().parent
 RUSTC = "/usr/bin/rustc"
 PINNED_COMPILER = "rustc 1.63.0"
 SIGNATURES = "wasmarket-signatures"
-FLAGS = (
-    "--target=wasm32-wasi --edition=2021 -Copt-level=s -Cpanic=abort -Cstrip=symbols "
-    "-Ccodegen-units=1"
-).split()
+FLAGS = [
+    "--target=wasm32-wasi",
+    "--edition=2021",
+    "-Copt-level=s",
+    "-Cpanic=abort",
+    "-Cstrip=symbols",
+    "-Ccodegen-units=1",
+]
 # A small stack keeps the guest's memory small, so that a fresh instance starts faster.
-MODULE_FLAGS = "--crate-type=cdylib -Clto=fat -Clink-arg=-zstack-size=65536".split()
+MODULE_FLAGS = ["--crate-type=cdylib", "-Clto=fat", "-Clink-arg=-zstack-size=65536"]
 # A build time would make every build another; this one says that there is none.
 NO_BUILD_TIME = "1970-01-01T00:00:00+00:00"
 
