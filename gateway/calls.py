@@ -3,9 +3,10 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Annotated
 
 import httpx
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from gateway.directory import DealRoute, PeerRoute, RememberingDirectory
@@ -22,6 +23,7 @@ from kernel.errors import InvalidInput, NotFound, RunwayOver, Unreachable
 from serving.auth import target_of
 from serving.bodies import read_body
 
+DealNumber = Annotated[int, Path(ge=1, lt=2**32, description="a deal's number")]
 UNPAID = frozenset({DealStatus.LAPSED, DealStatus.ENDED})
 PEER_HEADER = "wasmarket-peer"
 PAUSE = 0.1
@@ -138,7 +140,7 @@ def build_call_routes(calls: Calls) -> APIRouter:
     router = APIRouter(tags=["calls"])
 
     @router.post("/v1/deals/{deal}/{service}/{function}")
-    async def call(request: Request, deal: int, service: str, function: str) -> Response:
+    async def call(request: Request, deal: DealNumber, service: str, function: str) -> Response:
         """Call a function: JSON arguments, or raw bytes for functions that take them."""
         return await calls.answer(request, deal, target_of(request))
 
@@ -148,22 +150,24 @@ def build_call_routes(calls: Calls) -> APIRouter:
     @router.get("/v1/deals/{deal}/logs")
     @router.get("/v1/deals/{deal}/stats")
     @router.get("/v1/deals/{deal}/access")
-    async def read(request: Request, deal: int) -> Response:
+    async def read(request: Request, deal: DealNumber) -> Response:
         """What a peer says of the deal; a `Wasmarket-Peer` header chooses which."""
         return await calls.answer(request, deal, target_of(request))
 
     @router.get("/v1/deals/{deal}/receipts/{epoch}")
-    async def read_receipts(request: Request, deal: int, epoch: int) -> Response:
+    async def read_receipts(request: Request, deal: DealNumber, epoch: int) -> Response:
         """Receipts of an epoch at one peer; a `Wasmarket-Peer` header chooses which."""
         return await calls.answer(request, deal, target_of(request))
 
     @router.get("/v1/deals/{deal}/receipts/{epoch}/{sequence}")
-    async def read_receipt(request: Request, deal: int, epoch: int, sequence: int) -> Response:
+    async def read_receipt(
+        request: Request, deal: DealNumber, epoch: int, sequence: int
+    ) -> Response:
         """One receipt with its inclusion proof."""
         return await calls.answer(request, deal, target_of(request))
 
     @router.put("/v1/deals/{deal}/access")
-    async def put_access(request: Request, deal: int) -> Response:
+    async def put_access(request: Request, deal: DealNumber) -> Response:
         """Say who may call; goes to every peer of the deal."""
         return await calls.answer_from_all(request, deal)
 

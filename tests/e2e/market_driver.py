@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -84,7 +85,14 @@ def run_here(*arguments: str, stdin: bytes = b"") -> Ran:
     ):
         patch.setattr(sys, "stdin", given)
         patch.setenv("COLUMNS", "200")
-        code = main(arguments)
+        logger = logging.getLogger()
+        handlers, level = logger.handlers[:], logger.level
+        try:
+            code = main(arguments)
+        finally:
+            # Services send all logs to their standard error, which is ours only for now.
+            logger.handlers[:] = handlers
+            logger.setLevel(level)
     out.flush()
     err.flush()
     assert isinstance(out.buffer, io.BytesIO)

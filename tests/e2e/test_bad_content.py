@@ -132,12 +132,12 @@ def test_gateway__block_damaged_on_disk__is_missing_until_published_again(market
         (bytes(wat2wasm('(module (func (export "f")))')), LeaveReason.BAD_MODULE),
         (b"\x00asm nonsense", LeaveReason.BAD_MODULE),
         (b"", LeaveReason.BAD_MODULE),
-        (build_importing("nowhere"), LeaveReason.BAD_MODULE),
-        (build_importing("env"), LeaveReason.BAD_MODULE),
+        (build_importing("nowhere"), LeaveReason.EFFECTOR),
+        (build_importing("env"), LeaveReason.EFFECTOR),
     ],
     ids=["core module", "nonsense", "empty", "unknown import", "import of env"],
 )
-def test_module__not_marine__is_left_with_51_and_refused_by_inspect(market, tmp_path, wasm, reason):
+def test_module__no_peer_can_run__is_left_and_refused_by_inspect(market, tmp_path, wasm, reason):
     app = write_app(tmp_path, wasm)
     market.client().publish(app)
 

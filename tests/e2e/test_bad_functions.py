@@ -70,10 +70,10 @@ def test_call__larger_than_the_app_takes__is_refused(market, deal):
     ("path", "status"),
     [
         ("/v1/deals/9999/greeting/greeting", 404),
-        ("/v1/deals/0/greeting/greeting", 404),
-        ("/v1/deals/18446744073709551616/greeting/greeting", 404),
+        ("/v1/deals/0/greeting/greeting", 400),
+        ("/v1/deals/18446744073709551616/greeting/greeting", 400),
         ("/v1/deals/nonsense/greeting/greeting", 400),
-        ("/v1/deals/-1/greeting/greeting", 404),
+        ("/v1/deals/-1/greeting/greeting", 400),
         ("/noalias/greeting/greeting", 404),
     ],
 )

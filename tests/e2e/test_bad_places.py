@@ -33,7 +33,6 @@ def other_anvil():
     "command",
     [
         ("wallet", "balance", "--address", "0x" + "00" * 20),
-        ("top-up", "1", "1"),
         ("indexer", "run"),
         ("matcher", "run"),
         ("gateway", "run"),
@@ -91,7 +90,7 @@ def test_services__chain_goes_away__stay_up_say_so_and_recover(market, deal):
     try:
         wait_until("all say why not", lambda: all(readiness(market).values()), 60)
         called = market.call(deal, "greeting/greeting", ["x"])
-        shown = market.run("status", deal)
+        shown = market.run("status", deal, "--json")
         deployed = market.run("deploy", GREETING, "--max-price", "0.02", "--yes")
         live = [httpx.get(f"{url}/v1/health/live").status_code for url in urls(market).values()]
     finally:

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
-from chain.anvil import Anvil
+from chain.anvil import Anvil, check_port
 from chain.contracts import Faucet
 from chain.wallet import Account, load_or_create_account
 from kernel.errors import MarketError, TimedOut
@@ -88,6 +88,8 @@ def start_market(home: Home, plan: Plan, on_step: OnStep = lambda _: None) -> Lo
     TimedOut; what was started is ended then.
     """
     on_step("chain")
+    for port in plan.wanted_ports:
+        check_port(port)
     home.logs.mkdir(parents=True, exist_ok=True)
     ports = settle_ports(plan.ports)
     anvil = Anvil.start(port=ports.chain, block_time=plan.block_time, log=home.logs / "anvil.log")

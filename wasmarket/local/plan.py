@@ -59,6 +59,14 @@ class Plan:
         """Names of the providers, each once."""
         return tuple(dict.fromkeys(peer.provider for peer in self.peers))
 
+    @property
+    def wanted_ports(self) -> tuple[int, ...]:
+        """The ports that must be free: those of the services and one for each peer."""
+        ports = self.ports
+        peers = (self.peer_port(index) for index in range(len(self.peers)))
+        named = (ports.chain, ports.matcher, ports.gateway, ports.indexer, *peers)
+        return tuple(port for port in named if port)
+
     def peer_port(self, index: int) -> int:
         """Return the port of the peer at `index`; 0: any free one."""
         return self.ports.peer + index if self.ports.peer else 0

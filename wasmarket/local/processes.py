@@ -92,12 +92,14 @@ class Process:
             while b"\n" not in seen:
                 if not selector.select(max(0.0, until - time.monotonic())):
                     self.kill()
+                    process.stdout.close()
                     raise TimedOut(
                         f"{self.name} did not start within {seconds:.0f} s: {self._last()}"
                     )
                 chunk = os.read(process.stdout.fileno(), 65_536)
                 if not chunk:
                     process.wait()
+                    process.stdout.close()
                     raise ProcessFailed(
                         f"{self.name} ended before it was ready: {self._last()}",
                         remedy=f"see {self.log}",
