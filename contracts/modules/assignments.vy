@@ -16,22 +16,12 @@ from . import ledger
 from . import packing
 from . import peers
 from . import proving
+from . import reasons
 
 uses: deals
 uses: ledger
 uses: peers
 uses: proving
-
-NOT_PENDING: constant(uint256) = 20
-NOT_ITS_WALLET: constant(uint256) = 21
-UNFUNDED: constant(uint256) = 22
-NO_SUCH: constant(uint256) = 30
-ALIVE: constant(uint256) = 31
-DEAD: constant(uint256) = 32
-NOT_THE_DEVELOPER: constant(uint256) = 33
-NO_FAULT: constant(uint256) = 34
-NOTHING_TO_CLAIM: constant(uint256) = 40
-NOTHING_FINAL: constant(uint256) = 41
 
 LEFT: constant(uint256) = 1
 DROPPED: constant(uint256) = 2
@@ -77,16 +67,16 @@ def _activate(id: uint256, caller: address, epoch: uint256, skipped: uint256) ->
     word: uint256 = self._assignments[id]
     record: IRecords.Assignment = packing._unpack_assignment(word)
     if record.state != packing.PENDING:
-        return NOT_PENDING
+        return reasons.NOT_PENDING
     deal: IRecords.Deal = deals._load(record.deal, epoch)
     if not billing._is_alive(record.run, deal, epoch):
-        return NOT_PENDING
+        return reasons.NOT_PENDING
     if not peers._is_keeper(record.peer, caller):
-        return NOT_ITS_WALLET
+        return reasons.NOT_WALLET
     rate: uint256 = record.price * record.units
     share: uint256 = billing._share(rate, skipped)
     if deal.balance < share + deal.rate + rate:
-        return UNFUNDED
+        return reasons.UNFUNDED
     deal.balance -= share
     deal.rate += rate
     deals._store(record.deal, packing._pack_deal(deal))
@@ -118,17 +108,17 @@ def _end(id: uint256, caller: address, epoch: uint256, kind: uint256, why: uint2
     record: IRecords.Assignment = packing._unpack_assignment(self._assignments[id])
     is_active: bool = record.state == packing.ACTIVE
     if not is_active and record.state != packing.PENDING:
-        return NO_SUCH
+        return reasons.ENDED
     if kind == LEFT and not peers._is_keeper(record.peer, caller):
-        return NOT_ITS_WALLET
+        return reasons.NOT_WALLET
     if kind == DROPPED and deals.owner_of_deal[record.deal] != caller:
-        return NOT_THE_DEVELOPER
+        return reasons.NOT_DEVELOPER
     deal: IRecords.Deal = deals._load(record.deal, epoch)
     if billing._is_alive(record.run, deal, epoch):
         if kind == RELEASED:
-            return ALIVE
+            return reasons.ALIVE
         if kind == EVICTED and not proving._is_fault(record, epoch):
-            return NO_FAULT
+            return reasons.NO_FAULT
         deal.units -= record.units
         if is_active:
             rate: uint256 = record.price * record.units
@@ -142,7 +132,7 @@ def _end(id: uint256, caller: address, epoch: uint256, kind: uint256, why: uint2
         deals._store(record.deal, packing._pack_deal(deal))
     else:
         if kind != RELEASED:
-            return DEAD
+            return reasons.DEAD
         if is_active:
             record.end = deals._end_of(record.deal, record.run, deal)
     if is_active and record.end >= record.next:
@@ -178,13 +168,13 @@ def _claim(id: uint256, epoch: uint256) -> (uint256, address, uint256):
     if record.state == packing.ACTIVE:
         end = deals._end_of(record.deal, record.run, deals._load(record.deal, epoch))
     elif record.state != packing.ENDED:
-        return NOTHING_TO_CLAIM, empty(address), 0
+        return reasons.NOTHING_TO_CLAIM, empty(address), 0
     last: uint256 = 0
     paid: uint256 = 0
     refunded: uint256 = 0
     last, paid, refunded = proving._claimable(record, end, epoch)
     if last == 0:
-        return NOTHING_FINAL, empty(address), 0
+        return reasons.NOTHING_FINAL, empty(address), 0
 
     if record.state == packing.ENDED and last == end:
         self._assignments[id] = 0

@@ -10,20 +10,7 @@
 from ..interfaces import IMarket
 from ..interfaces import IRecords
 from . import offers
-
-UNKNOWN_PEER: constant(uint256) = 1
-PRICE: constant(uint256) = 2
-EXPIRED: constant(uint256) = 3
-COUNTER: constant(uint256) = 4
-PRIVATE: constant(uint256) = 5
-MEMORY: constant(uint256) = 6
-REGION: constant(uint256) = 7
-TRAITS: constant(uint256) = 8
-PROVIDER_LIST: constant(uint256) = 9
-DEAL_FULL: constant(uint256) = 10
-NO_UNITS: constant(uint256) = 11
-CANCELLED: constant(uint256) = 12
-BAD_SIGNATURE: constant(uint256) = 13
+from . import reasons
 
 ONLY_LISTED: constant(uint256) = 1
 EXCEPT_LISTED: constant(uint256) = 2
@@ -52,33 +39,33 @@ def _check_fill(
     """
     provider: address = ask.peer.provider
     if provider == empty(address):
-        return UNKNOWN_PEER, 0
+        return reasons.NO_PEER, 0
     if fill.price == 0 or fill.price > offer.max_price or fill.price > MAX_PRICE:
-        return PRICE, 0
+        return reasons.PRICE, 0
     if block.timestamp > fill.valid_until:
-        return EXPIRED, 0
+        return reasons.EXPIRED, 0
     if fill.counter != ask.counter:
-        return COUNTER, 0
+        return reasons.COUNTER, 0
     if fill.developer != empty(address) and fill.developer != offer.developer:
-        return PRIVATE, 0
+        return reasons.PRIVATE, 0
     if ask.peer.memory_mib < offer.min_memory_mib:
-        return MEMORY, 0
+        return reasons.MEMORY, 0
     if offer.regions != 0 and (offer.regions >> ask.peer.region) & 1 == 0:
-        return REGION, 0
+        return reasons.REGION, 0
     if offer.traits & ~ask.traits != 0:
-        return TRAITS, 0
+        return reasons.TRAITS, 0
     if offer.providers_mode != 0:
         if (provider in offer.providers) != (offer.providers_mode == ONLY_LISTED):
-            return PROVIDER_LIST, 0
+            return reasons.PROVIDER_LIST, 0
     if room.live >= MAX_LIVE:
-        return DEAL_FULL, 0
+        return reasons.DEAL_FULL, 0
     units: uint256 = self._units(offer, fill, ask, room)
     if units == 0:
-        return NO_UNITS, 0
+        return reasons.NO_UNITS, 0
     if ask.cancelled:
-        return CANCELLED, 0
+        return reasons.CANCELLED, 0
     if not ask.approved and not offers._is_signed(provider, domain, ask.hash, fill.r, fill.vs):
-        return BAD_SIGNATURE, 0
+        return reasons.SIGNATURE, 0
     return 0, units
 
 

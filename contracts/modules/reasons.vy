@@ -3,9 +3,37 @@
 """
 @title Reasons
 @license Apache-2.0
-@notice Checks with a reason, at half the code of an `assert` with one.
-@dev For the many checks of `match`, which would not fit under the code size limit otherwise.
+@notice The numbers of the reasons that Market reports, and checks that revert with a text.
+@dev `_need` takes half the code of an `assert` with a reason. It is for the many checks of
+     `match`, which would not fit under the code size limit otherwise.
 """
+
+# Why `match` skips a fill, in the order of the checks.
+NO_PEER: constant(uint256) = 1
+PRICE: constant(uint256) = 2
+EXPIRED: constant(uint256) = 3
+COUNTER: constant(uint256) = 4
+PRIVATE: constant(uint256) = 5
+MEMORY: constant(uint256) = 6
+REGION: constant(uint256) = 7
+TRAITS: constant(uint256) = 8
+PROVIDER_LIST: constant(uint256) = 9
+DEAL_FULL: constant(uint256) = 10
+NO_UNITS: constant(uint256) = 11
+CANCELLED: constant(uint256) = 12
+SIGNATURE: constant(uint256) = 13
+
+# Why a batch skips an assignment.
+NOT_PENDING: constant(uint256) = 20
+NOT_WALLET: constant(uint256) = 21
+UNFUNDED: constant(uint256) = 22
+ENDED: constant(uint256) = 30
+ALIVE: constant(uint256) = 31
+DEAD: constant(uint256) = 32
+NOT_DEVELOPER: constant(uint256) = 33
+NO_FAULT: constant(uint256) = 34
+NOTHING_TO_CLAIM: constant(uint256) = 40
+NOTHING_FINAL: constant(uint256) = 41
 
 REASON_BYTES: constant(uint256) = 32
 
