@@ -24,7 +24,7 @@ from tests.store.stores import dump
 
 # Without shrinking: a step costs milliseconds, and the failing history is printed anyway.
 PROFILE = settings(
-    max_examples=5,
+    max_examples=4,
     stateful_step_count=20,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     deadline=None,

@@ -29,7 +29,7 @@ NEVER = threading.Event()
 
 @pytest.fixture(scope="module")
 def life(request):
-    with Anvil.start() as anvil:
+    with Anvil.start(timestamp=1_800_000_000) as anvil:
         town = AnvilTown(anvil, deploy(anvil, compile_all(request.config.cache)))
         town.settle_in()
         life = MarketLife(town, seed=7)
@@ -128,7 +128,7 @@ def test_run__killed_at_many_statements__restarts_to_the_same_store(life, follow
     head = life.town.rpc.fetch_head().number
     store = tmp_path / "killed.sqlite"
 
-    for die_at in (1, 30, 45, 60, 90, 131, 222, 314):
+    for die_at in (1, 45, 90, 222, 314):
         process = start(store, die_at)
         assert process.wait(timeout=60) == -9
     process = start(store)
