@@ -14,7 +14,13 @@ from kernel.typed_data import Domain, digest, hash_offer, hash_permit
 from kernel.units import Address, Hash, Timestamp
 from matcher.funding import parse_permit
 from matcher.limits import RateLimit
-from matcher.offer_checks import check_ask, check_bid, check_signature, check_standing
+from matcher.offer_checks import (
+    check_ask,
+    check_bid,
+    check_effectors,
+    check_signature,
+    check_standing,
+)
 from matcher.standings import Standings
 from store.chain_state import fetch_indexed
 from store.database import Database, Session
@@ -63,8 +69,12 @@ class Intake:
         matcher: Address,
         limits: DoorLimits,
         on_change: Callable[[], None],
+        fetch_traits: Callable[[Hash], int | None],
     ) -> None:
-        """`matcher` is the account that sends matches; `on_change` hears of every change."""
+        """`matcher` is the account that sends matches; `on_change` hears of every change.
+
+        `fetch_traits` returns the traits that an app needs, None when that cannot be known here.
+        """
         self._database = database
         self._standings = standings
         self._usdc = usdc
@@ -72,6 +82,7 @@ class Intake:
         self._matcher = matcher
         self._limits = limits
         self._on_change = on_change
+        self._fetch_traits = fetch_traits
         self._token: Domain | None = None
 
     def post_developer_offer(
@@ -90,6 +101,7 @@ class Intake:
             return Posted(hash_offer(offer), False)
         check_bid(offer, self._matcher)
         stored = self._check(offer, offer.developer, signature)
+        check_effectors(offer, self._fetch_traits(offer.app) if known is None else None)
         if permit is not None:
             self._check_permit(offer, parse_permit(permit))
         with self._database.write() as session:

@@ -6,6 +6,7 @@ from kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from kernel.errors import Conflict, Expired, InvalidInput, InvalidSignature
 from kernel.offers import DeveloperOffer, Offer, ProviderOffer, parse_uint, validate_terms
 from kernel.signatures import Signature, recover
+from kernel.traits import traits_of
 from kernel.typed_data import Domain, digest, hash_offer
 from kernel.units import Address
 from matcher.engine.values import PRICE_BELOW
@@ -52,6 +53,21 @@ def check_bid(offer: DeveloperOffer, matcher: Address) -> None:
             f"the offer may only be matched by {offer.matcher}, this is {matcher}",
             field="matcher",
             remedy=f"name {matcher} or the zero address",
+        )
+
+
+def check_effectors(offer: DeveloperOffer, needed: int | None) -> None:
+    """Refuse an offer that could be matched to peers that must reject its app.
+
+    `needed` are the traits of the app's effectors, None when unknown. Raises InvalidInput.
+    """
+    missing = (needed or 0) & ~offer.traits
+    if missing:
+        names = ", ".join(traits_of(missing))
+        raise InvalidInput(
+            f"the app asks for {names}, the offer does not",
+            field="traits",
+            remedy=f"add {names} to the offer's traits",
         )
 
 

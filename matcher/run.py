@@ -16,6 +16,7 @@ from chain.transactions import Submitter
 from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
 from matcher.api.app import ApiParts, create_app
+from matcher.apps import AppReader
 from matcher.book_reader import BookReader
 from matcher.head import HeadWatch
 from matcher.intake import DoorLimits, Intake
@@ -54,10 +55,14 @@ def build_matcher(
     sender: Submitter,
     version: str,
     http: httpx.Client,
+    apps: AppReader | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> Matcher:
-    """Wire a matcher together. `clock` and `wall` return seconds; nothing is started."""
+    """Wire a matcher together; nothing is started.
+
+    `apps` reads manifests (default: from the sources). `clock` and `wall` return seconds.
+    """
 
     def now() -> int:
         return int(wall())
@@ -94,6 +99,7 @@ def build_matcher(
             RateLimit(settings.posts_per_minute, clock, "offers of one account"),
         ),
         on_change,
+        (apps or AppReader(settings.sources, settings.source_timeout)).fetch_traits,
     )
 
     def extra() -> dict[str, Any]:

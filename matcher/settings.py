@@ -7,10 +7,11 @@ from dataclasses import dataclass
 class MatcherSettings:
     """How a matcher serves, submits and defends itself.
 
-    `key` names the account in `keys/` that sends matches. `sources` are URLs of content gateways
-    that notices name to peers. `evict` lets it evict absent peers of the deals it serves, so that
-    their units can be refilled. Limits: live offers per signer, offers posted per minute and
-    signer, requests per minute and client address (0: none).
+    `key` names the account in `keys/` that sends matches. `sources` are URLs of content gateways:
+    notices name them to peers, and the app of an offer is looked at there (`source_timeout`
+    seconds each). `evict` lets it evict absent peers of the deals it serves, so that their units
+    can be refilled. Limits: live offers per signer, offers posted per minute and signer, requests
+    per minute and client address (0: none). `max_lag_seconds` behind the chain it is not ready.
     """
 
     host: str = "127.0.0.1"
@@ -25,4 +26,5 @@ class MatcherSettings:
     requests_per_minute: int = 0
     notice_attempts: int = 5
     notice_timeout: float = 3.0
+    source_timeout: float = 2.0
     max_lag_seconds: int = 60

@@ -21,6 +21,7 @@ from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer
 from kernel.requests import Request, sign_request
 from kernel.signatures import sign
 from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
+from matcher.apps import AppReader
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 
@@ -84,6 +85,7 @@ class FakeTown:
         self.sender = FakeSender(self.chain, self.account.address)
         self.settings = MatcherSettings(sources=("http://content",), **settings)
         self.posted = []
+        self.content = {}
         self.peer_answer = 202
         self.clock = 0.0
         self.wall = 1_000_000.0
@@ -104,6 +106,7 @@ class FakeTown:
             sender=sender or self.sender,
             version="test",
             http=httpx.Client(transport=transport),
+            apps=AppReader(("http://content",), 5.0, httpx.MockTransport(self._give_content)),
             clock=lambda: self.clock,
             wall=lambda: self.wall,
         )
@@ -232,6 +235,13 @@ class FakeTown:
         if is_first:
             yield DealCreated(deal, terms.developer, name, terms.app, terms.deposit, 2**32 - 1)
         yield Matched(deal, caller, sum(fill[6] for fill in fills), 0)
+
+    def _give_content(self, request):
+        async def chunks():
+            yield self.content[request.url.path]
+
+        known = request.url.path in self.content
+        return httpx.Response(200, content=chunks()) if known else httpx.Response(404)
 
     def _receive_notice(self, request):
         self.posted.append((str(request.url), request.read()))

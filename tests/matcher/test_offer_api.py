@@ -4,7 +4,11 @@ import json
 
 import pytest
 
+from kernel.addresses import to_hash
+from kernel.content_ids import app_cid, raw_cid
 from kernel.events import CounterBumped, OfferCancelled
+from kernel.hashing import sha256
+from kernel.manifest import dump_manifest, read_manifest
 from kernel.typed_data import hash_offer
 from tests.matcher.fake_town import FakeTown
 from tests.store.stores import copy_store
@@ -202,6 +206,52 @@ def test_post_developer_offer__permit__is_checked_kept_and_replaced(stocked):
     assert problem(late)[1:] == ("invalid-input", "permit.deadline")
     assert problem(malformed)[1:] == ("invalid-signature", "permit.signature")
     assert [a.status_code for a in (good, replayed, replaced)] == [201, 200, 200]
+
+
+MANIFEST = {
+    "wasmarket": 1,
+    "name": "greeting",
+    "services": [
+        {
+            "name": "greeting",
+            "abi": "raw",
+            "total_memory_limit": 2**20,
+            "modules": [{"name": "m", "cid": str(raw_cid(b"wasm"))}],
+        }
+    ],
+    "effectors": {"http": {"hosts": ["api.example.org"]}},
+}
+
+
+def publish(town, content):
+    """Put content where the matcher looks for it; return what the chain calls it."""
+    town.content[f"/ipfs/{raw_cid(content)}"] = content
+    return to_hash(sha256(content))
+
+
+def test_post_developer_offer__app_with_effectors__must_ask_for_their_traits(stocked):
+    manifest = read_manifest(MANIFEST)
+    app = publish(stocked, dump_manifest(manifest))
+
+    without = stocked.post_bid(stocked.bid(app=app))
+    enough = stocked.post_bid(stocked.bid(app=app, traits=manifest.traits | 1 << 40))
+
+    assert problem(without) == (400, "invalid-input", "traits")
+    assert "http" in without.json()["remedy"]
+    assert enough.status_code == 201
+
+
+def test_post_developer_offer__app_that_is_no_manifest__is_refused(stocked):
+    app = publish(stocked, b"hello")
+
+    assert problem(stocked.post_bid(stocked.bid(app=app))) == (400, "invalid-input", "app")
+
+
+def test_post_developer_offer__source_lies_about_the_app__is_left_to_the_peers(stocked):
+    app = to_hash(sha256(b"what was asked for"))
+    stocked.content[f"/ipfs/{app_cid(app)}"] = b"something else"
+
+    assert stocked.post_bid(stocked.bid(app=app)).status_code == 201
 
 
 def test_delete__by_the_owner__leaves_this_book_and_says_what_is_final(stocked):

@@ -80,7 +80,8 @@ def _best_saving(wanted, book):
 
 def test_match_round__scarce_units__highest_bid_gets_them():
     book = simple_book((10, 2, 0, 0))
-    low, high = demand(units=2, max_price=20), demand(units=2, max_price=30)
+    low = demand(units=2, max_price=20, sequence=1)
+    high = demand(units=2, max_price=30, sequence=2)
 
     result = match_round([low, high], book)
 

@@ -169,6 +169,26 @@ def test_match_one__min_regions_and_cap__moves_a_provider_to_another_region():
     assert lines(match) == [(2, 1, 15), (3, 1, 20)]
 
 
+def test_match_one__two_pairs_of_regions_cost_the_same__the_earlier_asks_win():
+    peers = [
+        peer(1, provider=PROVIDERS[0], region=0),
+        peer(2, provider=PROVIDERS[0], region=2),
+        peer(3, provider=PROVIDERS[1], region=0),
+        peer(4, provider=PROVIDERS[1], region=1),
+    ]
+    asks = [
+        ask(1, 10, sequence=9),
+        ask(2, 30, sequence=2),
+        ask(3, 20, sequence=1),
+        ask(4, 40, sequence=8),
+    ]
+    wanted = demand(units=2, min_regions=2, max_units_per_provider=1)
+
+    match = match_one(wanted, book_of(peers, asks))
+
+    assert lines(match) == [(3, 1, 20), (2, 1, 30)]
+
+
 def test_match_one__min_regions_of_a_refill__no_longer_counts():
     book = simple_book((10, 9, 0, 0), (50, 9, 1, 1))
     refill = demand(deal=3, units=2, min_regions=2, balance=1_000)
@@ -247,6 +267,15 @@ def test_search__large_peers_of_one_region_only__takes_the_small_one_of_another(
 
     assert plan_key(found.plan)[:2] == (3, -110)
     assert found.is_exact
+
+
+def test_search__as_many_units_for_less_than_the_first_guess__is_found():
+    book = simple_book((1, 1, 0, 0), (5, 2, 1, 0), (6, 3, 2, 0))
+    limits = Limits(4, 1_000, 2, 0, 99, {})
+
+    found = search_module.search(candidates(demand(units=4), book, {}), limits)
+
+    assert plan_key(found.plan)[:2] == (4, -19)
 
 
 def test_search__no_steps_left__answers_the_first_guess():
