@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import httpx
 
 from gateway.directory import PeerRoute
-from kernel.errors import MarketError, TimedOut, Unreachable
+from kernel.errors import BrokenOff, TimedOut, Unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ NOT_BEGUN = (
 IDEMPOTENCY_KEY = "idempotency-key"
 
 
-class PeerFailed(MarketError):
+class PeerFailed(BrokenOff):
     """The peer broke off"""
 
     slug = "peer-failed"

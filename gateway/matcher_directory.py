@@ -37,11 +37,8 @@ class MatcherDirectory:
         cursor: str | None = None
         while True:
             params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-            page = self._read(await self._get("/v1/deals", params), dict[str, Any])
-            apps.update(
-                parse_hash(row["app"]) for row in page["items"] if row["status"] != DealStatus.ENDED
-            )
-            cursor = page["next"]
+            found, cursor = self._read(await self._get("/v1/deals", params), _apps)
+            apps |= found
             if cursor is None:
                 return frozenset(apps)
 
@@ -65,6 +62,12 @@ class MatcherDirectory:
                 f"{answer.request.url} is not what a matcher answers: {error}",
                 remedy="check [gateway] matcher",
             ) from error
+
+
+def _apps(page: dict[str, Any]) -> tuple[set[Hash], str | None]:
+    """Return the apps of a page's deals that have not ended, and the next page's cursor."""
+    live = (row for row in page["items"] if row["status"] != DealStatus.ENDED)
+    return {parse_hash(row["app"]) for row in live}, page["next"]
 
 
 def _route(row: dict[str, Any]) -> DealRoute:

@@ -121,6 +121,12 @@ class Unreachable(MarketError):
     slug = "unreachable"
 
 
+class BrokenOff(MarketError):
+    """The other side broke off; what was asked may have happened"""
+
+    slug = "broken-off"
+
+
 class TimedOut(MarketError):
     """It took too long"""
 

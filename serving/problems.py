@@ -33,6 +33,7 @@ STATUS: dict[type[errors.MarketError], HTTPStatus] = {
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.LimitReached: HTTPStatus.TOO_MANY_REQUESTS,
+    errors.BrokenOff: HTTPStatus.BAD_GATEWAY,
     errors.Unreachable: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.TimedOut: HTTPStatus.GATEWAY_TIMEOUT,
 }

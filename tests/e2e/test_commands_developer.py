@@ -228,6 +228,8 @@ def test_runway__deal__is_balance_by_rate(market, deal):
 
 def test_top_up__take__move_exactly_the_amount(market):
     deal = market.deploy()
+    # Whole epochs are billed: none may begin while we count.
+    market.next_epoch()
     before = int(market.run("runway", deal, "--json").json["balance"])
 
     topped = market.run("top-up", deal, "0.25", "--json").json

@@ -1,0 +1,191 @@
+"""The whole gateway: uploads are signed and bounded, content is served, readiness tells why not."""
+
+import asyncio
+import secrets
+import time
+
+import httpx
+import pytest
+
+from chain.fake import fake_deployment
+from chain.wallet import Account
+from gateway.run import GatewayParts, create_gateway
+from gateway.settings import GatewaySettings
+from kernel.addresses import to_hash
+from kernel.content_ids import raw_cid
+from kernel.errors import Unreachable
+from kernel.requests import Request, sign_request
+from kernel.typed_data import market_domain
+from tests.gateway.peers import FakeDirectory, route
+
+pytestmark = pytest.mark.unit
+
+NOW = 1_000_000
+SIGNER = Account.from_key(b"\x05" * 32)
+
+
+class WholeGateway:
+    """A gateway as it is served, without a socket."""
+
+    def __init__(self, folder, **settings):
+        self.deployment = fake_deployment()
+        self.chain_is_away = False
+        parts = GatewayParts(
+            version="1.2.3",
+            deployment=self.deployment,
+            directory=FakeDirectory(route(1)),
+            folder=folder,
+            now=lambda: NOW,
+            refresh=self._refresh,
+        )
+        self.app = create_gateway(GatewaySettings(**settings), parts)
+
+    def _refresh(self):
+        if self.chain_is_away:
+            raise Unreachable("the node is away")
+
+    def sign(self, path, body, *, account=SIGNER, expires=NOW + 60, method="POST"):
+        domain = market_domain(self.deployment.chain_id, self.deployment.market)
+        request = Request(method, path, body, expires, to_hash(secrets.token_bytes(32)))
+        return {"Authorization": sign_request(request, domain, account.key)}
+
+    def send(self, method, path, **options):
+        return self.send_all((method, path, options))[0]
+
+    def send_all(self, *requests):
+        async def run():
+            transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+            async with (
+                self.app.router.lifespan_context(self.app),
+                httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+            ):
+                return [await client.request(m, path, **options) for m, path, options in requests]
+
+        return asyncio.run(run())
+
+    def upload(self, body, **signing):
+        return self.send(
+            "POST", "/v1/blocks", content=body, headers=self.sign("/v1/blocks", body, **signing)
+        )
+
+
+@pytest.fixture
+def gateway(tmp_path):
+    return WholeGateway(tmp_path, quota_bytes=10_000, max_upload_bytes=9_000)
+
+
+def assert_problem(answer, status, slug):
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, answer.json()["type"]) == (status, f"urn:wasmarket:{slug}")
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+def test_upload__signed__is_served_to_anybody(gateway):
+    answer = gateway.upload(b"bytes")
+
+    cid = raw_cid(b"bytes")
+    assert (answer.status_code, answer.json()["cids"]) == (201, [str(cid)])
+    assert gateway.send("GET", f"/ipfs/{cid}?format=raw").content == b"bytes"
+
+
+def test_upload__not_signed__is_unauthorized(gateway):
+    answer = gateway.send("POST", "/v1/blocks", content=b"bytes")
+
+    assert_problem(answer, 401, "unauthorized")
+    assert answer.headers["www-authenticate"] == "Wasmarket"
+
+
+def test_upload__expired__is_refused(gateway):
+    assert_problem(gateway.upload(b"bytes", expires=NOW - 1), 400, "expired")
+
+
+def test_upload__signature_of_other_bytes__is_refused(gateway):
+    headers = gateway.sign("/v1/blocks", b"bytes")
+
+    answer = gateway.send("POST", "/v1/blocks", content=b"other", headers=headers)
+
+    assert_problem(answer, 400, "invalid-signature")
+
+
+def test_upload__signature_of_another_route__is_refused(gateway):
+    headers = gateway.sign("/v1/blocks", b"")
+
+    answer = gateway.send("POST", f"/v1/blocks/{raw_cid(b'x')}/pin", headers=headers)
+
+    assert_problem(answer, 400, "invalid-signature")
+
+
+def test_upload__sent_twice__counts_once(gateway):
+    headers = gateway.sign("/v1/blocks", b"bytes")
+    request = ("POST", "/v1/blocks", {"content": b"bytes", "headers": headers})
+
+    first, second = gateway.send_all(request, request)
+
+    assert first.status_code == 201
+    assert_problem(second, 409, "conflict")
+
+
+def test_upload__above_the_quota__is_refused_for_this_signer_only(gateway):
+    assert gateway.upload(b"a" * 6_000).status_code == 201
+
+    assert_problem(gateway.upload(b"b" * 6_000), 429, "limit-reached")
+    assert gateway.upload(b"a" * 6_000).status_code == 201
+    assert gateway.upload(b"b" * 6_000, account=Account.create()).status_code == 201
+
+
+def test_upload__above_the_size__is_refused(gateway):
+    assert_problem(gateway.upload(b"x" * 9_001), 413, "too-large")
+
+
+def test_pin__content_that_is_not_here__is_not_found(gateway):
+    path = f"/v1/blocks/{raw_cid(b'nowhere')}/pin"
+
+    answer = gateway.send("POST", path, headers=gateway.sign(path, b""))
+
+    assert_problem(answer, 404, "content-not-found")
+
+
+def test_content__unknown__is_not_found(gateway):
+    answer = gateway.send("GET", f"/ipfs/{raw_cid(b'nowhere')}?format=raw")
+
+    assert_problem(answer, 404, "content-not-found")
+
+
+def test_service__six_routes__answer(gateway):
+    paths = ("/v1/status", "/v1/health/live", "/metrics", "/docs", "/openapi.json")
+
+    answers = gateway.send_all(*[("GET", path, {}) for path in paths])
+
+    assert [answer.status_code for answer in answers] == [200] * 5
+    status = answers[0].json()
+    assert (status["service"], status["version"], status["chain_id"]) == (
+        "gateway",
+        "1.2.3",
+        31337,
+    )
+    assert status["contracts"]["Market"] == gateway.deployment.market
+
+
+def test_ready__chain_known__then_away__says_why(gateway):
+    async def watch():
+        transport = httpx.ASGITransport(gateway.app)
+        async with (
+            gateway.app.router.lifespan_context(gateway.app),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+        ):
+            first = await client.get("/v1/health/ready")
+            until = time.monotonic() + 10
+            while (ready := await client.get("/v1/health/ready")).status_code != 200:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.01)
+            gateway.chain_is_away = True
+            while (away := await client.get("/v1/health/ready")).status_code != 503:
+                assert time.monotonic() < until
+                await asyncio.sleep(0.01)
+            return first, ready, away
+
+    first, ready, away = asyncio.run(watch())
+
+    assert first.json() == {"ok": False, "reason": "chain: its time is not known yet"}
+    assert ready.json() == {"ok": True, "reason": ""}
+    assert away.json() == {"ok": False, "reason": "chain: the node is away"}
