@@ -18,7 +18,7 @@ from tests.model.terms import (
 pytestmark = pytest.mark.unit
 
 START = 1_000_000
-PROFILE = settings(max_examples=60, deadline=None)
+PROFILE = settings(max_examples=25, deadline=None)
 PRICES = st.lists(st.integers(1, 50), min_size=1, max_size=4)
 SECOND = st.integers(0, 99)
 
