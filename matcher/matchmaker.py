@@ -23,7 +23,7 @@ from matcher.published import PublishedOffers
 from matcher.reasons import to_sentences
 from matcher.snapshot import Snapshot, is_for, read_snapshot, to_demand
 from matcher.submissions import Submissions
-from store.chain_state import fetch_account, fetch_indexed
+from store.chain_state import NotIndexed, fetch_account, fetch_indexed
 from store.database import Database
 from store.events import fetch_latest
 from store.leader import Leader
@@ -124,7 +124,10 @@ class Matchmaker:
             return False
         for submission, receipt in self._submissions.resume():
             self._note_mined(submission.offer, receipt)
-        now = self._look()
+        try:
+            now = self._look()
+        except NotIndexed:
+            return False
         if now == self._seen:
             return False
         if now.reorg != self._seen.reorg:
