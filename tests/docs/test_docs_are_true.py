@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -149,3 +150,31 @@ def test_errors__every_class__is_listed_with_its_exit_code_and_status():
             wrong.append(f"{kind.slug}: status {http}")
     assert wrong == []
     assert {kind.slug for kind in (*STATUS, *CODES)} <= set(rows)
+
+
+@pytest.mark.parametrize("contract", ["Market", "Staking", "Proofs", "MarketLens", "Faucet"])
+def test_law__every_function_and_event__is_listed(contract):
+    law = (DOCS / "contracts-law.md").read_text(encoding="utf-8").partition("## 13.")[2]
+    abi = json.loads((ROOT / "kernel" / "abi" / f"{contract}.json").read_text(encoding="utf-8"))
+    getters = {"USDC", "FLT", "USDC_AMOUNT", "FLT_AMOUNT", "EVERY_SECONDS", "dripped_at"}
+
+    functions = {entry["name"] for entry in abi if entry["type"] == "function"} - getters
+    assert {name for name in functions if f"{name}(" not in law} == set()
+    events = {entry["name"] for entry in abi if entry["type"] == "event"}
+    assert {name for name in events if f"`{name}`" not in law} == set()
+
+
+def test_law__every_reason_to_revert__is_listed():
+    rows = read_tables(DOCS / "contracts-law.md")["16. Revert reasons"]
+    listed = " ".join(cell for row in rows for cell in row)
+    sources = "\n".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "contracts").rglob("*.vy")
+    )
+    reasons = set(re.findall(r'"([a-z0-9]+: [a-z][^"]+)"', sources))
+
+    assert reasons
+    assert {
+        reason
+        for reason in reasons
+        if f"`{reason.partition(': ')[0]}`" not in listed or reason.partition(": ")[2] not in listed
+    } == set()
