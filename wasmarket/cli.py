@@ -16,7 +16,7 @@ import click
 from kernel.errors import MarketError
 from wasmarket import __version__
 from wasmarket.exits import Exit, exit_code
-from wasmarket.home import find_home
+from wasmarket.home import Home, find_home
 
 DEBUG = "WASMARKET_DEBUG"
 """Set: bugs end with their trace on stderr instead of in a file."""
@@ -94,9 +94,9 @@ def root(ctx: click.Context, home: str | None, profile: str | None) -> None:
     ctx.obj = (find_home(os.environ, home), profile)
 
 
-def save_crash(bug: Exception) -> MarketError:
+def save_crash(bug: Exception, home: Home) -> MarketError:
     """Keep the trace of a bug in a file; return the error that names it."""
-    folder = find_home(os.environ).logs
+    folder = home.logs
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"crash-{os.getpid()}.log"
     file.write_text("".join(traceback.format_exception(bug)), encoding="utf-8")
@@ -132,5 +132,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        return report(save_crash(error))
+        given = _given_home(sys.argv[1:] if arguments is None else arguments)
+        return report(save_crash(error, find_home(os.environ, given)))
     return result if isinstance(result, int) else Exit.OK
+
+
+def _given_home(arguments: Sequence[str]) -> str | None:
+    """Return the value of --home, which a bug may have kept from being read."""
+    for index, text in enumerate(arguments):
+        name, separator, value = text.partition("=")
+        if name == "--home":
+            return value if separator else "".join(arguments[index + 1 : index + 2])
+    return None

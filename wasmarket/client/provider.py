@@ -112,7 +112,17 @@ class ProviderClient:
         self.stake(missing)
 
     def register(self, key: Hash, wallet: Address, machine: Machine) -> int:
-        """Register a peer with its bond; return its number."""
+        """Register a peer with its bond; return its number.
+
+        Raises Conflict if its key and wallet are registered: a peer runs as the first of them.
+        """
+        known = self._find_peer(wallet)
+        if known is not None:
+            raise Conflict(
+                f"the wallet {wallet} is that of peer {known} already",
+                field="name",
+                remedy=f"change it: `wasmarket peer set-units {known} …`, or use another name",
+            )
         self.ensure_stake(machine.units)
         call = self._wiring.market.call(
             "register_peer",
@@ -199,6 +209,15 @@ class ProviderClient:
 
     def _send(self, call: Call) -> Receipt:
         return self._wiring.sender(self._wiring.account(self._key)).send(call)
+
+    def _find_peer(self, wallet: Address) -> int | None:
+        """Return the account's peer that has this wallet."""
+        count = self._wiring.market.read("peer_count")
+        for ids in _batches(range(1, count + 1)):
+            for number, view in zip(ids, self._wiring.lens.peers(ids), strict=True):
+                if (view.wallet, view.provider) == (wallet, self.address):
+                    return number
+        return None
 
     def _check_owner(self, peer: int) -> None:
         owner = self._wiring.lens.peers([peer])[0].provider

@@ -1,5 +1,7 @@
 """`wasmarket wallet`: keys, balances, money in and out of Market."""
 
+import sys
+
 import click
 
 from chain.wallet import Account, list_accounts, save_account
@@ -32,15 +34,22 @@ def new(ctx: click.Context, name: str, imported: bool, no_password: bool, as_jso
     wiring = wire(ctx)
     account = Account.create()
     if imported:
-        account = Account.from_key(click.prompt("Private key", hide_input=True).strip())
+        account = Account.from_key(_ask("Private key").strip())
     password = "" if no_password else wiring.configuration.environ.get(PASSWORD)
     if password is None:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        password = _ask("Password", confirm=sys.stdin.isatty())
     path = save_account(wiring.home.keys, name, account, password)
     if as_json:
         print_json({"name": name, "address": account.address, "file": str(path)})
         return
     click.echo(f"{name}: {account.address}\nkept in {path}")
+
+
+def _ask(what: str, *, confirm: bool = False) -> str:
+    """Ask for a secret: unseen on a terminal, or a line of what is piped in."""
+    if sys.stdin.isatty():
+        return str(click.prompt(what, hide_input=True, confirmation_prompt=confirm))
+    return sys.stdin.readline().rstrip("\n")
 
 
 @wallet.command("list")

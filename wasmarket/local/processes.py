@@ -39,6 +39,7 @@ class Process:
         self._home = home
         self._environ = dict(environ)
         self._process: subprocess.Popen[bytes] | None = None
+        self._drain: threading.Thread | None = None
 
     @property
     def log(self) -> Path:
@@ -92,28 +93,27 @@ class Process:
             while b"\n" not in seen:
                 if not selector.select(max(0.0, until - time.monotonic())):
                     self.kill()
-                    process.stdout.close()
                     raise TimedOut(
                         f"{self.name} did not start within {seconds:.0f} s: {self._last()}"
                     )
                 chunk = os.read(process.stdout.fileno(), 65_536)
                 if not chunk:
-                    process.wait()
-                    process.stdout.close()
+                    self._end()
                     raise ProcessFailed(
                         f"{self.name} ended before it was ready: {self._last()}",
                         remedy=f"see {self.log}",
                     )
                 seen += chunk
         self.url = str(json.loads(seen.splitlines()[0])["url"])
-        threading.Thread(target=_drain, args=(process.stdout, self.log), daemon=True).start()
+        drain = threading.Thread(target=_drain, args=(process.stdout, self.log), daemon=True)
+        drain.start()
+        self._drain = drain
         return self.url
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
         self._signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
+        self._end()
 
     def stop(self) -> None:
         """Ask it to end, wait, and insist if it takes too long."""
@@ -124,6 +124,17 @@ class Process:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._end()
+
+    def _end(self) -> None:
+        """Wait until it has ended, and close what it wrote to."""
+        if self._process is None:
+            return
+        self._process.wait()
+        if self._drain is not None:
+            self._drain.join()
+        elif self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:

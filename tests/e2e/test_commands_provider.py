@@ -1,0 +1,370 @@
+"""The provider's commands, wallets and receipts, each against the running market."""
+
+import json
+
+import pytest
+
+from kernel.units import FLT, USDC
+from tests.e2e.market_driver import wait_until
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture
+def provider(market):
+    """A provider of its own: a funded account named after nobody."""
+    name = f"provider-{len(market.run('wallet', 'list', '--json').json)}"
+    market.run("wallet", "new", name, "--no-password")
+    market.market.fund(market.wiring.account(name))
+    return name
+
+
+def balance(market, name):
+    return market.run("wallet", "balance", "--key", name, "--json").json
+
+
+def register(market, provider, *, units=2, region="JP"):
+    """Register a peer that nobody runs; return its number."""
+    ran = market.run(
+        *("peer", "register", f"{provider}-peer", "--units", units, "--memory", 512),
+        *("--region", region, "--endpoint", "http://127.0.0.1:1", "--key", provider, "--json"),
+    )
+    assert ran.code == 0, ran.err
+    return ran.json["peer"]
+
+
+def test_peer_init__makes_keys_once(market):
+    first = market.run("peer", "init", "fresh", "--json").json
+    again = market.run("peer", "init", "fresh", "--json").json
+
+    assert first == again
+    assert len(first["key"]) == 66
+    assert first["wallet"].startswith("0x")
+    assert "fresh" in [row["name"] for row in market.run("peer", "list", "--json").json]
+    assert first["key"] in market.run("peer", "list").out
+
+
+def test_peer_register__stakes_the_bond_and_is_listed(market, provider):
+    number = register(market, provider, units=3)
+
+    [row] = wait_until(
+        "the store sees it",
+        lambda: [r for r in market.client().matcher.items("/v1/peers") if r["id"] == number],
+    )
+    assert (row["units"], row["memory_mib"], row["provider"]) == (3, 512, market.address(provider))
+    held = balance(market, provider)
+    assert (int(held["stake_locked"]), int(held["stake_free"])) == (300 * FLT, 0)
+    assert int(held["flt"]) == 100_000 * FLT - 300 * FLT
+
+
+def test_peer_register__twice__is_refused_before_a_second_bond_is_locked(market, provider):
+    number = register(market, provider)
+
+    again = market.run(
+        *("peer", "register", f"{provider}-peer", "--units", 1, "--memory", 1),
+        *("--region", "JP", "--endpoint", "http://127.0.0.1:1", "--key", provider),
+    )
+
+    assert again.code == 3
+    assert f"is that of peer {number} already" in again.err
+    assert balance(market, provider)["stake_locked"] == str(200 * FLT)
+
+
+def test_peer_register__more_than_the_flt_bonds__is_refused_before_anything_is_sent(
+    market, provider
+):
+    ran = market.run(
+        *("peer", "register", "greedy", "--units", 1_001, "--memory", 1),
+        *("--region", "JP", "--endpoint", "http://127.0.0.1:1", "--key", provider),
+    )
+
+    assert ran.code == 3
+    assert "the bond needs 100100" in ran.err
+    assert balance(market, provider)["stake_free"] == "0"
+
+
+@pytest.mark.parametrize("region", ["XX", "EU", "germany"])
+def test_peer_register__no_such_region__is_a_usage_error(market, region):
+    ran = market.run(
+        *("peer", "register", "x", "--units", 1, "--memory", 1),
+        *("--region", region, "--endpoint", "http://x"),
+    )
+
+    assert ran.code == 2
+
+
+def test_peer_set_units__up_and_down__moves_the_bond(market, provider):
+    number = register(market, provider)
+
+    assert market.run("peer", "set-units", number, 5, "--key", provider).code == 0
+    assert balance(market, provider)["stake_locked"] == str(500 * FLT)
+    assert market.run("peer", "set-units", number, 1, "--key", provider).code == 0
+    held = balance(market, provider)
+    assert (held["stake_locked"], held["stake_free"]) == (str(100 * FLT), str(400 * FLT))
+    assert market.run("peer", "set-units", number, 1, "--key", "alpha").code == 3
+
+
+def test_peer_set_endpoint__is_what_the_market_says(market, provider):
+    number = register(market, provider)
+
+    market.run("peer", "set-endpoint", number, "http://127.0.0.1:2", "--key", provider)
+
+    wait_until(
+        "the store sees it",
+        lambda: (
+            market.client().matcher.get(f"/v1/peers/{number}")["endpoint"] == "http://127.0.0.1:2"
+        ),
+    )
+
+
+def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider):
+    number = register(market, provider)
+
+    made = market.run("offer", "make", number, "0.05", "--key", provider, "--json").json
+    listed = market.run("offer", "list", "--key", provider, "--json").json
+
+    assert made["status"] == "posted"
+    assert [(row["hash"], row["status"]) for row in listed] == [(made["hash"], "posted")]
+    assert made["offer"]["price"] == "50000"
+    assert market.run("quote", "--regions", "JP", "--json").json == [
+        {"units": 1, "total": "50000", "price_max": "50000"}
+    ]
+
+    assert market.run("offer", "cancel", made["hash"], "--key", provider).code == 0
+    wait_until(
+        "it is cancelled",
+        lambda: (
+            market.run("offer", "list", "--key", provider, "--json").json[0]["status"]
+            == "cancelled"
+        ),
+    )
+    assert market.run("quote", "--regions", "JP", "--json").json == []
+
+
+def test_offer__cancel_all__withdraws_every_one(market, provider):
+    number = register(market, provider, region="BR")
+    for price in ("0.05", "0.06"):
+        market.run("offer", "make", number, price, "--key", provider)
+
+    assert market.run("offer", "cancel-all", "--key", provider, "--yes").code == 0
+
+    wait_until(
+        "both are cancelled",
+        lambda: (
+            [row["status"] for row in market.run("offer", "list", "--key", provider, "--json").json]
+            == ["cancelled", "cancelled"]
+        ),
+    )
+    fresh = market.run("offer", "make", number, "0.07", "--key", provider, "--json").json
+    assert fresh["status"] == "posted"
+    market.run("offer", "cancel-all", "--key", provider, "--yes")
+
+
+def test_offer__post__takes_what_make_wrote(market, provider, tmp_path):
+    number = register(market, provider, region="IN")
+    made = market.run(
+        "offer", "make", number, "0.05", "--valid", 600, "--key", provider, "--json"
+    ).json
+    body = json.dumps({"offer": made["offer"], "signature": made["signature"]})
+    (tmp_path / "offer.json").write_text(body)
+
+    from_file = market.run("offer", "post", tmp_path / "offer.json")
+    from_pipe = market.run("offer", "post", "-", stdin=body.encode())
+
+    assert from_file.out == from_pipe.out == f"{made['hash']}: posted\n"
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"offer": {}}', b'{"offer": 5}', b"\xff"])
+def test_offer__post_nonsense__is_a_usage_error(market, tmp_path, text):
+    (tmp_path / "offer.json").write_bytes(text)
+
+    ran = market.run("offer", "post", tmp_path / "offer.json")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert " offer " in ran.err
+    assert "bug" not in ran.err
+
+
+def test_offer__on_chain__cannot_be_hidden(market, provider):
+    number = register(market, provider, region="ZA")
+
+    made = market.run(
+        "offer", "make", number, "0.05", "--on-chain", "--key", provider, "--json"
+    ).json
+
+    [word] = market.wiring.market.offers([(market.address(provider), made["hash"])])
+    assert word.approved
+
+
+def test_provider__stake_and_unstake__move_flt(market, provider):
+    assert market.run("provider", "stake", "250.5", "--key", provider).code == 0
+    assert market.run("provider", "unstake", "50 FLT", "--key", provider).code == 0
+
+    status = market.run("provider", "status", "--key", provider, "--json").json
+    assert (status["stake_free"], status["stake_leaving"]) == (
+        str(2005 * FLT // 10),
+        str(50 * FLT),
+    )
+    early = market.run("provider", "withdraw-stake", "--key", provider)
+    assert early.code == 3
+    assert "staking: " in early.err
+    assert market.run("provider", "status", "--key", provider).code == 0
+    assert market.run("provider", "unstake", "1000", "--key", provider).code == 3
+
+
+def test_provider__opportunities__show_what_was_missed(market, provider):
+    number = register(market, provider, region="DE")
+    market.run("offer", "make", number, "0.019", "--key", provider)
+    wait_until(
+        "the offer is in the book",
+        lambda: any(
+            level["price"] == "19000"
+            for row in market.client().matcher.get("/v1/book/depth")["items"]
+            for level in row["levels"]
+        ),
+    )
+    market.client().offer(market.wish(max_price=9_000), "0x" + "77" * 32)
+
+    ran = market.run("provider", "opportunities", "--key", provider, "--json")
+
+    assert ran.code == 0, ran.err
+    assert isinstance(ran.json, list)
+    assert market.run("provider", "opportunities", "--key", provider).code == 0
+    market.run("offer", "cancel-all", "--key", provider, "--yes")
+
+
+def test_claim__proven_epochs__pays_what_status_promised(market):
+    deal = market.deploy(only="beta", units=2)
+    market.run("claim", "--key", "beta", "--withdraw")
+    for _ in range(3):
+        market.next_epoch()
+    status = market.run("provider", "status", "--key", "beta", "--json").json
+    due = {row["assignment"]: int(row["paid"]) for row in status["assignments"]}
+    before = balance(market, "beta")
+    [mine] = [row["id"] for row in market.client().deal(deal)["assignments"]]
+
+    one = market.run("claim", mine, "--key", "beta", "--json").json
+    rest = market.run("claim", "--key", "beta", "--withdraw", "--json").json
+
+    assert 2 * 15_000 < due[mine] <= 2 * 2 * 15_000
+    assert (one["claimed"], one["paid"], one["refunded"]) == ([mine], str(due[mine]), "0")
+    after = balance(market, "beta")
+    assert int(after["usdc"]) - int(before["usdc"]) == int(before["free"]) + due[mine] + int(
+        rest["paid"]
+    )
+    assert after["free"] == "0"
+    nothing = market.run("claim", mine, "--key", "beta")
+    assert nothing.code == 3
+    assert "no final epoch to claim yet" in nothing.err
+
+
+def test_wallet__new_list_balance(market):
+    made = market.run("wallet", "new", "somebody", "--no-password", "--json").json
+
+    listed = {row["name"]: row["address"] for row in market.run("wallet", "list", "--json").json}
+    assert listed["somebody"] == made["address"]
+    assert balance(market, "somebody")["usdc"] == "0"
+    again = market.run("wallet", "new", "somebody", "--no-password")
+    assert again.code != 0
+    assert market.address("somebody") == made["address"]
+
+
+def test_wallet__import__is_the_account_of_the_key(market):
+    key = "0x" + "07" * 32
+
+    made = market.run(
+        *("wallet", "new", "imported", "--import", "--no-password", "--json"),
+        stdin=f"{key}\n".encode(),
+    )
+
+    assert made.code == 0, made.err
+    assert market.wiring.account("imported").key == bytes.fromhex("07" * 32)
+    assert key not in made.out + made.err
+
+
+def test_wallet__another_address__needs_no_key(market):
+    ran = market.run("wallet", "balance", "--address", market.address("beta"), "--json")
+
+    assert ran.json["address"] == market.address("beta")
+
+
+def test_local__faucet__gives_once_in_a_while(market, provider):
+    address = market.address(provider)
+    before = market.wiring.usdc.balance(address)
+
+    again = market.run("local", "faucet", "--key", provider)
+
+    assert again.code == 3
+    assert market.wiring.usdc.balance(address) == before == 10_000 * USDC
+
+
+def test_local__epoch__waits_for_the_proofs(market, deal):
+    before = market.wiring.deployment.epoch_of(market.wiring.clock.refresh())
+
+    ran = market.run("local", "epoch", 2, "--json")
+
+    assert ran.json == {"epoch": before + 2}
+    for row in market.client().deal(deal)["assignments"]:
+        assert market.wiring.proofs.is_proven(row["peer"], before + 1)
+
+
+@pytest.fixture
+def called(market, deal):
+    """A call whose epoch is proven: epoch, receipt and peer."""
+    epoch = market.wiring.deployment.epoch_of(market.wiring.clock.refresh())
+    answer = market.run("call", deal, "greeting.greeting", "Receipt", "--json").json
+    after = market.wiring.deployment.epoch_of(market.wiring.clock.refresh())
+    assert after == epoch, "an epoch began in the middle of the call"
+    market.next_epoch()
+    return epoch, answer["receipt"], answer["peer"]
+
+
+def test_receipt__verify__leads_to_the_root_on_chain(market, deal, called):
+    epoch, receipt, peer = called
+
+    ran = market.run("receipt", "verify", deal, epoch, receipt, "--peer", peer, "--json")
+
+    assert ran.code == 0, ran.err
+    assert ran.json["status"] == "answered"
+    assert (ran.json["deal"], ran.json["peer"], ran.json["epoch"]) == (deal, int(peer), epoch)
+    assert ran.json["hash"] == receipt.split(":")[2]
+    assert (
+        "proven on chain"
+        in market.run("receipt", "verify", deal, epoch, receipt, "--peer", peer).out
+    )
+
+
+def test_receipt__forged__is_refused(market, deal, called):
+    epoch, receipt, peer = called
+    assignment, sequence, _ = receipt.split(":")
+
+    forged = market.run(
+        "receipt", "verify", deal, epoch, f"{assignment}:{sequence}:{'00' * 32}", "--peer", peer
+    )
+    missing = market.run("receipt", "verify", deal, epoch, f"{assignment}:9999", "--peer", peer)
+    malformed = market.run("receipt", "verify", deal, epoch, "nonsense", "--peer", peer)
+    too_early = market.run("receipt", "verify", deal, epoch + 1, receipt, "--peer", peer)
+
+    assert (forged.code, forged.out) == (1, "")
+    assert "another one than the call's header named" in forged.err
+    assert missing.code == 1
+    assert malformed.code == 2
+    assert too_early.code == 1
+
+
+def test_config_show__names_every_table(market):
+    shown = market.run("config", "show", "--json").json
+
+    assert shown["home"] == str(market.home.root)
+    assert set(shown) == {
+        *("home", "chain", "store", "indexer", "matcher", "peer", "gateway", "client")
+    }
+    assert "gateway" in market.run("config", "show").out
+
+
+def test_module_inspect__example__shows_its_functions(market):
+    ran = market.run("module", "inspect", "examples/greeting/greeting.wasm", "--json")
+
+    assert ran.json["cid"].startswith("bafkrei")
+    assert "greeting" in json.dumps(ran.json)
+    assert "name: string" in market.run("module", "inspect", "examples/greeting/greeting.wasm").out

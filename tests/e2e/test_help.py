@@ -1,0 +1,124 @@
+"""The command as installed: help for everything, at once, and what scripts rely on."""
+
+import os
+import subprocess
+import sys
+
+import click
+import pytest
+
+from tests.e2e.market_driver import COMMAND, own_settings, run_here, run_process
+from wasmarket import __version__
+from wasmarket.cli import root
+from wasmarket.wiring import CHECKOUT
+
+pytestmark = pytest.mark.e2e
+
+HEAVY = ("web3", "eth_account", "sqlalchemy", "wasmtime", "fastapi", "pydantic", "httpx", "rich")
+"""What costs a tenth of a second and more to import."""
+
+
+def list_commands(command, path=()):
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            child = command.get_command(context, name)
+            assert child is not None, name
+            yield from list_commands(child, (*path, name))
+
+
+COMMANDS = sorted(list_commands(root))
+
+
+def test_commands__are_all_there():
+    verbs = {path[0] for path in COMMANDS if path}
+
+    assert verbs == {
+        *("quote", "deploy", "update", "build", "run", "explain", "status", "call", "logs"),
+        *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
+        *("indexer", "matcher", "gateway", "local", "wallet", "module", "receipt", "config"),
+        "doctor",
+    }
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: " ".join(path) or "wasmarket")
+def test_help__every_command__says_what_it_does(path):
+    ran = run_here(*path, "--help")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"Usage: {' '.join(('wasmarket', *path))}")
+    assert len(ran.out.splitlines()) > 3
+
+
+@pytest.fixture
+def environ(tmp_path):
+    own = {name: value for name, value in os.environ.items() if name not in own_settings()}
+    return own | {"HOME": str(tmp_path), "PATH": os.defpath}
+
+
+def test_help__imports_nothing_heavy(environ):
+    program = (
+        "import sys; from wasmarket.cli import main; code = main(['--help']);"
+        f"heavy = [name for name in {HEAVY} if name in sys.modules];"
+        "print(heavy, file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=environ | {"PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+def test_command__from_another_folder_and_through_a_link__runs(environ, tmp_path):
+    link = tmp_path / "wasmarket"
+    link.symlink_to(COMMAND)
+    done = subprocess.run(
+        [link, "--version"], cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{__version__}\n", "")
+
+
+def test_command__usage_error__is_2_on_stderr(environ):
+    for arguments in (("nonsense",), ("call",), ("top-up", "1", "1.0000001"), ("--nonsense",)):
+        ran = run_process(*arguments, environ=environ)
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err.startswith("Usage: wasmarket")
+
+
+def test_command__fresh_home__has_no_keys(environ):
+    ran = run_process("wallet", "list", "--json", environ=environ)
+
+    assert (ran.code, ran.json) == (0, [])
+
+
+def test_command__broken_pipe__is_quiet(environ):
+    line = f"'{COMMAND}' config show --json | head -c 1"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr == ""
+    assert done.stdout == "{"
+
+
+def test_command__bug__is_one_line_and_a_file_in_the_home(environ, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    # A folder where a file should be: nobody's input, so nobody's error class.
+    (home / "keys").write_text("not a folder")
+
+    ran = run_process("--home", str(home), "wallet", "new", "x", "--no-password", environ=environ)
+
+    assert ran.code == 1
+    assert "Traceback" not in ran.err
+    assert ran.err.startswith("wasmarket: ")
