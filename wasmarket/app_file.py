@@ -68,9 +68,7 @@ def _manifest_document(
 ) -> dict[str, Any]:
     """Turn the tables of an `app.toml` into a manifest's document; fill `blocks`."""
     rest = {key: value for key, value in document.items() if key != "service"}
-    services = document.get("service")
-    if not isinstance(services, list) or not services:
-        raise InvalidInput(f"{file} has no [[service]]", field="service", remedy=_REMEDY)
+    services = _tables(document, "service", f"{file} has no [[service]]")
     return {
         "wasmarket": 1,
         **rest,
@@ -82,10 +80,16 @@ def _service_document(
     service: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
 ) -> dict[str, Any]:
     rest = {key: value for key, value in service.items() if key != "module"}
-    modules = service.get("module")
-    if not isinstance(modules, list) or not modules:
-        raise InvalidInput(f"{file}: a service has no [[service.module]]", field="module")
+    modules = _tables(service, "module", f"{file}: a service has no [[service.module]]")
     return {**rest, "modules": [_module_document(entry, file, blocks) for entry in modules]}
+
+
+def _tables(parent: Mapping[str, Any], name: str, missing: str) -> list[dict[str, Any]]:
+    """Return the tables of an array of tables. Raises InvalidInput that says what is `missing`."""
+    found = parent.get(name)
+    if not isinstance(found, list) or not found or not all(isinstance(e, dict) for e in found):
+        raise InvalidInput(missing, field=name, remedy=_REMEDY)
+    return found
 
 
 def _module_document(

@@ -196,8 +196,10 @@ def test_address__wrong_checksum__is_refused():
 
 def test_secret__piped_in__is_read_without_a_word(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-P", "-W", "error", "-m", "wasmarket", "--home", tmp_path]
-        + ["wallet", "new", "k", "--import", "--no-password"],
+        [
+            *(sys.executable, "-P", "-W", "error", "-m", "wasmarket", "--home", tmp_path),
+            *("wallet", "new", "k", "--import", "--no-password"),
+        ],
         input="0x" + "07" * 32 + "\n",
         capture_output=True,
         text=True,
