@@ -23,14 +23,14 @@ from store.views import (
 )
 
 AVOID_EPOCHS = 10
-"""So long a peer that left a deal or was evicted from it does not get it again."""
+"""So long a peer that left a deal does not get it again, and one that was evicted gets none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The market as of a block: `open` are the developer offers that may get units, by hash.
 
-    `absent` peers were evicted and have proved nothing since: their asks are not in the book.
+    `absent` peers were evicted lately and have proved nothing since: their asks are left out.
     `avoid` has by deal the peers that gave it up lately or were dropped from it.
     """
 
@@ -47,7 +47,7 @@ def read_snapshot(session: Session) -> Snapshot:
     """Read book and open offers. Raises NotIndexed while there is no block."""
     at = fetch_indexed(session)
     peers = fetch_peers(session, limit=None)
-    absent = find_absent_peers(peers, fetch_evictions(session), at.epoch_seconds)
+    absent = find_absent_peers(peers, fetch_evictions(session), at)
     live = fetch_live_provider_offers(session, at)
     asks = [ask for ask in live if ask.offer.peer not in absent]
     offers = fetch_open_developer_offers(session, at)
@@ -63,17 +63,20 @@ def read_snapshot(session: Session) -> Snapshot:
 
 
 def find_absent_peers(
-    peers: Iterable[PeerView], evictions: Mapping[int, int], epoch_seconds: int
+    peers: Iterable[PeerView], evictions: Mapping[int, int], at: Indexed
 ) -> frozenset[int]:
-    """Return the peers that were evicted (`evictions`: when) and have proved no epoch since.
+    """Return the peers that were evicted lately (`evictions`: when) and have proved nothing since.
 
-    A peer that lives proves every epoch, also idle, so it is back after one.
+    A peer that still works for somebody is back after one epoch. One that lost all its work has
+    nothing to prove, so it gets another chance after `AVOID_EPOCHS`.
     """
+    since = at.timestamp - AVOID_EPOCHS * at.epoch_seconds
     return frozenset(
         peer.id
         for peer in peers
         if peer.id in evictions
-        and evictions[peer.id] // epoch_seconds > (-1 if peer.proven is None else peer.proven)
+        and evictions[peer.id] >= since
+        and evictions[peer.id] // at.epoch_seconds > (-1 if peer.proven is None else peer.proven)
     )
 
 
