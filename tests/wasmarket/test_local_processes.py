@@ -118,7 +118,7 @@ def test_stop__that_is_ignored__is_insisted_on(run_script, monkeypatch):
 
 
 def test_output__after_it_is_ready__goes_to_the_log(run_script):
-    process = run_script(READY + 'print("more", flush=True)')
+    process = run_script('print(\'{"url": "http://x"}\\nmore\', flush=True)')
     process.wait_ready(20)
 
     process.stop()

@@ -63,6 +63,7 @@ def verify(
         headers=headers,
     )
     proven = check_receipt(answer.json(), digest)
+    _check_name(proven, deal, assignment, sequence)
     root = find_root(wiring, proven.summary.peer, epoch)
     if root != proven.root:
         raise NotProven(f"the peer committed {root} for epoch {epoch}, the proof leads elsewhere")
@@ -71,6 +72,13 @@ def verify(
 
 def check_receipt(answer: dict[str, Any], digest: bytes | None) -> Proven:
     """Check a receipt's proofs up to the root that the peer names. Raises NotProven."""
+    try:
+        return _check(answer, digest)
+    except (KeyError, TypeError, ValueError, InvalidInput) as error:
+        raise NotProven(f"the peer's answer is not a receipt with its proofs: {error}") from error
+
+
+def _check(answer: dict[str, Any], digest: bytes | None) -> Proven:
     summary_view = answer["summary"]
     if summary_view is None:
         raise NotProven("the epoch is not closed yet", remedy="try again after its end")
@@ -79,11 +87,15 @@ def check_receipt(answer: dict[str, Any], digest: bytes | None) -> Proven:
     if digest is not None and digest != hashed:
         raise NotProven("the receipt is another one than the call's header named")
     summary = unpack_summary(packed_summary)
+    receipt = unpack_receipt(packed)
+    place = (summary.first_sequence + int(answer["index"]), summary.count)
+    if (receipt.sequence, int(answer["size"])) != place:
+        raise NotProven("the receipt is not where its assignment's summary says")
     if not _leads(answer, packed, summary.receipts_root):
         raise NotProven("the receipt is not among those of its assignment and epoch")
     if not _leads(summary_view, packed_summary, _bytes(answer["root"])):
         raise NotProven("the assignment is not among those of the epoch's root")
-    return Proven(unpack_receipt(packed), summary, hashed, str(answer["root"]))
+    return Proven(receipt, summary, hashed, str(answer["root"]))
 
 
 def find_root(wiring: Wiring, peer: int, epoch: int) -> str:
@@ -101,6 +113,16 @@ def find_root(wiring: Wiring, peer: int, epoch: int) -> str:
         f"peer {peer} has not committed epoch {epoch} on chain",
         remedy="peers commit in the epoch after; an epoch that is never committed is not paid",
     )
+
+
+def _check_name(proven: Proven, deal: int, assignment: int, sequence: int) -> None:
+    """Raise NotProven unless the receipt is the one that was asked for."""
+    receipt, summary = proven.receipt, proven.summary
+    named = (receipt.deal, receipt.assignment, receipt.sequence)
+    if named != (deal, assignment, sequence) or summary.assignment != assignment:
+        raise NotProven(
+            f"the peer gave receipt {receipt.assignment}:{receipt.sequence} of deal {receipt.deal}"
+        )
 
 
 def _leads(view: dict[str, Any], entry: bytes, root: bytes) -> bool:

@@ -104,8 +104,9 @@ class Process:
                         remedy=f"see {self.log}",
                     )
                 seen += chunk
-        self.url = str(json.loads(seen.splitlines()[0])["url"])
-        drain = threading.Thread(target=_drain, args=(process.stdout, self.log), daemon=True)
+        line, _, rest = seen.partition(b"\n")
+        self.url = str(json.loads(line)["url"])
+        drain = threading.Thread(target=_drain, args=(process.stdout, self.log, rest), daemon=True)
         drain.start()
         self._drain = drain
         return self.url
@@ -158,8 +159,9 @@ def stop_all(processes: Sequence[Process]) -> None:
         thread.join()
 
 
-def _drain(source: IO[bytes], log: Path) -> None:
+def _drain(source: IO[bytes], log: Path, seen: bytes) -> None:
     with source, log.open("ab") as sink:
+        sink.write(seen)
         while chunk := os.read(source.fileno(), 65_536):
             sink.write(chunk)
             sink.flush()
