@@ -29,6 +29,8 @@ API_TYPES: Final = {
     "get_result_ptr": CoreFunction((), (_I32,)),
     "get_result_size": CoreFunction((), (_I32,)),
 }
+SETTERS: Final = ("set_result_ptr", "set_result_size")
+SETTER_TYPE: Final = CoreFunction((_I32,), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,14 @@ class ModuleInfo:
     outline: Outline
     sdk_version: str | None
     manifest: ModuleManifest | None
-    allocate_has_tag: bool
+    api: tuple[str, ...]
+    """The functions that only the host calls."""
+
+    @property
+    def allocate_has_tag(self) -> bool:
+        """Tell whether `allocate` takes a type tag; old SDKs gave the size alone."""
+        allocate = self.outline.functions.get("allocate")
+        return allocate is not None and len(allocate.params) == 2
 
 
 def check_module(wasm: bytes) -> Interface:
@@ -58,8 +67,8 @@ def check_module(wasm: bytes) -> Interface:
     return inspect_module(wasm).interface
 
 
-def inspect_module(wasm: bytes, effectors: Collection[str] = ()) -> ModuleInfo:
-    """Read and check a module; `effectors` are host namespaces that it may import as well."""
+def inspect_module(wasm: bytes, linked: Collection[str] = ()) -> ModuleInfo:
+    """Read and check a module; `linked` are the modules of its service, which it may import."""
     outline = read_outline(wasm)
     if SECTION not in outline.custom:
         raise ModuleError(
@@ -71,16 +80,26 @@ def inspect_module(wasm: bytes, effectors: Collection[str] = ()) -> ModuleInfo:
     _check_api(outline)
     for signature in interface.functions.values():
         _check_export(outline, signature)
-    for wanted in outline.imports:
-        _check_import(wanted, effectors)
+    check_imports(outline, linked)
     manifest = outline.custom.get(MANIFEST_SECTION)
     return ModuleInfo(
         interface,
         outline,
         sdk,
         None if manifest is None else parse_manifest(manifest),
-        len(outline.functions["allocate"].params) == 2,
+        _list_api(outline),
     )
+
+
+def check_imports(outline: Outline, linked: Collection[str] = ()) -> None:
+    """Raise `ModuleError` for the first import that is none of WASI's, the host's, `linked`."""
+    for wanted in outline.imports:
+        _check_import(wanted, linked)
+
+
+def _list_api(outline: Outline) -> tuple[str, ...]:
+    setters = [name for name in SETTERS if outline.functions.get(name) == SETTER_TYPE]
+    return ("allocate", *API_TYPES, *setters)
 
 
 def parse_manifest(content: bytes) -> ModuleManifest:
@@ -134,7 +153,7 @@ def _check_export(outline: Outline, signature: Signature) -> None:
         raise ModuleError(f"function {signature.name} is exported with another type than declared")
 
 
-def _check_import(wanted: CoreImport, effectors: Collection[str]) -> None:
+def _check_import(wanted: CoreImport, linked: Collection[str]) -> None:
     name = f"{wanted.module}.{wanted.name}"
     if wanted.kind != Kind.FUNCTION:
         raise ModuleError(f"the module imports {name}, which is not a function")
@@ -148,5 +167,5 @@ def _check_import(wanted: CoreImport, effectors: Collection[str]) -> None:
         if wanted.function != HOST_TYPES[wanted.name]:
             raise ModuleError(f"the module imports {name} with another type than the host's")
         return
-    if wanted.module not in effectors:
+    if wanted.module not in linked:
         raise EffectorRefused(f"the module imports {name}, which this peer does not provide")

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from wasmtime import Engine, Store
@@ -28,11 +29,12 @@ class Watchdog:
         """Tell whether it has stopped ticking, since nothing runs."""
         return self._asleep
 
-    def arm(self, store: Store, seconds: float) -> None:
-        """Interrupt the guest in `store` when `seconds` have passed."""
+    def arm(self, stores: Iterable[Store], seconds: float) -> None:
+        """Interrupt the guests in `stores` when `seconds` have passed."""
         with self._lock:
             self._deadline = time.monotonic() + seconds
-            store.set_epoch_deadline(1)
+            for store in stores:
+                store.set_epoch_deadline(1)
         if self._asleep:
             self._wake.set()
 

@@ -13,6 +13,8 @@ class GuestFault(MarketError):
 
     slug = "guest-fault"
     kind: ClassVar[CallStatus] = CallStatus.TRAP
+    module: str | None = None
+    """Which module of the service it happened in, where that is said in the text."""
 
     def __init__(
         self,

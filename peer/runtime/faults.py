@@ -6,7 +6,7 @@ from wasmtime import ExitTrap, Trap, TrapCode, WasmtimeError
 
 from peer.runtime.call_log import CallLog
 from peer.runtime.errors import GuestFault, GuestMemory, GuestTimeout, GuestTrap
-from peer.runtime.service import ServiceSpec
+from peer.runtime.service import CallLimits
 
 EXPLANATIONS: Final = {
     TrapCode.UNREACHABLE: "it aborted (unreachable)",
@@ -17,15 +17,19 @@ EXPLANATIONS: Final = {
 
 
 def build_fault(
-    failure: Trap | WasmtimeError, spec: ServiceSpec, log: CallLog, memory_used: int
+    failure: Trap | WasmtimeError,
+    limits: CallLimits,
+    memory_limit: int,
+    log: CallLog,
+    memory_used: int,
 ) -> GuestFault:
     """Return the fault for a trap, an exit or a refused instantiation; sizes in bytes."""
     code = failure.trap_code if isinstance(failure, Trap) else None
     if code is TrapCode.INTERRUPT:
-        return GuestTimeout(f"the call took more than its {spec.limits.call_ms} ms")
+        return GuestTimeout(f"the call took more than its {limits.call_ms} ms")
     if code is TrapCode.OUT_OF_FUEL:
-        return GuestTimeout(f"the call used up its fuel of {spec.limits.fuel}")
-    limit = spec.memory_limit
+        return GuestTimeout(f"the call used up its fuel of {limits.fuel}")
+    limit = memory_limit
     if code is TrapCode.ALLOCATION_TOO_LARGE or log.saw_allocation_failure:
         return GuestMemory(f"the call needs more than its {limit} bytes of memory")
     # A refused memory.grow is no trap and leaves no trace: a guest without Rust's messages is taken

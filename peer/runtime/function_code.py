@@ -7,15 +7,19 @@ from typing import Any, Final
 from peer.runtime.errors import CallRefused
 from peer.runtime.guest import U32, Guest
 from peer.runtime.guest_types import (
+    BYTE_TAG,
     INTEGER_RANGES,
     SCALARS,
     Basic,
+    GuestType,
     RecordType,
     Signature,
     describe_type,
 )
 from peer.runtime.json_values import compile_arguments, compile_result
 from peer.runtime.lowering import compile_lower, compile_read_record, compile_read_sequence
+from peer.runtime.raw_abi import DEALLOC
+from peer.runtime.service import MARINE_ABI, RAW_ABI
 
 Invoke = Callable[[Guest, list[Any]], Any]
 RAW_TYPES: Final = (Basic.STRING, Basic.BYTES)
@@ -54,7 +58,7 @@ class FunctionCode:
         return value.encode() if isinstance(value, str) else bytes(value)
 
 
-def compile_function(signature: Signature) -> FunctionCode:
+def compile_function(signature: Signature, abi: str = MARINE_ABI) -> FunctionCode:
     """Generate the code for one signature."""
     inputs = [part.type for part in signature.parameters]
     is_raw = (
@@ -69,12 +73,13 @@ def compile_function(signature: Signature) -> FunctionCode:
     return FunctionCode(
         compile_arguments(signature),
         compile_result(signature),
-        _compile_invoke(signature),
+        _compile_raw_invoke(signature.name) if abi == RAW_ABI else compile_invoke(signature),
         Basic(describe_type(inputs[0])) if is_raw else None,
     )
 
 
-def _compile_invoke(signature: Signature) -> Invoke:
+def compile_invoke(signature: Signature) -> Invoke:
+    """Generate a call of a Marine function: arguments lowered, the answer lifted and released."""
     name = signature.name
     lowers = [compile_lower(part.type) for part in signature.parameters]
     lift = _compile_lift(signature)
@@ -91,6 +96,31 @@ def _compile_invoke(signature: Signature) -> Invoke:
         return result
 
     return invoke
+
+
+def _compile_raw_invoke(name: str) -> Invoke:
+    def invoke(guest: Guest, arguments: list[Any]) -> Any:
+        (body,) = arguments
+        pointer = guest.place(body, BYTE_TAG) if body else 0
+        packed = guest.call(name, pointer, len(body))
+        start, size = packed >> 32 & U32, packed & U32
+        answer = guest.read(start, size)
+        if size and guest.has_export(DEALLOC):
+            guest.call(DEALLOC, start, size)
+        return answer
+
+    return invoke
+
+
+def compile_take(guest_type: GuestType) -> tuple[int, Callable[..., Any]]:
+    """Return how many core values carry a value, and a function that lifts it out of them."""
+    if isinstance(guest_type, RecordType):
+        read_record = compile_read_record(guest_type)
+        return 1, lambda guest, pointer: read_record(guest, pointer & U32)
+    if guest_type in SCALARS:
+        return 1, _compile_lift_scalar(Basic(describe_type(guest_type)))
+    read = compile_read_sequence(guest_type)
+    return 2, lambda guest, pointer, size: read(guest, pointer & U32, size & U32)
 
 
 def _compile_lift(signature: Signature) -> Callable[[Guest, Any], Any]:

@@ -1,19 +1,19 @@
 """One instance of a Marine module: its memory, its allocator and its functions."""
 
 import ctypes
+from collections.abc import Callable
 from typing import Any, Final
 
 from wasmtime import Instance, InstancePre, Store
 from wasmtime import _ffi as ffi
 
-from peer.runtime.check import API_TYPES, ModuleInfo
+from peer.runtime.check import ModuleInfo
 from peer.runtime.errors import GuestMemory, GuestOutput, GuestTrap
 from peer.runtime.wasm_call import CallCells, ExportName
-from peer.runtime.wasm_sections import CoreFunction, CoreType
+from peer.runtime.wasm_sections import CoreFunction
 
 U32: Final = 0xFFFF_FFFF
 INITIALIZERS: Final = ("_initialize", "_start")
-SETTER: Final = CoreFunction((CoreType.I32,), ())
 
 
 class ExportTable:
@@ -22,21 +22,17 @@ class ExportTable:
     def __init__(self, info: ModuleInfo) -> None:
         functions = info.outline.functions
         self.memory = ExportName("memory")
-        self.names = {
-            name: ExportName(name)
-            for name in (*info.interface.functions, "allocate", *API_TYPES, *INITIALIZERS)
-            if name in functions
-        }
-        for name in ("set_result_ptr", "set_result_size"):
-            if functions.get(name) == SETTER:
-                self.names[name] = ExportName(name)
-        self.cells = {name: CallCells(functions[name]) for name in self.names}
+        self.names = {name: ExportName(name) for name in (*info.interface.functions, *info.api)}
+        self.allocator = info.api[0]
         self.allocate_has_tag = info.allocate_has_tag
         self.initializers = tuple(
             name
             for name in INITIALIZERS
             if functions.get(name) == CoreFunction((), ()) and name not in info.interface.functions
         )
+        for name in self.initializers:
+            self.names[name] = ExportName(name)
+        self.cells = {name: CallCells(functions[name]) for name in self.names}
 
 
 class Guest:
@@ -50,6 +46,7 @@ class Guest:
         self._memory: Any = None
         self._functions: dict[str, Any] = {}
         self.budget = 0
+        self.is_receiving = False
 
     def start(self, pre: InstancePre) -> None:
         """Instantiate and initialize; raise wasmtime's errors."""
@@ -97,12 +94,29 @@ class Guest:
         """Allocate room in the guest, copy `data` there and return its address."""
         size = len(data)
         arguments = (size, tag) if self._table.allocate_has_tag else (size,)
-        pointer: int = self.call("allocate", *arguments) & U32
+        pointer: int = self.call(self._table.allocator, *arguments) & U32
         if size:
             if pointer == 0:
                 raise GuestMemory(f"the guest has no room for {size} bytes of arguments")
             ctypes.memmove(self._locate(pointer, size), data, size)
         return pointer
+
+    def receive(self, work: Callable[[], None]) -> None:
+        """Run `work`, which puts an answer of a host function into this instance's memory.
+
+        Raise `GuestTrap` when the guest's allocator calls a host function that answers as well.
+        """
+        if self.is_receiving:
+            raise GuestTrap("the guest calls the host for an answer while it receives one")
+        self.is_receiving = True
+        try:
+            work()
+        finally:
+            self.is_receiving = False
+
+    def has_export(self, name: str) -> bool:
+        """Tell whether `call` knows this name."""
+        return name in self._table.names
 
     def get_result_pair(self) -> tuple[int, int]:
         """Return address and length of the last answer."""

@@ -1,20 +1,37 @@
 """Offer guests the Marine host functions: logging and call parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from wasmtime import Caller, FuncType, Linker, Memory, ValType
+from wasmtime import Caller, FuncType, Linker, Memory, Trap, ValType, WasmtimeError
 
 from peer.runtime.call_log import CallLog
+from peer.runtime.call_parameters import compile_parameters
 from peer.runtime.check import ModuleInfo
-from peer.runtime.errors import GuestTrap
+from peer.runtime.errors import GuestFault, GuestTrap
 from peer.runtime.guest import U32, Guest
-from peer.runtime.guest_types import ArrayType, Basic, GuestType, RecordType, Signature
+from peer.runtime.guest_types import RecordType, Signature
 from peer.runtime.host_api import CALL_PARAMETERS_FUNCTION, HOST_NAMESPACES, LOG_FUNCTION
-from peer.runtime.lowering import Lower, compile_lower
+from peer.runtime.lowering import compile_lower
 from peer.runtime.service import ModuleSpec
 
 I32: Final = ValType.i32()
+
+
+class RunningGroup(Protocol):
+    """What host functions need of the instances that run."""
+
+    guests: dict[str, Guest]
+
+    def switch(self, name: str) -> Guest:
+        """Let a module run: hand it the fuel that is left, and the memory that is free."""
+
+    def build_fault(self, name: str, failure: Trap | WasmtimeError, log: CallLog) -> GuestFault:
+        """Return the fault of a module, with its name where it is one of several."""
+
+    def name_fault(self, name: str, fault: GuestFault) -> GuestFault:
+        """Say which module a fault is of, where it is one of several."""
 
 
 @dataclass(slots=True)
@@ -22,9 +39,9 @@ class HostState:
     """What host functions need of the call that runs now."""
 
     log: CallLog = field(default_factory=CallLog)
-    guest: Guest | None = None
-    parameters: dict[str, str] = field(default_factory=dict)
-    is_answering: bool = False
+    group: RunningGroup | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    is_starting: bool = False
 
 
 def define_host_functions(
@@ -38,7 +55,7 @@ def define_host_functions(
             _define_log(linker, wanted.module, module, state)
         elif wanted.name == CALL_PARAMETERS_FUNCTION:
             signature = info.interface.imports.get((wanted.module, wanted.name))
-            _define_call_parameters(linker, wanted.module, signature, state)
+            _define_call_parameters(linker, wanted.module, module.name, signature, state)
 
 
 def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: HostState) -> None:
@@ -64,42 +81,21 @@ def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: HostS
 
 
 def _define_call_parameters(
-    linker: Linker, namespace: str, signature: Signature | None, state: HostState
+    linker: Linker, namespace: str, module: str, signature: Signature | None, state: HostState
 ) -> None:
     """`get_call_parameters()`: answer the record that the module itself declares."""
-    lower: Lower | None = None
     record = signature.outputs[0] if signature is not None and signature.outputs else None
-    if isinstance(record, RecordType):
-        lower = compile_lower(record)
+    build = compile_parameters(record) if isinstance(record, RecordType) else None
+    lower = compile_lower(record) if isinstance(record, RecordType) else None
 
-    def get_call_parameters(caller: Caller) -> None:
-        guest = state.guest
-        if guest is None or lower is None or not isinstance(record, RecordType):
+    def get_call_parameters() -> None:
+        if state.group is None or state.is_starting or build is None or lower is None:
             raise GuestTrap("call parameters are not available here")
-        if state.is_answering:
-            raise GuestTrap("the guest asks for call parameters while it receives them")
-        state.is_answering = True
-        try:
-            values = {
-                part.name: state.parameters.get(part.name, "")
-                if part.type is Basic.STRING
-                else _build_empty(part.type)
-                for part in record.fields
-            }
-            (pointer,) = lower(guest, values)
-            guest.call("set_result_ptr", pointer)
-        finally:
-            state.is_answering = False
+        guest, value = state.group.guests[module], build(state.parameters)
 
-    kind = FuncType([], [])
-    linker.define_func(
-        namespace, CALL_PARAMETERS_FUNCTION, kind, get_call_parameters, access_caller=True
-    )
+        def put() -> None:
+            guest.call("set_result_ptr", *lower(guest, value))
 
+        guest.receive(put)
 
-def _build_empty(guest_type: GuestType) -> Any:
-    if isinstance(guest_type, RecordType):
-        return {part.name: _build_empty(part.type) for part in guest_type.fields}
-    if isinstance(guest_type, ArrayType):
-        return []
-    return {Basic.STRING: "", Basic.BYTES: b"", Basic.F32: 0.0, Basic.F64: 0.0}.get(guest_type, 0)
+    linker.define_func(namespace, CALL_PARAMETERS_FUNCTION, FuncType([], []), get_call_parameters)

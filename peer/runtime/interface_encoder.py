@@ -23,6 +23,7 @@ from peer.runtime.interface_types import (
     EXPORTS,
     FUNCTION_TYPE,
     IMPLEMENTATIONS,
+    IMPORTS,
     RECORD_CODE,
     RECORD_TYPE,
     TYPES,
@@ -60,9 +61,14 @@ API_TYPES: Final[tuple[tuple[tuple[tuple[str, GuestType], ...], tuple[GuestType,
 )
 
 
-def encode_interface(signatures: Sequence[Signature]) -> bytes:
-    """Return the section's content; raise `ModuleError` for names the format cannot hold."""
-    return _Encoder().encode(signatures)
+def encode_interface(
+    signatures: Sequence[Signature], imports: Sequence[tuple[str, Signature]] = ()
+) -> bytes:
+    """Return the section's content; `imports` are functions of other modules, by module name.
+
+    Raise `ModuleError` for names that the format cannot hold.
+    """
+    return _Encoder().encode(signatures, imports)
 
 
 def encode_name(text: str) -> bytes:
@@ -80,7 +86,9 @@ class _Encoder:
         self._types: list[bytes] = []
         self._records: dict[RecordType, int] = {}
 
-    def encode(self, signatures: Sequence[Signature]) -> bytes:
+    def encode(
+        self, signatures: Sequence[Signature], imports: Sequence[tuple[str, Signature]]
+    ) -> bytes:
         exports, adapters, implementations = [], [], []
         for name, (inputs, outputs) in zip(API_FUNCTIONS, API_TYPES, strict=True):
             exports.append(encode_name(name) + encode_leb(self._add_function(inputs, outputs)))
@@ -92,14 +100,25 @@ class _Encoder:
             instructions = self._adapt(signature, position)
             adapters.append(encode_leb(adapter) + _short_list(instructions))
             implementations.append(encode_leb(core) + encode_leb(adapter))
+        imported = []
+        for module, wanted in imports:
+            inputs = tuple((part.name, part.type) for part in wanted.parameters)
+            path = encode_name(module) + encode_name(wanted.name)
+            # The interface type first, then the core type, as Marine's own tools write them.
+            imported += [
+                path + encode_leb(self._add_function(inputs, wanted.outputs)) for _ in range(2)
+            ]
         parts = {
             TYPES: self._types,
+            IMPORTS: imported,
             ADAPTERS: adapters,
             EXPORTS: exports,
             IMPLEMENTATIONS: implementations,
         }
         out = bytes([VERSION]) + encode_name(WRITTEN_VERSION)
         for kind, entries in parts.items():
+            if not entries and kind == IMPORTS:
+                continue  # keeps the bytes of modules that import nothing as they were
             out += bytes([kind]) + encode_leb(len(entries)) + b"".join(entries)
         return out
 

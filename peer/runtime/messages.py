@@ -36,7 +36,7 @@ class Call(msgspec.Struct, array_like=True, tag=3):
     function: str
     body: bytes
     is_raw: bool
-    parameters: dict[str, str]
+    parameters: dict[str, Any]
 
 
 class Answer(msgspec.Struct, array_like=True, tag=4):

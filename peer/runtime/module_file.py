@@ -1,14 +1,17 @@
-"""Read a service's module from its file and check that it is the one that was meant."""
+"""Read a service's modules from their files and check that they are those that were meant."""
 
 import hashlib
 
 from kernel.errors import BadContent, ContentNotFound
-from peer.runtime.service import ServiceSpec
+from peer.runtime.service import ModuleSpec, ServiceSpec
 
 
-def read_module(spec: ServiceSpec) -> bytes:
-    """Return the facade's bytes; raise `ContentNotFound` or `BadContent`."""
-    module = spec.facade
+def read_modules(spec: ServiceSpec) -> tuple[bytes, ...]:
+    """Return the modules' bytes as listed; raise `ContentNotFound` or `BadContent`."""
+    return tuple(_read_module(module) for module in spec.modules)
+
+
+def _read_module(module: ModuleSpec) -> bytes:
     try:
         wasm = module.path.read_bytes()
     except FileNotFoundError as error:

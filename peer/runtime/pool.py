@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kernel.errors import NotFound
 from kernel.receipts import CallStatus
-from peer.runtime.check import inspect_module
 from peer.runtime.errors import (
     FAULTS,
     FunctionNotFound,
@@ -21,8 +21,9 @@ from peer.runtime.errors import (
     PoolBusy,
 )
 from peer.runtime.guest_types import Interface, describe_interface
+from peer.runtime.links import plan_service
 from peer.runtime.messages import Answer, Call, Setup
-from peer.runtime.module_file import read_module
+from peer.runtime.module_file import read_modules
 from peer.runtime.service import BodyKind, CallResult, ServiceSpec, validate_spec
 from peer.runtime.worker_process import WorkerLost, WorkerProcess
 
@@ -71,8 +72,8 @@ class WorkerPool:
         """
         for spec in self._specs.values():
             validate_spec(spec)
-            wasm = await asyncio.to_thread(read_module, spec)
-            self._interfaces[spec.name] = inspect_module(wasm).interface
+            wasms = await asyncio.to_thread(read_modules, spec)
+            self._interfaces[spec.name] = plan_service(spec, wasms).interface
         try:
             # NOTE: the first one compiles, the others find the code in the cache.
             await self._add_worker()
@@ -118,7 +119,7 @@ class WorkerPool:
         body: bytes,
         kind: BodyKind = BodyKind.JSON,
         *,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> CallResult:
         """Run a function and return its answer; raise a `GuestFault` that says how it failed.
 

@@ -9,6 +9,8 @@ from kernel.receipts import CallStatus
 from peer.runtime.errors import EffectorRefused, ModuleError
 
 STORAGE: Final = "/storage"
+MARINE_ABI: Final = "marine"
+RAW_ABI: Final = "raw"
 
 
 class BodyKind(StrEnum):
@@ -60,17 +62,16 @@ class ServiceSpec:
     instance: InstanceMode = InstanceMode.FRESH
     limits: CallLimits = field(default_factory=CallLimits)
     storage_dir: Path | None = None
-    abi: str = "marine"
+    abi: str = MARINE_ABI
 
     @property
     def facade(self) -> ModuleSpec:
         """Return the module whose functions are called: the last one."""
         return self.modules[-1]
 
-    @property
-    def memory_limit(self) -> int:
-        """Return how many bytes the facade's memory may reach."""
-        return min(self.facade.memory_limit or self.total_memory_limit, self.total_memory_limit)
+    def get_memory_limit(self, module: ModuleSpec) -> int:
+        """Return how many bytes the memory of one of its modules may reach."""
+        return min(module.memory_limit or self.total_memory_limit, self.total_memory_limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +87,28 @@ class CallResult:
 
 def validate_spec(spec: ServiceSpec) -> None:
     """Raise `ModuleError` for what this runtime cannot host."""
-    if spec.abi != "marine":
+    if spec.abi not in (MARINE_ABI, RAW_ABI):
         raise ModuleError(f"service {spec.name}: the ABI {spec.abi!r} is not supported")
-    if len(spec.modules) != 1:
+    if not spec.modules:
+        raise ModuleError(f"service {spec.name} has no module")
+    if spec.abi == RAW_ABI and len(spec.modules) != 1:
         raise ModuleError(
-            f"service {spec.name} has {len(spec.modules)} modules; one is supported",
-            remedy="link the modules into one before deploying",
+            f"service {spec.name}: modules of the raw ABI cannot be linked, "
+            f"and it has {len(spec.modules)}",
+            remedy="link them into one before deploying",
         )
-    for name, effector in spec.facade.mounted_binaries.items():
+    for module in spec.modules:
+        _validate_module(spec, module)
+
+
+def _validate_module(spec: ServiceSpec, module: ModuleSpec) -> None:
+    for name, effector in module.mounted_binaries.items():
         raise EffectorRefused(f"service {spec.name} mounts {name}: no effector {effector!r} here")
-    if spec.facade.mapped_dirs and spec.storage_dir is None:
+    if module.mapped_dirs and spec.storage_dir is None:
         raise ModuleError(f"service {spec.name} maps folders but has no storage")
-    for alias, target in spec.facade.mapped_dirs.items():
+    for alias, target in module.mapped_dirs.items():
         get_mapped_path(alias, target)
-    for name, value in spec.facade.envs.items():
+    for name, value in module.envs.items():
         if not name or "=" in name or "\0" in name + value:
             raise ModuleError(f"service {spec.name}: {name!r} is no environment variable")
 

@@ -1,35 +1,29 @@
-"""Host one service inside a worker: load its module once, then answer calls one by one."""
+"""Host one service inside a worker: load its modules once, then answer calls one by one."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Final
 
-from wasmtime import Engine, InstancePre, Linker, Module, Store, Trap, WasiConfig, WasmtimeError
+from wasmtime import Engine, Trap, WasmtimeError
 
 from kernel.receipts import CallStatus
 from peer.runtime.call_log import CallLog
-from peer.runtime.check import ModuleInfo, inspect_module
+from peer.runtime.call_parameters import complete_parameters
 from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import AotCache
-from peer.runtime.errors import (
-    CallRefused,
-    GuestFault,
-    GuestOutput,
-    GuestTrap,
-    ModuleError,
-    StartFailed,
-)
-from peer.runtime.faults import build_fault
+from peer.runtime.errors import CallRefused, GuestFault, GuestOutput, GuestTrap, StartFailed
 from peer.runtime.function_code import FunctionCode, compile_function
-from peer.runtime.guest import ExportTable, Guest
-from peer.runtime.host_api import WASI
-from peer.runtime.host_functions import HostState, define_host_functions
+from peer.runtime.guest import Guest
+from peer.runtime.guest_group import GroupLimits, GuestGroup
+from peer.runtime.host_functions import HostState
+from peer.runtime.linked_calls import define_links
+from peer.runtime.links import plan_service
+from peer.runtime.loaded_module import LoadedModule
 from peer.runtime.messages import Answer, Call
-from peer.runtime.service import STORAGE, InstanceMode, ServiceSpec, get_mapped_path
+from peer.runtime.service import InstanceMode, ServiceSpec
 
-MAX_TABLE_ELEMENTS: Final = 1 << 17
 # What metered engines give to services that are not metered themselves.
 UNMETERED_FUEL: Final = 1 << 62
 
@@ -40,44 +34,37 @@ class ServiceHost:
     def __init__(
         self,
         spec: ServiceSpec,
-        wasm: bytes,
+        wasms: Sequence[bytes],
         engine: Engine,
         cache: AotCache,
         watchdog: Watchdog,
         *,
         is_metered: bool,
     ) -> None:
-        """Compile and link; raise `ModuleError` when the module cannot be hosted."""
-        info = inspect_module(wasm)
-        if info.outline.memory_bytes > spec.memory_limit:
-            raise ModuleError(
-                f"service {spec.name} starts with {info.outline.memory_bytes} bytes of memory, "
-                f"more than its limit of {spec.memory_limit}"
-            )
-        self._spec = spec
-        self._engine = engine
-        self._watchdog = watchdog
-        self._is_metered = is_metered
-        self._uses_wasi = any(wanted.module == WASI for wanted in info.outline.imports)
-        self._state = HostState()
-        self._table = ExportTable(info)
-        self._functions = {
-            name: compile_function(signature)
-            for name, signature in info.interface.functions.items()
-        }
-        self._folders = _prepare_folders(spec)
-        self._pre = self._link(cache.load_module(wasm), info)
-        self._warm: Guest | None = None
+        """Compile and link `wasms`, one for each module of `spec`.
 
-    def _link(self, module: Module, info: ModuleInfo) -> InstancePre:
-        linker = Linker(self._engine)
-        if self._uses_wasi:
-            linker.define_wasi()
-        define_host_functions(linker, info, self._spec.facade, self._state)
-        try:
-            return linker.instantiate_pre(module)
-        except WasmtimeError as error:
-            raise ModuleError(f"the module does not link: {error}") from error
+        Raise `ModuleError` when the service cannot be hosted.
+        """
+        plan = plan_service(spec, wasms)
+        self._spec = spec
+        self._facade = plan.facade
+        self._watchdog = watchdog
+        self._limits = GroupLimits(spec.limits, spec.total_memory_limit, is_metered)
+        self._state = HostState()
+        self._functions = {
+            name: compile_function(signature, spec.abi)
+            for name, signature in plan.interface.functions.items()
+        }
+        parts = {
+            module.name: (module, wasm) for module, wasm in zip(spec.modules, wasms, strict=True)
+        }
+        self._modules = {}
+        for name, info in plan.infos.items():
+            module, wasm = parts[name]
+            link = partial(define_links, links=plan.links[name], state=self._state)
+            code = cache.load_module(wasm)
+            self._modules[name] = LoadedModule(spec, module, info, code, engine, self._state, link)
+        self._warm: GuestGroup | None = None
 
     def try_start(self) -> None:
         """Make one instance as a call would; raise `StartFailed` when it does not come up."""
@@ -93,7 +80,7 @@ class ServiceHost:
             arguments = code.read_body(call.body, call.is_raw)
         except CallRefused as refused:
             return Answer(refused.kind, b"", 0, 0, [], refused.detail, refused.field)
-        self._state.parameters = call.parameters
+        self._state.parameters = complete_parameters(call.parameters, len(arguments))
         return self._run(lambda guest: self._apply(guest, code, arguments, call))
 
     def _apply(self, guest: Guest, code: FunctionCode, arguments: list[Any], call: Call) -> bytes:
@@ -108,16 +95,16 @@ class ServiceHost:
         log = self._state.log = CallLog()
         began = time.perf_counter_ns()
         outcome = _Outcome()
-        guest = self._take_guest()
+        group = self._take_group()
         try:
-            outcome.output = self._guarded(guest, work, log)
+            outcome.output = self._guarded(group, work, log)
         except GuestFault as fault:
-            outcome.fault = fault
+            outcome.fault = group.name_fault(self._facade, fault)
         finally:
             self._watchdog.disarm()
-            self._state.guest = None
-            outcome.fuel = self._get_fuel_used(guest)
-            self._put_back(guest, is_whole=outcome.fault is None)
+            self._state.group = None
+            outcome.fuel = self._get_fuel_used(group)
+            self._put_back(group, is_whole=outcome.fault is None)
         duration = (time.perf_counter_ns() - began) // 1_000
         if outcome.fault is None:
             return Answer(0, outcome.output, outcome.fuel, duration, log.take_lines(), "", None)
@@ -125,66 +112,42 @@ class ServiceHost:
         logs = log.take_lines()
         return Answer(outcome.fault.kind, b"", outcome.fuel, duration, logs, detail, field)
 
-    def _guarded(self, guest: Guest, work: Callable[[Guest], bytes], log: CallLog) -> bytes:
-        if self._is_metered:
-            guest.store.set_fuel(self._get_fuel_limit())
-        self._watchdog.arm(guest.store, self._spec.limits.call_ms / 1_000)
+    def _guarded(self, group: GuestGroup, work: Callable[[Guest], bytes], log: CallLog) -> bytes:
+        if self._limits.is_metered:
+            group.set_fuel(self._get_fuel_limit())
+        self._watchdog.arm(group.stores, self._spec.limits.call_ms / 1_000)
+        self._state.group = group
         try:
-            if not guest.is_started:
-                guest.start(self._pre)
-            self._state.guest = guest
-            return work(guest)
+            if not group.is_started:
+                self._state.is_starting = True
+                group.start(log)
+            self._state.is_starting = False
+            return work(group.switch(self._facade))
         except (Trap, WasmtimeError) as failure:
-            raise build_fault(failure, self._spec, log, guest.memory_bytes) from failure
+            raise group.build_fault(self._facade, failure, log) from failure
         except RecursionError as failure:
             raise GuestTrap("the guest recurses through host functions") from failure
 
-    def _take_guest(self) -> Guest:
+    def _take_group(self) -> GuestGroup:
         if self._warm is not None:
-            guest, self._warm = self._warm, None
-            return guest
-        store = Store(self._engine)
-        store.set_limits(
-            memory_size=self._spec.memory_limit,
-            table_elements=MAX_TABLE_ELEMENTS,
-            instances=1,
-            memories=1,
-        )
-        if self._uses_wasi:
-            store.set_wasi(self._build_wasi())
-        return Guest(self._table, store)
+            group, self._warm = self._warm, None
+            return group
+        return GuestGroup(self._modules, self._limits)
 
-    def _put_back(self, guest: Guest, *, is_whole: bool) -> None:
+    def _put_back(self, group: GuestGroup, *, is_whole: bool) -> None:
         if is_whole and self._spec.instance == InstanceMode.WARM:
-            self._warm = guest
+            self._warm = group
         else:
-            guest.close()
+            group.close()
 
     def _get_fuel_limit(self) -> int:
         limit = self._spec.limits.fuel
         return UNMETERED_FUEL if limit is None else limit
 
-    def _get_fuel_used(self, guest: Guest) -> int:
-        if not self._is_metered or self._spec.limits.fuel is None:
+    def _get_fuel_used(self, group: GuestGroup) -> int:
+        if not self._limits.is_metered or self._spec.limits.fuel is None:
             return 0
-        return self._get_fuel_limit() - guest.store.get_fuel()
-
-    def _build_wasi(self) -> WasiConfig:
-        state = self._state
-
-        def add_stdout(data: bytes) -> None:
-            state.log.add_output("stdout", data)
-
-        def add_stderr(data: bytes) -> None:
-            state.log.add_output("stderr", data)
-
-        wasi = WasiConfig()
-        wasi.env = list(self._spec.facade.envs.items())
-        wasi.stdout_custom = add_stdout
-        wasi.stderr_custom = add_stderr
-        for host, alias in self._folders:
-            wasi.preopen_dir(host, alias)
-        return wasi
+        return self._get_fuel_limit() - group.get_fuel()
 
 
 @dataclass(slots=True)
@@ -194,15 +157,3 @@ class _Outcome:
     output: bytes = b""
     fuel: int = 0
     fault: GuestFault | None = None
-
-
-def _prepare_folders(spec: ServiceSpec) -> tuple[tuple[str, str], ...]:
-    """Create the folders a guest may open; return (folder of the host, name for the guest)."""
-    if spec.storage_dir is None:
-        return ()
-    folders: list[tuple[Path, str]] = [(spec.storage_dir, STORAGE)]
-    for alias, target in spec.facade.mapped_dirs.items():
-        folders.append((spec.storage_dir / get_mapped_path(alias, target), alias))
-    for folder, _ in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    return tuple((str(folder), alias) for folder, alias in folders)

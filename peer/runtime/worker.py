@@ -30,7 +30,7 @@ from peer.runtime.messages import (
     ToWorker,
     encode_frame,
 )
-from peer.runtime.module_file import read_module
+from peer.runtime.module_file import read_modules
 from peer.runtime.service_host import ServiceHost
 
 PR_SET_PDEATHSIG: Final = 1
@@ -64,8 +64,8 @@ def load_services(setup: Setup) -> dict[str, ServiceHost]:
     watchdog = Watchdog(engine)
     hosts = {}
     for spec in setup.services:
-        wasm = read_module(spec)
-        hosts[spec.name] = ServiceHost(spec, wasm, engine, cache, watchdog, is_metered=is_metered)
+        wasms = read_modules(spec)
+        hosts[spec.name] = ServiceHost(spec, wasms, engine, cache, watchdog, is_metered=is_metered)
         hosts[spec.name].try_start()
     return hosts
 

@@ -11,10 +11,13 @@ from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import AotCache, EngineSettings, build_engine
 from peer.runtime.errors import FAULTS
 from peer.runtime.messages import Answer, Call
+from peer.runtime.module_file import read_modules
+from peer.runtime.service import ServiceSpec
 from peer.runtime.service_host import ServiceHost
 from tests.peer.runtime.guests import build_spec
 
 BuildHost = Callable[..., ServiceHost]
+HostService = Callable[[ServiceSpec], ServiceHost]
 Engines = dict[EngineSettings, tuple[Engine, Watchdog]]
 
 
@@ -32,16 +35,25 @@ def engines() -> Engines:
 
 
 @pytest.fixture
-def build_host(tmp_path: Path, engines: Engines) -> BuildHost:
-    """Return a function from a module and options to a host of it."""
+def host_service(tmp_path: Path, engines: Engines) -> HostService:
+    """Return a function from a service's description to a host of it."""
 
-    def build(wasm: bytes, **options: object) -> ServiceHost:
-        spec = build_spec(wasm, tmp_path, **options)  # type: ignore[arg-type]
+    def build(spec: ServiceSpec) -> ServiceHost:
         is_metered = spec.limits.fuel is not None
         settings = EngineSettings(consume_fuel=is_metered)
         engine, watchdog = engines[settings]
         cache = AotCache(tmp_path / "cache", engine, settings)
-        return ServiceHost(spec, wasm, engine, cache, watchdog, is_metered=is_metered)
+        return ServiceHost(spec, read_modules(spec), engine, cache, watchdog, is_metered=is_metered)
+
+    return build
+
+
+@pytest.fixture
+def build_host(tmp_path: Path, host_service: HostService) -> BuildHost:
+    """Return a function from a module and options to a host of it."""
+
+    def build(wasm: bytes, **options: object) -> ServiceHost:
+        return host_service(build_spec(wasm, tmp_path, **options))  # type: ignore[arg-type]
 
     return build
 

@@ -1,6 +1,7 @@
 """Guests for tests: small Marine modules written as text, tame and hostile."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wasmtime import wat2wasm
@@ -43,14 +44,16 @@ def build_guest(
     allocate: str = ALLOCATE,
     api: str = API,
     extra: bytes = b"",
+    links: Sequence[tuple[str, Signature]] = (),
 ) -> bytes:
     """Assemble a module whose functions (`body`, as text) have these signatures.
 
-    `extra` is written at the end of its interface-types section.
+    `links` are the typed imports from other modules; `extra` is written at the end of the
+    interface-types section.
     """
     wasm = bytes(wat2wasm(f"(module {imports} {memory} {api} {allocate} {body})"))
     typed = [parse_signature(s, "guest") if isinstance(s, str) else s for s in signatures]
-    return append_custom(wasm, "interface-types", encode_interface(typed) + extra)
+    return append_custom(wasm, "interface-types", encode_interface(typed, links) + extra)
 
 
 def build_echo(guest_type: GuestType) -> bytes:
@@ -65,6 +68,61 @@ def build_echo(guest_type: GuestType) -> bytes:
         body = """(func (export "echo") (param i32 i32)
           local.get 0 call $set_ptr local.get 1 call $set_size)"""
     return build_guest(body, signature)
+
+
+def build_relay(guest_type: GuestType, module: str = "other", name: str = "relay") -> bytes:
+    """Make a guest whose function `name` answers what another module's `echo` answers."""
+    signature = Signature("echo", (Field("value", guest_type),), (guest_type,))
+    params = [core.name.lower() for core in flatten_type(guest_type)]
+    core = f"(param {' '.join(params)})"
+    if guest_type in SCALARS:
+        core += f" (result {params[0]})"
+    # An answer in memory is where the host has put it: set_result_ptr and set_result_size.
+    forward = " ".join(f"local.get {index}" for index in range(len(params)))
+    return build_guest(
+        f'(func (export "{name}") {core} {forward} call $echo)',
+        Signature(name, signature.parameters, signature.outputs),
+        imports=f'(import "{module}" "echo" (func $echo {core}))',
+        links=[(module, signature)],
+    )
+
+
+def build_caller(module: str, function: str, name: str = "relay") -> bytes:
+    """Make a guest whose one function calls one without arguments or answer."""
+    return build_guest(
+        f'(func (export "{name}") call $next)',
+        f"{name}()",
+        imports=f'(import "{module}" "{function}" (func $next))',
+        links=[(module, Signature(function, (), ()))],
+    )
+
+
+def build_service(
+    folder: Path,
+    modules: Mapping[str, bytes],
+    *,
+    warm: bool = False,
+    memory: int = 4 << 20,
+    storage: Path | None = None,
+    limits: CallLimits | None = None,
+    options: Mapping[str, Mapping[str, object]] | None = None,
+) -> ServiceSpec:
+    """Describe a service `guest` of several modules; `options` are of the modules, by name."""
+    specs = []
+    for name, wasm in modules.items():
+        digest = hashlib.sha256(wasm).digest()
+        path = folder / f"{digest.hex()}.wasm"
+        path.write_bytes(wasm)
+        chosen = (options or {}).get(name, {})
+        specs.append(ModuleSpec(name, path, digest, **chosen))  # type: ignore[arg-type]
+    return ServiceSpec(
+        name="guest",
+        modules=tuple(specs),
+        total_memory_limit=memory,
+        instance=InstanceMode.WARM if warm else InstanceMode.FRESH,
+        limits=limits or CallLimits(call_ms=500),
+        storage_dir=storage,
+    )
 
 
 def build_spec(

@@ -69,8 +69,8 @@ def test_check_module__a_capability_nobody_gives__has_its_own_leave_reason() -> 
     assert refused.value.reason is LeaveReason.EFFECTOR
 
 
-def test_inspect_module__a_capability_that_is_given__passes() -> None:
-    assert inspect_module(importing("curl", "curl_request"), effectors={"curl"})
+def test_inspect_module__a_module_of_the_service__passes() -> None:
+    assert inspect_module(importing("curl", "curl_request"), linked={"curl"})
 
 
 def test_inspect_module__old_allocate_with_one_argument__is_known() -> None:

@@ -319,7 +319,7 @@ def test_watchdog__asleep__wakes_for_an_endless_loop(engines: Engines) -> None:
     while not watchdog.is_asleep:
         time.sleep(0.001)
     with Store(engine) as store:
-        watchdog.arm(store, 0.03)
+        watchdog.arm([store], 0.03)
         spin = Instance(store, Module(engine, guests.LONG_LOOP), []).exports(store)["spin"]
         with pytest.raises(Trap) as trap:
             spin(store)  # type: ignore[operator]
@@ -339,7 +339,7 @@ def test_call__call_parameters_inside_allocate__are_a_trap(build_host: BuildHost
     allocate = guests.ALLOCATE.replace("(local $at i32)", "(local $at i32) call $parameters")
     wasm = guests.build_parameters(allocate)
 
-    with pytest.raises(GuestTrap, match="while it receives them"):
+    with pytest.raises(GuestTrap, match="while it receives one"):
         ask(build_host(wasm), "who")
 
 

@@ -278,8 +278,11 @@ async def test_start__what_cannot_be_hosted__says_why(tmp_path: Path) -> None:
     other = type(module)("m", module.path, b"\0" * 32)
     mapped = type(module)("m", module.path, module.digest, mapped_dirs={"x": "/storage/../etc"})
     cases = (
-        (changed(modules=(module, module)), ModuleError, "has 2 modules"),
-        (changed(abi="raw"), ModuleError, "'raw' is not supported"),
+        (changed(modules=(module, module)), ModuleError, "two modules called guest"),
+        (changed(modules=()), ModuleError, "has no module"),
+        (changed(abi="lua"), ModuleError, "'lua' is not supported"),
+        (changed(abi="raw"), ModuleError, "not a raw module"),
+        (changed(abi="raw", modules=(module, module)), ModuleError, "cannot be linked"),
         (changed(modules=(moved,)), ContentNotFound, "gone.wasm"),
         (changed(modules=(other,)), BadContent, "does not have the hash"),
         (changed(modules=(mapped,), storage_dir=tmp_path), ModuleError, "not valid"),

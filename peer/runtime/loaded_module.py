@@ -1,0 +1,100 @@
+"""A compiled module with all that its instances share: links, folders, environment, limits."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from wasmtime import Engine, Linker, Module, Store, WasiConfig, WasmtimeError
+
+from peer.runtime.check import ModuleInfo
+from peer.runtime.errors import ModuleError
+from peer.runtime.guest import ExportTable, Guest
+from peer.runtime.host_api import WASI
+from peer.runtime.host_functions import HostState, define_host_functions
+from peer.runtime.service import STORAGE, ModuleSpec, ServiceSpec, get_mapped_path
+
+MAX_TABLE_ELEMENTS: Final = 1 << 17
+
+
+class LoadedModule:
+    """One module of a service, ready to be instantiated."""
+
+    def __init__(
+        self,
+        spec: ServiceSpec,
+        module: ModuleSpec,
+        info: ModuleInfo,
+        code: Module,
+        engine: Engine,
+        state: HostState,
+        define_links: Callable[[Linker], None],
+    ) -> None:
+        """Link; raise `ModuleError` when that is not possible."""
+        self.memory_limit = spec.get_memory_limit(module)
+        self._engine = engine
+        self._state = state
+        self._envs = list(module.envs.items())
+        self._uses_wasi = any(wanted.module == WASI for wanted in info.outline.imports)
+        self._table = ExportTable(info)
+        self._folders = prepare_folders(spec, module)
+        linker = Linker(engine)
+        if self._uses_wasi:
+            linker.define_wasi()
+        define_host_functions(linker, info, module, state)
+        define_links(linker)
+        try:
+            self.pre = linker.instantiate_pre(code)
+        except WasmtimeError as error:
+            raise ModuleError(f"module {module.name} does not link: {error}") from error
+
+    def open_guest(self) -> Guest:
+        """Return a guest with a store of its own; it is not started yet."""
+        guest = Guest(self._table, Store(self._engine))
+        self.limit_memory(guest, self.memory_limit)
+        if self._uses_wasi:
+            guest.store.set_wasi(self._build_wasi())
+        return guest
+
+    def limit_memory(self, guest: Guest, memory_bytes: int) -> None:
+        """Set how far the guest's memory may grow from now on."""
+        guest.store.set_limits(
+            memory_size=memory_bytes,
+            table_elements=MAX_TABLE_ELEMENTS,
+            instances=1,
+            memories=1,
+        )
+
+    def _build_wasi(self) -> WasiConfig:
+        state = self._state
+
+        def add_stdout(data: bytes) -> None:
+            state.log.add_output("stdout", data)
+
+        def add_stderr(data: bytes) -> None:
+            state.log.add_output("stderr", data)
+
+        wasi = WasiConfig()
+        wasi.env = self._envs
+        wasi.stdout_custom = add_stdout
+        wasi.stderr_custom = add_stderr
+        for host, alias in self._folders:
+            wasi.preopen_dir(host, alias)
+        return wasi
+
+
+def prepare_folders(spec: ServiceSpec, module: ModuleSpec) -> tuple[tuple[str, str], ...]:
+    """Create the folders a module may open; return (folder of the host, name for the guest).
+
+    The facade has the service's whole folder, and so has a linked module that maps none; a linked
+    module that maps folders has only those.
+    """
+    if spec.storage_dir is None:
+        return ()
+    folders: list[tuple[Path, str]] = []
+    if module is spec.facade or not module.mapped_dirs:
+        folders.append((spec.storage_dir, STORAGE))
+    for alias, target in module.mapped_dirs.items():
+        folders.append((spec.storage_dir / get_mapped_path(alias, target), alias))
+    for folder, _ in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return tuple((str(folder), alias) for folder, alias in folders)
