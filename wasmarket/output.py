@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.control import strip_control_codes
 from rich.table import Table
+from rich.text import Text
 
 from kernel.units import format_usdc
 
@@ -26,7 +28,7 @@ def print_line(**values: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table; columns that start with `#` are right-aligned numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
+    table = Table(title=_plain(title), title_justify="left", title_style="bold", header_style="dim")
     for column in columns:
         table.add_column(
             column.removeprefix("#"),
@@ -34,20 +36,25 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+        table.add_row(*(_plain(cell) for cell in row))
     Console().print(table)
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
     """Write name and value pairs under a title."""
     table = Table(
-        title=title, title_justify="left", title_style="bold", show_header=False, box=None
+        title=_plain(title), title_justify="left", title_style="bold", show_header=False, box=None
     )
     table.add_column(style="dim")
     table.add_column()
     for name, value in facts:
-        table.add_row(name, str(value))
+        table.add_row(_plain(name), _plain(value))
     Console().print(table)
+
+
+def _plain(value: object) -> Text:
+    """Show a text as it is: strangers choose some, so no markup and no control codes."""
+    return Text(strip_control_codes(str(value)))
 
 
 def usdc(amount: int | str) -> str:

@@ -53,7 +53,6 @@ class Story:
         self._money: Money | None = None
         self._deal = 0
         self._last: Answer | None = None
-        self._last_peers: set[int] = set()
 
     @property
     def market(self) -> LocalMarket:
@@ -99,7 +98,7 @@ class Story:
             ],
         )
         # A fresh epoch, so that the first one is billed almost whole.
-        next_epoch(wiring, ())
+        self._next_epoch()
         self._money = self._read_money()
         self._money.check()
 
@@ -193,15 +192,14 @@ class Story:
 
     def _stop(self) -> None:
         self._say.chapter("The developer stops and gets the rest back")
-        self._last_peers = self._running_peers()
         returned = self._developer().stop(self._deal)
         self._say.fact(f"{format_usdc(returned)} USDC went back; the epoch begun is paid")
         self._show_money()
 
     def _settle(self) -> None:
         self._say.chapter("Everybody takes what is theirs")
-        next_epoch(self.market.wiring, self._last_peers)
-        next_epoch(self.market.wiring, ())
+        for _ in range(2):
+            self._next_epoch()
         for provider in self.market.plan.providers:
             self._claim_all(provider)
         for name in ("developer", "matcher"):
@@ -248,12 +246,12 @@ class Story:
     def _active_peers(self) -> set[int]:
         return {int(row["peer"]) for row in self._live() if row["state"] == "active"}
 
-    def _running_peers(self) -> set[int]:
+    def _is_running(self, peer: int) -> bool:
         names = {number: name for name, number in self.market.peer_ids.items()}
-        return {peer for peer in self._active_peers() if self.market.peers[names[peer]].is_running}
+        return self.market.peers[names[peer]].is_running
 
     def _next_epoch(self) -> int:
-        return next_epoch(self.market.wiring, self._running_peers())
+        return next_epoch(self.market.wiring, self._is_running)
 
     def _greet(self, expected: str) -> None:
         answer = self._last = self._developer().call(self._deal, "greeting", "greeting", WORLD)

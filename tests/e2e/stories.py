@@ -70,10 +70,9 @@ class ShakenStory(Story):
     def _developer(self) -> Client:
         return PatientClient(self.market.wiring, "developer")
 
-    def _running_peers(self) -> set[int]:
+    def _is_running(self, peer: int) -> bool:
         # The one that the story kills stays dead, all others come back.
-        dead = set() if self.market.peers["alpha-1"].is_running else {1}
-        return self._active_peers() - dead
+        return peer != self.market.peer_ids["alpha-1"] or super()._is_running(peer)
 
 
 class Killer:

@@ -71,10 +71,11 @@ def up(
 def epoch(ctx: click.Context, count: int, as_json: bool) -> None:
     """Travel COUNT epochs ahead, one at a time; running peers commit each of them."""
     wiring = wire(ctx)
-    for _ in range(count):
-        now = next_epoch(wiring, _running_peers(wiring))
-        if not as_json:
-            click.echo(f"epoch {now}")
+    with httpx.Client(timeout=2.0) as http:
+        for _ in range(count):
+            now = next_epoch(wiring, lambda peer: _is_running(wiring, http, peer))
+            if not as_json:
+                click.echo(f"epoch {now}")
     if as_json:
         print_json({"epoch": int(now)})
 
@@ -117,16 +118,10 @@ def show_market(market: LocalMarket) -> None:
     click.echo("Ctrl-C ends it all.")
 
 
-def _running_peers(wiring: Wiring) -> set[int]:
-    """Return the peers with live active assignments whose process answers now."""
+def _is_running(wiring: Wiring, http: httpx.Client, peer: int) -> bool:
+    """Say whether a peer's process answers where the chain says it is."""
     matcher = Service("matcher", wiring.client.matcher, wiring.http)
-    endpoints = {
-        int(entry["peer"]): str(entry["endpoint"])
-        for deal in matcher.items("/v1/deals", {"live": "true"})
-        for entry in deal["assignments"]
-    }
-    with httpx.Client(timeout=2.0) as http:
-        return {peer for peer, endpoint in endpoints.items() if _answers(http, endpoint)}
+    return _answers(http, str(matcher.get(f"/v1/peers/{peer}")["endpoint"]))
 
 
 def _answers(http: httpx.Client, endpoint: str) -> bool:

@@ -1,7 +1,7 @@
 """Travel through time on a local chain, one epoch at a time (DESIGN 8.1)."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from chain.cheats import Cheats
 from kernel.errors import TimedOut
@@ -9,20 +9,35 @@ from kernel.units import Epoch
 from wasmarket.wiring import Wiring
 
 PROOF_SECONDS = 30.0
+ACTIVE, ENDED = 2, 3
+
+IsRunning = Callable[[int], bool]
+"""Says whether a peer's process is there to commit."""
 
 
-def next_epoch(wiring: Wiring, live_peers: Collection[int]) -> Epoch:
-    """Begin the next epoch and wait until each of `live_peers` has committed the one before.
+def next_epoch(wiring: Wiring, is_running: IsRunning) -> Epoch:
+    """Begin the next epoch and wait until each running peer has committed the one before.
 
     Raises TimedOut that names the peers which have not.
     """
     deployment = wiring.deployment
     ended = deployment.epoch_of(wiring.clock.refresh())
+    committers = {peer for peer in find_committers(wiring, ended) if is_running(peer)}
     cheats = Cheats(wiring.rpc)
     cheats.set_next_timestamp(deployment.start_of(ended + 1))
     cheats.mine()
-    wait_proven(wiring, live_peers, ended)
+    wait_proven(wiring, committers, ended)
     return Epoch(ended + 1)
+
+
+def find_committers(wiring: Wiring, epoch: int) -> set[int]:
+    """Return the peers that have pay open for `epoch`: what they commit decides about it."""
+    count = wiring.market.read("assignment_count")
+    return {
+        view.peer
+        for view in wiring.lens.assignments(range(1, count + 1))
+        if view.state in (ACTIVE, ENDED) and view.next <= epoch <= view.end_of
+    }
 
 
 def wait_proven(wiring: Wiring, peers: Collection[int], epoch: int) -> None:
