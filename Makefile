@@ -22,8 +22,8 @@ setup-debian:
 
 .PHONY: fmt
 fmt: setup  ## Format all sources
-	.venv/bin/ruff format $(PYTHON_PACKAGES) scripts tests tools examples
-	.venv/bin/ruff check --fix $(PYTHON_PACKAGES) scripts tests tools examples
+	.venv/bin/ruff format $(PYTHON_PACKAGES) scripts tests tools examples bench
+	.venv/bin/ruff check --fix $(PYTHON_PACKAGES) scripts tests tools examples bench
 	tools/format-vyper
 
 .PHONY: generate
@@ -34,16 +34,23 @@ generate: setup  ## Write ABIs, OpenAPI pages and the list of reasons anew
 check: setup  ## Formats, lints, types, imports, generated files
 	tools/check
 
-.PHONY: test test-contracts test-python test-e2e
-test: setup-debian check test-contracts test-python test-e2e  ## Everything below
+.PHONY: test test-contracts test-gas test-python test-e2e
+test: setup-debian check test-contracts test-gas test-python test-e2e  ## Everything below
 test-contracts: setup  ## Contract tests on Anvil
 	.venv/bin/ape compile --force
 	.venv/bin/ape test tests/contracts
+test-gas: setup  ## No operation above its bar or 3 % over bench/results/gas.json
+	@$(PY) -m bench.gas --check
 test-python: setup  ## Unit tests without sockets, then tests against a real Anvil
 	$(PYTEST) -m unit --disable-socket --allow-unix-socket tests
 	$(PYTEST) -m anvil tests
 test-e2e: setup  ## The whole system
 	$(PYTEST) -m e2e tests
+
+.PHONY: gas bench-gas
+gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.json
+bench-gas: setup
+	@$(PY) -m bench.gas
 
 .PHONY: demo
 demo: setup  ## The main job on a local chain; KEEP=1 leaves it running
