@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -12,6 +12,8 @@ from kernel.errors import InvalidInput
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
+MAX_NUMBER = 2**63 - 1
+"""What a database's integer holds; a cursor of ours has no larger number."""
 
 Item = TypeVar("Item")
 
@@ -33,8 +35,8 @@ def encode_cursor(*key: int | str) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str | None, size: int) -> tuple[int | str, ...] | None:
-    """Read a cursor whose key has `size` parts; None stays None. Raises InvalidInput."""
+def decode_cursor(cursor: str | None, *kinds: type[int] | type[str]) -> tuple[Any, ...] | None:
+    """Read a cursor whose key has parts of these kinds; None stays None. Raises InvalidInput."""
     if cursor is None:
         return None
     try:
@@ -44,8 +46,8 @@ def decode_cursor(cursor: str | None, size: int) -> tuple[int | str, ...] | None
         key = None
     if (
         not isinstance(key, list)
-        or len(key) != size
-        or not all(isinstance(part, int | str) and not isinstance(part, bool) for part in key)
+        or [type(part) for part in key] != list(kinds)
+        or any(isinstance(part, int) and abs(part) > MAX_NUMBER for part in key)
     ):
         raise InvalidInput(
             "the cursor is not one of ours",

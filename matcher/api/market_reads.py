@@ -131,10 +131,10 @@ class MarketReads:
 
     def list_providers(self, cursor: str | None, limit: int) -> Page[ProviderJson]:
         """Return a page of providers by address."""
-        key = decode_cursor(cursor, 1)
+        key = decode_cursor(cursor, str)
         with self._database.read() as session:
             at = fetch_indexed(session)
-            rows = fetch_providers(session, at, after=str(key[0]) if key else "", limit=limit)
+            rows = fetch_providers(session, at, after=key[0] if key else "", limit=limit)
         following = encode_cursor(rows[-1].address) if len(rows) == limit else None
         items = [ProviderJson.build(row) for row in rows]
         return Page(items=items, next=following, block=at.block)
@@ -165,9 +165,9 @@ class MarketReads:
         limit: int,
     ) -> Page[Item]:
         """Return the page of numbered rows that begins behind the cursor."""
-        key = decode_cursor(cursor, 1)
+        key = decode_cursor(cursor, int)
         with self._database.read() as session:
             at = fetch_indexed(session)
-            rows = fetch(session, at, int(key[0]) if key else 0)
+            rows = fetch(session, at, key[0] if key else 0)
         following = encode_cursor(rows[-1].id) if len(rows) == limit else None
         return Page(items=[build(row) for row in rows], next=following, block=at.block)

@@ -180,7 +180,7 @@ def _json(value: int | tuple[str, ...]) -> str | list[str]:
 
 
 def _after(cursor: str | None) -> int:
-    key = decode_cursor(cursor, 1)
+    key = decode_cursor(cursor, int)
     return int(key[0]) if key else 0
 
 

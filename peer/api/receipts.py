@@ -76,7 +76,7 @@ def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitment
         deal: DealNumber, epoch: EpochNumber, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> EpochView:
         """The deal's receipts of an epoch in order of assignment and sequence."""
-        items = _items(_chains(book, deal), epoch, decode_cursor(cursor, 2), limit + 1)
+        items = _items(_chains(book, deal), epoch, decode_cursor(cursor, int, int), limit + 1)
         page, more = items[:limit], len(items) > limit
         closed = commitments.get(epoch)
         return EpochView(

@@ -158,11 +158,12 @@ def test_authenticator__wrong_request__is_refused(header, body, status, slug):
 
 
 def test_cursor__round_trip_and_forged():
-    assert decode_cursor(encode_cursor(5, "a"), 2) == (5, "a")
-    assert decode_cursor(None, 2) is None
-    for forged in ("!", "e30", encode_cursor(5), "W3RydWUsMV0"):
+    assert decode_cursor(encode_cursor(5, "a"), int, str) == (5, "a")
+    assert decode_cursor(None, int) is None
+    forged = ("!", "e30", encode_cursor(5), "W3RydWUsMV0", encode_cursor("a", 5))
+    for cursor in (*forged, encode_cursor(5, 2**63), encode_cursor(5, -(2**63))):
         with pytest.raises(InvalidInput):
-            decode_cursor(forged, 2)
+            decode_cursor(cursor, int, int)
 
 
 @pytest.mark.enable_socket
