@@ -9,6 +9,7 @@ from wasmtime import wat2wasm
 
 from content.folder import BlockFolder
 from kernel.content_ids import raw_cid
+from kernel.errors import InvalidInput
 from kernel.reasons import LeaveReason
 from tests.e2e.market_driver import FETCH_SECONDS, wait_until, write_app
 from tests.peer.apps import build_importing, build_sick
@@ -156,10 +157,24 @@ def test_service__whose_health_says_no__is_left_with_55(market, tmp_path):
     assert wait_left(market, offer(market, app))[0] == LeaveReason.FAILED_TO_START
 
 
-def test_manifest__not_json__is_left_with_50(market, tmp_path):
-    block = b"{ this is not a manifest"
-    good = number_app(tmp_path, 500)
-    bad = App(good.manifest, raw_cid(block), {**good.blocks, raw_cid(block): block})
+def broken_app(folder, number):
+    """Return an app whose manifest is none."""
+    good, block = number_app(folder, number), b"{ manifest %d" % number
+    return App(good.manifest, raw_cid(block), {**good.blocks, raw_cid(block): block})
+
+
+def test_manifest__not_json_and_published__is_refused_by_the_matcher(market, tmp_path):
+    bad = broken_app(tmp_path, 500)
     market.client().publish(bad)
 
-    assert wait_left(market, offer(market, bad))[0] == LeaveReason.BAD_MANIFEST
+    with pytest.raises(InvalidInput, match="not a valid manifest"):
+        offer(market, bad)
+
+
+def test_manifest__not_json_and_published_later__is_left_with_50(market, tmp_path):
+    bad = broken_app(tmp_path, 501)
+    deal = offer(market, bad)
+
+    market.client().publish(bad)
+
+    assert wait_left(market, deal)[0] == LeaveReason.BAD_MANIFEST

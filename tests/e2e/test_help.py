@@ -122,3 +122,14 @@ def test_command__bug__is_one_line_and_a_file_in_the_home(environ, tmp_path):
     assert ran.code == 1
     assert "Traceback" not in ran.err
     assert ran.err.startswith("wasmarket: ")
+
+
+def test_wallet__secret_is_piped_in__is_read_without_a_word(environ, tmp_path):
+    ran = run_process(
+        *("--home", str(tmp_path), "wallet", "new", "k", "--import", "--no-password", "--json"),
+        environ=environ | {"PYTHONWARNINGS": "error"},
+        stdin=f"0x{'07' * 32}\n".encode(),
+    )
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.json["name"] == "k"

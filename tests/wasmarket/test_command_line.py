@@ -1,8 +1,6 @@
 """Errors become one line, a hint and an exit code; options are read exactly."""
 
 import os
-import subprocess
-import sys
 
 import click
 import pytest
@@ -192,21 +190,3 @@ def test_address__wrong_checksum__is_refused():
     assert ADDRESS.convert(good, None, None) == good
     with pytest.raises(click.BadParameter):
         ADDRESS.convert(good.replace("aA", "Aa"), None, None)
-
-
-def test_secret__piped_in__is_read_without_a_word(tmp_path):
-    done = subprocess.run(
-        [
-            *(sys.executable, "-P", "-W", "error", "-m", "wasmarket", "--home", tmp_path),
-            *("wallet", "new", "k", "--import", "--no-password"),
-        ],
-        input="0x" + "07" * 32 + "\n",
-        capture_output=True,
-        text=True,
-        cwd=os.getcwd(),
-        env={"PATH": os.defpath, "PYTHONPATH": os.getcwd()},
-        check=False,
-    )
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("k: 0x")
