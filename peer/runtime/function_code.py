@@ -91,7 +91,8 @@ def compile_invoke(signature: Signature) -> Invoke:
         for lower, value in zip(lowers, arguments, strict=True):
             lowered += lower(guest, value)
         result = lift(guest, guest.call(name, *lowered))
-        if takes_memory or gives_memory:
+        # An instance that ends with this call takes all of its memory with it.
+        if (takes_memory or gives_memory) and not guest.is_for_one_call:
             guest.call("release_objects")
         return result
 
@@ -105,7 +106,7 @@ def _compile_raw_invoke(name: str) -> Invoke:
         packed = guest.call(name, pointer, len(body))
         start, size = packed >> 32 & U32, packed & U32
         answer = guest.read(start, size)
-        if size and guest.has_export(DEALLOC):
+        if size and not guest.is_for_one_call and guest.has_export(DEALLOC):
             guest.call(DEALLOC, start, size)
         return answer
 

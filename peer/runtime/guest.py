@@ -47,6 +47,7 @@ class Guest:
         self._functions: dict[str, Any] = {}
         self.budget = 0
         self.is_receiving = False
+        self.is_for_one_call = False
 
     def start(self, pre: InstancePre) -> None:
         """Instantiate and initialize; raise wasmtime's errors."""

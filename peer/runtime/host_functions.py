@@ -43,6 +43,10 @@ class HostState:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     is_starting: bool = False
 
+    def add_output(self, stream: str, data: bytes) -> None:
+        """Log what a guest printed."""
+        self.log.add_output(stream, data)
+
 
 def define_host_functions(
     linker: Linker, info: ModuleInfo, module: ModuleSpec, state: HostState

@@ -2,18 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
-from wasmtime import Engine, Linker, Module, Store, WasiConfig, WasmtimeError
+from wasmtime import Engine, Linker, Module, Store, WasmtimeError
 
 from peer.runtime.check import ModuleInfo
+from peer.runtime.engine import MAX_TABLE_ELEMENTS
 from peer.runtime.errors import ModuleError
 from peer.runtime.guest import ExportTable, Guest
 from peer.runtime.host_api import WASI
 from peer.runtime.host_functions import HostState, define_host_functions
 from peer.runtime.service import STORAGE, ModuleSpec, ServiceSpec, get_mapped_path
-
-MAX_TABLE_ELEMENTS: Final = 1 << 17
+from peer.runtime.wasi import WasiTemplate
 
 
 class LoadedModule:
@@ -32,14 +31,13 @@ class LoadedModule:
         """Link; raise `ModuleError` when that is not possible."""
         self.memory_limit = spec.get_memory_limit(module)
         self._engine = engine
-        self._state = state
-        self._envs = list(module.envs.items())
-        self._uses_wasi = any(wanted.module == WASI for wanted in info.outline.imports)
         self._table = ExportTable(info)
-        self._folders = prepare_folders(spec, module)
+        self._wasi: WasiTemplate | None = None
+        folders = prepare_folders(spec, module)
         linker = Linker(engine)
-        if self._uses_wasi:
+        if any(wanted.module == WASI for wanted in info.outline.imports):
             linker.define_wasi()
+            self._wasi = WasiTemplate(module.envs, folders, state.add_output)
         define_host_functions(linker, info, module, state)
         define_links(linker)
         try:
@@ -51,8 +49,8 @@ class LoadedModule:
         """Return a guest with a store of its own; it is not started yet."""
         guest = Guest(self._table, Store(self._engine))
         self.limit_memory(guest, self.memory_limit)
-        if self._uses_wasi:
-            guest.store.set_wasi(self._build_wasi())
+        if self._wasi is not None:
+            self._wasi.apply(guest.store)
         return guest
 
     def limit_memory(self, guest: Guest, memory_bytes: int) -> None:
@@ -63,23 +61,6 @@ class LoadedModule:
             instances=1,
             memories=1,
         )
-
-    def _build_wasi(self) -> WasiConfig:
-        state = self._state
-
-        def add_stdout(data: bytes) -> None:
-            state.log.add_output("stdout", data)
-
-        def add_stderr(data: bytes) -> None:
-            state.log.add_output("stderr", data)
-
-        wasi = WasiConfig()
-        wasi.env = self._envs
-        wasi.stdout_custom = add_stdout
-        wasi.stderr_custom = add_stderr
-        for host, alias in self._folders:
-            wasi.preopen_dir(host, alias)
-        return wasi
 
 
 def prepare_folders(spec: ServiceSpec, module: ModuleSpec) -> tuple[tuple[str, str], ...]:

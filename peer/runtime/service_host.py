@@ -132,7 +132,9 @@ class ServiceHost:
         if self._warm is not None:
             group, self._warm = self._warm, None
             return group
-        return GuestGroup(self._modules, self._limits)
+        group = GuestGroup(self._modules, self._limits)
+        group.guests[self._facade].is_for_one_call = self._spec.instance == InstanceMode.FRESH
+        return group
 
     def _put_back(self, group: GuestGroup, *, is_whole: bool) -> None:
         if is_whole and self._spec.instance == InstanceMode.WARM:

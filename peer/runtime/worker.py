@@ -13,12 +13,13 @@ import resource
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
 from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import AotCache, EngineSettings, build_engine
+from peer.runtime.engine import AotCache, EngineSettings, InstancePool, build_engine
 from peer.runtime.errors import ModuleError
 from peer.runtime.messages import (
     LENGTH_BYTES,
@@ -31,6 +32,7 @@ from peer.runtime.messages import (
     encode_frame,
 )
 from peer.runtime.module_file import read_modules
+from peer.runtime.service import ServiceSpec
 from peer.runtime.service_host import ServiceHost
 
 PR_SET_PDEATHSIG: Final = 1
@@ -55,11 +57,19 @@ def confine() -> None:
         resource.setrlimit(kind, (lowered, lowered))
 
 
+def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
+    """Return room for every module twice: the warm instance, and the one that replaces it."""
+    return InstancePool(
+        instances=2 * sum(len(spec.modules) for spec in services),
+        memory_bytes=max(spec.total_memory_limit for spec in services),
+    )
+
+
 def load_services(setup: Setup) -> dict[str, ServiceHost]:
     """Load every service and try that it starts; raise `ModuleError` for the first that cannot."""
     is_metered = any(spec.limits.fuel is not None for spec in setup.services)
     settings = EngineSettings(consume_fuel=is_metered)
-    engine = build_engine(settings)
+    engine = build_engine(settings, size_pool(setup.services))
     cache = AotCache(setup.cache_dir, engine, settings)
     watchdog = Watchdog(engine)
     hosts = {}
