@@ -1,7 +1,8 @@
 """Write the generated files, or with `--check` fail when one is stale.
 
-ABIs come from the contracts, OpenAPI pages from the services' routes, the list of reasons from
-`kernel/reasons.py`. Nothing is started: services are put together over an empty chain.
+ABIs and the page of the contracts come from their sources, OpenAPI pages from the services'
+routes, the list of reasons from `kernel/reasons.py`. Nothing is started: services are put together
+over an empty chain.
 """
 
 import json
@@ -29,6 +30,7 @@ from peer.policy import Policy
 from peer.run import Peer
 from peer.settings import PeerSettings
 from store.database import open_database, sqlite_url
+from tools.contract_docs.page import build_page
 from wasmarket import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -94,6 +96,7 @@ def build_reasons() -> str:
 def build_files() -> Iterator[tuple[Path, str]]:
     """Yield every generated file but the ABIs, with its text."""
     yield ROOT / "docs" / "reasons.md", build_reasons()
+    yield ROOT / "docs" / "contracts.md", build_page()
     with tempfile.TemporaryDirectory() as folder:
         for name, app in build_services(Path(folder)):
             text = json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
