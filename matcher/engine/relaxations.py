@@ -10,7 +10,7 @@ from typing import Any
 from kernel.offers import MAX_PROVIDERS, DeveloperOffer, ProvidersMode
 from matcher.engine.book import Book
 from matcher.engine.single import match_one
-from matcher.engine.values import PRICE_BELOW, Demand, Match
+from matcher.engine.values import ACTIVATION_EPOCHS, PRICE_BELOW, Demand, Match
 
 DEPOSIT_BELOW = 2**64
 MOST_OPTIONS = 64
@@ -142,7 +142,7 @@ def _by_money(trial: _Trial) -> Iterator[Relaxation]:
     committed = sum(entry.units * entry.price for entry in demand.live)
     unlimited = replace(demand, balance=DEPOSIT_BELOW)
     wanted = match_one(unlimited, trial.book)
-    needed = wanted.total + committed
+    needed = wanted.total * ACTIVATION_EPOCHS + committed
     if wanted.units > trial.units and demand.balance < needed < DEPOSIT_BELOW:
         match = match_one(replace(demand, balance=needed), trial.book)
         yield _relaxation(field, demand.balance, needed, match)

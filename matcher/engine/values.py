@@ -62,6 +62,10 @@ class Live:
     price: int
 
 
+ACTIVATION_EPOCHS = 2
+"""So many epochs must a balance pay of a fill for it to be activated at any moment."""
+
+
 @dataclass(frozen=True, slots=True)
 class Demand:
     """A developer offer that wants units.
@@ -92,8 +96,13 @@ class Demand:
 
     @property
     def budget(self) -> int:
-        """What new fills may cost in one epoch."""
-        return max(0, self.balance - sum(entry.units * entry.price for entry in self.live))
+        """What new fills may cost in one epoch and still be activated.
+
+        The contract matches what one epoch more can pay for, but activation needs the share of
+        the epoch that has begun and a whole one after it. Rounds down: half, so it always can.
+        """
+        free = self.balance - sum(entry.units * entry.price for entry in self.live)
+        return max(0, free // ACTIVATION_EPOCHS)
 
 
 @dataclass(frozen=True, slots=True)

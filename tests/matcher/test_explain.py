@@ -97,7 +97,7 @@ def test_explain__price_too_low__says_by_how_much():
         ({"min_units": 4, "max_units_per_provider": 3}, "min_units", 3),
         ({"min_regions": 2}, "min_regions", 1),
         ({"min_regions": 2**255}, "min_regions", 1),
-        ({"deposit": 30}, "deposit", 40),
+        ({"deposit": 30}, "deposit", 80),
         ({"providers_mode": 1}, "providers", (PROVIDERS[0],)),
         ({"providers_mode": 2, "providers": (PROVIDERS[0],)}, "providers", ()),
     ],
@@ -113,7 +113,7 @@ def test_explain__refill_without_money__names_the_balance_it_needs():
 
     [relaxation] = explain(wanted, simple_book((10, 4, 0, 0))).relaxations
 
-    assert (relaxation.field, relaxation.after, relaxation.units) == ("balance", 40, 3)
+    assert (relaxation.field, relaxation.after, relaxation.units) == ("balance", 70, 3)
 
 
 def test_explain__only_peer_gave_the_deal_up__says_so():

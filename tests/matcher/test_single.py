@@ -196,16 +196,16 @@ def test_match_one__min_regions_of_a_refill__no_longer_counts():
     assert lines(match_one(refill, book)) == [(1, 2, 10)]
 
 
-def test_match_one__balance__buys_whole_units_of_one_epoch():
+def test_match_one__balance__buys_whole_units_that_can_be_activated():
     book = simple_book((10, 2, 0, 0), (30, 9, 1, 0))
 
-    assert lines(match_one(demand(units=9, deposit=85), book)) == [(1, 2, 10), (2, 2, 30)]
+    assert lines(match_one(demand(units=9, deposit=171), book)) == [(1, 2, 10), (2, 2, 30)]
 
 
 def test_match_one__regions_and_too_small_a_balance_for_all__as_many_as_it_pays():
     book = simple_book((10, 9, 0, 0), (50, 9, 1, 1))
 
-    assert lines(match_one(demand(units=9, deposit=85, min_regions=2), book)) == [
+    assert lines(match_one(demand(units=9, deposit=171, min_regions=2), book)) == [
         (1, 3, 10),
         (2, 1, 50),
     ]
