@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from typing import IO
 
 from chain.anvil import Anvil, check_port
 from chain.contracts import Faucet
@@ -14,6 +15,7 @@ from kernel.units import Address
 from wasmarket.client.peer_keys import load_peer_keys
 from wasmarket.client.provider import Machine, ProviderClient
 from wasmarket.home import ENVIRONMENT, Home
+from wasmarket.local.homes import claim_home, forget_chain
 from wasmarket.local.plan import PeerPlan, Plan, find_free_port, settle_ports, write_settings
 from wasmarket.local.processes import Process, stop_all
 from wasmarket.settings import load_configuration
@@ -43,6 +45,8 @@ class LocalMarket:
     plan: Plan
     anvil: Anvil
     wiring: Wiring
+    claim: IO[str]
+    """Keeps other local markets out of the home."""
     services: dict[str, Process] = field(default_factory=dict)
     peers: dict[str, Process] = field(default_factory=dict)
     peer_ids: dict[str, int] = field(default_factory=dict)
@@ -53,6 +57,7 @@ class LocalMarket:
         stop_all([*self.peers.values(), *self.services.values()])
         self.wiring.close()
         self.anvil.stop()
+        self.claim.close()
 
     def start_service(self, name: str) -> Process:
         """Start indexer, matcher or gateway, or start it again; returns before it is ready."""
@@ -84,12 +89,22 @@ def drip(wiring: Wiring, payer: Account, to: Address) -> None:
 def start_market(home: Home, plan: Plan, on_step: OnStep = lambda _: None) -> LocalMarket:
     """Start chain, contracts, services and peers; `on_step` hears of each before it begins.
 
-    Raises PortInUse, Conflict (the home has settings of its own), DeployFailed, ProcessFailed,
-    TimedOut; what was started is ended then.
+    Raises PortInUse, Conflict (the home has settings of its own, or a market runs in it),
+    DeployFailed, ProcessFailed, TimedOut; what was started is ended then.
     """
     on_step("chain")
     for port in plan.wanted_ports:
         check_port(port)
+    claim = claim_home(home)
+    try:
+        return _start(home, plan, on_step, claim)
+    except BaseException:
+        claim.close()
+        raise
+
+
+def _start(home: Home, plan: Plan, on_step: OnStep, claim: IO[str]) -> LocalMarket:
+    forget_chain(home, (peer.name for peer in plan.peers))
     home.logs.mkdir(parents=True, exist_ok=True)
     ports = settle_ports(plan.ports)
     anvil = Anvil.start(port=ports.chain, block_time=plan.block_time, log=home.logs / "anvil.log")
@@ -97,7 +112,7 @@ def start_market(home: Home, plan: Plan, on_step: OnStep = lambda _: None) -> Lo
         write_settings(home, ports, anvil.url)
         environ = {name: value for name, value in os.environ.items() if name == PASSWORD}
         wiring = Wiring(load_configuration(home, {PASSWORD: "", **environ}))
-        market = LocalMarket(home, replace(plan, ports=ports), anvil, wiring)
+        market = LocalMarket(home, replace(plan, ports=ports), anvil, wiring, claim)
     except BaseException:
         anvil.stop()
         raise

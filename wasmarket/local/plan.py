@@ -89,9 +89,14 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def is_ours(home: Home) -> bool:
+    """Say whether a home's settings were written for a local market."""
+    return home.config.exists() and home.config.read_text(encoding="utf-8").startswith(MARK)
+
+
 def write_settings(home: Home, ports: Ports, rpc: str) -> None:
     """Write the home's `wasmarket.toml` for a local market. Raises Conflict if it is the user's."""
-    if home.config.exists() and not home.config.read_text(encoding="utf-8").startswith(MARK):
+    if home.config.exists() and not is_ours(home):
         raise Conflict(
             f"{home.config} is your own",
             field="home",

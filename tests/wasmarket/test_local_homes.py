@@ -1,0 +1,71 @@
+"""One local market at a time in a home, and what a new one finds there."""
+
+import pytest
+
+from kernel.errors import Conflict
+from wasmarket.home import Home
+from wasmarket.local.homes import claim_home, forget_chain
+from wasmarket.local.plan import Ports, write_settings
+
+pytestmark = pytest.mark.unit
+
+OF_THE_CHAIN = (
+    "store.sqlite",
+    "store.sqlite-wal",
+    "store.sqlite.indexer.lock",
+    "deployments/31337.json",
+    "peers/alpha-1/chain.json",
+    "peers/alpha-1/receipts/1/4",
+    "peers/alpha-1/services/1/visits",
+)
+KEPT = (
+    "keys/developer.json",
+    "logs/matcher.log",
+    "gateway/blocks/x",
+    "deployments/11155111.json",
+    "peers/alpha-1/key",
+    "peers/alpha-1/blocks/x",
+    "peers/my-own/chain.json",
+)
+
+
+@pytest.fixture
+def home(tmp_path):
+    for name in (*OF_THE_CHAIN, *KEPT):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return Home(tmp_path)
+
+
+def there(home, names):
+    return [name for name in names if (home.root / name).exists()]
+
+
+def test_claim__twice__is_a_conflict_until_the_first_is_closed(tmp_path):
+    home = Home(tmp_path)
+
+    with claim_home(home), pytest.raises(Conflict, match="a local market runs in") as caught:
+        claim_home(home)
+
+    assert "--home DIR" in (caught.value.remedy or "")
+    claim_home(home).close()
+
+
+def test_forget_chain__home_of_a_local_market__keeps_keys_and_content_only(home):
+    write_settings(home, Ports(), "http://x")
+
+    forget_chain(home, ["alpha-1", "never-started"])
+
+    assert there(home, OF_THE_CHAIN) == []
+    assert there(home, KEPT) == list(KEPT)
+
+
+@pytest.mark.parametrize("text", [None, "[matcher]\nport = 1\n"])
+def test_forget_chain__any_other_home__is_left_alone(home, text):
+    if text is not None:
+        home.config.write_text(text)
+
+    forget_chain(home, ["alpha-1"])
+
+    assert there(home, OF_THE_CHAIN) == list(OF_THE_CHAIN)

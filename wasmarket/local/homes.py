@@ -1,0 +1,51 @@
+"""The home of a local market: one market at a time, and nothing left of the chain before."""
+
+import fcntl
+import shutil
+from collections.abc import Iterable
+from typing import IO
+
+from chain.anvil import CHAIN_ID
+from kernel.errors import Conflict
+from wasmarket.home import Home
+from wasmarket.local.plan import is_ours
+
+KEPT = frozenset({"key", "blocks", "cache"})
+"""What a peer may take along to another chain."""
+
+
+def claim_home(home: Home) -> IO[str]:
+    """Return a lock on a home, held until it is closed. Raises Conflict while another holds it."""
+    home.locks.mkdir(parents=True, exist_ok=True)
+    lock = (home.locks / "local.lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise Conflict(
+            f"a local market runs in {home.root} already",
+            field="home",
+            remedy="end it first, or choose another home: `wasmarket --home DIR local up`",
+        ) from error
+    return lock
+
+
+def forget_chain(home: Home, peers: Iterable[str]) -> None:
+    """Remove what an earlier local market and its `peers` knew of their chain, which is gone.
+
+    Keys, logs and content stay. Does nothing in a home that no local market made.
+    """
+    if not is_ours(home):
+        return
+    (home.deployments / f"{CHAIN_ID}.json").unlink(missing_ok=True)
+    for path in home.store.parent.glob(f"{home.store.name}*"):
+        path.unlink()
+    for name in peers:
+        folder = home.peer(name)
+        for path in folder.iterdir() if folder.is_dir() else ():
+            if path.name in KEPT:
+                continue
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
