@@ -88,8 +88,9 @@ class Guest:
         self.budget -= size
         if self.budget < 0:
             raise GuestOutput("the answer is larger than the call's limit of output bytes")
-        address = self._locate(pointer, size)
-        return ctypes.string_at(address, size) if size else b""
+        if not size:
+            return b""
+        return ctypes.string_at(self._locate(pointer, size), size)
 
     def place(self, data: bytes, tag: int) -> int:
         """Allocate room in the guest, copy `data` there and return its address."""

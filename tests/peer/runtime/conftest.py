@@ -35,14 +35,14 @@ def engines() -> Engines:
 
 
 @pytest.fixture
-def host_service(tmp_path: Path, engines: Engines) -> HostService:
+def host_service(tmp_path_factory: pytest.TempPathFactory, engines: Engines) -> HostService:
     """Return a function from a service's description to a host of it."""
 
     def build(spec: ServiceSpec) -> ServiceHost:
         is_metered = spec.limits.fuel is not None
         settings = EngineSettings(consume_fuel=is_metered)
         engine, watchdog = engines[settings]
-        cache = AotCache(tmp_path / "cache", engine, settings)
+        cache = AotCache(tmp_path_factory.getbasetemp() / "aot", engine, settings)
         return ServiceHost(spec, read_modules(spec), engine, cache, watchdog, is_metered=is_metered)
 
     return build
