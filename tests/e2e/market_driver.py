@@ -208,14 +208,7 @@ class MarketDriver:
 
     def next_epoch(self) -> int:
         """Begin the next epoch; wait until every peer that must has committed the last."""
-        deals = self.client().matcher.items("/v1/deals", {"live": "true"})
-        active = {
-            int(row["peer"])
-            for deal in deals
-            for row in deal["assignments"]
-            if row["state"] == "active"
-        }
-        return next_epoch(self.wiring, active)
+        return next_epoch(self.wiring, lambda _: True)
 
     def events(self, kind: type[Event]) -> list[Any]:
         """Return all events of a kind so far, from the chain itself."""
