@@ -114,6 +114,11 @@ class Client:
         state: dict[str, Any] = self.matcher.get(f"/v1/deals/{deal}")
         return state
 
+    def interface(self, deal: int) -> dict[str, Any]:
+        """Return the typed functions of a deal, by service, as one of its peers says."""
+        services: dict[str, Any] = self.gateway.get(f"/v1/deals/{deal}/interface")["services"]
+        return services
+
     def deals(self) -> list[dict[str, Any]]:
         """Return the account's deals."""
         return list(self.matcher.items("/v1/deals", {"developer": self.address}))

@@ -45,6 +45,9 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
+    if not answer["want"]:
+        click.echo("it has all the units that it wants")
+        return
     click.echo(f"wants {answer['want']} units, {answer['units']} can be had now")
     print_table(
         "What excludes whom",

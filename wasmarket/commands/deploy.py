@@ -149,7 +149,7 @@ def deploy(
         known = {name: state[name] for name in ("status", "deal", "reasons")}
         print_json({"offer": bid.hash, "app": str(built.cid), **known})
     elif state["status"] in RUNNING:
-        _show_next(built, state)
+        _show_next(client, state)
     return Exit.OK if not wait or state["status"] in RUNNING else Exit.REFUSED
 
 
@@ -233,8 +233,11 @@ def _wait(client: Client, offer: Any, seconds: int, quiet: bool) -> dict[str, An
     return state
 
 
-def _show_next(app: App, state: dict[str, Any]) -> None:
-    service = app.manifest.services[-1].name
-    click.echo(f"deal {state['deal']} runs")
-    click.echo(f"  next: `wasmarket call {state['deal']} {service}.FUNCTION …`")
-    click.echo(f"        `wasmarket status {state['deal']}` · `wasmarket logs {state['deal']}`")
+def _show_next(client: Client, state: dict[str, Any]) -> None:
+    deal = state["deal"]
+    click.echo(f"deal {deal} runs; its functions:")
+    for service, interface in client.interface(deal).items():
+        for function in interface["functions"]:
+            arguments = " ".join(f"<{entry['name']}>" for entry in function["arguments"])
+            click.echo(f"  wasmarket call {deal} {service}.{function['name']} {arguments}".rstrip())
+    click.echo(f"next: `wasmarket status {deal}` · `wasmarket logs {deal}`")
