@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,11 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
-    """Times in seconds: to load a worker, beyond a call's own time, to wait for a free worker."""
+    """Times in seconds: to load a worker, beyond a call's own time, to wait for a free worker.
+
+    With `idle_seconds`, a worker that has had no call for so long is ended, and started again when
+    a call needs it; `start` then starts one worker, to see that the services come up.
+    """
 
     start_seconds: float = 60.0
     grace_seconds: float = 1.0
@@ -40,6 +44,7 @@ class PoolSettings:
     queue_length: int = 1_000
     restart_seconds: float = 0.1
     restart_seconds_max: float = 5.0
+    idle_seconds: float | None = None
 
 
 class WorkerPool:
@@ -62,6 +67,9 @@ class WorkerPool:
         self._idle: list[WorkerProcess] = []
         self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[WorkerProcess] = set()
+        self._starting = 0
+        self._idle_since: dict[WorkerProcess, float] = {}
         self._is_stopping = False
         self.restarts = 0
 
@@ -77,6 +85,9 @@ class WorkerPool:
         try:
             # NOTE: the first one compiles, the others find the code in the cache.
             await self._add_worker()
+            if self._settings.idle_seconds is not None:
+                self._spawn(self._dismiss_idle(self._settings.idle_seconds))
+                return
             others = [self._add_worker() for _ in range(1, self._units)]
             for outcome in await asyncio.gather(*others, return_exceptions=True):
                 if outcome is not None:
@@ -94,7 +105,7 @@ class WorkerPool:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(NoWorker("the service is being stopped"))
-        await asyncio.gather(*(worker.stop() for worker in tuple(self._workers)))
+        await asyncio.gather(*(worker.stop() for worker in self._workers | self._leaving))
         self._workers.clear()
         self._idle.clear()
 
@@ -169,6 +180,9 @@ class WorkerPool:
             raise NoWorker("the service is stopped")
         if len(self._waiting) >= self._settings.queue_length:
             raise PoolBusy(f"{len(self._waiting)} calls are waiting already", remedy="try later")
+        if len(self._workers) + self._starting < self._units:
+            self._starting += 1
+            self._spawn(self._start_another())
         waiter: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
@@ -198,6 +212,8 @@ class WorkerPool:
                 waiter.set_result(worker)
                 return
         self._idle.append(worker)
+        if self._settings.idle_seconds is not None:
+            self._idle_since[worker] = asyncio.get_running_loop().time()
 
     async def _add_worker(self) -> None:
         worker = await WorkerProcess.start(
@@ -209,27 +225,52 @@ class WorkerPool:
             self._give_worker(worker)
 
     def _replace_soon(self, worker: WorkerProcess) -> None:
-        if self._is_stopping:
-            return
-        task = asyncio.ensure_future(self._replace(worker))
+        if not self._is_stopping and worker in self._workers:
+            self._spawn(self._replace(worker))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _replace(self, worker: WorkerProcess) -> None:
-        await worker.stop()
-        self._workers.discard(worker)
-        if worker in self._idle:
-            self._idle.remove(worker)
+        self._starting += 1
+        await self._let_go(worker)
         self.restarts += 1
         logger.warning("worker replaced", extra={"services": self.services})
+        await self._start_another()
+
+    async def _start_another(self) -> None:
+        """Start a worker, which counts as starting already, however often it takes."""
         pause = self._settings.restart_seconds
+        try:
+            while True:
+                try:
+                    return await self._add_worker()
+                except (ModuleError, OSError) as error:
+                    logger.error("worker does not start", extra={"error": str(error)})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, self._settings.restart_seconds_max)
+        finally:
+            self._starting -= 1
+
+    async def _dismiss_idle(self, seconds: float) -> None:
+        """End workers that have had no call for `seconds`, again and again."""
+        loop = asyncio.get_running_loop()
         while True:
-            try:
-                return await self._add_worker()
-            except (ModuleError, OSError) as error:
-                logger.error("worker does not start", extra={"error": str(error)})
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, self._settings.restart_seconds_max)
+            await asyncio.sleep(seconds / 2)
+            for worker in tuple(self._idle):
+                if loop.time() - self._idle_since[worker] >= seconds:
+                    await self._let_go(worker)
+
+    async def _let_go(self, worker: WorkerProcess) -> None:
+        self._workers.discard(worker)
+        self._idle_since.pop(worker, None)
+        if worker in self._idle:
+            self._idle.remove(worker)
+        self._leaving.add(worker)
+        await worker.stop()
+        self._leaving.discard(worker)
 
 
 def _build_result(answer: Answer) -> CallResult:

@@ -32,10 +32,10 @@ from peer.runtime.messages import (
     encode_frame,
 )
 from peer.runtime.module_file import read_modules
+from peer.runtime.privileges import PR_SET_PDEATHSIG, enter_storage, give_up_root, is_root
 from peer.runtime.service import ServiceSpec
 from peer.runtime.service_host import ServiceHost
 
-PR_SET_PDEATHSIG: Final = 1
 PR_SET_NO_NEW_PRIVS: Final = 38
 MAX_OPEN_FILES: Final = 256
 MAX_FILE_BYTES: Final = 1 << 30
@@ -66,17 +66,24 @@ def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
 
 
 def load_services(setup: Setup) -> dict[str, ServiceHost]:
-    """Load every service and try that it starts; raise `ModuleError` for the first that cannot."""
-    is_metered = any(spec.limits.fuel is not None for spec in setup.services)
+    """Load every service and try that it starts; raise `ModuleError` for the first that cannot.
+
+    A worker started as root stops being so once everything is compiled, before any guest runs.
+    """
+    services = enter_storage(setup.services) if is_root() else setup.services
+    is_metered = any(spec.limits.fuel is not None for spec in services)
     settings = EngineSettings(consume_fuel=is_metered)
-    engine = build_engine(settings, size_pool(setup.services))
+    engine = build_engine(settings, size_pool(services))
     cache = AotCache(setup.cache_dir, engine, settings)
     watchdog = Watchdog(engine)
     hosts = {}
-    for spec in setup.services:
+    for spec in services:
         wasms = read_modules(spec)
         hosts[spec.name] = ServiceHost(spec, wasms, engine, cache, watchdog, is_metered=is_metered)
-        hosts[spec.name].try_start()
+    if is_root():
+        give_up_root(spec.storage_dir for spec in services if spec.storage_dir is not None)
+    for host in hosts.values():
+        host.try_start()
     return hosts
 
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import re
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
@@ -28,6 +31,7 @@ from peer.runtime.errors import (
 )
 from peer.runtime.pool import PoolSettings, WorkerPool
 from peer.runtime.service import BodyKind, CallLimits, ServiceSpec
+from peer.runtime.worker_process import ROOT
 from tests.peer.runtime import guests
 from tests.peer.runtime.guests import build_guest, build_spec
 
@@ -239,11 +243,102 @@ async def test_worker__has_nothing_of_the_supervisor(
         (pid,) = pool.pids
         status = Path(f"/proc/{pid}/status").read_text()
         environment = Path(f"/proc/{pid}/environ").read_bytes()
-        core = psutil.Process(pid).rlimit(psutil.RLIMIT_CORE)
+        limits = Path(f"/proc/{pid}/limits").read_text()
 
     assert "NoNewPrivs:\t1" in status
     assert b"SECRET" not in environment
-    assert core == (0, 0)
+    assert re.search(r"Max core file size +0 +0 ", limits)
+    assert re.search(r"Max open files +256 +256 ", limits)
+
+
+@in_loop
+async def test_idle__workers_without_calls__end_and_come_back_when_needed(tmp_path: Path) -> None:
+    settings = PoolSettings(grace_seconds=0.2, queue_seconds=10, idle_seconds=0.2)
+    spec = build_spec(guests.SLEEPER, tmp_path, limits=CallLimits(call_ms=300))
+    async with running(tmp_path, spec, units=2, settings=settings) as pool:
+        assert len(pool.pids) == 1
+        await eventually(lambda: not pool.pids)
+
+        slow = asyncio.create_task(get_failure(pool.call("guest", "sleep", b"")))
+        await eventually(lambda: len(pool.pids) == 1)
+        answer = await pool.call("guest", "ok", b"")
+
+        assert answer.output == b'{"result":true}'
+        assert isinstance(await slow, GuestTimeout)
+        await eventually(lambda: not pool.pids)
+        assert (await pool.call("guest", "ok", b"")).output == b'{"result":true}'
+
+
+@in_loop
+async def test_idle__many_calls_at_once__start_no_more_workers_than_units(tmp_path: Path) -> None:
+    settings = PoolSettings(idle_seconds=5)
+    async with running(
+        tmp_path, build_spec(guests.COUNTER, tmp_path), units=2, settings=settings
+    ) as pool:
+        answers = await asyncio.gather(*(pool.call("guest", "count", b"") for _ in range(40)))
+        await eventually(lambda: len(pool.pids) == 2)
+
+        assert {answer.output for answer in answers} == {ONE}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@in_loop
+async def test_worker_of_root__is_nobody_and_writes_only_its_storage(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    storage = tmp_path / "closed" / "storage"
+    storage.mkdir(parents=True, mode=0o700)
+    (storage / "kept").write_text("by root")
+    (tmp_path / "outside").write_text("root's")
+    (storage / "link").symlink_to(tmp_path / "outside")
+    opener = build_guest(
+        """(data (i32.const 0) "new")
+        (func (export "create") (result i32)
+          i32.const 3 i32.const 0 i32.const 0 i32.const 3 i32.const 1
+          i64.const 64 i64.const 0 i32.const 0 i32.const 64 call $open)""",
+        "create() -> u32",
+        imports="""(import "wasi_snapshot_preview1" "path_open"
+          (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))""",
+    )
+    async with running(tmp_path, build_spec(opener, tmp_path, storage=storage)) as pool:
+        (pid,) = pool.pids
+        status = Path(f"/proc/{pid}/status").read_text()
+        answer = await pool.call("guest", "create", b"")
+
+    assert "Uid:\t65534\t65534\t65534\t65534" in status
+    assert "Groups:\t \n" in status
+    assert "CapEff:\t0000000000000000" in status
+    assert answer.output == b'{"result":0}'
+    assert (storage / "new").stat().st_uid == (storage / "kept").stat().st_uid == 65534
+    assert (tmp_path / "outside").stat().st_uid == 0
+
+
+@in_loop
+async def test_worker__ends_with_its_supervisor(tmp_path: Path) -> None:
+    (module,) = build_spec(guests.COUNTER, tmp_path).modules
+    code = f"""
+import asyncio
+from pathlib import Path
+from peer.runtime.pool import WorkerPool
+from peer.runtime.service import ModuleSpec, ServiceSpec
+
+async def main():
+    module = ModuleSpec("guest", Path({str(module.path)!r}), {module.digest!r})
+    cache = Path({str(tmp_path / "cache")!r})
+    pool = WorkerPool([ServiceSpec("guest", (module,))], units=1, cache_dir=cache)
+    await pool.start()
+    print(pool.pids[0], flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as supervisor:
+        assert supervisor.stdout is not None
+        line = await asyncio.to_thread(supervisor.stdout.readline)
+        worker = psutil.Process(int(line))
+        supervisor.kill()
+
+    await eventually(lambda: not worker.is_running())
 
 
 @in_loop
