@@ -127,7 +127,7 @@ def set_wallet(peer: uint256, wallet: address):
     """
     @notice Replace the hot key of a peer. Provider only.
     @param peer The peer.
-    @param wallet The new key's address; zero leaves only the provider.
+    @param wallet The new key's address; zero leaves only the provider, and nobody to prove.
     """
     peers._check_provider(peer, msg.sender)
     peers._set_wallet(peer, wallet)

@@ -10,11 +10,14 @@ MOST_GROWTH = 3
 
 
 def find_misses(rows: Sequence[Row]) -> list[str]:
-    """Say which bars are missed."""
+    """Say which bars are missed without an excuse."""
+    return [_miss(row) for row in rows if row.is_over and not row.measure.excuse]
+
+
+def find_excused(rows: Sequence[Row]) -> list[str]:
+    """Say which bars are missed with an excuse, and which."""
     return [
-        f"{row.measure.name}: {row.value:,} {row.measure.unit}, at most {row.measure.bar:,} allowed"
-        for row in rows
-        if row.is_over
+        f"{_miss(row)}: {row.measure.excuse}" for row in rows if row.is_over and row.measure.excuse
     ]
 
 
@@ -43,6 +46,11 @@ def find_moves(rows: Sequence[Row], committed: Mapping[str, int]) -> list[str]:
         for row in rows
         if (before := committed.get(row.measure.name)) is not None and before != row.value
     ]
+
+
+def _miss(row: Row) -> str:
+    measure = row.measure
+    return f"{measure.name}: {row.value:,} {measure.unit}, at most {measure.bar:,} allowed"
 
 
 def _growth(before: int, after: int) -> str:

@@ -12,6 +12,7 @@ from ..interfaces import IRecords
 from ..interfaces import IStaking
 from . import counts
 from . import packing
+from . import reasons
 
 uses: counts
 
@@ -56,7 +57,7 @@ def register_peer(
     @param endpoint URL at which the peer answers.
     @return The id of the peer.
     """
-    assert units > 0, "peers: no units"
+    reasons._need(units > 0, "peers: no units")
     tally: IRecords.Counts = counts._load()
     tally.peers += 1
     peer: uint256 = tally.peers
@@ -160,7 +161,7 @@ def _is_keeper(peer: uint256, account: address) -> bool:
 @internal
 @view
 def _check_provider(peer: uint256, caller: address):
-    assert caller == self._provider(peer), "peers: not the provider"
+    reasons._need(caller == self._provider(peer), "peers: not the provider")
 
 
 @internal
@@ -170,7 +171,7 @@ def _set_units(peer: uint256, units: uint256):
     """
     record: IRecords.Peer = self._load(peer)
     before: uint256 = record.units
-    assert units >= record.used, "peers: units in use"
+    reasons._need(units >= record.used, "peers: units in use")
     record.units = units
     self._store(peer, record)
     log IMarket.PeerUnits(peer=peer, units=units)

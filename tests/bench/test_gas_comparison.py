@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bench.gas.comparison import find_growth, find_misses, find_moves
+from bench.gas.comparison import find_excused, find_growth, find_misses, find_moves
 from bench.gas.measures import BYTE, MEASURES, Measure
 from bench.gas.results import PATH, Row, build_rows, dump_rows, load_figures
 from kernel.errors import InvalidInput
@@ -103,3 +103,11 @@ def test_committed_file__is_what_the_measures_say():
     machine = json.loads(committed)["machine"]
 
     assert dump_rows(machine, build_rows(load_figures(committed))) == committed
+
+
+def test_find_misses__with_an_excuse__is_printed_and_does_not_fail():
+    excused = Row(Measure("top up", 50, excuse="two reads"), 51)
+
+    assert find_misses([excused]) == []
+    assert find_excused([excused]) == ["top up: 51 gas, at most 50 allowed: two reads"]
+    assert find_excused([Row(Measure("top up", 50, excuse="two reads"), 50)]) == []
