@@ -47,6 +47,17 @@ test-python: setup  ## Unit tests without sockets, then tests against a real Anv
 test-e2e: setup  ## The whole system
 	$(PYTEST) -m e2e tests
 
+.PHONY: fuzz fuzz-contracts fuzz-model
+FUZZ_EXAMPLES ?= 200
+FUZZ_STEPS ?= 200
+FUZZ := FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_STEPS=$(FUZZ_STEPS) $(PY) -m pytest -p no:ape_test -p no:boa_test
+fuzz: setup  ## Long random games: bytecode against model, model against eager model; about half an hour
+	@$(MAKE) --no-print-directory -j2 fuzz-contracts fuzz-model
+fuzz-contracts:
+	$(FUZZ) tests/contracts/invariant/test_market_on_boa.py
+fuzz-model:
+	$(FUZZ) tests/model
+
 .PHONY: gas bench-gas
 gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.json
 bench-gas: setup

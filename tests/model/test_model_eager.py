@@ -1,5 +1,6 @@
 """Billing on touch is billing at every boundary; who touches, and when, changes nothing."""
 
+import os
 import random
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.model.terms import Event, Parameters
 pytestmark = pytest.mark.unit
 
 START = 1_000_000
-PROFILE = settings(max_examples=10, stateful_step_count=25, deadline=None)
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
+STEPS = int(os.environ.get("FUZZ_STEPS", "25"))
+PROFILE = settings(max_examples=EXAMPLES, stateful_step_count=STEPS, deadline=None)
 
 
 def founded(law: Law) -> Law:

@@ -1,5 +1,7 @@
 """The promises of the law that a developer or provider would do sums with."""
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ from tests.model.terms import (
 pytestmark = pytest.mark.unit
 
 START = 1_000_000
-PROFILE = settings(max_examples=25, deadline=None)
+PROFILE = settings(max_examples=int(os.environ.get("FUZZ_EXAMPLES", "25")), deadline=None)
 PRICES = st.lists(st.integers(1, 50), min_size=1, max_size=4)
 SECOND = st.integers(0, 99)
 
