@@ -170,6 +170,8 @@ def ask_matcher(answer):
 def test_matcher__that_cannot_be_asked__is_unreachable_with_its_name(answer):
     for error in ask_matcher(answer):
         assert "http://matcher" in error.detail
+        if isinstance(answer, httpx.Response) and answer.is_server_error:
+            assert f"answered {answer.status_code}" in error.detail
 
 
 class TestRemembering:

@@ -1,6 +1,7 @@
 """A receipt must lead to the peer's root by its bytes; whatever is forged breaks the proof."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 
@@ -87,6 +88,14 @@ def test_check_name__another_receipt_than_asked_for__is_refused(name):
 
     with pytest.raises(NotProven, match="the peer gave receipt 2:3 of deal 1"):
         _check_name(proven, *name)
+
+
+def test_check_name__summary_of_another_assignment__is_refused():
+    proven = check_receipt(answer_for(), None)
+    other = replace(proven, summary=replace(proven.summary, assignment=1))
+
+    with pytest.raises(NotProven):
+        _check_name(other, 1, 2, 3)
 
 
 def test_check__another_receipt_than_the_header_named__is_refused():

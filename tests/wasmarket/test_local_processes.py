@@ -42,7 +42,7 @@ def run_script(tmp_path, monkeypatch):
 
 
 READY = 'import json, time; print(json.dumps({"ready": True, "url": "http://x"}), flush=True)\n'
-STAY = READY + "time.sleep(60)"
+STAY = READY + "time.sleep(600)"
 
 
 def test_wait_ready__line__gives_its_url(run_script):

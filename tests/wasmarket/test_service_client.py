@@ -16,6 +16,12 @@ KEY = b"\x07" * 32
 DOMAIN = market_domain(31337, ZERO_ADDRESS)
 
 
+class OfAService(errors.MarketError):
+    """What a part raises that may happen to be imported here"""
+
+    slug = "of-a-service"
+
+
 def service(answer, sign=None):
     """Return a service that answers so (a response, an error, or a function of the request)."""
 
@@ -73,7 +79,7 @@ def test_get__problem_of_the_kernels_kind__is_that_error(kind):
         (504, errors.TimedOut),
     ],
 )
-@pytest.mark.parametrize("slug", ["guest-time", "never-heard-of"])
+@pytest.mark.parametrize("slug", ["of-a-service", "never-heard-of"])
 def test_get__problem_of_the_services_own_kind__is_what_its_status_means(status, kind, slug):
     with pytest.raises(errors.MarketError) as caught:
         service(problem(status, slug)).get("/x")
