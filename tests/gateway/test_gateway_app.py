@@ -166,26 +166,29 @@ def test_service__six_routes__answer(gateway):
     assert status["contracts"]["Market"] == gateway.deployment.market
 
 
-def test_ready__chain_known__then_away__says_why(gateway):
+def test_ready__chain_away_and_back__says_why_and_recovers(gateway):
+    gateway.chain_is_away = True
+
+    async def wait_for(client, status, words):
+        until = time.monotonic() + 10
+        while True:
+            answer = await client.get("/v1/health/ready")
+            if answer.status_code == status and words in answer.json()["reason"]:
+                return answer.json()
+            assert time.monotonic() < until, answer.text
+            await asyncio.sleep(0.01)
+
     async def watch():
         transport = httpx.ASGITransport(gateway.app)
         async with (
             gateway.app.router.lifespan_context(gateway.app),
             httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
         ):
-            first = await client.get("/v1/health/ready")
-            until = time.monotonic() + 10
-            while (ready := await client.get("/v1/health/ready")).status_code != 200:
-                assert time.monotonic() < until
-                await asyncio.sleep(0.01)
-            gateway.chain_is_away = True
-            while (away := await client.get("/v1/health/ready")).status_code != 503:
-                assert time.monotonic() < until
-                await asyncio.sleep(0.01)
-            return first, ready, away
+            away = await wait_for(client, 503, "the node is away")
+            gateway.chain_is_away = False
+            return away, await wait_for(client, 200, "")
 
-    first, ready, away = asyncio.run(watch())
+    away, back = asyncio.run(watch())
 
-    assert first.json() == {"ok": False, "reason": "chain: its time is not known yet"}
-    assert ready.json() == {"ok": True, "reason": ""}
-    assert away.json() == {"ok": False, "reason": "chain: the node is away"}
+    assert away == {"ok": False, "reason": "chain: the node is away"}
+    assert back == {"ok": True, "reason": ""}
