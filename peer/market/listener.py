@@ -143,16 +143,14 @@ class Listener:
 
     def _refresh(self, head: BlockRef, before: Standing | None) -> None:
         epoch = self._deployment.epoch_of(head.timestamp)
-        began = before is None or before.epoch != epoch
-        if self._stale or began or before is None:
-            standing = self._read(head)
-            self._stale = False
+        if not self._stale and before is not None and before.epoch == epoch:
+            self._standing = replace(before, head=head)
         else:
-            standing = replace(before, head=head)
-        self._standing = standing
-        if began:
+            self._standing = self._read(head)
+            self._stale = False
+            # Saved before anybody acts on it: a restart must not go back to an older app.
             self.save()
-        self._publish(standing)
+        self._publish(self._standing)
 
     def _read(self, head: BlockRef) -> Standing:
         """Read assignments and deals as of `head`; the block is named, so that no node that lags

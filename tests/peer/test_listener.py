@@ -230,6 +230,21 @@ def test_restart__reads_only_what_is_new_and_publishes_at_once(scene):
     assert published == [first.standing]
 
 
+def test_restart__killed_after_an_update__does_not_go_back_to_the_app_before(scene):
+    listener = scene.listener()
+    scene.register()
+    scene.match()
+    listener.step()
+    newer = to_hash(b"b" * 32)
+    acted_on = []
+    listener.subscribe(lambda _: acted_on.append(scene.listener().standing.deals[1].app))
+    scene.chain.mine(events.AppChanged(1, newer))
+
+    listener.step()
+
+    assert acted_on == [newer]
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b"[1]"])
 def test_restart__damaged_file__reads_the_chain_anew(scene, content):
     scene.folder.chain.write_bytes(content)
