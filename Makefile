@@ -58,6 +58,10 @@ fuzz-contracts:
 fuzz-model:
 	$(FUZZ) tests/model
 
+.PHONY: mutants
+mutants: setup  ## Try every catalogued fault of the contracts: a test must fail for each; prints the survivors
+	@$(PY) tests/mutants
+
 .PHONY: gas bench-gas
 gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.json
 bench-gas: setup

@@ -1,5 +1,6 @@
 """Compile the project's contracts and the tests' mocks, without Ape."""
 
+import os
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -8,7 +9,8 @@ from typing import Any, NamedTuple
 from vyper.compiler import compile_from_file_input
 from vyper.compiler.input_bundle import FilesystemInputBundle
 
-ROOT = Path(__file__).parents[3]
+# Where `make mutants` has a faulty copy of the sources.
+ROOT = Path(os.environ.get("CONTRACTS_ROOT", Path(__file__).parents[3]))
 FOLDERS = ("contracts", "contracts/testnet", "tests/contracts/mocks")
 
 

@@ -1,0 +1,118 @@
+"""Apply every fault of the catalogue to a copy of the contracts; a test must fail for each.
+
+`python tests/mutants [name …]`. Two at a time. Prints a line for each fault and the survivors;
+fails if there are any, if an old text is stale, or if the sources do not pass as they are.
+"""
+
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTS = ModuleType("tests")  # another distribution has a package of that name
+TESTS.__path__ = [str(ROOT / "tests")]
+sys.modules["tests"] = TESTS
+sys.path[0] = str(ROOT)
+
+# Loaded once for all: each fault runs in a fork of this process.
+import boa  # noqa: E402, F401
+import eth_account  # noqa: E402, F401
+import pytest  # noqa: E402
+import vyper.compiler  # noqa: E402
+
+from tests.mutants.catalogue import Mutant, copy_sources, read_catalogue  # noqa: E402
+
+UNIT = Path("tests/contracts/unit")
+PROCESSES = 2
+LIMIT = 600.0  # seconds for one fault
+OPTIONS = ["-x", "-q", "-p", "no:ape_test", "-p", "no:boa_test", "-p", "no:cacheprovider"]
+# The size and the test tokens need Ape itself, and say nothing about the rules.
+LEFT_OUT = ["-k", "not code_size", f"--ignore={UNIT}/test_contracts_testnet.py"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a fault: the test that killed it, or why none did."""
+
+    mutant: Mutant | None
+    killed_by: str
+    note: str
+    seconds: float
+
+
+def run(mutant: Mutant | None) -> Verdict:
+    """Test a faulty copy in this process, which is of no use afterwards."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        root = Path(folder)
+        copy_sources(root)
+        if mutant is not None:
+            if not mutant.is_applicable(root):
+                return Verdict(mutant, "", "stale: the old text is not there once", 0)
+            mutant.apply(root)
+        os.environ["CONTRACTS_ROOT"] = folder
+        silence(root / "output")
+        from tests.contracts.driver.build import build  # noqa: PLC0415
+        from tests.mutants.in_process import InProcess  # noqa: PLC0415
+
+        try:
+            for name in ("Market", "MarketLens", "Staking", "Proofs"):
+                build(name)
+        except vyper.exceptions.VyperException as error:
+            return Verdict(mutant, "", f"does not compile: {error.message}", 0)
+        plugin = InProcess()
+        code = pytest.main([*OPTIONS, *LEFT_OUT, *order_tests(mutant)], plugins=[plugin])
+        note = "" if plugin.failed else f"{plugin.passed} tests passed"
+        if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            note = (root / "output").read_text()[-2_000:]
+        return Verdict(mutant, plugin.failed, note, time.monotonic() - began)
+
+
+def silence(path: Path) -> None:
+    """Send what the tests print into a file."""
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+
+
+def order_tests(mutant: Mutant | None) -> list[str]:
+    """List the test files, the likely killer first."""
+    files = sorted(str(path.relative_to(ROOT)) for path in (ROOT / UNIT).glob("test_*.py"))
+    likely = str(UNIT / f"test_contracts_{mutant.killer}.py") if mutant else ""
+    return sorted(files, key=lambda file: file != likely)
+
+
+def main(names: list[str]) -> int:
+    """Run the faults of these names, or all; 0 if every one was killed."""
+    os.chdir(ROOT)
+    chosen = [m for m in read_catalogue() if not names or m.name in names]
+    began, survivors, sound = time.monotonic(), [], True
+    context = multiprocessing.get_context("fork")
+    with context.Pool(PROCESSES, maxtasksperchild=1) as pool:
+        tasks = [*chosen, *([] if names else [None])]
+        for waiting in [pool.apply_async(run, (task,)) for task in tasks]:
+            verdict = waiting.get(LIMIT * len(tasks))
+            if verdict.mutant is None:
+                sound = not verdict.killed_by
+                print(f"as they are: {verdict.killed_by or verdict.note}", flush=True)
+                continue
+            word = "killed  " if verdict.killed_by else "SURVIVED"
+            told = verdict.killed_by or verdict.note
+            print(f"{word} {verdict.mutant.name:34} {verdict.seconds:4.0f} s  {told}", flush=True)
+            if not verdict.killed_by:
+                survivors.append(verdict.mutant.name)
+    spent = (time.monotonic() - began) / 60
+    print(f"\n{len(chosen)} faults, {len(chosen) - len(survivors)} killed, {spent:.0f} minutes")
+    print(f"survivors: {', '.join(survivors) or 'none'}")
+    if not sound:
+        print("the sources fail as they are: the kills above mean nothing")
+    return 1 if survivors or not sound else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
