@@ -8,26 +8,28 @@ from content.importer import import_bytes
 from kernel.content_ids import Cid
 from kernel.errors import InvalidInput
 from peer.runtime.check import inspect_module
+from peer.runtime.embed import embed_interface
 from peer.runtime.guest_types import describe_interface, describe_type
+from peer.runtime.raw_abi import inspect_raw_module
+from peer.runtime.signature_text import parse_signatures
 from wasmarket.options import json_option
 from wasmarket.output import print_facts, print_json, print_table
 
 
 @click.group()
 def module() -> None:
-    """Marine modules: what they export, and whether a peer would take them."""
+    """Wasm modules: what they export, and whether a peer would take them."""
 
 
 @module.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--raw", is_flag=True, help="A module of the raw ABI (examples/raw-abi.md)")
+@click.option("--linked", multiple=True, metavar="NAME", help="A module it is linked with")
 @json_option
-def inspect(file: Path, as_json: bool) -> None:
+def inspect(file: Path, raw: bool, linked: tuple[str, ...], as_json: bool) -> None:
     """Show the typed functions of FILE; refuse it for the reason a peer would."""
-    try:
-        wasm = file.read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"cannot read {file}: {error.strerror}", field="file") from error
-    info = inspect_module(wasm)
+    wasm = _read(file)
+    info = inspect_raw_module(wasm) if raw else inspect_module(wasm, linked)
     blocks: dict[Cid, bytes] = {}
     cid = import_bytes(wasm, blocks.__setitem__).cid
     if as_json:
@@ -49,3 +51,29 @@ def inspect(file: Path, as_json: bool) -> None:
             for signature in info.interface.functions.values()
         ],
     )
+
+
+@module.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("signatures", type=click.Path(path_type=Path))
+@click.option("--output", "-o", type=click.Path(path_type=Path), help="Write it here [over FILE]")
+def embed(file: Path, signatures: Path, output: Path | None) -> None:
+    """Turn FILE, a raw module, into a Marine one whose functions SIGNATURES types, one a line.
+
+    A line reads like `greeting(name: string) -> string`.
+    """
+    text = _read(signatures).decode("utf-8", "replace")
+    made = embed_interface(_read(file), parse_signatures(text))
+    target = output or file
+    try:
+        target.write_bytes(made)
+    except OSError as error:
+        raise InvalidInput(f"cannot write {target}: {error.strerror}", field="output") from error
+    click.echo(f"wrote {target} ({len(made):,} bytes)")
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}", field="file") from error
