@@ -176,6 +176,12 @@ def demands(draw, book, sequence=0):
     )
 
 
+def can_be_activated(wanted, fills):
+    """Whether the balance pays two epochs of the new fills beside one of what is alive."""
+    alive = sum(entry.units * entry.price for entry in wanted.live)
+    return not fills or alive + 2 * sum(fill.cost for fill in fills) <= wanted.balance
+
+
 def best_by_trying(wanted, book):
     """Try every choice of units of every ask; return the best (units, -total)."""
     lines = [
@@ -193,6 +199,11 @@ def best_by_trying(wanted, book):
     for amounts in product(*ranges):
         fills = tuple(Fill(e, n) for e, n in zip(entries, amounts, strict=True) if n)
         units, total = sum(amounts), -sum(fill.cost for fill in fills)
-        if (units, total) > best and units <= wanted.want and is_accepted(wanted, fills, book):
+        if (
+            (units, total) > best
+            and units <= wanted.want
+            and is_accepted(wanted, fills, book)
+            and can_be_activated(wanted, fills)
+        ):
             best = (units, total)
     return best

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from matcher.engine.rounds import bound_by_sides, match_round
 from matcher.engine.rules import is_accepted
 from matcher.engine.values import Fill, gap_ppm
-from tests.matcher.markets import demand, demands, markets, simple_book
+from tests.matcher.markets import can_be_activated, demand, demands, markets, simple_book
 
 pytestmark = pytest.mark.unit
 
@@ -63,7 +63,7 @@ def _best_saving(wanted, book):
         yield ()
         for amounts in product(*ranges):
             fills = tuple(Fill(a, n) for a, n in zip(asks, amounts, strict=True) if n)
-            if is_accepted(one, fills, book):
+            if is_accepted(one, fills, book) and can_be_activated(one, fills):
                 yield fills
 
     best = 0
