@@ -56,7 +56,7 @@ fuzz: setup  ## Long random games: bytecode against model, model against eager m
 fuzz-contracts:
 	$(FUZZ) tests/contracts/invariant/test_market_on_boa.py
 fuzz-model:
-	$(FUZZ) tests/model
+	$(FUZZ) tests/model tests/contracts/unit/test_contracts_arithmetic.py
 
 .PHONY: mutants
 mutants: setup  ## Try every catalogued fault of the contracts: a test must fail for each; prints the survivors
