@@ -1,12 +1,12 @@
 """Where deals run: asked from the store or from a matcher, remembered for a moment."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from kernel.billing import DealStatus
-from kernel.errors import MarketError, Unreachable
+from kernel.errors import Unreachable
 from kernel.units import Address, Hash
 
 MAX_REMEMBERED = 100_000
@@ -87,15 +87,3 @@ class RememberingDirectory:
     async def find_apps(self) -> frozenset[Hash]:
         """Return the inner directory's answer."""
         return await self._inner.find_apps()
-
-
-Probe = Callable[[], Awaitable[object]]
-
-
-async def reachable(probe: Probe) -> str:
-    """Return why a directory cannot be asked now; empty when it can."""
-    try:
-        await probe()
-    except MarketError as error:
-        return error.detail
-    return ""

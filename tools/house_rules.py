@@ -19,7 +19,6 @@ GENERATED = ("store/migrations/versions/", "kernel/abi/", "docs/openapi/")
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 MARKERS = {"unit", "anvil", "e2e"}
 LOCKS = ("requirements.lock", "tools/requirements.lock", "tools/package-lock.json")
-DEPLOYABLES = "contracts/*.vy"
 
 Offences = Iterator[str]
 

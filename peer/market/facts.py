@@ -6,8 +6,6 @@ rollback can take them back; endpoints are hints for finding content and stay.
 
 from dataclasses import dataclass, field
 
-import msgspec
-
 from chain.blocks import Block, BlockRef, Rollback, Update
 from kernel import events
 from kernel.addresses import ZERO_ADDRESS
@@ -97,16 +95,6 @@ def apply_update(facts: Facts, update: Update) -> bool:
             concerned |= _concerns(facts, log.event, ours)
     _extend_tail(facts, update)
     return concerned
-
-
-def dump_facts(facts: Facts) -> bytes:
-    """Write facts as JSON."""
-    return msgspec.json.encode(facts)
-
-
-def load_facts(data: bytes) -> Facts:
-    """Read facts back. Raises msgspec.DecodeError if they are not."""
-    return msgspec.json.decode(data, type=Facts)
 
 
 def _concerns(facts: Facts, event: events.Event, ours: set[int]) -> bool:
