@@ -24,6 +24,8 @@ from kernel.errors import MarketError
 from kernel.typed_data import market_domain
 from kernel.units import Timestamp
 from serving.auth import Authenticator
+from serving.outbound import Outbound
+from serving.outbound_http import create_async_client
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 
 logger = logging.getLogger(__name__)
@@ -38,6 +40,8 @@ class GatewayParts:
     version: str
     deployment: Deployment
     directory: Directory
+    outbound: Outbound
+    """Where peers may be."""
     folder: Path
     """Where the content blocks are kept."""
     now: Callable[[], Timestamp]
@@ -50,10 +54,10 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     """Return the gateway's app."""
     registry = CollectorRegistry()
     directory = RememberingDirectory(parts.directory, settings.directory_seconds)
-    http = httpx.AsyncClient(
+    http = create_async_client(
+        parts.outbound,
         timeout=httpx.Timeout(settings.call_seconds, connect=settings.connect_seconds),
         limits=POOL,
-        follow_redirects=False,
     )
     forwarder = Forwarder(http, Health(settings.rest_seconds))
     blocks = BlockFolder(parts.folder)

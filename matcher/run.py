@@ -27,6 +27,8 @@ from matcher.notices import Messenger
 from matcher.settings import MatcherSettings
 from matcher.standings import Standings
 from matcher.submissions import Submissions
+from serving.outbound import Outbound
+from serving.outbound_http import create_client
 from serving.server import bind, serve
 from store.database import Database
 from store.leader import Leader
@@ -130,6 +132,7 @@ def run(
     deployment: Deployment,
     reader: Reader,
     sender: Submitter,
+    outbound: Outbound,
     version: str,
     on_ready: Callable[[str], None],
     stop: threading.Event,
@@ -141,7 +144,7 @@ def run(
     listener = bind(settings.host, settings.port)
     upgrade(database)
     timeout = httpx.Timeout(settings.notice_timeout)
-    with httpx.Client(timeout=timeout, follow_redirects=False, trust_env=False) as http:
+    with create_client(outbound, timeout=timeout) as http:
         matcher = build_matcher(
             settings,
             database=database,

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
@@ -36,6 +35,8 @@ from peer.policy import Policy
 from peer.receipts.book import ReceiptBook
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
+from serving.outbound import Outbound
+from serving.outbound_http import create_async_client
 from serving.server import bind, serve
 from serving.service import Readiness, ServiceInfo, ServiceStatus
 
@@ -53,6 +54,7 @@ def run_peer(
     wallet: Account,
     folder: Path,
     policy: Policy,
+    outbound: Outbound,
     confirmations: int = 0,
     version: str,
     on_ready: Callable[[str], None],
@@ -65,7 +67,9 @@ def run_peer(
     with state.lock(), Rpc(rpc_url) as rpc:
         listener = bind(settings.host, settings.port)
         try:
-            peer = Peer(settings, rpc, deployment, wallet, state, policy, confirmations, version)
+            peer = Peer(
+                settings, rpc, deployment, wallet, state, policy, outbound, confirmations, version
+            )
         except BaseException:
             listener.close()
             raise
@@ -83,6 +87,7 @@ class Peer:
         wallet: Account,
         folder: PeerFolder,
         policy: Policy,
+        outbound: Outbound,
         confirmations: int,
         version: str,
     ) -> None:
@@ -95,7 +100,7 @@ class Peer:
         self._deployment = deployment
         self._wallet = wallet
         self._stop = threading.Event()
-        self._http = httpx.AsyncClient(follow_redirects=False, trust_env=False)
+        self._http = create_async_client(outbound)
         blocks = BlockFolder(folder.blocks)
         self._book = ReceiptBook(
             folder, key, parameters.epoch_seconds, last_closed(folder.commitments) + 1

@@ -29,6 +29,7 @@ from peer.folder import PeerFolder
 from peer.policy import Policy
 from peer.run import Peer
 from peer.settings import PeerSettings
+from serving.outbound import Outbound
 from store.database import open_database, sqlite_url
 from tools.contract_docs.page import build_page
 from wasmarket import __version__
@@ -64,6 +65,7 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
         version=__version__,
         deployment=deployment,
         directory=StoreDirectory(database),
+        outbound=Outbound(allow_private=False),
         folder=folder / "gateway",
         now=lambda: chain.fetch_head().timestamp,
         refresh=chain.fetch_head,
@@ -71,7 +73,9 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
     yield "gateway", create_gateway(GatewaySettings(), parts)
     with Rpc("http://127.0.0.1:1") as rpc:
         state = PeerFolder(folder / "peer")
-        peer = Peer(PeerSettings(), rpc, deployment, account, state, Policy(), 0, __version__)
+        outbound = Outbound(allow_private=False)
+        settings = PeerSettings()
+        peer = Peer(settings, rpc, deployment, account, state, Policy(), outbound, 0, __version__)
         yield "peer", peer.app
     database.close()
 

@@ -9,7 +9,7 @@ from kernel.config import PREFIX, build_settings, environment_table
 from kernel.errors import ConfigError
 from wasmarket.home import Home
 
-TABLES = ("chain", "store", "indexer", "matcher", "peer", "gateway", "client")
+TABLES = ("chain", "store", "indexer", "matcher", "peer", "gateway", "outbound", "client")
 
 Settings = TypeVar("Settings")
 

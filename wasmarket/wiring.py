@@ -24,6 +24,7 @@ from chain.wallet import Account, list_accounts, load_account
 from kernel.deployment import Deployment, parse_deployment
 from kernel.errors import ConfigError, NotFound, Unauthorized, Unreachable
 from kernel.typed_data import Domain, market_domain
+from serving.outbound import OutboundSettings
 from wasmarket.home import Home
 from wasmarket.settings import (
     ClientSettings,
@@ -59,6 +60,11 @@ class Wiring:
     def client(self) -> ClientSettings:
         """Settings of `[client]`."""
         return self.configuration.read(ClientSettings, "client")
+
+    @cached_property
+    def outbound(self) -> OutboundSettings:
+        """Settings of `[outbound]`."""
+        return self.configuration.read(OutboundSettings, "outbound")
 
     @cached_property
     def store_url(self) -> str:

@@ -16,6 +16,7 @@ from kernel.content_ids import raw_cid
 from kernel.errors import Unreachable
 from kernel.requests import Request, sign_request
 from kernel.typed_data import market_domain
+from serving.outbound import Outbound
 from tests.gateway.peers import FakeDirectory, route
 
 pytestmark = pytest.mark.unit
@@ -34,6 +35,7 @@ class WholeGateway:
             version="1.2.3",
             deployment=self.deployment,
             directory=FakeDirectory(route(1)),
+            outbound=Outbound(allow_private=True),
             folder=folder,
             now=lambda: NOW,
             refresh=self._refresh,

@@ -9,6 +9,7 @@ from peer.folder import PeerFolder, public_key
 from peer.policy import Policy, parse_policy
 from peer.run import run_peer
 from peer.settings import PeerSettings
+from serving.outbound import Outbound
 from wasmarket import __version__
 from wasmarket.client.peer_keys import load_peer_keys
 from wasmarket.client.provider import Machine, ProviderClient
@@ -145,6 +146,7 @@ def run(
         wallet=wallet,
         folder=_folder(wiring, settings),
         policy=_read_policy(settings.policy),
+        outbound=Outbound(wiring.outbound.allow_private_addresses, trusted=settings.gateways),
         confirmations=wiring.chain.confirmations,
         version=__version__,
         on_ready=lambda url: print_line(ready=True, url=url),

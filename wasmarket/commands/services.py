@@ -16,6 +16,7 @@ from indexer.run import run as run_indexer
 from indexer.settings import IndexerSettings
 from matcher.run import run as run_matcher
 from matcher.settings import MatcherSettings
+from serving.outbound import Outbound
 from serving.server import bind, serve
 from store.database import Database, open_database
 from store.migrate import upgrade
@@ -78,6 +79,7 @@ def matcher_run(ctx: click.Context, host: str | None, port: int | None, key: str
         deployment=wiring.known_deployment,
         reader=wiring.rpc,
         sender=wiring.sender(account, stop),
+        outbound=Outbound(wiring.outbound.allow_private_addresses),
         version=__version__,
         on_ready=_ready,
         stop=stop,
@@ -106,6 +108,7 @@ def gateway_run(
         version=__version__,
         deployment=wiring.known_deployment,
         directory=_directory(wiring, settings),
+        outbound=Outbound(wiring.outbound.allow_private_addresses),
         folder=Path(settings.folder) if settings.folder else wiring.home.gateway,
         now=wiring.clock.now,
         refresh=wiring.clock.refresh,

@@ -11,6 +11,7 @@ from indexer.settings import IndexerSettings
 from kernel.errors import MarketError
 from matcher.settings import MatcherSettings
 from peer.settings import PeerSettings
+from serving.outbound import OutboundSettings
 from wasmarket.client.http import Service
 from wasmarket.exits import Exit
 from wasmarket.options import json_option
@@ -25,6 +26,7 @@ KINDS = {
     "matcher": MatcherSettings,
     "peer": PeerSettings,
     "gateway": GatewaySettings,
+    "outbound": OutboundSettings,
     "client": ClientSettings,
 }
 

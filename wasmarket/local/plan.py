@@ -109,6 +109,8 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
         "matcher": {"port": ports.matcher, "sources": [gateway]},
         "gateway": {"port": ports.gateway},
         "peer": {"gateways": [gateway]},
+        # Everything of a local market is on this machine.
+        "outbound": {"allow_private_addresses": True},
         "client": {"matcher": matcher, "gateway": gateway, "key": "developer"},
     }
     home.config.write_text(MARK + tomli_w.dumps(tables), encoding="utf-8")
