@@ -88,6 +88,12 @@ class Law:
             return Outcome(reason=str(refusal))
         return Outcome(events=tuple(self.journal.events), value=value)
 
+    def give(self, sender: Address, amount: int, token: str) -> None:
+        """Transfer USDC to Market or FLT to Staking past every call: it is nobody's there."""
+        purse, to = (self.usdc, self.market.at) if token == "usdc" else (self.flt, self.staking.at)
+        purse.move(sender, to, amount)
+        self.unasked[token] += amount
+
     def travel(self, now: int) -> None:
         """Let time pass until `now`."""
         self.clock.now = max(now, self.clock.now)

@@ -16,6 +16,7 @@ from tests.model.terms import (
     Assignment,
     DeveloperOffer,
     Fill,
+    Permit,
     ProviderOffer,
 )
 
@@ -69,6 +70,18 @@ class MarketMachine(RuleBasedStateMachine):
 
     def travel(self, now: int) -> None:
         """Let time pass."""
+        raise NotImplementedError
+
+    def allow(self, account: Address, amount: int) -> None:
+        """Replace what Market may pull of an account's USDC."""
+        raise NotImplementedError
+
+    def use_permit(self, owner: Address, permit: Permit, by: Address) -> None:
+        """Send a permit for Market straight to the token."""
+        raise NotImplementedError
+
+    def give(self, sender: Address, amount: int, token: str) -> None:
+        """Transfer USDC to Market or FLT to Staking, past every call."""
         raise NotImplementedError
 
     @initialize(
@@ -406,8 +419,8 @@ class MarketMachine(RuleBasedStateMachine):
             self.call("staking", "withdraw", account, account)
 
         assert not law.market.assignments
-        assert law.usdc.balance[law.market.at] == 0
-        assert law.flt.balance[law.staking.at] == 0
+        assert law.usdc.balance[law.market.at] == law.unasked["usdc"]
+        assert law.flt.balance[law.staking.at] == law.unasked["flt"]
 
     def _peer(self, index: int) -> int:
         return index % (len(self.law.market.peers) + 1) + 1

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.model.corners import CornerMachine
 from tests.model.eager import EagerLaw
 from tests.model.law import Law, Outcome
 from tests.model.machine import ROLES, MarketMachine
-from tests.model.terms import Event, Parameters
+from tests.model.terms import Event, Parameters, Permit
 
 pytestmark = pytest.mark.unit
 
@@ -68,16 +69,28 @@ class TwoLaws(MarketMachine):
         self.law.travel(now)
         self.second.travel(now)
 
+    def allow(self, account: str, amount: int) -> None:
+        for law in (self.law, self.second):
+            law.usdc.allowance[account, "market"] = amount
+
+    def use_permit(self, owner: str, permit: Permit, by: str) -> None:
+        for law in (self.law, self.second):
+            law.usdc.permit("market", owner, permit, law.clock.now)
+
+    def give(self, sender: str, amount: int, token: str) -> None:
+        for law in (self.law, self.second):
+            law.give(sender, amount, token)
+
     def teardown(self) -> None:
         self.run_off()
 
 
-class LazyIsEager(TwoLaws):
+class LazyIsEager(CornerMachine, TwoLaws):
     def rival(self) -> Law:
         return EagerLaw(Parameters(), now=START)
 
 
-class SettlingIsFree(TwoLaws):
+class SettlingIsFree(CornerMachine, TwoLaws):
     """The second law is settled by somebody in every epoch that passes."""
 
     def rival(self) -> Law:

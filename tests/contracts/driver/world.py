@@ -132,6 +132,13 @@ class World:
         self._must(sender, token, "transfer", to, amount)
         getattr(self.law, token).move(sender, to, amount)
 
+    def give_unasked(self, sender: Address, amount: int, token: str) -> None:
+        """Transfer USDC to Market or FLT to Staking past every call, and compare."""
+        to = self.contracts["market" if token == "usdc" else "staking"].address
+        self._must(sender, token, "transfer", to, amount)
+        self.law.give(sender, amount, token)
+        self.compare()
+
     def use_permit(self, owner: Address, permit: Permit, by: Address) -> None:
         """Let somebody else send the permit to the token first."""
         value, deadline, r, vs = self._encode_permit(owner, permit)

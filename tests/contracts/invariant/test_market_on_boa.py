@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.contracts.driver.boa_chain import BoaChain
 from tests.contracts.driver.world import World
+from tests.model.corners import CornerMachine
 from tests.model.law import Outcome
-from tests.model.machine import MarketMachine
+from tests.model.terms import Permit
 
 pytestmark = pytest.mark.unit
 
@@ -29,7 +30,7 @@ def founded() -> World:
     return world
 
 
-class MarketOnBoa(MarketMachine):
+class MarketOnBoa(CornerMachine):
     """Contracts and model, driven alike."""
 
     def prepare(self) -> None:
@@ -44,6 +45,15 @@ class MarketOnBoa(MarketMachine):
 
     def travel(self, now: int) -> None:
         self.world.travel(now)
+
+    def allow(self, account: str, amount: int) -> None:
+        self.world.allow(account, amount)
+
+    def use_permit(self, owner: str, permit: Permit, by: str) -> None:
+        self.world.use_permit(owner, permit, by)
+
+    def give(self, sender: str, amount: int, token: str) -> None:
+        self.world.give_unasked(sender, amount, token)
 
     def teardown(self) -> None:
         self.run_off()
