@@ -1,7 +1,8 @@
 """Read how far the chain is indexed, and what it knows of accounts and published offers."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
@@ -18,6 +19,16 @@ Place = tuple[int, int]
 
 BATCH = 200
 """Keys per query, below every database's limit of parameters."""
+
+
+Key = TypeVar("Key", int, str, Address, Hash)
+
+
+def batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    """Cut keys, each once and in order, into lists of at most `BATCH`."""
+    listed = sorted(set(keys))
+    for first in range(0, len(listed), BATCH):
+        yield listed[first : first + BATCH]
 
 
 class NotIndexed(Unreachable):

@@ -9,7 +9,7 @@ from kernel.billing import DealStatus, Settlement, last_funded, runway, settle, 
 from kernel.errors import NotFound
 from kernel.units import Address, Hash
 from store.assignments import alive_of_deals, fetch_run_ends, terms_of
-from store.chain_state import Place
+from store.chain_state import Place, batches
 from store.tables import Deal, DealChange
 from store.views import DealChangeView, DealView, Indexed
 from store.words import DealChangeKind
@@ -46,7 +46,11 @@ def fetch_deals(
 
 def fetch_deals_by_id(session: Session, at: Indexed, ids: Sequence[int]) -> dict[int, DealView]:
     """Return the deals that exist of these."""
-    rows = [row for row in (session.get(Deal, deal) for deal in ids) if row is not None]
+    rows = [
+        row
+        for batch in batches(ids)
+        for row in session.scalars(select(Deal).where(Deal.id.in_(batch)))
+    ]
     return {view.id: view for view in _views(session, at, rows)}
 
 

@@ -11,7 +11,8 @@ from kernel.errors import NotFound
 from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
 from kernel.typed_data import hash_offer
 from kernel.units import Address, BlockNumber, Hash, Timestamp
-from store.tables import DeveloperOfferRow, ProviderOfferRow
+from store.rows import Inconsistent
+from store.tables import DeveloperOfferRow, OfferClock, ProviderOfferRow
 from store.views import StoredDeveloperOffer, StoredProviderOffer
 from store.words import BookState, OfferSource
 
@@ -43,6 +44,7 @@ def add_provider_offer(
         source=source,
         received_at=received_at,
         withdrawn=False,
+        changed=_tick(session),
     )
     session.add(row)
     session.flush()
@@ -64,6 +66,7 @@ def add_developer_offer(
     if known is not None:
         if permit is not None:
             known.permit = json.dumps(permit)
+            known.changed = _tick(session)
             session.flush()
         return developer_offer_view(known), False
     row = DeveloperOfferRow(
@@ -84,6 +87,8 @@ def add_developer_offer(
         state=BookState.POSTED,
         reasons="[]",
         tried_block=None,
+        changed=_tick(session),
+        target=None,
     )
     session.add(row)
     session.flush()
@@ -149,9 +154,13 @@ def fetch_developer_offers(
 
 def withdraw_offer(session: Session, hash: Hash) -> None:
     """Take an offer of either kind out of this book for good. Raises NotFound."""
+    version = _tick(session)
     for kind in (ProviderOfferRow, DeveloperOfferRow):
         changed = session.execute(
-            update(kind).where(kind.hash == hash).values(withdrawn=True).returning(kind.sequence)
+            update(kind)
+            .where(kind.hash == hash)
+            .values(withdrawn=True, changed=version)
+            .returning(kind.sequence)
         ).all()
         if changed:
             return
@@ -175,6 +184,53 @@ def set_offer_state(
     ).all()
     if not changed:
         raise NotFound(f"there is no developer offer {hash}", field="hash")
+
+
+def set_offer_target(session: Session, hash: Hash, target: int | None) -> None:
+    """Record how many units of a bid are wanted for now. Raises NotFound."""
+    changed = session.execute(
+        update(DeveloperOfferRow)
+        .where(DeveloperOfferRow.hash == hash)
+        .values(target=target, changed=_tick(session))
+        .returning(DeveloperOfferRow.sequence)
+    ).all()
+    if not changed:
+        raise NotFound(f"there is no developer offer {hash}", field="hash")
+
+
+def touch_offer(session: Session, hash: Hash) -> None:
+    """Have every book look at a bid again: something beside its row changed."""
+    session.execute(
+        update(DeveloperOfferRow)
+        .where(DeveloperOfferRow.hash == hash)
+        .values(changed=_tick(session))
+    )
+
+
+def fetch_offer_version(session: Session) -> int:
+    """Return the offer clock: it moves with every offer that comes, goes or changes."""
+    return session.scalar(select(OfferClock.version)) or 0
+
+
+def fetch_changed_offers(session: Session, after: int) -> tuple[list[Hash], list[Hash]]:
+    """Return the hashes of asks and of bids that changed behind a version."""
+    asks, bids = (
+        list(session.scalars(select(kind.hash).where(kind.changed > after)))
+        for kind in (ProviderOfferRow, DeveloperOfferRow)
+    )
+    return asks, bids
+
+
+def _tick(session: Session) -> int:
+    """Count a change. The row stays locked until the commit, so readers miss no version."""
+    version: int | None = session.scalar(
+        update(OfferClock).values(version=OfferClock.version + 1).returning(OfferClock.version)
+    )
+    if version is None:
+        raise Inconsistent(
+            "the store has no offer clock", remedy="let `wasmarket matcher run` upgrade the store"
+        )
+    return version
 
 
 def provider_offer_view(row: ProviderOfferRow) -> StoredProviderOffer:
@@ -207,4 +263,5 @@ def developer_offer_view(row: DeveloperOfferRow) -> StoredDeveloperOffer:
         state=BookState(row.state),
         reasons=tuple(json.loads(row.reasons)),
         tried_block=row.tried_block,
+        target=row.target,
     )

@@ -310,14 +310,19 @@ class StoredDeveloperOffer:
     state: BookState
     reasons: tuple[Any, ...]
     tried_block: int | None
+    target: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOffer:
-    """A developer offer that can be matched or refilled."""
+    """A developer offer that can be matched or refilled.
+
+    `replacing` are the alive assignments whose units are wanted elsewhere too before they go.
+    """
 
     stored: StoredDeveloperOffer
     deal: DealView | None
+    replacing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,15 @@ from store.tables.accounts import Account, MarketState, OfferCancellation, Publi
 from store.tables.assignments import Assignment, BatchSkip, Claim, FillSkip
 from store.tables.chain import BlockRow, Cursor, EventRow, JournalRow, Leadership, Reorg
 from store.tables.deals import Deal, DealChange, RunEnd
-from store.tables.matching import Book, MatchRecord, Notice, Submission
-from store.tables.offers import DeveloperOfferRow, ProviderOfferRow
+from store.tables.matching import (
+    Book,
+    MatchRecord,
+    Notice,
+    Replacement,
+    RequestNonce,
+    Submission,
+)
+from store.tables.offers import DeveloperOfferRow, OfferClock, ProviderOfferRow
 from store.tables.peers import Commitment, Peer
 
 __all__ = [
@@ -28,10 +35,13 @@ __all__ = [
     "MatchRecord",
     "Notice",
     "OfferCancellation",
+    "OfferClock",
     "Peer",
     "ProviderOfferRow",
     "PublishedOffer",
     "Reorg",
+    "Replacement",
+    "RequestNonce",
     "RunEnd",
     "StakeRow",
     "Submission",

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from kernel.units import Amount, AssignmentId, BlockNumber, DealId, Hash, Timestamp
+from kernel.units import Address, Amount, AssignmentId, BlockNumber, DealId, Hash, Timestamp
 from store.columns import Base, Serial, not_negative, one_of
 from store.words import NoticeState, SubmissionState, Uint
 
@@ -93,3 +93,29 @@ class Notice(Base):
     attempts: Mapped[int]
     next_at: Mapped[int]
     error: Mapped[str | None]
+
+
+class Replacement(Base):
+    """A developer's wish that an assignment's units be given elsewhere before it is dropped.
+
+    `requested_at` is chain time. A row is history once its assignment is no longer alive.
+    """
+
+    __tablename__ = "replacement"
+    __table_args__ = (Index(None, "deal"),)
+
+    assignment: Mapped[AssignmentId] = mapped_column(primary_key=True, autoincrement=False)
+    deal: Mapped[DealId]
+    requested_at: Mapped[Timestamp]
+    withdrawn: Mapped[bool]
+
+
+class RequestNonce(Base):
+    """The nonce of a signed request that was accepted; forgotten once it has expired anyway."""
+
+    __tablename__ = "request_nonce"
+    __table_args__ = (Index(None, "expires"),)
+
+    address: Mapped[Address] = mapped_column(primary_key=True)
+    nonce: Mapped[Hash] = mapped_column(primary_key=True)
+    expires: Mapped[Timestamp]

@@ -4,15 +4,26 @@ from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from kernel.units import Address, BlockNumber, Hash, Timestamp
-from store.columns import Base, Serial, not_negative, one_of
+from store.columns import Base, Serial, in_range, not_negative, one_of
 from store.words import BookState, OfferSource, Uint
+
+
+class OfferClock(Base):
+    """The one row that counts the changes of all offers, in the order in which they commit."""
+
+    __tablename__ = "offer_clock"
+    __table_args__ = (in_range("id", 1, 1),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    version: Mapped[int]
 
 
 class ProviderOfferRow(Base):
     """A standing ask: the members of the struct, and `sequence`, the order of arrival.
 
     `signature` is null for an offer published on chain, `withdrawn` says that its account took it
-    back from this matcher (`DELETE`), which the chain does not know.
+    back from this matcher (`DELETE`), which the chain does not know. `changed` is the offer
+    clock's version of the row's latest change.
     """
 
     __tablename__ = "provider_offer"
@@ -23,6 +34,7 @@ class ProviderOfferRow(Base):
         *not_negative("peer"),
         Index(None, "provider", "sequence"),
         Index(None, "peer"),
+        Index(None, "changed"),
     )
 
     sequence: Mapped[int] = mapped_column(Serial, primary_key=True)
@@ -38,13 +50,16 @@ class ProviderOfferRow(Base):
     source: Mapped[OfferSource] = mapped_column(String(10))
     received_at: Mapped[Timestamp]
     withdrawn: Mapped[bool]
+    changed: Mapped[int]
 
 
 class DeveloperOfferRow(Base):
     """A bid; `offer` is the signed struct as JSON, the other columns are for looking it up.
 
     `permit` is the EIP-2612 permit as JSON. `reasons` (JSON list) and `tried_block` tell of the
-    matcher's last attempt; `state` is the matcher's own word until there is a deal.
+    matcher's last attempt; `state` is the matcher's own word until there is a deal. `target` is how
+    many units the developer wants of this matcher for now, null: all that the offer allows.
+    `changed` as for asks; the matcher's own words do not count.
     """
 
     __tablename__ = "developer_offer"
@@ -55,6 +70,8 @@ class DeveloperOfferRow(Base):
         CheckConstraint("source = 'published' OR signature IS NOT NULL", name="posted_is_signed"),
         *not_negative("units"),
         Index(None, "developer", "sequence"),
+        Index(None, "changed"),
+        CheckConstraint("target IS NULL OR target >= 0", name="target_not_negative"),
     )
 
     sequence: Mapped[int] = mapped_column(Serial, primary_key=True)
@@ -75,3 +92,5 @@ class DeveloperOfferRow(Base):
     state: Mapped[BookState] = mapped_column(String(10))
     reasons: Mapped[str]
     tried_block: Mapped[BlockNumber | None]
+    changed: Mapped[int]
+    target: Mapped[int | None]

@@ -1,0 +1,47 @@
+"""Keep which assignments their developers want replaced before they drop them."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from kernel.units import AssignmentId, DealId, Timestamp
+from store.chain_state import batches
+from store.tables import Replacement
+
+
+def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp) -> bool:
+    """Keep a wish; return whether it is new. One that was withdrawn counts again."""
+    row = session.get(Replacement, assignment)
+    if row is not None and not row.withdrawn:
+        return False
+    if row is None:
+        row = Replacement(assignment=AssignmentId(assignment), deal=DealId(deal))
+        session.add(row)
+    row.requested_at, row.withdrawn = now, False
+    session.flush()
+    return True
+
+
+def withdraw_replacement(session: Session, assignment: int) -> bool:
+    """Forget a wish; return whether there was one."""
+    row = session.get(Replacement, assignment)
+    if row is None or row.withdrawn:
+        return False
+    row.withdrawn = True
+    session.flush()
+    return True
+
+
+def fetch_replacements(session: Session, deals: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Return by deal which assignments are to be replaced, alive or not."""
+    found: dict[int, list[int]] = {}
+    for batch in batches(deals):
+        query = (
+            select(Replacement.deal, Replacement.assignment)
+            .where(Replacement.deal.in_(batch), Replacement.withdrawn.is_(False))
+            .order_by(Replacement.assignment)
+        )
+        for deal, assignment in session.execute(query):
+            found.setdefault(deal, []).append(assignment)
+    return {deal: tuple(ids) for deal, ids in found.items()}
