@@ -19,6 +19,7 @@ from matcher.engine.rounds import match_round
 from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
 
 VERSION = 1
+NUMBER_BELOW = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class BookDocument:
     book: Book
     demands: tuple[Demand, ...]
     signatures: dict[Hash, str | None]
+    absent: tuple[int, ...]
 
 
 def dump_book(
@@ -134,44 +136,74 @@ def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
 
 
 def _load(document: Mapping[str, Any]) -> BookDocument:
-    book = Book(document["time"])
+    book = Book(_number(document["time"]))
     for entry in document["peers"]:
-        traits = parse_uint(entry["traits"], field="traits")
-        book.put_peer(Peer(**(entry | {"traits": traits})))
+        book.put_peer(_load_peer(entry))
     for account, counter in document["counters"].items():
         book.set_counter(parse_address(account), parse_uint(counter, field="counters"))
     signatures: dict[Hash, str | None] = {}
     for entry in document["asks"]:
         ask = parse_offer(ProviderOffer, entry["offer"])
-        signatures[hash_offer(ask)] = entry["signature"]
-        book.add(Ask(hash_offer(ask), ask, entry["sequence"]))
+        signatures[hash_offer(ask)] = _text(entry["signature"])
+        book.add(Ask(hash_offer(ask), ask, _number(entry["sequence"])))
     demands = []
     for entry in document["demands"]:
         demand = _load_demand(entry)
-        signatures[demand.hash] = entry["signature"]
+        signatures[demand.hash] = _text(entry["signature"])
         demands.append(demand)
     head = BookHead(
-        document["chain_id"],
+        _number(document["chain_id"]),
         parse_address(document["market"]),
-        document["block"],
+        _number(document["block"]),
         parse_hash(document["block_hash"]),
-        document["time"],
+        _number(document["time"]),
     )
-    return BookDocument(head, document["engine"], book, tuple(demands), signatures)
+    absent = tuple(_number(peer) for peer in document["absent"])
+    return BookDocument(head, str(document["engine"]), book, tuple(demands), signatures, absent)
+
+
+def _load_peer(entry: Mapping[str, Any]) -> Peer:
+    return Peer(
+        id=_number(entry["id"]),
+        provider=parse_address(entry["provider"]),
+        units=_number(entry["units"]),
+        used=_number(entry["used"]),
+        memory_mib=_number(entry["memory_mib"]),
+        region=_number(entry["region"]),
+        traits=parse_uint(entry["traits"], field="traits"),
+    )
 
 
 def _load_demand(entry: Mapping[str, Any]) -> Demand:
     offer = parse_offer(DeveloperOffer, entry["offer"])
     live = tuple(
-        Live(e["id"], e["peer"], e["units"], parse_uint(e["price"], field="price"))
+        Live(
+            _number(e["id"]),
+            _number(e["peer"]),
+            _number(e["units"]),
+            parse_uint(e["price"], field="price"),
+        )
         for e in entry["live"]
     )
     return Demand(
         hash=hash_offer(offer),
         offer=offer,
-        sequence=entry["sequence"],
+        sequence=_number(entry["sequence"]),
         balance=parse_uint(entry["balance"], field="balance"),
-        deal=entry["deal"],
+        deal=_number(entry["deal"]),
         live=live,
-        avoid=frozenset(entry["avoid"]),
+        avoid=frozenset(_number(peer) for peer in entry["avoid"]),
     )
+
+
+def _number(value: object) -> int:
+    """Return a whole number that is one in JSON: strangers write books too."""
+    if type(value) is not int or not 0 <= value < NUMBER_BELOW:
+        raise BadContent(f"{value!r} is not a number of a book")
+    return value
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise BadContent("a signature is a text or null")
+    return value
