@@ -1,0 +1,1 @@
+"""How fast a peer calls functions, beside other systems that run functions."""

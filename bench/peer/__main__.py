@@ -1,0 +1,98 @@
+"""Measure how fast a peer calls functions: `python -m bench.peer [GROUP …]`.
+
+Prints the table and writes bench/results/peer.json; with groups named, prints only.
+"""
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from bench.peer.calls import measure_calls, measure_others
+from bench.peer.measures import Row, build_rows
+from bench.peer.runtime import measure_runtime
+
+PATH = Path(__file__).resolve().parents[1] / "results" / "peer.json"
+WIDTH = 140
+GROUPS: dict[str, Callable[[], dict[str, float]]] = {
+    "runtime": measure_runtime,
+    "calls": measure_calls,
+    "others": measure_others,
+}
+
+
+def build_table(rows: list[Row]) -> Table:
+    """Return the table that people read."""
+    table = Table(title="Calls of a peer")
+    table.add_column("measure")
+    for title in ("value", "unit", "bar", "beside"):
+        table.add_column(title, justify="right")
+    for row in rows:
+        bar = row.measure.bar
+        sign = "≥" if row.measure.better == "higher" else "≤"
+        table.add_row(
+            row.measure.name,
+            _write(row.value),
+            row.measure.unit,
+            "–" if bar is None else f"{sign} {_write(bar)}",
+            "–" if row.peer is None else f"{row.measure.peer} {_write(row.peer)}",
+            style="red" if row.is_missed else None,
+        )
+    return table
+
+
+def dump_rows(machine: str, rows: list[Row]) -> str:
+    """Write the result file's text."""
+    return json.dumps({"machine": machine, "rows": [_dump(row) for row in rows]}, indent=1) + "\n"
+
+
+def describe_machine() -> str:
+    """Say what it ran on, and how busy that was."""
+    load = os.getloadavg()[0]
+    return (
+        f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}, load {load:.1f} before the run"
+    )
+
+
+@click.command()
+@click.argument("groups", nargs=-1, type=click.Choice(sorted(GROUPS)))
+def cli(groups: tuple[str, ...]) -> None:
+    """Measure how fast a peer calls functions, beside other systems."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    machine = describe_machine()
+    values: dict[str, float] = {}
+    for name in groups or GROUPS:
+        values |= GROUPS[name]()
+    rows = build_rows(values)
+    console.print(build_table(rows))
+    if not groups:
+        PATH.write_text(dump_rows(machine, rows), encoding="utf-8")
+        console.print(f"{machine}\nwritten to bench/results/{PATH.name}")
+
+
+def _write(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
+
+
+def _dump(row: Row) -> dict[str, Any]:
+    measure = row.measure
+    return {
+        "measure": measure.name,
+        "value": round(row.value, 3),
+        "unit": measure.unit,
+        "better": measure.better,
+        "bar": measure.bar,
+        "peer": None if row.peer is None else {"name": measure.peer, "value": round(row.peer, 3)},
+    }
+
+
+if __name__ == "__main__":
+    cli()

@@ -1,0 +1,60 @@
+"""What is measured, with its bar and whom it is compared with."""
+
+from dataclasses import dataclass
+
+PER_SECOND = "1/s"
+MILLISECONDS = "ms"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One row; `peer` names the system that the row is compared with, if it has a row itself."""
+
+    key: str
+    name: str
+    unit: str
+    better: str
+    bar: float | None = None
+    peer: str | None = None
+
+
+WORKERD = "workerd"
+FRAMEWORK = "framework"
+MEASURES = (
+    Measure("call warm", "call over HTTP, warm, c=16", PER_SECOND, "higher", 12_000, WORKERD),
+    Measure("call fresh", "call over HTTP, fresh instance, c=16", PER_SECOND, "higher", 8_000),
+    Measure("call warm c=1", "call over HTTP, warm, c=1", PER_SECOND, "higher"),
+    Measure("call warm p50", "median of a call, warm, c=16", MILLISECONDS, "lower"),
+    Measure("call warm p99", "p99 of a call, warm, c=16", MILLISECONDS, "lower", 5),
+    Measure(WORKERD, "workerd, warm, c=16", PER_SECOND, "higher"),
+    Measure(FRAMEWORK, "functions-framework (Node), warm, c=16", PER_SECOND, "higher"),
+    Measure("greeting warm", "Marine greeting in process", PER_SECOND, "higher", 100_000),
+    Measure("digest warm", "hash of 1 KiB in process, warm", PER_SECOND, "higher"),
+    Measure("digest fresh", "hash of 1 KiB in process, fresh", PER_SECOND, "higher"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A measure with its value, and that of the system beside it."""
+
+    measure: Measure
+    value: float
+    peer: float | None
+
+    @property
+    def is_missed(self) -> bool:
+        """Whether the bar is missed."""
+        bar = self.measure.bar
+        if bar is None:
+            return False
+        return self.value < bar if self.measure.better == "higher" else self.value > bar
+
+
+def build_rows(values: dict[str, float]) -> list[Row]:
+    """Return the rows of what was measured, in the order of the measures."""
+    return [
+        Row(measure, values[measure.key], values.get(measure.peer or ""))
+        for measure in MEASURES
+        if measure.key in values
+    ]

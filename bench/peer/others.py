@@ -1,0 +1,66 @@
+"""The other systems, as processes on one core: workerd and Google's functions-framework."""
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+SYSTEMS = Path(__file__).with_name("systems")
+WORKERD = SYSTEMS / "node_modules/@cloudflare/workerd-linux-64/bin/workerd"
+FRAMEWORK = SYSTEMS / "node_modules/.bin/functions-framework"
+START_SECONDS = 20.0
+
+
+def install() -> None:
+    """Install the locked packages; raise CalledProcessError when that fails."""
+    subprocess.run(["npm", "--prefix", SYSTEMS, "ci", "--silent"], check=True)
+
+
+@contextmanager
+def run_workerd(core: int, port: int) -> Iterator[str]:
+    """Run the guest in workerd; give its URL."""
+    address = f"http=127.0.0.1:{port}"
+    command = [str(WORKERD), "serve", str(SYSTEMS / "workerd.capnp"), f"--socket-addr={address}"]
+    with _run(command, core, port) as url:
+        yield url
+
+
+@contextmanager
+def run_framework(core: int, port: int) -> Iterator[str]:
+    """Run the guest in functions-framework on Node; give its URL."""
+    command = ["node", str(FRAMEWORK), "--source=function.mjs", "--target=digest"]
+    with _run([*command, f"--port={port}"], core, port) as url:
+        yield url
+
+
+@contextmanager
+def _run(command: list[str], core: int, port: int) -> Iterator[str]:
+    process = subprocess.Popen(
+        ["taskset", "-c", str(core), *command],
+        cwd=SYSTEMS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        _wait(url)
+        yield url
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            httpx.post(url, content=b"x", trust_env=False).raise_for_status()
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
