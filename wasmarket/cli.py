@@ -48,6 +48,7 @@ NOUNS = {
     "local": ("wasmarket.commands.local:local", "A whole market on this machine"),
     "wallet": ("wasmarket.commands.wallets:wallet", "Keys, balances, deposits"),
     "module": ("wasmarket.commands.modules:module", "Look into Wasm modules"),
+    "match": ("wasmarket.commands.matches:match", "Show and verify match records"),
     "receipt": ("wasmarket.commands.receipts:receipt", "Fetch and verify receipts"),
     "config": ("wasmarket.commands.setup:config", "Show the settings in force"),
     "doctor": ("wasmarket.commands.setup:doctor", "Check that everything can be reached"),

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kernel.addresses import ZERO_ADDRESS
-from kernel.errors import BadContent
+from kernel.errors import BadContent, NotFound
 from kernel.units import Address, Hash
 from matcher.books import BookDocument, digest_of, dump_book, load_book
 from matcher.verify.demands import check_demands
-from matcher.verify.findings import CHECKS, Findings
+from matcher.verify.findings import Findings
 from matcher.verify.history import History, read_history
 from matcher.verify.outcome import check_record, check_replay, check_transaction
 from matcher.verify.published import Span, check_absent, check_published
@@ -70,12 +70,14 @@ def verify_deal(
         for record in sent
     )
     recorded = {record.tx for record in sent}
-    missing = [m for m in history.matched if m.deal == deal and m.tx not in recorded]
+    on_chain = [m for m in history.matched if m.deal == deal]
+    own = {account} | {m.caller for m in on_chain if m.tx in recorded}
+    missing = [m for m in on_chain if m.tx not in recorded]
     return DealReport(
         deal=deal,
         matches=reports,
-        unrecorded=tuple(m.tx for m in missing if m.caller == account),
-        foreign=tuple((m.tx, m.caller) for m in missing if m.caller != account),
+        unrecorded=tuple(m.tx for m in missing if m.caller in own),
+        foreign=tuple((m.tx, m.caller) for m in missing if m.caller not in own),
     )
 
 
@@ -88,7 +90,11 @@ def verify_match(
 ) -> Findings:
     """Verify one match record with its book. Raises as `verify_deal`."""
     findings = Findings()
-    content = fetch_book(record.book)
+    try:
+        content = fetch_book(record.book)
+    except NotFound:
+        findings.compare("digest", "book", "content", record.book, "withheld by the matcher")
+        return findings
     findings.compare("digest", "book", "SHA-256", record.book, digest_of(content))
     document = _read(content, findings)
     if document is None:
@@ -134,8 +140,3 @@ def _shape(content: bytes) -> str:
     document = json.loads(content)
     counts = [f"{len(document[name])} {name}" for name in ("asks", "demands", "peers", "counters")]
     return ", ".join(counts)
-
-
-def missing_checks(findings: Findings) -> list[str]:
-    """Return the checks that could not be made, because something before them failed."""
-    return [name for name in CHECKS if name not in findings.compared]

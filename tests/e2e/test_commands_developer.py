@@ -347,3 +347,24 @@ def test_deposit__withdraw__move_money_to_the_unit(market):
     nothing = market.run("wallet", "withdraw", "--key", "beta")
     assert nothing.code == 2
     assert "no free balance" in nothing.err
+
+
+def test_match__of_a_running_deal__is_shown_and_verified(market, deal):
+    shown = market.run("match", "show", deal)
+    [record] = market.run("match", "show", deal, "--json").json
+    ran = market.run("match", "verify", deal)
+    report = market.run("match", "verify", deal, "--json").json
+
+    assert ran.code == 0, ran.out + ran.err
+    assert f"verified: 1 matches of deal {deal}" in ran.out
+    assert "every word of every peer" in ran.out
+    assert record["book"] in shown.out
+    assert report["verified"]
+    assert report["matches"][0]["differences"] == []
+    assert all(check["result"] == "ok" for check in report["matches"][0]["checks"].values())
+
+
+def test_match__no_such_deal_or_matcher__says_so(market):
+    assert market.run("match", "verify", 9_999).code == 1
+    ran = market.run("match", "verify", 1, "--matcher", "http://127.0.0.1:1")
+    assert ran.code == 4

@@ -37,8 +37,8 @@ def test_commands__are_all_there():
     assert verbs == {
         *("quote", "deploy", "update", "build", "run", "explain", "status", "call", "logs"),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
-        *("indexer", "matcher", "gateway", "local", "wallet", "module", "receipt", "config"),
-        "doctor",
+        *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
+        *("config", "doctor"),
     }
 
 
