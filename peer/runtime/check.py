@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from peer.runtime.binary import ByteReader
+from peer.runtime.effectors.signatures import EFFECTORS, LOG, PREFIX, Grants
 from peer.runtime.errors import EffectorRefused, ModuleError
 from peer.runtime.guest_types import SCALARS, Interface, Signature, flatten_type
 from peer.runtime.host_api import HOST_NAMESPACES, HOST_TYPES, WASI, WASI_FUNCTIONS
@@ -23,6 +24,10 @@ MANIFEST_SECTION: Final = "__fluence_wasm_module_manifest"
 OLDEST_SDK: Final = (0, 6, 0)
 MANIFEST_FIELDS: Final = ("authors", "version", "description", "repository", "build_time")
 _I32: Final = CoreType.I32
+ANYTHING: Final = Grants()
+JSON_TYPE: Final = CoreFunction((_I32, _I32), (CoreType.I64,))
+"""How modules without typed imports call an effector: JSON in, JSON out."""
+MOUNTED_TYPE: Final = CoreFunction((_I32, _I32), ())
 ALLOCATE_TYPES: Final = (CoreFunction((_I32, _I32), (_I32,)), CoreFunction((_I32,), (_I32,)))
 API_TYPES: Final = {
     "release_objects": CoreFunction((), ()),
@@ -67,7 +72,9 @@ def check_module(wasm: bytes) -> Interface:
     return inspect_module(wasm).interface
 
 
-def inspect_module(wasm: bytes, linked: Collection[str] = ()) -> ModuleInfo:
+def inspect_module(
+    wasm: bytes, linked: Collection[str] = (), grants: Grants = ANYTHING
+) -> ModuleInfo:
     """Read and check a module; `linked` are the modules of its service, which it may import."""
     outline = read_outline(wasm)
     if SECTION not in outline.custom:
@@ -80,7 +87,7 @@ def inspect_module(wasm: bytes, linked: Collection[str] = ()) -> ModuleInfo:
     _check_api(outline)
     for signature in interface.functions.values():
         _check_export(outline, signature)
-    check_imports(outline, linked)
+    check_imports(outline, linked, grants)
     manifest = outline.custom.get(MANIFEST_SECTION)
     return ModuleInfo(
         interface,
@@ -91,10 +98,15 @@ def inspect_module(wasm: bytes, linked: Collection[str] = ()) -> ModuleInfo:
     )
 
 
-def check_imports(outline: Outline, linked: Collection[str] = ()) -> None:
-    """Raise `ModuleError` for the first import that is none of WASI's, the host's, `linked`."""
+def check_imports(
+    outline: Outline, linked: Collection[str] = (), grants: Grants = ANYTHING
+) -> None:
+    """Raise `ModuleError` for the first import that is none of WASI's, the host's, `linked`.
+
+    Effectors must be among `grants`.
+    """
     for wanted in outline.imports:
-        _check_import(wanted, linked)
+        _check_import(wanted, linked, grants)
 
 
 def _list_api(outline: Outline) -> tuple[str, ...]:
@@ -153,7 +165,7 @@ def _check_export(outline: Outline, signature: Signature) -> None:
         raise ModuleError(f"function {signature.name} is exported with another type than declared")
 
 
-def _check_import(wanted: CoreImport, linked: Collection[str]) -> None:
+def _check_import(wanted: CoreImport, linked: Collection[str], grants: Grants) -> None:
     name = f"{wanted.module}.{wanted.name}"
     if wanted.kind != Kind.FUNCTION:
         raise ModuleError(f"the module imports {name}, which is not a function")
@@ -161,11 +173,35 @@ def _check_import(wanted: CoreImport, linked: Collection[str]) -> None:
         if wanted.name not in WASI_FUNCTIONS:
             raise ModuleError(f"the module imports the unknown WASI function {name}")
         return
+    if wanted.module.startswith(PREFIX):
+        _check_effector(wanted.module.removeprefix(PREFIX), wanted.name, grants)
+        return
     if wanted.module in HOST_NAMESPACES:
         if wanted.name not in HOST_TYPES:
-            raise EffectorRefused(f"the module imports the unknown host function {name}")
+            _check_mounted(wanted, grants)
+            return
         if wanted.function != HOST_TYPES[wanted.name]:
             raise ModuleError(f"the module imports {name} with another type than the host's")
         return
     if wanted.module not in linked:
         raise EffectorRefused(f"the module imports {name}, which this peer does not provide")
+
+
+def _check_effector(effector: str, function: str, grants: Grants) -> None:
+    name = f"{PREFIX}{effector}.{function}"
+    if function not in EFFECTORS.get(effector, ()):
+        raise EffectorRefused(f"the module imports {name}, which no effector provides")
+    if effector != LOG and grants.effectors is not None and effector not in grants.effectors:
+        raise EffectorRefused(
+            f"the module imports {name}, but its app does not ask for the effector {effector}",
+            remedy=f"add {effector!r} to `effectors` in the manifest",
+        )
+
+
+def _check_mounted(wanted: CoreImport, grants: Grants) -> None:
+    is_mounted = grants.mounted is None or wanted.name in grants.mounted
+    if not is_mounted or wanted.function != MOUNTED_TYPE:
+        raise EffectorRefused(
+            f"the module imports the unknown host function {wanted.module}.{wanted.name}",
+            remedy="a mounted binary takes [string] and must stand in `mounted_binaries`",
+        )

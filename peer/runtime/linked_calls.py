@@ -13,7 +13,7 @@ from wasmtime import FuncType, Linker, Trap, ValType, WasmtimeError
 from peer.runtime.errors import GuestFault, GuestOutput, GuestTrap
 from peer.runtime.function_code import compile_invoke, compile_take
 from peer.runtime.guest import Guest
-from peer.runtime.guest_types import SCALARS, RecordType
+from peer.runtime.guest_types import SCALARS, RecordType, Signature
 from peer.runtime.host_functions import HostState
 from peer.runtime.links import Link, get_core_type
 from peer.runtime.lowering import compile_lower
@@ -45,7 +45,7 @@ def _build_call(link: Link, state: HostState) -> Callable[..., Any]:
     takes = [compile_take(part.type) for part in signature.parameters]
     takes_memory = any(part.type not in SCALARS for part in signature.parameters)
     invoke = compile_invoke(signature)
-    give = _compile_give(link)
+    give = compile_give(signature)
 
     def call(*core: Any) -> Any:
         group = state.group
@@ -87,11 +87,11 @@ def _limited(guest: Guest, link: Link, work: Callable[[], Any]) -> Any:
         guest.budget = kept
 
 
-def _compile_give(link: Link) -> Callable[[Guest, Any], Any]:
-    """Return a function that hands the callee's answer to the caller."""
-    if not link.signature.outputs:
+def compile_give(signature: Signature) -> Callable[[Guest, Any], Any]:
+    """Return a function that hands the answer of an import to its caller."""
+    if not signature.outputs:
         return lambda caller, answer: None
-    output = link.signature.outputs[0]
+    output = signature.outputs[0]
     if output in SCALARS:
         return lambda caller, answer: answer
     lower = compile_lower(output)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from peer.runtime.check import ModuleInfo, inspect_module
+from peer.runtime.check import JSON_TYPE, ModuleInfo, inspect_module
+from peer.runtime.effectors.signatures import EFFECTORS, HTTP, MOUNTED, PREFIX
 from peer.runtime.errors import ModuleError
 from peer.runtime.guest_types import (
     SCALARS,
@@ -15,10 +16,10 @@ from peer.runtime.guest_types import (
     Signature,
     flatten_type,
 )
-from peer.runtime.host_api import HOST_NAMESPACES, WASI
+from peer.runtime.host_api import HOST_NAMESPACES, HOST_TYPES, WASI
 from peer.runtime.raw_abi import inspect_raw_module
 from peer.runtime.service import RAW_ABI, ServiceSpec
-from peer.runtime.wasm_sections import CoreFunction
+from peer.runtime.wasm_sections import CoreFunction, CoreImport
 
 # Each module on a chain of calls has a native stack of its own inside the worker's one.
 MAX_CHAIN: Final = 8
@@ -34,11 +35,24 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class EffectLink:
+    """A function of the host that `caller` imports; with `is_json` it gives and takes JSON."""
+
+    caller: str
+    namespace: str
+    name: str
+    effector: str
+    signature: Signature
+    is_json: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ServicePlan:
     """A service's modules by name, in the order of their start, and the links of each."""
 
     infos: Mapping[str, ModuleInfo]
     links: Mapping[str, tuple[Link, ...]]
+    effects: Mapping[str, tuple[EffectLink, ...]]
     facade: str
 
     @property
@@ -53,22 +67,25 @@ def plan_service(spec: ServiceSpec, wasms: Sequence[bytes]) -> ServicePlan:
     _check_names(spec.name, names)
     is_single = len(names) == 1
     infos = {}
-    for name, wasm in zip(names, wasms, strict=True):
+    for module, wasm in zip(spec.modules, wasms, strict=True):
+        name, grants = module.name, spec.get_grants(module)
         try:
             infos[name] = (
-                inspect_raw_module(wasm)
+                inspect_raw_module(wasm, grants)
                 if spec.abi == RAW_ABI
-                else inspect_module(wasm, linked=names)
+                else inspect_module(wasm, names, grants)
             )
         except ModuleError as error:
             if is_single:
                 raise
             raise type(error)(f"module {name}: {error.detail}", remedy=error.remedy) from error
     links = {name: _find_links(name, infos) for name in names}
+    effects = {name: _find_effects(name, infos[name]) for name in names}
     order = _order_start(names, links)
     _check_chain(order, links)
     _check_memory(spec, infos)
-    return ServicePlan({name: infos[name] for name in order}, links, spec.facade.name)
+    ordered = {name: infos[name] for name in order}
+    return ServicePlan(ordered, links, effects, spec.facade.name)
 
 
 def _check_names(service: str, names: Sequence[str]) -> None:
@@ -96,6 +113,42 @@ def _find_links(caller: str, infos: Mapping[str, ModuleInfo]) -> tuple[Link, ...
             raise ModuleError(f"module {caller} imports {name} with other types than it has")
         links.append(Link(caller, wanted.module, signature))
     return tuple(links)
+
+
+def _find_effects(caller: str, info: ModuleInfo) -> tuple[EffectLink, ...]:
+    effects = []
+    for wanted in info.outline.imports:
+        found = _find_effect(wanted)
+        if found is None:
+            continue
+        effector, signature = found
+        name = f"{wanted.module}.{wanted.name}"
+        declared = info.interface.imports.get((wanted.module, wanted.name))
+        if declared is None and wanted.function != JSON_TYPE:
+            raise ModuleError(
+                f"module {caller} imports {name} without declaring its types",
+                remedy="declare them, or import it as (i32, i32) -> i64 and speak JSON",
+            )
+        if declared is not None and (
+            wanted.function != get_core_type(signature) or not _is_alike(declared, signature)
+        ):
+            raise ModuleError(f"module {caller} imports {name} with other types than it has")
+        effects.append(
+            EffectLink(
+                caller, wanted.module, wanted.name, effector, signature, is_json=declared is None
+            )
+        )
+    return tuple(effects)
+
+
+def _find_effect(wanted: CoreImport) -> tuple[str, Signature] | None:
+    """Return the effector and the function behind an import, None if it is another import."""
+    if wanted.module.startswith(PREFIX):
+        effector = wanted.module.removeprefix(PREFIX)
+        return effector, EFFECTORS[effector][wanted.name]
+    if wanted.module in HOST_NAMESPACES and wanted.name not in HOST_TYPES:
+        return HTTP, MOUNTED
+    return None
 
 
 def get_core_type(signature: Signature) -> CoreFunction:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from wasmtime import Engine, Linker, Module, Store, WasmtimeError
+from wasmtime import Engine, Linker, Module, WasmtimeError
 
 from peer.runtime.check import ModuleInfo
 from peer.runtime.engine import MAX_TABLE_ELEMENTS
@@ -11,6 +11,7 @@ from peer.runtime.errors import ModuleError
 from peer.runtime.guest import ExportTable, Guest
 from peer.runtime.host_api import WASI
 from peer.runtime.host_functions import HostState, define_host_functions
+from peer.runtime.native import Store, get_pointer
 from peer.runtime.service import STORAGE, ModuleSpec, ServiceSpec, get_mapped_path
 from peer.runtime.wasi import WasiTemplate
 
@@ -26,12 +27,12 @@ class LoadedModule:
         code: Module,
         engine: Engine,
         state: HostState,
-        define_links: Callable[[Linker], None],
+        define_imports: Callable[[Linker], None],
     ) -> None:
         """Link; raise `ModuleError` when that is not possible."""
         self.memory_limit = spec.get_memory_limit(module)
-        self._engine = engine
-        self._table = ExportTable(info)
+        self._engine = engine, get_pointer(engine)
+        self._table = ExportTable(info, code)
         self._wasi: WasiTemplate | None = None
         folders = prepare_folders(spec, module)
         linker = Linker(engine)
@@ -39,15 +40,16 @@ class LoadedModule:
             linker.define_wasi()
             self._wasi = WasiTemplate(module.envs, folders, state.add_output)
         define_host_functions(linker, info, module, state)
-        define_links(linker)
+        define_imports(linker)
         try:
-            self.pre = linker.instantiate_pre(code)
+            self._pre = linker.instantiate_pre(code)
         except WasmtimeError as error:
             raise ModuleError(f"module {module.name} does not link: {error}") from error
+        self.pre = get_pointer(self._pre)
 
     def open_guest(self) -> Guest:
         """Return a guest with a store of its own; it is not started yet."""
-        guest = Guest(self._table, Store(self._engine))
+        guest = Guest(self._table, Store(self._engine[1]))
         self.limit_memory(guest, self.memory_limit)
         if self._wasi is not None:
             self._wasi.apply(guest.store)

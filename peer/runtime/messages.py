@@ -51,8 +51,25 @@ class Answer(msgspec.Struct, array_like=True, tag=4):
     field: str | None
 
 
-ToWorker = Setup | Call
-FromWorker = Ready | SetupFailed | Answer
+class HostCall(msgspec.Struct, array_like=True, tag=5):
+    """What a guest asks of an effector, in the middle of a call."""
+
+    service: str
+    effector: str
+    function: str
+    arguments: list[Any]
+
+
+class HostAnswer(msgspec.Struct, array_like=True, tag=6):
+    """What the effector answers; a `status` other than 0 ends the guest's call with `detail`."""
+
+    value: Any
+    status: int
+    detail: str
+
+
+ToWorker = Setup | Call | HostAnswer
+FromWorker = Ready | SetupFailed | Answer | HostCall
 
 
 def _encode_unknown(value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kernel.errors import NotFound
 from kernel.receipts import CallStatus
+from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import (
     FAULTS,
     FunctionNotFound,
@@ -57,11 +58,14 @@ class WorkerPool:
         units: int,
         cache_dir: Path,
         settings: PoolSettings | None = None,
+        effects: Effects | None = None,
     ) -> None:
+        """`effects` does what guests ask of effectors; without it, there are none."""
         self._specs = {spec.name: spec for spec in specs}
         self._units = units
         self._setup = Setup(tuple(self._specs.values()), cache_dir)
         self._settings = settings or PoolSettings()
+        self._effects = effects
         self._interfaces: dict[str, Interface] = {}
         self._workers: set[WorkerProcess] = set()
         self._idle: list[WorkerProcess] = []
@@ -217,7 +221,7 @@ class WorkerPool:
 
     async def _add_worker(self) -> None:
         worker = await WorkerProcess.start(
-            self._setup, self._give_worker, self._settings.start_seconds
+            self._setup, self._give_worker, self._settings.start_seconds, self._effects
         )
         self._workers.add(worker)
         worker.lost.add_done_callback(lambda _: self._replace_soon(worker))

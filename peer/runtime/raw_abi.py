@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from peer.runtime.check import ModuleInfo, check_imports
+from peer.runtime.check import ANYTHING, JSON_TYPE, ModuleInfo, check_imports
+from peer.runtime.effectors.signatures import Grants
 from peer.runtime.errors import ModuleError
 from peer.runtime.guest_types import Basic, Field, Interface, Signature
 from peer.runtime.wasm_sections import CoreFunction, CoreType, read_outline
@@ -12,10 +13,10 @@ DEALLOC: Final = "dealloc"
 _I32: Final = CoreType.I32
 ALLOC_TYPE: Final = CoreFunction((_I32,), (_I32,))
 DEALLOC_TYPE: Final = CoreFunction((_I32, _I32), ())
-FUNCTION_TYPE: Final = CoreFunction((_I32, _I32), (CoreType.I64,))
+FUNCTION_TYPE: Final = JSON_TYPE
 
 
-def inspect_raw_module(wasm: bytes) -> ModuleInfo:
+def inspect_raw_module(wasm: bytes, grants: Grants = ANYTHING) -> ModuleInfo:
     """Return what a raw module offers; raise `ModuleError` when it cannot be hosted."""
     outline = read_outline(wasm)
     if "memory" not in outline.memories:
@@ -35,6 +36,6 @@ def inspect_raw_module(wasm: bytes) -> ModuleInfo:
     }
     if not functions:
         raise ModuleError("not a raw module: no export has the type (i32, i32) -> i64")
-    check_imports(outline)
+    check_imports(outline, grants=grants)
     api = (ALLOC, DEALLOC) if has_dealloc else (ALLOC,)
     return ModuleInfo(Interface("raw", functions), outline, None, None, api)

@@ -5,7 +5,9 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from kernel.apps import Effectors
 from kernel.receipts import CallStatus
+from peer.runtime.effectors.signatures import MOUNTABLE, Grants
 from peer.runtime.errors import EffectorRefused, ModuleError
 
 STORAGE: Final = "/storage"
@@ -63,11 +65,16 @@ class ServiceSpec:
     limits: CallLimits = field(default_factory=CallLimits)
     storage_dir: Path | None = None
     abi: str = MARINE_ABI
+    effectors: Effectors = field(default_factory=Effectors)
 
     @property
     def facade(self) -> ModuleSpec:
         """Return the module whose functions are called: the last one."""
         return self.modules[-1]
+
+    def get_grants(self, module: ModuleSpec) -> Grants:
+        """Return which effectors one of its modules may import."""
+        return Grants(frozenset(self.effectors.names), module.mounted_binaries)
 
     def get_memory_limit(self, module: ModuleSpec) -> int:
         """Return how many bytes the memory of one of its modules may reach."""
@@ -103,7 +110,17 @@ def validate_spec(spec: ServiceSpec) -> None:
 
 def _validate_module(spec: ServiceSpec, module: ModuleSpec) -> None:
     for name, effector in module.mounted_binaries.items():
-        raise EffectorRefused(f"service {spec.name} mounts {name}: no effector {effector!r} here")
+        if effector not in spec.effectors.names:
+            raise EffectorRefused(
+                f"service {spec.name} mounts {name}, but its app does not ask for the effector "
+                f"{effector!r}",
+                remedy=f"add {effector!r} to `effectors` in the manifest",
+            )
+        if effector not in MOUNTABLE:
+            raise EffectorRefused(
+                f"service {spec.name} mounts {name}: {effector!r} cannot be mounted as a binary",
+                remedy=f"import wasmarket:{effector} instead",
+            )
     if module.mapped_dirs and spec.storage_dir is None:
         raise ModuleError(f"service {spec.name} maps folders but has no storage")
     for alias, target in module.mapped_dirs.items():

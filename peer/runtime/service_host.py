@@ -3,15 +3,15 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
-from wasmtime import Engine, Trap, WasmtimeError
+from wasmtime import Engine, Linker, Trap, WasmtimeError
 
 from kernel.receipts import CallStatus
 from peer.runtime.call_log import CallLog
 from peer.runtime.call_parameters import complete_parameters
 from peer.runtime.deadline import Watchdog
+from peer.runtime.effectors.guest_calls import AskHost, define_effects, refuse_all
 from peer.runtime.engine import AotCache
 from peer.runtime.errors import CallRefused, GuestFault, GuestOutput, GuestTrap, StartFailed
 from peer.runtime.function_code import FunctionCode, compile_function
@@ -22,7 +22,7 @@ from peer.runtime.linked_calls import define_links
 from peer.runtime.links import plan_service
 from peer.runtime.loaded_module import LoadedModule
 from peer.runtime.messages import Answer, Call
-from peer.runtime.service import InstanceMode, ServiceSpec
+from peer.runtime.service import InstanceMode, ModuleSpec, ServiceSpec
 
 # What metered engines give to services that are not metered themselves.
 UNMETERED_FUEL: Final = 1 << 62
@@ -40,8 +40,9 @@ class ServiceHost:
         watchdog: Watchdog,
         *,
         is_metered: bool,
+        ask: AskHost = refuse_all,
     ) -> None:
-        """Compile and link `wasms`, one for each module of `spec`.
+        """Compile and link `wasms`, one for each module of `spec`; `ask` does the effects.
 
         Raise `ModuleError` when the service cannot be hosted.
         """
@@ -61,9 +62,16 @@ class ServiceHost:
         self._modules = {}
         for name, info in plan.infos.items():
             module, wasm = parts[name]
-            link = partial(define_links, links=plan.links[name], state=self._state)
+
+            def define(linker: Linker, module: ModuleSpec = module) -> None:
+                define_links(linker, plan.links[module.name], self._state)
+                effects, logs = plan.effects[module.name], module.logger_enabled
+                define_effects(linker, effects, self._state, ask, logs=logs)
+
             code = cache.load_module(wasm)
-            self._modules[name] = LoadedModule(spec, module, info, code, engine, self._state, link)
+            self._modules[name] = LoadedModule(
+                spec, module, info, code, engine, self._state, define
+            )
         self._warm: GuestGroup | None = None
 
     def try_start(self) -> None:

@@ -14,17 +14,21 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
+from kernel.receipts import CallStatus
 from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import AotCache, EngineSettings, InstancePool, build_engine
-from peer.runtime.errors import ModuleError
+from peer.runtime.errors import FAULTS, ModuleError
 from peer.runtime.messages import (
     LENGTH_BYTES,
     TO_WORKER,
     Call,
+    HostAnswer,
+    HostCall,
     Ready,
     Setup,
     SetupFailed,
@@ -65,7 +69,7 @@ def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
     )
 
 
-def load_services(setup: Setup) -> dict[str, ServiceHost]:
+def load_services(setup: Setup, channel: socket.socket) -> dict[str, ServiceHost]:
     """Load every service and try that it starts; raise `ModuleError` for the first that cannot.
 
     A worker started as root stops being so once everything is compiled, before any guest runs.
@@ -79,7 +83,15 @@ def load_services(setup: Setup) -> dict[str, ServiceHost]:
     hosts = {}
     for spec in services:
         wasms = read_modules(spec)
-        hosts[spec.name] = ServiceHost(spec, wasms, engine, cache, watchdog, is_metered=is_metered)
+        hosts[spec.name] = ServiceHost(
+            spec,
+            wasms,
+            engine,
+            cache,
+            watchdog,
+            is_metered=is_metered,
+            ask=partial(ask_supervisor, channel, spec.name),
+        )
     if is_root():
         give_up_root(spec.storage_dir for spec in services if spec.storage_dir is not None)
     for host in hosts.values():
@@ -93,7 +105,7 @@ def serve(channel: socket.socket) -> None:
     if not isinstance(setup, Setup):
         return
     try:
-        hosts = load_services(setup)
+        hosts = load_services(setup, channel)
     except MarketError as error:
         reason = error.reason if isinstance(error, ModuleError) else LeaveReason.FAILED_TO_START
         channel.sendall(encode_frame(SetupFailed(reason, error.detail)))
@@ -103,6 +115,20 @@ def serve(channel: socket.socket) -> None:
     gc.freeze()
     while isinstance(call := _receive(channel), Call):
         channel.sendall(encode_frame(hosts[call.service].answer(call)))
+
+
+def ask_supervisor(
+    channel: socket.socket, service: str, effector: str, function: str, arguments: list[Any]
+) -> Any:
+    """Return what an effector answers; raise the `GuestFault` with which it ends the call."""
+    channel.sendall(encode_frame(HostCall(service, effector, function, arguments)))
+    reply = _receive(channel)
+    if not isinstance(reply, HostAnswer):
+        # Gone, or of another mind than this program: nothing more can come of this worker.
+        os._exit(1)
+    if reply.status:
+        raise FAULTS[CallStatus(reply.status)](reply.detail)
+    return reply.value
 
 
 def _receive(channel: socket.socket) -> ToWorker | None:

@@ -11,6 +11,7 @@ from typing import Final, cast
 
 import peer
 from kernel.reasons import LeaveReason
+from peer.runtime.effectors.effects import CallBudget, Effects
 from peer.runtime.errors import EffectorRefused, ModuleError, StartFailed
 from peer.runtime.messages import (
     FROM_WORKER,
@@ -18,6 +19,7 @@ from peer.runtime.messages import (
     Answer,
     Call,
     FromWorker,
+    HostCall,
     Ready,
     Setup,
     SetupFailed,
@@ -43,9 +45,17 @@ class WorkerLost(Exception):
 class WorkerProcess(asyncio.Protocol):
     """A live worker with at most one message under way."""
 
-    def __init__(self, on_free: Callable[["WorkerProcess"], None]) -> None:
-        """`on_free` is called after each answer, also when nobody waits for it any more."""
+    def __init__(
+        self, on_free: Callable[["WorkerProcess"], None], effects: Effects | None = None
+    ) -> None:
+        """`on_free` is called after each answer, also when nobody waits for it any more.
+
+        `effects` does what the guests ask of effectors.
+        """
         self._on_free = on_free
+        self._effects = effects
+        self._effect: asyncio.Task[None] | None = None
+        self._budget: CallBudget | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
@@ -56,10 +66,14 @@ class WorkerProcess(asyncio.Protocol):
 
     @classmethod
     async def start(
-        cls, setup: Setup, on_free: Callable[["WorkerProcess"], None], seconds: float
+        cls,
+        setup: Setup,
+        on_free: Callable[["WorkerProcess"], None],
+        seconds: float,
+        effects: Effects | None = None,
     ) -> "WorkerProcess":
         """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time."""
-        worker = cls(on_free)
+        worker = cls(on_free, effects)
         try:
             await worker._spawn()
             reply = await worker._send(encode_frame(setup), seconds)
@@ -151,6 +165,9 @@ class WorkerProcess(asyncio.Protocol):
             return
         message = FROM_WORKER.decode(memoryview(self._received)[LENGTH_BYTES:end])
         self._received = self._received[end:]
+        if isinstance(message, HostCall):
+            self._take_host_call(message, end)
+            return
         pending = self._settle()
         if pending is not None and not pending.done():
             pending.set_result(message)
@@ -158,6 +175,8 @@ class WorkerProcess(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Fail the call under way (asyncio calls this)."""
+        if self._effect is not None:
+            self._effect.cancel()
         pending = self._settle()
         if not self.lost.done():
             self.lost.set_result(None)
@@ -175,7 +194,26 @@ class WorkerProcess(asyncio.Protocol):
             self._timer.cancel()
             self._timer = None
         pending, self._pending = self._pending, None
+        self._budget = None
         return pending
+
+    def _take_host_call(self, call: HostCall, size: int) -> None:
+        """Do what the guest asks beside everything else; one at a time, and only during a call."""
+        if self._effects is None or self._timer is None or self._effect is not None:
+            self.kill()
+            return
+        if self._budget is None:
+            self._budget = self._effects.open_budget(self._timer.when())
+        self._effect = asyncio.ensure_future(self._do_effect(self._effects, call, size))
+
+    async def _do_effect(self, effects: Effects, call: HostCall, size: int) -> None:
+        assert self._budget is not None
+        answer = await effects.answer(call, size, self._budget)
+        self._effect = None
+        if answer is None:
+            self.kill()
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.write(encode_frame(answer))
 
 
 def _check_setup(reply: FromWorker) -> None:

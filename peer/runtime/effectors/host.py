@@ -1,0 +1,73 @@
+"""What a peer has for the effectors of all its deals, and the effects of each deal's services."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import httpx
+
+from content.folder import BlockFolder
+from kernel.content_ids import parse_cid
+from peer.runtime.effectors.effects import Effects, ServiceEffects
+from peer.runtime.effectors.http_effect import HttpEffect, HttpGate
+from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate, read_ledger
+from peer.runtime.effectors.kv_effect import KvEffect, KvStores
+from peer.runtime.service import ServiceSpec
+
+FOLDER = "effects"
+"""Beside a deal's storage, out of the guests' reach."""
+
+
+class EffectorHost:
+    """One for each peer; for one event loop."""
+
+    def __init__(
+        self,
+        blocks: BlockFolder,
+        cache: Path,
+        content_client: httpx.AsyncClient,
+        *,
+        trusted: tuple[str, ...] = (),
+    ) -> None:
+        """`trusted` are URLs of private hosts that apps may reach if they name them."""
+        self._blocks = blocks
+        self._http = HttpGate(trusted)
+        self._ipfs = IpfsGate(blocks, cache, content_client)
+        self._kv = KvStores()
+
+    def open(
+        self,
+        specs: Iterable[ServiceSpec],
+        folder: Path,
+        find_sources: Callable[[], Sequence[str]] = tuple,
+    ) -> Effects:
+        """Return the effects of a deal's services, whose state lies in the deal's `folder`."""
+        return Effects(
+            {spec.name: self._open(spec, folder / FOLDER, find_sources) for spec in specs}
+        )
+
+    def forget(self, folder: Path, others: Iterable[Path]) -> None:
+        """Unpin what the services of a deal put, unless those of `others` did so too."""
+        mine = _list_kept(folder)
+        for cid in mine.difference(*(_list_kept(other) for other in others if other != folder)):
+            self._blocks.unpin(parse_cid(cid))
+
+    async def close(self) -> None:
+        """Drop connections and close stores."""
+        await self._http.close()
+        await self._kv.close()
+
+    def _open(
+        self, spec: ServiceSpec, folder: Path, find_sources: Callable[[], Sequence[str]]
+    ) -> ServiceEffects:
+        asked = spec.effectors
+        return ServiceEffects(
+            http=HttpEffect(self._http, asked.http.hosts) if asked.http else None,
+            ipfs=IpfsEffect(self._ipfs, folder / f"{spec.name}.ipfs", find_sources)
+            if asked.ipfs
+            else None,
+            kv=KvEffect(self._kv, folder / f"{spec.name}.kv") if asked.kv else None,
+        )
+
+
+def _list_kept(folder: Path) -> set[str]:
+    return {cid for ledger in (folder / FOLDER).glob("*.ipfs") for cid in read_ledger(ledger)}
