@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from wasmtime import Engine, Store
+from wasmtime import Engine
+
+from peer.runtime.native import Store
 
 TICK_SECONDS: Final = 0.01
 IDLE_SECONDS: Final = 1.0

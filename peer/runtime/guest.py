@@ -1,15 +1,20 @@
 """One instance of a Marine module: its memory, its allocator and its functions."""
 
-import ctypes
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
-from wasmtime import Instance, InstancePre, Store
-from wasmtime import _ffi as ffi
+from wasmtime import Module
 
 from peer.runtime.check import ModuleInfo
 from peer.runtime.errors import GuestMemory, GuestOutput, GuestTrap
-from peer.runtime.wasm_call import CallCells, ExportName
+from peer.runtime.native import (
+    ExportName,
+    GuestMemoryView,
+    Store,
+    check_types,
+    compile_call,
+)
 from peer.runtime.wasm_sections import CoreFunction
 
 U32: Final = 0xFFFF_FFFF
@@ -17,9 +22,10 @@ INITIALIZERS: Final = ("_initialize", "_start")
 
 
 class ExportTable:
-    """The names and call cells of a module's exports, made once for all of its instances."""
+    """The names and call code of a module's exports, made once for all of its instances."""
 
-    def __init__(self, info: ModuleInfo) -> None:
+    def __init__(self, info: ModuleInfo, module: Module) -> None:
+        """Raise `ModuleError` when wasmtime reads other types than `info` says."""
         functions = info.outline.functions
         self.memory = ExportName("memory")
         self.names = {name: ExportName(name) for name in (*info.interface.functions, *info.api)}
@@ -32,34 +38,44 @@ class ExportTable:
         )
         for name in self.initializers:
             self.names[name] = ExportName(name)
-        self.cells = {name: CallCells(functions[name]) for name in self.names}
+        used = {name: functions[name] for name in self.names}
+        check_types(module, used)
+        self.calls = {name: compile_call(function) for name, function in used.items()}
 
 
 class Guest:
     """A running instance. Not safe to use from two threads, nor after `close`."""
 
+    __slots__ = (
+        "_functions",
+        "_instance",
+        "_memory",
+        "_table",
+        "budget",
+        "is_for_one_call",
+        "is_receiving",
+        "store",
+    )
+
     def __init__(self, table: ExportTable, store: Store) -> None:
+        """`store` owns the instance."""
         self._table = table
-        self._store = store
-        self._context = store._context()
-        self._instance: Instance | None = None
-        self._memory: Any = None
-        self._functions: dict[str, Any] = {}
+        self._instance: Any = None
+        self._memory: GuestMemoryView | None = None
+        self._functions: dict[str, Callable[..., Any]] = {}
+        self.store = store
         self.budget = 0
         self.is_receiving = False
         self.is_for_one_call = False
 
-    def start(self, pre: InstancePre) -> None:
-        """Instantiate and initialize; raise wasmtime's errors."""
-        self._instance = pre.instantiate(self._store)
-        self._memory = self._table.memory.find_memory(self._context, self._instance)
+    def start(self, pre: Any) -> None:
+        """Instantiate from the pointer of an `InstancePre`, initialize; raise wasmtime's errors."""
+        context = self.store.context
+        self._instance = self.store.instantiate(pre)
+        handle = self._table.memory.find_memory(context, self._instance)
+        self._memory = GuestMemoryView(context, handle)
         for name in self._table.initializers:
             self.call(name)
-
-    @property
-    def store(self) -> Store:
-        """Return the store that owns this instance."""
-        return self._store
 
     @property
     def is_started(self) -> bool:
@@ -69,39 +85,37 @@ class Guest:
     @property
     def memory_bytes(self) -> int:
         """Return the present size of its memory."""
-        if self._memory is None:
-            return 0
-        return ffi.wasmtime_memory_data_size(self._context, ctypes.byref(self._memory))
+        return 0 if self._memory is None else self._memory.size
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Call an export; raise wasmtime's errors, or what a host function raised."""
         function = self._functions.get(name)
         if function is None:
-            if self._instance is None or name not in self._table.names:
-                raise GuestTrap(f"{name} cannot be called now")
-            function = self._table.names[name].find_function(self._context, self._instance)
-            self._functions[name] = function
-        return self._table.cells[name].call(self._context, function, arguments)
+            function = self._bind(name)
+        return function(*arguments)
 
     def read(self, pointer: int, size: int) -> bytes:
         """Copy a range out; raise `GuestTrap` outside memory, `GuestOutput` over the budget."""
         self.budget -= size
         if self.budget < 0:
             raise GuestOutput("the answer is larger than the call's limit of output bytes")
-        if not size:
+        if not size or self._memory is None:
             return b""
-        return ctypes.string_at(self._locate(pointer, size), size)
+        return self._memory.read(pointer, size)
 
     def place(self, data: bytes, tag: int) -> int:
         """Allocate room in the guest, copy `data` there and return its address."""
         size = len(data)
-        arguments = (size, tag) if self._table.allocate_has_tag else (size,)
-        pointer: int = self.call(self._table.allocator, *arguments) & U32
+        table = self._table
+        if table.allocate_has_tag:
+            pointer = self.call(table.allocator, size, tag) & U32
+        else:
+            pointer = self.call(table.allocator, size) & U32
         if size:
-            if pointer == 0:
+            if pointer == 0 or self._memory is None:
                 raise GuestMemory(f"the guest has no room for {size} bytes of arguments")
-            ctypes.memmove(self._locate(pointer, size), data, size)
-        return pointer
+            self._memory.write(pointer, data)
+        return int(pointer)
 
     def receive(self, work: Callable[[], None]) -> None:
         """Run `work`, which puts an answer of a host function into this instance's memory.
@@ -131,11 +145,14 @@ class Guest:
         self._functions.clear()
         self._memory = None
         self._instance = None
-        self._store.close()
+        self.store.close()
 
-    def _locate(self, pointer: int, size: int) -> int:
-        # NOTE: looked up anew each time, since the guest may have grown and moved its memory.
-        if pointer + size > self.memory_bytes:
-            raise GuestTrap(f"the guest named memory {pointer}+{size}, which is out of bounds")
-        base = ffi.wasmtime_memory_data(self._context, ctypes.byref(self._memory))
-        return ctypes.addressof(base.contents) + pointer
+    def _bind(self, name: str) -> Callable[..., Any]:
+        export = self._table.names.get(name)
+        if export is None or self._instance is None:
+            raise GuestTrap(f"{name} cannot be called now")
+        context = self.store.context
+        handle = export.find_function(context, self._instance)
+        function = partial(self._table.calls[name], context, handle)
+        self._functions[name] = function
+        return function

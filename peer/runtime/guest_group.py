@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wasmtime import Store, Trap, WasmtimeError
+from wasmtime import Trap, WasmtimeError
 
 from peer.runtime.call_log import CallLog
 from peer.runtime.errors import GuestFault
 from peer.runtime.faults import build_fault
 from peer.runtime.guest import Guest
 from peer.runtime.loaded_module import LoadedModule
+from peer.runtime.native import Store
 from peer.runtime.service import CallLimits
 
 

@@ -1,7 +1,7 @@
-"""Give stores their WASI: environment, folders, and a log for what the guest prints.
+"""Give stores their WASI: environment, folders, and a way for what the guest prints.
 
 A fresh instance needs a fresh context, so this is on the path of every call: what does not change
-is encoded once and handed to wasmtime's C functions directly.
+is encoded once.
 """
 
 import ctypes
@@ -10,12 +10,12 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from wasmtime import Store, WasmtimeError
-from wasmtime import _bindings as ffi
+from wasmtime import WasmtimeError
+
+from peer.runtime.native import NULL, Store, check_error, ffi, lib
 
 # Takes what a guest printed, by stream: "stdout" or "stderr".
 Output = Callable[[str, bytes], None]
-_NO_FINALIZER: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)()
 _CALLBACK: Final = ctypes.CFUNCTYPE(
     ctypes.c_ssize_t, ctypes.c_void_p, ctypes.POINTER(ctypes.c_ubyte), ctypes.c_size_t
 )
@@ -35,45 +35,56 @@ def _take(number: int, data: Any, size: int) -> int:
 
 
 _print: Final = _CALLBACK(_take)
+_PRINT: Final = ffi.cast("void *", ctypes.cast(_print, ctypes.c_void_p).value)
 
 
 class WasiTemplate:
     """What all instances of a module get from WASI."""
 
     def __init__(
-        self, envs: Mapping[str, str], folders: Sequence[tuple[str, str]], output: Output
+        self,
+        envs: Mapping[str, str],
+        folders: Sequence[tuple[str, str]],
+        output: Output | None,
     ) -> None:
-        """`folders` are (folder of the host, name for the guest)."""
+        """`folders` are (folder of the host, name for the guest).
+
+        Without `output`, guests print where this process does: that costs nothing, where streams
+        of their own cost an instance more than all the rest.
+        """
         self._count = len(envs)
         self._names, self._values = _encode_list(envs), _encode_list(envs.values())
         self._folders = [
-            (ctypes.create_string_buffer(host.encode()), ctypes.create_string_buffer(name.encode()))
+            (ffi.new("char[]", host.encode()), ffi.new("char[]", name.encode()), name)
             for host, name in folders
         ]
-        self._stdout, self._stderr = next(_numbers), next(_numbers)
-        _outputs[self._stdout] = (output, "stdout")
-        _outputs[self._stderr] = (output, "stderr")
+        self._streams: tuple[Any, Any] | None = None
+        if output is not None:
+            stdout, stderr = next(_numbers), next(_numbers)
+            _outputs[stdout] = (output, "stdout")
+            _outputs[stderr] = (output, "stderr")
+            self._streams = ffi.cast("void *", stdout), ffi.cast("void *", stderr)
 
     def apply(self, store: Store) -> None:
         """Set up `store`; raise `WasmtimeError` when a folder cannot be opened."""
-        config = ffi.wasi_config_new()
-        try:
-            if self._count:
-                ffi.wasi_config_set_env(config, self._count, self._names, self._values)
-            ffi.wasi_config_set_stdout_custom(config, _print, self._stdout, _NO_FINALIZER)
-            ffi.wasi_config_set_stderr_custom(config, _print, self._stderr, _NO_FINALIZER)
-            for host, name in self._folders:
-                if not ffi.wasi_config_preopen_dir(config, host, name, True):
-                    raise WasmtimeError(f"the folder {name.value.decode()} cannot be opened")
-        except WasmtimeError:
-            ffi.wasi_config_delete(config)
-            raise
-        error = ffi.wasmtime_context_set_wasi(store._context(), config)
-        if error:
-            raise WasmtimeError._from_ptr(error)
+        config = lib.wasi_config_new()
+        if self._count:
+            lib.wasi_config_set_env(config, self._count, self._names[0], self._values[0])
+        if self._streams is None:
+            lib.wasi_config_inherit_stdout(config)
+            lib.wasi_config_inherit_stderr(config)
+        else:
+            stdout, stderr = self._streams
+            lib.wasi_config_set_stdout_custom(config, _PRINT, stdout, NULL)
+            lib.wasi_config_set_stderr_custom(config, _PRINT, stderr, NULL)
+        for host, guest, name in self._folders:
+            if not lib.wasi_config_preopen_dir(config, host, guest, True):
+                lib.wasi_config_delete(config)
+                raise WasmtimeError(f"the folder {name} cannot be opened")
+        check_error(lib.wasmtime_context_set_wasi(store.context, config))
 
 
-def _encode_list(texts: Iterable[str]) -> Any:
-    encoded = [text.encode() for text in texts]
-    array = (ctypes.c_char_p * len(encoded))(*encoded)
-    return ctypes.cast(array, ctypes.POINTER(ctypes.POINTER(ctypes.c_char)))
+def _encode_list(texts: Iterable[str]) -> tuple[Any, list[Any]]:
+    """Return an array of C strings, and what must live as long as it."""
+    kept = [ffi.new("char[]", text.encode()) for text in texts]
+    return ffi.new("char *[]", kept), kept
