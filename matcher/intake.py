@@ -7,7 +7,14 @@ from typing import Any, TypeVar
 
 from chain.contracts import Erc20
 from chain.fills import Permit
-from kernel.errors import Forbidden, InvalidInput, InvalidSignature, LimitReached, NotFound
+from kernel.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    InvalidSignature,
+    LimitReached,
+    NotFound,
+)
 from kernel.offers import DeveloperOffer, Offer, ProviderOffer, parse_offer
 from kernel.signatures import NO_SIGNATURE, Signature, parse_signature, recover
 from kernel.typed_data import Domain, digest, hash_offer, hash_permit
@@ -22,7 +29,7 @@ from matcher.offer_checks import (
     check_standing,
 )
 from matcher.standings import Standings
-from store.chain_state import fetch_indexed
+from store.chain_state import fetch_indexed, is_approved
 from store.database import Database, Session
 from store.offers import (
     add_developer_offer,
@@ -140,7 +147,11 @@ class Intake:
         return self._done("provider offer", kept.hash, is_new)
 
     def withdraw(self, offer: Hash, owner: Address, signer: Address) -> None:
-        """Take an offer out of this book at its owner's word. Raises Forbidden, NotFound."""
+        """Take an offer out of this book at its owner's word.
+
+        Raises Forbidden, NotFound, Conflict for one on chain: a book without it could not be told
+        from one that hides it.
+        """
         if signer != owner:
             raise Forbidden(
                 f"the offer is of {owner}, the request of {signer}",
@@ -148,6 +159,12 @@ class Intake:
                 remedy="sign the request with the offer's account",
             )
         with self._database.write() as session:
+            if is_approved(session, owner, offer):
+                raise Conflict(
+                    "the offer is published on chain, where every matcher finds it",
+                    field="hash",
+                    remedy="cancel it there: Market.cancel (`wasmarket offer cancel`)",
+                )
             withdraw_offer(session, offer)
         logger.info("offer withdrawn", extra={"offer": offer})
         self._on_change()

@@ -68,3 +68,15 @@ def test_published__after_a_reorg__are_looked_at_again(stocked):
 
     offers = stocked.http.get("/v1/provider-offers").json()["items"]
     assert hash_offer(other) in {offer["hash"] for offer in offers}
+
+
+def test_delete__published_offer__is_refused_so_that_no_book_can_hide_it(stocked):
+    publish(stocked, stocked.ask(), stocked.provider)
+    stocked.turn()
+    target = f"/v1/provider-offers/{hash_offer(stocked.ask())}"
+
+    refused = stocked.signed_request("DELETE", target, stocked.provider)
+
+    assert (refused.status_code, refused.json()["field"]) == (409, "hash")
+    assert "Market.cancel" in refused.json()["remedy"]
+    assert stocked.http.get(target).json()["status"] == "posted"
