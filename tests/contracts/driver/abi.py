@@ -54,9 +54,13 @@ class Contract:
             if entry["stateMutability"] not in ("view", "pure")
         ]
 
+    def inputs(self, function: str) -> list[str]:
+        """List the types of a function's arguments."""
+        return types_of(self._functions[function]["inputs"])
+
     def encode(self, function: str, arguments: tuple[Any, ...]) -> bytes:
         """Build the calldata of a call."""
-        types = types_of(self._functions[function]["inputs"])
+        types = self.inputs(function)
         selector = keccak(text=f"{function}({','.join(types)})")[:4]
         return selector + encode(types, arguments)
 

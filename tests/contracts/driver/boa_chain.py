@@ -17,7 +17,11 @@ ACCOUNTS = 12
 VARIABLES = {
     "account_word": "_accounts",
     "stake_word": "_stakes",
+    "leaving_word": "_leaving",
+    "offer_word": "_offers",
+    "balanceOf": "balanceOf",
     "peer_word": "_peers",
+    "peer_extra_word": "_extras",
     "deal_word": "_deals",
     "owner_of_deal": "owner_of_deal",
     "run_end": "_run_ends",
@@ -96,8 +100,9 @@ class BoaChain:
         if variable is None:
             return self._view(contract, function, arguments)
         slot = contract.handle[variable].to_bytes(32, "big")
-        for key in (join(*arguments),) if function == "run_end" else arguments:
-            slot = keccak(slot + encode(["address" if isinstance(key, str) else "uint256"], [key]))
+        keys = (join(*arguments),) if function == "run_end" else arguments
+        for kind, key in zip(contract.inputs(function), keys, strict=False):
+            slot = keccak(slot + encode([kind], [key]))
         word = self.env.get_storage(contract.address, int.from_bytes(slot, "big"))
         return contract.decode(function, word.to_bytes(32, "big"))
 

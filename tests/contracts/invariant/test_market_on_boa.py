@@ -18,7 +18,7 @@ pytestmark = pytest.mark.unit
 START = 1_800_000_000
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "2"))
 STEPS = int(os.environ.get("FUZZ_STEPS", "10"))
-VIEWS_EVERY = 10  # steps; the words are compared in every one
+VIEWS_EVERY = 20  # steps; the words are compared in every one
 
 
 @cache
