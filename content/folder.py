@@ -65,6 +65,13 @@ class BlockFolder:
         except FileNotFoundError:
             raise _missing(cid) from None
 
+    def age(self, cid: Cid) -> float:
+        """Return the seconds since a block was stored. Raises ContentNotFound."""
+        try:
+            return time.time() - self._path(cid).stat().st_mtime
+        except FileNotFoundError:
+            raise _missing(cid) from None
+
     def put(self, cid: Cid, block: bytes) -> bool:
         """Keep a block on disk; return whether it was new.
 

@@ -100,14 +100,15 @@ class UploadLedger:
         with self._turn():
             live = needed_by(live_apps, self._folder.get)
             before = {cid for _, cid in self._uploads}
+            pins = pinned(self._folder)
             kept = [
                 Upload(u.signer, u.cid, u.size, now) if u.cid in live else u
                 for u in self._uploads.values()
-                if u.cid in live or u.time + self._quota.retention_seconds > now
+                if u.cid in live or u.cid in pins or u.time + self._quota.retention_seconds > now
             ]
             # The ledger goes last: a crash before leaves entries without blocks, which the next
             # run removes, never blocks without entries, which nobody would.
-            gone = before - {u.cid for u in kept} - pinned(self._folder)
+            gone = before - {u.cid for u in kept}
             removed = sorted(cid for cid in gone if self._folder.delete(cid))
             self._rewrite(kept)
         return removed

@@ -42,10 +42,26 @@ def reachable(roots: Iterable[Cid], get: GetBlock) -> set[Cid]:
     return seen
 
 
-def remove_unneeded(folder: BlockFolder, apps: Iterable[Hash]) -> list[Cid]:
-    """Remove all blocks that no app of `apps` needs and that no pin's root needs; return them."""
+def remove_unneeded(
+    folder: BlockFolder, apps: Iterable[Hash], grace_seconds: float = 0.0
+) -> list[Cid]:
+    """Remove all blocks that no app of `apps` needs and that no pin's root needs; return them.
+
+    Blocks stored less than `grace_seconds` ago stay: what needs them may not be known yet.
+    """
     kept = needed_by(apps, folder.get) | pinned(folder)
-    return [cid for cid in list(folder.cids()) if cid not in kept and folder.delete(cid)]
+    return [
+        cid
+        for cid in list(folder.cids())
+        if cid not in kept and _is_old(folder, cid, grace_seconds) and folder.delete(cid)
+    ]
+
+
+def _is_old(folder: BlockFolder, cid: Cid, seconds: float) -> bool:
+    try:
+        return folder.age(cid) >= seconds
+    except ContentNotFound:
+        return False
 
 
 def pinned(folder: BlockFolder) -> set[Cid]:

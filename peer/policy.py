@@ -10,6 +10,8 @@ from kernel.apps import Manifest
 from kernel.errors import ConfigError, InvalidInput, Refused
 from kernel.reasons import LeaveReason
 from kernel.units import Address
+from peer.offers.pricing import Pricing
+from peer.offers.pricing_table import parse_pricing
 
 MIB = 1024 * 1024
 
@@ -36,6 +38,8 @@ class Policy:
     refused_developers: tuple[Address, ...] = ()
     max_units: int = 0
     """Most units of one deal on this peer; 0: no cap."""
+    max_units_per_developer: int = 0
+    """Most units of all deals of one developer on this peer; 0: no cap."""
     min_runway: int = 0
     """Fewest epochs that a deal's balance must pay for this peer's units."""
     max_module_bytes: int = 16 * MIB
@@ -43,6 +47,8 @@ class Policy:
     max_call_ms: int = 60_000
     max_input_bytes: int = 16 * MIB
     max_output_bytes: int = 16 * MIB
+    offers: Pricing | None = None
+    """What is asked for the units, if the offers are to be made by this policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Applicant:
     """All units of the deal on this peer."""
     epochs_funded: int
     """Whole epochs that the deal's balance would pay for this peer's units."""
+    developer_units: int = 0
+    """Units of the developer's other deals on this peer, those that came first."""
 
 
 def parse_policy(text: str, name: str) -> Policy:
@@ -64,6 +72,7 @@ def parse_policy(text: str, name: str) -> Policy:
         for key in document:
             if key not in known:
                 raise InvalidInput(f"it has no setting {key!r}; it has {', '.join(known)}")
+        asked = document.pop("offers", None)
         policy = msgspec.convert(document, type=Policy)
         for key, value in document.items():
             if isinstance(value, int) and value < 0:
@@ -72,6 +81,7 @@ def parse_policy(text: str, name: str) -> Policy:
             policy,
             developers=_addresses(policy.developers),
             refused_developers=_addresses(policy.refused_developers),
+            offers=None if asked is None else parse_pricing(asked),
         )
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidInput) as error:
         raise ConfigError(f"{name}: {error}", field="policy") from error
@@ -85,6 +95,11 @@ def check_applicant(policy: Policy, applicant: Applicant) -> None:
         raise _refused(f"the developer {applicant.developer} is refused")
     if policy.max_units and applicant.units > policy.max_units:
         raise _refused(f"{applicant.units} units are more than the {policy.max_units} allowed")
+    most, held = policy.max_units_per_developer, applicant.developer_units
+    if most and applicant.units + held > most:
+        raise _refused(
+            f"{applicant.units} units and the developer's other {held} are more than {most} allowed"
+        )
     if applicant.epochs_funded < policy.min_runway:
         raise _refused(
             f"the deal pays for {applicant.epochs_funded} epochs, {policy.min_runway} are asked"

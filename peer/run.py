@@ -5,6 +5,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -24,6 +25,7 @@ from peer.api.app import create_app
 from peer.folder import PeerFolder, public_key
 from peer.hosting.host import Host
 from peer.hosting.sources import SourceHints
+from peer.hosting.sweeper import Retention, Sweeper
 from peer.hosting.tools import Tools
 from peer.hosting.versions import Preparer
 from peer.market.agent import Agent
@@ -31,7 +33,8 @@ from peer.market.commitments import Commitments, last_closed
 from peer.market.listener import Listener
 from peer.market.standing import Standing
 from peer.metrics import PeerMetrics
-from peer.policy import Policy
+from peer.offers.selling import Seller, build_keeper, create_matcher_client
+from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
@@ -42,34 +45,39 @@ from serving.service import Readiness, ServiceInfo, ServiceStatus
 
 logger = logging.getLogger(__name__)
 
+OFFER_SECONDS = 1.0
+"""Pause between looks at what is to be offered."""
+
 STARTS_AT_ONCE = 2
 """Deals that start workers at the same time; a start keeps a core busy."""
 
 
-def run_peer(
-    settings: PeerSettings,
-    *,
-    rpc_url: str,
-    deployment: Deployment,
-    wallet: Account,
-    folder: Path,
-    policy: Policy,
-    outbound: Outbound,
-    confirmations: int = 0,
-    version: str,
-    on_ready: Callable[[str], None],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class PeerParts:
+    """What the composition root gives a peer; `folder` is the peer's own."""
+
+    settings: PeerSettings
+    deployment: Deployment
+    wallet: Account
+    folder: Path
+    policy: PolicyFile
+    outbound: Outbound
+    version: str
+    confirmations: int = 0
+    seller: Seller | None = None
+    """The provider's account, if this process is to make the peer's offers."""
+
+
+def run_peer(parts: PeerParts, *, rpc_url: str, on_ready: Callable[[str], None]) -> None:
     """Serve until SIGINT or SIGTERM; `on_ready` gets the URL once it answers.
 
-    `folder` is the peer's own. Raises PortInUse, ConfigError, Conflict if another process has it.
+    Raises PortInUse, ConfigError, Conflict if another process has the folder.
     """
-    state = PeerFolder(folder)
+    state = PeerFolder(parts.folder)
     with state.lock(), Rpc(rpc_url) as rpc:
-        listener = bind(settings.host, settings.port)
+        listener = bind(parts.settings.host, parts.settings.port)
         try:
-            peer = Peer(
-                settings, rpc, deployment, wallet, state, policy, outbound, confirmations, version
-            )
+            peer = Peer(parts, rpc, state)
         except BaseException:
             listener.close()
             raise
@@ -79,18 +87,8 @@ def run_peer(
 class Peer:
     """The parts of one peer; `app` starts and stops them with its lifespan."""
 
-    def __init__(
-        self,
-        settings: PeerSettings,
-        rpc: Rpc,
-        deployment: Deployment,
-        wallet: Account,
-        folder: PeerFolder,
-        policy: Policy,
-        outbound: Outbound,
-        confirmations: int,
-        version: str,
-    ) -> None:
+    def __init__(self, parts: PeerParts, rpc: Rpc, folder: PeerFolder) -> None:
+        settings, deployment, wallet = parts.settings, parts.deployment, parts.wallet
         key = folder.load_key()
         parameters = deployment.parameters
         # An answer must be on chain before ACCEPT_SECONDS are over.
@@ -100,14 +98,15 @@ class Peer:
         self._deployment = deployment
         self._wallet = wallet
         self._stop = threading.Event()
-        self._http = create_async_client(outbound)
+        self._policy = parts.policy
+        self._http = create_async_client(parts.outbound)
         blocks = BlockFolder(folder.blocks)
         self._book = ReceiptBook(
             folder, key, parameters.epoch_seconds, last_closed(folder.commitments) + 1
         )
         self._commitments = Commitments(folder.commitments, self._book)
         self._listener = Listener(
-            Follower(rpc, deployment, decoder, confirmations=confirmations),
+            Follower(rpc, deployment, decoder, confirmations=parts.confirmations),
             MarketLens(rpc, deployment),
             deployment,
             path=folder.chain,
@@ -139,24 +138,49 @@ class Peer:
             Tools(
                 preparer=Preparer(
                     Fetcher(blocks, self._http, FetchLimits(source_seconds=fetch_seconds / 4)),
-                    policy,
+                    parts.policy,
                     folder.cache / "modules",
                     fetch_seconds,
                 ),
-                policy=policy,
+                policy=parts.policy,
                 book=self._book,
                 hints=SourceHints(),
                 gateways=settings.gateways,
                 cache=folder.cache,
                 starting=asyncio.Semaphore(STARTS_AT_ONCE),
                 retry_seconds=settings.retry_seconds,
+                log_bytes=settings.log_bytes,
             ),
             on_outlook=self._agent.poke,
         )
+        self._sweeper = Sweeper(
+            folder,
+            blocks,
+            self._host,
+            self._book,
+            self._commitments,
+            Retention(
+                settings.keep_storage_seconds,
+                settings.keep_receipt_epochs,
+                parameters.proof_window,
+            ),
+        )
+        self._matchers = create_matcher_client()
+        self._keeper = None
+        if parts.seller is not None:
+            self._keeper = build_keeper(
+                parts.seller,
+                rpc,
+                deployment,
+                parts.policy,
+                folder.path / "offers.json",
+                self._find_peers,
+                self._matchers,
+            )
         registry = CollectorRegistry()
         registry.register(PeerMetrics(self._host, self._listener, self._agent))
         self.app = create_app(
-            ServiceInfo("peer", version),
+            ServiceInfo("peer", parts.version),
             self._host,
             self._book,
             self._commitments,
@@ -188,18 +212,29 @@ class Peer:
                 target=self._book.run, args=(self._stop, self._settings.receipt_flush_ms)
             ),
         ]
+        if self._keeper is not None:
+            threads.append(
+                threading.Thread(target=self._keeper.run, args=(self._stop, OFFER_SECONDS))
+            )
         for thread in threads:
             thread.start()
+        sweeping = asyncio.create_task(self._sweeper.run(self._settings.sweep_seconds))
         try:
             yield
         finally:
             self._stop.set()
+            sweeping.cancel()
             for wake in (self._listener.wake.set, self._agent.poke, self._book.wake):
                 wake()
             await self._host.close()
             await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
             self._book.close()
             await self._http.aclose()
+            self._matchers.close()
+
+    def _find_peers(self) -> tuple[int, ...] | None:
+        standing = self._listener.standing
+        return None if standing is None else (standing.peer,)
 
     def _status(self) -> ServiceStatus:
         standing = self._host.standing
@@ -220,6 +255,8 @@ class Peer:
 
     def _readiness(self) -> Readiness:
         reasons = [self._listener.problem, self._agent.problem, self._book.problem]
+        if self._keeper is not None and self._keeper.problem:
+            reasons.append(f"offers: {self._keeper.problem}")
         reasons += self._host.failures()
         if not self._listener.problem and self._host.standing is None:
             reasons.append(

@@ -16,6 +16,10 @@ class PeerSettings:
     port: int = 8610
     policy: str = ""
     """Path of the policy file; empty: the default policy."""
+    offer_key: str = ""
+    """Name of the provider's account that signs offers by the policy; empty: this process makes
+    none, and holds no key but its own.
+    """
     gateways: tuple[str, ...] = ()
     """URLs of trustless gateways that are asked for content."""
     poll_seconds: float = 1.0
@@ -27,3 +31,11 @@ class PeerSettings:
     """How long receipts may wait for the disk."""
     claim_every_epochs: int = 0
     """Claim for the provider every so many epochs, at the wallet's cost; 0: never."""
+    log_bytes: int = 1024 * 1024
+    """Most bytes that the log of one deal takes on disk."""
+    keep_storage_seconds: int = 7 * 86_400
+    """How long, in chain time, storage stays after a deal is over on this peer."""
+    keep_receipt_epochs: int = 30
+    """How many epochs receipts stay after their own is final."""
+    sweep_seconds: float = 60.0
+    """Pause between removals of what need not be kept any more."""

@@ -26,8 +26,8 @@ from kernel.reasons import BatchReason, DropReason, EndKind, FillReason, LeaveRe
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from peer.folder import PeerFolder
-from peer.policy import Policy
-from peer.run import Peer
+from peer.policy_file import PolicyFile
+from peer.run import Peer, PeerParts
 from peer.settings import PeerSettings
 from serving.outbound import Outbound
 from store.database import open_database, sqlite_url
@@ -72,11 +72,16 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
     )
     yield "gateway", create_gateway(GatewaySettings(), parts)
     with Rpc("http://127.0.0.1:1") as rpc:
-        state = PeerFolder(folder / "peer")
-        outbound = Outbound(allow_private=False)
-        settings = PeerSettings()
-        peer = Peer(settings, rpc, deployment, account, state, Policy(), outbound, 0, __version__)
-        yield "peer", peer.app
+        own = PeerParts(
+            settings=PeerSettings(),
+            deployment=deployment,
+            wallet=account,
+            folder=folder / "peer",
+            policy=PolicyFile(),
+            outbound=Outbound(allow_private=False),
+            version=__version__,
+        )
+        yield "peer", Peer(own, rpc, PeerFolder(own.folder)).app
     database.close()
 
 

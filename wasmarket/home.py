@@ -44,6 +44,11 @@ class Home:
         return self.root / "locks"
 
     @property
+    def offers(self) -> Path:
+        """What was offered by policy, `<provider>.json`."""
+        return self.root / "offers"
+
+    @property
     def gateway(self) -> Path:
         """The gateway's blocks."""
         return self.root / "gateway"

@@ -24,6 +24,7 @@ from peer.hosting.versions import Version
 from peer.hosting.wanted import build_applicant
 from peer.market.standing import Assignment, Deal, Standing, State
 from peer.policy import check_applicant
+from peer.service_log import ServiceLog
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +37,8 @@ class DealHost(HostedDeal):
     """Makes a deal here what the chain says that it should be; on the event loop."""
 
     def __init__(self, deal: Deal, folder: Path, tools: Tools) -> None:
-        super().__init__(deal, AccessFile(folder / "access.json"), tools)
+        log = ServiceLog(folder / "log", tools.log_bytes)
+        super().__init__(deal, AccessFile(folder / "access.json"), log, tools)
         self._folder = folder
         self._standing: Standing | None = None
         self._retry_at = 0.0
@@ -117,7 +119,11 @@ class DealHost(HostedDeal):
         if not new:
             return
         try:
-            check_applicant(self._tools.policy, build_applicant(self.deal, list(wanted.values())))
+            assert self._standing is not None
+            check_applicant(
+                self._tools.policy.current,
+                build_applicant(self.deal, list(wanted.values()), self._standing),
+            )
         except MarketError as error:
             self._refuse([held for held in new if held.id not in self.refused], to_refusal(error))
 
@@ -222,7 +228,7 @@ class DealHost(HostedDeal):
 
     def _refuse(self, pending: list[Assignment], why: Refusal) -> None:
         for held in pending:
-            self.refused[held.id] = why
+            self.refused[held.id] = self.last_refusal = why
             logger.warning(
                 "assignment refused",
                 extra={

@@ -12,6 +12,7 @@ from peer.hosting.tools import Tools
 from peer.hosting.versions import Version
 from peer.hosting.wanted import find_wanted
 from peer.market.standing import Assignment, Deal, DealState, serving_until
+from peer.service_log import ServiceLog
 
 
 class HostState(StrEnum):
@@ -27,14 +28,16 @@ class HostState(StrEnum):
 class HostedDeal:
     """A deal as its callers and its developer see it; its host changes it."""
 
-    def __init__(self, deal: Deal, access: AccessFile, tools: Tools) -> None:
+    def __init__(self, deal: Deal, access: AccessFile, log: ServiceLog, tools: Tools) -> None:
         self.deal = deal
         self.access = access
-        self.tally = CallTally()
+        self.tally = CallTally(log)
         self.version: Version | None = None
         self.updating: Hash | None = None
         self.failed_update: tuple[Hash, Refusal] | None = None
         self.refused: dict[int, Refusal] = {}
+        self.last_refusal: Refusal | None = None
+        """Why an assignment was given back last, also after the chain has forgotten it."""
         self.problem: Refusal | None = None
         self.assignments: Mapping[int, Assignment] = {}
         self.runs: dict[int, Run] = {}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
-from peer.policy import Policy
+from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
 
 
@@ -16,7 +16,7 @@ class Tools:
     """The peer's own parts; a deal's host uses them, and reports through `changed`."""
 
     preparer: Preparer
-    policy: Policy
+    policy: PolicyFile
     book: ReceiptBook
     hints: SourceHints
     gateways: tuple[str, ...]
@@ -24,6 +24,8 @@ class Tools:
     starting: asyncio.Semaphore
     """How many deals may start workers at once."""
     retry_seconds: float
+    log_bytes: int
+    """Most bytes of a deal's log."""
     now_epoch: Callable[[], int] = lambda: -1
     changed: Callable[[], None] = lambda: None
     """Called when readiness or a refusal changed."""

@@ -15,7 +15,8 @@ from kernel.reasons import LeaveReason
 from kernel.units import Hash
 from peer.folder import write_atomically
 from peer.hosting.refusals import BadManifest
-from peer.policy import Policy, PolicyRefused, check_manifest
+from peer.policy import PolicyRefused, check_manifest
+from peer.policy_file import PolicyFile
 from peer.runtime.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 
 FIRST_PAUSE = 0.2
@@ -43,7 +44,7 @@ class Preparer:
     """Makes versions out of content ids."""
 
     def __init__(
-        self, fetcher: Fetcher, policy: Policy, modules: Path, fetch_seconds: float
+        self, fetcher: Fetcher, policy: PolicyFile, modules: Path, fetch_seconds: float
     ) -> None:
         """Lay modules into the folder `modules`; try sources for at most `fetch_seconds`."""
         self._fetcher = fetcher
@@ -65,10 +66,11 @@ class Preparer:
             manifest = parse_manifest(block)
         except InvalidInput as error:
             raise BadManifest(error.detail, field=error.field, remedy=error.remedy) from error
-        check_manifest(self._policy, manifest, memory_mib)
+        policy = self._policy.current
+        check_manifest(policy, manifest, memory_mib)
         files: dict[Cid, tuple[Path, bytes]] = {}
         for cid in manifest.module_cids:
-            wasm = await self._fetch(cid, find_sources, deadline, self._policy.max_module_bytes)
+            wasm = await self._fetch(cid, find_sources, deadline, policy.max_module_bytes)
             files[cid] = await asyncio.to_thread(self._lay, wasm)
         specs = tuple(
             build_spec(service, manifest.limits, files, storage) for service in manifest.services
@@ -103,6 +105,9 @@ class Preparer:
         path = self._modules / f"{digest.hex()}.wasm"
         if not path.exists() or sha256(path.read_bytes()) != digest:
             write_atomically(path, wasm)
+        else:
+            # Young files are not swept: nobody knows yet that this one is used again.
+            path.touch()
         return path, digest
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from peer.market.standing import Assignment, Deal, State, is_serving
+from peer.market.standing import Assignment, Deal, Standing, State, is_serving
 from peer.policy import Applicant
 
 
@@ -17,13 +17,26 @@ def find_wanted(
     }
 
 
-def build_applicant(deal: Deal, wanted: Sequence[Assignment]) -> Applicant:
-    """Return what a policy judges: all units here, and the epochs that the balance pays for."""
+def build_applicant(deal: Deal, wanted: Sequence[Assignment], standing: Standing) -> Applicant:
+    """Return what a policy judges: all units here, and the epochs that the balance pays for.
+
+    Of the developer's other deals those count that came first, so that of two that arrive
+    together one is taken.
+    """
+    newest = max((held.id for held in wanted), default=0)
     rate = deal.rate + sum(held.price * held.units for held in wanted if _is_pending(held))
     return Applicant(
         developer=deal.developer,
         units=sum(held.units for held in wanted),
         epochs_funded=deal.balance // rate if rate else 0,  # whole epochs only
+        developer_units=sum(
+            held.units
+            for held in standing.assignments.values()
+            if held.alive
+            and held.deal != deal.id
+            and held.id < newest
+            and standing.deals[held.deal].developer == deal.developer
+        ),
     )
 
 

@@ -91,6 +91,12 @@ class Commitments:
         self.proven.add(epoch)
         self.proven = {known for known in self.proven if known > epoch - KEPT}
 
+    def prune(self, before: int) -> None:
+        """Remove epochs below `before`; the newest stays, since it says what is closed."""
+        for path in sorted(self._folder.glob("*.json"))[:-1]:
+            if int(path.stem) < before:
+                path.unlink(missing_ok=True)
+
     def _concerned(self, standing: Standing, epoch: int) -> list[tuple[int, int]]:
         """Return (assignment, deal) of all that ran in the epoch, by the chain or by receipts."""
         found: dict[int, int] = {

@@ -1,7 +1,9 @@
 """All receipt chains of a peer: opened when needed, flushed together, their heads signed."""
 
 import logging
+import shutil
 import threading
+from collections.abc import Container
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -91,13 +93,35 @@ class ReceiptBook:
             chain.close_epoch(epoch)
             chain.flush()
 
+    def prune(self, before: int, live: Container[int]) -> int:
+        """Remove receipts of epochs below `before`; return how many epochs of chains went.
+
+        Of assignments that are not `live` any more the chain goes altogether once all of it is
+        that old.
+        """
+        removed = 0
+        for chain in self.chains():
+            removed += chain.prune(before)
+            epochs = chain.epochs()
+            if chain.assignment not in live and (not epochs or epochs[-1] < before):
+                removed += len(epochs)
+                with self._lock:
+                    del self._chains[chain.assignment]
+                    self._heads.pop(chain.assignment, None)
+                chain.close()
+                shutil.rmtree(self._folder.receipts_of(chain.assignment), ignore_errors=True)
+        return removed
+
     def flush(self) -> None:
         """Make every receipt durable and sign the heads. Raises OSError; nothing is forgotten."""
         with self._dirty_lock:
             dirty, self._dirty = self._dirty, set()
         try:
             for assignment in sorted(dirty):
-                head = self.get(assignment).flush()
+                chain = self._chains.get(assignment)
+                if chain is None:
+                    continue
+                head = chain.flush()
                 if self.peer:
                     self._heads[assignment] = sign_head(self._key, self.peer, assignment, head)
         except OSError:

@@ -10,6 +10,8 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from kernel.receipts import (
@@ -20,12 +22,15 @@ from kernel.receipts import (
     Summary,
     pack_receipt,
     receipt_hash,
-    receipts_root,
     unpack_receipt,
 )
 from peer.folder import sync_folder
+from peer.receipts.epoch_tally import EpochTally
 
 SUFFIX = ".receipts"
+
+KEPT_TALLIES = 4
+"""Epochs whose sums are in memory; those that are open or about to be committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,9 @@ class ReceiptChain:
         self._size = 0
         self._epoch = floor
         self._unsynced: list[int] = []
+        self._tallies: dict[int, EpochTally] = {}
+        self._tally_lock = threading.Lock()
+        self._untallied: list[tuple[int, bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._head = self._recover(floor)
 
@@ -99,6 +107,7 @@ class ReceiptChain:
             )
             packed = pack_receipt(receipt)
             self._write(packed)
+            self._untallied.append((epoch, packed))
             self._head = Head(receipt.sequence, receipt_hash(packed))
             return self._head
 
@@ -108,6 +117,7 @@ class ReceiptChain:
             head, closing = self._head, self._unsynced
             current = os.dup(self._file) if self._file >= 0 else -1
             self._unsynced = []
+        self._tally()
         for descriptor in (*closing, current):
             if descriptor >= 0:
                 os.fdatasync(descriptor)
@@ -154,25 +164,64 @@ class ReceiptChain:
 
     def summarize(self, peer: int, epoch: int) -> Summary:
         """Return the summary of an epoch; call it once the epoch is closed."""
-        packed = self.read_epoch(epoch)
-        before = self._last_of(epoch)
+        self._tally()
+        with self._tally_lock:
+            tally = self._tallies.get(epoch)
+        if tally is None:
+            tally = EpochTally()
+            tally.add(self.read_epoch(epoch))
+        if tally.count:
+            first, head = tally.first_sequence, tally.last_hash
+        else:
+            before = self._last_of(epoch)
+            first, head = before.sequence + 1, before.hash
         return Summary(
             peer=peer,
             epoch=epoch,
             assignment=self.assignment,
             deal=self.deal,
-            first_sequence=unpack_receipt(packed[0]).sequence if packed else before.sequence + 1,
-            count=len(packed),
-            fuel=sum(unpack_receipt(record).fuel for record in packed),
-            receipts_root=receipts_root(packed),
-            chain_head=before.hash,
+            first_sequence=first,
+            count=tally.count,
+            fuel=tally.fuel,
+            receipts_root=tally.root,
+            chain_head=head,
         )
+
+    def prune(self, before: int) -> int:
+        """Remove the receipts of epochs below `before`; return how many epochs went.
+
+        The newest epoch stays: the chain goes on from its last receipt.
+        """
+        old = [epoch for epoch in self.epochs()[:-1] if epoch < before]
+        for epoch in old:
+            self._path(epoch).unlink(missing_ok=True)
+        return len(old)
+
+    def _tally(self) -> None:
+        """Add what was appended to the sums of its epochs, outside of the way of appends."""
+        with self._tally_lock:
+            with self._lock:
+                pending, self._untallied = self._untallied, []
+            for epoch, records in groupby(pending, key=itemgetter(0)):
+                self._tally_of(epoch).add(packed for _, packed in records)
+
+    def _tally_of(self, epoch: int) -> EpochTally:
+        tally = self._tallies.get(epoch)
+        if tally is None:
+            tally = self._tallies[epoch] = EpochTally()
+            for old in sorted(self._tallies)[:-KEPT_TALLIES]:
+                del self._tallies[old]
+        return tally
 
     def _last_of(self, epoch: int) -> Head:
         for earlier in reversed([known for known in self.epochs() if known <= epoch]):
-            packed = self.read_epoch(earlier)
-            if packed:
-                return Head(unpack_receipt(packed[-1]).sequence, receipt_hash(packed[-1]))
+            with self._path(earlier).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                if size < RECEIPT_BYTES:
+                    continue
+                file.seek(size - size % RECEIPT_BYTES - RECEIPT_BYTES)
+                packed = file.read(RECEIPT_BYTES)
+            return Head(unpack_receipt(packed).sequence, receipt_hash(packed))
         return NO_HEAD
 
     def _open(self, epoch: int) -> None:
@@ -227,6 +276,7 @@ class ReceiptChain:
             if size:
                 self._epoch = epoch
                 os.truncate(path, size)
+                self._tally_of(epoch).add(_records(data[:size]))
             else:
                 path.unlink()
         return head

@@ -89,7 +89,7 @@ def test_command_line__every_command__is_described_with_its_options():
     rows = {}
     for table in read_tables(DOCS / "command-line.md").values():
         for row in table:
-            words = re.match(r"`([a-z-]+(?: [a-z-]+)?)", row[0])
+            words = re.match(r"`([a-z-]+(?: [a-z-]+){0,2})", row[0])
             if words and len(row) == 3:
                 rows[words[1]] = row
     commands = dict(list_commands(root))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from chain.wallet import Account
 from kernel.deployment import parse_deployment
-from peer.policy import parse_policy
-from peer.run import run_peer
+from peer.policy_file import PolicyFile
+from peer.run import PeerParts, run_peer
 from peer.settings import PeerSettings
+from serving.outbound import Outbound
 
 
 class _Handler(logging.StreamHandler):
@@ -26,14 +27,21 @@ def main() -> None:
     logging.getLogger("peer").setLevel(logging.INFO)
     given = json.loads(Path(sys.argv[1]).read_text())
     settings = given["settings"] | {"gateways": tuple(given["settings"]["gateways"])}
-    run_peer(
-        PeerSettings(**settings),
-        rpc_url=given["rpc_url"],
+    folder = Path(given["folder"])
+    policy = folder / "policy.toml"
+    policy.write_text(given["policy"])
+    parts = PeerParts(
+        settings=PeerSettings(**settings),
         deployment=parse_deployment(given["deployment"]),
         wallet=Account.from_key(given["wallet"]),
-        folder=Path(given["folder"]),
-        policy=parse_policy(given["policy"], "policy.toml"),
+        folder=folder,
+        policy=PolicyFile(policy),
+        outbound=Outbound(True),
         version="test",
+    )
+    run_peer(
+        parts,
+        rpc_url=given["rpc_url"],
         on_ready=lambda url: print(json.dumps({"url": url}), flush=True),
     )
 

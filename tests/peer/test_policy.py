@@ -1,5 +1,7 @@
 """What a provider allows: read strictly, judged without surprises."""
 
+import os
+
 import pytest
 
 from kernel.addresses import to_address
@@ -15,6 +17,7 @@ from peer.policy import (
     check_manifest,
     parse_policy,
 )
+from peer.policy_file import PolicyFile
 
 pytestmark = pytest.mark.unit
 
@@ -22,8 +25,8 @@ MIB = 1 << 20
 FRIEND, STRANGER = to_address(b"f" * 20), to_address(b"s" * 20)
 
 
-def applicant(developer=STRANGER, units=1, epochs_funded=10):
-    return Applicant(developer, units, epochs_funded)
+def applicant(developer=STRANGER, units=1, epochs_funded=10, developer_units=0):
+    return Applicant(developer, units, epochs_funded, developer_units)
 
 
 def manifest(*, memory=16 * MIB, modules=1, **parts):
@@ -82,6 +85,7 @@ def test_applicant__default_policy__anybody_may_run():
         (Policy(developers=(FRIEND,)), applicant()),
         (Policy(refused_developers=(STRANGER,)), applicant()),
         (Policy(max_units=4), applicant(units=5)),
+        (Policy(max_units_per_developer=4), applicant(units=3, developer_units=2)),
         (Policy(min_runway=11), applicant()),
     ],
 )
@@ -95,6 +99,7 @@ def test_applicant__against_the_policy__is_refused(policy, who):
         (Policy(developers=(FRIEND,)), applicant(FRIEND)),
         (Policy(refused_developers=(FRIEND,)), applicant()),
         (Policy(max_units=4), applicant(units=4)),
+        (Policy(max_units_per_developer=4), applicant(units=3, developer_units=1)),
         (Policy(min_runway=10), applicant()),
     ],
 )
@@ -123,3 +128,37 @@ def test_manifest__at_the_limits__is_taken():
     app = manifest(memory=64 * MIB, modules=32, limits=limits, effectors=effectors)
 
     check_manifest(Policy(effectors=("http",)), app, 64)
+
+
+def test_file__that_changed__is_read_again(tmp_path):
+    path = tmp_path / "policy.toml"
+    path.write_text("max_units = 1")
+    now = path.stat().st_mtime + 1
+    file = PolicyFile(path, lambda: now)
+
+    path.write_text("max_units = 2")
+    os.utime(path, (now, now))
+    assert file.current.max_units == 1, "an editor may be half through"
+    now += 5
+
+    assert file.current.max_units == 2
+
+
+@pytest.mark.parametrize("damage", [lambda p: p.write_text("max_units = 'x'"), os.remove])
+def test_file__that_became_wrong__leaves_the_policy_and_says_so(tmp_path, damage):
+    path = tmp_path / "policy.toml"
+    path.write_text("max_units = 1")
+    file = PolicyFile(path, lambda: 2**40)
+
+    damage(path)
+
+    assert file.current.max_units == 1
+    assert "policy.toml" in file.problem
+    path.write_text("max_units = 3")
+    assert file.current.max_units == 3
+    assert file.problem == ""
+
+
+def test_file__missing_at_the_start__is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="cannot read"):
+        PolicyFile(tmp_path / "none.toml")

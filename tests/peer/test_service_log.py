@@ -78,3 +78,48 @@ def test_hints__more_than_room__forget_the_oldest():
     hints.add(5, [f"http://{n}" for n in range(MAX_SOURCES)])
     assert hints.get(5)[0] == "http://0"
     assert len(hints.get(5)) == MAX_SOURCES
+
+
+def test_log__on_disk__goes_on_after_a_restart(tmp_path):
+    log = ServiceLog(tmp_path)
+    log.add(1, "a.b", ["info: one", "warn: two"])
+
+    again = ServiceLog(tmp_path)
+    again.add(2, "a.b", ["info: three"])
+
+    assert [(line.number, line.text) for line in again.tail(10)] == [
+        (1, "one"),
+        (2, "two"),
+        (3, "three"),
+    ]
+
+
+def test_log__line_cut_off_by_a_kill__costs_that_line_only(tmp_path):
+    ServiceLog(tmp_path).add(1, "a.b", ["info: one", "info: two"])
+    file = tmp_path / "new.ndjson"
+    file.write_bytes(file.read_bytes()[:-9])
+
+    again = ServiceLog(tmp_path)
+    again.add(2, "a.b", ["info: three"])
+
+    assert [line.text for line in ServiceLog(tmp_path).tail(10)] == ["one", "three"]
+
+
+def test_log__much_of_it__stays_within_its_bytes(tmp_path):
+    log = ServiceLog(tmp_path, max_bytes=10_000)
+    for number in range(1_000):
+        log.add(0, "a.b", [f"info: line {number}"])
+
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 10_000
+    kept = ServiceLog(tmp_path, max_bytes=10_000).tail(5_000)
+    assert kept[-1].text == "line 999"
+    assert len(kept) > 50
+
+
+def test_log__disk_refuses__is_kept_in_memory(tmp_path):
+    (tmp_path / "log").write_text("not a folder")
+    log = ServiceLog(tmp_path / "log")
+
+    log.add(0, "a.b", ["info: one"])
+
+    assert [line.text for line in log.tail(5)] == ["one"]

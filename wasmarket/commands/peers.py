@@ -6,8 +6,9 @@ import click
 
 from kernel.regions import region_index
 from peer.folder import PeerFolder, public_key
-from peer.policy import Policy, parse_policy
-from peer.run import run_peer
+from peer.offers.selling import Seller
+from peer.policy_file import PolicyFile
+from peer.run import PeerParts, run_peer
 from peer.settings import PeerSettings
 from serving.outbound import Outbound
 from wasmarket import __version__
@@ -124,6 +125,7 @@ def set_endpoint(ctx: click.Context, number: int, endpoint: str, key: str | None
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port, 0: any free one [8610]")
 @click.option("--policy", help="Policy file [take everything that needs no effector]")
 @click.option("--gateways", help="Gateways to fetch content from, comma-separated URLs")
+@click.option("--offer-key", metavar="NAME", help="Provider's account that signs the offers [none]")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -132,23 +134,35 @@ def run(
     port: int | None,
     policy: str | None,
     gateways: str | None,
+    offer_key: str | None,
 ) -> None:
     """Run the peer NAME until it is told to stop."""
     configure_logging()
     wiring = wire(ctx)
-    flags = {"name": name, "host": host, "port": port, "policy": policy, "gateways": gateways}
+    flags = {
+        "name": name,
+        "host": host,
+        "port": port,
+        "policy": policy,
+        "gateways": gateways,
+        "offer_key": offer_key,
+    }
     settings = wiring.configuration.read(PeerSettings, "peer", flags)
     _, wallet = load_peer_keys(wiring, settings.name)
-    run_peer(
-        settings,
-        rpc_url=wiring.chain.rpc,
+    parts = PeerParts(
+        settings=settings,
         deployment=wiring.known_deployment,
         wallet=wallet,
         folder=_folder(wiring, settings),
-        policy=_read_policy(settings.policy),
+        policy=PolicyFile(Path(settings.policy) if settings.policy else None),
         outbound=Outbound(wiring.outbound.allow_private_addresses, trusted=settings.gateways),
-        confirmations=wiring.chain.confirmations,
         version=__version__,
+        confirmations=wiring.chain.confirmations,
+        seller=_seller(wiring, settings),
+    )
+    run_peer(
+        parts,
+        rpc_url=wiring.chain.rpc,
         on_ready=lambda url: print_line(ready=True, url=url),
     )
 
@@ -157,7 +171,9 @@ def _folder(wiring: Wiring, settings: PeerSettings) -> Path:
     return Path(settings.folder) if settings.folder else wiring.home.peer(settings.name)
 
 
-def _read_policy(path: str) -> Policy:
-    if not path:
-        return Policy()
-    return parse_policy(Path(path).read_text(encoding="utf-8"), path)
+def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:
+    """Return who makes the peer's offers, if this process is to make them."""
+    if not settings.offer_key:
+        return None
+    account = wiring.account(settings.offer_key)
+    return Seller(account, wiring.sender(account), (wiring.client.matcher,))

@@ -6,6 +6,7 @@ from kernel.events import Leaving
 from kernel.reasons import describe
 from kernel.units import Address, format_flt, format_usdc
 from wasmarket.client.provider import ClaimResult, Due, ProviderClient
+from wasmarket.commands.policies import policy, run
 from wasmarket.exits import Exit
 from wasmarket.options import ADDRESS, FLT, json_option, key_option
 from wasmarket.output import print_facts, print_json, print_table, usdc
@@ -80,7 +81,8 @@ def claim(
     return Exit.REFUSED if result.skipped and not result.claimed else Exit.OK
 
 
-provider.add_command(claim)
+for command in (claim, policy, run):
+    provider.add_command(command)
 
 
 @provider.command()

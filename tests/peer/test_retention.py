@@ -1,0 +1,209 @@
+"""What a peer lets go of, and what it never does."""
+
+import asyncio
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from content.folder import BlockFolder
+from kernel.content_ids import app_hash, raw_cid
+from kernel.merkle import EMPTY_ROOT, MerkleTree
+from kernel.receipts import ZERO
+from peer.folder import PeerFolder
+from peer.hosting.sweeper import KeptStorage, Retention, Sweeper
+from peer.market.commitments import Commitments, last_closed
+from peer.market.standing import State
+from peer.receipts.book import ReceiptBook
+from peer.receipts.epoch_tally import GrowingRoot
+from tests.peer.peer_runner import publish
+from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
+
+pytestmark = pytest.mark.unit
+
+KEEP = Retention(storage_seconds=120, receipt_epochs=2, proof_window=1, grace_seconds=0.0)
+
+
+class FakeHost:
+    """What the sweeper asks of the host: the chain's standing and the deals with runs."""
+
+    def __init__(self, now):
+        self.standing = now
+        self.deals = {}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return PeerFolder(tmp_path / "peer")
+
+
+@pytest.fixture
+def blocks(folder):
+    return BlockFolder(folder.blocks)
+
+
+@pytest.fixture
+def book(folder):
+    made = ReceiptBook(folder, folder.load_key(), SECONDS, last_closed(folder.commitments) + 1)
+    made.peer = PEER
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def sweep(folder, blocks, book):
+    commitments = Commitments(folder.commitments, book)
+
+    def run(now):
+        sweeper = Sweeper(folder, blocks, FakeHost(now), book, commitments, KEEP)
+        asyncio.run(sweeper.sweep())
+        return sweeper
+
+    return run
+
+
+def lay_storage(folder, deal):
+    path = folder.service(deal)
+    (path / "storage" / "greeting").mkdir(parents=True)
+    (path / "storage" / "greeting" / "file").write_bytes(b"state")
+    (path / "access.json").write_text("{}")
+    return path
+
+
+@given(st.lists(st.binary(max_size=3), max_size=70))
+def test_growing_root__is_the_trees(entries):
+    growing = GrowingRoot()
+    for entry in entries:
+        growing.add(entry)
+
+    whole = MerkleTree(entries).root
+    assert growing.root == (ZERO if whole == EMPTY_ROOT else whole)
+
+
+def test_storage__of_a_live_assignment__stays(folder, sweep):
+    path = lay_storage(folder, 7)
+
+    for epoch in (2, 50):
+        sweep(standing(epoch))
+
+    assert (path / "storage" / "greeting" / "file").read_bytes() == b"state"
+
+
+def test_storage__of_a_deal_that_is_over__goes_after_its_time(folder, sweep):
+    path = lay_storage(folder, 7)
+    over = {"state": State.ENDED, "alive": False, "end_of": 1}
+
+    kept = sweep(standing(10, **over)).kept
+    still = sweep(standing(11, **over)).kept
+    assert kept == still == (KeptStorage(7, 5, 10 * SECONDS + 120),)
+    assert (path / "storage").exists()
+    last = sweep(standing(12, **over)).kept
+
+    assert last == ()
+    assert sorted(entry.name for entry in path.iterdir()) == ["access.json", "over"]
+
+
+def test_storage__of_a_deal_that_came_back__stays_again(folder, sweep):
+    path = lay_storage(folder, 7)
+    over = {"state": State.ENDED, "alive": False, "end_of": 1}
+    sweep(standing(10, **over))
+
+    sweep(standing(11))
+    sweep(standing(13, **over))
+
+    assert (path / "storage").exists()
+    assert not list(folder.services.glob(".gone*"))
+
+
+def test_storage__removal_cut_short__is_finished_by_the_next_sweep(folder, sweep):
+    rest = folder.services / ".gone-3-storage"
+    rest.mkdir()
+
+    sweep(standing(2))
+
+    assert not rest.exists()
+
+
+def test_blocks__of_live_deals_kept_storage_and_pins__stay(folder, blocks, sweep):
+    now = standing(2)
+    apps = [publish(blocks, bytes([n]) * 9, name=f"app{n}") for n in range(4)]
+    live, kept, pinned, nobodys = apps
+    (folder.service(3)).mkdir()
+    (folder.service(3) / "app").write_text(kept)
+    blocks.pin(next(cid for cid in blocks.cids() if app_hash(cid) == pinned))
+    now.deals[7] = type(now.deals[7])(
+        **{n: getattr(now.deals[7], n) for n in now.deals[7].__slots__} | {"app": live}
+    )
+
+    sweep(now)
+
+    left = {app_hash(cid) for cid in blocks.cids()}
+    assert {live, kept, pinned} <= left
+    assert nobodys not in left
+    assert not blocks.has(raw_cid(bytes([3]) * 9))
+    assert all(blocks.has(raw_cid(bytes([n]) * 9)) for n in range(3))
+
+
+def test_receipts__old_and_final__go_but_the_chain_goes_on(folder, book, sweep):
+    chain = book.open(9, 7)
+    for epoch in (1, 2, 8):
+        book.append(chain, CALL.__class__(*_fields(time=epoch * SECONDS)))
+    book.flush()
+
+    sweep(standing(6))
+    assert chain.epochs() == [2, 8]
+    sweep(standing(50))
+    assert chain.epochs() == [8]
+    book.close()
+
+    again = ReceiptBook(folder, folder.load_key(), SECONDS, 9).get(9)
+    assert again.head.sequence == 2
+    assert again.summarize(PEER, 9).first_sequence == 3
+
+
+def test_receipts__of_an_assignment_that_is_gone__go_altogether(folder, book, sweep):
+    book.append(book.open(5, 4), CALL)
+    book.flush()
+
+    sweep(standing(2))
+    assert folder.receipts_of(5).exists()
+    sweep(standing(50))
+
+    assert not folder.receipts_of(5).exists()
+    assert [chain.assignment for chain in book.chains()] == []
+
+
+def test_summary__of_a_busy_epoch__reads_nothing_again(book):
+    chain = book.open(9, 7)
+    for _ in range(9):
+        book.append(chain, CALL)
+    book.close_epoch(1)
+    expected = chain.summarize(PEER, 1)
+    os.truncate(folder_of(chain), 0)
+
+    assert chain.summarize(PEER, 1) == expected
+    assert (expected.count, expected.fuel) == (9, 18)
+
+
+def test_summary__after_a_restart__is_the_same(folder, book):
+    chain = book.open(9, 7)
+    for _ in range(9):
+        book.append(chain, CALL)
+    book.flush()
+    expected = chain.summarize(PEER, 1)
+
+    again = ReceiptBook(folder, folder.load_key(), SECONDS, 0)
+    more = again.append(again.get(9), CALL)
+
+    assert expected.chain_head != more.hash
+    assert again.get(9).summarize(PEER, 1).count == 10
+    again.close()
+
+
+def folder_of(chain):
+    return chain._path(1)
+
+
+def _fields(**changes):
+    return [changes.get(name, getattr(CALL, name)) for name in CALL.__slots__]
