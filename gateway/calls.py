@@ -1,113 +1,150 @@
-"""The call routes (DESIGN 8.7): the same URLs as at a peer, sent on to one that runs the deal."""
+"""Answer requests about a deal with what one of its peers says (DESIGN 8.7)."""
 
 import asyncio
-import time
-from collections.abc import Mapping
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import httpx
-from fastapi import APIRouter, Path, Request, Response
-from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
+from gateway.connection import Answer, Header, Outgoing
 from gateway.directory import DealRoute, PeerRoute, RememberingDirectory
-from gateway.forward import (
-    TRY_NEXT,
-    Forwarder,
-    Outgoing,
-    build_outgoing,
-    returned_headers,
-    stream_body,
-)
+from gateway.forward import TRY_NEXT, Forwarder
+from gateway.incoming import BodyLimits, Incoming
+from gateway.relay import pass_on, returned_headers
 from kernel.billing import DealStatus
 from kernel.errors import InvalidInput, NotFound, RunwayOver, Unreachable
-from serving.auth import target_of
-from serving.bodies import read_body
 
-DealNumber = Annotated[int, Path(ge=1, lt=2**32, description="a deal's number")]
 UNPAID = frozenset({DealStatus.LAPSED, DealStatus.ENDED})
-PEER_HEADER = "wasmarket-peer"
+FORWARDED = frozenset({b"accept", b"authorization", b"content-type", b"prefer"})
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT"})
+IDEMPOTENCY_KEY = b"idempotency-key"
+PEER_HEADER = b"wasmarket-peer"
 PAUSE = 0.1
 """Seconds between two tries."""
 
+Clock = Callable[[], float]
+
 
 class Calls:
-    """Answer requests about one deal with what one of its peers says."""
+    """Send requests on to a live peer of a deal."""
 
     def __init__(
         self,
         directory: RememberingDirectory,
         forwarder: Forwarder,
-        aliases: Mapping[str, int],
+        names: Mapping[str, int],
+        limits: BodyLimits,
         *,
-        max_body: int,
         patience: float,
+        clock: Clock,
     ) -> None:
-        """`max_body` is in bytes, `patience` in seconds."""
+        """`names` are the aliases; `patience` is in seconds, as is what `clock` returns."""
         self._directory = directory
         self._forwarder = forwarder
-        self._aliases = aliases
-        self._max_body = max_body
+        self._names = names
         self._patience = patience
+        self._clock = clock
+        self.limits = limits
 
-    async def answer(self, request: Request, deal: int, target: str) -> Response:
-        """Send `request` on to a live peer of `deal` under `target`, stream its answer back.
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, deal: int, target: str | None = None
+    ) -> None:
+        """Send a request on under `target` (as it came, without one), pass the answer back.
 
         Raises NotFound (no such deal), RunwayOver, Unreachable (no live peer), TimedOut,
-        PeerFailed.
+        PeerFailed, TooLarge.
         """
-        outgoing = await self._outgoing(request, target)
-        wanted = request.headers.get(PEER_HEADER)
-        answer = await self._try_peers(outgoing, deal, wanted)
-        until = time.monotonic() + self._patience
-        # A call that was refused so has not begun, and activation is a matter of a moment.
-        while _is_starting(outgoing, answer) and time.monotonic() < until:
-            self._directory.forget(deal)
-            await asyncio.sleep(PAUSE)
-            answer = await self._try_peers(outgoing, deal, wanted)
-        if answer.status_code in TRY_NEXT:
-            self._directory.forget(deal)
-        return StreamingResponse(
-            stream_body(answer), answer.status_code, headers=returned_headers(answer)
+        incoming = Incoming(scope, receive)
+        body = await incoming.read_body(self.limits)
+        outgoing = Outgoing(
+            method=incoming.method,
+            target=target or incoming.target,
+            headers=forwarded_headers(incoming),
+            body=body.start,
+            idempotent=is_idempotent(incoming, IDEMPOTENT_METHODS),
+            more=body.more,
+            length=body.length,
         )
+        answer, _ = await self.send(outgoing, deal, incoming)
+        try:
+            headers = returned_headers(answer)
+            length = answer.length
+            await pass_on(answer, answer.status, headers, receive, send, length=length)
+        finally:
+            answer.close()
 
-    async def answer_from_all(self, request: Request, deal: int) -> Response:
-        """Send `request` to every peer of `deal`; answer with the worst of what they said.
+    async def send(
+        self, outgoing: Outgoing, deal: int, incoming: Incoming
+    ) -> tuple[Answer, PeerRoute]:
+        """Send a request to a live peer; wait a moment where all say that the deal is starting.
 
         Raises as `answer`.
         """
-        outgoing = await self._outgoing(request, target_of(request))
-        peers = await self._live_peers(deal, None)
+        wanted = incoming.header(PEER_HEADER)
+        answer, route = await self._try_peers(outgoing, deal, wanted)
+        if answer.status in TRY_NEXT:
+            until = self._clock() + self._patience
+            # A call that was refused so has not begun, and activation is a matter of a moment.
+            while _is_starting(outgoing, answer) and self._clock() < until:
+                self._directory.forget(deal)
+                await asyncio.sleep(PAUSE)
+                answer, route = await self._try_peers(outgoing, deal, wanted)
+            if answer.status in TRY_NEXT:
+                self._directory.forget(deal)
+        scope: Any = incoming.scope
+        scope["state"]["facts"] = {"deal": deal, "peer": route.peer}
+        return answer, route
+
+    async def answer_from_all(self, scope: Scope, receive: Receive, send: Send, deal: int) -> None:
+        """Send a request to every peer of `deal` at once; answer which have it, or with the worst
+        of what they said. Raises as `answer`.
+        """
+        incoming = Incoming(scope, receive)
+        body = await incoming.read_body(self.limits)
+        if body.more is not None:
+            raise InvalidInput("the document is too large")
+        headers = forwarded_headers(incoming)
+        outgoing = Outgoing(incoming.method, incoming.target, headers, body.start, True)
+        peers = await self.live_peers(deal, None)
         answers = await self._forwarder.send_to_all(outgoing, peers)
         given = [(route, answer) for route, answer in answers if answer is not None]
         if not given:
             raise Unreachable("no peer of the deal can be reached", remedy="try again")
-        worst = max((answer for _, answer in given), key=lambda answer: answer.status_code)
-        if worst.status_code >= 400:
-            return _copy(worst)
+        worst = max((answer for _, answer in given), key=lambda answer: answer.status)
+        if worst.status >= 400:
+            headers_back = returned_headers(worst)
+            await pass_on(worst, worst.status, headers_back, receive, send, length=worst.length)
+            return
         silent = [route.peer for route, answer in answers if answer is None]
-        return JSONResponse({"peers": [route.peer for route, _ in given], "silent": silent})
+        facts = {"peers": [route.peer for route, _ in given], "silent": silent}
+        await JSONResponse(facts)(scope, receive, send)
 
-    def deal_of(self, alias: str) -> int:
-        """Return the deal behind an alias. Raises NotFound."""
-        deal = self._aliases.get(alias)
+    def deal_of(self, name: str) -> int:
+        """Return the deal behind an alias or a number. Raises NotFound."""
+        deal = self._names.get(name)
+        if deal is None and name.isascii() and name.isdigit() and 0 < int(name[:11]) < 2**32:
+            deal = int(name)
         if deal is None:
-            raise NotFound(f"there is no alias {alias!r} here", remedy="call /v1/deals/{deal}/…")
+            raise NotFound(f"there is no alias {name!r:.80} here", remedy="call /v1/deals/{deal}/…")
         return deal
 
-    async def _outgoing(self, request: Request, target: str) -> Outgoing:
-        body = await read_body(request, self._max_body)
-        return build_outgoing(request.method, target, request.headers.items(), body)
+    async def live_peers(self, deal: int, wanted: str | None) -> tuple[PeerRoute, ...]:
+        """Return the active peers of a deal, or the one that is wanted.
 
-    async def _try_peers(self, outgoing: Outgoing, deal: int, wanted: str | None) -> httpx.Response:
-        """Ask the peers that are known, and if none can be reached, those that are new."""
-        peers = await self._live_peers(deal, wanted)
-        try:
-            return await self._forwarder.send(outgoing, peers)
-        except Unreachable:
-            fresh = await self._changed_peers(deal, wanted, peers)
-            return await self._forwarder.send(outgoing, fresh)
+        Raises NotFound, RunwayOver, Unreachable, InvalidInput.
+        """
+        route = await self.find(deal)
+        peers = route.peers if wanted is None else _choose(route.peers, wanted)
+        if not peers:
+            self._directory.forget(deal)
+            raise Unreachable(
+                f"no peer runs deal {deal} now", field="deal", remedy="wait for its activation"
+            )
+        return peers
 
-    async def _live_peers(self, deal: int, wanted: str | None) -> tuple[PeerRoute, ...]:
+    async def find(self, deal: int) -> DealRoute:
+        """Return a deal that is paid for. Raises NotFound, RunwayOver."""
         route = await self._directory.find(deal)
         if route is None:
             raise NotFound(f"there is no deal {deal}", field="deal")
@@ -117,13 +154,18 @@ class Calls:
                 field="deal",
                 remedy=_unpaid_remedy(route),
             )
-        peers = _choose(route.peers, wanted)
-        if not peers:
-            self._directory.forget(deal)
-            raise Unreachable(
-                f"no peer runs deal {deal} now", field="deal", remedy="wait for its activation"
-            )
-        return peers
+        return route
+
+    async def _try_peers(
+        self, outgoing: Outgoing, deal: int, wanted: str | None
+    ) -> tuple[Answer, PeerRoute]:
+        """Ask the peers that are known, and if none can be reached, those that are new."""
+        peers = await self.live_peers(deal, wanted)
+        try:
+            return await self._forwarder.send(outgoing, deal, peers)
+        except Unreachable:
+            fresh = await self._changed_peers(deal, wanted, peers)
+            return await self._forwarder.send(outgoing, deal, fresh)
 
     async def _changed_peers(
         self, deal: int, wanted: str | None, tried: tuple[PeerRoute, ...]
@@ -131,80 +173,33 @@ class Calls:
         """Return peers that were not tried because the directory was out of date."""
         self._directory.forget(deal)
         tried_ids = {(peer.peer, peer.endpoint) for peer in tried}
-        fresh = await self._live_peers(deal, wanted)
+        fresh = await self.live_peers(deal, wanted)
         return tuple(peer for peer in fresh if (peer.peer, peer.endpoint) not in tried_ids)
 
 
-def build_call_routes(calls: Calls) -> APIRouter:
-    """Return the routes of DESIGN 8.7 that go on to peers."""
-    router = APIRouter(tags=["calls"])
-
-    @router.post("/v1/deals/{deal}/{service}/{function}")
-    async def call(request: Request, deal: DealNumber, service: str, function: str) -> Response:
-        """Call a function: JSON arguments, or raw bytes for functions that take them."""
-        return await calls.answer(request, deal, target_of(request))
-
-    @router.get("/v1/deals/{deal}")
-    @router.get("/v1/deals/{deal}/interface")
-    @router.get("/v1/deals/{deal}/health")
-    @router.get("/v1/deals/{deal}/logs")
-    @router.get("/v1/deals/{deal}/stats")
-    @router.get("/v1/deals/{deal}/access")
-    async def read(request: Request, deal: DealNumber) -> Response:
-        """What a peer says of the deal; a `Wasmarket-Peer` header chooses which."""
-        return await calls.answer(request, deal, target_of(request))
-
-    @router.get("/v1/deals/{deal}/receipts/{epoch}")
-    async def read_receipts(request: Request, deal: DealNumber, epoch: int) -> Response:
-        """Receipts of an epoch at one peer; a `Wasmarket-Peer` header chooses which."""
-        return await calls.answer(request, deal, target_of(request))
-
-    @router.get("/v1/deals/{deal}/receipts/{epoch}/{sequence}")
-    async def read_receipt(
-        request: Request, deal: DealNumber, epoch: int, sequence: int
-    ) -> Response:
-        """One receipt with its inclusion proof."""
-        return await calls.answer(request, deal, target_of(request))
-
-    @router.put("/v1/deals/{deal}/access")
-    async def put_access(request: Request, deal: DealNumber) -> Response:
-        """Say who may call; goes to every peer of the deal."""
-        return await calls.answer_from_all(request, deal)
-
-    return router
+def forwarded_headers(incoming: Incoming) -> tuple[Header, ...]:
+    """Return what goes on to a peer of a request's headers, with the request's id."""
+    kept = [(name, value) for name, value in incoming.headers if name in FORWARDED]
+    kept.append((b"x-request-id", incoming.request_id.encode("ascii")))
+    return tuple(kept)
 
 
-def build_alias_routes(calls: Calls) -> APIRouter:
-    """Return `/{alias}/{service}/{function}`; to be added after all other routes."""
-    router = APIRouter(tags=["calls"])
-
-    @router.post("/{alias}/{service}/{function}")
-    async def call_alias(request: Request, alias: str, service: str, function: str) -> Response:
-        """Call a function of the deal behind an alias."""
-        deal = calls.deal_of(alias)
-        query = f"?{request.url.query}" if request.url.query else ""
-        return await calls.answer(request, deal, f"/v1/deals/{deal}/{service}/{function}{query}")
-
-    return router
+def is_idempotent(incoming: Incoming, methods: frozenset[str]) -> bool:
+    """Say whether a request may run twice: by its method, or because its caller says so."""
+    return incoming.method in methods or incoming.header(IDEMPOTENCY_KEY) is not None
 
 
-def _choose(peers: tuple[PeerRoute, ...], wanted: str | None) -> tuple[PeerRoute, ...]:
-    if wanted is None:
-        return peers
+def _choose(peers: tuple[PeerRoute, ...], wanted: str) -> tuple[PeerRoute, ...]:
     if not (wanted.isascii() and wanted.isdigit()):
         raise InvalidInput(f"{wanted!r} is not a peer's number", field="Wasmarket-Peer")
     return tuple(peer for peer in peers if peer.peer == int(wanted))
 
 
-def _is_starting(outgoing: Outgoing, answer: httpx.Response) -> bool:
-    return outgoing.method == "POST" and answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+def _is_starting(outgoing: Outgoing, answer: Answer) -> bool:
+    return outgoing.method == "POST" and answer.status == 503 and outgoing.more is None
 
 
 def _unpaid_remedy(route: DealRoute) -> str:
     if route.status is DealStatus.ENDED:
         return "deploy again"
     return f"top it up: `wasmarket top-up {route.deal} AMOUNT`; a new match follows"
-
-
-def _copy(answer: httpx.Response) -> Response:
-    return Response(answer.content, answer.status_code, headers=returned_headers(answer))

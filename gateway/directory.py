@@ -1,8 +1,10 @@
 """Where deals run: asked from the store or from a matcher, remembered for a moment."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from kernel.billing import DealStatus
@@ -60,6 +62,7 @@ class RememberingDirectory:
         self._seconds = seconds
         self._clock = clock
         self._entries: dict[int, _Entry] = {}
+        self._asking: dict[int, asyncio.Future[DealRoute | None]] = {}
 
     async def find(self, deal: int) -> DealRoute | None:
         """Return a deal's route, at most `seconds` old unless the inner directory is silent."""
@@ -67,8 +70,13 @@ class RememberingDirectory:
         entry = self._entries.get(deal)
         if entry is not None and now < entry.until:
             return entry.route
+        asking = self._asking.get(deal)
+        if asking is None:
+            # One look-up for all who wait for it; it goes on though the first of them hangs up.
+            asking = self._asking[deal] = asyncio.ensure_future(self._inner.find(deal))
+            asking.add_done_callback(partial(self._asked, deal))
         try:
-            route = await self._inner.find(deal)
+            route = await asyncio.shield(asking)
         except Unreachable:
             if entry is None or entry.route is None:
                 raise
@@ -77,6 +85,12 @@ class RememberingDirectory:
             self._entries.clear()
         self._entries[deal] = _Entry(route, now + self._seconds)
         return route
+
+    def _asked(self, deal: int, asking: "asyncio.Future[DealRoute | None]") -> None:
+        del self._asking[deal]
+        if not asking.cancelled():
+            # Whoever waits hears of it; this is for when nobody does any more.
+            asking.exception()
 
     def forget(self, deal: int) -> None:
         """Ask again at the next look-up: what was known has proved wrong."""

@@ -3,178 +3,225 @@
 A request goes to another peer only when the first cannot have begun it: nobody listens, or the
 peer says 503 (starting), 429 (busy) or 404 (not there yet). A connection that breaks in the
 middle leaves open whether the function ran, so the caller is told instead, unless they marked the
-request idempotent.
+request idempotent. A request that may run twice may also be hedged: sent to a second peer when the
+first takes longer than most calls of the deal do; the first answer wins, the other is given up.
 """
 
+import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Sequence
 
-import httpx
-
+from gateway.choice import Choice
+from gateway.connection import Answer, Outgoing
 from gateway.directory import PeerRoute
-from kernel.errors import BrokenOff, TimedOut, Unreachable
+from gateway.metrics import GatewayMetrics
+from gateway.wire import Wire
+from kernel.errors import BrokenOff, MarketError, TimedOut, Unreachable
 
 logger = logging.getLogger(__name__)
 
-FORWARDED = frozenset({"accept", "authorization", "content-type", "prefer", "x-request-id"})
-RETURNED = frozenset(
-    {"content-type", "etag", "preference-applied", "retry-after", "vary", "www-authenticate"}
-)
-RETURNED_PREFIX = "wasmarket-"
 TRY_NEXT = frozenset({404, 429, 503})
-IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT"})
-NOT_BEGUN = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.InvalidURL,
-    httpx.PoolTimeout,
-    httpx.UnsupportedProtocol,
-)
-"""What is raised before a byte has reached the peer."""
-IDEMPOTENCY_KEY = "idempotency-key"
+MAX_REFUSAL = 256 * 1024
+"""Bytes of a refusal that are kept to be passed on."""
+SAMPLES = 256
+FEWEST_SAMPLES = 20
+"""Answers that must have been seen before their usual time is known."""
+MAX_DEALS = 10_000
 
 
-class PeerFailed(BrokenOff):
-    """The peer broke off"""
+class Refusal:
+    """A refusal that was read whole, so that its connection is free."""
 
-    slug = "peer-failed"
+    def __init__(self, answer: Answer, body: bytes) -> None:
+        """Keep what a peer said."""
+        self.status = answer.status
+        self.headers = answer.headers
+        self.length: int | None = len(body)
+        self._body = body
 
+    async def read(self) -> bytes:
+        """Return the body once, then nothing."""
+        body, self._body = self._body, b""
+        return body
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A request as it goes to a peer; `target` is path and query."""
-
-    method: str
-    target: str
-    headers: dict[str, str]
-    body: bytes
-    idempotent: bool
-
-
-def build_outgoing(
-    method: str, target: str, headers: Iterable[tuple[str, str]], body: bytes
-) -> Outgoing:
-    """Return what goes on to a peer: method, target, body as they came, only the named headers."""
-    kept = {name.lower(): value for name, value in headers}
-    return Outgoing(
-        method=method,
-        target=target,
-        headers={name: value for name, value in kept.items() if name in FORWARDED},
-        body=body,
-        idempotent=method in IDEMPOTENT_METHODS or IDEMPOTENCY_KEY in kept,
-    )
+    def close(self) -> None:
+        """Do nothing: there is no connection."""
 
 
-class Health:
-    """Which peers failed lately; they come last until `rest_seconds` have passed."""
+class Usual:
+    """How long the answers of each deal usually take."""
 
-    def __init__(self, rest_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` returns seconds."""
-        self._rest = rest_seconds
-        self._clock = clock
-        self._failed: dict[int, float] = {}
-        self._turn = 0
+    def __init__(self, percentile: float) -> None:
+        """`percentile` of the answers of a deal come earlier than `after` says; 0: never hedge."""
+        self._percentile = percentile
+        self._samples: dict[int, deque[float]] = {}
 
-    def order(self, peers: Sequence[PeerRoute]) -> list[PeerRoute]:
-        """Return the peers in the order to try them: healthy ones in turn, then the others."""
-        now = self._clock()
-        self._turn += 1
-        shift = self._turn % len(peers) if peers else 0
-        turned = [*peers[shift:], *peers[:shift]]
-        return sorted(turned, key=lambda route: now < self._failed.get(route.peer, 0.0))
+    def add(self, deal: int, seconds: float) -> None:
+        """Remember how long an answer took."""
+        if not self._percentile:
+            return
+        samples = self._samples.get(deal)
+        if samples is None:
+            if len(self._samples) >= MAX_DEALS:
+                self._samples.clear()
+            samples = self._samples[deal] = deque(maxlen=SAMPLES)
+        samples.append(seconds)
 
-    def fail(self, peer: int) -> None:
-        """Remember that a peer failed just now."""
-        self._failed[peer] = self._clock() + self._rest
-
-    def succeed(self, peer: int) -> None:
-        """Forget a peer's failures."""
-        self._failed.pop(peer, None)
+    def after(self, deal: int) -> float | None:
+        """Return after how many seconds a call takes unusually long; None: not known."""
+        samples = self._samples.get(deal)
+        if samples is None or len(samples) < FEWEST_SAMPLES:
+            return None
+        ordered = sorted(samples)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * self._percentile / 100))]
 
 
 class Forwarder:
-    """Send requests to peers over one pool of connections."""
+    """Send requests to peers, the best one first."""
 
-    def __init__(self, http: httpx.AsyncClient, health: Health) -> None:
-        """`http` brings the time limits."""
-        self._http = http
-        self._health = health
+    def __init__(self, wire: Wire, choice: Choice, usual: Usual, metrics: GatewayMetrics) -> None:
+        """`choice` orders the peers; `usual` says when to hedge."""
+        self._wire = wire
+        self._choice = choice
+        self._usual = usual
+        self._metrics = metrics
 
-    async def send(self, outgoing: Outgoing, peers: Sequence[PeerRoute]) -> httpx.Response:
-        """Return the first answer of a peer that could take the request, opened as a stream.
+    async def send(
+        self, outgoing: Outgoing, deal: int, peers: Sequence[PeerRoute]
+    ) -> tuple[Answer, PeerRoute]:
+        """Return the answer of the first peer that takes the request, and which peer it was.
 
         Raises Unreachable (no peer took it), TimedOut, PeerFailed.
         """
-        refusal: httpx.Response | None = None
-        for route in self._health.order(peers):
+        waiting = deque(self._choice.order(peers))
+        refusal: tuple[Answer, PeerRoute] | None = None
+        failure: MarketError | None = None
+        while waiting:
+            route = waiting.popleft()
             try:
-                answer = await self._open(outgoing, route)
-            except NOT_BEGUN as error:
-                self._health.fail(route.peer)
-                logger.warning("peer unreachable", extra={"peer": route.peer, "why": str(error)})
-                continue
-            except httpx.TimeoutException as error:
-                raise TimedOut(f"peer {route.peer} did not answer in time") from error
-            except httpx.HTTPError as error:
-                self._health.fail(route.peer)
-                if outgoing.idempotent:
-                    continue
-                raise PeerFailed(
-                    f"peer {route.peer} broke off; the function may have run",
-                    remedy="send an Idempotency-Key header if it may run twice, and try again",
-                ) from error
-            if answer.status_code in TRY_NEXT:
-                await answer.aread()
-                refusal = answer
-                continue
-            self._health.succeed(route.peer)
-            return answer
+                answer, route = await self._ask(outgoing, deal, route, waiting)
+            except Unreachable as error:
+                logger.warning("peer unreachable", extra={"peer": route.peer, "why": error.detail})
+                failure = failure or error
+            except (BrokenOff, TimedOut) as error:
+                if not outgoing.idempotent or outgoing.more is not None:
+                    raise
+                failure = error
+            else:
+                if answer.status not in TRY_NEXT:
+                    return answer, route
+                refusal = await _keep(answer), route
+                if outgoing.more is not None:
+                    break
+            self._metrics.retries.inc(bool(waiting))
         if refusal is not None:
             return refusal
+        if isinstance(failure, TimedOut):
+            raise failure
         raise Unreachable(
             "no peer of the deal can be reached", remedy="try again; lost units are refilled"
         )
 
     async def send_to_all(
         self, outgoing: Outgoing, peers: Sequence[PeerRoute]
-    ) -> list[tuple[PeerRoute, httpx.Response | None]]:
-        """Send the same request to every peer; None stands for a peer that did not answer."""
-        answers: list[tuple[PeerRoute, httpx.Response | None]] = []
-        for route in peers:
+    ) -> list[tuple[PeerRoute, Answer | None]]:
+        """Send the same request to every peer at once; None: a peer that did not answer."""
+
+        async def ask(route: PeerRoute) -> Answer | None:
             try:
-                answer = await self._open(outgoing, route)
-                await answer.aread()
-                answers.append((route, answer))
-            except (httpx.HTTPError, httpx.InvalidURL):
-                self._health.fail(route.peer)
-                answers.append((route, None))
-        return answers
+                return await _keep(await self._open(outgoing, 0, route))
+            except MarketError:
+                return None
 
-    async def _open(self, outgoing: Outgoing, route: PeerRoute) -> httpx.Response:
-        request = self._http.build_request(
-            outgoing.method,
-            route.endpoint.rstrip("/") + outgoing.target,
-            headers=outgoing.headers,
-            content=outgoing.body,
-        )
-        return await self._http.send(request, stream=True)
+        answers = await asyncio.gather(*map(ask, peers))
+        return list(zip(peers, answers, strict=True))
+
+    async def _ask(
+        self, outgoing: Outgoing, deal: int, route: PeerRoute, others: "deque[PeerRoute]"
+    ) -> tuple[Answer, PeerRoute]:
+        """Ask one peer; where it may run twice and takes unusually long, the next one as well."""
+        if not outgoing.idempotent or outgoing.more is not None or not others:
+            return await self._open(outgoing, deal, route), route
+        patience = self._usual.after(deal)
+        if patience is None:
+            return await self._open(outgoing, deal, route), route
+        first = asyncio.create_task(self._open(outgoing, deal, route))
+        try:
+            await asyncio.wait((first,), timeout=patience)
+        except asyncio.CancelledError:
+            first.cancel()
+            raise
+        if first.done():
+            return first.result(), route
+        other = others.popleft()
+        self._metrics.hedges.inc()
+        second = asyncio.create_task(self._open(outgoing, deal, other))
+        return await _first_answer({first: route, second: other})
+
+    async def _open(self, outgoing: Outgoing, deal: int, route: PeerRoute) -> Answer:
+        """Ask one peer, and remember how it went."""
+        choice = self._choice
+        began = choice.begin(route)
+        try:
+            answer = await self._wire.open(route.endpoint, outgoing)
+        except Unreachable:
+            choice.failed(route, is_down=True)
+            self._metrics.failures.inc()
+            raise
+        except (BrokenOff, TimedOut):
+            choice.failed(route, is_down=False)
+            self._metrics.failures.inc()
+            raise
+        except BaseException:
+            choice.left(route)
+            raise
+        if answer.status in TRY_NEXT:
+            choice.left(route)
+        else:
+            seconds = choice.answered(route, began)
+            self._usual.add(deal, seconds)
+            self._metrics.peer_seconds.observe(seconds)
+        return answer
 
 
-def returned_headers(answer: httpx.Response) -> dict[str, str]:
-    """Return the headers of a peer's answer that the caller gets."""
-    return {
-        name: value
-        for name, value in answer.headers.items()
-        if name in RETURNED or name.startswith(RETURNED_PREFIX)
-    }
-
-
-async def stream_body(answer: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield the body of an opened answer, then close it."""
+async def _first_answer(
+    asked: dict[asyncio.Task[Answer], PeerRoute],
+) -> tuple[Answer, PeerRoute]:
+    """Return the first answer that is none to pass over; give the other call up."""
+    waiting = set(asked)
+    last: asyncio.Task[Answer] | None = None
     try:
-        async for chunk in answer.aiter_bytes():
-            yield chunk
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                if last is not None and last.exception() is None:
+                    last.result().close()
+                last = task
+                if task.exception() is None and task.result().status not in TRY_NEXT:
+                    return task.result(), asked[task]
     finally:
-        await answer.aclose()
+        for task in waiting:
+            task.cancel()
+            task.add_done_callback(_drop)
+    assert last is not None
+    return last.result(), asked[last]
+
+
+def _drop(task: asyncio.Task[Answer]) -> None:
+    """Close the answer of a call that was given up just as it came."""
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()
+
+
+async def _keep(answer: Answer) -> Refusal:
+    """Read an answer whole, and free its connection. Raises PeerFailed, TimedOut."""
+    body = bytearray()
+    try:
+        while chunk := await answer.read():
+            body += chunk
+            if len(body) > MAX_REFUSAL:
+                break
+    finally:
+        answer.close()
+    return Refusal(answer, bytes(body[:MAX_REFUSAL]))

@@ -2,35 +2,51 @@
 
 import asyncio
 import logging
+import re
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 
+from content.fetcher import Fetcher, FetchLimits
 from content.folder import BlockFolder
 from content.gateway_routes import create_gateway_router
 from content.ledger import Quota, UploadLedger
 from content.upload_routes import create_upload_router
-from gateway.calls import Calls, build_alias_routes, build_call_routes
+from gateway.apps import Apps
+from gateway.calls import Calls
+from gateway.choice import Choice, ChoiceRules
+from gateway.clients import Clients
+from gateway.cors import Cors
 from gateway.directory import Directory, RememberingDirectory
-from gateway.forward import Forwarder, Health
+from gateway.edge import RESERVED, Edge, EdgeLimits
+from gateway.forward import Forwarder, Usual
+from gateway.incoming import BodyLimits
+from gateway.metrics import GatewayMetrics
+from gateway.probes import Prober
+from gateway.routes import build_call_routes, build_site_routes
 from gateway.settings import GatewaySettings
+from gateway.sites import Sites
+from gateway.wire import PooledWire, Wire
 from kernel.deployment import Deployment
-from kernel.errors import MarketError
+from kernel.errors import ConfigError, MarketError, NotFound
 from kernel.typed_data import market_domain
 from kernel.units import Timestamp
 from serving.auth import Authenticator
+from serving.limits import TokenBucket
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 
 logger = logging.getLogger(__name__)
 
-POOL = httpx.Limits(max_connections=1_000, max_keepalive_connections=200)
+MANIFEST_LIMITS = FetchLimits(source_seconds=2.0)
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +64,37 @@ class GatewayParts:
     """The chain's time, as last seen; must not block."""
     refresh: Callable[[], object]
     """Ask the chain for its time; may block and raise MarketError."""
+    clock: Callable[[], float] = time.monotonic
+    """Seconds, never running backwards."""
+    wire: Wire | None = None
+    """The way to peers; None: connections of its own."""
 
 
 def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     """Return the gateway's app."""
     registry = CollectorRegistry()
-    directory = RememberingDirectory(parts.directory, settings.directory_seconds)
-    http = create_async_client(
+    clock = parts.clock
+    wire = parts.wire or PooledWire(
         parts.outbound,
-        timeout=httpx.Timeout(settings.call_seconds, connect=settings.connect_seconds),
-        limits=POOL,
+        connect_seconds=settings.connect_seconds,
+        answer_seconds=settings.call_seconds,
     )
-    forwarder = Forwarder(http, Health(settings.rest_seconds))
+    http = create_async_client(parts.outbound, timeout=settings.connect_seconds)
     blocks = BlockFolder(parts.folder)
     ledger = UploadLedger(blocks, Quota(signer_bytes=settings.quota_bytes))
+    choice = Choice(ChoiceRules(settings.rest_seconds, settings.failures), clock)
+    metrics = GatewayMetrics(registry)
+    calls = Calls(
+        RememberingDirectory(parts.directory, settings.directory_seconds, clock),
+        Forwarder(wire, choice, Usual(settings.hedge_percentile), metrics),
+        check_names(settings.aliases),
+        BodyLimits(settings.max_body_bytes, settings.held_body_bytes, settings.body_seconds),
+        patience=settings.patience_seconds,
+        clock=clock,
+    )
+    clients = Clients(settings.proxies)
+    sites = Sites(calls, Apps(Fetcher(blocks, http, MANIFEST_LIMITS), clock), clients)
+    prober = Prober(wire, choice, settings.probe_seconds, clock)
     silence: dict[str, str] = {"chain": "its time is not known yet"}
 
     @asynccontextmanager
@@ -69,6 +102,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         tasks = [
             asyncio.create_task(_keep_time(parts, silence)),
             asyncio.create_task(_collect(settings, parts, ledger)),
+            asyncio.create_task(prober.run()),
         ]
         try:
             yield
@@ -77,6 +111,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            wire.close()
             await http.aclose()
 
     deployment = parts.deployment
@@ -95,13 +130,6 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         lifespan=lifespan,
     )
     authenticator = Authenticator(market_domain(deployment.chain_id, deployment.market), parts.now)
-    calls = Calls(
-        directory,
-        forwarder,
-        settings.aliases,
-        max_body=settings.max_body_bytes,
-        patience=settings.patience_seconds,
-    )
     app.include_router(create_gateway_router(blocks))
     app.include_router(
         create_upload_router(
@@ -109,8 +137,45 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         )
     )
     app.include_router(build_call_routes(calls))
-    app.include_router(build_alias_routes(calls))
+    app.include_router(build_site_routes(calls, sites))
+    # The innermost: request ids, the access log and the counters are around it.
+    app.user_middleware.append(
+        Middleware(
+            Edge,
+            calls=calls,
+            sites=sites,
+            clients=clients,
+            cors=Cors(settings.cors_origins, read_deals(settings.cors, calls.deal_of)),
+            limits=EdgeLimits(
+                TokenBucket(settings.rate_per_address, settings.burst, clock),
+                TokenBucket(settings.rate_per_key, settings.burst, clock),
+            ),
+            hosts={host.lower(): deal for host, deal in settings.hosts.items()},
+            metrics=metrics,
+        )
+    )
     return app
+
+
+def check_names(aliases: Mapping[str, int]) -> Mapping[str, int]:
+    """Return the aliases. Raises ConfigError for one that could never be reached."""
+    for name in aliases:
+        if name in RESERVED or name.isdigit() or not _ALIAS.fullmatch(name):
+            raise ConfigError(
+                f"the alias {name!r} cannot be used",
+                field="gateway.aliases",
+                remedy="take letters, digits, `-`, `_` and `.`, not only digits, and none of "
+                + ", ".join(sorted(RESERVED - {""})),
+            )
+    return aliases
+
+
+def read_deals(by_name: Mapping[str, str], deal_of: Callable[[str], int]) -> dict[int, str]:
+    """Return what is set for single deals, by number. Raises ConfigError."""
+    try:
+        return {deal_of(name): value for name, value in by_name.items()}
+    except NotFound as error:
+        raise ConfigError(error.detail, field="gateway.cors") from error
 
 
 def _readiness(silence: Mapping[str, str]) -> Readiness:

@@ -16,7 +16,9 @@ class GatewaySettings:
     matcher: str = ""
     """URL of a matcher that says where deals run; empty: read the store."""
     aliases: dict[str, int] = field(default_factory=dict)
-    """Short names of deals: `/{alias}/{service}/{function}`."""
+    """Short names of deals: `/{alias}/…`."""
+    hosts: dict[str, int] = field(default_factory=dict)
+    """Host names that are sites of their own, with their deals."""
     call_seconds: float = 620.0
     """Longest wait for a peer's answer; peers end calls earlier by the app's own limit."""
     connect_seconds: float = 2.0
@@ -26,7 +28,30 @@ class GatewaySettings:
     """How long a call is tried again while all peers say that the deal is starting."""
     rest_seconds: float = 5.0
     """How long a peer that failed comes last."""
+    failures: int = 3
+    """Failures in a row after which a peer comes last; one is enough where nobody listens."""
+    probe_seconds: float = 10.0
+    """How often a peer that gets no calls is asked whether it lives; 0: only after a failure."""
+    hedge_percentile: float = 0.0
+    """Calls that may run twice go to a second peer once they take longer than this percentage of
+    the deal's calls; 0: never."""
     max_body_bytes: int = 64 * MIB
+    held_body_bytes: int = MIB
+    """Bodies up to this are held, so that they can be sent to another peer; longer ones stream."""
+    body_seconds: float = 60.0
+    """Longest silence of a caller in the middle of a body."""
+    rate_per_address: float = 0.0
+    """Requests a second from one address; 0: no limit."""
+    rate_per_key: float = 0.0
+    """Requests a second with one API key; 0: no limit."""
+    burst: int = 100
+    """Requests at once after a rest, where there is a limit."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of proxies in front, whose X-Forwarded-For and -Proto are believed."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may call functions; `*`: any."""
+    cors: dict[str, str] = field(default_factory=dict)
+    """The same for single deals by alias or number, origins separated by spaces."""
     max_upload_bytes: int = 256 * MIB
     """Largest upload in one request."""
     quota_bytes: int = 1024 * MIB

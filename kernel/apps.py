@@ -79,6 +79,14 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class Site:
+    """The function that answers HTTP requests: a message in, a message out (decision 0018)."""
+
+    service: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """An app as its developer published it."""
 
@@ -87,6 +95,7 @@ class Manifest:
     effectors: Effectors = field(default_factory=Effectors)
     limits: Limits = field(default_factory=Limits)
     health: Health | None = None
+    site: Site | None = None
 
     @property
     def traits(self) -> int:

@@ -88,9 +88,11 @@ class JsonFields:
             )
         return value
 
-    def objects(self, name: str, low: int, high: int) -> Iterator["JsonFields"]:
+    def objects(
+        self, name: str, low: int, high: int, *default: list[Any]
+    ) -> Iterator["JsonFields"]:
         """Take a list of `low` to `high` objects."""
-        for index, value in enumerate(self.items(name, low, high)):
+        for index, value in enumerate(self.items(name, low, high, *default)):
             yield JsonFields(value, f"{self.path(name)}[{index}]")
 
     def texts(

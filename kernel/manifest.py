@@ -5,9 +5,10 @@ read; `dump_manifest` always writes them.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from kernel.apps import Effectors, Health, HttpEffector, Limits, Manifest, Module, Service
+from kernel.apps import Effectors, Health, HttpEffector, Limits, Manifest, Module, Service, Site
 from kernel.canonical_json import MAX_INTEGER, dump_canonical, parse_canonical
 from kernel.content_ids import parse_cid
 from kernel.errors import InvalidInput
@@ -23,16 +24,20 @@ __all__ = [
     "Manifest",
     "Module",
     "Service",
+    "Site",
     "dump_manifest",
     "parse_manifest",
     "read_manifest",
 ]
 
 VERSION = 1
+HTTP_TRIGGER = "http"
 MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_SERVICES = 64
 MAX_MODULES = 64
 MAX_HOSTS = 256
+MAX_TRIGGERS = 1
+"""One kind so far, and an app has one site."""
 PAGE_BYTES = 65_536
 MAX_MODULE_MEMORY = 2**32
 MAX_SERVICE_MEMORY = 2**40
@@ -81,11 +86,8 @@ def read_manifest(document: Any) -> Manifest:
         effectors=effectors,
         limits=_limits(JsonFields(fields.take("limits", {}), "limits")),
         health=_health(fields.take("health", None), services),
+        site=_site(fields.objects("triggers", 0, MAX_TRIGGERS, []), services),
     )
-    if fields.items("triggers", 0, MAX_SERVICES, []):
-        raise InvalidInput(
-            "triggers are not supported yet", field="triggers", remedy="leave the list empty"
-        )
     fields.finish()
     return manifest
 
@@ -183,6 +185,18 @@ def _health(value: Any, services: tuple[Service, ...]) -> Health | None:
     return health
 
 
+def _site(triggers: Iterable[JsonFields], services: tuple[Service, ...]) -> Site | None:
+    site = None
+    for fields in triggers:
+        fields.choice("kind", (HTTP_TRIGGER,))
+        site = Site(
+            service=fields.choice("service", tuple(service.name for service in services)),
+            function=fields.text("function", _FUNCTION, _A_FUNCTION),
+        )
+        fields.finish()
+    return site
+
+
 def _check_unique(names: list[str], path: str) -> None:
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -208,7 +222,11 @@ def _document(manifest: Manifest) -> dict[str, Any]:
             "fuel": limits.fuel,
         },
         "health": health and {"service": health.service, "function": health.function},
-        "triggers": [],
+        "triggers": [
+            {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
+            for site in (manifest.site,)
+            if site is not None
+        ],
     }
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from kernel import errors
+from serving.limits import RateLimited
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +72,9 @@ def render(error: errors.MarketError, request_id: str | None) -> JSONResponse:
         remedy=error.remedy,
         request_id=request_id,
     )
-    headers = {"WWW-Authenticate": "Wasmarket"} if status == HTTPStatus.UNAUTHORIZED else None
+    headers = {"WWW-Authenticate": "Wasmarket"} if status == HTTPStatus.UNAUTHORIZED else {}
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(error.retry_after)
     return JSONResponse(
         problem.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE
     )

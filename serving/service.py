@@ -98,6 +98,8 @@ def create_service(
         "wasmarket_http_requests", "HTTP answers", ["service", "status"], registry=registry
     )
     app.add_middleware(_RequestIds, service=info.name, requests=requests)
+    # For what answers in front of the framework.
+    app.state.requests = requests
 
     @app.get("/v1/status", tags=["service"])
     def read_status() -> StatusView:
@@ -166,6 +168,7 @@ class _RequestIds:
                         "status": message["status"],
                         "ms": round((time.monotonic() - began) * 1000, 1),
                         "request_id": request_id,
+                        **scope["state"].get("facts", {}),
                     },
                 )
             await send(message)

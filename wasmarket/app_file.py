@@ -1,7 +1,7 @@
 """Build an app from `app.toml`: import its modules, write its manifest.
 
-The file reads like the manifest (DESIGN 8.4), but `[[service]]` and `[[service.module]]` are
-tables of their own and a module names the `path` of its Wasm, relative to the file, instead of a
+The file reads like the manifest (DESIGN 8.4), but `[[service]]`, `[[service.module]]` and
+`[[trigger]]` are tables of their own and a module names the `path` of its Wasm, relative to the file, instead of a
 CID (and may say under `build` how that is made, which only build scripts read).
 """
 
@@ -67,12 +67,14 @@ def _manifest_document(
     document: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
 ) -> dict[str, Any]:
     """Turn the tables of an `app.toml` into a manifest's document; fill `blocks`."""
-    rest = {key: value for key, value in document.items() if key != "service"}
+    rest = {key: value for key, value in document.items() if key not in ("service", "trigger")}
+    triggers = document.get("trigger", [])
     services = _tables(document, "service", f"{file} has no [[service]]")
     return {
         "wasmarket": 1,
         **rest,
         "services": [_service_document(entry, file, blocks) for entry in services],
+        "triggers": triggers,
     }
 
 

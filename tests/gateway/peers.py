@@ -1,24 +1,28 @@
 """Peers as a gateway sees them: scripted, and they remember what they were asked."""
 
 import asyncio
-from collections.abc import Callable
+import inspect
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
-from prometheus_client import CollectorRegistry
 
-from gateway.calls import Calls, build_alias_routes, build_call_routes
-from gateway.directory import DealRoute, PeerRoute, RememberingDirectory
-from gateway.forward import Forwarder, Health
+from chain.fake import fake_deployment
+from gateway.connection import Outgoing
+from gateway.directory import DealRoute, PeerRoute
+from gateway.run import GatewayParts, create_gateway
+from gateway.settings import GatewaySettings
 from kernel.billing import DealStatus
 from kernel.errors import Unreachable
-from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from serving.outbound import Outbound
 
 DEVELOPER = "0x" + "11" * 20
 APP = "0x" + "22" * 32
 DEAL = 7
 
 Answer = httpx.Response | Exception
-Script = Callable[[httpx.Request], Answer]
+Script = Callable[[httpx.Request], Answer | Awaitable[Answer]]
 
 
 def route(*peers: int, deal: int = DEAL, status: DealStatus = DealStatus.RUNNING) -> DealRoute:
@@ -64,19 +68,55 @@ class FakePeers:
         """Which peers were asked, in order."""
         return [int(request.url.host.removeprefix("peer")) for request in self.requests]
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Take the place of the network."""
+    async def open(self, endpoint: str, outgoing: Outgoing) -> "FakeAnswer":
+        """Take the place of the wire."""
+        body = outgoing.body + b"".join([part async for part in outgoing.more or _no_parts()])
+        headers = [(name.decode(), value.decode("latin-1")) for name, value in outgoing.headers]
+        url = endpoint.rstrip("/") + outgoing.target
+        request = httpx.Request(outgoing.method, url, headers=headers, content=body)
+        request.extensions["idempotent"] = outgoing.idempotent
         self.requests.append(request)
         script = self.scripts.get(int(request.url.host.removeprefix("peer")))
         if script is None:
-            raise httpx.ConnectError("nobody listens")
+            raise Unreachable("nobody listens")
         answer = script(request)
+        if inspect.isawaitable(answer):
+            answer = await answer
         if isinstance(answer, Exception):
             raise answer
-        # A response is read once; the next request gets a fresh one.
-        return httpx.Response(
-            answer.status_code, headers=answer.headers, content=answer.content, request=request
-        )
+        return FakeAnswer(answer)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+async def _no_parts():
+    for part in ():
+        yield part
+
+
+class FakeAnswer:
+    """A scripted answer as the wire hands it over; `body` may be an exception in the middle."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        self.status = answer.status_code
+        self.headers = [
+            (name.lower(), value)
+            for name, value in answer.headers.raw
+            if name.lower() != b"content-length"
+        ]
+        self.length: int | None = len(answer.content)
+        self._body = answer.content
+        self.is_closed = False
+
+    async def read(self) -> bytes:
+        """Return the body once, then nothing."""
+        body, self._body = self._body, b""
+        return body
+
+    def close(self) -> None:
+        """Remember it."""
+        self.is_closed = True
 
 
 def result(value: object, peer: int = 1) -> httpx.Response:
@@ -93,18 +133,28 @@ def refusal(status: int) -> httpx.Response:
 
 
 class ScriptedGateway:
-    """A gateway's call routes in front of scripted peers, without any socket."""
+    """A whole gateway in front of scripted peers, without any socket."""
 
-    def __init__(
-        self, directory: FakeDirectory, *, patience: float = 0.0, max_body: int = 1_000, **options
-    ) -> None:
+    def __init__(self, directory: FakeDirectory, **settings) -> None:
         self.peers = FakePeers()
         self.directory = directory
         self.now = 0.0
-        self._remembering = RememberingDirectory(directory, 1.0, lambda: self.now)
-        self._health = Health(5.0, lambda: self.now)
-        self._patience, self._max_body = patience, max_body
-        self._aliases = options.get("aliases", {})
+        self.settings = GatewaySettings(
+            **({"patience_seconds": 0.0, "max_body_bytes": 1_000, "probe_seconds": 0.0} | settings)
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
+        parts = GatewayParts(
+            version="test",
+            deployment=fake_deployment(),
+            directory=directory,
+            outbound=Outbound(allow_private=True),
+            folder=Path(self._folder.name),
+            now=lambda: 1_000_000,
+            refresh=lambda: None,
+            clock=lambda: self.now,
+            wire=self.peers,
+        )
+        self.app = create_gateway(self.settings, parts)
 
     def send(self, method: str, path: str, **options) -> httpx.Response:
         """Send one request to the gateway."""
@@ -119,23 +169,10 @@ class ScriptedGateway:
         return asyncio.run(self._send_all(requests))
 
     async def _send_all(self, requests) -> list[httpx.Response]:
-        transport = httpx.MockTransport(self.peers)
-        async with httpx.AsyncClient(transport=transport) as http:
-            calls = Calls(
-                self._remembering,
-                Forwarder(http, self._health),
-                self._aliases,
-                max_body=self._max_body,
-                patience=self._patience,
-            )
-            app = create_service(
-                ServiceInfo("gateway", "test"),
-                status=lambda: ServiceStatus(31337, {}, None, None, None),
-                readiness=lambda: Readiness(True),
-                registry=CollectorRegistry(),
-            )
-            app.include_router(build_call_routes(calls))
-            app.include_router(build_alias_routes(calls))
-            inside = httpx.ASGITransport(app, raise_app_exceptions=False)
-            async with httpx.AsyncClient(transport=inside, base_url="http://gateway") as client:
-                return [await client.request(m, path, **options) for m, path, options in requests]
+        async with self.open() as client:
+            return [await client.request(m, path, **options) for m, path, options in requests]
+
+    def open(self) -> httpx.AsyncClient:
+        """Return a client of the gateway; its loops do not run."""
+        inside = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=inside, base_url="http://gateway")

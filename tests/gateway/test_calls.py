@@ -3,11 +3,14 @@
 import httpx
 import pytest
 
+from gateway.connection import PeerFailed
 from kernel.billing import DealStatus
+from kernel.errors import TimedOut, Unreachable
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, result, route
 
 pytestmark = pytest.mark.unit
 
+BROKEN = PeerFailed("broken")
 PATH = f"/v1/deals/{DEAL}/s/f"
 
 
@@ -93,7 +96,7 @@ def test_call__peer_that_answers__is_final(gateway, status):
 
 
 def test_call__starting_everywhere__is_tried_again_for_a_moment():
-    gateway = ScriptedGateway(FakeDirectory(route(1)), patience=5.0)
+    gateway = ScriptedGateway(FakeDirectory(route(1)), patience_seconds=5.0)
     gateway.peers.answer(1, refusal(503), refusal(503), result("ok"))
 
     answer = gateway.call()
@@ -104,29 +107,26 @@ def test_call__starting_everywhere__is_tried_again_for_a_moment():
 
 
 def test_read__not_ready__is_told_at_once():
-    gateway = ScriptedGateway(FakeDirectory(route(1)), patience=5.0)
+    gateway = ScriptedGateway(FakeDirectory(route(1)), patience_seconds=5.0)
     gateway.peers.answer(1, refusal(503))
 
     assert gateway.send("GET", f"/v1/deals/{DEAL}/health").status_code == 503
     assert gateway.peers.asked == [1]
 
 
-@pytest.mark.parametrize("error", [httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError])
-def test_call__connection_breaks_in_the_middle__is_not_repeated(gateway, error):
+def test_call__connection_breaks_in_the_middle__is_not_repeated(gateway):
     for peer in (1, 2, 3):
-        gateway.peers.answer(peer, error("broken"))
+        gateway.peers.answer(peer, BROKEN)
 
     answer = gateway.call()
 
     assert_problem(answer, 502, "peer-failed")
-    assert "may have run" in answer.json()["detail"]
-    assert "Idempotency-Key" in answer.json()["remedy"]
     assert len(gateway.peers.asked) == 1
 
 
 def test_call__connection_breaks_but_may_run_twice__next_one_is_asked(gateway):
     for peer in (1, 3):
-        gateway.peers.answer(peer, httpx.ReadError("broken"))
+        gateway.peers.answer(peer, BROKEN)
     gateway.peers.answer(2, result("ok", 2))
 
     headers = {"Idempotency-Key": "once"}
@@ -137,7 +137,7 @@ def test_call__connection_breaks_but_may_run_twice__next_one_is_asked(gateway):
 
 def test_read__connection_breaks__next_one_is_asked(gateway):
     for peer in (1, 3):
-        gateway.peers.answer(peer, httpx.ReadError("broken"))
+        gateway.peers.answer(peer, BROKEN)
     gateway.peers.answer(2, httpx.Response(200, json={"state": "serving"}))
 
     answers = gateway.send_all(*[("GET", f"/v1/deals/{DEAL}", {})] * 3)
@@ -147,24 +147,15 @@ def test_read__connection_breaks__next_one_is_asked(gateway):
 
 def test_call__peer_takes_too_long__is_a_timeout_and_not_repeated(gateway):
     for peer in (1, 2, 3):
-        gateway.peers.answer(peer, httpx.ReadTimeout("slow"))
+        gateway.peers.answer(peer, TimedOut("slow"))
 
     assert_problem(gateway.call(), 504, "timed-out")
     assert len(gateway.peers.asked) == 1
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        httpx.ConnectTimeout("far"),
-        httpx.InvalidURL("bad"),
-        httpx.UnsupportedProtocol("ftp"),
-        httpx.PoolTimeout("full"),
-    ],
-)
-def test_call__nothing_was_sent__next_one_is_asked(gateway, error):
+def test_call__nothing_was_sent__next_one_is_asked(gateway):
     for peer in (1, 3):
-        gateway.peers.answer(peer, error)
+        gateway.peers.answer(peer, Unreachable("nobody listens"))
     gateway.peers.answer(2, result("ok", 2))
 
     answers = gateway.send_all(*[("POST", PATH, {"json": []})] * 3)

@@ -17,6 +17,7 @@ from kernel.manifest import (
     Manifest,
     Module,
     Service,
+    Site,
     dump_manifest,
     parse_manifest,
 )
@@ -91,6 +92,7 @@ def test_service__unknown__not_found_names_the_known():
 
 SERVICE = ("services", 0)
 MODULE = ("services", 0, "modules", 0)
+HTTP = {"kind": "http", "service": "s", "function": "answer"}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,13 @@ MODULE = ("services", 0, "modules", 0)
         (("health",), {"service": "t", "function": "ping"}, "health.service"),
         (("health",), {"service": "s", "function": ""}, "health.function"),
         (("health",), {"service": "s"}, "health.function"),
-        (("triggers",), [{"cron": "* * * * *"}], "triggers"),
+        (("triggers",), {}, "triggers"),
+        (("triggers",), [{"cron": "* * * * *"}], "triggers[0].kind"),
+        (("triggers",), [{"kind": "time"}], "triggers[0].kind"),
+        (("triggers",), [HTTP | {"service": "t"}], "triggers[0].service"),
+        (("triggers",), [HTTP | {"function": "a b"}], "triggers[0].function"),
+        (("triggers",), [HTTP | {"path": "/"}], "triggers[0].path"),
+        (("triggers",), [HTTP, HTTP], "triggers"),
     ],
 )
 def test_parse_manifest__bad_field__refused_with_its_path(path, value, field):
@@ -176,6 +184,14 @@ def test_parse_manifest__required_field_missing__named(name):
 
     with pytest.raises(InvalidInput, match=f"{name} is missing"):
         parse_manifest(dump_canonical(document))
+
+
+def test_parse_manifest__http_trigger__is_the_site_and_is_written_again():
+    manifest = parse_manifest(changed(("triggers",), [HTTP]))
+
+    assert manifest.site == Site("s", "answer")
+    assert parse_manifest(dump_manifest(manifest)) == manifest
+    assert json.loads(dump_manifest(manifest))["triggers"] == [HTTP]
 
 
 def test_parse_manifest__missing_effector__says_to_add_it():

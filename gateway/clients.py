@@ -1,0 +1,56 @@
+"""Who a request comes from: the address at the other end, or what a proxy of ours says of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from starlette.types import Scope
+
+FORWARDED_FOR = b"x-forwarded-for"
+FORWARDED_PROTO = b"x-forwarded-proto"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A caller's address and the scheme they used."""
+
+    address: str
+    scheme: str
+
+
+class Clients:
+    """Tell callers apart; only proxies that the operator named are believed."""
+
+    def __init__(self, proxies: Iterable[str]) -> None:
+        """`proxies` are addresses."""
+        self._proxies = frozenset(proxies)
+
+    def of(self, scope: Scope) -> Client:
+        """Return who sent a request."""
+        given = scope.get("client")
+        address = str(given[0]) if given else ""
+        scheme = str(scope.get("scheme", "http"))
+        if address not in self._proxies:
+            return Client(address, scheme)
+        hops: list[str] = []
+        for name, value in scope["headers"]:
+            if name == FORWARDED_FOR:
+                hops += [hop.strip() for hop in value.decode("latin-1").split(",")]
+            elif name == FORWARDED_PROTO and value in (b"http", b"https"):
+                scheme = value.decode("ascii")
+        # The last hop that is no proxy of ours; those before it are whatever the caller wrote.
+        for hop in reversed(hops):
+            if not _is_address(hop):
+                break
+            address = hop
+            if hop not in self._proxies:
+                break
+        return Client(address, scheme)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

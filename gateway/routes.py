@@ -1,0 +1,100 @@
+"""The gateway's routes that go on to peers, as its OpenAPI page shows them (DESIGN 8.7)."""
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from gateway.calls import Calls
+from gateway.sites import METHODS, Sites
+
+DealNumber = Annotated[int, Path(ge=1, lt=2**32, description="a deal's number")]
+EpochNumber = Annotated[int, Path(ge=0, lt=2**32)]
+Sequence = Annotated[int, Path(ge=0, lt=2**64)]
+
+Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+
+
+class Relayed(Response):
+    """An answer that its handler sends by itself, as it comes from a peer."""
+
+    def __init__(self, handler: Handler) -> None:
+        """`handler` reads the request and answers it."""
+        super().__init__()
+        self._handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer. Raises what the handler raises."""
+        await self._handler(scope, receive, send)
+
+
+def build_call_routes(calls: Calls) -> APIRouter:
+    """Return the routes under `/v1/deals/{deal}`."""
+    router = APIRouter(tags=["calls"])
+
+    def relay(deal: int) -> Response:
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            await calls.answer(scope, receive, send, deal)
+
+        return Relayed(handle)
+
+    @router.post("/v1/deals/{deal}/{service}/{function}", response_class=Response)
+    async def call(deal: DealNumber, service: str, function: str) -> Response:
+        """Call a function: JSON arguments, or raw bytes for functions that take them."""
+        return relay(deal)
+
+    @router.get("/v1/deals/{deal}", response_class=Response)
+    @router.get("/v1/deals/{deal}/interface", response_class=Response)
+    @router.get("/v1/deals/{deal}/health", response_class=Response)
+    @router.get("/v1/deals/{deal}/logs", response_class=Response)
+    @router.get("/v1/deals/{deal}/stats", response_class=Response)
+    @router.get("/v1/deals/{deal}/access", response_class=Response)
+    async def read(deal: DealNumber) -> Response:
+        """What a peer says of the deal; a `Wasmarket-Peer` header chooses which."""
+        return relay(deal)
+
+    @router.get("/v1/deals/{deal}/receipts/{epoch}", response_class=Response)
+    async def read_receipts(deal: DealNumber, epoch: EpochNumber) -> Response:
+        """Receipts of an epoch at one peer; a `Wasmarket-Peer` header chooses which."""
+        return relay(deal)
+
+    @router.get("/v1/deals/{deal}/receipts/{epoch}/{sequence}", response_class=Response)
+    async def read_receipt(deal: DealNumber, epoch: EpochNumber, sequence: Sequence) -> Response:
+        """One receipt with its inclusion proof."""
+        return relay(deal)
+
+    @router.put("/v1/deals/{deal}/access", response_class=Response)
+    async def put_access(deal: DealNumber) -> Response:
+        """Say who may call; goes to every peer of the deal at once."""
+
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            await calls.answer_from_all(scope, receive, send, deal)
+
+        return Relayed(handle)
+
+    return router
+
+
+def build_site_routes(calls: Calls, sites: Sites) -> APIRouter:
+    """Return `/{name}/…`; to be added after all other routes."""
+    router = APIRouter(tags=["sites"])
+
+    async def visit(request: Request, name: str, path: str) -> Response:
+        """A site's page, by the deal's alias or number; a call (POST) where the app is no site."""
+        deal = calls.deal_of(name)
+
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            await sites.answer(scope, receive, send, deal, f"/{name}")
+
+        return Relayed(handle)
+
+    for method in METHODS:
+        router.add_api_route(
+            "/{name}/{path:path}",
+            visit,
+            methods=[method],
+            response_class=Response,
+            name=f"visit_{method.lower()}",
+        )
+    return router
