@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from content.folder import BlockFolder
 from content.gateway_routes import create_gateway_router
+from peer.api.call_path import CallPath, Calls
 from peer.api.calls import create_call_router
 from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
@@ -44,10 +45,12 @@ def create_app(
         info, status=status, readiness=readiness, registry=registry, lifespan=lifespan
     )
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
-    app.include_router(create_call_router(host, book, authenticator))
+    calls = Calls(host, book, authenticator)
+    app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host))
     app.include_router(create_developer_router(host, book, authenticator))
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_gateway_router(blocks))
+    app.add_middleware(CallPath, calls=calls, requests=app.state.requests, service=info.name)
     return app
