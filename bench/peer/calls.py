@@ -2,6 +2,9 @@
 
 import os
 import socket
+from dataclasses import dataclass
+
+import psutil
 
 from bench.peer.load import Plan, Seen, measure_load
 from bench.peer.market import PeerBench
@@ -10,6 +13,14 @@ from bench.peer.others import install, run_framework, run_workerd
 RUNS = 3
 SECONDS = 3.0
 CONNECTIONS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The best of some runs, and what the server's processes computed for each call (µs)."""
+
+    seen: Seen
+    cpu: float
 
 
 def choose_cores() -> tuple[int, int]:
@@ -25,13 +36,17 @@ def measure_calls() -> dict[str, float]:
         warm = bench.call_url(bench.deploy(bench.publish("warm", name="warm")))
         fresh = bench.call_url(bench.deploy(bench.publish("fresh", name="fresh")))
         bench.pin_all()
-        best = measure_best(warm, client)
+        best = measure_best(warm, client, bench.processes())
+        bare = measure_best(fresh, client, bench.processes())
+        one = measure_best(warm, client, bench.processes(), connections=1)
         return {
-            "call warm": best.rate,
-            "call warm p50": best.p50,
-            "call warm p99": best.p99,
-            "call fresh": measure_best(fresh, client).rate,
-            "call warm c=1": measure_best(warm, client, connections=1).rate,
+            "call warm": best.seen.rate,
+            "call warm cpu": best.cpu,
+            "call warm p50": best.seen.p50,
+            "call warm p99": best.seen.p99,
+            "call fresh": bare.seen.rate,
+            "call fresh cpu": bare.cpu,
+            "call warm c=1": one.seen.rate,
         }
 
 
@@ -39,20 +54,42 @@ def measure_others() -> dict[str, float]:
     """Return what workerd and functions-framework do with the same guest."""
     server, client = choose_cores()
     install()
-    with run_workerd(server, find_port()) as url:
-        workerd = measure_best(url, client).rate
-    with run_framework(server, find_port()) as url:
-        framework = measure_best(url, client).rate
-    return {"workerd": workerd, "framework": framework}
+    with run_workerd(server, find_port()) as (url, process):
+        workerd = measure_best(url, client, [process])
+    with run_framework(server, find_port()) as (url, process):
+        framework = measure_best(url, client, [process])
+    return {
+        "workerd": workerd.seen.rate,
+        "workerd cpu": workerd.cpu,
+        "framework": framework.seen.rate,
+        "framework cpu": framework.cpu,
+    }
 
 
-def measure_best(url: str, core: int, connections: int = CONNECTIONS) -> Seen:
+def measure_best(
+    url: str, core: int, servers: list[psutil.Process], connections: int = CONNECTIONS
+) -> Best:
     """Return the best of some runs; raise RuntimeError when an answer was not a 200."""
     plan = Plan(url, connections, SECONDS)
-    runs = [measure_load(plan, core) for _ in range(RUNS)]
-    if any(seen.failed for seen in runs):
-        raise RuntimeError(f"{sum(seen.failed for seen in runs)} calls of {url} failed")
-    return max(runs, key=lambda seen: seen.rate)
+    runs = [_measure_run(plan, core, servers) for _ in range(RUNS)]
+    failed = sum(run.seen.failed for run in runs)
+    if failed:
+        raise RuntimeError(f"{failed} calls of {url} failed")
+    best = max(runs, key=lambda run: run.seen.rate)
+    return Best(best.seen, min(run.cpu for run in runs))
+
+
+def _measure_run(plan: Plan, core: int, servers: list[psutil.Process]) -> Best:
+    before = _sum_cpu(servers)
+    seen = measure_load(plan, core)
+    spent = _sum_cpu(servers) - before
+    # The warm-up's calls are in the time too.
+    calls = seen.answers * (1 + plan.warmup_seconds / plan.seconds)
+    return Best(seen, spent / calls * 1_000_000)
+
+
+def _sum_cpu(processes: list[psutil.Process]) -> float:
+    return sum(times.user + times.system for times in (p.cpu_times() for p in processes))
 
 
 def find_port() -> int:

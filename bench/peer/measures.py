@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 PER_SECOND = "1/s"
 MILLISECONDS = "ms"
+MICROSECONDS = "µs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +25,21 @@ MEASURES = (
     Measure("call warm", "call over HTTP, warm, c=16", PER_SECOND, "higher", 12_000, WORKERD),
     Measure("call fresh", "call over HTTP, fresh instance, c=16", PER_SECOND, "higher", 8_000),
     Measure("call warm c=1", "call over HTTP, warm, c=1", PER_SECOND, "higher"),
+    Measure(
+        "call warm cpu",
+        "processor time of a call, warm",
+        MICROSECONDS,
+        "lower",
+        None,
+        "workerd cpu",
+    ),
+    Measure("call fresh cpu", "processor time of a call, fresh", MICROSECONDS, "lower"),
     Measure("call warm p50", "median of a call, warm, c=16", MILLISECONDS, "lower"),
     Measure("call warm p99", "p99 of a call, warm, c=16", MILLISECONDS, "lower", 5),
     Measure(WORKERD, "workerd, warm, c=16", PER_SECOND, "higher"),
     Measure(FRAMEWORK, "functions-framework (Node), warm, c=16", PER_SECOND, "higher"),
+    Measure("workerd cpu", "processor time of a call, workerd", MICROSECONDS, "lower"),
+    Measure("framework cpu", "processor time of a call, framework", MICROSECONDS, "lower"),
     Measure("greeting warm", "Marine greeting in process", PER_SECOND, "higher", 100_000),
     Measure("digest warm", "hash of 1 KiB in process, warm", PER_SECOND, "higher"),
     Measure("digest fresh", "hash of 1 KiB in process, fresh", PER_SECOND, "higher"),

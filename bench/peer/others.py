@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 
 SYSTEMS = Path(__file__).with_name("systems")
 WORKERD = SYSTEMS / "node_modules/@cloudflare/workerd-linux-64/bin/workerd"
 FRAMEWORK = SYSTEMS / "node_modules/.bin/functions-framework"
 START_SECONDS = 20.0
+RAW = {"Content-Type": "application/octet-stream"}
 
 
 def install() -> None:
@@ -20,24 +22,24 @@ def install() -> None:
 
 
 @contextmanager
-def run_workerd(core: int, port: int) -> Iterator[str]:
-    """Run the guest in workerd; give its URL."""
+def run_workerd(core: int, port: int) -> Iterator[tuple[str, psutil.Process]]:
+    """Run the guest in workerd; give its URL and process."""
     address = f"http=127.0.0.1:{port}"
     command = [str(WORKERD), "serve", str(SYSTEMS / "workerd.capnp"), f"--socket-addr={address}"]
-    with _run(command, core, port) as url:
-        yield url
+    with _run(command, core, port) as running:
+        yield running
 
 
 @contextmanager
-def run_framework(core: int, port: int) -> Iterator[str]:
-    """Run the guest in functions-framework on Node; give its URL."""
+def run_framework(core: int, port: int) -> Iterator[tuple[str, psutil.Process]]:
+    """Run the guest in functions-framework on Node; give its URL and process."""
     command = ["node", str(FRAMEWORK), "--source=function.mjs", "--target=digest"]
-    with _run([*command, f"--port={port}"], core, port) as url:
-        yield url
+    with _run([*command, f"--port={port}"], core, port) as running:
+        yield running
 
 
 @contextmanager
-def _run(command: list[str], core: int, port: int) -> Iterator[str]:
+def _run(command: list[str], core: int, port: int) -> Iterator[tuple[str, psutil.Process]]:
     process = subprocess.Popen(
         ["taskset", "-c", str(core), *command],
         cwd=SYSTEMS,
@@ -47,7 +49,7 @@ def _run(command: list[str], core: int, port: int) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}/"
     try:
         _wait(url)
-        yield url
+        yield url, psutil.Process(process.pid)
     finally:
         process.kill()
         process.wait()
@@ -57,7 +59,8 @@ def _wait(url: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            httpx.post(url, content=b"x", trust_env=False).raise_for_status()
+            answer = httpx.post(url, content=b"x", headers=RAW, trust_env=False)
+            answer.raise_for_status()
         except httpx.TransportError:
             if time.monotonic() > deadline:
                 raise
