@@ -1,12 +1,21 @@
 """What a demand may choose from, and within which limits; and the plain cheapest-first fill."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
 
 from kernel.units import Address
 from matcher.engine.book import Book
-from matcher.engine.rules import count_live, is_eligible
-from matcher.engine.values import MAX_FILLS, MAX_LIVE, NO_CAP, Ask, Demand, Peer
+from matcher.engine.filters import Filter, build_filter
+from matcher.engine.keep import keep_by_lines, keep_by_units
+from matcher.engine.layout import I64, T_SEQUENCE
+from matcher.engine.rules import count_live
+from matcher.engine.scan import S_SLOT
+from matcher.engine.values import MAX_FILLS, MAX_LIVE, NO_CAP, Demand, Limits
+
+MOST = 4_096
+"""A demand chooses from no more asks than this when cheapest first does not do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,31 +23,11 @@ class Candidate:
     """The cheapest eligible ask of one peer. `rank` orders by time of arrival, then hash."""
 
     rank: int
-    ask: Ask
+    slot: int
     price: int
     units: int
     provider: Address
     region: int
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What all fills together must keep to.
-
-    `want` units, `budget` per epoch, `fills` lines, at least `regions` distinct regions, and per
-    provider `cap` less what it has `sold` to the deal already.
-    """
-
-    want: int
-    budget: int
-    fills: int
-    regions: int
-    cap: int
-    sold: Mapping[Address, int]
-
-    def room(self, provider: Address) -> int:
-        """Return how many units may still come from a provider."""
-        return max(0, self.cap - self.sold.get(provider, 0))
 
 
 Plan = tuple[tuple[Candidate, int], ...]
@@ -67,36 +56,35 @@ def limits_of(demand: Demand, book: Book) -> Limits:
     )
 
 
-def eligible(demand: Demand, book: Book, taken: Mapping[int, int]) -> Iterator[tuple[Ask, Peer]]:
-    """Yield every peer's cheapest eligible ask, cheapest first, while it has units left.
-
-    `taken` are units by peer that others got before in the same round.
-    """
-    seen: set[int] = set()
-    for ask in book.asks():
-        peer = book.get_peer(ask.offer.peer)
-        if peer is None or peer.id in seen or peer.id in demand.avoid:
-            continue
-        if ask.offer.price > demand.offer.max_price:
-            return
-        if peer.free > taken.get(peer.id, 0) and is_eligible(demand.offer, ask, peer, book):
-            seen.add(peer.id)
-            yield ask, peer
+def candidates_by_units(book: Book, filter: Filter) -> list[Candidate]:
+    """Return all that the best plan of any number of fills may need, cheapest first."""
+    return _read(book, keep_by_units(book.columns, filter, MOST))
 
 
-def offered(demand: Demand, book: Book, taken: Mapping[int, int]) -> Iterator[Candidate]:
-    """Yield the candidates one by one, cheapest first; their rank is their place in this order."""
-    for rank, (ask, peer) in enumerate(eligible(demand, book, taken)):
-        units = peer.free - taken.get(peer.id, 0)
-        yield Candidate(rank, ask, ask.offer.price, units, peer.provider, peer.region)
+def candidates_by_lines(book: Book, filter: Filter, limits: Limits) -> list[Candidate]:
+    """Return all that the best plan of `limits.fills` fills may need, cheapest first."""
+    by_region = limits.regions > 0
+    return _read(book, keep_by_lines(book.columns, filter, limits.fills, by_region, MOST))
 
 
-def candidates(demand: Demand, book: Book, taken: Mapping[int, int]) -> list[Candidate]:
-    """Return all that the demand may choose from, cheapest first, ranked by time of arrival."""
-    entries = list(offered(demand, book, taken))
-    by_age = sorted(entries, key=lambda entry: (entry.ask.sequence, entry.ask.hash))
-    ranks = {entry.ask.hash: rank for rank, entry in enumerate(by_age)}
-    return [replace(entry, rank=ranks[entry.ask.hash]) for entry in entries]
+def candidates(
+    demand: Demand, book: Book, limits: Limits, taken: Mapping[int, int] | None = None
+) -> list[Candidate]:
+    """Return what the best plan within the limits may need, cheapest first, ranked by arrival."""
+    return candidates_by_lines(book, build_filter(demand, book.storage, limits, taken), limits)
+
+
+def _read(book: Book, found: I64) -> list[Candidate]:
+    c, slots = book.columns, found[:, S_SLOT]
+    words = [c.words[slots, place] for place in (3, 2, 1, 0)]
+    ranks = np.empty(len(slots), np.int64)
+    ranks[np.lexsort((*words, c.terms[slots, T_SEQUENCE]))] = np.arange(len(slots))
+    return [
+        Candidate(rank, slot, price, units, book.account_at(provider), region)
+        for rank, (slot, _, provider, region, price, units) in zip(
+            ranks.tolist(), found.tolist(), strict=True
+        )
+    ]
 
 
 def fill_cheapest(entries: Iterable[Candidate], limits: Limits) -> Plan:

@@ -8,8 +8,9 @@ a fixed number of steps with the best plan it has.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from matcher.engine.candidates import Candidate, Limits, Plan, fill_cheapest, plan_key
+from matcher.engine.candidates import Candidate, Plan, fill_cheapest, plan_key
 from matcher.engine.regions import fill_regions
+from matcher.engine.values import Limits
 
 STEPS = 200
 WIDE = 256

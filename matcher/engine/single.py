@@ -3,17 +3,15 @@
 from collections.abc import Mapping
 
 from matcher.engine.book import Book
-from matcher.engine.candidates import (
-    Limits,
-    Plan,
-    candidates,
-    fill_cheapest,
-    limits_of,
-    offered,
-)
+from matcher.engine.candidates import MOST, candidates_by_lines, candidates_by_units, limits_of
+from matcher.engine.filters import Filter, build_filter
 from matcher.engine.regions import fill_regions
+from matcher.engine.scan import S_PRICE, S_REGION, S_SLOT, S_UNITS, scan_cheapest
 from matcher.engine.search import Found, search
-from matcher.engine.values import Demand, Fill, Match
+from matcher.engine.values import Demand, Fill, Limits, Match
+
+Line = tuple[int, int, int]
+"""Ask slot, units, price."""
 
 
 def match_one(demand: Demand, book: Book, taken: Mapping[int, int] | None = None) -> Match:
@@ -25,28 +23,37 @@ def match_one(demand: Demand, book: Book, taken: Mapping[int, int] | None = None
     limits = limits_of(demand, book)
     if limits.want == 0 or limits.fills <= 0:
         return Match(demand, (), 0)
-    taken = taken or {}
-    cheapest = fill_cheapest(offered(demand, book, taken), limits)
-    found = _choose(demand, book, taken, limits, cheapest)
-    plan = sorted(found.plan, key=lambda line: line[0].ask.order)
-    if demand.is_first and sum(units for _, units in plan) < demand.offer.min_units:
-        plan = []
+    wanted = build_filter(demand, book.storage, limits, taken)
+    found = scan_cheapest(book.columns, wanted).tolist()
+    lines = [(row[S_SLOT], row[S_UNITS], row[S_PRICE]) for row in found]
     # Cheapest first also saves the most of all choices that keep fewer limits than these.
-    bound = sum((demand.offer.max_price - entry.price) * units for entry, units in cheapest)
+    bound = sum((demand.offer.max_price - price) * units for _, units, price in lines)
+    covers = len({row[S_REGION] for row in found}) >= limits.regions
+    is_exact = True
+    if not covers or len(lines) > limits.fills:
+        lines, is_exact = _choose(book, wanted, limits, covers)
+    if demand.is_first and sum(units for _, units, _ in lines) < demand.offer.min_units:
+        lines = []
     return Match(
         demand,
-        tuple(Fill(entry.ask, units) for entry, units in plan),
-        bound if plan or not found.is_exact else 0,
-        found.is_exact,
+        tuple(Fill(book.ask_at(slot), units) for slot, units, _ in lines),
+        bound if lines or not is_exact else 0,
+        is_exact,
     )
 
 
-def _choose(
-    demand: Demand, book: Book, taken: Mapping[int, int], limits: Limits, cheapest: Plan
-) -> Found:
-    covers = len({entry.region for entry, _ in cheapest}) >= limits.regions
-    if covers and len(cheapest) <= limits.fills:
-        return Found(cheapest, True)
-    entries = candidates(demand, book, taken)
-    plan = cheapest if covers else fill_regions(entries, limits)
-    return Found(plan, True) if len(plan) <= limits.fills else search(entries, limits)
+def _choose(book: Book, wanted: Filter, limits: Limits, covers: bool) -> tuple[list[Line], bool]:
+    """Return the best lines when cheapest first breaks a limit, and whether they are proven so."""
+    if not covers:
+        entries = candidates_by_units(book, wanted)
+        plan = fill_regions(entries, limits)
+        if len(plan) <= limits.fills:
+            return _lines(Found(plan, len(entries) < MOST)), len(entries) < MOST
+    entries = candidates_by_lines(book, wanted, limits)
+    found = search(entries, limits)
+    return _lines(found), found.is_exact and len(entries) < MOST
+
+
+def _lines(found: Found) -> list[Line]:
+    """Return a plan's lines in book order: candidates come so, and a plan keeps their order."""
+    return [(entry.slot, units, entry.price) for entry, units in found.plan]

@@ -1,11 +1,12 @@
 """What the engine reads and answers. Money is USDC base units, prices are per unit and epoch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernel.offers import DeveloperOffer, ProviderOffer
 from kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/1"
+ENGINE = "cheapest-feasible/2"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32
@@ -103,6 +104,26 @@ class Demand:
         """
         free = self.balance - sum(entry.units * entry.price for entry in self.live)
         return max(0, free // ACTIVATION_EPOCHS)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What all fills together must keep to.
+
+    `want` units, `budget` per epoch, `fills` lines, at least `regions` distinct regions, and per
+    provider `cap` less what it has `sold` to the deal already.
+    """
+
+    want: int
+    budget: int
+    fills: int
+    regions: int
+    cap: int
+    sold: Mapping[Address, int]
+
+    def room(self, provider: Address) -> int:
+        """Return how many units may still come from a provider."""
+        return max(0, self.cap - self.sold.get(provider, 0))
 
 
 @dataclass(frozen=True, slots=True)

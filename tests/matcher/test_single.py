@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.engine import search as search_module
-from matcher.engine.candidates import Limits, candidates, limits_of, plan_key
+from matcher.engine.candidates import candidates, limits_of, plan_key
 from matcher.engine.rules import is_accepted
 from matcher.engine.search import search
 from matcher.engine.single import match_one
-from matcher.engine.values import Live
+from matcher.engine.values import Limits, Live
 from tests.matcher.markets import (
     DEVELOPER,
     PROVIDERS,
@@ -78,7 +78,7 @@ def test_search__few_lines__is_the_best_that_brute_force_finds(data):
     limits = Limits(
         full.want, full.budget, data.draw(st.integers(1, 3)), full.regions, full.cap, full.sold
     )
-    entries = candidates(wanted, book, {})
+    entries = candidates(wanted, book, limits)
 
     found = search(entries, limits)
 
@@ -260,8 +260,8 @@ def test_match_one__many_peers_and_few_lines__keeps_the_limits_and_says_that_it_
 
 def test_search__large_peers_of_one_region_only__takes_the_small_one_of_another():
     book = simple_book((10, 2, 0, 0), (11, 2, 1, 0), (90, 1, 2, 1))
-    entries = candidates(demand(units=4), book, {})
     limits = Limits(4, 1_000, 2, 2, 99, {})
+    entries = candidates(demand(units=4), book, limits)
 
     found = search_module.search(entries, limits)
 
@@ -273,15 +273,15 @@ def test_search__as_many_units_for_less_than_the_first_guess__is_found():
     book = simple_book((1, 1, 0, 0), (5, 2, 1, 0), (6, 3, 2, 0))
     limits = Limits(4, 1_000, 2, 0, 99, {})
 
-    found = search_module.search(candidates(demand(units=4), book, {}), limits)
+    found = search_module.search(candidates(demand(units=4), book, limits), limits)
 
     assert plan_key(found.plan)[:2] == (4, -19)
 
 
 def test_search__no_steps_left__answers_the_first_guess():
     book = simple_book((10, 1, 0, 0), (10, 1, 0, 0), (20, 2, 1, 0))
-    entries = candidates(demand(units=2), book, {})
     limits = Limits(2, 1_000, 1, 0, 99, {})
+    entries = candidates(demand(units=2), book, limits)
 
     found = search_module.search(entries, limits, steps=0)
 

@@ -1,0 +1,73 @@
+"""Put a demand's rules into numbers that kernels compare with columns."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from matcher.engine.layout import I32, I64, LAST, NONE, PRICE_LIMIT, TRAIT_BITS
+from matcher.engine.storage import Storage
+from matcher.engine.values import Demand, Limits
+
+F_PRICE, F_DEVELOPER, F_MEMORY, F_TRAITS, F_TRAITS_HIGH, F_ANYWHERE, F_MODE = range(7)
+F_WANT, F_BUDGET, F_CAP = range(7, 10)
+F_REGIONS = 10
+
+TRAITS_BELOW = 2**96
+WORD = 2**64
+
+
+class Filter(NamedTuple):
+    """What a demand asks of rows: `numbers`, and lists of account slots and peer slots.
+
+    `sold` are (account slot, units that the deal has of it), `taken` (peer slot, units that others
+    got before in the same round).
+    """
+
+    numbers: I64
+    listed: I32
+    avoid: I32
+    sold: I64
+    taken: I64
+
+
+UNLIMITED = Limits(want=LAST, budget=LAST, fills=LAST, regions=0, cap=LAST, sold={})
+
+
+def build_filter(
+    demand: Demand, storage: Storage, limits: Limits, taken: Mapping[int, int] | None = None
+) -> Filter:
+    """Return the filter of a demand. What is beyond int64 is cut where no peer ever comes."""
+    offer = demand.offer
+    regions = offer.regions
+    numbers = np.array(
+        [
+            # No peer has a trait that high: then no price will do.
+            min(offer.max_price, PRICE_LIMIT - 1) if offer.traits < TRAITS_BELOW else 0,
+            storage.account_slot(offer.developer),
+            min(offer.min_memory_mib, LAST),
+            offer.traits & (2**TRAIT_BITS - 1),
+            offer.traits % TRAITS_BELOW >> TRAIT_BITS,
+            regions == 0,
+            offer.providers_mode,
+            min(limits.want, LAST),
+            min(limits.budget, LAST),
+            min(limits.cap, LAST),
+            *(_signed(regions >> shift & WORD - 1) for shift in (0, 64, 128, 192)),
+        ],
+        np.int64,
+    )
+    listed = [storage.account_slot(account) for account in offer.providers]
+    sold = [(storage.account_slot(account), units) for account, units in limits.sold.items()]
+    gone = [(storage.peer_slot(peer), units) for peer, units in (taken or {}).items()]
+    return Filter(
+        numbers,
+        np.array([slot for slot in listed if slot != NONE], np.int32),
+        np.array([storage.peer_slot(peer) for peer in demand.avoid], np.int32),
+        np.array([pair for pair in sold if pair[0] != NONE], np.int64).reshape(-1, 2),
+        np.array(gone, np.int64).reshape(-1, 2),
+    )
+
+
+def _signed(word: int) -> int:
+    return word - WORD if word >= WORD // 2 else word
