@@ -36,6 +36,7 @@ from peer.metrics import PeerMetrics
 from peer.offers.selling import Seller, build_keeper, create_matcher_client
 from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
+from peer.runtime.effectors.host import EffectorHost
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
 from serving.outbound import Outbound
@@ -133,6 +134,12 @@ class Peer:
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._listener.wake.set,
         )
+        self._effectors = EffectorHost(
+            blocks,
+            folder.cache / "content",
+            self._http,
+            trusted=settings.http_trusted,
+        )
         self._host = Host(
             folder,
             Tools(
@@ -147,6 +154,7 @@ class Peer:
                 hints=SourceHints(),
                 gateways=settings.gateways,
                 cache=folder.cache,
+                effectors=self._effectors,
                 starting=asyncio.Semaphore(STARTS_AT_ONCE),
                 retry_seconds=settings.retry_seconds,
                 log_bytes=settings.log_bytes,
@@ -158,6 +166,7 @@ class Peer:
             blocks,
             self._host,
             self._book,
+            self._effectors,
             self._commitments,
             Retention(
                 settings.keep_storage_seconds,
@@ -229,6 +238,7 @@ class Peer:
             await self._host.close()
             await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
             self._book.close()
+            await self._effectors.close()
             await self._http.aclose()
             self._matchers.close()
 

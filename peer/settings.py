@@ -29,6 +29,9 @@ class PeerSettings:
     """Pause after a failed update, start or transaction."""
     receipt_flush_ms: int = 5
     """How long receipts may wait for the disk."""
+    http_trusted: tuple[str, ...] = ()
+    """URLs of hosts with private addresses that apps may reach by the effector `http` if they name
+    them; all other private addresses are out of reach."""
     claim_every_epochs: int = 0
     """Claim for the provider every so many epochs, at the wallet's cost; 0: never."""
     log_bytes: int = 1024 * 1024

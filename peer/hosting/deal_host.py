@@ -156,7 +156,7 @@ class DealHost(HostedDeal):
         if held.state == State.PENDING and failed is not None and failed[0] == self.deal.app:
             self._refuse([held], failed[1])
             return
-        workers = Workers(version, held.units, self._tools.cache)
+        workers = self._build_workers(version, held.units)
         async with self._tools.starting:
             await workers.start()
         run = Run(held.id, held.units, workers, self._tools.book.open(held.id, self.deal.id))
@@ -164,6 +164,10 @@ class DealHost(HostedDeal):
         self.runs[held.id] = run
         logger.info("assignment ready", extra={"deal": self.deal.id, "assignment": held.id})
         self._tools.changed()
+
+    def _build_workers(self, version: Version, units: int) -> Workers:
+        effects = self._tools.effectors.open(version.specs, self._folder, self._find_sources)
+        return Workers(version, units, self._tools.cache, effects)
 
     async def _update(self, running: Version, app: Hash) -> Version:
         """Switch to `app` once all of it is healthy beside the old one; return what runs then."""
@@ -197,7 +201,7 @@ class DealHost(HostedDeal):
         try:
             async with self._tools.starting:
                 for run in self.runs.values():
-                    workers = Workers(version, run.units, self._tools.cache)
+                    workers = self._build_workers(version, run.units)
                     await workers.start()
                     started[run.assignment] = workers
             # Before the switch: a crash from here on restarts with what was found healthy.

@@ -15,6 +15,7 @@ from peer.hosting.refusals import Unhealthy
 from peer.hosting.versions import Version
 from peer.receipts.book import ReceiptBook
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
+from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
 from peer.runtime.pool import WorkerPool
 from peer.runtime.service import BodyKind, CallResult
@@ -75,9 +76,9 @@ class CallTally:
 class Workers:
     """The worker processes of one assignment on one version of its app."""
 
-    def __init__(self, version: Version, units: int, cache: Path) -> None:
+    def __init__(self, version: Version, units: int, cache: Path, effects: Effects) -> None:
         self.version = version
-        self.pool = WorkerPool(version.specs, units=units, cache_dir=cache)
+        self.pool = WorkerPool(version.specs, units=units, cache_dir=cache, effects=effects)
         self._modules = {spec.name: spec.facade.digest for spec in version.specs}
         self._functions: dict[tuple[str, str], bytes] = {}
         self._inflight = 0

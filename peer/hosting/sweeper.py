@@ -24,6 +24,7 @@ from peer.hosting.wanted import find_wanted
 from peer.market.commitments import Commitments
 from peer.market.standing import Standing
 from peer.receipts.book import ReceiptBook
+from peer.runtime.effectors.host import EffectorHost
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Sweeper:
         blocks: BlockFolder,
         host: Host,
         book: ReceiptBook,
+        effectors: EffectorHost,
         commitments: Commitments,
         retention: Retention,
     ) -> None:
@@ -73,6 +75,7 @@ class Sweeper:
         self._blocks = blocks
         self._host = host
         self._book = book
+        self._effectors = effectors
         self._commitments = commitments
         self._retention = retention
         self.kept: tuple[KeptStorage, ...] = ()
@@ -91,7 +94,7 @@ class Sweeper:
         standing = self._host.standing
         if standing is None:
             return
-        gone = self._set_aside(standing)
+        gone = await self._set_aside(standing)
         await asyncio.to_thread(_remove_all, gone)
         self.kept = await asyncio.to_thread(self._measure)
         keep = self._retention
@@ -100,7 +103,7 @@ class Sweeper:
         await asyncio.to_thread(self._commitments.prune, before)
         await asyncio.to_thread(self._collect, find_needed(standing, self._folder))
 
-    def _set_aside(self, standing: Standing) -> list[Path]:
+    async def _set_aside(self, standing: Standing) -> list[Path]:
         """Move away what was kept long enough, before anybody can want it again."""
         gone = list(self._folder.services.glob(f"{GONE_PREFIX}*"))
         for path in self._deal_folders():
@@ -113,6 +116,7 @@ class Sweeper:
             if since is None:
                 write_atomically(path / OVER_FILE, str(now).encode())
             elif now - since >= self._retention.storage_seconds:
+                await self._effectors.forget(path, self._deal_folders())
                 gone += self._move(path)
         return gone
 

@@ -9,6 +9,7 @@ from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
+from peer.runtime.effectors.host import EffectorHost
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Tools:
     hints: SourceHints
     gateways: tuple[str, ...]
     cache: Path
+    effectors: EffectorHost
     starting: asyncio.Semaphore
     """How many deals may start workers at once."""
     retry_seconds: float

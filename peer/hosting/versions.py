@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from content.fetcher import Fetcher
-from kernel.apps import Limits, Manifest, Module, Service
+from kernel.apps import Effectors, Limits, Manifest, Module, Service
 from kernel.content_ids import Cid, app_cid
 from kernel.errors import BadContent, ContentNotFound, InvalidInput, TooLarge
 from kernel.hashing import sha256
@@ -73,7 +73,8 @@ class Preparer:
             wasm = await self._fetch(cid, find_sources, deadline, policy.max_module_bytes)
             files[cid] = await asyncio.to_thread(self._lay, wasm)
         specs = tuple(
-            build_spec(service, manifest.limits, files, storage) for service in manifest.services
+            build_spec(service, manifest.limits, files, storage, manifest.effectors)
+            for service in manifest.services
         )
         return Version(app, manifest, specs)
 
@@ -112,7 +113,11 @@ class Preparer:
 
 
 def build_spec(
-    service: Service, limits: Limits, files: dict[Cid, tuple[Path, bytes]], storage: Path
+    service: Service,
+    limits: Limits,
+    files: dict[Cid, tuple[Path, bytes]],
+    storage: Path,
+    effectors: Effectors,
 ) -> ServiceSpec:
     """Return what a worker must know of a service; each service has its own storage folder."""
     return ServiceSpec(
@@ -128,6 +133,7 @@ def build_spec(
         ),
         storage_dir=storage / service.name,
         abi=service.abi,
+        effectors=effectors,
     )
 
 

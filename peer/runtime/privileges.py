@@ -45,7 +45,7 @@ def enter_storage(services: Sequence[ServiceSpec]) -> tuple[ServiceSpec, ...]:
 def give_up_root(folders: Iterable[Path], user: int = NOBODY) -> None:
     """Hand `folders` to `user` and become that user for good."""
     for folder in folders:
-        _hand_over(folder, user)
+        hand_over(folder, user, user)
     mode = os.stat(".").st_mode
     if not mode & SEARCH:
         os.chmod(".", mode | SEARCH)
@@ -57,9 +57,9 @@ def give_up_root(folders: Iterable[Path], user: int = NOBODY) -> None:
         raise OSError("prctl was refused")
 
 
-def _hand_over(folder: Path, user: int) -> None:
+def hand_over(folder: Path, user: int, group: int) -> None:
     """Change the owner of a folder and all in it; links are changed, never followed."""
     for place, _, files in os.walk(folder):
         for path in (place, *(os.path.join(place, name) for name in files)):
             if os.lstat(path).st_uid != user:
-                os.lchown(path, user, user)
+                os.lchown(path, user, group)

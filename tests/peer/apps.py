@@ -1,5 +1,6 @@
 """Apps for the peer's tests: the example, and guests that misbehave in every way."""
 
+from peer.runtime.effectors.signatures import EFFECTORS
 from tests.peer.runtime.guests import build_guest
 
 TRAP = '(func (export "trap") unreachable)'
@@ -46,3 +47,18 @@ def build_importing(namespace: str) -> bytes:
     """Make a guest that imports a function of a namespace of its choice."""
     imports = f'(import "{namespace}" "get" (func (param i32)))'
     return build_guest(HEALTH, "health() -> bool", imports=imports)
+
+
+def build_counting() -> bytes:
+    """Make a guest that counts its calls with the effector `kv`."""
+    count = """(data (i32.const 0) "calls")
+    (func (export "count") (result i64)
+      i32.const 0 i32.const 5 i64.const 1 call $add
+      global.get $ptr i64.load offset=8)"""
+    return build_guest(
+        count + HEALTH,
+        "count() -> s64",
+        "health() -> bool",
+        imports='(import "wasmarket:kv" "add" (func $add (param i32 i32 i64)))',
+        links=[("wasmarket:kv", EFFECTORS["kv"]["add"])],
+    )

@@ -15,7 +15,7 @@ import httpx
 
 from chain.wallet import Account
 from content.folder import BlockFolder
-from kernel.apps import Health, Limits, Manifest, Module, Service
+from kernel.apps import Effectors, Health, Limits, Manifest, Module, Service
 from kernel.content_ids import app_hash, raw_cid
 from kernel.deployment import dump_deployment
 from kernel.manifest import dump_manifest
@@ -47,6 +47,7 @@ def publish(
     limits: Limits | None = None,
     name: str = "greeting",
     memory: int = 16 << 20,
+    effectors: Effectors | None = None,
 ) -> Hash:
     """Put an app of one service into a block folder and return what the chain calls it."""
     entries = []
@@ -60,6 +61,7 @@ def publish(
         services=(service,),
         limits=limits or Limits(call_ms=1_000),
         health=Health(name, "health") if health else None,
+        effectors=effectors or Effectors(),
     )
     block = dump_manifest(manifest)
     cid = raw_cid(block)

@@ -8,10 +8,11 @@ import pytest
 
 from content.folder import BlockFolder
 from kernel import events
+from kernel.apps import Effectors, HttpEffector
 from kernel.content_ids import app_hash, raw_cid
 from kernel.reasons import LeaveReason
 from peer.folder import PeerFolder
-from tests.peer.apps import NUMBER, build_hostile, build_importing, build_sick
+from tests.peer.apps import NUMBER, build_counting, build_hostile, build_importing, build_sick
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.runtime.guests import build_guest
 
@@ -45,7 +46,7 @@ def liar():
 @pytest.fixture(scope="module")
 def peer(world, make_module_peer):
     runner = make_module_peer(units=64)
-    runner.policy = "max_units = 8\nmax_module_bytes = 100000\n"
+    runner.policy = 'max_units = 8\nmax_module_bytes = 100000\neffectors = ["ipfs", "http"]\n'
     runner.start()
     return runner
 
@@ -138,6 +139,36 @@ def test_module__importing_what_nobody_offers__is_left_with_52(world, peer):
     match = world.match(publish(peer.blocks, build_importing("curl")), [peer.number])
 
     assert refusal(world, match) == LeaveReason.EFFECTOR
+
+
+def test_module__importing_an_effector_its_app_does_not_ask_for__is_left_with_52(world, peer):
+    app = publish(peer.blocks, build_counting(), name="guest", effectors=Effectors(ipfs=True))
+
+    assert refusal(world, world.match(app, [peer.number])) == LeaveReason.EFFECTOR
+
+
+def test_app__asking_for_an_effector_that_the_policy_does_not_allow__is_left_with_52(world, peer):
+    asked = Effectors(kv=True, http=HttpEffector(("a.org",)))
+    app = publish(peer.blocks, build_counting(), name="guest", effectors=asked)
+
+    assert refusal(world, world.match(app, [peer.number])) == LeaveReason.EFFECTOR
+
+
+def test_effector__asked_for_and_allowed__keeps_its_state_over_a_restart(world, make_peer):
+    peer = make_peer()
+    peer.policy = 'effectors = ["kv"]\n'
+    app = publish(peer.blocks, build_counting(), name="guest", effectors=Effectors(kv=True))
+    peer.start()
+    match = world.match(app, [peer.number])
+    peer.wait_for_state(match.deal, "serving")
+
+    answers = [peer.call(match.deal, "count", [], service="guest").json() for _ in range(2)]
+    peer.kill()
+    peer.start()
+    peer.wait_for_state(match.deal, "serving")
+    answers.append(peer.call(match.deal, "count", [], service="guest").json())
+
+    assert answers == [{"result": 1}, {"result": 2}, {"result": 3}]
 
 
 def test_policy__too_many_units_or_too_large__is_left_with_53(world, peer):

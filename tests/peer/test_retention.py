@@ -3,6 +3,7 @@
 import asyncio
 import os
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,8 @@ from peer.market.commitments import Commitments, last_closed
 from peer.market.standing import State
 from peer.receipts.book import ReceiptBook
 from peer.receipts.epoch_tally import GrowingRoot
+from peer.runtime.effectors.host import FOLDER, EffectorHost
+from peer.runtime.effectors.ipfs_effect import write_ledger
 from tests.peer.peer_runner import publish
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
 
@@ -56,8 +59,14 @@ def sweep(folder, blocks, book):
     commitments = Commitments(folder.commitments, book)
 
     def run(now):
-        sweeper = Sweeper(folder, blocks, FakeHost(now), book, commitments, KEEP)
-        asyncio.run(sweeper.sweep())
+        return asyncio.run(sweep_once(now))
+
+    async def sweep_once(now):
+        async with httpx.AsyncClient(trust_env=False) as client:
+            effectors = EffectorHost(blocks, folder.cache / "content", client)
+            sweeper = Sweeper(folder, blocks, FakeHost(now), book, effectors, commitments, KEEP)
+            await sweeper.sweep()
+            await effectors.close()
         return sweeper
 
     return run
@@ -102,6 +111,26 @@ def test_storage__of_a_deal_that_is_over__goes_after_its_time(folder, sweep):
 
     assert last == ()
     assert sorted(entry.name for entry in path.iterdir()) == ["access.json", "over"]
+
+
+def test_content__put_by_a_deal__is_unpinned_with_its_storage(folder, blocks, sweep):
+    mine, shared = raw_cid(b"mine"), raw_cid(b"shared")
+    over = {"state": State.ENDED, "alive": False, "end_of": 1}
+    path = lay_storage(folder, 7)
+    write_ledger(path / FOLDER / "guest.ipfs", {str(mine): 4, str(shared): 6})
+    for cid in (mine, shared):
+        blocks.pin(cid)
+
+    sweep(standing(10, **over))
+    assert blocks.is_pinned(mine)
+    write_ledger(lay_storage(folder, 8) / FOLDER / "guest.ipfs", {str(shared): 6})
+    sweep(standing(12, **over))
+
+    assert not (path / FOLDER).exists()
+    assert not blocks.is_pinned(mine)
+    assert blocks.is_pinned(shared)
+    sweep(standing(14, **over))
+    assert not blocks.is_pinned(shared)
 
 
 def test_storage__of_a_deal_that_came_back__stays_again(folder, sweep):

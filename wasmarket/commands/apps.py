@@ -6,16 +6,23 @@ import tempfile
 from pathlib import Path
 
 import click
+import httpx
 
 from content.exporter import read_file
+from content.folder import BlockFolder
 from kernel.errors import InvalidInput
 from kernel.hashing import sha256
 from peer.hosting.versions import build_spec
+from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.pool import WorkerPool
+from peer.runtime.privileges import hand_over, is_root
 from peer.runtime.service import CallResult
 from wasmarket.app_file import App, load_app
 from wasmarket.options import json_option
 from wasmarket.output import print_facts, print_json
+
+STATE = ".effectors"
+"""Beside the storage of the services: what their effectors keep."""
 
 
 @click.command()
@@ -53,12 +60,14 @@ def build(app: Path, as_json: bool) -> None:
 @click.argument("function", metavar="SERVICE.FUNCTION")
 @click.argument("arguments", nargs=-1)
 @click.option("--storage", type=click.Path(path_type=Path), help="Keep /storage in this folder")
+@click.option("--trust", multiple=True, metavar="URL", help="Let `http` reach this private host")
 @json_option
 def run(
     app: Path,
     function: str,
     arguments: tuple[str, ...],
     storage: Path | None,
+    trust: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Call SERVICE.FUNCTION of APP on this machine, as a peer would, and print its answer."""
@@ -69,7 +78,14 @@ def run(
     body = json.dumps([_parse(text) for text in arguments]).encode()
     with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder:
         kept = storage or Path(folder) / "storage"
-        result = asyncio.run(_run(built, Path(folder), kept, (service, name), body))
+        kept.mkdir(parents=True, exist_ok=True)
+        owner = kept.stat()
+        try:
+            result = asyncio.run(_run(built, Path(folder), kept, (service, name), body, trust))
+        finally:
+            if is_root():
+                # The worker was nobody, and so are its files.
+                hand_over(kept, owner.st_uid, owner.st_gid)
     value = json.loads(result.output)["result"]
     if as_json:
         print_json({"result": value, "fuel": result.fuel, "duration_us": result.duration_us})
@@ -80,7 +96,12 @@ def run(
 
 
 async def _run(
-    app: App, folder: Path, storage: Path, function: tuple[str, str], body: bytes
+    app: App,
+    folder: Path,
+    storage: Path,
+    function: tuple[str, str],
+    body: bytes,
+    trusted: tuple[str, ...],
 ) -> CallResult:
     files = {}
     for cid in app.manifest.module_cids:
@@ -89,18 +110,23 @@ async def _run(
         path.write_bytes(wasm)
         files[cid] = (path, sha256(wasm))
     specs = [
-        build_spec(service, app.manifest.limits, files, storage)
+        build_spec(service, app.manifest.limits, files, storage, app.manifest.effectors)
         for service in app.manifest.services
     ]
     for spec in specs:
         if spec.storage_dir is not None:
             spec.storage_dir.mkdir(parents=True, exist_ok=True)
-    pool = WorkerPool(specs, units=1, cache_dir=folder / "cache")
-    await pool.start()
-    try:
-        return await pool.call(*function, body)
-    finally:
-        await pool.stop()
+    async with httpx.AsyncClient(trust_env=False) as client:
+        blocks = BlockFolder(folder / "blocks")
+        effectors = EffectorHost(blocks, folder / "content", client, trusted=trusted)
+        effects = effectors.open(specs, storage / STATE)
+        pool = WorkerPool(specs, units=1, cache_dir=folder / "cache", effects=effects)
+        await pool.start()
+        try:
+            return await pool.call(*function, body)
+        finally:
+            await pool.stop()
+            await effectors.close()
 
 
 def _parse(text: str) -> object:

@@ -45,8 +45,12 @@ class EffectorHost:
             {spec.name: self._open(spec, folder / FOLDER, find_sources) for spec in specs}
         )
 
-    def forget(self, folder: Path, others: Iterable[Path]) -> None:
-        """Unpin what the services of a deal put, unless those of `others` did so too."""
+    async def forget(self, folder: Path, others: Iterable[Path]) -> None:
+        """Let go of a deal's state before its `folder` goes.
+
+        What its services put is unpinned, unless those of the deals in `others` did so too.
+        """
+        await self._kv.drop(folder)
         mine = _list_kept(folder)
         for cid in mine.difference(*(_list_kept(other) for other in others if other != folder)):
             self._blocks.unpin(parse_cid(cid))

@@ -53,12 +53,20 @@ class KvStores:
         """Close all stores that nobody uses."""
         await self._close_some(0)
 
+    async def drop(self, folder: Path) -> None:
+        """Close the stores in `folder`, which is about to go."""
+        for path in [known for known in self._entries if known.is_relative_to(folder)]:
+            await self._close_one(path)
+
     async def _close_some(self, most: int) -> None:
         idle = [path for path, entry in self._entries.items() if not entry.users]
         for path in idle[: max(len(self._entries) - most, 0)]:
-            entry = self._entries.pop(path, None)
-            if entry is not None and entry.file is not None:
-                await entry.file.close()
+            await self._close_one(path)
+
+    async def _close_one(self, path: Path) -> None:
+        entry = self._entries.pop(path, None)
+        if entry is not None and entry.file is not None:
+            await entry.file.close()
 
 
 class _Mistake(Exception):

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kernel.errors import LimitReached
 from peer.folder import PRIVATE, write_atomically
 
 HEAD: Final = struct.Struct("<IHI")
@@ -24,10 +23,8 @@ MIN_WASTE: Final = 1 << 20
 """Bytes of dead records below which a file is not written anew."""
 
 
-class KvFull(LimitReached):
+class KvFull(Exception):
     """The service's key-value store is full"""
-
-    slug = "kv-full"
 
 
 @dataclass(frozen=True, slots=True)

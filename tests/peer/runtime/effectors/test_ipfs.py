@@ -93,9 +93,9 @@ def test_put__is_pinned_until_the_last_deal_that_put_it_is_forgotten(tmp_path: P
                 effect = IpfsEffect(gate, folder / FOLDER / "guest.ipfs", tuple)
                 cid = parse_cid((await effect.do("put", [b"same"]))["cid"])
             host = EffectorHost(blocks, tmp_path / "cache", client)
-            host.forget(one, [one, two])
+            await host.forget(one, [one, two])
             pinned.append(blocks.is_pinned(cid))
-            host.forget(two, [two])
+            await host.forget(two, [two])
             pinned.append(blocks.is_pinned(cid))
             await host.close()
         return pinned
