@@ -11,7 +11,7 @@ from chain.fake import FakeChain, Handled
 from chain.transactions import Call, OnSigned, Receipt, Signed
 from kernel.addresses import raw as to_raw
 from kernel.addresses import to_address, to_hash
-from kernel.errors import Reverted
+from kernel.errors import MarketError, Reverted
 from kernel.hashing import keccak
 from kernel.units import Address, Hash
 
@@ -67,6 +67,18 @@ class FakeSender:
     def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
         """Send each in turn."""
         return [self.send(call) for call in calls]
+
+    def send_each(
+        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
+    ) -> list[Receipt | MarketError]:
+        """Send each in turn; a refusal of one does not hold up the others."""
+        outcomes: list[Receipt | MarketError] = []
+        for call, on_signed in calls:
+            try:
+                outcomes.append(self.send(call, on_signed))
+            except MarketError as error:
+                outcomes.append(error)
+        return outcomes
 
     def resume(
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None

@@ -131,6 +131,42 @@ class Sender:
             raise (failed + refused)[0]
         return receipts
 
+    def send_each(
+        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
+    ) -> list[Receipt | MarketError]:
+        """Send several calls one behind the other; return what became of each, in order.
+
+        Each is simulated on top of those that wait, and a refusal of one does not hold up the
+        others. Once those that wait may use `max_gas`, they are waited for first.
+        """
+        outcomes: dict[int, Receipt | MarketError] = {}
+        waiting: dict[int, _Pending] = {}
+        for place, (call, on_signed) in enumerate(calls):
+            try:
+                waiting[place] = self._start(call, on_signed, "pending" if waiting else "latest")
+            except MarketError as error:
+                outcomes[place] = error
+            if sum(pending.plan.gas for pending in waiting.values()) >= max_gas:
+                outcomes |= self._finish_each(waiting)
+                waiting = {}
+        outcomes |= self._finish_each(waiting)
+        return [outcomes[place] for place in range(len(calls))]
+
+    def _finish_each(self, waiting: dict[int, _Pending]) -> dict[int, Receipt | MarketError]:
+        outcomes: dict[int, Receipt | MarketError] = {}
+        stuck: TimedOut | None = None
+        for place, pending in waiting.items():
+            try:
+                if stuck is not None:
+                    # Nothing behind a nonce that waits can be mined; `resume` finds out more.
+                    self._in_flight.discard(pending.plan.nonce)
+                    raise stuck
+                outcomes[place] = self._finish(pending)
+            except MarketError as error:
+                outcomes[place] = error
+                stuck = error if isinstance(error, TimedOut) else stuck
+        return outcomes
+
     def resume(
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
     ) -> Receipt | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from chain.blocks import BlockTag, Log
+from kernel.errors import MarketError
 from kernel.events import Event
 from kernel.units import Address, BlockNumber, Hash
 
@@ -65,6 +66,11 @@ class Submitter(Protocol):
 
     def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
         """Send several calls one behind the other, then wait for all."""
+
+    def send_each(
+        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
+    ) -> list[Receipt | MarketError]:
+        """Send several calls one behind the other; return what became of each, in order."""
 
     def resume(
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None

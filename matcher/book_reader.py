@@ -1,37 +1,67 @@
-"""The book for readers: read once per block and change, shared by all requests."""
+"""The book for readers: kept up to date change by change, shared by all requests."""
 
 import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from matcher.snapshot import Snapshot, read_snapshot
-from store.chain_state import fetch_indexed
+from matcher.feed import Feed
+from matcher.shared_lock import SharedLock
+from matcher.snapshot import Snapshot
+from store.chain_state import NotIndexed
 from store.database import Database
-from store.events import fetch_latest
 
 
 class BookReader:
-    """Keeps the newest snapshot. Safe to share between threads; nobody may change what it gives."""
+    """One feed for the threads of a process; nobody may change what it gives."""
 
-    def __init__(self, database: Database) -> None:
-        """Read from `database` when asked."""
-        self._database = database
-        self._lock = threading.Lock()
-        self._changes = 0
-        self._key: tuple[str, int, int] | None = None
-        self._snapshot: Snapshot | None = None
+    def __init__(
+        self,
+        database: Database,
+        look_seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Look for changes at most every `look_seconds`; `clock` returns seconds."""
+        self._feed = Feed(database)
+        self._lock = SharedLock()
+        self._looking = threading.Lock()
+        self._look_seconds = look_seconds
+        self._clock = clock
+        self._looked_at: float | None = None
+
+    @property
+    def rebuilds(self) -> int:
+        """How often everything was read."""
+        return self._feed.rebuilds
 
     def forget(self) -> None:
-        """Read anew next time: an offer came or went."""
-        self._changes += 1
+        """Look again with the next request: an offer came or went here."""
+        self._looked_at = None
 
-    def read(self) -> Snapshot:
-        """Return the market as of the last indexed block. Raises NotIndexed, Unreachable."""
-        with self._database.read() as session:
-            at = fetch_indexed(session)
-            key = (at.block_hash, fetch_latest(session).reorg, self._changes)
-            with self._lock:
-                if self._snapshot is not None and self._key == key:
-                    return self._snapshot
-            snapshot = read_snapshot(session)
-        with self._lock:
-            self._key, self._snapshot = key, snapshot
-        return snapshot
+    @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """Give the market as of the last indexed block; it stays so inside of `with`.
+
+        Raises NotIndexed, Unreachable.
+        """
+        self._catch_up()
+        with self._lock.shared():
+            snapshot = self._feed.snapshot
+            if snapshot is None:
+                raise NotIndexed("the book is not read yet", remedy="try again")
+            yield snapshot
+
+    def _catch_up(self) -> None:
+        with self._looking:
+            now = self._clock()
+            looked_at = self._looked_at
+            if looked_at is not None and now - looked_at < self._look_seconds:
+                return
+            self._looked_at = now
+            try:
+                if not self._feed.is_current():
+                    with self._lock.exclusive():
+                        self._feed.refresh()
+            except BaseException:
+                self._looked_at = None
+                raise

@@ -2,32 +2,35 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chain.contracts import Erc20, Market, MarketLens
 from chain.transactions import Receipt
 from kernel.deployment import Deployment
-from kernel.errors import MarketError, Reverted, TimedOut
-from kernel.events import Ended, Matched
-from kernel.reasons import describe
+from kernel.errors import MarketError, Reverted
+from kernel.events import Assigned, Ended, FillSkipped, Matched
+from kernel.reasons import EndKind, describe
 from kernel.units import Address, BlockNumber, Hash, Timestamp
 from matcher.engine.explain import explain
 from matcher.engine.rounds import match_round
-from matcher.engine.values import Demand, Round
+from matcher.engine.values import Ask, Demand, Round
+from matcher.feed import Feed
 from matcher.funding import Funding, fetch_purses, parse_permit, split_by_funds
-from matcher.keeper import confirm_absent, find_absent
+from matcher.keeper import Keeper
 from matcher.metrics import MatcherMetrics
 from matcher.proposals import Proposal, build_book_document, build_proposals, fetch_refusals
 from matcher.published import PublishedOffers
+from matcher.races import Races
 from matcher.reasons import to_sentences
-from matcher.snapshot import Snapshot, is_for, read_snapshot, to_demand
+from matcher.snapshot import Snapshot, is_for, to_demand
 from matcher.submissions import Submissions
-from store.chain_state import NotIndexed, fetch_account, fetch_indexed
+from matcher.voice import Voice
+from store.chain_state import NotIndexed, fetch_account
 from store.database import Database
-from store.events import fetch_latest
+from store.events import fetch_stamp
 from store.leader import Leader
-from store.offers import fetch_developer_offers, fetch_provider_offers, set_offer_state
 from store.words import BookState
 
 logger = logging.getLogger(__name__)
@@ -51,17 +54,6 @@ class Contracts:
     usdc: Erc20
 
 
-@dataclass(slots=True)
-class _Seen:
-    """What the last finished turn was computed from."""
-
-    block_hash: str = ""
-    reorg: int = 0
-    generation: int = -1
-    asks: int = 0
-    bids: int = 0
-
-
 class Matchmaker:
     """The loop of the elected submitter; other matcher processes on the store only serve."""
 
@@ -77,7 +69,7 @@ class Matchmaker:
         *,
         evict: bool = True,
     ) -> None:
-        """`account` sends the matches; `evict` also evicts absent peers of served deals."""
+        """`account` sends the matches; `evict` also ends what should have, of served deals."""
         self._database = database
         self._deployment = deployment
         self._contracts = contracts
@@ -85,13 +77,24 @@ class Matchmaker:
         self._leader = leader
         self._account = account
         self._metrics = metrics
-        self._evicts = evict
+        self._keeper = Keeper(
+            database,
+            contracts.market,
+            contracts.lens,
+            submissions,
+            account,
+            deployment.parameters,
+        )
+        self._keeps = evict
+        self._feed = Feed(database)
+        self._voice = Voice(database, leader)
         self._published = PublishedOffers(database)
-        self._seen = _Seen()
+        self._seen: tuple[object, int] | None = None
+        self._reorg = 0
         self._generation = 0
         self._wake = threading.Event()
         self._mined_at: dict[Hash, BlockNumber] = {}
-        self._evicted_at = BlockNumber(0)
+        self.races = Races(account)
         self.gap_ppm = 0
 
     def wake(self) -> None:
@@ -120,61 +123,76 @@ class Matchmaker:
 
         Raises what the store or the node raise; nothing is lost then.
         """
+        if not self._leader.is_held:
+            self._voice.begin()
         if not self._leader.acquire():
+            self._metrics.leads.set(0)
             return False
+        self._metrics.leads.set(1)
         for submission, receipt in self._submissions.resume():
             self._note_mined(submission.offer, receipt)
-        try:
-            now = self._look()
-        except NotIndexed:
-            return False
-        if now == self._seen:
-            return False
-        if now.reorg != self._seen.reorg:
-            self._published.restart()
-        self._published.take_in()
-        with self._database.read() as session:
-            snapshot = read_snapshot(session)
-        self._match(snapshot)
-        if self._evicts:
-            self._evict(snapshot)
-        self._seen = now
-        return True
-
-    def _look(self) -> _Seen:
         generation = self._generation
         with self._database.read() as session:
-            at = fetch_indexed(session)
-            asks = fetch_provider_offers(session, after=self._seen.asks, limit=None)
-            bids = fetch_developer_offers(session, after=self._seen.bids, limit=None)
-            return _Seen(
-                block_hash=at.block_hash,
-                reorg=fetch_latest(session).reorg,
-                generation=generation,
-                asks=asks[-1].sequence if asks else self._seen.asks,
-                bids=bids[-1].sequence if bids else self._seen.bids,
-            )
+            stamp = fetch_stamp(session)
+        if stamp[0] is None or (stamp, generation) == self._seen:
+            return False
+        try:
+            snapshot = self._read(stamp[1])
+        except NotIndexed:
+            return False
+        seen = (self._feed.stamp, generation)
+        self._voice.keep(snapshot.open)
+        self._match(snapshot)
+        if self._keeps:
+            for receipt in self._keeper.keep(snapshot.at):
+                self._note_mined(None, receipt)
+        self._seen = seen
+        return True
+
+    def _read(self, reorg: int) -> Snapshot:
+        if reorg != self._reorg:
+            self._published.restart()
+            self._reorg = reorg
+        self._published.take_in()
+        began, rebuilds, changes = time.perf_counter(), self._feed.rebuilds, self._feed.changes
+        snapshot = self._feed.refresh()
+        self._metrics.feed_seconds.observe(time.perf_counter() - began)
+        self._metrics.rebuilds.inc(self._feed.rebuilds - rebuilds)
+        self._metrics.changes.inc(self._feed.changes - changes)
+        with self._database.read() as session:
+            self.races.find_winners(session, snapshot.at)
+        return snapshot
 
     def _match(self, snapshot: Snapshot) -> None:
+        self._mined_at = {h: b for h, b in self._mined_at.items() if b > snapshot.at.block}
         demands = [
-            to_demand(entry.stored, entry.deal, snapshot.avoid)
+            demand
             for hash_, entry in snapshot.open.items()
-            if is_for(entry.stored, self._account) and not self._is_ahead(snapshot, hash_)
+            if is_for(entry.stored, self._account) and hash_ not in self._mined_at
+            if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid)).want
         ]
         self._metrics.book.set(len(snapshot.book))
         self._metrics.open.set(len(demands))
         if not demands:
             return
         if snapshot.paused:
-            self._tell(snapshot, {d.hash: ("matching is paused",) for d in demands})
+            told = {d.hash: ("matching is paused",) for d in demands}
+            self._voice.tell(told, snapshot.at.block)
             return
         funding = self._fund(snapshot, demands)
-        result = self._solve(snapshot, funding.funded)
+        left_out: list[Ask] = []
+        try:
+            result = self._solve(snapshot, funding.funded, left_out)
+            document = build_book_document(snapshot, result) if _fills(result) else b""
+            proposals = list(build_proposals(snapshot, self._contracts.market, result, document))
+            self._tell(snapshot, funding, result)
+        finally:
+            # The chain refuses them now; it may not after the next block.
+            for ask in left_out:
+                snapshot.book.add(ask)
         self.gap_ppm = result.gap_ppm
         self._metrics.gap_ppm.set(result.gap_ppm)
-        self._tell_unfunded(snapshot, funding)
-        self._tell_unmatched(snapshot, result)
-        self._send(snapshot, result)
+        self._send(snapshot, proposals, document)
 
     def _fund(self, snapshot: Snapshot, demands: Sequence[Demand]) -> Funding:
         first = [demand for demand in demands if demand.is_first]
@@ -186,7 +204,7 @@ class Matchmaker:
         permits = {d.hash: parse_permit(snapshot.open[d.hash].stored.permit) for d in first}
         return split_by_funds(demands, purses, permits, snapshot.at.timestamp)
 
-    def _solve(self, snapshot: Snapshot, demands: Sequence[Demand]) -> Round:
+    def _solve(self, snapshot: Snapshot, demands: Sequence[Demand], left_out: list[Ask]) -> Round:
         """Solve, and leave out of the book whatever the chain would refuse by now."""
         for _ in range(SOLVES):
             result = match_round(demands, snapshot.book)
@@ -194,71 +212,62 @@ class Matchmaker:
             if not refused:
                 return result
             demands = [demand for demand in demands if demand.hash not in refused.stale]
-            for ask, reason in refused.asks.items():
-                logger.info("ask left out", extra={"offer": ask, "reason": describe(reason)})
-                snapshot.book.remove(ask)
+            for hash_, reason in refused.asks.items():
+                logger.info("ask left out", extra={"offer": hash_, "reason": describe(reason)})
+                self._metrics.fills.labels("refused").inc()
+                ask = snapshot.book.get_ask(hash_)
+                if ask is not None:
+                    left_out.append(ask)
+                    snapshot.book.remove(hash_)
         return Round((), 0)
 
-    def _send(self, snapshot: Snapshot, result: Round) -> None:
-        book = build_book_document(snapshot, result)
-        for proposal in build_proposals(snapshot, self._contracts.market, result, book):
-            try:
-                receipt = self._submissions.send_match(
-                    proposal, book, Timestamp(snapshot.at.timestamp)
-                )
-            except Reverted as error:
-                self._lose(snapshot, proposal, error)
-            except TimedOut:
-                self._metrics.matches.labels("open").inc()
-                raise
+    def _send(self, snapshot: Snapshot, proposals: Sequence[Proposal], document: bytes) -> None:
+        if not proposals:
+            return
+        outcomes = self._submissions.send_matches(
+            proposals, document, Timestamp(snapshot.at.timestamp)
+        )
+        failed: list[MarketError] = []
+        for proposal, outcome in zip(proposals, outcomes, strict=True):
+            self._voice.unsay(proposal.offer)
+            if isinstance(outcome, Receipt):
+                self._note_mined(proposal.offer, outcome)
+            elif isinstance(outcome, Reverted):
+                self._lose(snapshot, proposal, outcome)
             else:
-                self._note_mined(proposal.offer, receipt)
+                self._metrics.matches.labels("open").inc()
+                failed.append(outcome)
+        if failed:
+            raise failed[0]
 
     def _lose(self, snapshot: Snapshot, proposal: Proposal, error: Reverted) -> None:
         """Another was faster, or the chain is ahead of the store: the next block will tell."""
         self._metrics.matches.labels("lost").inc()
         logger.info("match lost", extra={"offer": proposal.offer, "detail": error.detail})
-        self._tell(snapshot, {proposal.offer: (f"the last match was refused: {error.detail}",)})
+        self.races.lose(proposal.offer, error.detail, snapshot.at.block)
+        told = {proposal.offer: (f"the last match was refused: {error.detail}",)}
+        self._voice.tell(told, snapshot.at.block)
 
     def _note_mined(self, offer: str | None, receipt: Receipt) -> None:
-        self._metrics.evictions.inc(len(receipt.find(Ended)))
+        ended = [event.kind for event in receipt.find(Ended)]
+        self._metrics.evictions.inc(ended.count(EndKind.EVICTED))
+        self._metrics.releases.inc(ended.count(EndKind.RELEASED))
         if offer is None:
             return
         self._mined_at[Hash(offer)] = receipt.block_number
         self._metrics.matches.labels("mined").inc()
+        self._metrics.fills.labels("assigned").inc(len(receipt.find(Assigned)))
+        self._metrics.fills.labels("skipped").inc(len(receipt.find(FillSkipped)))
         for event in receipt.find(Matched):
             logger.info(
                 "deal matched",
                 extra={"deal": event.deal, "units": event.units, "tx": receipt.tx_hash},
             )
 
-    def _is_ahead(self, snapshot: Snapshot, offer: Hash) -> bool:
-        """Whether this offer was matched in a block that the store does not have yet."""
-        mined = self._mined_at.get(offer)
-        if mined is None:
-            return False
-        if snapshot.at.block >= mined:
-            del self._mined_at[offer]
-            return False
-        return True
-
-    def _evict(self, snapshot: Snapshot) -> None:
-        if snapshot.at.block < self._evicted_at:
-            return
-        with self._database.read() as session:
-            suspects = find_absent(session, snapshot.at, self._account, self._deployment.parameters)
-        for ids in confirm_absent(self._contracts.lens, suspects):
-            call = self._contracts.market.call("evict", list(ids))
-            receipt = self._submissions.send_evict(call, Timestamp(snapshot.at.timestamp))
-            self._evicted_at = receipt.block_number
-            self._note_mined(None, receipt)
-            logger.info("absent peers evicted", extra={"assignments": list(ids)})
-
-    def _tell_unfunded(self, snapshot: Snapshot, funding: Funding) -> None:
-        told = {hash_: (reason,) for hash_, reason in funding.unfunded.items()}
-        self._tell(snapshot, told, BookState.UNFUNDED)
-
-    def _tell_unmatched(self, snapshot: Snapshot, result: Round) -> None:
+    def _tell(self, snapshot: Snapshot, funding: Funding, result: Round) -> None:
+        block = snapshot.at.block
+        unfunded = {hash_: (reason,) for hash_, reason in funding.unfunded.items()}
+        self._voice.tell(unfunded, block, BookState.UNFUNDED)
         empty = [match.demand for match in result.matches if not match.fills]
         told: dict[Hash, tuple[str, ...]] = {}
         for place, demand in enumerate(empty):
@@ -267,30 +276,8 @@ class Matchmaker:
                 if place < EXPLAINED and len(snapshot.book) <= EXPLAINED_BOOK
                 else (f"see /v1/developer-offers/{demand.hash}/explain",)
             )
-        self._tell(snapshot, told)
+        self._voice.tell(told, block)
 
-    def _tell(
-        self,
-        snapshot: Snapshot,
-        told: Mapping[Hash, tuple[str, ...]],
-        state: BookState = BookState.UNMATCHED,
-    ) -> None:
-        """Record what the developers should know, where it is news."""
-        news = {
-            hash_: reasons
-            for hash_, reasons in told.items()
-            if (snapshot.open[hash_].stored.state, snapshot.open[hash_].stored.reasons)
-            != (state, reasons)
-        }
-        if not news:
-            return
-        with self._database.write() as session:
-            self._leader.check(session)
-            for hash_, reasons in news.items():
-                set_offer_state(
-                    session,
-                    hash_,
-                    state,
-                    reasons=reasons,
-                    tried_block=BlockNumber(snapshot.at.block),
-                )
+
+def _fills(result: Round) -> bool:
+    return any(match.fills for match in result.matches)

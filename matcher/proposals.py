@@ -72,11 +72,10 @@ def build_book_document(snapshot: Snapshot, result: Round) -> bytes:
     """Write the input of the round, with every signature, to be replayed by anyone."""
     at = snapshot.at
     head = BookHead(at.chain_id, Address(at.market), at.block, Hash(at.block_hash), at.timestamp)
-    signatures: dict[Hash, str | None] = {
-        hash_: ask.signature for hash_, ask in snapshot.asks.items()
-    }
     demands = [match.demand for match in result.matches]
-    signatures |= {d.hash: snapshot.open[d.hash].stored.signature for d in demands}
+    signatures = snapshot.signatures | {
+        d.hash: snapshot.open[d.hash].stored.signature for d in demands
+    }
     return dump_book(head, snapshot.book, demands, signatures, sorted(snapshot.absent))
 
 
@@ -123,8 +122,8 @@ def _build_call(snapshot: Snapshot, market: Market, match: Match) -> Call:
 
 
 def _fill_argument(snapshot: Snapshot, fill: Fill) -> FillArgument:
-    stored = snapshot.asks[fill.ask.hash]
-    return build_fill(fill.ask.offer, fill.units, to_signature(stored.signature))
+    signature = snapshot.signatures[fill.ask.hash]
+    return build_fill(fill.ask.offer, fill.units, to_signature(signature))
 
 
 def to_signature(text: str | None) -> Signature:

@@ -3,12 +3,12 @@
 import logging
 
 from kernel.errors import MarketError
-from kernel.offers import DeveloperOffer, validate_terms
+from kernel.offers import DeveloperOffer, ProviderOffer, validate_terms
 from kernel.units import Address, Timestamp
 from store.chain_state import fetch_indexed, fetch_published
 from store.database import Database, Session
 from store.offers import add_developer_offer, add_provider_offer
-from store.peers import fetch_peer
+from store.peers import fetch_last_peer, fetch_peer
 from store.views import PublishedView
 from store.words import OfferSource
 
@@ -18,29 +18,53 @@ PAGE = 200
 
 
 class PublishedOffers:
-    """Copies published offers into the matcher's own, each once."""
+    """Copies published offers into the matcher's own, each once.
+
+    An ask may be published before its peer is registered: it waits, and is taken in with the peer.
+    """
 
     def __init__(self, database: Database) -> None:
         """Begin at the first publication; known offers are passed over."""
         self._database = database
         self._after: tuple[int, int] | None = None
+        self._waiting: dict[int, list[PublishedView]] = {}
+        self._peers = 0
 
     def restart(self) -> None:
         """Look at every publication again, after a reorg."""
         self._after = None
+        self._waiting.clear()
+        self._peers = 0
 
     def take_in(self) -> int:
         """Copy what was published since the last time; return how many offers are new."""
         taken = 0
         while True:
             with self._database.read() as session:
-                at = fetch_indexed(session)
+                now = Timestamp(fetch_indexed(session).timestamp)
+                peers = fetch_last_peer(session)
                 page = fetch_published(session, after=self._after, limit=PAGE)
-            if not page:
+            if page:
+                self._after = (page[-1].block, page[-1].log_index)
+            elif peers == self._peers:
                 return taken
-            with self._database.write() as session:
-                taken += sum(_add(session, entry, Timestamp(at.timestamp)) for entry in page)
-            self._after = (page[-1].block, page[-1].log_index)
+            known = [number for number in self._waiting if number <= peers]
+            page += [entry for number in known for entry in self._waiting.pop(number)]
+            self._peers = peers
+            taken += self._add(page, peers, now)
+
+    def _add(self, page: list[PublishedView], peers: int, now: Timestamp) -> int:
+        ready = []
+        for entry in page:
+            number = entry.offer.peer if isinstance(entry.offer, ProviderOffer) else 0
+            if number > peers:
+                self._waiting.setdefault(number, []).append(entry)
+            else:
+                ready.append(entry)
+        if not ready:
+            return 0
+        with self._database.write() as session:
+            return sum(_add(session, entry, now) for entry in ready)
 
 
 def _add(session: Session, entry: PublishedView, now: Timestamp) -> bool:

@@ -84,7 +84,7 @@ def build_matcher(
         MatcherMetrics(registry),
         evict=settings.evict,
     )
-    book = BookReader(database)
+    book = BookReader(database, settings.book_seconds)
 
     def on_change() -> None:
         book.forget()
@@ -109,6 +109,7 @@ def build_matcher(
             "account": sender.address,
             "is_submitter": leader.is_held,
             "gap_ppm": matchmaker.gap_ppm,
+            "lost": {"count": matchmaker.races.count, "latest": matchmaker.races.list()},
         }
 
     parts = ApiParts(

@@ -10,8 +10,10 @@ class MatcherSettings:
     `key` names the account in `keys/` that sends matches. `sources` are URLs of content gateways:
     notices name them to peers, and the app of an offer is looked at there (`source_timeout`
     seconds each). `evict` lets it evict absent peers of the deals it serves, so that their units
-    can be refilled. Limits: live offers per signer, offers posted per minute and signer, requests
-    per minute and client address (0: none). `max_lag_seconds` behind the chain it is not ready.
+    can be refilled, and release dead assignments that their peers left behind. Answers over the
+    book look for changes at most every `book_seconds`. Limits: live offers per signer, offers
+    posted per minute and signer, requests per minute and client address (0: none).
+    `max_lag_seconds` behind the chain it is not ready.
     """
 
     host: str = "127.0.0.1"
@@ -19,6 +21,7 @@ class MatcherSettings:
     key: str = "matcher"
     sources: tuple[str, ...] = ()
     poll_seconds: float = 0.25
+    book_seconds: float = 0.0
     evict: bool = True
     submit: bool = True
     max_offers_per_signer: int = 1_000

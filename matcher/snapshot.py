@@ -11,7 +11,7 @@ from matcher.engine.values import Ask, Demand, Live, Peer
 from store.book import fetch_live_provider_offers, fetch_open_developer_offers
 from store.chain_state import fetch_counters, fetch_indexed, fetch_paused
 from store.database import Session
-from store.departures import fetch_departures, fetch_evictions
+from store.departures import Departure, fetch_departures, fetch_evictions
 from store.peers import fetch_peers
 from store.views import (
     DealView,
@@ -30,13 +30,14 @@ AVOID_EPOCHS = 10
 class Snapshot:
     """The market as of a block: `open` are the developer offers that may get units, by hash.
 
-    `absent` peers were evicted lately and have proved nothing since: their asks are left out.
-    `avoid` has by deal the peers that gave it up lately or were dropped from it.
+    `signatures` are of the asks in the book, None for what is approved on chain. `absent` peers
+    were evicted lately and have proved nothing since: their asks are left out. `avoid` has by
+    deal the peers that gave it up lately or were dropped from it.
     """
 
     at: Indexed
     book: Book
-    asks: dict[Hash, StoredProviderOffer]
+    signatures: dict[Hash, str | None]
     open: dict[Hash, OpenOffer]
     paused: bool
     absent: frozenset[int]
@@ -44,7 +45,7 @@ class Snapshot:
 
 
 def read_snapshot(session: Session) -> Snapshot:
-    """Read book and open offers. Raises NotIndexed while there is no block."""
+    """Read book and open offers anew. Raises NotIndexed while there is no block."""
     at = fetch_indexed(session)
     peers = fetch_peers(session, limit=None)
     absent = find_absent_peers(peers, fetch_evictions(session), at)
@@ -54,7 +55,7 @@ def read_snapshot(session: Session) -> Snapshot:
     return Snapshot(
         at=at,
         book=_build_book(session, at, peers, asks),
-        asks={Hash(ask.hash): ask for ask in asks},
+        signatures={Hash(ask.hash): ask.signature for ask in asks},
         open={Hash(entry.stored.hash): entry for entry in offers},
         paused=fetch_paused(session),
         absent=absent,
@@ -83,9 +84,14 @@ def find_absent_peers(
 def read_avoided(session: Session, at: Indexed, deals: Iterable[int]) -> dict[int, frozenset[int]]:
     """Return by deal the peers that must not get it now: whoever was dropped, or gave it up
     within `AVOID_EPOCHS`."""
+    return find_avoided(fetch_departures(session, deals), at)
+
+
+def find_avoided(departures: Iterable[Departure], at: Indexed) -> dict[int, frozenset[int]]:
+    """Return of these departures those that count as of `at`, peers by deal."""
     avoided: dict[int, set[int]] = {}
     since = at.timestamp - AVOID_EPOCHS * at.epoch_seconds
-    for departure in fetch_departures(session, deals):
+    for departure in departures:
         if departure.kind == EndKind.DROPPED or departure.at >= since:
             avoided.setdefault(departure.deal, set()).add(departure.peer)
     return {deal: frozenset(peers) for deal, peers in avoided.items()}
@@ -119,19 +125,22 @@ def _build_book(
 ) -> Book:
     book = Book(at.timestamp)
     for row in peers:
-        book.put_peer(
-            Peer(
-                id=row.id,
-                provider=Address(row.provider),
-                units=row.units,
-                used=row.used,
-                memory_mib=row.memory_mib,
-                region=row.region,
-                traits=row.traits,
-            )
-        )
+        book.put_peer(to_peer(row))
     for account, counter in fetch_counters(session, {row.provider for row in peers}).items():
         book.set_counter(account, counter)
     for ask in asks:
         book.add(Ask(Hash(ask.hash), ask.offer, ask.sequence))
     return book
+
+
+def to_peer(row: PeerView) -> Peer:
+    """Return a peer as the engine knows it."""
+    return Peer(
+        id=row.id,
+        provider=Address(row.provider),
+        units=row.units,
+        used=row.used,
+        memory_mib=row.memory_mib,
+        region=row.region,
+        traits=row.traits,
+    )

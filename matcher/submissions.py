@@ -5,14 +5,15 @@ left open is finished by the next one from these records.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
 from chain.transactions import Call, Receipt, Signed, Submitter
-from kernel.errors import InvalidInput, Reverted
-from kernel.events import Assigned, DealCreated
+from kernel.errors import InvalidInput, MarketError, Reverted
+from kernel.events import Assigned, DealCreated, FillSkipped
+from kernel.reasons import describe
 from kernel.units import AssignmentId, DealId, Hash, Timestamp
 from matcher.proposals import Proposal
 from store.database import Database, Session
@@ -28,6 +29,10 @@ logger = logging.getLogger(__name__)
 
 MATCH = "match"
 EVICT = "evict"
+RELEASE = "release"
+
+MAX_GAS = 15_000_000
+"""Gas of the matches that wait together: half a block of most chains."""
 
 
 @dataclass(slots=True)
@@ -39,6 +44,18 @@ class _Recorder:
 
     def __call__(self, signed: Signed) -> None:
         self.match = self.record(signed, self.match)
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """Records a call's signed transactions, and lists those that were recorded."""
+
+    recorder: _Recorder
+    attempts: list[Signed]
+
+    def __call__(self, signed: Signed) -> None:
+        self.recorder(signed)
+        self.attempts.append(signed)
 
 
 class Submissions:
@@ -60,12 +77,29 @@ class Submissions:
         self._sources = sources
         self._now = now
 
-    def send_match(self, proposal: Proposal, book: bytes, at: Timestamp) -> Receipt:
-        """Send a match and wait until it is mined. `at` is the chain's time of the book.
+    def send_matches(
+        self, proposals: Sequence[Proposal], book: bytes, at: Timestamp
+    ) -> list[Receipt | MarketError]:
+        """Send matches one behind the other and wait until they are mined; `at`: the book's time.
 
-        Raises Reverted when the chain refuses it, TimedOut when it is still open: `resume` later.
+        Returns for each its receipt, Reverted when the chain refuses it, or TimedOut when it is
+        still open: `resume` later.
         """
+        signed: list[list[Signed]] = [[] for _ in proposals]
+        calls = [
+            (proposal.call, _Listed(self._recorder(proposal, book, at), attempts))
+            for proposal, attempts in zip(proposals, signed, strict=True)
+        ]
+        outcomes = self._sender.send_each(calls, max_gas=MAX_GAS)
+        for proposal, attempts, outcome in zip(proposals, signed, outcomes, strict=True):
+            if isinstance(outcome, Receipt):
+                self._finish(outcome)
+            elif isinstance(outcome, Reverted):
+                for attempt in attempts:
+                    self._fail(attempt.hash, proposal.offer, outcome.detail)
+        return outcomes
 
+    def _recorder(self, proposal: Proposal, book: bytes, at: Timestamp) -> _Recorder:
         def record(signed: Signed, match: int | None) -> int | None:
             with self._writing() as session:
                 if match is None:
@@ -75,17 +109,25 @@ class Submissions:
                 set_offer_state(session, proposal.offer, BookState.SUBMITTING)
             return match
 
-        return self._send(proposal.call, _Recorder(record), proposal.offer)
+        return _Recorder(record)
 
-    def send_evict(self, call: Call, at: Timestamp) -> Receipt:
-        """Send an eviction and wait until it is mined. Raises as `send_match`."""
+    def send_batch(self, purpose: str, call: Call, at: Timestamp) -> Receipt:
+        """Send an eviction or a release and wait until it is mined. Raises Reverted, TimedOut."""
 
         def record(signed: Signed, match: int | None) -> int | None:
             with self._writing() as session:
-                self._record(session, signed, EVICT, at)
+                self._record(session, signed, purpose, at)
             return match
 
-        return self._send(call, _Recorder(record), None)
+        attempts: list[Signed] = []
+        try:
+            receipt = self._sender.send(call, _Listed(_Recorder(record), attempts))
+        except Reverted as error:
+            for attempt in attempts:
+                self._fail(attempt.hash, None, error.detail)
+            raise
+        self._finish(receipt)
+        return receipt
 
     def resume(self) -> list[tuple[SubmissionView, Receipt]]:
         """Finish what was signed and not yet seen mined or lost, by this process or one before.
@@ -130,22 +172,6 @@ class Submissions:
         self._finish(receipt)
         return receipt
 
-    def _send(self, call: Call, recorder: _Recorder, offer: Hash | None) -> Receipt:
-        signed: list[Signed] = []
-
-        def on_signed(attempt: Signed) -> None:
-            recorder(attempt)
-            signed.append(attempt)
-
-        try:
-            receipt = self._sender.send(call, on_signed)
-        except Reverted as error:
-            for attempt in signed:
-                self._fail(attempt.hash, offer, error.detail)
-            raise
-        self._finish(receipt)
-        return receipt
-
     def _finish(self, receipt: Receipt) -> None:
         """Record what was mined: its submission, the match's deal, the notices to its peers."""
         with self._writing() as session:
@@ -175,7 +201,11 @@ class Submissions:
         set_match_tx(
             session, mined.match or 0, receipt.tx_hash, None if deal is None else DealId(deal)
         )
-        self._reopen(session, mined.offer, ())
+        skipped = tuple(
+            f"peer {event.peer} was left out of the last match: {describe(event.reason)}"
+            for event in receipt.find(FillSkipped)
+        )
+        self._reopen(session, mined.offer, skipped)
         add_notices(
             session,
             [

@@ -19,7 +19,7 @@ MAX_CLAIM = 1_024
 
 def fetch_assignment(session: Session, at: Indexed, assignment: int) -> AssignmentView:
     """Return one assignment. Raises NotFound."""
-    found = _fetch(session, at, select(Assignment, Peer).where(Assignment.id == assignment))
+    found = fetch_chosen(session, at, select(Assignment, Peer).where(Assignment.id == assignment))
     if not found:
         raise NotFound(f"there is no assignment {assignment}", field="assignment")
     return found[0]
@@ -45,7 +45,7 @@ def fetch_assignments(
     if provider is not None:
         query = query.where(Peer.provider == provider)
     if not alive_only:
-        return _fetch(session, at, query.limit(limit))
+        return fetch_chosen(session, at, query.limit(limit))
     query = query.join(Deal, Deal.id == Assignment.deal).where(
         Assignment.state.in_(OPEN),
         Assignment.run == Deal.run,
@@ -56,7 +56,7 @@ def fetch_assignments(
     # A deal may have lapsed without an event yet: the rest of "alive" is known once it is settled.
     while limit is None or len(alive) < limit:
         step = None if limit is None else limit - len(alive)
-        found = _fetch(session, at, query.limit(step))
+        found = fetch_chosen(session, at, query.limit(step))
         alive += [view for view in found if view.alive]
         if step is None or len(found) < step:
             break
@@ -76,7 +76,7 @@ def alive_of_deals(
             .where(Assignment.deal.in_(wanted[start : start + BATCH]), Assignment.state.in_(OPEN))
             .order_by(Assignment.id)
         )
-        for view in _fetch(session, at, query):
+        for view in fetch_chosen(session, at, query):
             if view.alive:
                 alive[view.deal].append(view)
     return alive
@@ -90,7 +90,7 @@ def fetch_claimable(
     claimable = dict.fromkeys(wanted, (0, 0))
     for start in range(0, len(wanted), BATCH):
         query = select(Assignment, Peer).where(Assignment.id.in_(wanted[start : start + BATCH]))
-        for view in _fetch(session, at, query):
+        for view in fetch_chosen(session, at, query):
             claimable[view.id] = _claimable(session, at, view)
     return claimable
 
@@ -113,7 +113,10 @@ def _claimable(session: Session, at: Indexed, view: AssignmentView) -> tuple[int
     return paid, rate * epochs - missed - paid
 
 
-def _fetch(session: Session, at: Indexed, query: Select[Assignment, Peer]) -> list[AssignmentView]:
+def fetch_chosen(
+    session: Session, at: Indexed, query: Select[Assignment, Peer]
+) -> list[AssignmentView]:
+    """Return what a query of assignments and their peers chose."""
     pairs = session.execute(query.join(Peer, Peer.id == Assignment.peer)).all()
     deals = fetch_settled(session, at, {assignment.deal for assignment, _ in pairs})
     runs = fetch_run_ends(session, deals)

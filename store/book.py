@@ -142,10 +142,8 @@ def _open_offer(row: DeveloperOfferRow, deal: DealView | None, wishes: Iterable[
 
 def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:
     row = DeveloperOfferRow
-    # What the balance pays for, in epochs: a deal that has lapsed unnoticed has lost its units.
-    # A division of whole numbers in SQL rounds down on both databases; `//` would make it a FLOOR.
-    lasts = Deal.balance.op("/", return_type=BigInteger())(func.nullif(Deal.rate, 0))
-    has_room = or_(Deal.units < row.units, lasts < at.epoch - Deal.settled)
+    # A deal that has lapsed unnoticed has lost its units.
+    has_room = or_(Deal.units < row.units, lasts_epochs() < at.epoch - Deal.settled)
     return (
         select(row, Deal.id)
         .outerjoin(Deal, and_(Deal.developer == row.developer, Deal.offer == row.hash))
@@ -159,6 +157,12 @@ def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:
         )
         .order_by(row.sequence)
     )
+
+
+def lasts_epochs() -> ColumnElement[int]:
+    """Return in SQL how many epochs a deal's balance pays for; null while nothing is billed."""
+    # A division of whole numbers in SQL rounds down on both databases; `//` would make it a FLOOR.
+    return Deal.balance.op("/", return_type=BigInteger())(func.nullif(Deal.rate, 0))
 
 
 def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatusView:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from kernel.units import Hash
 from store.chain_state import Place
-from store.tables import Cursor, EventRow, Reorg
+from store.tables import Cursor, EventRow, OfferClock, Reorg
 from store.views import Changes, EventView, Position
 
 LAST = 2**62
@@ -18,6 +18,18 @@ def fetch_latest(session: Session) -> Position:
     """Return the position behind everything that is indexed."""
     block = session.scalar(select(Cursor.block_number))
     return Position(-1 if block is None else block, LAST, _latest_reorg(session))
+
+
+def fetch_stamp(session: Session) -> tuple[str | None, int, int]:
+    """Return what tells one state of the market from another: block, reorgs, offer clock.
+
+    One question to the database, for whoever asks often.
+    """
+    block = select(Cursor.block_hash).scalar_subquery()
+    reorg = select(func.max(Reorg.id)).scalar_subquery()
+    version = select(OfferClock.version).scalar_subquery()
+    row = session.execute(select(block, reorg, version)).one()
+    return row[0], int(row[1] or 0), int(row[2] or 0)
 
 
 def fetch_position(session: Session, block: int, log_index: int) -> Position:

@@ -21,6 +21,11 @@ def fetch_peer(session: Session, peer: int) -> PeerView:
     return _views(session, [row])[0]
 
 
+def fetch_last_peer(session: Session) -> int:
+    """Return the number of the newest peer, 0 before the first: all below it exist."""
+    return int(session.scalar(select(func.max(Peer.id))) or 0)
+
+
 def fetch_peers(
     session: Session,
     *,

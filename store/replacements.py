@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 
 from kernel.units import AssignmentId, DealId, Timestamp
 from store.chain_state import batches
-from store.tables import Replacement
+from store.offers import touch_offer
+from store.tables import Deal, Replacement
 
 
 def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp) -> bool:
@@ -19,7 +20,7 @@ def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp
         row = Replacement(assignment=AssignmentId(assignment), deal=DealId(deal))
         session.add(row)
     row.requested_at, row.withdrawn = now, False
-    session.flush()
+    _touch(session, deal)
     return True
 
 
@@ -29,8 +30,15 @@ def withdraw_replacement(session: Session, assignment: int) -> bool:
     if row is None or row.withdrawn:
         return False
     row.withdrawn = True
-    session.flush()
+    _touch(session, row.deal)
     return True
+
+
+def _touch(session: Session, deal: int) -> None:
+    session.flush()
+    row = session.get(Deal, deal)
+    if row is not None:
+        touch_offer(session, row.offer)
 
 
 def fetch_replacements(session: Session, deals: Iterable[int]) -> dict[int, tuple[int, ...]]:

@@ -24,7 +24,8 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
     @router.post("/v1/quotes", tags=["book"])
     def quote_requirement(body: Requirement) -> list[QuoteView]:
         """What units like this cost now, and how the price grows; nothing is created."""
-        curve = quote(_to_demand(body), book.read().book)
+        with book.reading() as snapshot:
+            curve = quote(_to_demand(body), snapshot.book)
         return [QuoteView(units=p.units, total=p.total, price_max=p.price_max) for p in curve]
 
     @router.get("/v1/book/depth", tags=["book"])
@@ -32,9 +33,10 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
         region: Annotated[int | None, Query(ge=0, le=255)] = None, traits: Uint = 0
     ) -> Page[DepthView]:
         """Free units by region and price."""
-        snapshot = book.read()
-        found = depth(snapshot.book, region=region, traits=traits)
-        return Page(items=[_depth(entry) for entry in found], next=None, block=snapshot.at.block)
+        with book.reading() as snapshot:
+            found = depth(snapshot.book, region=region, traits=traits)
+            block = snapshot.at.block
+        return Page(items=[_depth(entry) for entry in found], next=None, block=block)
 
     @router.get("/v1/events", tags=["events"], response_class=StreamingResponse)
     def stream_events(

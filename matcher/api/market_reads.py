@@ -141,14 +141,15 @@ class MarketReads:
 
     def list_opportunities(self, address: Address) -> Page[OpportunityJson]:
         """Return the open offers and live deals that a provider does not serve, and why."""
-        snapshot = self._book.read()
-        with self._database.read() as session:
-            contests = read_contests(session, snapshot, address)
-        found = find_opportunities(address, contests, snapshot.book)
+        with self._book.reading() as snapshot:
+            with self._database.read() as session:
+                contests = read_contests(session, snapshot, address)
+            found = find_opportunities(address, contests, snapshot.book)
+            block = snapshot.at.block
         return Page(
             items=[OpportunityJson.build(entry) for entry in found],
             next=None,
-            block=snapshot.at.block,
+            block=block,
         )
 
     def read_epoch(self, epoch: int) -> EpochJson:

@@ -97,9 +97,10 @@ class OfferReads:
             stored = fetch_developer_offer(session, offer)
             deal = fetch_deal_of_offer(session, at, offer, stored.offer.developer)
             avoid = read_avoided(session, at, [] if deal is None else [deal.id])
-        snapshot = self._book.read()
-        explanation = explain(to_demand(stored, deal, avoid), snapshot.book)
-        return _explanation_view(offer, explanation, snapshot.at.block)
+        with self._book.reading() as snapshot:
+            explanation = explain(to_demand(stored, deal, avoid), snapshot.book)
+            block = snapshot.at.block
+        return _explanation_view(offer, explanation, block)
 
 
 def _bid_view(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> FullOfferView:

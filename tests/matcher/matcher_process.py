@@ -1,6 +1,11 @@
-"""A matcher as a process of its own, for tests that kill it: deployment, store, rpc, key."""
+"""A matcher as a process of its own, for tests that kill it: deployment, store, rpc, key, deadly.
+
+`deadly` names the moment at which the process kills itself the hard way; "" for none.
+"""
 
 import json
+import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -12,15 +17,53 @@ from chain.wallet import Account
 from kernel.deployment import parse_deployment
 from matcher.run import run
 from matcher.settings import MatcherSettings
+from serving.outbound import Outbound
 from store.database import open_database
 
+MOMENTS = ("signed", "recorded", "sent", "mined")
 
-def main(deployment_file, store, rpc_url, key):
+
+class DeadlySender:
+    """A real sender whose process dies at a moment of its first match."""
+
+    def __init__(self, inner, moment):
+        self._inner, self._moment = inner, moment
+        self.address, self.resume, self.send = inner.address, inner.resume, inner.send
+
+    def send_each(self, calls, *, max_gas):
+        outcomes = self._inner.send_each([self._deadly(*c) for c in calls], max_gas=max_gas)
+        self._die("mined")
+        return outcomes
+
+    def _deadly(self, call, on_signed):
+        def recorded(signed):
+            self._die("signed")
+            on_signed(signed)
+            self._die("recorded")
+
+        return call, recorded
+
+    def _die(self, moment):
+        if moment == self._moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class DeadlyRpc(Rpc):
+    """Dies right after a transaction was handed to the node."""
+
+    def request(self, method, params, *more, **options):
+        answer = super().request(method, params, *more, **options)
+        if method == "eth_sendRawTransaction":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+
+def main(deployment_file, store, rpc_url, key, deadly=""):
     """Run until SIGTERM; print the URL when it answers."""
     deployment = parse_deployment(json.loads(Path(deployment_file).read_text()))
     stop = threading.Event()
     database = open_database(store)
-    with Rpc(rpc_url) as rpc:
+    with (DeadlyRpc if deadly == "sent" else Rpc)(rpc_url) as rpc:
         sender = Sender(
             rpc,
             Account.from_key(key),
@@ -34,7 +77,8 @@ def main(deployment_file, store, rpc_url, key):
             database=database,
             deployment=deployment,
             reader=rpc,
-            sender=sender,
+            sender=DeadlySender(sender, deadly) if deadly else sender,
+            outbound=Outbound(True),
             version="test",
             on_ready=lambda url: print(json.dumps({"ready": True, "url": url}), flush=True),
             stop=stop,

@@ -227,12 +227,16 @@ class DyingSender:
         self.inner = inner
         self.address = inner.address
 
-    def send(self, call, on_signed):
-        def record_and_die(signed):
-            on_signed(signed)
-            raise Killed
+    def send_each(self, calls, *, max_gas):
+        def dying(on_signed):
+            def record_and_die(signed):
+                on_signed(signed)
+                raise Killed
 
-        return self.inner.send(call, record_and_die)
+            return record_and_die
+
+        deadly = [(call, dying(on_signed)) for call, on_signed in calls]
+        return self.inner.send_each(deadly, max_gas=max_gas)
 
     def resume(self, tx_hash, raw, on_signed=None):
         raise AssertionError("nothing is open yet")

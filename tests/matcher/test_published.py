@@ -80,3 +80,28 @@ def test_delete__published_offer__is_refused_so_that_no_book_can_hide_it(stocked
     assert (refused.status_code, refused.json()["field"]) == (409, "hash")
     assert "Market.cancel" in refused.json()["remedy"]
     assert stocked.http.get(target).json()["status"] == "posted"
+
+
+def test_published__before_its_peer_is_registered__is_taken_in_with_the_peer(stocked):
+    publish(stocked, stocked.ask(2, price=5), stocked.provider)
+    stocked.post_bid(stocked.bid())
+    stocked.turn()
+    before = list(stocked.sender.sent)
+
+    stocked.register_peer(2)
+    stocked.turn()
+
+    assert before == []
+    assert [fill[0] for fill in stocked.sender.sent[0].args[3]] == [2]
+
+
+def test_published__for_a_peer_that_another_registers__is_never_taken_in(stocked):
+    publish(stocked, stocked.ask(2, price=5), stocked.provider)
+    stocked.turn()
+    stocked.register_peer(2, provider=stocked.other)
+    stocked.post_bid(stocked.bid())
+
+    stocked.turn()
+
+    assert stocked.sender.sent == []
+    assert stocked.http.get("/v1/provider-offers").json()["items"] == []
