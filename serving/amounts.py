@@ -7,14 +7,30 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from kernel.offers import parse_uint
 
 
+EXACT_BELOW = 2**53
+"""Up to here a JSON number such as 479.0, which is whole, is also exact."""
+
+
 def _parse(value: object) -> int:
+    if isinstance(value, float) and value.is_integer() and 0 <= value < EXACT_BELOW:
+        value = int(value)
     return parse_uint(value, field="amount")
 
+
+_DECIMAL = {
+    "type": "string",
+    "format": "uint256",
+    "pattern": "^[0-9]{1,78}$",
+    "examples": ["1000000"],
+}
+
+UINT_SCHEMA = {"anyOf": [_DECIMAL, {"type": "integer", "minimum": 0}]}
 
 Uint = Annotated[
     int,
     BeforeValidator(_parse),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": "^[0-9]{1,78}$", "examples": ["1000000"]}),
+    WithJsonSchema(_DECIMAL, mode="serialization"),
+    WithJsonSchema(UINT_SCHEMA, mode="validation"),
 ]
-"""A uint256 as a decimal string: money, masks, salts."""
+"""A uint256: money, masks, salts. Written as a decimal string; a whole number is read too."""

@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import Request
 
@@ -13,6 +14,19 @@ from serving.bodies import read_body
 
 MAX_SIGNED_BODY = 64 * 1024
 """Bytes of a signed request's body, where the route names no other limit."""
+
+SIGNED: dict[str, Any] = {"security": [{"SignedRequest": []}]}
+"""For a route's `openapi_extra`: it takes only signed requests."""
+
+SCHEME: dict[str, Any] = {
+    "SignedRequest": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Authorization",
+        "description": "`Wasmarket <address>:<expires>:<nonce>:<signature>`, the EIP-712 signature"
+        " of Request(method, target, sha-256 of the body, expires, nonce)",
+    }
+}
 
 
 def target_of(request: Request) -> str:

@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 
 from kernel.errors import InvalidInput
 
@@ -17,7 +17,12 @@ MAX_NUMBER = 2**63 - 1
 
 Item = TypeVar("Item")
 
-Cursor = Annotated[str | None, Query(description="`next` of the page before")]
+CURSOR_SCHEMA = {"type": "string", "format": "cursor", "examples": ["WzEwMF0"]}
+
+Cursor = Annotated[
+    Annotated[str, WithJsonSchema(CURSOR_SCHEMA)] | None,
+    Query(description="`next` of the page before"),
+]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="most items of a page")]
 
 

@@ -15,12 +15,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, g
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.problems import Problem, add_problem_handlers
+from serving.auth import SCHEME
+from serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 
 logger = logging.getLogger("wasmarket.access")
 
 REQUEST_ID = "X-Request-Id"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ def create_service(
         responses={"4XX": {"model": Problem}, "5XX": {"model": Problem}},
     )
     add_problem_handlers(app)
+    _complete_page(app)
     requests = Counter(
         "wasmarket_http_requests", "HTTP answers", ["service", "status"], registry=registry
     )
@@ -128,12 +131,36 @@ def create_service(
         view = HealthView(ok=now.ready, reason=now.reason)
         return JSONResponse(view.model_dump(), 200 if now.ready else 503)
 
-    @app.get("/metrics", tags=["service"], response_class=Response)
+    @app.get(
+        "/metrics",
+        tags=["service"],
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
     def read_metrics() -> Response:
         """Prometheus metrics."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+def _complete_page(app: FastAPI) -> None:
+    """Make the page say how problems are typed, and what signed requests carry."""
+    build = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        page = build()
+        for path in page["paths"].values():
+            for operation in path.values():
+                if "security" in operation:
+                    page["components"]["securitySchemes"] = SCHEME
+                for answer in operation["responses"].values():
+                    content = answer.get("content", {})
+                    if content.get("application/json", {}).get("schema") == _PROBLEM:
+                        content[MEDIA_TYPE] = content.pop("application/json")
+        return page
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class _RequestIds:

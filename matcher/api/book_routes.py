@@ -16,6 +16,12 @@ from serving.amounts import Uint
 from serving.pages import Page
 from store.database import Database
 
+EVENT_EXAMPLE = {
+    "schema": {"type": "string"},
+    "example": 'id: 12:3\nevent: Matched\ndata: {"deal":1,"caller":"0x…","units":2,"tip":0,'
+    '"block":12,"log_index":3,"tx":"0x…","timestamp":1790000000}\n\n',
+}
+
 
 def book_routes(book: BookReader, database: Database, interval: float) -> APIRouter:
     """Return the routes over the book; `interval` seconds between looks for new events."""
@@ -38,7 +44,12 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
             block = snapshot.at.block
         return Page(items=[_depth(entry) for entry in found], next=None, block=block)
 
-    @router.get("/v1/events", tags=["events"], response_class=StreamingResponse)
+    @router.get(
+        "/v1/events",
+        tags=["events"],
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": EVENT_EXAMPLE}}},
+    )
     def stream_events(
         names: Annotated[str, Query(description="event names, comma-separated")] = "",
         deal: Annotated[int | None, Query(ge=0, lt=2**63)] = None,

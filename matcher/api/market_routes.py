@@ -19,6 +19,7 @@ from matcher.api.market_views import (
     ProviderJson,
 )
 from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
+from serving.texts import AddressText, HashText
 
 Number = Annotated[int, Path(ge=0, lt=2**63)]
 
@@ -29,8 +30,8 @@ def market_routes(reads: MarketReads) -> APIRouter:
 
     @router.get("/v1/deals", tags=["deals"])
     def list_deals(
-        developer: str | None = None,
-        app: str | None = None,
+        developer: AddressText | None = None,
+        app: HashText | None = None,
         live: bool = False,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -70,14 +71,14 @@ def market_routes(reads: MarketReads) -> APIRouter:
         return reads.read_match(match)
 
     @router.get("/v1/books/{digest}", tags=["matches"])
-    def read_book(digest: str) -> Response:
+    def read_book(digest: HashText) -> Response:
         """The exact input of a round; SHA-256 of these bytes is the digest."""
         content = reads.read_book(parse_hash(digest, field="digest"))
         return Response(content, media_type="application/json")
 
     @router.get("/v1/peers", tags=["peers"])
     def list_peers(
-        provider: str | None = None,
+        provider: AddressText | None = None,
         region: Annotated[int | None, Query(ge=0, le=255)] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -96,12 +97,12 @@ def market_routes(reads: MarketReads) -> APIRouter:
         return reads.list_providers(cursor, limit)
 
     @router.get("/v1/providers/{address}", tags=["providers"])
-    def read_provider(address: str) -> ProviderJson:
+    def read_provider(address: AddressText) -> ProviderJson:
         """One provider: money, stake, peers and units."""
         return reads.read_provider(parse_address(address, field="address"))
 
     @router.get("/v1/providers/{address}/opportunities", tags=["providers"])
-    def list_opportunities(address: str) -> Page[OpportunityJson]:
+    def list_opportunities(address: AddressText) -> Page[OpportunityJson]:
         """What the provider does not serve, why, and at which price it would."""
         return reads.list_opportunities(parse_address(address, field="address"))
 

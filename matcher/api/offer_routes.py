@@ -15,8 +15,9 @@ from matcher.api.offer_views import (
     ProviderOfferBody,
 )
 from matcher.intake import Intake
-from serving.auth import Authenticator
+from serving.auth import SIGNED, Authenticator
 from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
+from serving.texts import AddressText, HashText
 
 BIDS = "/v1/developer-offers"
 ASKS = "/v1/provider-offers"
@@ -44,14 +45,14 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: Authenticator) 
 
     @router.get(BIDS, tags=["offers"])
     def list_developer_offers(
-        developer: str | None = None, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+        developer: AddressText | None = None, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
     ) -> Page[FullOfferView]:
         """Bids in order of arrival."""
         return reads.list_bids(_account(developer, "developer"), cursor, limit)
 
     @router.get(ASKS, tags=["offers"])
     def list_provider_offers(
-        provider: str | None = None,
+        provider: AddressText | None = None,
         peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
@@ -60,31 +61,31 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: Authenticator) 
         return reads.list_asks(_account(provider, "provider"), peer, cursor, limit)
 
     @router.get(BIDS + "/{hash}", tags=["offers"])
-    def read_developer_offer(hash: str) -> FullOfferView:
+    def read_developer_offer(hash: HashText) -> FullOfferView:
         """One bid: its status, its deal, and why it has no more units."""
         return reads.read_full_bid(parse_hash(hash, field="hash"))
 
     @router.get(ASKS + "/{hash}", tags=["offers"])
-    def read_provider_offer(hash: str) -> FullOfferView:
+    def read_provider_offer(hash: HashText) -> FullOfferView:
         """One ask."""
         return reads.read_full_ask(parse_hash(hash, field="hash"))
 
-    @router.delete(BIDS + "/{hash}", tags=["offers"])
-    def delete_developer_offer(hash: str, account: signer) -> OfferView:
+    @router.delete(BIDS + "/{hash}", tags=["offers"], openapi_extra=SIGNED)
+    def delete_developer_offer(hash: HashText, account: signer) -> OfferView:
         """Take a bid out of this book; only `Market.cancel` stops others from matching it."""
         offer = reads.read_full_bid(parse_hash(hash, field="hash"))
         door.withdraw(parse_hash(hash), parse_address(offer.offer["developer"]), account)
         return reads.read_bid(parse_hash(hash))
 
-    @router.delete(ASKS + "/{hash}", tags=["offers"])
-    def delete_provider_offer(hash: str, account: signer) -> OfferView:
+    @router.delete(ASKS + "/{hash}", tags=["offers"], openapi_extra=SIGNED)
+    def delete_provider_offer(hash: HashText, account: signer) -> OfferView:
         """Take an ask out of this book; only `Market.cancel` stops others from filling it."""
         name = parse_hash(hash, field="hash")
         door.withdraw(name, reads.owner_of_ask(name), account)
         return reads.read_ask(name)
 
     @router.get(BIDS + "/{hash}/explain", tags=["offers"])
-    def explain_developer_offer(hash: str) -> ExplanationView:
+    def explain_developer_offer(hash: HashText) -> ExplanationView:
         """What binds a bid, and the smallest single changes that would give it more."""
         return reads.explain_bid(parse_hash(hash, field="hash"))
 

@@ -1,11 +1,13 @@
 """JSON of offers, explanations, quotes and depth."""
 
+from dataclasses import fields
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from kernel.offers import MAX_PROVIDERS
-from serving.amounts import Uint
+from kernel.offers import MAX_PROVIDERS, DeveloperOffer, ProviderOffer
+from serving.amounts import UINT_SCHEMA, Uint
+from serving.texts import ADDRESS_SCHEMA, HASH_SCHEMA, AddressText, HashText
 
 _ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 _SIGNATURE = "0x" + "1b" * 64
@@ -39,6 +41,44 @@ _DEVELOPER_OFFER: dict[str, Any] = {
     "counter": "0",
     "salt": "1",
 }
+_LIST_SCHEMA = {"type": "array", "items": ADDRESS_SCHEMA, "maxItems": MAX_PROVIDERS}
+_SCHEMAS: dict[str, Any] = {
+    "developer": ADDRESS_SCHEMA,
+    "matcher": ADDRESS_SCHEMA,
+    "app": HASH_SCHEMA,
+    "providers": _LIST_SCHEMA,
+}
+
+
+def _terms_schema(kind: type[ProviderOffer] | type[DeveloperOffer]) -> dict[str, Any]:
+    """Describe the JSON of an offer; the kernel parses it (kernel.offers.parse_offer)."""
+    names = [member.name for member in fields(kind)]
+    return {
+        "type": "object",
+        "title": kind.__name__,
+        "properties": {name: _SCHEMAS.get(name, UINT_SCHEMA) for name in names},
+        "required": names,
+        "additionalProperties": False,
+    }
+
+
+AskTerms = Annotated[dict[str, Any], WithJsonSchema(_terms_schema(ProviderOffer))]
+BidTerms = Annotated[dict[str, Any], WithJsonSchema(_terms_schema(DeveloperOffer))]
+AnyTerms = Annotated[
+    dict[str, Any],
+    WithJsonSchema({"anyOf": [_terms_schema(ProviderOffer), _terms_schema(DeveloperOffer)]}),
+]
+SignatureText = Annotated[
+    str,
+    WithJsonSchema(
+        {
+            "type": "string",
+            "format": "signature",
+            "pattern": "^0x([0-9a-fA-F]{128}|[0-9a-fA-F]{130})$",
+            "description": "r and vs (EIP-2098), or r, s and v",
+        }
+    ),
+]
 
 
 class PermitBody(BaseModel):
@@ -48,7 +88,7 @@ class PermitBody(BaseModel):
 
     value: Uint
     deadline: Uint
-    signature: str
+    signature: SignatureText
 
 
 class DeveloperOfferBody(BaseModel):
@@ -59,8 +99,8 @@ class DeveloperOfferBody(BaseModel):
         json_schema_extra={"examples": [{"offer": _DEVELOPER_OFFER, "signature": _SIGNATURE}]},
     )
 
-    offer: dict[str, Any]
-    signature: str | None = None
+    offer: BidTerms
+    signature: SignatureText | None = None
     permit: PermitBody | None = None
 
 
@@ -72,14 +112,14 @@ class ProviderOfferBody(BaseModel):
         json_schema_extra={"examples": [{"offer": _PROVIDER_OFFER, "signature": _SIGNATURE}]},
     )
 
-    offer: dict[str, Any]
-    signature: str | None = None
+    offer: AskTerms
+    signature: SignatureText | None = None
 
 
 class OfferView(BaseModel):
     """What became of an offer; `reasons` say why it has no (more) units."""
 
-    hash: str
+    hash: HashText
     status: str
     deal: int | None
     reasons: list[str]
@@ -88,8 +128,8 @@ class OfferView(BaseModel):
 class FullOfferView(OfferView):
     """An offer with its terms, as everybody can check them."""
 
-    offer: dict[str, Any]
-    signature: str | None
+    offer: AnyTerms
+    signature: SignatureText | None
     source: str
     received_at: int
 
@@ -122,7 +162,7 @@ class RelaxationView(BaseModel):
 class ExplanationView(BaseModel):
     """Why an offer has the units it has."""
 
-    hash: str
+    hash: HashText
     want: int
     units: int
     excluded: list[ExclusionView]
@@ -147,9 +187,9 @@ class Requirement(BaseModel):
     min_memory_mib: Uint = 0
     regions: Uint = 0
     traits: Uint = 0
-    providers: Annotated[list[str], Field(max_length=MAX_PROVIDERS)] = []
+    providers: Annotated[list[AddressText], Field(max_length=MAX_PROVIDERS)] = []
     providers_mode: Annotated[int, Field(ge=0, le=2)] = 0
-    developer: str | None = None
+    developer: AddressText | None = None
 
 
 class QuoteView(BaseModel):
