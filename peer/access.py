@@ -12,6 +12,9 @@ from kernel.addresses import parse_address
 from kernel.errors import Conflict, Forbidden, InvalidInput, Unauthorized
 from kernel.hashing import sha256
 from kernel.json_fields import JsonFields
+from kernel.requests import Request, parse_authorization
+from kernel.signatures import recover
+from kernel.typed_data import Domain
 from kernel.units import Address
 from peer.folder import write_atomically
 
@@ -36,6 +39,38 @@ class Access:
 
 
 NOBODY = Access(0, "keys")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAccess:
+    """The developer's request that set a document: any peer of the deal can check it again.
+
+    What it expires by is not looked at any more: the higher version wins, so that an old request
+    sent once more changes nothing.
+    """
+
+    target: str
+    body: str
+    authorization: str
+
+
+def verify_access(signed: SignedAccess, deal: int, developer: Address, domain: Domain) -> Access:
+    """Return the document that the developer signed for a deal.
+
+    Raises InvalidSignature, Forbidden (another account, another deal), InvalidInput.
+    """
+    if signed.target.partition("?")[0] != f"/v1/deals/{deal}/access":
+        raise Forbidden(f"the document is not one of deal {deal}", field="target")
+    credentials = parse_authorization(signed.authorization)
+    body = signed.body.encode()
+    request = Request("PUT", signed.target, body, credentials.expires, credentials.nonce)
+    signer = recover(request.digest(domain), credentials.signature, field="authorization")
+    if signer != developer or credentials.address != developer:
+        raise Forbidden(f"the developer {developer} did not sign this document", field="document")
+    try:
+        return parse_access(msgspec.json.decode(body))
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"the document is not JSON: {error}", field="document") from error
 
 
 def parse_access(document: Any) -> Access:
@@ -92,9 +127,14 @@ class AccessFile:
     """A deal's access document on disk; public until the developer says otherwise."""
 
     def __init__(self, path: Path) -> None:
-        """Read what is there. A damaged file lets nobody in until the developer sends another."""
+        """Read what is there. A damaged file lets nobody in until the developer, or another peer,
+        sends a document.
+        """
         self._path = path
+        self._signed_path = path.with_suffix(".signed.json")
         self.current = Access()
+        self.signed: SignedAccess | None = None
+        self._read_signed()
         if path.exists():
             try:
                 self.current = parse_access(msgspec.json.decode(path.read_bytes()))
@@ -102,7 +142,7 @@ class AccessFile:
                 logger.exception("damaged access document", extra={"path": str(path)})
                 self.current = NOBODY
 
-    def replace(self, access: Access) -> bool:
+    def replace(self, access: Access, signed: SignedAccess | None = None) -> bool:
         """Take a newer document; return False if it is the one already there.
 
         Raises Conflict for an older version, or another document of the same version.
@@ -115,9 +155,44 @@ class AccessFile:
                 field="version",
                 remedy=f"send version {self.current.version + 1}",
             )
-        write_atomically(self._path, msgspec.json.encode(dump_access(access)))
-        self.current = access
+        self._take(access, signed)
         return True
+
+    def adopt(self, access: Access, signed: SignedAccess) -> bool:
+        """Take another peer's document if it wins; say whether it did.
+
+        The higher version wins. Of two documents that a developer signed under one version the
+        one with the greater hash does, so that all peers end with the same.
+        """
+        if (access.version, _rank(signed)) <= (self.current.version, _rank(self.signed)):
+            return False
+        self._take(access, signed)
+        return True
+
+    @property
+    def state(self) -> tuple[int, bytes]:
+        """Return what tells one document from another: its version and its hash."""
+        return (self.current.version, _rank(self.signed))
+
+    def _take(self, access: Access, signed: SignedAccess | None) -> None:
+        # The proof first: a crash between the two leaves an older document that others replace.
+        if signed is not None:
+            write_atomically(self._signed_path, msgspec.json.encode(signed))
+        write_atomically(self._path, msgspec.json.encode(dump_access(access)))
+        self.current, self.signed = access, signed
+
+    def _read_signed(self) -> None:
+        try:
+            data = self._signed_path.read_bytes()
+            self.signed = msgspec.json.decode(data, type=SignedAccess)
+        except FileNotFoundError:
+            return
+        except msgspec.DecodeError:
+            logger.exception("damaged proof of access", extra={"path": str(self._signed_path)})
+
+
+def _rank(signed: SignedAccess | None) -> bytes:
+    return b"" if signed is None else sha256(signed.body.encode())
 
 
 def _key_hash(entry: Any) -> str:

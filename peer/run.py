@@ -23,6 +23,7 @@ from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
 from peer.api.app import create_app
 from peer.folder import PeerFolder, public_key
+from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from peer.hosting.sources import SourceHints
 from peer.hosting.sweeper import Retention, Sweeper
@@ -36,13 +37,14 @@ from peer.metrics import PeerMetrics
 from peer.offers.selling import Seller, build_keeper, create_matcher_client
 from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
+from peer.report import Report
 from peer.runtime.effectors.host import EffectorHost
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client
 from serving.server import bind, serve
-from serving.service import Readiness, ServiceInfo, ServiceStatus
+from serving.service import ServiceInfo
 
 logger = logging.getLogger(__name__)
 
@@ -96,10 +98,7 @@ class Peer:
         fetch_seconds = min(settings.fetch_seconds, parameters.accept_seconds / 2)
         decoder = Decoder(deployment)
         self._settings = settings
-        self._deployment = deployment
-        self._wallet = wallet
         self._stop = threading.Event()
-        self._policy = parts.policy
         self._http = create_async_client(parts.outbound)
         blocks = BlockFolder(folder.blocks)
         self._book = ReceiptBook(
@@ -140,6 +139,8 @@ class Peer:
             self._http,
             trusted=settings.http_trusted,
         )
+        domain = market_domain(deployment.chain_id, deployment.market)
+        self._gossip = AccessGossip(self._http, domain)
         self._host = Host(
             folder,
             Tools(
@@ -158,6 +159,7 @@ class Peer:
                 starting=asyncio.Semaphore(STARTS_AT_ONCE),
                 retry_seconds=settings.retry_seconds,
                 log_bytes=settings.log_bytes,
+                ask_access=self._gossip.ask,
             ),
             on_outlook=self._agent.poke,
         )
@@ -186,6 +188,17 @@ class Peer:
                 self._find_peers,
                 self._matchers,
             )
+        report = Report(
+            deployment,
+            wallet.address,
+            parts.policy,
+            self._host,
+            self._listener,
+            self._agent,
+            self._book,
+            self._sweeper,
+            self._keeper,
+        )
         registry = CollectorRegistry()
         registry.register(PeerMetrics(self._host, self._listener, self._agent))
         self.app = create_app(
@@ -194,9 +207,10 @@ class Peer:
             self._book,
             self._commitments,
             blocks,
-            Authenticator(market_domain(deployment.chain_id, deployment.market), self._host.now),
-            status=self._status,
-            readiness=self._readiness,
+            Authenticator(domain, self._host.now),
+            self._gossip,
+            status=report.status,
+            readiness=report.readiness,
             wake=self._listener.wake.set,
             registry=registry,
             lifespan=self._lifespan,
@@ -227,15 +241,20 @@ class Peer:
             )
         for thread in threads:
             thread.start()
-        sweeping = asyncio.create_task(self._sweeper.run(self._settings.sweep_seconds))
+        tasks = [
+            asyncio.create_task(self._sweeper.run(self._settings.sweep_seconds)),
+            asyncio.create_task(self._gossip.run(lambda: list(self._host.deals.values()))),
+        ]
         try:
             yield
         finally:
             self._stop.set()
-            sweeping.cancel()
+            for task in tasks:
+                task.cancel()
             for wake in (self._listener.wake.set, self._agent.poke, self._book.wake):
                 wake()
             await self._host.close()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
             self._book.close()
             await self._effectors.close()
@@ -245,32 +264,3 @@ class Peer:
     def _find_peers(self) -> tuple[int, ...] | None:
         standing = self._listener.standing
         return None if standing is None else (standing.peer,)
-
-    def _status(self) -> ServiceStatus:
-        standing = self._host.standing
-        head = standing.head.number if standing else None
-        return ServiceStatus(
-            chain_id=self._deployment.chain_id,
-            contracts={name: e.address for name, e in self._deployment.contracts.items()},
-            head=head,
-            indexed=head,
-            finality=None,
-            extra={
-                "peer": standing.peer if standing else None,
-                "epoch": standing.epoch if standing else None,
-                "wallet": self._wallet.address,
-                "deals": {str(number): deal.state() for number, deal in self._host.deals.items()},
-            },
-        )
-
-    def _readiness(self) -> Readiness:
-        reasons = [self._listener.problem, self._agent.problem, self._book.problem]
-        if self._keeper is not None and self._keeper.problem:
-            reasons.append(f"offers: {self._keeper.problem}")
-        reasons += self._host.failures()
-        if not self._listener.problem and self._host.standing is None:
-            reasons.append(
-                f"no peer is registered with this key and the wallet {self._wallet.address}"
-            )
-        why = "; ".join(reason for reason in reasons if reason)
-        return Readiness(not why, why)

@@ -7,12 +7,14 @@ from prometheus_client import CollectorRegistry
 
 from content.folder import BlockFolder
 from content.gateway_routes import create_gateway_router
+from peer.api.access_copies import create_access_copy_router
 from peer.api.call_path import CallPath, Calls
 from peer.api.calls import create_call_router
 from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
 from peer.api.notices import create_notice_router
 from peer.api.receipts import create_receipt_router
+from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from peer.market.commitments import Commitments
 from peer.receipts.book import ReceiptBook
@@ -33,6 +35,7 @@ def create_app(
     commitments: Commitments,
     blocks: BlockFolder,
     authenticator: Authenticator,
+    gossip: AccessGossip,
     *,
     status: Callable[[], ServiceStatus],
     readiness: Callable[[], Readiness],
@@ -49,6 +52,7 @@ def create_app(
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host))
     app.include_router(create_developer_router(host, book, authenticator))
+    app.include_router(create_access_copy_router(host, gossip))
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_gateway_router(blocks))

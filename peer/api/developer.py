@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from kernel.errors import Forbidden, InvalidInput, LimitReached
 from kernel.units import Address
-from peer.access import dump_access, parse_access
+from peer.access import SignedAccess, dump_access, parse_access
 from peer.api.numbers import DealNumber
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
 from peer.receipts.book import ReceiptBook
 from peer.service_log import LogLine
-from serving.auth import MAX_SIGNED_BODY, Authenticator
+from serving.auth import MAX_SIGNED_BODY, Authenticator, target_of
 from serving.bodies import read_body
 
 NDJSON = "application/x-ndjson"
@@ -92,7 +92,9 @@ def create_developer_router(
         """Say who may call; a document of a higher version replaces the one in force."""
         body = await read_body(request, MAX_SIGNED_BODY)
         hosted = _owned(host, deal, authenticator.check(request, body))
-        hosted.access.replace(parse_access(_read_json(body)))
+        access = parse_access(_read_json(body))
+        header = request.headers.get("authorization", "")
+        hosted.access.replace(access, SignedAccess(target_of(request), body.decode(), header))
         return AccessView(**dump_access(hosted.access.current))
 
     return router

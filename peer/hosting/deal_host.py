@@ -43,6 +43,7 @@ class DealHost(HostedDeal):
         self._standing: Standing | None = None
         self._retry_at = 0.0
         self._wake = asyncio.Event()
+        self._asked = asyncio.ensure_future(self._ask_access())
         self._task = asyncio.create_task(self._run())
 
     def take(self, standing: Standing) -> None:
@@ -68,8 +69,9 @@ class DealHost(HostedDeal):
 
     async def close(self) -> None:
         """Stop everything here; the chain knows nothing of it."""
+        self._asked.cancel()
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await asyncio.gather(self._asked, self._task, return_exceptions=True)
         runs, self.runs = list(self.runs.values()), {}
         await asyncio.gather(*(run.workers.stop() for run in runs))
         self.tally.log.close()
@@ -89,6 +91,10 @@ class DealHost(HostedDeal):
                 # The loop of this deal: a bug in it must not leave the deal without one.
                 logger.exception("unexpected failure", extra={"deal": self.deal.id})
                 self._fail(Refusal(LeaveReason.FAILED_TO_START, "the peer failed unexpectedly"))
+
+    async def _ask_access(self) -> None:
+        """Learn who may call before anybody is served; others had their say while we prepare."""
+        await self._tools.ask_access(self)
 
     async def _converge(self) -> None:
         wanted = self._wanted()
@@ -159,6 +165,8 @@ class DealHost(HostedDeal):
         workers = self._build_workers(version, held.units)
         async with self._tools.starting:
             await workers.start()
+        if held.state == State.PENDING:
+            await self._asked
         run = Run(held.id, held.units, workers, self._tools.book.open(held.id, self.deal.id))
         run.serving_until = self._serving_until(held.id)
         self.runs[held.id] = run

@@ -70,6 +70,8 @@ class HostedDeal:
     def failure(self) -> str:
         """Return why the deal is not served here, empty if nothing failed."""
         reasons = [self.problem] if self.problem else list(self.refused.values())
+        if not reasons and not self.runs and not self._wanted() and self.last_refusal:
+            reasons = [self.last_refusal]
         return "; ".join(dict.fromkeys(why.detail for why in reasons))
 
     async def call(self, request: CallRequest) -> Recorded:

@@ -117,7 +117,9 @@ class Sweeper:
                 write_atomically(path / OVER_FILE, str(now).encode())
             elif now - since >= self._retention.storage_seconds:
                 await self._effectors.forget(path, self._deal_folders())
-                gone += self._move(path)
+                # The chain may have brought it back meanwhile.
+                if not self._is_wanted(deal, self._host.standing or standing):
+                    gone += self._move(path)
         return gone
 
     def _move(self, path: Path) -> list[Path]:

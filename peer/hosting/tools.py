@@ -1,15 +1,19 @@
 """What every deal's host needs from the peer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
 from peer.runtime.effectors.host import EffectorHost
+
+if TYPE_CHECKING:
+    from peer.hosting.hosted_deal import HostedDeal
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Tools:
     retry_seconds: float
     log_bytes: int
     """Most bytes of a deal's log."""
+    ask_access: "Callable[[HostedDeal], Awaitable[None]]"
+    """Asks a deal's other peers who may call."""
     now_epoch: Callable[[], int] = lambda: -1
     changed: Callable[[], None] = lambda: None
     """Called when readiness or a refusal changed."""

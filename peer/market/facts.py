@@ -103,6 +103,10 @@ def _concerns(facts: Facts, event: events.Event, ours: set[int]) -> bool:
         getattr(event, "peer", 0) == facts.peer
         or getattr(event, "deal", 0) in ours
         or getattr(event, "assignment", 0) in facts.assignments
+        or (
+            isinstance(event, events.PeerEndpoint)
+            and any(event.peer in facts.deals[deal].peers for deal in ours)
+        )
     )
 
 

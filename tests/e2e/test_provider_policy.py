@@ -177,3 +177,29 @@ def test_policy_show__and_check__say_what_would_be_offered(market, seller, tmp_p
     wrong = market.run("provider", "policy", "check", file)
     assert wrong.code == 2
     assert "max_unit" in wrong.err
+
+
+def test_peer_run__with_the_providers_key__makes_its_own_offers(market, seller, tmp_path):
+    name, peer = seller
+    file = tmp_path / "policy.toml"
+    file.write_text('[offers]\nprice = "0.010"')
+    process = Process(
+        f"{name}-peer",
+        ["peer", "run", f"{name}-peer", "--port", "0", "--policy", str(file), "--offer-key", name],
+        market.home,
+        os.environ,
+    )
+    process.start()
+    try:
+        process.wait_ready(30)
+        [offer] = wait_for_prices(market, peer, 10_000)
+
+        told = market.run("peer", "status", "--url", process.url, "--json").json["extra"]
+        assert [(row["offer"], row["price"]) for row in told["offers"]] == [(offer, "10000")]
+        file.write_text('[offers]\nprice = "0.5"\nprize = "x"')
+        wait_until(
+            "the status says what is wrong",
+            lambda: "prize" in market.run("peer", "status", "--url", process.url).out,
+        )
+    finally:
+        process.stop()

@@ -14,6 +14,7 @@ from serving.outbound import Outbound
 from wasmarket import __version__
 from wasmarket.client.peer_keys import load_peer_keys
 from wasmarket.client.provider import Machine, ProviderClient
+from wasmarket.commands.peer_status import show_status
 from wasmarket.logs import configure_logging
 from wasmarket.options import TRAITS, Checked, json_option, key_option
 from wasmarket.output import print_json, print_line, print_table
@@ -165,6 +166,9 @@ def run(
         rpc_url=wiring.chain.rpc,
         on_ready=lambda url: print_line(ready=True, url=url),
     )
+
+
+peer.add_command(show_status)
 
 
 def _folder(wiring: Wiring, settings: PeerSettings) -> Path:

@@ -1,0 +1,129 @@
+"""Let the peers of a deal agree on its newest access document, by themselves.
+
+Each tells the others, whose endpoints the chain names, the version that it has, and sends along
+the developer's signed request. Who hears of an older version than its own sends its document in
+turn. Nothing is taken without the developer's signature, so it matters not who speaks.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import httpx
+import msgspec
+
+from kernel.typed_data import Domain
+from peer.access import SignedAccess, verify_access
+from peer.hosting.hosted_deal import HostedDeal
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+ASK_SECONDS = 2.0
+"""How long a peer that starts waits to hear who may call."""
+
+FIRST_REST, LONGEST_REST = 2.0, 300.0
+"""Seconds before an endpoint that did not answer is tried again; doubles."""
+
+LEAST_SECONDS_BETWEEN_ANSWERS = 1.0
+AT_ONCE = 8
+
+
+@dataclass(slots=True)
+class _Talk:
+    """What was last said to one endpoint about one deal."""
+
+    said: tuple[int, bytes] | None = None
+    not_before: float = 0.0
+    rest: float = FIRST_REST
+
+
+@dataclass(slots=True)
+class _Topic:
+    """One deal: its endpoints, and when somebody behind us was last sent our document."""
+
+    talks: dict[str, _Talk] = field(default_factory=dict)
+    answered_at: float = -LEAST_SECONDS_BETWEEN_ANSWERS
+
+
+class AccessGossip:
+    """Tells and takes documents. Event loop only."""
+
+    def __init__(self, client: httpx.AsyncClient, domain: Domain) -> None:
+        self._client = client
+        self._domain = domain
+        self._topics: dict[int, _Topic] = {}
+        self._gate = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self, deals: Callable[[], Iterable[HostedDeal]]) -> None:
+        """Tell whoever may not know, until cancelled."""
+        while True:
+            live = {hosted.deal.id: hosted for hosted in deals() if hosted.assignments}
+            self._topics = {deal: t for deal, t in self._topics.items() if deal in live}
+            await asyncio.gather(*(self._tell_due(hosted) for hosted in live.values()))
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def ask(self, hosted: HostedDeal) -> None:
+        """Ask a deal's other peers what they have, and wait for it, ASK_SECONDS at most."""
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                told = [self._tell(hosted, endpoint) for endpoint in hosted.deal.endpoints]
+                newest = max(await asyncio.gather(*told), default=0)
+                while hosted.access.current.version < newest:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            logger.warning("not all peers said who may call", extra={"deal": hosted.deal.id})
+
+    def hear(self, hosted: HostedDeal, version: int, document: SignedAccess | None) -> int:
+        """Take what another peer says; return the version that we have now.
+
+        Raises Forbidden, InvalidSignature, InvalidInput for a document that is not the
+        developer's.
+        """
+        deal = hosted.deal
+        if document is not None:
+            access = verify_access(document, deal.id, deal.developer, self._domain)
+            if hosted.access.adopt(access, document):
+                logger.info("access taken over", extra={"deal": deal.id, "version": version})
+        topic = self._topics.setdefault(deal.id, _Topic())
+        now = asyncio.get_running_loop().time()
+        behind = version < hosted.access.current.version
+        if behind and now - topic.answered_at >= LEAST_SECONDS_BETWEEN_ANSWERS:
+            # Who it was is not known for sure: all are told, not more often than that.
+            topic.answered_at = now
+            topic.talks.clear()
+        return hosted.access.current.version
+
+    async def _tell_due(self, hosted: HostedDeal) -> None:
+        topic = self._topics.setdefault(hosted.deal.id, _Topic())
+        now = asyncio.get_running_loop().time()
+        due = []
+        for endpoint in hosted.deal.endpoints:
+            talk = topic.talks.setdefault(endpoint, _Talk())
+            if talk.said != hosted.access.state and now >= talk.not_before:
+                due.append(self._tell(hosted, endpoint))
+        await asyncio.gather(*due)
+
+    async def _tell(self, hosted: HostedDeal, endpoint: str) -> int:
+        """Tell an endpoint what we have; return its version, 0 if it did not answer."""
+        topic = self._topics.setdefault(hosted.deal.id, _Topic())
+        talk = topic.talks.setdefault(endpoint, _Talk())
+        state, access = hosted.access.state, hosted.access
+        document = None if access.signed is None else msgspec.to_builtins(access.signed)
+        url = f"{endpoint.rstrip('/')}/v1/deals/{hosted.deal.id}/access/copy"
+        version = 0
+        try:
+            async with self._gate:
+                answer = await self._client.put(
+                    url,
+                    json={"version": access.current.version, "document": document},
+                    timeout=ASK_SECONDS,
+                )
+            version = int(answer.raise_for_status().json()["version"])
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
+            talk.not_before = asyncio.get_running_loop().time() + talk.rest
+            talk.rest = min(talk.rest * 2, LONGEST_REST)
+            return 0
+        talk.said, talk.rest = state, FIRST_REST
+        return version

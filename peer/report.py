@@ -1,0 +1,90 @@
+"""What a peer says of itself: `/v1/status` and readiness."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.deployment import Deployment
+from kernel.units import Address
+from peer.hosting.host import Host
+from peer.hosting.sweeper import Sweeper
+from peer.market.agent import Agent
+from peer.market.listener import Listener
+from peer.offers.keeper import OfferKeeper
+from peer.policy_file import PolicyFile
+from peer.receipts.book import ReceiptBook
+from serving.service import Readiness, ServiceStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The parts that are asked; `keeper` is None if this process makes no offers."""
+
+    deployment: Deployment
+    wallet: Address
+    policy: PolicyFile
+    host: Host
+    listener: Listener
+    agent: Agent
+    book: ReceiptBook
+    sweeper: Sweeper
+    keeper: OfferKeeper | None
+
+    def status(self) -> ServiceStatus:
+        """Return what the peer is doing; nothing in it is secret."""
+        standing = self.host.standing
+        head = standing.head.number if standing else None
+        return ServiceStatus(
+            chain_id=self.deployment.chain_id,
+            contracts={name: e.address for name, e in self.deployment.contracts.items()},
+            head=head,
+            indexed=head,
+            finality=None,
+            extra={
+                "peer": standing.peer if standing else None,
+                "epoch": standing.epoch if standing else None,
+                "wallet": self.wallet,
+                "deals": {str(number): deal.state() for number, deal in self.host.deals.items()},
+                "refusals": self._refusals(),
+                "kept": [
+                    {"deal": kept.deal, "bytes": kept.bytes, "until": kept.until}
+                    for kept in self.sweeper.kept
+                ],
+                "offers": self._offers(),
+                "policy": self.policy.problem,
+            },
+        )
+
+    def readiness(self) -> Readiness:
+        """Say whether the peer does all that it should, or why not."""
+        reasons = [self.listener.problem, self.agent.problem, self.book.problem]
+        if self.keeper is not None and self.keeper.problem:
+            reasons.append(f"offers: {self.keeper.problem}")
+        reasons += self.host.failures()
+        if not self.listener.problem and self.host.standing is None:
+            reasons.append(f"no peer is registered with this key and the wallet {self.wallet}")
+        why = "; ".join(reason for reason in reasons if reason)
+        return Readiness(not why, why)
+
+    def _refusals(self) -> dict[str, Any]:
+        """Return by deal why its last assignment here was given back."""
+        return {
+            str(number): {"reason": int(why.reason), "detail": why.detail}
+            for number, deal in self.host.deals.items()
+            if (why := deal.last_refusal) is not None
+        }
+
+    def _offers(self) -> list[dict[str, Any]]:
+        if self.keeper is None:
+            return []
+        return [
+            {
+                "offer": hash_,
+                "peer": signed.offer.peer,
+                "developer": signed.offer.developer,
+                "price": str(signed.offer.price),
+                "valid_until": signed.offer.valid_until,
+                "matchers": sorted(signed.held_by),
+            }
+            for hash_, signed in self.keeper.standing.items()
+            if signed.is_wanted
+        ]
