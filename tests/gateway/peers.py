@@ -25,10 +25,12 @@ Answer = httpx.Response | Exception
 Script = Callable[[httpx.Request], Answer | Awaitable[Answer]]
 
 
-def route(*peers: int, deal: int = DEAL, status: DealStatus = DealStatus.RUNNING) -> DealRoute:
+def route(
+    *peers: int, deal: int = DEAL, status: DealStatus = DealStatus.RUNNING, app: str = APP
+) -> DealRoute:
     """Return a deal that runs on these peers."""
     routes = tuple(PeerRoute(peer, f"http://peer{peer}", 0) for peer in peers)
-    return DealRoute(deal, DEVELOPER, APP, status, routes)
+    return DealRoute(deal, DEVELOPER, app, status, routes)
 
 
 class FakeDirectory:
@@ -143,12 +145,13 @@ class ScriptedGateway:
             **({"patience_seconds": 0.0, "max_body_bytes": 1_000, "probe_seconds": 0.0} | settings)
         )
         self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
+        self.settings_folder = Path(self._folder.name)
         parts = GatewayParts(
             version="test",
             deployment=fake_deployment(),
             directory=directory,
             outbound=Outbound(allow_private=True),
-            folder=Path(self._folder.name),
+            folder=self.settings_folder,
             now=lambda: 1_000_000,
             refresh=lambda: None,
             clock=lambda: self.now,
