@@ -1,15 +1,9 @@
 """The matcher against the real contracts, indexer and store."""
 
 import itertools
-import json
-import os
 import signal
-import subprocess
-import sys
 import threading
-import time
 from dataclasses import replace
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,7 +13,6 @@ from hypothesis import strategies as st
 from chain.anvil import Anvil
 from chain.fills import build_fill
 from kernel.addresses import ZERO_ADDRESS
-from kernel.deployment import dump_deployment
 from kernel.offers import dump_offer
 from kernel.published import encode_published
 from kernel.reasons import FillReason
@@ -31,11 +24,10 @@ from store.database import sqlite_url
 from store.submissions import fetch_submissions
 from store.words import SubmissionState
 from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
+from tests.matcher.processes import Process, wait_for
 from tests.store.stores import copy_store
 
 pytestmark = pytest.mark.anvil
-
-HERE = Path(__file__).resolve().parent
 
 
 @pytest.fixture(scope="module")
@@ -359,42 +351,12 @@ def test_why__cancelled_used_up_and_bumped__is_what_the_contract_says(town, oper
         assert reason in (FillReason.NO_UNITS, FillReason.COUNTER)
 
 
-class Process:
-    """A matcher process that a test starts, kills and starts again."""
-
-    def __init__(self, town, database, folder):
-        self.file = folder / "deployment.json"
-        self.file.write_text(dump_deployment(town.deployment))
-        self.command = [
-            sys.executable,
-            str(HERE / "matcher_process.py"),
-            str(self.file),
-            sqlite_url(database.path),
-            town.rpc.url,
-            "0x" + town.first.key.hex(),
-        ]
-        self.start()
-
-    def start(self):
-        environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
-        self.process = subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, text=True, env=environment
-        )
-        self.url = json.loads(self.process.stdout.readline())["url"]
-
-    def end(self, number):
-        self.process.send_signal(number)
-        code = self.process.wait(20)
-        self.process.stdout.close()
-        return code
-
-
 @pytest.fixture
 def process(town, template, tmp_path):
     database = copy_store(template, tmp_path / "process.sqlite")
     operator = Operator(town, database, town.first)
     operator.indexer._leader.release()
-    process = Process(town, database, tmp_path)
+    process = Process(town, sqlite_url(database.path), tmp_path)
     stop = threading.Event()
     follower = threading.Thread(target=operator.indexer.run, args=(stop, 0.05))
     follower.start()
@@ -404,13 +366,6 @@ def process(town, template, tmp_path):
     if process.process.poll() is None:
         process.end(signal.SIGKILL)
     database.close()
-
-
-def wait_for(claim, seconds=20):
-    pause, until = threading.Event(), time.monotonic() + seconds
-    while not claim():
-        assert time.monotonic() < until, "it never came true"
-        pause.wait(0.05)
 
 
 def test_run__process__matches_streams_and_ends_on_sigterm(town, process):
