@@ -134,11 +134,14 @@ class Choice:
             state.is_open, state.is_on_trial = True, False
             self.on_open()
 
-    def left(self, route: PeerRoute) -> None:
-        """Forget a call that was given up before the peer answered."""
+    def left(self, route: PeerRoute, began: float) -> None:
+        """Count a call that was given up, or refused: it took at least until now."""
+        now = self._clock()
         state = self._state(route)
         state.under_way = max(0, state.under_way - 1)
         state.is_on_trial = False
+        if now - began > state.latency:
+            self._measure(state, now - began, now)
 
     def known(self) -> list[PeerState]:
         """Return what is known of every peer."""

@@ -174,10 +174,10 @@ class Forwarder:
             self._metrics.failures.inc()
             raise
         except BaseException:
-            choice.left(route)
+            choice.left(route, began)
             raise
         if answer.status in TRY_NEXT:
-            choice.left(route)
+            choice.left(route, began)
         else:
             seconds = choice.answered(route, began)
             self._usual.add(deal, seconds)

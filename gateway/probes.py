@@ -75,7 +75,7 @@ class Prober:
             logger.info("peer still away", extra={"peer": route.peer, "why": error.detail})
             return
         except BaseException:
-            self._choice.left(route)
+            self._choice.left(route, began)
             raise
         answer.close()
         if answer.status == 200:
