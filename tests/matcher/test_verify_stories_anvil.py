@@ -40,8 +40,6 @@ def test_verify__worse_fill_sent_than_the_book_gives__is_named(town, operator):
     cheap, dear = open_town(town, operator)
     bid = town.bid(units=2)
     operator.post_bid(bid, permit=town.permit(100_000))
-    honest_sender = operator.matcher.matchmaker._submissions._sender
-    engine_sends = honest_sender.send
     call = town.market.match(
         bid,
         town.sign(bid, town.developer),
@@ -50,7 +48,7 @@ def test_verify__worse_fill_sent_than_the_book_gives__is_named(town, operator):
         NO_PERMIT,
     )
     town.send(town.developer, town.usdc, "approve", town.market.address, 100_000)
-    honest_sender.send = lambda _, on_signed=None: engine_sends(call, on_signed)
+    operator.matcher.matchmaker._contracts.market.match = lambda *_: call
     operator.turn()
 
     kept = Evidence(town, operator)
