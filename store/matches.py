@@ -60,7 +60,7 @@ def set_match_tx(session: Session, match: int, tx: Hash, deal: DealId | None = N
 
 def fetch_match(session: Session, match: int) -> MatchView:
     """Return one match record. Raises NotFound."""
-    return _view(_get(session, match))
+    return match_view(_get(session, match))
 
 
 def fetch_matches(
@@ -77,7 +77,7 @@ def fetch_matches(
         query = query.where(MatchRecord.deal == deal)
     if offer is not None:
         query = query.where(MatchRecord.offer == offer)
-    return [_view(row) for row in session.scalars(query)]
+    return [match_view(row) for row in session.scalars(query)]
 
 
 def _get(session: Session, match: int) -> MatchRecord:
@@ -87,7 +87,8 @@ def _get(session: Session, match: int) -> MatchRecord:
     return row
 
 
-def _view(row: MatchRecord) -> MatchView:
+def match_view(row: MatchRecord) -> MatchView:
+    """Return a row as a value."""
     return MatchView(
         id=row.id,
         engine=row.engine,

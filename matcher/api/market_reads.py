@@ -11,18 +11,20 @@ from matcher.api.market_views import (
     DealJson,
     EpochJson,
     MatchJson,
+    OpportunitiesJson,
     OpportunityJson,
     PeerJson,
     ProviderJson,
+    RegionFillJson,
     assignment_members,
     deal_members,
 )
 from matcher.book_reader import BookReader
-from matcher.contests import read_contests
-from matcher.engine.opportunities import find_opportunities
+from matcher.contests import begin_of, read_lost
 from serving.pages import Page, decode_cursor, encode_cursor
 from store.assignments import fetch_assignment, fetch_assignments, fetch_claimable
 from store.chain_state import fetch_indexed
+from store.contests import fetch_region_fills
 from store.database import Database, Session
 from store.deals import fetch_deal, fetch_deals
 from store.epochs import fetch_epoch
@@ -139,17 +141,20 @@ class MarketReads:
         items = [ProviderJson.build(row) for row in rows]
         return Page(items=items, next=following, block=at.block)
 
-    def list_opportunities(self, address: Address) -> Page[OpportunityJson]:
-        """Return the open offers and live deals that a provider does not serve, and why."""
-        with self._book.reading() as snapshot:
-            with self._database.read() as session:
-                contests = read_contests(session, snapshot, address)
-            found = find_opportunities(address, contests, snapshot.book)
+    def list_opportunities(self, address: Address, epochs: int) -> OpportunitiesJson:
+        """Return what a provider did not get in the last epochs, why, and how full its regions
+        are."""
+        with self._book.reading() as snapshot, self._database.read() as session:
+            lost = read_lost(session, snapshot, address, epochs)
+            regions = fetch_region_fills(session, address, begin_of(snapshot, epochs))
             block = snapshot.at.block
-        return Page(
-            items=[OpportunityJson.build(entry) for entry in found],
+        return OpportunitiesJson(
+            items=[OpportunityJson.build(entry) for entry in lost.entries],
             next=None,
             block=block,
+            epochs=epochs,
+            complete=lost.is_complete,
+            regions=[RegionFillJson.build(entry) for entry in regions],
         )
 
     def read_epoch(self, epoch: int) -> EpochJson:

@@ -14,7 +14,7 @@ from matcher.api.market_views import (
     DealJson,
     EpochJson,
     MatchJson,
-    OpportunityJson,
+    OpportunitiesJson,
     PeerJson,
     ProviderJson,
 )
@@ -102,9 +102,12 @@ def market_routes(reads: MarketReads) -> APIRouter:
         return reads.read_provider(parse_address(address, field="address"))
 
     @router.get("/v1/providers/{address}/opportunities", tags=["providers"])
-    def list_opportunities(address: AddressText) -> Page[OpportunityJson]:
-        """What the provider does not serve, why, and at which price it would."""
-        return reads.list_opportunities(parse_address(address, field="address"))
+    def list_opportunities(
+        address: AddressText,
+        epochs: Annotated[int, Query(ge=1, le=10_000, description="this one included")] = 10,
+    ) -> OpportunitiesJson:
+        """What the provider did not get lately: why, by how much, and at which price it would."""
+        return reads.list_opportunities(parse_address(address, field="address"), epochs)
 
     @router.get("/v1/epochs/{epoch}", tags=["epochs"])
     def read_epoch(epoch: Annotated[int, Path(ge=0, lt=2**32)]) -> EpochJson:

@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from kernel.reasons import EndKind, describe
-from matcher.engine.opportunities import Opportunity
+from matcher.contests import Lost
 from serving.amounts import Uint
+from serving.pages import Page
+from store.contests import RegionFill
 from store.views import (
     AssignmentView,
     DealView,
@@ -15,6 +17,8 @@ from store.views import (
     PeerView,
     ProviderView,
 )
+
+NO_OFFER = "no offer of the provider was in the book"
 
 
 class AssignmentJson(BaseModel):
@@ -200,31 +204,73 @@ class MatchJson(BaseModel):
 
 
 class OpportunityJson(BaseModel):
-    """A demand that a provider does not serve; prices are per unit and epoch."""
+    """A demand that went elsewhere; prices are per unit and epoch.
+
+    `epoch` null: still open. `price_taken`: the dearest unit that was taken of others.
+    `price_to_win` null: price alone would not have helped. `match`: the record of it, from whose
+    book this follows; null for what others matched, which is judged by the offers of today.
+    """
 
     offer: str
     deal: int | None
     developer: str
     units: int
     max_price: Uint
+    epoch: int | None
+    match: int | None
+    price_taken: Uint | None
     price_to_win: Uint | None
     lost_by: Uint | None
     reasons: list[str]
 
     @classmethod
-    def build(cls, view: Opportunity) -> "OpportunityJson":
+    def build(cls, lost: Lost) -> "OpportunityJson":
         """Render an opportunity."""
+        view = lost.opportunity
         demand = view.demand
+        reasons = [describe(reason) for reason in view.reasons]
+        if not reasons and view.price_to_win is None:
+            reasons = [NO_OFFER]
         return cls(
             offer=demand.hash,
             deal=demand.deal or None,
             developer=demand.offer.developer,
             units=demand.offer.units,
             max_price=demand.offer.max_price,
+            epoch=lost.epoch,
+            match=lost.match,
+            price_taken=lost.taken,
             price_to_win=view.price_to_win,
             lost_by=view.lost_by,
-            reasons=[describe(reason) for reason in view.reasons],
+            reasons=reasons,
         )
+
+
+class RegionFillJson(BaseModel):
+    """How full a region is: its units for sale and used, the provider's own, and the units that
+    were matched in these epochs, by anybody and of the provider (`won`)."""
+
+    region: int
+    market_units: int
+    market_used: int
+    units: int
+    used: int
+    matched: int
+    won: int
+
+    @classmethod
+    def build(cls, view: RegionFill) -> "RegionFillJson":
+        """Render a region."""
+        return cls(**{name: getattr(view, name) for name in RegionFillJson.model_fields})
+
+
+class OpportunitiesJson(Page[OpportunityJson]):
+    """What a provider did not get in the last `epochs`; at most 200, newest first after the open
+    ones. `complete` false: there was more than that."""
+
+    epochs: int
+    complete: bool
+    regions: list[RegionFillJson]
 
 
 def assignment_members(view: AssignmentView) -> dict[str, Any]:

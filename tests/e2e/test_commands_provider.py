@@ -228,8 +228,11 @@ def test_provider__opportunities__show_what_was_missed(market, provider):
     ran = market.run("provider", "opportunities", "--key", provider, "--json")
 
     assert ran.code == 0, ran.err
-    assert isinstance(ran.json, list)
-    assert market.run("provider", "opportunities", "--key", provider).code == 0
+    assert [row["price_to_win"] for row in ran.json["items"] if row["units"] == 1][:1] == ["9000"]
+    assert [row["used"] for row in ran.json["regions"]] == [0]
+    table = market.run("provider", "opportunities", "--epochs", 1, "--key", provider)
+    assert table.code == 0
+    assert "0.009000" in table.out
     market.run("offer", "cancel-all", "--key", provider, "--yes")
 
 

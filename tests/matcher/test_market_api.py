@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kernel.events import Activated, Committed, Ended
+from kernel.events import Activated, Committed, Ended, OfferCancelled
 from kernel.typed_data import hash_offer
 from matcher.books import digest_of, load_book, replay
 
@@ -150,11 +150,55 @@ def test_depth__by_region_and_traits(trading):
 
 
 def test_opportunities__provider_learns_what_it_lost_and_by_how_much(trading):
-    [lost] = get(trading, f"/v1/providers/{trading.other.address}/opportunities")["items"]
+    answer = get(trading, f"/v1/providers/{trading.other.address}/opportunities")
+    [lost] = answer["items"]
     won = get(trading, f"/v1/providers/{trading.provider.address}/opportunities")["items"]
 
     assert (lost["deal"], lost["price_to_win"], lost["lost_by"]) == (1, "9", "21")
+    assert (lost["match"], lost["price_taken"]) == (1, "10")
     assert won == []
+    [region] = answer["regions"]
+    assert (region["region"], region["units"], region["used"], region["matched"]) == (7, 4, 0, 0)
+
+
+def test_opportunities__book_of_that_time__counts_and_not_today(trading):
+    trading.chain.mine(OfferCancelled(trading.other.address, hash_offer(trading.ask(2, 30))))
+    trading.post_ask(trading.ask(2, 5), trading.other)
+    trading.index()
+
+    path = f"/v1/providers/{trading.other.address}/opportunities"
+    [lost] = get(trading, path)["items"]
+
+    assert (lost["price_to_win"], lost["lost_by"]) == ("9", "21")
+
+
+def test_opportunities__of_earlier_epochs__only_when_asked_for(trading):
+    path = f"/v1/providers/{trading.other.address}/opportunities"
+    [lost] = get(trading, f"{path}?epochs=9")["items"]
+
+    assert lost["epoch"] == trading.epoch
+    assert get(trading, f"{path}?epochs=1")["items"] == []
+    assert get(trading, f"/v1/providers/{trading.provider.address}/opportunities?epochs=9")[
+        "regions"
+    ] == [
+        {
+            "region": 0,
+            "market_units": 4,
+            "market_used": 2,
+            "units": 4,
+            "used": 2,
+            "matched": 2,
+            "won": 2,
+        }
+    ]
+
+
+def test_opportunities__provider_without_an_offer__is_told_so(trading):
+    path = f"/v1/providers/{trading.developer.address}/opportunities"
+
+    [lost] = get(trading, path)["items"]
+
+    assert lost["reasons"] == ["no offer of the provider was in the book"]
 
 
 def test_opportunities__open_offer_below_the_ask__names_the_bid(trading):

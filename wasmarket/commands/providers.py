@@ -4,6 +4,7 @@ import click
 
 from kernel.events import Leaving
 from kernel.reasons import describe
+from kernel.regions import region_code
 from kernel.units import Address, format_flt, format_usdc
 from wasmarket.client.provider import ClaimResult, Due, ProviderClient
 from wasmarket.commands.policies import policy, run
@@ -118,33 +119,60 @@ def withdraw_stake(ctx: click.Context, key: str | None) -> None:
 
 
 @provider.command()
+@click.option("--epochs", type=click.IntRange(1, 10_000), default=10, show_default=True)
 @click.option("--address", type=ADDRESS, help="Another provider")
 @key_option
 @json_option
 @click.pass_context
 def opportunities(
-    ctx: click.Context, address: Address | None, key: str | None, as_json: bool
+    ctx: click.Context, epochs: int, address: Address | None, key: str | None, as_json: bool
 ) -> None:
-    """Show demand that went elsewhere, and the price at which it would have come here."""
+    """Show demand of the last epochs that went elsewhere, why, and the price that would have won.
+
+    Also how full your regions are: what is used, and how much of what was matched came to you.
+    """
     client = ProviderClient(wire(ctx), key)
-    rows = list(client.matcher.items(f"/v1/providers/{address or client.address}/opportunities"))
+    path = f"/v1/providers/{address or client.address}/opportunities"
+    answer = client.matcher.get(path, {"epochs": epochs})
     if as_json:
-        print_json(rows)
+        print_json(answer)
         return
     print_table(
-        "Opportunities",
-        ["offer", "#units", "#most they pay", "#price to win", "why not"],
+        f"Not won in the last {epochs} epochs",
+        ["offer", "when", "#units", "#most they pay", "#went for", "#price to win", "why not"],
         [
             (
                 row["offer"],
+                "open" if row["epoch"] is None else f"epoch {row['epoch']}",
                 row["units"],
-                format_usdc(int(row["max_price"])),
-                "never" if row["price_to_win"] is None else format_usdc(int(row["price_to_win"])),
-                "; ".join(row["reasons"]),
+                _price(row["max_price"]),
+                _price(row["price_taken"]),
+                _price(row["price_to_win"], "never"),
+                "; ".join(row["reasons"]) or f"too dear by {_price(row['lost_by'])}",
             )
-            for row in rows
+            for row in answer["items"]
         ],
     )
+    if not answer["complete"]:
+        click.echo("there was more: ask for fewer epochs")
+    print_table(
+        "Regions",
+        ["region", "#used of yours", "#used of all", "#matched lately", "#of these yours"],
+        [
+            (
+                region_code(row["region"]),
+                f"{row['used']}/{row['units']}",
+                f"{row['market_used']}/{row['market_units']}",
+                row["matched"],
+                row["won"],
+            )
+            for row in answer["regions"]
+        ],
+    )
+
+
+def _price(amount: str | None, nothing: str = "") -> str:
+    return nothing if amount is None else format_usdc(int(amount))
 
 
 def _row(entry: Due) -> dict[str, object]:
