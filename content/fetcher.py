@@ -1,4 +1,6 @@
-"""Fetch content from wherever it is: the own folder, then trustless gateways in order.
+"""Fetch content from wherever it is: the own folder, then the sources in order.
+
+A source is the URL of a trustless gateway, or of an IPFS node's RPC, which ends in `/api/v0`.
 
 Nothing is stored, let alone returned, whose hash was not checked. A source that sends other bytes
 than those asked for is not asked again in the same fetch, and is named.
@@ -18,6 +20,9 @@ from kernel.content_ids import DAG_PB, MAX_BLOCK_BYTES, Cid, check_block
 from kernel.errors import BadContent, ContentNotFound, MarketError, TooLarge
 
 logger = logging.getLogger(__name__)
+
+KUBO_RPC = "/api/v0"
+"""How the URL of an IPFS node's RPC ends."""
 
 _HEADERS = {"Accept": "application/vnd.ipld.raw", "Accept-Encoding": "identity"}
 
@@ -56,9 +61,9 @@ class Fetcher:
     async def fetch_block(self, cid: Cid, sources: Sequence[str]) -> bytes:
         """Return a block, stored in the folder from now on.
 
-        `sources` are base URLs, asked in order at `/ipfs/{cid}?format=raw`. Raises
-        ContentNotFound if nobody has it, BadContent if somebody sent other bytes and nobody the
-        right ones.
+        `sources` are base URLs, asked in order at `/ipfs/{cid}?format=raw`, or for an RPC at
+        `/block/get`. Raises ContentNotFound if nobody has it, BadContent if somebody sent other
+        bytes and nobody the right ones.
         """
         return await self._fetch(cid, _search(sources))
 
@@ -124,8 +129,10 @@ class Fetcher:
         raise _not_fetched(cid, search)
 
     async def _request(self, cid: Cid, source: str) -> bytes:
-        url = f"{source}/ipfs/{cid}?format=raw"
-        async with self._client.stream("GET", url, headers=_HEADERS) as response:
+        method, url = "GET", f"{source}/ipfs/{cid}?format=raw"
+        if source.endswith(KUBO_RPC):
+            method, url = "POST", f"{source}/block/get?arg={cid}"
+        async with self._client.stream(method, url, headers=_HEADERS) as response:
             if response.status_code != httpx.codes.OK:
                 raise ContentNotFound(f"answered {response.status_code}")
             body = bytearray()

@@ -19,9 +19,10 @@ from chain.sender import Sender
 from chain.wallet import Account
 from content.fetcher import Fetcher, FetchLimits
 from content.folder import BlockFolder
+from kernel.addresses import raw
 from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
-from peer.api.app import create_app
+from peer.api.app import OwnPlace, create_app
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
@@ -209,6 +210,7 @@ class Peer:
             blocks,
             Authenticator(domain, self._host.now),
             self._gossip,
+            OwnPlace(raw(public_key(key)), lambda: self._listener.endpoint),
             status=report.status,
             readiness=report.readiness,
             wake=self._listener.wake.set,

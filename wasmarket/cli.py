@@ -45,6 +45,7 @@ NOUNS = {
     "indexer": ("wasmarket.commands.services:indexer", "Run the indexer"),
     "matcher": ("wasmarket.commands.services:matcher", "Run the matcher"),
     "gateway": ("wasmarket.commands.services:gateway", "Run the gateway"),
+    "content": ("wasmarket.commands.contents:content", "List, pin and remove content blocks"),
     "local": ("wasmarket.commands.local:local", "A whole market on this machine"),
     "wallet": ("wasmarket.commands.wallets:wallet", "Keys, balances, deposits"),
     "module": ("wasmarket.commands.modules:module", "Look into Wasm modules"),

@@ -1,12 +1,14 @@
 """Put the peer's service together from its parts."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from content.folder import BlockFolder
 from content.gateway_routes import create_gateway_router
+from content.routing_routes import create_routing_router
 from peer.api.access_copies import create_access_copy_router
 from peer.api.call_path import CallPath, Calls
 from peer.api.calls import create_call_router
@@ -28,6 +30,14 @@ from serving.service import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPlace:
+    """The peer's public key, and where the chain says that it is reached; empty: not known."""
+
+    key: bytes
+    endpoint: Callable[[], str]
+
+
 def create_app(
     info: ServiceInfo,
     host: Host,
@@ -36,6 +46,7 @@ def create_app(
     blocks: BlockFolder,
     authenticator: Authenticator,
     gossip: AccessGossip,
+    own: OwnPlace,
     *,
     status: Callable[[], ServiceStatus],
     readiness: Callable[[], Readiness],
@@ -56,5 +67,6 @@ def create_app(
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_gateway_router(blocks))
+    app.include_router(create_routing_router(blocks, own.key, own.endpoint))
     app.add_middleware(CallPath, calls=calls, requests=app.state.requests, service=info.name)
     return app

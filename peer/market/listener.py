@@ -38,6 +38,17 @@ class Saved(msgspec.Struct):
     standing: Standing | None
 
 
+def read_saved(path: Path) -> Saved | None:
+    """Return what a peer kept of the chain; None if it is not there or not readable."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Saved)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError:
+        logger.warning("chain.json is not readable: the chain is read anew")
+        return None
+
+
 class Listener:
     """Keeps `standing` current; one thread calls `step`, anybody reads."""
 
@@ -74,6 +85,12 @@ class Listener:
     def standing(self) -> Standing | None:
         """Return the newest standing; None before the peer is found on chain."""
         return self._standing
+
+    @property
+    def endpoint(self) -> str:
+        """Return where the chain says that this peer is reached; empty if it is not known."""
+        fact = self._facts.peers.get(self._facts.peer)
+        return "" if fact is None else fact.endpoint
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with each new standing, on the listener's thread."""
@@ -216,12 +233,8 @@ class Listener:
 
     def _load(self) -> Saved:
         fresh = Saved(Facts(self._deployment.chain_id, self._deployment.market), None)
-        try:
-            saved = msgspec.json.decode(self._path.read_bytes(), type=Saved)
-        except FileNotFoundError:
-            return fresh
-        except msgspec.DecodeError:
-            logger.warning("chain.json is not readable: the chain is read anew")
+        saved = read_saved(self._path)
+        if saved is None:
             return fresh
         here = (self._deployment.chain_id, self._deployment.market)
         if (saved.facts.chain_id, saved.facts.market) != here:

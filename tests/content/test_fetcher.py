@@ -28,6 +28,7 @@ GOOD, EMPTY, LIAR, SHORT, HUGE, SILENT, BROKEN, AWAY, NOWHERE = (
         *("good", "empty", "liar", "short", "huge", "silent", "broken", "away", "nowhere"),
     )
 )
+KUBO, LYING_KUBO = "http://kubo.test/api/v0", "http://lying-kubo.test/api/v0"
 
 
 def app_that(answer):
@@ -57,6 +58,16 @@ class World:
 
     async def lie(self, cid):
         return Response(b"not what you asked for")
+
+    def kubo(self, answer):
+        """An IPFS node's RPC: POST only."""
+        app = FastAPI()
+
+        @app.post("/api/v0/block/get")
+        async def read(arg: str):
+            return Response(answer, media_type="application/octet-stream")
+
+        return app
 
     async def cut(self, cid):
         return Response(BLOCK[:-1])
@@ -90,6 +101,8 @@ class World:
             SILENT: app_that(self.wait),
             BROKEN: app_that(self.fail),
             AWAY: app_that(self.redirect),
+            KUBO.removesuffix("/api/v0"): self.kubo(BLOCK),
+            LYING_KUBO.removesuffix("/api/v0"): self.kubo(b"other bytes"),
         }
         mounts = {url: httpx.ASGITransport(app) for url, app in apps.items()}
         async with httpx.AsyncClient(
@@ -250,3 +263,11 @@ def test_fetch_file__a_directory__bad_content_before_anything_below(world):
 
     with pytest.raises(BadContent, match="a directory"):
         world.run(lambda fetcher: fetcher.fetch_file(dag_pb_cid(directory), [GOOD]))
+
+
+def test_fetch_block__from_the_rpc_of_an_ipfs_node__is_hashed_as_any_other(world):
+    block = world.run(lambda fetcher: fetcher.fetch_block(CID, [LYING_KUBO, KUBO + "/"]))
+
+    assert block == BLOCK
+    assert world.requests == ["http://lying-kubo.test", "http://kubo.test"]
+    assert world.folder.get(CID) == BLOCK
