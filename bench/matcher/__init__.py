@@ -1,0 +1,1 @@
+"""Speed, memory and welfare of the matching engine on seeded synthetic markets."""

@@ -1,0 +1,48 @@
+"""What a book of a million offers costs: to load, to keep, and to change."""
+
+import resource
+import time
+from collections.abc import Iterator
+
+from bench.matcher.markets import Shape, build_book, draw_asks
+from bench.matcher.rows import Row
+from bench.matcher.timing import percentile, time_each
+from matcher.engine.book import Book
+
+OFFERS = 1_000_000
+CHANGES = 20_000
+KIB = 1_024
+MIB = 1_024 * KIB
+
+
+def measure() -> Iterator[Row]:
+    """Load a book, then remove offers and add them again, and change their peers."""
+    build_book(Shape(1_000)).advance(0)
+    before = _resident()
+    start = time.perf_counter()
+    book = build_book(Shape(OFFERS))
+    yield Row(f"load {OFFERS:,} offers", round(time.perf_counter() - start, 1), "s")
+    yield Row(f"memory for {OFFERS:,} offers", _resident() - before, "MiB", bar=600)
+    yield from _change(book)
+
+
+def _change(book: Book) -> Iterator[Row]:
+    asks = [ask for ask in draw_asks(Shape(OFFERS)) if ask.sequence % (OFFERS // CHANGES) == 0]
+    kinds = {
+        "remove": lambda ask: book.remove(ask.hash),
+        "add": book.add,
+        "units of a peer": lambda ask: book.take(ask.offer.peer, 1),
+    }
+    for name, change in kinds.items():
+        times = time_each(change, asks)
+        yield Row(
+            f"one change to a {OFFERS:,}-offer book: {name}, median",
+            round(percentile(times, 50) / 1_000, 1),
+            "µs",
+            bar=50,
+        )
+
+
+def _resident() -> int:
+    """Return the process's largest memory so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB // MIB

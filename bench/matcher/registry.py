@@ -1,0 +1,20 @@
+"""All measures of `bench.matcher`: a measure is a function that yields rows."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from bench.matcher import changes, one_deal, throughput
+from bench.matcher.rows import Row
+
+Measure = Callable[[], Iterator[Row]]
+
+MEASURES: Mapping[str, Measure] = {
+    "one-deal": one_deal.measure,
+    "throughput": throughput.measure,
+    "changes": changes.measure,
+}
+"""By the name that the command takes, in the order of the table. Each runs in its own process."""
+
+
+def take_rows(name: str) -> list[Row]:
+    """Return the rows of one measure."""
+    return list(MEASURES[name]())
