@@ -17,14 +17,14 @@ from peer.runtime.check import (
     MANIFEST_SECTION,
     SDK_SECTION,
     ModuleManifest,
-    check_module,
     encode_manifest,
+    inspect_module,
 )
 from peer.runtime.errors import ModuleError
 from peer.runtime.interface_encoder import encode_interface
 from peer.runtime.interface_types import SECTION
-from peer.runtime.signature_text import parse_signatures
-from peer.runtime.wasm_sections import append_custom, read_custom, remove_custom
+from peer.runtime.signature_text import parse_declarations
+from peer.runtime.wasm_sections import append_custom, read_custom, read_outline, remove_custom
 
 EXAMPLES = Path(__file__).resolve().parent
 # NOTE: Debian's own compiler by its full path: others cannot load Debian's Wasm library.
@@ -64,9 +64,10 @@ def compile_crate(crate: Path, features: list[str], guest: Path) -> bytes:
     """Compile a crate that depends on the guest crate; raise CalledProcessError with its log."""
     with tempfile.TemporaryDirectory() as folder:
         library, module = Path(folder, "libguest.rlib"), Path(folder, "module.wasm")
-        _run_compiler(guest, ["--crate-type=rlib", "--crate-name=guest", "-o", str(library)])
-        name = read_package(crate)["name"].replace("-", "_")
         options = [f'--cfg=feature="{feature}"' for feature in features]
+        rlib = ["--crate-type=rlib", "--crate-name=guest", "-o", str(library)]
+        _run_compiler(guest, [*options, *rlib])
+        name = read_package(crate)["name"].replace("-", "_")
         options += [f"--crate-name={name}", f"--extern=guest={library}", "-o", str(module)]
         _run_compiler(crate, [*MODULE_FLAGS, *options])
         return module.read_bytes()
@@ -77,7 +78,10 @@ def finish_module(wasm: bytes, package: dict[str, Any], sdk_version: str) -> byt
     custom = read_custom(wasm)
     if SIGNATURES not in custom:
         raise ModuleError("the crate exports nothing with guest::export!")
-    signatures = parse_signatures(custom[SIGNATURES].decode())
+    declared = parse_declarations(custom[SIGNATURES].decode())
+    # The guest crate declares all it knows; what the module does not use, the linker left out.
+    used = {(wanted.module, wanted.name) for wanted in read_outline(wasm).imports}
+    imports = [(name, part) for name, part in declared.imports if (name, part.name) in used]
     manifest = ModuleManifest(
         authors=", ".join(package.get("authors", [])),
         version=package["version"],
@@ -86,10 +90,10 @@ def finish_module(wasm: bytes, package: dict[str, Any], sdk_version: str) -> byt
         build_time=NO_BUILD_TIME,
     )
     wasm = remove_custom(wasm, frozenset({SIGNATURES, "producers", "target_features"}))
-    wasm = append_custom(wasm, SECTION, encode_interface(signatures))
+    wasm = append_custom(wasm, SECTION, encode_interface(declared.functions, imports))
     wasm = append_custom(wasm, SDK_SECTION, sdk_version.encode())
     wasm = append_custom(wasm, MANIFEST_SECTION, encode_manifest(manifest))
-    check_module(wasm)
+    inspect_module(wasm, {module for module, _ in imports})
     return wasm
 
 

@@ -117,7 +117,7 @@ async def _run(
         if spec.storage_dir is not None:
             spec.storage_dir.mkdir(parents=True, exist_ok=True)
     async with httpx.AsyncClient(trust_env=False) as client:
-        blocks = BlockFolder(folder / "blocks")
+        blocks = BlockFolder(storage / STATE / "blocks")
         effectors = EffectorHost(blocks, folder / "content", client, trusted=trusted)
         effects = effectors.open(specs, storage / STATE)
         pool = WorkerPool(specs, units=1, cache_dir=folder / "cache", effects=effects)

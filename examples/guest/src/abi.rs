@@ -1,11 +1,11 @@
-//! The memory side of the Marine ABI: how strings and byte arrays get in and out.
+//! The memory side of the Marine ABI: how strings, arrays and records get in and out.
 //!
-//! The host allocates room for each argument, writes it and passes (pointer, length); the function
-//! leaves its answer in `RESULT`, where the host reads it before it calls `release_objects`.
+//! The host allocates room for each piece, writes it and passes where it is; the function leaves its
+//! answer where the result pointer says, and the host reads it before it calls `release_objects`.
 
 use std::sync::Mutex;
 
-static RESULT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 static RESULT_PTR: Mutex<usize> = Mutex::new(0);
 static RESULT_SIZE: Mutex<usize> = Mutex::new(0);
 
@@ -21,10 +21,22 @@ pub extern "C" fn _initialize() {
     unsafe { __wasm_call_ctors() }
 }
 
-/// Gives the host room for `size` bytes. The type tag says what will stand there; this crate takes
-/// bytes only, so it plays no part.
+/// Gives the host room for `size` bytes. The type tag says what will stand there; everything is
+/// packed and read byte by byte, so it plays no part.
+#[cfg(not(feature = "old-allocate"))]
 #[no_mangle]
 pub extern "C" fn allocate(size: usize, _type_tag: i32) -> *mut u8 {
+    reserve(size)
+}
+
+/// As old SDKs had it: the size alone.
+#[cfg(feature = "old-allocate")]
+#[no_mangle]
+pub extern "C" fn allocate(size: usize) -> *mut u8 {
+    reserve(size)
+}
+
+fn reserve(size: usize) -> *mut u8 {
     if size == 0 {
         return std::ptr::null_mut();
     }
@@ -34,10 +46,10 @@ pub extern "C" fn allocate(size: usize, _type_tag: i32) -> *mut u8 {
     pointer
 }
 
-/// Drops the last answer, which the host has copied by now.
+/// Drops what was handed to the host, which has copied it by now.
 #[no_mangle]
 pub extern "C" fn release_objects() {
-    *RESULT.lock().unwrap() = Vec::new();
+    KEPT.lock().unwrap().clear();
 }
 
 #[no_mangle]
@@ -50,19 +62,19 @@ pub extern "C" fn get_result_size() -> usize {
     *RESULT_SIZE.lock().unwrap()
 }
 
-/// Called by the host when one of its own functions answers.
+/// Called by the host when an import answers.
 #[no_mangle]
 pub extern "C" fn set_result_ptr(pointer: usize) {
     *RESULT_PTR.lock().unwrap() = pointer;
 }
 
-/// Called by the host when one of its own functions answers.
+/// Called by the host when an import answers.
 #[no_mangle]
 pub extern "C" fn set_result_size(size: usize) {
     *RESULT_SIZE.lock().unwrap() = size;
 }
 
-/// Takes over the bytes that the host has written for an argument.
+/// Takes over the bytes that the host has written.
 ///
 /// # Safety
 /// `pointer` must come from `allocate(size, _)` and be taken once.
@@ -73,17 +85,9 @@ pub unsafe fn take_bytes(pointer: *mut u8, size: usize) -> Vec<u8> {
     Vec::from_raw_parts(pointer, size, size)
 }
 
-/// Takes over a string argument; the host only passes UTF-8.
-///
-/// # Safety
-/// As for `take_bytes`.
-pub unsafe fn take_string(pointer: *mut u8, size: usize) -> String {
-    String::from_utf8(take_bytes(pointer, size)).expect("the host passes UTF-8")
-}
-
-/// Leaves an answer where the host finds it.
-pub fn put_bytes(answer: Vec<u8>) {
-    set_result_ptr(answer.as_ptr() as usize);
-    set_result_size(answer.len());
-    *RESULT.lock().unwrap() = answer;
+/// Keeps bytes for the host to read, until it releases them; returns where they are.
+pub fn keep(bytes: Vec<u8>) -> *mut u8 {
+    let pointer = bytes.as_ptr() as *mut u8;
+    KEPT.lock().unwrap().push(bytes);
+    pointer
 }

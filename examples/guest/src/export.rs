@@ -1,77 +1,157 @@
-//! `export!`: from a Rust function to an export with the Marine ABI.
+//! `export!`, `import!` and `record!`: from Rust functions and structs to the Marine ABI.
 
 /// Exports functions to callers. Everything inside must be a `fn`, with or without `pub`.
 #[macro_export]
 macro_rules! export {
     () => {};
     (
-        $(#[$attribute:meta])* $(pub)? fn $name:ident($($argument:ident: $kind:ident $(<$inner:ident>)?),* $(,)?)
-            $(-> $output:ident $(<$output_inner:ident>)?)? $body:block
+        $(#[$attribute:meta])* $(pub)? fn $name:ident($($argument:ident: $kind:ty),* $(,)?)
+        $(-> $output:ty)? $body:block
         $($rest:tt)*
     ) => {
         $(#[$attribute])*
-        pub fn $name($($argument: $kind $(<$inner>)?),*) $(-> $output $(<$output_inner>)?)? $body
+        pub fn $name($($argument: $kind),*) $(-> $output)? $body
 
         const _: () = {
-            const SIGNATURE: &str = concat!(
-                stringify!($name), "(", $(stringify!($argument), ": ", stringify!($kind $(<$inner>)?), ",",)* ")",
-                $(" -> ", stringify!($output $(<$output_inner>)?),)? "\n"
-            );
+            $crate::signature!(stringify!($name), "(", $(stringify!($argument), ": ", stringify!($kind), ",",)* ")"
+                $(, " -> ", stringify!($output))?);
 
-            #[link_section = "wasmarket-signatures"]
-            #[used]
-            static SECTION: [u8; SIGNATURE.len()] = *$crate::export!(@bytes SIGNATURE);
-
-            $crate::export!(@wrap $name [] [] [$($argument: $kind $(<$inner>)?,)*] [$($output $(<$output_inner>)?)?]);
+            $crate::export!(@wrap $name [] [] [$($argument: $kind,)*] [$($output)?]);
         };
 
         $crate::export! { $($rest)* }
     };
 
-    // A string constant as an array, which a section needs.
-    (@bytes $text:ident) => {
-        // SAFETY: a reference to the first of `len` bytes is one to an array of `len` bytes.
-        unsafe { &*($text.as_ptr() as *const [u8; $text.len()]) }
-    };
-
     // Arguments, one after the other. Each step makes names of its own (macro hygiene), so every
-    // string gets its own pointer and length.
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [$argument:ident: String, $($more:tt)*] $output:tt) => {
-        $crate::export!(@wrap $name [$($core)* pointer: *mut u8, size: usize,]
-            [$($value)* $crate::abi::take_string(pointer, size),] [$($more)*] $output);
+    // argument gets its own two parts. For a number the second part is nothing at all.
+    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [$argument:ident: $kind:ty, $($more:tt)*] $output:tt) => {
+        $crate::export!(@wrap $name
+            [$($core)* first: <$kind as $crate::Value>::First, second: <$kind as $crate::Value>::Second,]
+            [$($value)* <$kind as $crate::Value>::take(first, second),] [$($more)*] $output);
     };
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [$argument:ident: Vec<u8>, $($more:tt)*] $output:tt) => {
-        $crate::export!(@wrap $name [$($core)* pointer: *mut u8, size: usize,]
-            [$($value)* $crate::abi::take_bytes(pointer, size),] [$($more)*] $output);
+    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [] []) => {
+        $crate::export!(@wrap $name [$($core)*] [$($value)*] [] [()]);
     };
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [$argument:ident: $kind:ident, $($more:tt)*] $output:tt) => {
-        $crate::export!(@wrap $name [$($core)* $argument: $kind,]
-            [$($value)* $argument,] [$($more)*] $output);
+    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [] [$output:ty]) => {
+        #[export_name = stringify!($name)]
+        #[allow(clippy::missing_safety_doc, improper_ctypes_definitions)]
+        pub unsafe extern "C" fn exported($($core)*) -> <$output as $crate::Value>::Direct {
+            $crate::Value::give($name($($value)*))
+        }
+    };
+}
+
+/// Imports functions of another module of the service, of an effector, or a mounted binary.
+///
+/// ```ignore
+/// guest::import! {
+///     "other" fn twice(text: String) -> String;
+/// }
+/// ```
+#[macro_export]
+macro_rules! import {
+    () => {};
+    (
+        $(#[$attribute:meta])* $module:literal fn $name:ident($($argument:ident: $kind:ty),* $(,)?)
+        $(-> $output:ty)?;
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        pub fn $name($($argument: $kind),*) $(-> $output)? {
+            const _: () = {
+                $crate::signature!("import ", $module, " ", stringify!($name), "(",
+                    $(stringify!($argument), ": ", stringify!($kind), ",",)* ")" $(, " -> ", stringify!($output))?);
+            };
+            $crate::import!(@call $module $name [] [] [$($argument: $kind,)*] [$($output)?])
+        }
+
+        $crate::import! { $($rest)* }
     };
 
-    // Results.
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [] []) => {
-        #[export_name = stringify!($name)]
-        pub unsafe extern "C" fn exported($($core)*) {
-            $name($($value)*)
-        }
+    (@call $module:literal $name:ident [$($core:tt)*] [$($value:tt)*] [$argument:ident: $kind:ty, $($more:tt)*] $output:tt) => {{
+        let (given, rest) = <$kind as $crate::Value>::hand($argument);
+        $crate::import!(@call $module $name
+            [$($core)* first: <$kind as $crate::Value>::First, second: <$kind as $crate::Value>::Second,]
+            [$($value)* given, rest,] [$($more)*] $output)
+    }};
+    (@call $module:literal $name:ident [$($core:tt)*] [$($value:tt)*] [] []) => {
+        $crate::import!(@call $module $name [$($core)*] [$($value)*] [] [()])
     };
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [] [String]) => {
-        #[export_name = stringify!($name)]
-        pub unsafe extern "C" fn exported($($core)*) {
-            $crate::abi::put_bytes($name($($value)*).into_bytes())
+    (@call $module:literal $name:ident [$($core:tt)*] [$($value:tt)*] [] [$output:ty]) => {{
+        #[link(wasm_import_module = $module)]
+        extern "C" {
+            #[link_name = stringify!($name)]
+            #[allow(improper_ctypes)]
+            fn imported($($core)*) -> <$output as $crate::Value>::Direct;
         }
+        // SAFETY: the host checks the types of an import before it runs anything.
+        unsafe { <$output as $crate::Value>::receive(imported($($value)*)) }
+    }};
+}
+
+/// Defines a record: a struct that functions may take and give, alone, in arrays and in records.
+#[macro_export]
+macro_rules! record {
+    () => {};
+    (
+        $(#[$attribute:meta])* $scope:vis struct $name:ident { $($(#[$note:meta])* $visible:vis $field:ident: $kind:ty),* $(,)? }
+        $($rest:tt)*
+    ) => {
+        $(#[$attribute])*
+        $scope struct $name { $($(#[$note])* $visible $field: $kind),* }
+
+        const _: () = {
+            $crate::signature!("record ", stringify!($name), " {", $(stringify!($field), ": ", stringify!($kind), ",",)* "}");
+
+            impl $name {
+                const BYTES: usize = 0 $(+ <$kind as $crate::Value>::SIZE)*;
+
+                fn to_bytes(self) -> Vec<u8> {
+                    let mut out = Vec::with_capacity(Self::BYTES);
+                    $($crate::Value::store(self.$field, &mut out);)*
+                    out
+                }
+
+                unsafe fn from_bytes(pointer: *mut u8) -> Self {
+                    let bytes = $crate::abi::take_bytes(pointer, Self::BYTES);
+                    let mut at = bytes.as_ptr();
+                    $(
+                        let $field = <$kind as $crate::Value>::load(at);
+                        at = at.add(<$kind as $crate::Value>::SIZE);
+                    )*
+                    let _ = at;
+                    $name { $($field),* }
+                }
+            }
+
+            impl $crate::Value for $name {
+                const SIZE: usize = 4;
+                type First = *mut u8;
+                type Second = ();
+                type Direct = ();
+                unsafe fn take(first: *mut u8, _: ()) -> Self { Self::from_bytes(first) }
+                fn hand(self) -> (*mut u8, ()) { ($crate::abi::keep(self.to_bytes()), ()) }
+                fn give(self) { $crate::abi::set_result_ptr(self.hand().0 as usize) }
+                unsafe fn receive(_: ()) -> Self { Self::from_bytes($crate::abi::get_result_ptr() as *mut u8) }
+                fn store(self, out: &mut Vec<u8>) { (self.hand().0 as u32).store(out) }
+                unsafe fn load(at: *const u8) -> Self { Self::from_bytes(u32::load(at) as *mut u8) }
+            }
+        };
+
+        $crate::record! { $($rest)* }
     };
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [] [Vec<u8>]) => {
-        #[export_name = stringify!($name)]
-        pub unsafe extern "C" fn exported($($core)*) {
-            $crate::abi::put_bytes($name($($value)*))
-        }
-    };
-    (@wrap $name:ident [$($core:tt)*] [$($value:tt)*] [] [$output:ident]) => {
-        #[export_name = stringify!($name)]
-        pub unsafe extern "C" fn exported($($core)*) -> $output {
-            $name($($value)*)
-        }
+}
+
+/// Leaves a line in the section from which the build makes the module's typed interface.
+#[macro_export]
+#[doc(hidden)]
+macro_rules! signature {
+    ($($part:expr),* $(,)?) => {
+        const SIGNATURE: &str = concat!($($part,)* "\n");
+
+        #[link_section = "wasmarket-signatures"]
+        #[used]
+        // SAFETY: a reference to the first of `len` bytes is one to an array of `len` bytes.
+        static SECTION: [u8; SIGNATURE.len()] = unsafe { *(SIGNATURE.as_ptr() as *const [u8; SIGNATURE.len()]) };
     };
 }

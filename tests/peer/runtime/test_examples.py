@@ -16,6 +16,7 @@ from peer.runtime.service import BodyKind, CallLimits, InstanceMode, ModuleSpec,
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 APPS = ["greeting", "greeting-v2"]
+BUILT = [*APPS, "effectors", "site"]
 
 
 def describe(app: str, folder: Path, *, warm: bool = False, memory: int = 16 << 20) -> ServiceSpec:
@@ -54,7 +55,7 @@ async def ask(pool: WorkerPool, function: str, *arguments: object) -> object:
     not (find_compiler() or "").startswith(PINNED_COMPILER),
     reason=f"needs Debian's {PINNED_COMPILER} with its Wasm library, from which the bytes come",
 )
-@pytest.mark.parametrize("app", APPS)
+@pytest.mark.parametrize("app", BUILT)
 def test_build__on_the_pinned_compiler__gives_the_committed_bytes(app: str) -> None:
     built = build_app(EXAMPLES / app)
 

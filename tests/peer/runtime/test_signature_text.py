@@ -1,10 +1,12 @@
 """Signatures written by people, in our spelling and in Rust's."""
 
+import re
+
 import pytest
 
 from peer.runtime.errors import ModuleError
-from peer.runtime.guest_types import ArrayType, Basic, Field, Signature
-from peer.runtime.signature_text import parse_signatures
+from peer.runtime.guest_types import ArrayType, Basic, Field, RecordType, Signature
+from peer.runtime.signature_text import parse_declarations, parse_signatures
 
 pytestmark = pytest.mark.unit
 
@@ -39,3 +41,44 @@ def test_parse_signatures__lines_with_comments__are_read_in_order() -> None:
 def test_parse_signatures__mistakes__name_the_line(text: str, reason: str) -> None:
     with pytest.raises(ModuleError, match=reason):
         parse_signatures(text)
+
+
+def test_parse_declarations__records_and_imports__are_read_in_any_order() -> None:
+    found = parse_declarations(
+        """
+        import other.module find(key: string) -> [Item]
+        import wasmarket:kv get(key: string,) -> bytes
+        keep(item: Item, rest: Vec<Vec<Item>>)
+        record Item {name: string, size: Size,}
+        record Size {width: u32}
+        record Size {width: u32}
+        """
+    )
+
+    [keep] = found.functions
+    item = keep.parameters[0].type
+    assert isinstance(item, RecordType)
+    assert [part.name for part in item.fields] == ["name", "size"]
+    assert isinstance(item.fields[1].type, RecordType)
+    assert keep.parameters[1].type == ArrayType(ArrayType(item))
+    assert [(module, wanted.name) for module, wanted in found.imports] == [
+        ("other.module", "find"),
+        ("wasmarket:kv", "get"),
+    ]
+    assert found.imports[0][1].outputs == (ArrayType(item),)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("record A {a: B}\nrecord B {b: [A]}\nf(a: A)", "contains itself"),
+        ("record A {a: u8}\nrecord A {a: u16}", "line 2: the record A stands twice"),
+        ("record A {a: Nothing}\nf(a: A)", "line 1: unknown type 'Nothing'"),
+        ("f(a: A)", "line 1: unknown type 'A'"),
+        ("import m f()\nimport m f()", "line 2: f stands twice"),
+        ("record A {a}\nf(a: A)", "line 1: 'a' is no"),
+    ],
+)
+def test_parse_declarations__mistakes__name_the_line(text: str, reason: str) -> None:
+    with pytest.raises(ModuleError, match=re.escape(reason)):
+        parse_declarations(text)
