@@ -86,6 +86,7 @@ class MarketWorld:
         self.proofs = Proofs(self.rpc, self.deployment)
         self.decoder = Decoder(self.deployment)
         self._senders: dict[Address, Sender] = {}
+        self._offers: dict[int, DeveloperOffer] = {}
         self._fund()
 
     def send(self, account: Account, call: Call) -> Receipt:
@@ -141,10 +142,22 @@ class MarketWorld:
             counter=0,
             salt=next(self._salt),
         )
+        return self._match(offer, peers, units)
+
+    def refill(self, deal: int, peers: list[int], units: int = 1) -> Match:
+        """Match the offer of a deal again: more assignments of `units` on each of `peers`."""
+        return self._match(self._offers[deal], peers, units)
+
+    def top_up(self, deal: int, amount: int) -> None:
+        """Put USDC into a deal."""
+        self.send(self.developer, self.market.call("top_up", deal, amount))
+
+    def _match(self, offer: DeveloperOffer, peers: list[int], units: int) -> Match:
         fills = [self._fill(peer, units) for peer in peers]
         call = self.market.match(offer, self._sign(self.developer, offer), fills)
         receipt = self.send(self.developer, call)
         [matched] = receipt.find(events.Matched)
+        self._offers[matched.deal] = offer
         assigned = receipt.find(events.Assigned)
         return Match(matched.deal, tuple(entry.assignment for entry in assigned))
 

@@ -17,6 +17,7 @@ from kernel.units import Hash
 from wasmarket.app_file import App
 from wasmarket.client.bids import Bid, Wish, sign_bid
 from wasmarket.client.http import Service, request_signer
+from wasmarket.client.log_lines import read_logs
 from wasmarket.client.tokens import approve
 from wasmarket.wiring import Wiring
 
@@ -154,9 +155,8 @@ class Client:
             ) from error
 
     def logs(self, deal: int, *, follow: bool) -> Iterator[str]:
-        """Yield log lines of a deal's functions at one of its peers."""
-        params = {"follow": "true" if follow else None}
-        return self.gateway.lines(f"/v1/deals/{deal}/logs", params, signed=True)
+        """Yield log lines of a deal's functions at one of its peers; see `read_logs`."""
+        return read_logs(self.gateway, deal, follow=follow)
 
     def set_access(self, deal: int, document: dict[str, Any]) -> dict[str, Any]:
         """Say who may call a deal; goes to all its peers."""

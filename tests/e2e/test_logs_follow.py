@@ -1,0 +1,37 @@
+"""Following logs while the peer that tells them dies and comes back."""
+
+import json
+import queue
+import threading
+
+import pytest
+
+from tests.e2e.market_driver import wait_until
+
+pytestmark = pytest.mark.e2e
+
+
+def test_follow__over_a_kill_of_the_peer__goes_on_without_a_line_twice(market):
+    deal = market.deploy(only="beta")
+    lines = queue.Queue()
+
+    def follow():
+        for line in market.client().logs(deal, follow=True):
+            lines.put(json.loads(line)["text"])
+            if line.count("last"):
+                return
+
+    reader = threading.Thread(target=follow, daemon=True)
+    reader.start()
+    market.call(deal, "greeting/greeting", ["first"])
+    assert lines.get(timeout=30) == "greeting first"
+
+    market.market.peers["beta-1"].kill()
+    market.market.start_peer("beta-1").wait_ready(60)
+    wait_until(
+        "it answers again",
+        lambda: market.call(deal, "greeting/greeting", ["last"]).status_code == 200,
+    )
+
+    assert lines.get(timeout=30) == "greeting last"
+    reader.join(30)
