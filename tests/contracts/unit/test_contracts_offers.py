@@ -140,6 +140,31 @@ def test_bump_counter__provider__kills_its_standing_offers(world, peer, other_pe
     assert skips(outcome) == [4]
 
 
+@pytest.mark.parametrize("how", ["deposit", "take", "stop", "claim"])
+def test_bump_counter__money_comes_in_later__older_offers_stay_dead(
+    world, peer, developer, provider, how
+):
+    deal, ids = world.run(peer)
+    world.prove_epochs(2, peer)
+    old = world.bid(), world.fill(peer)
+    for account in (developer, provider):
+        world.market.bump_counter(by=account)
+    if how == "deposit":
+        world.market.deposit(5, by=developer)
+        world.market.deposit(5, by=provider)
+    elif how == "take":
+        world.market.take(deal, 5, by=developer)
+    elif how == "stop":
+        world.market.stop(deal, by=developer)
+    else:
+        world.market.claim(ids, by=provider)
+        assert world.free(provider) > 0
+
+    with ape.reverts("matching: wrong counter"):
+        world.match(old[0], [world.fill(peer)])
+    assert skips(world.match(world.bid(), [old[1], world.fill(peer)])) == [4]
+
+
 def test_bump_counter__deal_running__goes_on(world, peer, developer):
     deal, [assignment] = world.run(peer)
     world.market.bump_counter(by=developer)
