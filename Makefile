@@ -67,6 +67,12 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
+.PHONY: bench-matcher bench-peer
+bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
+	@$(PY) -m bench.matcher
+bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
+	@$(PY) -m bench.peer
+
 .PHONY: demo
 demo: setup  ## The main job on a local chain; KEEP=1 leaves it running
 	@$(PY) scripts/demo.py $(if $(KEEP),--keep)
