@@ -11,7 +11,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from content.fetcher import Fetcher, FetchLimits
 from content.folder import BlockFolder
@@ -41,7 +42,13 @@ from serving.auth import Authenticator
 from serving.limits import TokenBucket
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client
-from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from serving.service import (
+    Readiness,
+    RequestIds,
+    ServiceInfo,
+    ServiceStatus,
+    create_service,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -138,23 +145,40 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     )
     app.include_router(build_call_routes(calls))
     app.include_router(build_site_routes(calls, sites))
-    # The innermost: request ids, the access log and the counters are around it.
-    app.user_middleware.append(
-        Middleware(
-            Edge,
-            calls=calls,
-            sites=sites,
-            clients=clients,
-            cors=Cors(settings.cors_origins, read_deals(settings.cors, calls.deal_of)),
-            limits=EdgeLimits(
-                TokenBucket(settings.rate_per_address, settings.burst, clock),
-                TokenBucket(settings.rate_per_key, settings.burst, clock),
-            ),
-            hosts={host.lower(): deal for host, deal in settings.hosts.items()},
-            metrics=metrics,
-        )
+    app.user_middleware.clear()
+    edge = Edge(
+        app.build_middleware_stack(),
+        calls=calls,
+        sites=sites,
+        clients=clients,
+        cors=Cors(settings.cors_origins, read_deals(settings.cors, calls.deal_of)),
+        limits=EdgeLimits(
+            TokenBucket(settings.rate_per_address, settings.burst, clock),
+            TokenBucket(settings.rate_per_key, settings.burst, clock),
+        ),
+        hosts={host.lower(): deal for host, deal in settings.hosts.items()},
+        metrics=metrics,
+    )
+    # Request ids, the access log and the counters are around it, the framework behind it.
+    app.middleware_stack = ServerErrorMiddleware(
+        RequestIds(edge, "gateway", app.state.requests),
+        handler=app.exception_handlers[Exception],
     )
     return app
+
+
+def create_front(app: FastAPI) -> ASGIApp:
+    """Return what a server serves: the app without what the framework does first to each call."""
+
+    async def front(scope: Scope, receive: Receive, send: Send) -> None:
+        stack = app.middleware_stack
+        if scope["type"] != "http" or stack is None:
+            await app(scope, receive, send)
+            return
+        scope["app"] = app
+        await stack(scope, receive, send)
+
+    return front
 
 
 def check_names(aliases: Mapping[str, int]) -> Mapping[str, int]:

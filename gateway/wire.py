@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.connection import Answer, Connection, Origin, Outgoing
 from kernel.errors import MarketError, Unreachable
 from serving.outbound import PORTS, Outbound
+from serving.outbound_http import tls_context
 
 
 class Wire(Protocol):
@@ -44,7 +45,7 @@ class PooledWire:
         self._idle_seconds = idle_seconds
         self._most = connections
         self._origins: dict[str, Origin] = {}
-        self._tls = ssl.create_default_context()
+        self._tls = tls_context()
 
     async def open(self, endpoint: str, outgoing: Outgoing) -> Answer:
         """Send a request over a kept or a new connection. Raises as `Wire.open`."""

@@ -5,7 +5,9 @@ against the name, and no redirect and no header can lead around it.
 """
 
 import asyncio
+import ssl
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -35,6 +37,12 @@ def create_client(outbound: Outbound, **options: Any) -> httpx.Client:
     )
 
 
+@cache
+def tls_context() -> ssl.SSLContext:
+    """Return what checks the certificates of others: one for the process, as it takes long."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class _AsyncTransport(httpx.AsyncHTTPTransport):
     """httpx's own transport over a pool that connects through the check.
 
@@ -42,9 +50,9 @@ class _AsyncTransport(httpx.AsyncHTTPTransport):
     """
 
     def __init__(self, outbound: Outbound, limits: httpx.Limits) -> None:
-        super().__init__(trust_env=False, limits=limits)
+        super().__init__(verify=tls_context(), trust_env=False, limits=limits)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls_context(),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
@@ -56,9 +64,9 @@ class _Transport(httpx.HTTPTransport):
     """The same for threads."""
 
     def __init__(self, outbound: Outbound) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=tls_context(), trust_env=False)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=tls_context(),
             network_backend=_Backend(outbound),
         )
 

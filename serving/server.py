@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from kernel.errors import ConfigError, PortInUse
 
@@ -49,7 +49,7 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: FastAPI, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
+def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
     """Serve on a bound socket until SIGINT or SIGTERM; `on_ready` gets the URL once it answers."""
     server = _Server(listener, on_ready, app)
     try:
@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
     """A uvicorn server that says when it is ready."""
 
     def __init__(
-        self, listener: socket.socket, on_ready: Callable[[str], None], app: FastAPI
+        self, listener: socket.socket, on_ready: Callable[[str], None], app: ASGIApp
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -70,6 +70,8 @@ class _Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                # Who is believed about a caller's address is for each service to say.
+                proxy_headers=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )

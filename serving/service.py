@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from pydantic import BaseModel
@@ -21,6 +21,7 @@ from serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 logger = logging.getLogger("wasmarket.access")
 
 REQUEST_ID = "X-Request-Id"
+_REQUEST_ID = REQUEST_ID.lower().encode()
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
@@ -100,7 +101,7 @@ def create_service(
     requests = Counter(
         "wasmarket_http_requests", "HTTP answers", ["service", "status"], registry=registry
     )
-    app.add_middleware(_RequestIds, service=info.name, requests=requests)
+    app.add_middleware(RequestIds, service=info.name, requests=requests)
     # For what answers in front of the framework.
     app.state.requests = requests
 
@@ -163,19 +164,20 @@ def _complete_page(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-class _RequestIds:
+class RequestIds:
     """Give each request an id, send it back, log and count the answer. Streams pass through."""
 
     def __init__(self, app: ASGIApp, service: str, requests: Counter) -> None:
         self._app = app
         self._service = service
         self._requests = requests
+        self._counters: dict[int, Counter] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Request(scope).headers.get(REQUEST_ID, "")
+        given = next((v.decode("latin-1") for k, v in scope["headers"] if k == _REQUEST_ID), "")
         request_id = given if _ID.fullmatch(given) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         began = time.monotonic()
@@ -184,9 +186,9 @@ class _RequestIds:
             if message["type"] == "http.response.start":
                 message["headers"] = [
                     *message.get("headers", ()),
-                    (REQUEST_ID.lower().encode(), request_id.encode()),
+                    (_REQUEST_ID, request_id.encode()),
                 ]
-                self._requests.labels(self._service, str(message["status"])).inc()
+                self._count(message["status"])
                 logger.info(
                     "answered",
                     extra={
@@ -201,3 +203,10 @@ class _RequestIds:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+
+    def _count(self, status: int) -> None:
+        counter = self._counters.get(status)
+        if counter is None:
+            counter = self._requests.labels(self._service, str(status))
+            self._counters[status] = counter
+        counter.inc()

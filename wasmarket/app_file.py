@@ -1,8 +1,8 @@
 """Build an app from `app.toml`: import its modules, write its manifest.
 
 The file reads like the manifest (DESIGN 8.4), but `[[service]]`, `[[service.module]]` and
-`[[trigger]]` are tables of their own and a module names the `path` of its Wasm, relative to the file, instead of a
-CID (and may say under `build` how that is made, which only build scripts read).
+`[[trigger]]` are tables of their own and a module names the `path` of its Wasm, relative to the
+file, instead of a CID (and may say under `build` how that is made, which only build scripts read).
 """
 
 import tomllib

@@ -9,7 +9,7 @@ import httpx
 from chain.wallet import load_or_create_account
 from gateway.directory import Directory
 from gateway.matcher_directory import MatcherDirectory
-from gateway.run import GatewayParts, create_gateway
+from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
 from gateway.store_directory import StoreDirectory
 from indexer.run import run as run_indexer
@@ -114,7 +114,7 @@ def gateway_run(
         refresh=wiring.clock.refresh,
     )
     listener = bind(settings.host, settings.port)
-    serve(create_gateway(settings, parts), listener, _ready)
+    serve(create_front(create_gateway(settings, parts)), listener, _ready)
 
 
 def _database(wiring: Wiring) -> Database:
