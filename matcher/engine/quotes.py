@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from kernel.addresses import ZERO_ADDRESS
 from matcher.engine.book import Book
+from matcher.engine.candidates import limits_of
+from matcher.engine.filters import build_filter
+from matcher.engine.scan import S_PRICE, S_REGION, S_UNITS, scan_cheapest
 from matcher.engine.single import match_one
 from matcher.engine.values import Ask, Demand, Match, Peer
 
@@ -43,20 +47,55 @@ def quote(demand: Demand, book: Book) -> tuple[Quote, ...]:
     Each point is the cheapest way to have just so many units. Nothing when the minimums cannot
     be kept.
     """
-    most = match_one(demand, book)
-    steps: list[int] = []
-    for fill in most.fills:
-        steps.append((steps[-1] if steps else 0) + fill.units)
-    offer = demand.offer
+    limits = limits_of(demand, book)
+    if limits.want == 0 or limits.fills <= 0:
+        return ()
+    wanted = build_filter(demand, book.storage, limits, None)
+    rows: list[list[int]] = scan_cheapest(book.columns, wanted).tolist()
+    regions = {row[S_REGION] for row in rows}
+    if len(rows) > limits.fills or len(regions) < limits.regions:
+        return _quote_each(demand, book)
+    return _quote_prefixes(demand, book, rows, limits.regions)
+
+
+def _quote_prefixes(
+    demand: Demand, book: Book, rows: list[list[int]], regions: int
+) -> tuple[Quote, ...]:
+    """Quote what cheapest first takes: fewer units are a beginning of it, if regions allow."""
     points: list[Quote] = []
-    for units in steps:
-        if demand.is_first and units < offer.min_units:
+    units = total = 0
+    seen: set[int] = set()
+    for row in rows:
+        units += row[S_UNITS]
+        total += row[S_UNITS] * row[S_PRICE]
+        seen.add(row[S_REGION])
+        if demand.is_first and units < demand.offer.min_units:
             continue
-        smaller = replace(demand, offer=replace(offer, units=units))
-        match = most if units == most.units else match_one(smaller, book)
-        if match.units == units:
-            points.append(_quote(match))
+        if len(seen) >= regions:
+            points.append(Quote(units, total, row[S_PRICE]))
+        else:
+            points += _quote_units(demand, book, units)
     return tuple(points)
+
+
+def _quote_each(demand: Demand, book: Book) -> tuple[Quote, ...]:
+    """Match each number of units anew: with too many lines or too few regions the choice of few
+    is no beginning of the choice of many."""
+    most = match_one(demand, book)
+    points: list[Quote] = []
+    units = 0
+    for fill in most.fills:
+        units += fill.units
+        if units == most.units:
+            points.append(_quote(most))
+        elif not demand.is_first or units >= demand.offer.min_units:
+            points += _quote_units(demand, book, units)
+    return tuple(points)
+
+
+def _quote_units(demand: Demand, book: Book, units: int) -> list[Quote]:
+    match = match_one(replace(demand, offer=replace(demand.offer, units=units)), book)
+    return [_quote(match)] if match.fills and match.units == units else []
 
 
 def depth(
@@ -76,7 +115,7 @@ def depth(
     for price, peer in _cheapest(book, counts):
         by_region.setdefault(peer.region, []).append((price, peer.free))
     return tuple(
-        Depth(number, len(rows), sum(units for _, units in rows), _levels(rows)[:levels])
+        Depth(number, len(rows), sum(units for _, units in rows), _levels(rows, levels))
         for number, rows in sorted(by_region.items())
     )
 
@@ -92,16 +131,15 @@ def _cheapest(book: Book, counts: Callable[[Ask, Peer], bool]) -> list[tuple[int
     return found
 
 
-def _levels(rows: list[tuple[int, int]]) -> tuple[Level, ...]:
-    prices = sorted({price for price, _ in rows})
-    return tuple(
-        Level(
-            price,
-            sum(1 for at, _ in rows if at == price),
-            sum(units for at, units in rows if at == price),
-        )
-        for price in prices
-    )
+def _levels(rows: list[tuple[int, int]], most: int) -> tuple[Level, ...]:
+    """Group rows that come cheapest first by price."""
+    found: list[Level] = []
+    for price, group in groupby(rows, key=lambda row: row[0]):
+        if len(found) == most:
+            break
+        units = [units for _, units in group]
+        found.append(Level(price, len(units), sum(units)))
+    return tuple(found)
 
 
 def _quote(match: Match) -> Quote:

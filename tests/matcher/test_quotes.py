@@ -1,5 +1,7 @@
 """Quotes are what a match would cost; depth is what is really free."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,6 +50,36 @@ def test_quote__any_market__curve_rises_and_ends_in_the_match(data):
     assert [(p.units, p.total) for p in curve] == sorted({(p.units, p.total) for p in curve})
     if match.fills:
         assert (curve[-1].units, curve[-1].total) == (match.units, match.total)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_quote__any_market__each_point_is_the_match_of_just_so_many(data):
+    book = data.draw(markets(most=6))
+    wanted = data.draw(demands(book).filter(lambda d: not d.live))
+
+    for point in quote(wanted, book):
+        smaller = replace(wanted, offer=replace(wanted.offer, units=point.units))
+        match = match_one(smaller, book)
+        price_max = max(fill.ask.offer.price for fill in match.fills)
+        assert point == Quote(match.units, match.total, price_max)
+
+
+def test_quote__more_lines_than_a_match_has__still_quotes_what_can_be_had():
+    book = simple_book(*((10 + n, 1, n % 4, 0) for n in range(40)))
+
+    curve = quote(demand(units=40, deposit=10**9), book)
+
+    assert [point.units for point in curve] == list(range(1, 33))
+
+
+def test_depth__many_prices__only_the_cheapest_levels_are_listed():
+    book = simple_book(*((10 + n // 2, 1, 0, 0) for n in range(100)))
+
+    [only] = depth(book, levels=3)
+
+    assert only.levels == (Level(10, 2, 2), Level(11, 2, 2), Level(12, 2, 2))
+    assert (only.peers, only.units) == (100, 100)
 
 
 def test_depth__by_region__public_free_units_with_the_traits():
