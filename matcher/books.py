@@ -121,7 +121,10 @@ def _dump_peer(peer: Peer) -> dict[str, Any]:
 
 
 def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
-    return {
+    wishes: dict[str, Any] = {"hold": demand.hold} if demand.hold else {}
+    if demand.replacing:
+        wishes["replacing"] = sorted(demand.replacing)
+    return wishes | {
         "offer": dump_offer(demand.offer),
         "signature": signature,
         "sequence": demand.sequence,
@@ -193,6 +196,8 @@ def _load_demand(entry: Mapping[str, Any]) -> Demand:
         deal=_number(entry["deal"]),
         live=live,
         avoid=frozenset(_number(peer) for peer in entry["avoid"]),
+        hold=_number(entry.get("hold", 0)),
+        replacing=frozenset(_number(id_) for id_ in entry.get("replacing", ())),
     )
 
 

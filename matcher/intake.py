@@ -27,6 +27,7 @@ from matcher.offer_checks import (
     check_effectors,
     check_signature,
     check_standing,
+    check_target,
 )
 from matcher.standings import Standings
 from store.chain_state import fetch_indexed, is_approved
@@ -38,6 +39,7 @@ from store.offers import (
     fetch_developer_offers,
     fetch_provider_offer,
     fetch_provider_offers,
+    set_offer_target,
     withdraw_offer,
 )
 from store.views import StoredDeveloperOffer, StoredProviderOffer
@@ -97,9 +99,11 @@ class Intake:
         data: Mapping[str, Any],
         signature: str | None,
         permit: Mapping[str, Any] | None = None,
+        target: int | None = None,
     ) -> Posted:
         """Check a bid and keep it. A known one is a no-op, but takes a newer permit.
 
+        `target`: how many of its units are wanted for now, of a new offer only.
         Raises InvalidInput, InvalidSignature, Expired, Conflict, LimitReached.
         """
         offer = parse_offer(DeveloperOffer, data)
@@ -107,6 +111,7 @@ class Intake:
         if known is not None and (permit is None or dict(permit) == known.permit):
             return Posted(hash_offer(offer), False)
         check_bid(offer, self._matcher)
+        check_target(offer, target)
         stored = self._check(offer, offer.developer, signature)
         check_effectors(offer, self._fetch_traits(offer.app) if known is None else None)
         if permit is not None:
@@ -123,6 +128,8 @@ class Intake:
                 source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
                 received_at=now,
             )
+            if is_new and target is not None:
+                set_offer_target(session, Hash(kept.hash), target)
         return self._done("developer offer", kept.hash, is_new)
 
     def post_provider_offer(self, data: Mapping[str, Any], signature: str | None) -> Posted:

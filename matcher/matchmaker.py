@@ -169,7 +169,7 @@ class Matchmaker:
             demand
             for hash_, entry in snapshot.open.items()
             if is_for(entry.stored, self._account) and hash_ not in self._mined_at
-            if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid)).want
+            if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid, entry.replacing)).want
         ]
         self._metrics.book.set(len(snapshot.book))
         self._metrics.open.set(len(demands))

@@ -56,6 +56,16 @@ def check_bid(offer: DeveloperOffer, matcher: Address) -> None:
         )
 
 
+def check_target(offer: DeveloperOffer, target: int | None) -> None:
+    """Refuse a target that the offer does not allow; None is all of it. Raises InvalidInput."""
+    if target is not None and not max(1, offer.min_units) <= target <= offer.units:
+        raise InvalidInput(
+            f"the target is {target}, the offer is for {offer.min_units} to {offer.units} units",
+            field="target",
+            remedy="wish for a number of units that the offer allows",
+        )
+
+
 def check_effectors(offer: DeveloperOffer, needed: int | None) -> None:
     """Refuse an offer that could be matched to peers that must reject its app.
 

@@ -24,6 +24,7 @@ from matcher.limits import RateLimit
 from matcher.matchmaker import Contracts, Matchmaker
 from matcher.metrics import MatcherMetrics
 from matcher.notices import Messenger
+from matcher.replacements import Replacements
 from matcher.settings import MatcherSettings
 from matcher.standings import Standings
 from matcher.submissions import Submissions
@@ -117,6 +118,7 @@ def build_matcher(
         deployment=deployment,
         book=book,
         door=door,
+        wishes=Replacements(database, sender.address, on_change),
         head=HeadWatch(database, reader, extra, settings.max_lag_seconds),
         rate=RateLimit(settings.requests_per_minute, clock, "requests"),
         version=version,

@@ -101,8 +101,12 @@ def to_demand(
     stored: StoredDeveloperOffer,
     deal: DealView | None,
     avoid: Mapping[int, frozenset[int]] | None = None,
+    replacing: Iterable[int] = (),
 ) -> Demand:
-    """Return what an offer, or the deal it made, still wants."""
+    """Return what an offer, or the deal it made, still wants.
+
+    `replacing` are assignments that their developer wants elsewhere before they go.
+    """
     live = () if deal is None else deal.live
     return Demand(
         hash=Hash(stored.hash),
@@ -112,6 +116,8 @@ def to_demand(
         deal=0 if deal is None else deal.id,
         live=tuple(Live(entry.id, entry.peer, entry.units, entry.price) for entry in live),
         avoid=frozenset() if deal is None or avoid is None else avoid.get(deal.id, frozenset()),
+        hold=0 if stored.target is None else max(0, stored.offer.units - stored.target),
+        replacing=frozenset(replacing),
     )
 
 

@@ -1,10 +1,12 @@
 """Authenticate signed requests (DESIGN 8.2) and make each nonce count once."""
 
 import heapq
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn, Protocol
 
 from fastapi import Request
+from fastapi.concurrency import run_in_threadpool
 
 from kernel.errors import Conflict
 from kernel.requests import Credentials, authenticate
@@ -35,47 +37,73 @@ def target_of(request: Request) -> str:
     return path + (f"?{request.url.query}" if request.url.query else "")
 
 
+class NonceBook(Protocol):
+    """Makes each nonce count once."""
+
+    def use(self, credentials: Credentials, now: int) -> None:
+        """Remember a nonce. Raises Conflict if it was used before."""
+
+
+def refuse_used() -> NoReturn:
+    """Raise Conflict for a nonce that was used before."""
+    raise Conflict(
+        "this signed request was sent before",
+        field="Authorization",
+        remedy="sign it again with a fresh nonce",
+    )
+
+
 class Nonces:
-    """The nonces seen, until the requests that carried them have expired (chain time)."""
+    """The nonces seen, until the requests that carried them have expired (chain time).
+
+    Safe to share between threads.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._seen: set[tuple[Address, Hash]] = set()
         self._expiry: list[tuple[int, Address, Hash]] = []
 
     def use(self, credentials: Credentials, now: int) -> None:
         """Remember a nonce. Raises Conflict if it was used before."""
-        while self._expiry and self._expiry[0][0] < now:
-            _, address, nonce = heapq.heappop(self._expiry)
-            self._seen.discard((address, nonce))
-        key = (credentials.address, credentials.nonce)
-        if key in self._seen:
-            raise Conflict(
-                "this signed request was sent before",
-                field="Authorization",
-                remedy="sign it again with a fresh nonce",
-            )
-        self._seen.add(key)
-        heapq.heappush(self._expiry, (credentials.expires, *key))
+        with self._lock:
+            while self._expiry and self._expiry[0][0] < now:
+                _, address, nonce = heapq.heappop(self._expiry)
+                self._seen.discard((address, nonce))
+            key = (credentials.address, credentials.nonce)
+            if key in self._seen:
+                refuse_used()
+            self._seen.add(key)
+            heapq.heappush(self._expiry, (credentials.expires, *key))
 
 
 class Authenticator:
     """Say who signed a request; also usable as a FastAPI dependency."""
 
     def __init__(
-        self, domain: Domain, now: Callable[[], int], max_body: int = MAX_SIGNED_BODY
+        self,
+        domain: Domain,
+        now: Callable[[], int],
+        max_body: int = MAX_SIGNED_BODY,
+        nonces: NonceBook | None = None,
     ) -> None:
-        """`now` returns the chain's time; `max_body` is in bytes."""
+        """`now` returns the chain's time; `max_body` is in bytes.
+
+        `nonces` remembers what was used (default: this process, until it ends).
+        """
         self._domain = domain
         self._now = now
         self._max_body = max_body
-        self._nonces = Nonces()
+        self._nonces: NonceBook = nonces or Nonces()
 
     async def __call__(self, request: Request) -> Address:
         """Return the signer of a request.
 
         Raises Unauthorized, Expired, InvalidSignature, Conflict (nonce used), TooLarge.
         """
-        return self.check(request, await read_body(request, self._max_body))
+        body = await read_body(request, self._max_body)
+        # Recovering a signer is arithmetic, and nonces may be in a store: off the event loop.
+        return await run_in_threadpool(self.check, request, body)
 
     def check(self, request: Request, body: bytes) -> Address:
         """Return the signer of a request whose body was already read. Raises as `__call__`."""

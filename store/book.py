@@ -214,4 +214,5 @@ def _status_of_deal(stored: StoredDeveloperOffer, deal: DealView) -> OfferStatus
     states = {view.state for view in deal.live}
     if states == {AssignmentState.PENDING}:
         return OfferStatus.PENDING
-    return OfferStatus.SHORT if deal.units < stored.offer.units else OfferStatus.ACTIVE
+    wanted = stored.offer.units if stored.target is None else stored.target
+    return OfferStatus.SHORT if deal.units < wanted else OfferStatus.ACTIVE

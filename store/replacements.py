@@ -41,15 +41,20 @@ def _touch(session: Session, deal: int) -> None:
         touch_offer(session, row.offer)
 
 
-def fetch_replacements(session: Session, deals: Iterable[int]) -> dict[int, tuple[int, ...]]:
-    """Return by deal which assignments are to be replaced, alive or not."""
-    found: dict[int, list[int]] = {}
+def fetch_wishes(session: Session, deals: Iterable[int]) -> dict[int, dict[int, int]]:
+    """Return by deal which assignments are to be replaced, and since when (chain time)."""
+    found: dict[int, dict[int, int]] = {}
     for batch in batches(deals):
         query = (
-            select(Replacement.deal, Replacement.assignment)
+            select(Replacement.deal, Replacement.assignment, Replacement.requested_at)
             .where(Replacement.deal.in_(batch), Replacement.withdrawn.is_(False))
             .order_by(Replacement.assignment)
         )
-        for deal, assignment in session.execute(query):
-            found.setdefault(deal, []).append(assignment)
-    return {deal: tuple(ids) for deal, ids in found.items()}
+        for deal, assignment, since in session.execute(query):
+            found.setdefault(deal, {})[assignment] = since
+    return found
+
+
+def fetch_replacements(session: Session, deals: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Return by deal which assignments are to be replaced, alive or not."""
+    return {deal: tuple(wishes) for deal, wishes in fetch_wishes(session, deals).items()}

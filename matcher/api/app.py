@@ -15,10 +15,13 @@ from matcher.api.market_reads import MarketReads
 from matcher.api.market_routes import market_routes
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_routes import offer_routes
+from matcher.api.replacement_routes import replacement_routes
 from matcher.book_reader import BookReader
 from matcher.head import HeadWatch
 from matcher.intake import Intake
 from matcher.limits import RateLimit
+from matcher.replacements import Replacements
+from matcher.request_nonces import StoredNonces
 from serving.auth import Authenticator
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from store.chain_state import fetch_indexed
@@ -36,6 +39,7 @@ class ApiParts:
     deployment: Deployment
     book: BookReader
     door: Intake
+    wishes: Replacements
     head: HeadWatch
     rate: RateLimit
     version: str
@@ -70,8 +74,11 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     app = create_service(
         ServiceInfo(NAME, parts.version), status=status, readiness=readiness, registry=registry
     )
-    authenticator = Authenticator(market_domain(deployment.chain_id, deployment.market), now)
-    app.include_router(offer_routes(parts.door, OfferReads(database, parts.book), authenticator))
+    domain = market_domain(deployment.chain_id, deployment.market)
+    authenticator = Authenticator(domain, now, nonces=StoredNonces(database))
+    reads = OfferReads(database, parts.book)
+    app.include_router(offer_routes(parts.door, reads, authenticator))
+    app.include_router(replacement_routes(parts.wishes, reads, authenticator))
     app.include_router(book_routes(parts.book, database, parts.poll_seconds))
     app.include_router(market_routes(MarketReads(database, parts.book)))
     # Innermost, so that what it refuses has a request id and is counted like any answer.

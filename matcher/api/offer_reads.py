@@ -25,6 +25,7 @@ from store.offers import (
     fetch_provider_offer,
     fetch_provider_offers,
 )
+from store.replacements import fetch_replacements
 from store.views import Indexed, StoredDeveloperOffer, StoredProviderOffer
 from store.words import OfferStatus
 
@@ -96,9 +97,12 @@ class OfferReads:
             at = fetch_indexed(session)
             stored = fetch_developer_offer(session, offer)
             deal = fetch_deal_of_offer(session, at, offer, stored.offer.developer)
-            avoid = read_avoided(session, at, [] if deal is None else [deal.id])
+            deals = [] if deal is None else [deal.id]
+            avoid = read_avoided(session, at, deals)
+            replacing = fetch_replacements(session, deals)
         with self._book.reading() as snapshot:
-            explanation = explain(to_demand(stored, deal, avoid), snapshot.book)
+            demand = to_demand(stored, deal, avoid, replacing.get(deal.id, ()) if deal else ())
+            explanation = explain(demand, snapshot.book)
             block = snapshot.at.block
         return _explanation_view(offer, explanation, block)
 

@@ -32,7 +32,7 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: Authenticator) 
     def post_developer_offer(body: DeveloperOfferBody, response: Response) -> OfferView:
         """List a signed bid. Sending it again does nothing."""
         permit = body.permit.model_dump(mode="json") if body.permit else None
-        posted = door.post_developer_offer(body.offer, body.signature, permit)
+        posted = door.post_developer_offer(body.offer, body.signature, permit, body.target)
         response.status_code = _code(posted.is_new)
         return reads.read_bid(posted.hash)
 

@@ -102,6 +102,8 @@ class DeveloperOfferBody(BaseModel):
     offer: BidTerms
     signature: SignatureText | None = None
     permit: PermitBody | None = None
+    target: Annotated[int, Field(ge=1, lt=2**16)] | None = None
+    """Units wanted for now, of a new offer; the rest is room for replacements."""
 
 
 class ProviderOfferBody(BaseModel):

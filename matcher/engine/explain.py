@@ -98,7 +98,7 @@ def _judge_asks(demand: Demand, book: Book) -> list[_Line]:
             peer.traits & offer.traits != offer.traits,
             (offer.providers_mode == ProvidersMode.ONLY and not listed)
             or (offer.providers_mode == ProvidersMode.EXCEPT and listed),
-            peer.id in demand.avoid,
+            peer.id in demand.passed_over,
         )
         bits = sum(1 << place for place, failed in enumerate(fails) if failed)
         lines.append(_Line(ask.offer.price, peer, bits))

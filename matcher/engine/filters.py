@@ -63,10 +63,17 @@ def build_filter(
     return Filter(
         numbers,
         np.array([slot for slot in listed if slot != NONE], np.int32),
-        np.array([storage.peer_slot(peer) for peer in demand.avoid], np.int32),
+        np.array([storage.peer_slot(peer) for peer in demand.passed_over], np.int32),
         np.array([pair for pair in sold if pair[0] != NONE], np.int64).reshape(-1, 2),
         np.array(gone, np.int64).reshape(-1, 2),
     )
+
+
+def up_to(wanted: Filter, price: int) -> Filter:
+    """Return the filter for asks of no more than a price."""
+    numbers = wanted.numbers.copy()
+    numbers[F_PRICE] = min(int(numbers[F_PRICE]), price)
+    return wanted._replace(numbers=numbers)
 
 
 def _signed(word: int) -> int:

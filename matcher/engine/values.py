@@ -74,7 +74,8 @@ class Demand:
     `deal` is 0 before the first match; `balance` is then the offer's deposit, afterwards the
     deal's settled balance. `live` has every alive assignment of the deal, by id. `avoid`: peers
     that gave the deal up or were dropped from it, and do not get it again so soon; the contract
-    would allow it.
+    would allow it. At the developer's word, `hold` units are kept back, and those of the
+    assignments `replacing` are wanted elsewhere too, as far as the offer allows.
     """
 
     hash: Hash
@@ -84,11 +85,22 @@ class Demand:
     deal: int = 0
     live: tuple[Live, ...] = ()
     avoid: frozenset[int] = frozenset()
+    hold: int = 0
+    replacing: frozenset[int] = frozenset()
 
     @property
     def want(self) -> int:
         """How many units are still missing."""
-        return max(0, self.offer.units - sum(entry.units for entry in self.live))
+        have = sum(entry.units for entry in self.live)
+        going = sum(entry.units for entry in self.live if entry.id in self.replacing)
+        return max(0, self.offer.units - have - max(0, self.hold - going))
+
+    @property
+    def passed_over(self) -> frozenset[int]:
+        """Peers that get none of its units: those to avoid, and those to be replaced."""
+        if not self.replacing:
+            return self.avoid
+        return self.avoid | {entry.peer for entry in self.live if entry.id in self.replacing}
 
     @property
     def is_first(self) -> bool:

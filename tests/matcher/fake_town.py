@@ -1,6 +1,7 @@
 """A market in memory: a fake chain, the real indexer into a real store, and a matcher on top."""
 
 import asyncio
+import json
 import secrets
 import threading
 from dataclasses import dataclass, field
@@ -192,11 +193,15 @@ class FakeTown:
         signature = sign(digest(domain, struct), owner.key).to_hex()
         return {"value": str(value), "deadline": str(deadline), "signature": signature}
 
-    def signed_request(self, method, target, account):
-        nonce = to_hash(secrets.token_bytes(32))
-        request = Request(method, target, b"", self.chain.head.timestamp + 60, nonce)
-        header = sign_request(request, self.domain, account.key)
-        return self.http.request(method, target, headers={"Authorization": header})
+    def signed_request(self, method, target, account, value=None, http=None, nonce=None):
+        """Send a signed request, with a JSON body if there is a value."""
+        body = b"" if value is None else json.dumps(value).encode()
+        nonce = nonce or to_hash(secrets.token_bytes(32))
+        request = Request(method, target, body, self.chain.head.timestamp + 60, nonce)
+        headers = {"Authorization": sign_request(request, self.domain, account.key)}
+        if value is not None:
+            headers["Content-Type"] = "application/json"
+        return (http or self.http).request(method, target, headers=headers, content=body)
 
     def _answer(self):
         chain, ledger = self.chain, self.ledger

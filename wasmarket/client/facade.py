@@ -24,6 +24,8 @@ from wasmarket.wiring import Wiring
 RUNNING = frozenset({"active", "short"})
 """Offer statuses in which functions answer."""
 FINAL = frozenset({"ended", "cancelled", "expired"})
+REPLACED = frozenset({"ready", "done"})
+"""States of a replacement in which the old assignment can go without a gap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,11 @@ class Client:
         roots = [app.cid, *app.manifest.module_cids]
         return upload(wiring.http, wiring.client.gateway, roots, app.get, self._headers)
 
-    def offer(self, wish: Wish, app: Hash) -> Bid:
-        """Sign an offer for `app` and post it to the matcher."""
+    def offer(self, wish: Wish, app: Hash, target: int | None = None) -> Bid:
+        """Sign an offer for `app` and post it to the matcher.
+
+        `target`: units to fill for now; the rest of the wish is room for replacements.
+        """
         wiring = self._wiring
         account = wiring.account(self._key)
         bid = sign_bid(
@@ -81,7 +86,8 @@ class Client:
             wiring.usdc,
             wiring.clock.refresh(),
         )
-        self.matcher.post("/v1/developer-offers", bid.body)
+        body = bid.body if target is None else bid.body | {"target": target}
+        self.matcher.post("/v1/developer-offers", body)
         return bid
 
     def offer_state(self, offer: Hash) -> dict[str, Any]:
@@ -186,6 +192,38 @@ class Client:
     def drop(self, assignments: list[int], why: int) -> Receipt:
         """End single assignments; the epoch begun is paid."""
         return self._send("drop", assignments, why)
+
+    def replace(self, assignments: list[int], seconds: float) -> Iterator[dict[int, str]]:
+        """Have assignments' units given elsewhere; yield how far each is, until all are ready.
+
+        Raises Conflict where an offer leaves no room, TimedOut after `seconds`: the wishes stay.
+        """
+        until = time.monotonic() + seconds
+        deals = {
+            id_: int(self.matcher.get(f"/v1/assignments/{id_}")["deal"]) for id_ in assignments
+        }
+        for id_, deal in deals.items():
+            path = f"/v1/deals/{deal}/replacements"
+            self.matcher.send("POST", path, value={"assignment": id_}, signed=True)
+        last: dict[int, str] = {}
+        while True:
+            states = {
+                row["assignment"]: str(row["status"])
+                for deal in sorted(set(deals.values()))
+                for row in self.matcher.items(f"/v1/deals/{deal}/replacements")
+                if row["assignment"] in deals
+            }
+            if states != last:
+                yield states
+                last = states
+            if all(state in REPLACED for state in states.values()):
+                return
+            if time.monotonic() > until:
+                raise TimedOut(
+                    f"not every replacement is active after {seconds:.0f} s",
+                    remedy="the wishes stay: say it again later, or drop without a replacement",
+                )
+            time.sleep(0.2)
 
     def stop(self, deal: int) -> int:
         """End a deal; return what went back to the free balance."""

@@ -80,6 +80,7 @@ def quote(
 @click.option(
     "--epochs", type=click.IntRange(0), default=0, help="Stop after so many [until stopped]"
 )
+@click.option("--spare", type=click.IntRange(0), default=0, help="Units of room to replace peers")
 @click.option("--only", type=ADDRESS, multiple=True, help="Only this provider (repeatable)")
 @click.option("--exclude", type=ADDRESS, multiple=True, help="Not this provider (repeatable)")
 @click.option("--tip", type=USDC, default=0, help="For whoever makes the match")
@@ -102,6 +103,7 @@ def deploy(
     max_price: int | None,
     deposit: int | None,
     epochs: int,
+    spare: int,
     only: tuple[Address, ...],
     exclude: tuple[Address, ...],
     tip: int,
@@ -124,7 +126,7 @@ def deploy(
         wanted = _requirement(units, regions, traits, memory, min_regions, per_provider, None)
         max_price = _quoted_price(client.quote(wanted), units)
     wish = Wish(
-        units=units,
+        units=units + spare,
         max_price=max_price,
         deposit=DEFAULT_RUNWAY * units * max_price if deposit is None else deposit,
         min_units=units if min_units is None else min_units,
@@ -140,10 +142,10 @@ def deploy(
         valid_seconds=valid,
     )
     if not (yes or as_json):
-        _show_plan(built, wish)
+        _show_plan(built, wish, spare)
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
-    bid = client.offer(wish, built.app)
+    bid = client.offer(wish, built.app, units if spare else None)
     state = _wait(client, bid.hash, wait, as_json) if wait else client.offer_state(bid.hash)
     if as_json:
         known = {name: state[name] for name in ("status", "deal", "reasons")}
@@ -211,11 +213,13 @@ def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersM
     return ProvidersMode.EXCEPT if exclude else ProvidersMode.ANY
 
 
-def _show_plan(app: App, wish: Wish) -> None:
+def _show_plan(app: App, wish: Wish, spare: int) -> None:
     click.echo(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
     click.echo(
-        f"{wish.units} units at no more than {usdc(wish.max_price)} per unit and epoch,"
-        f" {usdc(wish.deposit)} to begin with" + (f", tip {usdc(wish.tip)}" if wish.tip else "")
+        f"{wish.units - spare} units at no more than {usdc(wish.max_price)} per unit and epoch,"
+        f" {usdc(wish.deposit)} to begin with"
+        + (f", tip {usdc(wish.tip)}" if wish.tip else "")
+        + (f", room for {spare} more to replace peers" if spare else "")
     )
 
 

@@ -43,14 +43,32 @@ def take(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: b
 @click.command()
 @click.argument("assignments", type=click.IntRange(1), nargs=-1, required=True)
 @click.option("--why", type=click.Choice(list(WHY)), default="scale-down", show_default=True)
+@click.option("--make-before-break", is_flag=True, help="Once replacements are active, not before")
+@click.option("--wait", type=click.IntRange(1), default=120, show_default=True, help="Seconds")
 @key_option
 @json_option
 @click.pass_context
 def drop(
-    ctx: click.Context, assignments: tuple[int, ...], why: str, key: str | None, as_json: bool
+    ctx: click.Context,
+    assignments: tuple[int, ...],
+    why: str,
+    make_before_break: bool,
+    wait: int,
+    key: str | None,
+    as_json: bool,
 ) -> int:
-    """End single ASSIGNMENTS; the epoch begun is paid, free units are refilled."""
-    receipt = Client(wire(ctx), key).drop(sorted(set(assignments)), WHY[why])
+    """End single ASSIGNMENTS; the epoch begun is paid, free units are refilled.
+
+    With --make-before-break their units run elsewhere first. The offer must have room for it:
+    `wasmarket deploy --spare`.
+    """
+    client = Client(wire(ctx), key)
+    chosen = sorted(set(assignments))
+    if make_before_break:
+        for states in client.replace(chosen, wait):
+            for assignment, state in states.items():
+                click.echo(f"  replacement of assignment {assignment}: {state}", err=True)
+    receipt = client.drop(chosen, WHY[why])
     ended = [event.assignment for event in receipt.find(Ended)]
     skipped = {event.assignment: describe(event.reason) for event in receipt.find(Skipped)}
     if as_json:
