@@ -1,5 +1,6 @@
 """Collect what a guest logs during one call, up to a fixed amount."""
 
+from collections.abc import Callable
 from typing import Final
 
 MAX_LOG_BYTES: Final = 64 << 10
@@ -13,18 +14,37 @@ PANICKED: Final = b"panicked at"
 class CallLog:
     """Lines `level: text`; what goes over the limit is counted, not kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, collect: Callable[[], None] | None = None) -> None:
+        """`collect` brings what was printed and is still on its way here."""
+        self._collect = collect
         self._lines: list[str] = []
         self._room = MAX_LOG_BYTES
         self._dropped = 0
         self._partial = {"stdout": b"", "stderr": b""}
-        self.saw_allocation_failure = False
-        self.saw_panic = False
+        self._saw_allocation_failure = False
+        self._saw_panic = False
 
     @property
     def room(self) -> int:
         """Return how many bytes more are kept."""
         return self._room
+
+    @property
+    def saw_allocation_failure(self) -> bool:
+        """Tell whether the guest said that it got no memory."""
+        self.collect()
+        return self._saw_allocation_failure
+
+    @property
+    def saw_panic(self) -> bool:
+        """Tell whether the guest said that it panicked."""
+        self.collect()
+        return self._saw_panic
+
+    def collect(self) -> None:
+        """Take in what was printed and has not come here yet."""
+        if self._collect is not None:
+            self._collect()
 
     def add(self, level: int, text: bytes) -> None:
         """Keep a line logged at `level`; bytes that are not UTF-8 are replaced."""
@@ -38,11 +58,12 @@ class CallLog:
             self._append(stream, line)
         self._partial[stream] = rest[:MAX_LOG_BYTES]
         if stream == "stderr":
-            self.saw_allocation_failure |= ALLOCATION_FAILED in pending
-            self.saw_panic |= PANICKED in pending
+            self._saw_allocation_failure |= ALLOCATION_FAILED in pending
+            self._saw_panic |= PANICKED in pending
 
     def take_lines(self) -> list[str]:
         """Return the lines, the last one telling how many were dropped, if any."""
+        self.collect()
         for stream, rest in self._partial.items():
             if rest:
                 self._append(stream, rest)

@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from wasmtime import Engine
@@ -17,8 +17,16 @@ IDLE_SECONDS: Final = 1.0
 class Watchdog:
     """Watch one call at a time; sleep without ticking while nothing runs."""
 
-    def __init__(self, engine: Engine, *, idle_seconds: float = IDLE_SECONDS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
+        on_tick: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_tick` is called on this thread at every tick while a call runs."""
         self._engine = engine
+        self._on_tick = on_tick
         self._idle_seconds = idle_seconds
         self._deadline = math.inf
         self._lock = threading.Lock()
@@ -57,6 +65,7 @@ class Watchdog:
                 is_busy = self._deadline != math.inf
             if is_busy:
                 quiet_since = now
+                self._on_tick()
             elif now - quiet_since > self._idle_seconds:
                 self._sleep()
                 quiet_since = time.monotonic()

@@ -28,8 +28,13 @@ class LoadedModule:
         engine: Engine,
         state: HostState,
         define_imports: Callable[[Linker], None],
+        *,
+        prints_here: bool,
     ) -> None:
-        """Link; raise `ModuleError` when that is not possible."""
+        """Link; raise `ModuleError` when that is not possible.
+
+        With `prints_here` the module prints where this process does, else to `state`.
+        """
         self.memory_limit = spec.get_memory_limit(module)
         self._engine = engine, get_pointer(engine)
         self._table = ExportTable(info, code)
@@ -38,7 +43,9 @@ class LoadedModule:
         linker = Linker(engine)
         if any(wanted.module == WASI for wanted in info.outline.imports):
             linker.define_wasi()
-            self._wasi = WasiTemplate(module.envs, folders, state.add_output)
+            self._wasi = WasiTemplate(
+                module.envs, folders, None if prints_here else state.add_output
+            )
         define_host_functions(linker, info, module, state)
         define_imports(linker)
         try:

@@ -93,3 +93,18 @@ def encode_frame(message: ToWorker | FromWorker) -> bytes:
     """Write a message with its length before it."""
     payload = ENCODER.encode(message)
     return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+
+
+def split_frames(received: bytearray) -> list[bytes]:
+    """Cut the whole frames off the front of `received`; return what each holds."""
+    payloads = []
+    start, size = 0, len(received)
+    while size - start >= LENGTH_BYTES:
+        begin = start + LENGTH_BYTES
+        end = begin + int.from_bytes(received[start:begin], "big")
+        if end > size:
+            break
+        payloads.append(bytes(received[begin:end]))
+        start = end
+    del received[:start]
+    return payloads

@@ -23,10 +23,10 @@ from peer.runtime.errors import (
 )
 from peer.runtime.guest_types import Interface, describe_interface
 from peer.runtime.links import plan_service
-from peer.runtime.messages import Answer, Call, Setup
+from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module_file import read_modules
 from peer.runtime.service import BodyKind, CallResult, ServiceSpec, validate_spec
-from peer.runtime.worker_process import WorkerLost, WorkerProcess
+from peer.runtime.worker_process import Ticket, WorkerLost, WorkerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,10 @@ class PoolSettings:
 
 
 class WorkerPool:
-    """N workers that host the same services; each runs one call at a time."""
+    """N workers that host the same services; each runs one call at a time.
+
+    While calls are short a worker is given a few at once, which it answers together.
+    """
 
     def __init__(
         self,
@@ -68,12 +71,10 @@ class WorkerPool:
         self._effects = effects
         self._interfaces: dict[str, Interface] = {}
         self._workers: set[WorkerProcess] = set()
-        self._idle: list[WorkerProcess] = []
-        self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
+        self._waiting: deque[Ticket] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._leaving: set[WorkerProcess] = set()
         self._starting = 0
-        self._idle_since: dict[WorkerProcess, float] = {}
         self._is_stopping = False
         self.restarts = 0
 
@@ -106,12 +107,12 @@ class WorkerPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for waiter in self._waiting:
-            if not waiter.done():
-                waiter.set_exception(NoWorker("the service is being stopped"))
+        for ticket in tuple(self._waiting):
+            self._forsake(ticket)
+            if not ticket.future.done():
+                ticket.future.set_exception(NoWorker("the service is being stopped"))
         await asyncio.gather(*(worker.stop() for worker in self._workers | self._leaving))
         self._workers.clear()
-        self._idle.clear()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -150,24 +151,22 @@ class WorkerPool:
                 f"the body has {len(body)} bytes, more than its limit of {spec.limits.input_bytes}"
             )
         call = Call(service, function, body, kind is BodyKind.RAW, dict(parameters or {}))
-        return _build_result(await self._run(call, spec))
-
-    async def _run(self, call: Call, spec: ServiceSpec) -> Answer:
         seconds = spec.limits.call_ms / 1_000 + self._settings.grace_seconds
-        # NOTE: all workers may have died unnoticed; a call none of them took is given to the next.
-        for _ in range(self._units + 1):
-            worker = await self._take_worker()
-            try:
-                return await worker.call(call, seconds)
-            except WorkerLost as lost:
-                if lost.timed_out:
-                    raise GuestTimeout(
-                        f"the call took more than its {spec.limits.call_ms} ms and did not yield",
-                        duration_us=int(seconds * 1_000_000),
-                    ) from lost
-                if lost.had_started:
-                    raise GuestTrap("the worker process ended while it ran this call") from lost
-        raise NoWorker("the workers keep dying", remedy="try later")
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        ticket = Ticket(encode_frame(call), seconds, future)
+        self._place(ticket)
+        try:
+            return _build_result(await future)
+        except WorkerLost as lost:
+            if lost.timed_out:
+                raise GuestTimeout(
+                    f"the call took more than its {spec.limits.call_ms} ms and did not yield",
+                    duration_us=int(seconds * 1_000_000),
+                ) from lost
+            raise GuestTrap("the worker process ended while it ran this call") from lost
+        except asyncio.CancelledError:
+            self._forsake(ticket)
+            raise
 
     def _get_interface(self, service: str) -> Interface:
         try:
@@ -175,58 +174,82 @@ class WorkerPool:
         except KeyError as error:
             raise NotFound(f"there is no service {service}") from error
 
-    async def _take_worker(self) -> WorkerProcess:
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.is_alive:
-                return worker
+    def _place(self, ticket: Ticket) -> None:
+        """Give a call to the least busy worker that has room, or let it wait."""
+        worker = self._choose()
+        if worker is None or worker.load:
+            self._grow()
+        if worker is not None and not self._waiting:
+            worker.submit(ticket)
+            return
         if self._is_stopping:
             raise NoWorker("the service is stopped")
         if len(self._waiting) >= self._settings.queue_length:
             raise PoolBusy(f"{len(self._waiting)} calls are waiting already", remedy="try later")
-        if len(self._workers) + self._starting < self._units:
+        self._wait(ticket)
+
+    def _choose(self) -> WorkerProcess | None:
+        best: WorkerProcess | None = None
+        for worker in self._workers:
+            if worker.is_alive and worker.has_room and (best is None or worker.load < best.load):
+                best = worker
+        return best
+
+    def _grow(self) -> None:
+        """Start another worker if there are fewer than units."""
+        if not self._is_stopping and len(self._workers) + self._starting < self._units:
             self._starting += 1
             self._spawn(self._start_another())
-        waiter: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
-        self._waiting.append(waiter)
-        try:
-            async with asyncio.timeout(self._settings.queue_seconds):
-                return await waiter
-        except TimeoutError as error:
-            self._forsake(waiter)
-            raise NoWorker("no worker came free in time", remedy="try later") from error
-        except asyncio.CancelledError:
-            self._forsake(waiter)
-            raise
 
-    def _forsake(self, waiter: asyncio.Future[WorkerProcess]) -> None:
-        """Leave the queue, passing on a worker that was handed over in the same moment."""
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-            self._give_worker(waiter.result())
+    def _wait(self, ticket: Ticket, *, first: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        ticket.timer = loop.call_later(self._settings.queue_seconds, self._expire, ticket)
+        if first:
+            self._waiting.appendleft(ticket)
+        else:
+            self._waiting.append(ticket)
 
-    def _give_worker(self, worker: WorkerProcess) -> None:
-        """Hand a free worker to the call that waits longest, else keep it."""
-        if worker not in self._workers or not worker.is_alive:
-            return
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(worker)
-                return
-        self._idle.append(worker)
-        if self._settings.idle_seconds is not None:
-            self._idle_since[worker] = asyncio.get_running_loop().time()
+    def _expire(self, ticket: Ticket) -> None:
+        self._forsake(ticket)
+        if not ticket.future.done():
+            ticket.future.set_exception(NoWorker("no worker came free in time", remedy="try later"))
+
+    def _forsake(self, ticket: Ticket) -> None:
+        """Take a call out of the queue; one that a worker has runs to its end."""
+        if ticket.timer is not None:
+            ticket.timer.cancel()
+            ticket.timer = None
+            self._waiting.remove(ticket)
+
+    def feed(self, worker: WorkerProcess) -> None:
+        """Give a worker the calls that have waited longest, as many as it has room for."""
+        while self._waiting and worker.is_alive and worker.has_room:
+            ticket = self._waiting.popleft()
+            if ticket.timer is not None:
+                ticket.timer.cancel()
+                ticket.timer = None
+            worker.submit(ticket)
+
+    def take_back(self, worker: WorkerProcess, tickets: list[Ticket]) -> None:
+        """Let calls that a lost worker never began go before all others to the next one."""
+        for ticket in reversed(tickets):
+            if self._is_stopping:
+                ticket.future.set_exception(NoWorker("the service is being stopped"))
+            elif ticket.tries > self._units:
+                ticket.future.set_exception(NoWorker("the workers keep dying", remedy="try later"))
+            else:
+                self._wait(ticket, first=True)
+        for other in self._workers:
+            if other is not worker:
+                self.feed(other)
 
     async def _add_worker(self) -> None:
         worker = await WorkerProcess.start(
-            self._setup, self._give_worker, self._settings.start_seconds, self._effects
+            self._setup, self, self._settings.start_seconds, self._effects
         )
         self._workers.add(worker)
         worker.lost.add_done_callback(lambda _: self._replace_soon(worker))
-        if worker.is_alive:
-            self._give_worker(worker)
+        self.feed(worker)
 
     def _replace_soon(self, worker: WorkerProcess) -> None:
         if not self._is_stopping and worker in self._workers:
@@ -263,15 +286,12 @@ class WorkerPool:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(seconds / 2)
-            for worker in tuple(self._idle):
-                if loop.time() - self._idle_since[worker] >= seconds:
+            for worker in tuple(self._workers):
+                if not worker.load and loop.time() - worker.idle_since >= seconds:
                     await self._let_go(worker)
 
     async def _let_go(self, worker: WorkerProcess) -> None:
         self._workers.discard(worker)
-        self._idle_since.pop(worker, None)
-        if worker in self._idle:
-            self._idle.remove(worker)
         self._leaving.add(worker)
         await worker.stop()
         self._leaving.discard(worker)

@@ -22,6 +22,7 @@ from peer.runtime.linked_calls import define_links
 from peer.runtime.links import plan_service
 from peer.runtime.loaded_module import LoadedModule
 from peer.runtime.messages import Answer, Call
+from peer.runtime.output_pipes import OutputPipes
 from peer.runtime.service import InstanceMode, ModuleSpec, ServiceSpec
 
 # What metered engines give to services that are not metered themselves.
@@ -41,11 +42,14 @@ class ServiceHost:
         *,
         is_metered: bool,
         ask: AskHost = refuse_all,
+        output: OutputPipes | None = None,
     ) -> None:
         """Compile and link `wasms`, one for each module of `spec`; `ask` does the effects.
 
-        Raise `ModuleError` when the service cannot be hosted.
+        With `output`, what guests print comes through the process's own descriptors. Raise
+        `ModuleError` when the service cannot be hosted.
         """
+        self._output = output
         plan = plan_service(spec, wasms)
         self._spec = spec
         self._facade = plan.facade
@@ -70,7 +74,14 @@ class ServiceHost:
 
             code = cache.load_module(wasm)
             self._modules[name] = LoadedModule(
-                spec, module, info, code, engine, self._state, define
+                spec,
+                module,
+                info,
+                code,
+                engine,
+                self._state,
+                define,
+                prints_here=output is not None,
             )
         self._warm: GuestGroup | None = None
 
@@ -100,7 +111,10 @@ class ServiceHost:
         return output
 
     def _run(self, work: Callable[[Guest], bytes]) -> Answer:
-        log = self._state.log = CallLog()
+        output = self._output
+        log = self._state.log = CallLog(None if output is None else output.collect)
+        if output is not None:
+            output.begin(self._state.add_output)
         began = time.perf_counter_ns()
         outcome = _Outcome()
         group = self._take_group()

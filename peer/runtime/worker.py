@@ -1,8 +1,8 @@
 """The worker process: host services for a supervisor at the other end of a socket.
 
-Run as `python -m peer.runtime.worker FD`. It holds no key, gets an empty environment and ends
-when the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and the
-supervisor starts another.
+Run as `python -m peer.runtime.worker SOCKET PAGE`. It holds no key, gets an empty environment and
+ends when the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and
+the supervisor starts another.
 """
 
 import contextlib
@@ -15,30 +15,20 @@ import socket
 import sys
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
-from kernel.receipts import CallStatus
 from peer.runtime.deadline import Watchdog
 from peer.runtime.engine import AotCache, EngineSettings, InstancePool, build_engine
-from peer.runtime.errors import FAULTS, ModuleError
-from peer.runtime.messages import (
-    LENGTH_BYTES,
-    TO_WORKER,
-    Call,
-    HostAnswer,
-    HostCall,
-    Ready,
-    Setup,
-    SetupFailed,
-    ToWorker,
-    encode_frame,
-)
+from peer.runtime.errors import ModuleError
+from peer.runtime.messages import Ready, Setup, SetupFailed
 from peer.runtime.module_file import read_modules
+from peer.runtime.output_pipes import OutputPipes
 from peer.runtime.privileges import PR_SET_PDEATHSIG, enter_storage, give_up_root, is_root
 from peer.runtime.service import ServiceSpec
 from peer.runtime.service_host import ServiceHost
+from peer.runtime.worker_channel import WorkerChannel
 
 PR_SET_NO_NEW_PRIVS: Final = 38
 MAX_OPEN_FILES: Final = 256
@@ -69,7 +59,9 @@ def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
     )
 
 
-def load_services(setup: Setup, channel: socket.socket) -> dict[str, ServiceHost]:
+def load_services(
+    setup: Setup, channel: WorkerChannel, output: OutputPipes
+) -> dict[str, ServiceHost]:
     """Load every service and try that it starts; raise `ModuleError` for the first that cannot.
 
     A worker started as root stops being so once everything is compiled, before any guest runs.
@@ -79,7 +71,7 @@ def load_services(setup: Setup, channel: socket.socket) -> dict[str, ServiceHost
     settings = EngineSettings(consume_fuel=is_metered)
     engine = build_engine(settings, size_pool(services))
     cache = AotCache(setup.cache_dir, engine, settings)
-    watchdog = Watchdog(engine)
+    watchdog = Watchdog(engine, on_tick=channel.flush)
     hosts = {}
     for spec in services:
         wasms = read_modules(spec)
@@ -90,7 +82,8 @@ def load_services(setup: Setup, channel: socket.socket) -> dict[str, ServiceHost
             cache,
             watchdog,
             is_metered=is_metered,
-            ask=partial(ask_supervisor, channel, spec.name),
+            ask=partial(channel.ask, spec.name),
+            output=output,
         )
     if is_root():
         give_up_root(spec.storage_dir for spec in services if spec.storage_dir is not None)
@@ -99,62 +92,31 @@ def load_services(setup: Setup, channel: socket.socket) -> dict[str, ServiceHost
     return hosts
 
 
-def serve(channel: socket.socket) -> None:
+def serve(channel: WorkerChannel, output: OutputPipes) -> None:
     """Answer messages until the supervisor closes the socket."""
-    setup = _receive(channel)
-    if not isinstance(setup, Setup):
+    setup = channel.receive_setup()
+    if setup is None:
         return
     try:
-        hosts = load_services(setup, channel)
+        hosts = load_services(setup, channel, output)
     except MarketError as error:
         reason = error.reason if isinstance(error, ModuleError) else LeaveReason.FAILED_TO_START
-        channel.sendall(encode_frame(SetupFailed(reason, error.detail)))
+        channel.send(SetupFailed(reason, error.detail))
         return
-    channel.sendall(encode_frame(Ready()))
+    channel.send(Ready())
     # What is loaded stays: keep the collector from walking it again and again.
     gc.freeze()
-    while isinstance(call := _receive(channel), Call):
-        channel.sendall(encode_frame(hosts[call.service].answer(call)))
-
-
-def ask_supervisor(
-    channel: socket.socket, service: str, effector: str, function: str, arguments: list[Any]
-) -> Any:
-    """Return what an effector answers; raise the `GuestFault` with which it ends the call."""
-    channel.sendall(encode_frame(HostCall(service, effector, function, arguments)))
-    reply = _receive(channel)
-    if not isinstance(reply, HostAnswer):
-        # Gone, or of another mind than this program: nothing more can come of this worker.
-        os._exit(1)
-    if reply.status:
-        raise FAULTS[CallStatus(reply.status)](reply.detail)
-    return reply.value
-
-
-def _receive(channel: socket.socket) -> ToWorker | None:
-    """Return the next message, None once the supervisor has gone."""
-    header = _receive_exactly(channel, LENGTH_BYTES)
-    payload = header and _receive_exactly(channel, int.from_bytes(header, "big"))
-    return TO_WORKER.decode(payload) if payload else None
-
-
-def _receive_exactly(channel: socket.socket, size: int) -> bytes | None:
-    chunk = channel.recv(size)
-    if len(chunk) == size:
-        return chunk
-    parts = bytearray(chunk)
-    while chunk and len(parts) < size:
-        chunk = channel.recv(size - len(parts))
-        parts += chunk
-    return bytes(parts) if len(parts) == size else None
+    while (call := channel.next_call()) is not None:
+        channel.answer(hosts[call.service].answer(call))
 
 
 def main() -> None:
-    """Serve on the socket whose descriptor is the one argument."""
+    """Serve on the socket and the page whose descriptors are the two arguments."""
     confine()
-    channel = socket.socket(fileno=int(sys.argv[1]))
+    socket_number, page = (int(argument) for argument in sys.argv[1:])
+    channel = WorkerChannel(socket.socket(fileno=socket_number), page)
     with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-        serve(channel)
+        serve(channel, OutputPipes())
     # NOTE: wasmtime's own threads still hold callbacks; a tidy end of Python would free those
     # under them and abort.
     os._exit(0)

@@ -1,13 +1,13 @@
-"""The supervisor's end of one worker process: start it, send a call, notice that it died."""
+"""The supervisor's end of one worker process: start it, send calls, notice that it died."""
 
 import asyncio
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import deque
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Protocol, cast
 
 import peer
 from kernel.reasons import LeaveReason
@@ -17,67 +17,93 @@ from peer.runtime.messages import (
     FROM_WORKER,
     LENGTH_BYTES,
     Answer,
-    Call,
     FromWorker,
     HostCall,
     Ready,
     Setup,
     SetupFailed,
     encode_frame,
+    split_frames,
 )
+from peer.runtime.outbox import OutboxReader, make_page
 
 ROOT: Final = Path(peer.__file__).resolve().parents[1]
 SETUP_ERRORS: Final = {
     LeaveReason.EFFECTOR: EffectorRefused,
     LeaveReason.FAILED_TO_START: StartFailed,
 }
+# A worker is given as many calls at once as it does in about this time, if its calls are short.
+AHEAD_US: Final = 2_000
+SHORT_US: Final = 1_000
+MAX_AHEAD: Final = 32
+WEIGHT: Final = 0.2
 
 
 class WorkerLost(Exception):
-    """The worker ended before it answered; `had_started` tells whether the call may have run."""
+    """The worker ended while it ran the call."""
 
-    def __init__(self, cause: str, *, had_started: bool, timed_out: bool) -> None:
+    def __init__(self, cause: str, *, timed_out: bool) -> None:
         super().__init__(cause)
-        self.had_started = had_started
         self.timed_out = timed_out
 
 
+class Ticket:
+    """A call that is to be run: its frame, its time, and who waits for the answer."""
+
+    __slots__ = ("frame", "future", "seconds", "timer", "tries")
+
+    def __init__(self, frame: bytes, seconds: float, future: asyncio.Future[Answer]) -> None:
+        """After `seconds` of running, the worker is killed."""
+        self.frame = frame
+        self.seconds = seconds
+        self.future = future
+        self.tries = 0
+        self.timer: asyncio.TimerHandle | None = None
+
+
+class Owner(Protocol):
+    """Whoever gives calls to workers."""
+
+    def feed(self, worker: "WorkerProcess") -> None:
+        """Give the worker more to do, since it has answered."""
+
+    def take_back(self, worker: "WorkerProcess", tickets: list[Ticket]) -> None:
+        """Give calls that a lost worker never began to another."""
+
+
 class WorkerProcess(asyncio.Protocol):
-    """A live worker with at most one message under way."""
+    """A live worker. It runs one call at a time, and may have a few more before it."""
 
-    def __init__(
-        self, on_free: Callable[["WorkerProcess"], None], effects: Effects | None = None
-    ) -> None:
-        """`on_free` is called after each answer, also when nobody waits for it any more.
-
-        `effects` does what the guests ask of effectors.
-        """
-        self._on_free = on_free
+    def __init__(self, owner: Owner, effects: Effects | None = None) -> None:
+        """`effects` does what the guests ask of effectors."""
+        self._owner = owner
         self._effects = effects
         self._effect: asyncio.Task[None] | None = None
         self._budget: CallBudget | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._transport: asyncio.Transport | None = None
+        self._page: OutboxReader | None = None
         self._received = bytearray()
-        self._pending: asyncio.Future[FromWorker] | None = None
+        self._setup: asyncio.Future[FromWorker] | None = None
+        self._pending: deque[Ticket] = deque()
+        self._answered = 0
+        self._mean_us = float(SHORT_US)
         self._timer: asyncio.TimerHandle | None = None
+        self._killed_at = 0.0
         self._timed_out = False
-        self.lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self.idle_since = self._loop.time()
+        self.lost: asyncio.Future[None] = self._loop.create_future()
 
     @classmethod
     async def start(
-        cls,
-        setup: Setup,
-        on_free: Callable[["WorkerProcess"], None],
-        seconds: float,
-        effects: Effects | None = None,
+        cls, setup: Setup, owner: Owner, seconds: float, effects: Effects | None = None
     ) -> "WorkerProcess":
         """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time."""
-        worker = cls(on_free, effects)
+        worker = cls(owner, effects)
         try:
             await worker._spawn()
-            reply = await worker._send(encode_frame(setup), seconds)
-            _check_setup(reply)
+            worker._check_setup(await worker._send_setup(setup, seconds))
         except WorkerLost as lost:
             await worker.stop()
             raise StartFailed(f"the worker did not come up: {lost}") from lost
@@ -97,13 +123,29 @@ class WorkerProcess(asyncio.Protocol):
         """Tell whether its socket is still open, as far as is known."""
         return not self.lost.done()
 
-    async def call(self, call: Call, seconds: float) -> Answer:
-        """Run a call; after `seconds` the process is killed. Raise `WorkerLost` when it dies."""
-        reply = await self._send(encode_frame(call), seconds)
-        if not isinstance(reply, Answer):
-            self.kill()
-            raise WorkerLost("it answered out of turn", had_started=True, timed_out=False)
-        return reply
+    @property
+    def load(self) -> int:
+        """Return how many calls it has and has not answered."""
+        return len(self._pending)
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether it may be given another call: several only while its calls are short."""
+        waiting = len(self._pending)
+        if not waiting:
+            return True
+        if self._mean_us >= SHORT_US:
+            return False
+        return waiting < MAX_AHEAD and waiting * self._mean_us < AHEAD_US
+
+    def submit(self, ticket: Ticket) -> None:
+        """Give it a call; the ticket's future gets the answer, or `WorkerLost`."""
+        assert self._transport is not None
+        ticket.tries += 1
+        if not self._pending:
+            self._watch(ticket)
+        self._pending.append(ticket)
+        self._transport.write(ticket.frame)
 
     def kill(self) -> None:
         """End the process at once."""
@@ -121,30 +163,58 @@ class WorkerProcess(asyncio.Protocol):
             await self.lost
 
     async def _spawn(self) -> None:
+        page = make_page()
         ours, theirs = socket.socketpair()
         try:
+            self._page = OutboxReader(page)
             # NOTE: a new program, not a fork: nothing of the supervisor's memory (its keys) and
             # nothing of its environment gets into the worker.
+            numbers = [theirs.fileno(), page]
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "peer.runtime.worker", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
+                [sys.executable, "-P", "-m", "peer.runtime.worker", *map(str, numbers)],
+                pass_fds=numbers,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, "LC_ALL": "C.UTF-8"},
             )
         finally:
             theirs.close()
-        loop = asyncio.get_running_loop()
-        await loop.create_unix_connection(lambda: self, sock=ours)
+            os.close(page)
+        await self._loop.create_unix_connection(lambda: self, sock=ours)
 
-    async def _send(self, frame: bytes, seconds: float) -> FromWorker:
+    async def _send_setup(self, setup: Setup, seconds: float) -> FromWorker:
         if self._transport is None or self._transport.is_closing():
-            raise WorkerLost("it had ended", had_started=False, timed_out=False)
-        loop = asyncio.get_running_loop()
-        self._pending = loop.create_future()
-        self._timer = loop.call_later(seconds, self._give_up)
-        self._transport.write(frame)
-        return await self._pending
+            raise WorkerLost("it had ended", timed_out=False)
+        self._setup = self._loop.create_future()
+        timer = self._loop.call_later(seconds, self._give_up)
+        self._transport.write(encode_frame(setup))
+        try:
+            return await self._setup
+        finally:
+            timer.cancel()
+            self._setup = None
+
+    def _check_setup(self, reply: FromWorker) -> None:
+        if isinstance(reply, SetupFailed):
+            raise SETUP_ERRORS.get(LeaveReason(reply.reason), ModuleError)(reply.detail)
+        if not isinstance(reply, Ready):
+            raise StartFailed("the worker answered its setup with something else")
+
+    def _watch(self, running: Ticket) -> None:
+        """Give the call that runs from now on its time."""
+        self._killed_at = self._loop.time() + running.seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._killed_at, self._look)
+
+    def _look(self) -> None:
+        """Kill the worker if its call's time is over, else look again when it would be."""
+        self._timer = None
+        if not self._pending:
+            return
+        if self._loop.time() < self._killed_at:
+            self._timer = self._loop.call_at(self._killed_at, self._look)
+        else:
+            self._give_up()
 
     def _give_up(self) -> None:
         self._timed_out = True
@@ -156,54 +226,75 @@ class WorkerProcess(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Collect a frame and hand it to whoever waits (asyncio calls this)."""
+        """Take what is whole and hand it to whoever waits (asyncio calls this)."""
         self._received += data
-        if len(self._received) < LENGTH_BYTES:
-            return
-        end = LENGTH_BYTES + int.from_bytes(self._received[:LENGTH_BYTES], "big")
-        if len(self._received) < end:
-            return
-        message = FROM_WORKER.decode(memoryview(self._received)[LENGTH_BYTES:end])
-        self._received = self._received[end:]
-        if isinstance(message, HostCall):
-            self._take_host_call(message, end)
-            return
-        pending = self._settle()
-        if pending is not None and not pending.done():
-            pending.set_result(message)
-        self._on_free(self)
+        has_answers = False
+        for payload in split_frames(self._received):
+            message = FROM_WORKER.decode(payload)
+            if isinstance(message, Answer) and self._pending:
+                self._settle(message)
+                has_answers = True
+            elif isinstance(message, HostCall):
+                self._take_host_call(message, LENGTH_BYTES + len(payload))
+            elif self._setup is not None and not self._setup.done():
+                self._setup.set_result(message)
+            else:
+                self.kill()
+        if has_answers:
+            if self._pending:
+                self._watch(self._pending[0])
+            else:
+                self.idle_since = self._loop.time()
+            self._owner.feed(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Fail the call under way (asyncio calls this)."""
+        """Fail the call that ran; give back those that did not begin (asyncio calls this)."""
         if self._effect is not None:
             self._effect.cancel()
-        pending = self._settle()
-        if not self.lost.done():
-            self.lost.set_result(None)
-        if pending is not None and not pending.done():
-            # NOTE: a reset or a broken pipe means that the worker died with our message unread;
-            # an orderly end of file means that it had taken it.
-            had_started = not isinstance(exc, ConnectionResetError | BrokenPipeError)
-            cause = "it took too long" if self._timed_out else "its process ended"
-            pending.set_exception(
-                WorkerLost(cause, had_started=had_started, timed_out=self._timed_out)
-            )
-
-    def _settle(self) -> asyncio.Future[FromWorker] | None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
-        pending, self._pending = self._pending, None
+        cause = "it took too long" if self._timed_out else "its process ended"
+        lost = WorkerLost(cause, timed_out=self._timed_out)
+        if self._page is not None:
+            self._settle_page(self._page, lost)
+        if self._setup is not None and not self._setup.done():
+            self._setup.set_exception(lost)
+        self.lost.set_result(None)
+        tickets, self._pending = list(self._pending), deque()
+        self._owner.take_back(self, [ticket for ticket in tickets if not ticket.future.done()])
+
+    def _settle_page(self, page: OutboxReader, lost: WorkerLost) -> None:
+        """Hand out the answers that were not sent any more; fail the call that was running."""
+        for payload in page.read_left(self._answered):
+            message = FROM_WORKER.decode(payload)
+            if isinstance(message, Answer) and self._pending:
+                self._settle(message)
+        if page.begun > self._answered and self._pending:
+            running = self._pending.popleft()
+            if not running.future.done():
+                running.future.set_exception(lost)
+        page.close()
+
+    def _settle(self, answer: Answer) -> None:
+        """Hand an answer to the call that has waited longest."""
+        ticket = self._pending.popleft()
+        self._answered += 1
         self._budget = None
-        return pending
+        took = answer.duration_us
+        # A long call counts at once: what waits behind it waits for all of it.
+        self._mean_us = took if took > SHORT_US else self._mean_us + (took - self._mean_us) * WEIGHT
+        if not ticket.future.done():
+            ticket.future.set_result(answer)
 
     def _take_host_call(self, call: HostCall, size: int) -> None:
         """Do what the guest asks beside everything else; one at a time, and only during a call."""
-        if self._effects is None or self._timer is None or self._effect is not None:
+        if self._effects is None or not self._pending or self._effect is not None:
             self.kill()
             return
         if self._budget is None:
-            self._budget = self._effects.open_budget(self._timer.when())
+            # What was answered before it is settled: the first that waits is the one that asks.
+            self._watch(self._pending[0])
+            self._budget = self._effects.open_budget(self._killed_at)
         self._effect = asyncio.ensure_future(self._do_effect(self._effects, call, size))
 
     async def _do_effect(self, effects: Effects, call: HostCall, size: int) -> None:
@@ -214,10 +305,3 @@ class WorkerProcess(asyncio.Protocol):
             self.kill()
         elif self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_frame(answer))
-
-
-def _check_setup(reply: FromWorker) -> None:
-    if isinstance(reply, SetupFailed):
-        raise SETUP_ERRORS.get(LeaveReason(reply.reason), ModuleError)(reply.detail)
-    if not isinstance(reply, Ready):
-        raise StartFailed("the worker answered its setup with something else")

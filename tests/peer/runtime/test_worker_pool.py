@@ -38,6 +38,7 @@ from tests.peer.runtime.guests import build_guest, build_spec
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 QUICK = PoolSettings(grace_seconds=0.2, queue_seconds=10)
 ONE = b'{"result":1}'
+GREETING = ROOT / "examples" / "greeting" / "greeting.wasm"
 
 
 def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
@@ -118,6 +119,72 @@ async def test_call__worker_killed_during_the_call__fails_that_call_only(tmp_pat
         assert "ended while it ran this call" in str(failure)
         await eventually(lambda: len(pool.pids) == 1)
         assert pool.pids != (pid,)
+
+
+@in_loop
+async def test_call__worker_dies_amid_many_short_calls__costs_one_of_them_at_most(
+    tmp_path: Path,
+) -> None:
+    storage = tmp_path / "storage"
+    spec = build_spec(GREETING.read_bytes(), tmp_path, storage=storage)
+    async with running(tmp_path, spec) as pool:
+        for _ in range(20):
+            await pool.call("guest", "visit", b"")
+        (pid,) = pool.pids
+        calls = [asyncio.create_task(pool.call("guest", "visit", b"")) for _ in range(200)]
+        await eventually(lambda: sum(call.done() for call in calls) > 20)
+        os.kill(pid, signal.SIGKILL)
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        assert len(failures) <= 1
+        assert all(isinstance(failure, GuestTrap) for failure in failures)
+        # Each visit is one byte: none was lost, none was made twice.
+        visits = len((storage / "visits").read_bytes())
+        assert 220 - len(failures) <= visits <= 220
+
+
+@in_loop
+async def test_call__slow_behind_short_ones__does_not_hold_up_their_answers(
+    tmp_path: Path,
+) -> None:
+    wasm = build_guest(
+        '(func (export "spin") (loop $on br $on)) (func (export "ok"))', "spin()", "ok()"
+    )
+    spec = build_spec(wasm, tmp_path, limits=CallLimits(call_ms=20_000))
+    async with running(tmp_path, spec) as pool:
+        for _ in range(20):
+            await pool.call("guest", "ok", b"")
+        short = [asyncio.create_task(pool.call("guest", "ok", b"")) for _ in range(5)]
+        slow = asyncio.create_task(get_failure(pool.call("guest", "spin", b"")))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*short)
+
+        assert not slow.done()
+        slow.cancel()
+
+
+@in_loop
+async def test_call__guest_that_prints_much__is_not_stopped_by_it(tmp_path: Path) -> None:
+    printer = build_guest(
+        """(data (i32.const 0) "half a line")
+        (func (export "print") (param $count i32) (result i32)
+          i32.const 16 i32.const 0 i32.store i32.const 20 i32.const 11 i32.store
+          (loop $more
+            i32.const 1 i32.const 16 i32.const 1 i32.const 24 call $write drop
+            local.get $count i32.const 1 i32.sub local.tee $count br_if $more)
+          i32.const 7)""",
+        "print(count: u32) -> u32",
+        imports="""(import "wasi_snapshot_preview1" "fd_write"
+          (func $write (param i32 i32 i32 i32) (result i32)))""",
+    )
+    async with running(tmp_path, build_spec(printer, tmp_path)) as pool:
+        once = await pool.call("guest", "print", b"[1]")
+        much = await pool.call("guest", "print", b"[100000]")
+        again = await pool.call("guest", "print", b"[1]")
+
+    assert once.logs == again.logs == ("stdout: half a line",)
+    assert much.output == b'{"result":7}'
 
 
 @in_loop
@@ -348,7 +415,14 @@ async def test_stop__ends_every_process_and_call(tmp_path: Path) -> None:
     await pool.start()
     pids = pool.pids
     calls = [asyncio.create_task(get_failure(pool.call("guest", "spin", b""))) for _ in range(3)]
-    await asyncio.sleep(0)
+    workers = [psutil.Process(pid) for pid in pids]
+    before = [worker.cpu_times().user for worker in workers]
+    await eventually(
+        lambda: all(
+            worker.cpu_times().user > start + 0.05
+            for worker, start in zip(workers, before, strict=True)
+        )
+    )
     await pool.stop()
 
     failures = await asyncio.gather(*calls)
