@@ -24,13 +24,17 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Linked modules that are called through the last one; `total_memory_limit` in bytes."""
+    """Linked modules that are called through the last one; `total_memory_limit` in bytes.
+
+    A deterministic one answers the same to the same call, wherever it runs.
+    """
 
     name: str
     total_memory_limit: int
     modules: tuple[Module, ...]
     abi: str = "marine"
     instance: str = "fresh"
+    deterministic: bool = False
 
     @property
     def facade(self) -> Module:

@@ -111,9 +111,29 @@ def _service(fields: JsonFields, effectors: Effectors) -> Service:
         modules=modules,
         abi=fields.choice("abi", ("marine", "raw"), "marine"),
         instance=fields.choice("instance", ("fresh", "warm"), "fresh"),
+        deterministic=fields.boolean("deterministic", False),
     )
     fields.finish()
+    _check_deterministic(service, fields)
     return service
+
+
+def _check_deterministic(service: Service, fields: JsonFields) -> None:
+    """Check that a deterministic service has nothing that outlives a call, and no effect."""
+    if not service.deterministic:
+        return
+    for name, present in (
+        ("instance", service.instance != "fresh"),
+        ("modules", any(module.mapped_dirs for module in service.modules)),
+        ("modules", any(module.mounted_binaries for module in service.modules)),
+    ):
+        if present:
+            raise InvalidInput(
+                f"{fields.path(name)}: a deterministic service has fresh instances, no folders and "
+                "no effectors",
+                field=fields.path(name),
+                remedy="leave that out, or do not say `deterministic`",
+            )
 
 
 def _module(fields: JsonFields, effectors: Effectors) -> Module:
@@ -231,13 +251,17 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 
 
 def _service_document(service: Service) -> dict[str, Any]:
-    return {
+    document = {
         "name": service.name,
         "abi": service.abi,
         "instance": service.instance,
         "total_memory_limit": service.total_memory_limit,
         "modules": [_module_document(module) for module in service.modules],
     }
+    # Written only where it is said, so that older manifests keep their ids.
+    if service.deterministic:
+        document["deterministic"] = True
+    return document
 
 
 def _module_document(module: Module) -> dict[str, Any]:

@@ -131,9 +131,10 @@ def build_spec(
             output_bytes=limits.output_bytes,
             fuel=limits.fuel,
         ),
-        storage_dir=storage / service.name,
+        storage_dir=None if service.deterministic else storage / service.name,
         abi=service.abi,
         effectors=effectors,
+        is_deterministic=service.deterministic,
     )
 
 

@@ -191,6 +191,11 @@ def _check_effector(effector: str, function: str, grants: Grants) -> None:
     name = f"{PREFIX}{effector}.{function}"
     if function not in EFFECTORS.get(effector, ()):
         raise EffectorRefused(f"the module imports {name}, which no effector provides")
+    if effector != LOG and grants.is_deterministic:
+        raise EffectorRefused(
+            f"the module imports {name}, but its service is deterministic",
+            remedy="do without the effector, or do not say `deterministic`",
+        )
     if effector != LOG and grants.effectors is not None and effector not in grants.effectors:
         raise EffectorRefused(
             f"the module imports {name}, but its app does not ask for the effector {effector}",

@@ -29,6 +29,8 @@ class EngineSettings:
     """What compiled code depends on."""
 
     consume_fuel: bool = False
+    canonical_nans: bool = False
+    """The same bits for every NaN, whatever the processor makes of it."""
 
     def fingerprint(self) -> str:
         """Name this configuration on this machine; compiled code is only good for the same."""
@@ -53,6 +55,7 @@ def build_engine(settings: EngineSettings, pool: InstancePool | None = None) -> 
     _set_pool(config, pool or InstancePool())
     config.epoch_interruption = True
     config.consume_fuel = settings.consume_fuel
+    config.cranelift_nan_canonicalization = settings.canonical_nans
     config.max_wasm_stack = MAX_STACK_BYTES
     config.wasm_threads = False
     config.wasm_memory64 = False

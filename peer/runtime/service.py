@@ -66,6 +66,7 @@ class ServiceSpec:
     storage_dir: Path | None = None
     abi: str = MARINE_ABI
     effectors: Effectors = field(default_factory=Effectors)
+    is_deterministic: bool = False
 
     @property
     def facade(self) -> ModuleSpec:
@@ -74,7 +75,8 @@ class ServiceSpec:
 
     def get_grants(self, module: ModuleSpec) -> Grants:
         """Return which effectors one of its modules may import."""
-        return Grants(frozenset(self.effectors.names), module.mounted_binaries)
+        effectors = frozenset(self.effectors.names)
+        return Grants(effectors, self.is_deterministic, module.mounted_binaries)
 
     def get_memory_limit(self, module: ModuleSpec) -> int:
         """Return how many bytes the memory of one of its modules may reach."""
@@ -103,6 +105,11 @@ def validate_spec(spec: ServiceSpec) -> None:
             f"service {spec.name}: modules of the raw ABI cannot be linked, "
             f"and it has {len(spec.modules)}",
             remedy="link them into one before deploying",
+        )
+    keeps = spec.storage_dir is not None or spec.instance is not InstanceMode.FRESH
+    if spec.is_deterministic and (keeps or any(m.mounted_binaries for m in spec.modules)):
+        raise ModuleError(
+            f"service {spec.name} is deterministic, but keeps something or has effectors"
         )
     for module in spec.modules:
         _validate_module(spec, module)

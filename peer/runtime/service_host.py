@@ -23,6 +23,7 @@ from peer.runtime.links import plan_service
 from peer.runtime.loaded_module import LoadedModule
 from peer.runtime.messages import Answer, Call
 from peer.runtime.output_pipes import OutputPipes
+from peer.runtime.replay import START_SEED, Replay, define_replay, seed_of
 from peer.runtime.service import InstanceMode, ModuleSpec, ServiceSpec
 
 # What metered engines give to services that are not metered themselves.
@@ -56,6 +57,7 @@ class ServiceHost:
         self._watchdog = watchdog
         self._limits = GroupLimits(spec.limits, spec.total_memory_limit, is_metered)
         self._state = HostState()
+        self._replay = Replay() if spec.is_deterministic else None
         self._functions = {
             name: compile_function(signature, spec.abi)
             for name, signature in plan.interface.functions.items()
@@ -71,6 +73,8 @@ class ServiceHost:
                 define_links(linker, plan.links[module.name], self._state)
                 effects, logs = plan.effects[module.name], module.logger_enabled
                 define_effects(linker, effects, self._state, ask, logs=logs)
+                if self._replay is not None:
+                    define_replay(linker, plan.infos[module.name], self._replay)
 
             code = cache.load_module(wasm)
             self._modules[name] = LoadedModule(
@@ -99,12 +103,18 @@ class ServiceHost:
             arguments = code.read_body(call.body, call.is_raw)
         except CallRefused as refused:
             return Answer(refused.kind, b"", 0, 0, [], refused.detail, refused.field)
-        self._state.parameters = complete_parameters(call.parameters, len(arguments))
+        given = call.parameters
+        if self._replay is not None:
+            # Who calls, and where this runs, must not change the answer.
+            given = {"service_id": self._spec.name}
+        self._state.parameters = complete_parameters(given, len(arguments))
         return self._run(lambda guest: self._apply(guest, code, arguments, call))
 
     def _apply(self, guest: Guest, code: FunctionCode, arguments: list[Any], call: Call) -> bytes:
         limit = self._spec.limits.output_bytes
         guest.budget = limit
+        if self._replay is not None:
+            self._replay.restart(seed_of(self._spec.name, call.function, call.body))
         output = code.write_body(code.invoke(guest, arguments), call.is_raw)
         if len(output) > limit:
             raise GuestOutput(f"the answer has {len(output)} bytes, more than its limit of {limit}")
@@ -141,6 +151,8 @@ class ServiceHost:
         self._state.group = group
         try:
             if not group.is_started:
+                if self._replay is not None:
+                    self._replay.restart(START_SEED)
                 self._state.is_starting = True
                 group.start(log)
             self._state.is_starting = False

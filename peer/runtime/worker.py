@@ -68,7 +68,8 @@ def load_services(
     """
     services = enter_storage(setup.services) if is_root() else setup.services
     is_metered = any(spec.limits.fuel is not None for spec in services)
-    settings = EngineSettings(consume_fuel=is_metered)
+    is_deterministic = any(spec.is_deterministic for spec in services)
+    settings = EngineSettings(consume_fuel=is_metered, canonical_nans=is_deterministic)
     engine = build_engine(settings, size_pool(services))
     cache = AotCache(setup.cache_dir, engine, settings)
     watchdog = Watchdog(engine, on_tick=channel.flush)

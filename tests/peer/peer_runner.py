@@ -48,6 +48,7 @@ def publish(
     name: str = "greeting",
     memory: int = 16 << 20,
     effectors: Effectors | None = None,
+    deterministic: bool = False,
 ) -> Hash:
     """Put an app of one service into a block folder and return what the chain calls it."""
     entries = []
@@ -55,7 +56,12 @@ def publish(
         cid = raw_cid(wasm)
         folder.put(cid, wasm)
         entries.append(Module(name=f"module{index}", cid=cid))
-    service = Service(name=name, total_memory_limit=memory, modules=tuple(entries))
+    service = Service(
+        name=name,
+        total_memory_limit=memory,
+        modules=tuple(entries),
+        deterministic=deterministic,
+    )
     manifest = Manifest(
         name=name,
         services=(service,),

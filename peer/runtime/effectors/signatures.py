@@ -95,5 +95,6 @@ class Grants:
     """What a module may import beside WASI and its service's others; None: anything, to inspect."""
 
     effectors: frozenset[str] | None = None
+    is_deterministic: bool = False
     mounted: Mapping[str, str] | None = None
     """Effectors by the name under which they are mounted in the namespace `host`."""
