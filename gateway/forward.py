@@ -28,6 +28,8 @@ SAMPLES = 256
 FEWEST_SAMPLES = 20
 """Answers that must have been seen before their usual time is known."""
 MAX_DEALS = 10_000
+ALL_SECONDS = 10.0
+"""How long a peer may take for what goes to all of them."""
 
 
 class Refusal:
@@ -130,8 +132,9 @@ class Forwarder:
 
         async def ask(route: PeerRoute) -> Answer | None:
             try:
-                return await _keep(await self._open(outgoing, 0, route))
-            except MarketError:
+                async with asyncio.timeout(ALL_SECONDS):
+                    return await _keep(await self._open(outgoing, 0, route))
+            except (MarketError, TimeoutError):
                 return None
 
         answers = await asyncio.gather(*map(ask, peers))

@@ -13,6 +13,36 @@ DealNumber = Annotated[int, Path(ge=1, lt=2**32, description="a deal's number")]
 EpochNumber = Annotated[int, Path(ge=0, lt=2**32)]
 Sequence = Annotated[int, Path(ge=0, lt=2**64)]
 
+ANY_BYTES: dict[str, Any] = {
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+}
+RESULT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "What the function answered",
+        "content": {"application/json": {"schema": {"type": "object"}}, **ANY_BYTES},
+    }
+}
+FROM_PEER: dict[int | str, dict[str, Any]] = {
+    200: {"description": "As in the page of the peer", "content": {"application/json": {}}}
+}
+LOG_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "One JSON object a line", "content": {"application/x-ndjson": {}}}
+}
+FROM_SITE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "What the site answered", "content": {"*/*": {}}},
+    "default": {"description": "What the site answered", "content": {"*/*": {}}},
+}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [{"type": "array"}, {"type": "object"}]},
+            },
+            **ANY_BYTES,
+        }
+    }
+}
+SITE_BODY: dict[str, Any] = {"requestBody": {"content": {"*/*": {}}}}
 Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 
@@ -39,32 +69,41 @@ def build_call_routes(calls: Calls) -> APIRouter:
 
         return Relayed(handle)
 
-    @router.post("/v1/deals/{deal}/{service}/{function}", response_class=Response)
+    @router.post(
+        "/v1/deals/{deal}/{service}/{function}",
+        response_class=Response,
+        responses=RESULT,
+        openapi_extra=BODY,
+    )
     async def call(deal: DealNumber, service: str, function: str) -> Response:
         """Call a function: JSON arguments, or raw bytes for functions that take them."""
         return relay(deal)
 
-    @router.get("/v1/deals/{deal}", response_class=Response)
-    @router.get("/v1/deals/{deal}/interface", response_class=Response)
-    @router.get("/v1/deals/{deal}/health", response_class=Response)
-    @router.get("/v1/deals/{deal}/logs", response_class=Response)
-    @router.get("/v1/deals/{deal}/stats", response_class=Response)
-    @router.get("/v1/deals/{deal}/access", response_class=Response)
+    @router.get("/v1/deals/{deal}", response_class=Response, responses=FROM_PEER)
+    @router.get("/v1/deals/{deal}/interface", response_class=Response, responses=FROM_PEER)
+    @router.get("/v1/deals/{deal}/health", response_class=Response, responses=FROM_PEER)
+    @router.get("/v1/deals/{deal}/logs", response_class=Response, responses=LOG_LINES)
+    @router.get("/v1/deals/{deal}/stats", response_class=Response, responses=FROM_PEER)
+    @router.get("/v1/deals/{deal}/access", response_class=Response, responses=FROM_PEER)
     async def read(deal: DealNumber) -> Response:
         """What a peer says of the deal; a `Wasmarket-Peer` header chooses which."""
         return relay(deal)
 
-    @router.get("/v1/deals/{deal}/receipts/{epoch}", response_class=Response)
+    @router.get("/v1/deals/{deal}/receipts/{epoch}", response_class=Response, responses=FROM_PEER)
     async def read_receipts(deal: DealNumber, epoch: EpochNumber) -> Response:
         """Receipts of an epoch at one peer; a `Wasmarket-Peer` header chooses which."""
         return relay(deal)
 
-    @router.get("/v1/deals/{deal}/receipts/{epoch}/{sequence}", response_class=Response)
+    @router.get(
+        "/v1/deals/{deal}/receipts/{epoch}/{sequence}",
+        response_class=Response,
+        responses=FROM_PEER,
+    )
     async def read_receipt(deal: DealNumber, epoch: EpochNumber, sequence: Sequence) -> Response:
         """One receipt with its inclusion proof."""
         return relay(deal)
 
-    @router.put("/v1/deals/{deal}/access", response_class=Response)
+    @router.put("/v1/deals/{deal}/access", response_class=Response, responses=FROM_PEER)
     async def put_access(deal: DealNumber) -> Response:
         """Say who may call; goes to every peer of the deal at once."""
 
@@ -95,6 +134,8 @@ def build_site_routes(calls: Calls, sites: Sites) -> APIRouter:
             visit,
             methods=[method],
             response_class=Response,
+            responses=FROM_SITE,
+            openapi_extra=None if method in ("GET", "HEAD") else SITE_BODY,
             name=f"visit_{method.lower()}",
         )
     return router
