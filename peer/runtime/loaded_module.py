@@ -44,7 +44,7 @@ class LoadedModule:
         if any(wanted.module == WASI for wanted in info.outline.imports):
             linker.define_wasi()
             self._wasi = WasiTemplate(
-                module.envs, folders, None if prints_here else state.add_output
+                build_envs(module), folders, None if prints_here else state.add_output
             )
         define_host_functions(linker, info, module, state)
         define_imports(linker)
@@ -70,6 +70,11 @@ class LoadedModule:
             instances=1,
             memories=1,
         )
+
+
+def build_envs(module: ModuleSpec) -> dict[str, str]:
+    """Return the guest's environment: each mapped folder's name, as Marine has it, and `envs`."""
+    return {alias: alias for alias in module.mapped_dirs if "=" not in alias} | module.envs
 
 
 def prepare_folders(spec: ServiceSpec, module: ModuleSpec) -> tuple[tuple[str, str], ...]:

@@ -91,6 +91,7 @@ def test_service__unknown__not_found_names_the_known():
 
 
 SERVICE = ("services", 0)
+MODULE_WITH = LEAST["services"][0]["modules"][0]
 MODULE = ("services", 0, "modules", 0)
 HTTP = {"kind": "http", "service": "s", "function": "answer"}
 
@@ -235,3 +236,36 @@ def test_parse_manifest__size__a_mebibyte_and_not_a_byte_more():
 def test_dump_manifest__what_no_reader_accepts__refused(manifest):
     with pytest.raises(InvalidInput):
         dump_manifest(manifest)
+
+
+SERVICE = ("services", 0)
+MODULE_WITH = LEAST["services"][0]["modules"][0]
+
+
+def test_parse_manifest__deterministic_service__is_written_only_where_it_is_said():
+    manifest = parse_manifest(changed((*SERVICE, "deterministic"), True))
+
+    assert manifest.services[0].deterministic
+    assert b'"deterministic":true' in dump_manifest(manifest)
+    assert b"deterministic" not in dump_manifest(parse_manifest(dump_canonical(LEAST)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"instance": "warm"}, "services[0].instance"),
+        ({"modules": [MODULE_WITH | {"mapped_dirs": {"a": "/storage/a"}}]}, "services[0].modules"),
+        (
+            {"modules": [MODULE_WITH | {"mounted_binaries": {"curl": "http"}}]},
+            "services[0].modules",
+        ),
+    ],
+)
+def test_parse_manifest__deterministic_service_that_keeps_something__is_refused(changes, field):
+    document = json.loads(changed(("effectors",), {"http": {"hosts": ["a.org"]}}))
+    document["services"][0] |= {"deterministic": True, **changes}
+
+    with pytest.raises(InvalidInput) as caught:
+        parse_manifest(dump_canonical(document))
+
+    assert caught.value.field == field

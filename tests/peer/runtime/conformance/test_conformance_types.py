@@ -1,6 +1,7 @@
 """Every type of Marine in a Rust guest: typed JSON in, typed JSON out."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -243,3 +244,21 @@ def test_log__levels_target_and_mask__decide_what_is_kept(
 
 def test_log__macros__write_every_level(build_host: BuildHost, types_wasm: bytes) -> None:
     assert run(build_host(types_wasm, memory=8 << 20), "logs_all").logs == ALL_LEVELS
+
+
+def test_environment__mapped_folders_and_envs__are_there_by_name(
+    build_host: BuildHost, types_wasm: bytes, tmp_path: Path
+) -> None:
+    host = build_host(
+        types_wasm,
+        memory=8 << 20,
+        storage=tmp_path / "storage",
+        envs={"COLOUR": "blue"},
+        mapped_dirs={"notes": "/storage/deep/notes"},
+    )
+
+    assert call(host, "environment", "COLOUR") == "blue"
+    notes = call(host, "environment", "notes")
+    assert call(host, "writes", f"{notes}/a", "kept") is True
+    assert call(host, "reads", "/storage/deep/notes/a") == "kept"
+    assert (tmp_path / "storage" / "deep" / "notes" / "a").read_text() == "kept"
