@@ -1,0 +1,100 @@
+"""The keeper: absent peers are evicted, dead assignments released, each once and in time."""
+
+import pytest
+
+from kernel.errors import Reverted
+from kernel.events import Activated, Ended, Stopped
+from kernel.reasons import EndKind
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def running(town):
+    """A deal of two units by the only peer, active."""
+    town.register_peer()
+    town.fund()
+    town.post_ask(town.ask())
+    town.post_bid(town.bid())
+    town.turn()
+    town.epoch = town.chain.head.timestamp // 60
+    town.chain.mine(Activated(1, 1, town.epoch, 0, 980, 20))
+    town.chain.handle("Market", "release", lambda caller, ids: [released(town, i) for i in ids])
+    town.turn()
+    return town
+
+
+def released(town, assignment):
+    return Ended(assignment, 1, 1, town.epoch, EndKind.RELEASED, 0, 0, 0)
+
+
+def go_to(town, epoch):
+    town.chain.mine(timestamp=epoch * 60)
+    town.turn()
+    town.index()
+
+
+def functions(town):
+    return [sent.function for sent in town.sender.sent]
+
+
+def used(town):
+    return town.http.get("/v1/peers/1").json()["used"]
+
+
+def test_dead_assignment__its_peer_does_not_release_it__is_released_after_a_while(running):
+    running.chain.mine(Stopped(1, running.epoch, 960))
+    running.turn()
+    go_to(running, running.epoch + 1)
+    early = functions(running)
+    held = used(running)
+
+    go_to(running, running.epoch + 2)
+    running.turn()
+
+    assert early == ["match"]
+    assert functions(running) == ["match", "release"]
+    assert running.sender.sent[1].args == ((1,),)
+    assert (held, used(running)) == (2, 0)
+    assert "wasmarket_matcher_releases_total 1.0" in running.http.get("/metrics").text
+
+
+def test_dead_assignment__its_peer_released_it__is_left_alone(running):
+    running.chain.mine(Stopped(1, running.epoch, 960), released(running, 1))
+
+    go_to(running, running.epoch + 3)
+
+    assert functions(running) == ["match"]
+
+
+def test_lapsed_deal__whose_peer_is_gone__gives_its_units_back(running):
+    lapse = running.epoch + 980 // 20 + 1
+
+    go_to(running, lapse + 3)
+
+    assert "release" in functions(running)
+    assert used(running) == 0
+
+
+def test_live_assignment__is_never_released(running):
+    for passed in range(1, 5):
+        go_to(running, running.epoch + passed)
+
+    assert functions(running) == ["match"]
+
+
+def test_eviction__refused_because_another_was_faster__is_no_failure(town):
+    town.register_peer()
+    town.fund()
+    town.post_ask(town.ask())
+    town.post_bid(town.bid())
+    town.turn()
+    town.ledger.evictable = {1}
+    town.chain.handle("Market", "evict", lambda caller, ids: refuse())
+    town.chain.advance(61)
+
+    assert town.turn()
+
+
+def refuse():
+    raise Reverted("market: nothing to evict")
