@@ -28,6 +28,7 @@ from peer.runtime.output_pipes import OutputPipes
 from peer.runtime.privileges import PR_SET_PDEATHSIG, enter_storage, give_up_root, is_root
 from peer.runtime.service import ServiceSpec
 from peer.runtime.service_host import ServiceHost
+from peer.runtime.syscalls import refuse_syscalls
 from peer.runtime.worker_channel import WorkerChannel
 
 PR_SET_NO_NEW_PRIVS: Final = 38
@@ -36,11 +37,12 @@ MAX_FILE_BYTES: Final = 1 << 30
 
 
 def confine() -> None:
-    """Give up what a worker never needs: new privileges, core files, huge files, orphanhood."""
+    """Give up what a worker never needs: new privileges, a network, core files, orphanhood."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     for option, value in ((PR_SET_NO_NEW_PRIVS, 1), (PR_SET_PDEATHSIG, signal.SIGKILL)):
         if prctl(option, value, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl {option} was refused")
+    refuse_syscalls()
     for kind, limit in (
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
