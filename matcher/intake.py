@@ -35,10 +35,10 @@ from store.database import Database, Session
 from store.offers import (
     add_developer_offer,
     add_provider_offer,
+    count_asks,
+    count_bids,
     fetch_developer_offer,
-    fetch_developer_offers,
     fetch_provider_offer,
-    fetch_provider_offers,
     set_offer_target,
     withdraw_offer,
 )
@@ -119,7 +119,7 @@ class Intake:
         with self._database.write() as session:
             now = _now(session)
             if known is None:
-                _check_room(self._limits.live, _count_bids(session, offer.developer, now))
+                _check_room(self._limits.live, count_bids(session, offer.developer, now))
             kept, is_new = add_developer_offer(
                 session,
                 offer,
@@ -142,7 +142,7 @@ class Intake:
         stored = self._check(offer, provider, signature)
         with self._database.write() as session:
             now = _now(session)
-            _check_room(self._limits.live, _count_asks(session, provider, now))
+            _check_room(self._limits.live, count_asks(session, provider, now))
             kept, is_new = add_provider_offer(
                 session,
                 offer,
@@ -233,16 +233,6 @@ class Intake:
 
 def _now(session: Session) -> Timestamp:
     return Timestamp(fetch_indexed(session).timestamp)
-
-
-def _count_bids(session: Session, developer: Address, now: int) -> int:
-    rows = fetch_developer_offers(session, developer=developer, limit=None)
-    return sum(1 for row in rows if not row.withdrawn and row.offer.valid_until >= now)
-
-
-def _count_asks(session: Session, provider: Address, now: int) -> int:
-    rows = fetch_provider_offers(session, provider=provider, limit=None)
-    return sum(1 for row in rows if not row.withdrawn and row.offer.valid_until >= now)
 
 
 def _check_room(limit: int, live: int) -> None:

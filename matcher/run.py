@@ -121,6 +121,7 @@ def build_matcher(
         wishes=Replacements(database, sender.address, on_change),
         head=HeadWatch(database, reader, extra, settings.max_lag_seconds),
         rate=RateLimit(settings.requests_per_minute, clock, "requests"),
+        writes=RateLimit(settings.writes_per_minute, clock, "changes by one client"),
         version=version,
         poll_seconds=settings.poll_seconds,
     )

@@ -12,7 +12,8 @@ class MatcherSettings:
     seconds each). `evict` lets it evict absent peers of the deals it serves, so that their units
     can be refilled, and release dead assignments that their peers left behind. Answers over the
     book look for changes at most every `book_seconds`. Limits: live offers per signer, offers
-    posted per minute and signer, requests per minute and client address (0: none).
+    posted per minute and signer, requests, and those that change something,
+    per minute and client address (0: none).
     `max_lag_seconds` behind the chain it is not ready.
     """
 
@@ -27,6 +28,7 @@ class MatcherSettings:
     max_offers_per_signer: int = 1_000
     posts_per_minute: int = 600
     requests_per_minute: int = 0
+    writes_per_minute: int = 6_000
     notice_attempts: int = 5
     notice_timeout: float = 3.0
     source_timeout: float = 2.0

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from kernel.errors import NotFound
@@ -150,6 +150,20 @@ def fetch_developer_offers(
     if developer is not None:
         query = query.where(DeveloperOfferRow.developer == developer)
     return [developer_offer_view(row) for row in session.scalars(query)]
+
+
+def count_asks(session: Session, provider: Address, now: int) -> int:
+    """Return how many of a provider's asks are neither withdrawn nor over."""
+    row = ProviderOfferRow
+    mine = (row.provider == provider, row.withdrawn.is_(False), row.valid_until >= now)
+    return session.scalar(select(func.count()).select_from(row).where(*mine)) or 0
+
+
+def count_bids(session: Session, developer: Address, now: int) -> int:
+    """Return how many of a developer's bids are neither withdrawn nor over."""
+    row = DeveloperOfferRow
+    mine = (row.developer == developer, row.withdrawn.is_(False), row.valid_until >= now)
+    return session.scalar(select(func.count()).select_from(row).where(*mine)) or 0
 
 
 def withdraw_offer(session: Session, hash: Hash) -> None:

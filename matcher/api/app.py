@@ -42,6 +42,7 @@ class ApiParts:
     wishes: Replacements
     head: HeadWatch
     rate: RateLimit
+    writes: RateLimit
     version: str
     poll_seconds: float
 
@@ -82,5 +83,5 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     app.include_router(book_routes(parts.book, database, parts.poll_seconds))
     app.include_router(market_routes(MarketReads(database, parts.book)))
     # Innermost, so that what it refuses has a request id and is counted like any answer.
-    app.user_middleware.append(Middleware(Guards, rate=parts.rate))
+    app.user_middleware.append(Middleware(Guards, rate=parts.rate, writes=parts.writes))
     return app

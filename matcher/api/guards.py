@@ -8,14 +8,20 @@ from matcher.limits import RateLimit
 from serving.problems import render, request_id_of
 
 MAX_BODY = 64 * 1024
+CHANGES = frozenset({"POST", "PUT", "DELETE"})
+QUESTIONS = frozenset({"/v1/quotes"})
+"""Asked by POST, but nothing is kept of them."""
 
 
 class Guards:
     """Refuse bodies above `max_body` bytes and clients above their rate, with problem documents."""
 
-    def __init__(self, app: ASGIApp, rate: RateLimit, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, app: ASGIApp, rate: RateLimit, writes: RateLimit, max_body: int = MAX_BODY
+    ) -> None:
         self._app = app
         self._rate = rate
+        self._writes = writes
         self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -26,7 +32,10 @@ class Guards:
         request = Request(scope)
         problem: LimitReached | TooLarge | None = None
         try:
-            self._rate.check(request.client.host if request.client else "")
+            client = request.client.host if request.client else ""
+            self._rate.check(client)
+            if request.method in CHANGES and request.url.path not in QUESTIONS:
+                self._writes.check(client)
             _check_length(request.headers.get("content-length", ""), self._max_body)
         except (LimitReached, TooLarge) as error:
             problem = error

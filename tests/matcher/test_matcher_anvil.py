@@ -206,6 +206,22 @@ def test_two_matchers__really_at_once__one_deal(town, operators):
         with operator.database.read() as session:
             states |= {entry.state for entry in fetch_submissions(session)}
     assert states == {SubmissionState.MINED, SubmissionState.FAILED}
+    told = [operator.http.get("/v1/status").json()["extra"] for operator in pair]
+    [loser] = [extra for extra in told if extra["lost"]["count"]]
+    [winner] = [extra for extra in told if not extra["lost"]["count"]]
+    [lost] = loser["lost"]["latest"]
+    assert (lost["offer"], lost["winner"]) == (hash_offer(bid), winner["account"])
+    assert lost["reason"].endswith(refused_of(pair))
+
+
+def refused_of(pair):
+    """Return the reason that the loser recorded with its transaction."""
+    reasons = []
+    for operator in pair:
+        with operator.database.read() as session:
+            reasons += [s.reason for s in fetch_submissions(session) if s.reason]
+    [reason] = reasons
+    return reason
 
 
 class Killed(BaseException):

@@ -10,7 +10,7 @@ from kernel.events import CounterBumped, OfferCancelled
 from kernel.hashing import sha256
 from kernel.manifest import dump_manifest, read_manifest
 from kernel.typed_data import hash_offer
-from tests.matcher.fake_town import FakeTown
+from tests.matcher.fake_town import FakeTown, make_account
 from tests.store.stores import copy_store
 
 pytestmark = pytest.mark.unit
@@ -375,6 +375,19 @@ def test_limits__too_many_requests_of_one_client__429(database):
     answers = [town.http.get("/v1/peers").status_code for _ in range(4)]
 
     assert answers == [200, 200, 200, 429]
+
+
+def test_limits__many_new_signers_behind_one_address__429_but_questions_are_answered(database):
+    town = FakeTown(database, writes_per_minute=2)
+    posters = [make_account(number) for number in range(10, 13)]
+
+    answers = [
+        town.post_bid(town.bid(developer=poster.address), poster).status_code for poster in posters
+    ]
+    quotes = [town.http.post("/v1/quotes", json={"units": 1}).status_code for _ in range(3)]
+
+    assert answers == [201, 201, 429]
+    assert quotes == [200, 200, 200]
 
 
 def test_nothing_indexed_yet__503_and_not_ready(template, tmp_path):
