@@ -23,6 +23,7 @@ from kernel.addresses import raw
 from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
 from peer.api.app import OwnPlace, create_app
+from peer.api.call_protocol import bind_protocol
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
@@ -85,7 +86,7 @@ def run_peer(parts: PeerParts, *, rpc_url: str, on_ready: Callable[[str], None])
         except BaseException:
             listener.close()
             raise
-        serve(peer.app, listener, on_ready)
+        serve(peer.app, listener, on_ready, bind_protocol(peer.app.state.calls))
 
 
 class Peer:

@@ -1,5 +1,6 @@
 """Run a service on a port until it is told to stop."""
 
+import asyncio
 import errno
 import signal
 import socket
@@ -10,7 +11,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from kernel.errors import ConfigError, PortInUse
+from serving.http_protocol import HttpProtocol
 
+LOOK_TICKS = 10
 GRACE_SECONDS = 5
 """How long open requests may take to finish after a signal to stop."""
 
@@ -49,9 +52,17 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(app: ASGIApp, listener: socket.socket, on_ready: Callable[[str], None]) -> None:
-    """Serve on a bound socket until SIGINT or SIGTERM; `on_ready` gets the URL once it answers."""
-    server = _Server(listener, on_ready, app)
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    on_ready: Callable[[str], None],
+    protocol: type[asyncio.Protocol] = HttpProtocol,
+) -> None:
+    """Serve on a bound socket until SIGINT or SIGTERM; `on_ready` gets the URL once it answers.
+
+    `protocol` reads the connections: `HttpProtocol`, or one made from it.
+    """
+    server = _Server(listener, on_ready, app, protocol)
     try:
         server.run(sockets=[listener])
     finally:
@@ -62,11 +73,16 @@ class _Server(uvicorn.Server):
     """A uvicorn server that says when it is ready."""
 
     def __init__(
-        self, listener: socket.socket, on_ready: Callable[[str], None], app: ASGIApp
+        self,
+        listener: socket.socket,
+        on_ready: Callable[[str], None],
+        app: ASGIApp,
+        protocol: type[asyncio.Protocol],
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=protocol,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -83,6 +99,15 @@ class _Server(uvicorn.Server):
         has ended its threads and child processes."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections from time to time (uvicorn calls this ten times a second)."""
+        if counter % LOOK_TICKS == 0:
+            now = asyncio.get_running_loop().time()
+            for connection in tuple(self.server_state.connections):
+                if isinstance(connection, HttpProtocol):
+                    connection.end_if_stuck(now)
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

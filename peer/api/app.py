@@ -59,7 +59,7 @@ def create_app(
         info, status=status, readiness=readiness, registry=registry, lifespan=lifespan
     )
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
-    calls = Calls(host, book, authenticator)
+    calls = Calls(host, book, authenticator, app.state.requests, info.name)
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host))
     app.include_router(create_developer_router(host, book, authenticator))
@@ -68,5 +68,7 @@ def create_app(
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_gateway_router(blocks))
     app.include_router(create_routing_router(blocks, own.key, own.endpoint))
-    app.add_middleware(CallPath, calls=calls, requests=app.state.requests, service=info.name)
+    app.add_middleware(CallPath, calls=calls)
+    # For the protocol, which answers most calls before they come to the app.
+    app.state.calls = calls
     return app

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
-from peer.api.call_path import Calls
+from peer.api.call_path import Calls, read_body
 from peer.api.numbers import DealNumber
 from serving.problems import request_id_of
 from serving.service import REQUEST_ID
@@ -27,14 +27,15 @@ def create_call_router(calls: Calls) -> APIRouter:
         prefer: Annotated[str, Header()] = "",
     ) -> Response:
         """Run a function: JSON arguments by position or name, or raw bytes."""
+        given = dict(request.headers.raw)
+        body = await read_body(given, request.receive, calls.find_limit(deal))
         request_id = request_id_of(request) or ""
         headers = [(REQUEST_ID.lower().encode(), request_id.encode())]
-        given = dict(request.headers.raw)
-        status, body = await calls.answer(
-            deal, service, function, given, headers, request.scope, request.receive
+        status, answer = await calls.answer(
+            deal, service, function, request.scope, given, headers, body
         )
         # The request id is added on the way out.
         named = {name.decode(): value.decode() for name, value in headers[1:]}
-        return Response(body, status, headers=named)
+        return Response(answer, status, headers=named)
 
     return router

@@ -197,7 +197,7 @@ class Run:
             time=request.time,
         )
         try:
-            head = book.append(self.chain, record)
+            head = await book.record(self.chain, record)
         except OSError as error:
             raise NoReceipt(
                 f"the call's receipt cannot be written: {error.strerror}",

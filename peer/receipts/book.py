@@ -1,13 +1,15 @@
 """All receipt chains of a peer: opened when needed, flushed together, their heads signed."""
 
+import asyncio
 import logging
 import shutil
 import threading
 from collections.abc import Container
+from itertools import groupby
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kernel.errors import NotFound
+from kernel.errors import MarketError, NotFound
 from peer.folder import PeerFolder, write_atomically
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
 from peer.receipts.heads import SignedHead, sign_head
@@ -16,6 +18,9 @@ logger = logging.getLogger(__name__)
 
 DEAL_FILE = "deal"
 RETRY_SECONDS = 1.0
+
+Ended = tuple[ReceiptChain, CallRecord, asyncio.Future[Head]]
+"""A call that is over, and who waits for its receipt."""
 
 
 class ReceiptBook:
@@ -35,6 +40,7 @@ class ReceiptBook:
         self._dirty: set[int] = set()
         self._dirty_lock = threading.Lock()
         self._wake = threading.Event()
+        self._ending: list[Ended] = []
         self.peer = 0
         self.problem = ""
         for path in sorted(folder.receipts.iterdir()):
@@ -70,10 +76,49 @@ class ReceiptBook:
     def append(self, chain: ReceiptChain, call: CallRecord) -> Head:
         """Add a receipt to a chain and let the next flush make it durable."""
         head = chain.append(call)
+        self._mark(chain)
+        return head
+
+    async def record(self, chain: ReceiptChain, call: CallRecord) -> Head:
+        """Add a receipt as `append` does, by one write with all that end in the same moment.
+
+        For one event loop only. Raises OSError.
+        """
+        loop = asyncio.get_running_loop()
+        if not self._ending:
+            loop.call_soon(self._write_ended)
+        written: asyncio.Future[Head] = loop.create_future()
+        self._ending.append((chain, call, written))
+        return await written
+
+    def _write_ended(self) -> None:
+        ended, self._ending = self._ending, []
+        # NOTE: sorting is stable, so that calls of a chain stay in the order of their ends; only
+        # neighbours of the same epoch are written together.
+        ended.sort(key=lambda entry: entry[0].assignment)
+        for _, group in groupby(ended, lambda e: (e[0].assignment, e[1].time // self._seconds)):
+            self._write_together(list(group))
+
+    def _write_together(self, entries: list[Ended]) -> None:
+        chain = entries[0][0]
+        try:
+            heads = chain.append_all([call for _, call, _ in entries])
+        except (OSError, MarketError) as error:
+            for _, _, written in entries:
+                if not written.done():
+                    written.set_exception(error)
+            return
+        self._mark(chain)
+        for (_, _, written), head in zip(entries, heads, strict=True):
+            # A caller may have gone; what ran is recorded all the same.
+            if not written.done():
+                written.set_result(head)
+
+    def _mark(self, chain: ReceiptChain) -> None:
+        """Let the next flush make a chain durable."""
         with self._dirty_lock:
             self._dirty.add(chain.assignment)
         self._wake.set()
-        return head
 
     def sign(self, chain: ReceiptChain, head: Head) -> SignedHead:
         """Make a head durable and return it signed."""

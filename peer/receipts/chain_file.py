@@ -8,7 +8,7 @@ receipts are always one range of sequence numbers and a committed root stays tru
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -87,14 +87,35 @@ class ReceiptChain:
 
     def append(self, call: CallRecord) -> Head:
         """Add a receipt and return its number and hash; it is safe from a kill at once."""
+        return self.append_all((call,))[0]
+
+    def append_all(self, calls: Sequence[CallRecord]) -> list[Head]:
+        """Add receipts of calls that began in one epoch by one write: all of them, or none.
+
+        Raises OSError when the write fails.
+        """
         with self._lock:
-            epoch = max(call.time // self._seconds, self._epoch)
+            head, heads, records = self._head, [], []
+            epoch = max(calls[0].time // self._seconds, self._epoch)
             if epoch != self._epoch or self._file < 0:
                 self._open(epoch)
-            receipt = Receipt(
+            for call in calls:
+                packed = self._pack(call, head, epoch)
+                head = Head(head.sequence + 1, receipt_hash(packed))
+                heads.append(head)
+                records.append(packed)
+            self._write(b"".join(records))
+            self._untallied += [(epoch, packed) for packed in records]
+            self._head = head
+            return heads
+
+    def _pack(self, call: CallRecord, head: Head, epoch: int) -> bytes:
+        """Return the receipt that follows `head`; a call of a closed epoch counts in `epoch`."""
+        return pack_receipt(
+            Receipt(
                 deal=self.deal,
                 assignment=self.assignment,
-                sequence=self._head.sequence + 1,
+                sequence=head.sequence + 1,
                 module=call.module,
                 function=call.function,
                 input=call.input,
@@ -103,13 +124,9 @@ class ReceiptChain:
                 fuel=call.fuel,
                 duration_us=call.duration_us,
                 time=max(call.time, epoch * self._seconds),
-                previous=self._head.hash,
+                previous=head.hash,
             )
-            packed = pack_receipt(receipt)
-            self._write(packed)
-            self._untallied.append((epoch, packed))
-            self._head = Head(receipt.sequence, receipt_hash(packed))
-            return self._head
+        )
 
     def flush(self) -> Head:
         """Make every receipt so far safe from a power failure; return the head that is."""
