@@ -3,7 +3,15 @@
 import logging
 import re
 import sys
+import threading
+import time
 from datetime import UTC, datetime
+from typing import TextIO
+
+ACCESS = "wasmarket.access"
+BATCH_SECONDS = 0.1
+"""How long a line of the access log may wait."""
+MOST_WAITING = 500
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _SPACE = re.compile(r"\s")
@@ -25,11 +33,57 @@ class FactFormatter(logging.Formatter):
         return line
 
 
+class BatchingHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of the access log some at a time: a write for each answer would cost more
+    than the rest of a gateway's work on it. All other lines are written at once, in order.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        """Write to `stream`."""
+        super().__init__(stream)
+        self._waiting: list[str] = []
+        self._has_waiting = threading.Event()
+        self._writer: threading.Thread | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line of the access log for a moment, write any other."""
+        if record.name != ACCESS or record.levelno > logging.INFO:
+            self._write_waiting()
+            super().emit(record)
+            return
+        self._waiting.append(self.format(record))
+        if len(self._waiting) >= MOST_WAITING:
+            self._write_waiting()
+        elif not self._has_waiting.is_set():
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_often, daemon=True, name="log")
+                self._writer.start()
+            self._has_waiting.set()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        with self.lock:  # type: ignore[union-attr]
+            self._write_waiting()
+            super().flush()
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            lines, self._waiting = self._waiting, []
+            self.stream.write("\n".join(lines) + "\n")
+            self.stream.flush()
+
+    def _write_often(self) -> None:
+        while self._has_waiting.wait():
+            time.sleep(BATCH_SECONDS)
+            self._has_waiting.clear()
+            self.flush()
+
+
 def configure_logging(level: str = "INFO") -> None:
     """Send all logs of this process to stderr."""
     # What no line shows need not be found out for each: services log every answer.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    handler = logging.StreamHandler(sys.stderr)
+    handler = BatchingHandler(sys.stderr)
     handler.setFormatter(FactFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for noisy in ("httpx", "httpcore", "uvicorn.error"):

@@ -16,15 +16,19 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.peer.calls import measure_calls, measure_others
+from bench.peer.deploy import measure_deploy
 from bench.peer.measures import Row, build_rows
 from bench.peer.runtime import measure_runtime
+from bench.peer.through_gateway import measure_through_gateway
 
 PATH = Path(__file__).resolve().parents[1] / "results" / "peer.json"
 WIDTH = 140
 GROUPS: dict[str, Callable[[], dict[str, float]]] = {
     "runtime": measure_runtime,
     "calls": measure_calls,
+    "gateway": measure_through_gateway,
     "others": measure_others,
+    "deploy": measure_deploy,
 }
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 PER_SECOND = "1/s"
 MILLISECONDS = "ms"
 MICROSECONDS = "µs"
+SECONDS = "s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ MEASURES = (
     Measure("call fresh cpu", "processor time of a call, fresh", MICROSECONDS, "lower"),
     Measure("call warm p50", "median of a call, warm, c=16", MILLISECONDS, "lower"),
     Measure("call warm p99", "p99 of a call, warm, c=16", MILLISECONDS, "lower", 5),
+    Measure("gateway", "call through a gateway, warm, c=16", PER_SECOND, "higher", 5_000),
+    Measure("gateway p99", "p99 of the same", MILLISECONDS, "lower"),
+    Measure("gateway cpu", "processor time of the gateway for a call", MICROSECONDS, "lower"),
+    Measure("gateway adds", "what a gateway adds to the median, c=1", MILLISECONDS, "lower", 1),
     Measure(WORKERD, "workerd, warm, c=16", PER_SECOND, "higher"),
     Measure(FRAMEWORK, "functions-framework (Node), warm, c=16", PER_SECOND, "higher"),
     Measure("workerd cpu", "processor time of a call, workerd", MICROSECONDS, "lower"),
@@ -43,6 +48,10 @@ MEASURES = (
     Measure("greeting warm", "Marine greeting in process", PER_SECOND, "higher", 100_000),
     Measure("digest warm", "hash of 1 KiB in process, warm", PER_SECOND, "higher"),
     Measure("digest fresh", "hash of 1 KiB in process, fresh", PER_SECOND, "higher"),
+    Measure("deploy", "match to answer, 1 MB, 1 s blocks", SECONDS, "lower", 3),
+    Measure("deploy max", "the same, slowest of five", SECONDS, "lower"),
+    Measure("deploy unnoticed", "the same, without a matcher's notice", SECONDS, "lower"),
+    Measure("deploy unnoticed max", "the same, slowest of five", SECONDS, "lower"),
 )
 
 
