@@ -19,6 +19,7 @@ from matcher.engine.layout import (
     P_KNOWN,
     P_PROVIDER,
     P_USED,
+    REGIONS,
     SLOT,
     T_PRICE,
     T_SEQUENCE,
@@ -29,7 +30,7 @@ from matcher.engine.scan import S_SLOT, scan_all
 from matcher.engine.slots import (
     add_ask,
     drop_ask,
-    index_all,
+    index_newest,
     join_provider,
     leave_provider,
     link_all,
@@ -79,20 +80,21 @@ class Book:
             book.put_peer(peer)
         for account, counter in counters.items():
             book.set_counter(account, counter)
-        rest = iter({ask.hash: ask for ask in asks}.values())
-        store, parts = book.storage, []
+        store, rest, parts = book.storage, iter(asks), []
         while chunk := list(islice(rest, CHUNK)):
             store.reserve(len(chunk))
             parts.append(store.write_asks(chunk))
-        book._enter(np.concatenate(parts) if parts else np.zeros(0, np.int32))
+        slots = np.concatenate(parts) if parts else np.zeros(0, np.int32)
+        lost = index_newest(store.columns, slots)
+        for slot in lost.tolist():
+            store.free_ask(slot)
+        book._enter(slots[~np.isin(slots, lost)] if len(lost) else slots)
         return book
 
     def _enter(self, slots: I32) -> None:
-        """Bring asks into the still empty book whose columns are written."""
-        store = self.storage
-        store.reserve(len(slots))
-        c = store.columns
-        index_all(c, slots)
+        """Bring asks into the still empty book whose columns and index are written."""
+        self.storage.reserve_rows(len(slots))
+        c = self.columns
         link_all(c, slots)
         words = [c.words[slots, place] for place in (3, 2, 1, 0)]
         order = np.lexsort((*words, c.terms[slots, T_SEQUENCE], c.terms[slots, T_PRICE]))
@@ -134,6 +136,17 @@ class Book:
         slots = scan_all(self.columns, wanted, most)[:, S_SLOT]
         found: I32 = self.rows().place[slots]
         return found
+
+    def regions(self) -> list[int]:
+        """Return the regions in which something is for sale, and perhaps some that sold out."""
+        c = self.columns
+        words = c.sums[c.directory[: c.state[DIRECTORY]], REGIONS : REGIONS + 4]
+        return [
+            64 * place + bit
+            for place, word in enumerate(np.bitwise_or.reduce(words, axis=0).tolist())
+            for bit in range(64)
+            if word >> bit & 1
+        ]
 
     def advance(self, now: int) -> list[Hash]:
         """Set the chain time and drop the asks that expired before it; return their hashes."""

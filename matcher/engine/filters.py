@@ -42,12 +42,12 @@ def build_filter(
     regions = offer.regions
     numbers = np.array(
         [
-            # No peer has a trait that high: then no price will do.
-            min(offer.max_price, PRICE_LIMIT - 1) if offer.traits < TRAITS_BELOW else 0,
+            min(offer.max_price, PRICE_LIMIT - 1),
             storage.account_slot(offer.developer),
             min(offer.min_memory_mib, LAST),
             offer.traits & (2**TRAIT_BITS - 1),
-            offer.traits % TRAITS_BELOW >> TRAIT_BITS,
+            # No peer has a trait above the 96th, so any such bit stands for all of them.
+            min(offer.traits, TRAITS_BELOW) >> TRAIT_BITS,
             regions == 0,
             offer.providers_mode,
             min(limits.want, LAST),

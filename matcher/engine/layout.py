@@ -24,8 +24,9 @@ NARROW = 6
 # `wide`: columns of a block
 PRICE, MEMORY, TRAITS = range(3)
 WIDE = 3
-# `sums`: bounds of the rows of a block that can sell; too high by what left since TOUCHED was 0
-COUNT, TOUCHED, MAX_FREE, MAX_MEMORY, ANY_TRAITS, MIN_VALID, REGIONS = range(7)
+# `sums`: bounds of the rows of a block that can sell; too high by what left since TOUCHED was 0.
+# LISTED is the stamp of the last scan that names a provider in the block as one of the only ones.
+COUNT, LISTED, TOUCHED, MAX_FREE, MAX_MEMORY, ANY_TRAITS, MIN_VALID, REGIONS = range(8)
 SUMS = REGIONS + 4
 TIGHTEN_AFTER = 64
 """So many changes of a block later its sums are computed anew."""
@@ -45,9 +46,9 @@ HOLDS, CANCELLED, ODD = 1, 2, 4
 P_ID, P_KNOWN, P_PROVIDER, P_UNITS, P_USED, P_MEMORY, P_REGION, P_TRAITS, P_TRAITS_HIGH = range(9)
 P_ASK, P_NEXT, P_BEFORE = range(9, 12)
 PEERS = 12
-# `accounts` by account slot; ONLY scans mark LISTED and USED with their stamp
-A_COUNTER, A_PEER, A_LISTED, A_USED, A_LEFT = range(5)
-ACCOUNTS = 5
+# `accounts` by account slot; A_USED is the stamp of the last scan that wrote A_LEFT, the units left
+A_COUNTER, A_PEER, A_USED, A_LEFT = range(4)
+ACCOUNTS = 4
 # `state`: length of the directory, first free block or NONE, blocks ever used, last scan's stamp
 DIRECTORY, FREE_BLOCK, BLOCKS, STAMP = range(4)
 STATE = 4

@@ -3,11 +3,17 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from kernel.reasons import FillReason
 from kernel.units import Address
 from matcher.engine.book import Book
-from matcher.engine.rules import why
-from matcher.engine.values import Ask, Demand, Fill
+from matcher.engine.candidates import limits_of
+from matcher.engine.filters import build_filter
+from matcher.engine.layout import LAST, NONE
+from matcher.engine.rules import count_live
+from matcher.engine.supply import judge_provider
+from matcher.engine.values import MAX_LIVE, Demand
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +43,41 @@ def find_opportunities(
     provider: Address, contests: Iterable[Contest], book: Book
 ) -> tuple[Opportunity, ...]:
     """Return the contests in which no ask of the provider wins as it stands."""
-    asks = [
-        ask
-        for ask in book.asks()
-        if (peer := book.get_peer(ask.offer.peer)) is not None and peer.provider == provider
-    ]
-    found = (_compare(contest, asks, book) for contest in contests)
+    found = (_compare(contest, provider, book) for contest in contests)
     return tuple(opportunity for opportunity in found if opportunity is not None)
 
 
-def _compare(contest: Contest, asks: list[Ask], book: Book) -> Opportunity | None:
+def _compare(contest: Contest, provider: Address, book: Book) -> Opportunity | None:
     demand = contest.demand
-    reasons = {ask.hash: why(demand, Fill(ask, 1), book) for ask in asks}
-    priced = [a for a in asks if reasons[a.hash] in (0, FillReason.PRICE)]
-    against = tuple(sorted({FillReason(r) for r in reasons.values() if r}))
-    if not priced:
+    bits, best = _judge(demand, provider, book)
+    against = tuple(reason for reason in FillReason if bits >> reason & 1)
+    if best == NONE:
         return Opportunity(demand, against, None, None)
-    best = priced[0].offer.price
     # A price equal to the dearest one taken loses against the earlier offer.
     limit = demand.offer.max_price if contest.dearest is None else contest.dearest - 1
     winning = min(limit, demand.offer.max_price)
     if best <= winning:
         return None
     return Opportunity(demand, against, winning, best - winning)
+
+
+def _judge(demand: Demand, provider: Address, book: Book) -> tuple[int, int]:
+    """Return the reasons against the provider's asks as bits, and its best price or NONE."""
+    account = book.account_slot(provider)
+    if account == NONE:
+        return 0, NONE
+    limits, tally = limits_of(demand, book), count_live(demand, book)
+    terms = (
+        demand.offer.max_price,
+        tally.live >= MAX_LIVE,
+        max(0, demand.offer.units - tally.units),
+        max(0, demand.balance - tally.cost),
+    )
+    bits, best = judge_provider(
+        book.columns,
+        build_filter(demand, book.storage, limits),
+        account,
+        book.now,
+        np.array([min(term, LAST) for term in terms], np.int64),
+    )
+    return int(bits), int(best)

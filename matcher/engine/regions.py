@@ -22,20 +22,20 @@ def fill_regions(entries: Sequence[Candidate], limits: Limits) -> Plan:
 
     Every limit but the number of fills is kept. Empty when it cannot be done at all.
     """
-    low, high, best = limits.regions, limits.want, _flow(entries, limits, limits.want)
+    low, high, best = limits.regions, limits.want, fill_exactly(entries, limits, limits.want)
     if best or low > high:
         return best
     # More units never cost less, so the largest number that can be had and paid is found by halves.
     high = min(high - 1, sum(entry.units for entry in entries))
     while low <= high:
         middle = (low + high) // 2
-        plan = _flow(entries, limits, middle)
+        plan = fill_exactly(entries, limits, middle)
         best = plan or best
         low, high = (middle + 1, high) if plan else (low, middle - 1)
     return best
 
 
-def _flow(entries: Sequence[Candidate], limits: Limits, units: int) -> Plan:
+def fill_exactly(entries: Sequence[Candidate], limits: Limits, units: int) -> Plan:
     """Take exactly `units` at the least cost; empty when impossible or above the budget."""
     if units < limits.regions or units > sum(entry.units for entry in entries):
         return ()

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kernel.offers import MAX_PROVIDERS, DeveloperOffer, ProvidersMode
+from kernel.units import Address
 from matcher.engine.book import Book
-from matcher.engine.single import match_one
-from matcher.engine.values import ACTIVATION_EPOCHS, PRICE_BELOW, Demand, Match
+from matcher.engine.single import Lines, find_lines
+from matcher.engine.values import ACTIVATION_EPOCHS, PRICE_BELOW, Demand
 
 DEPOSIT_BELOW = 2**64
+MEMORY_BELOW = 2**32
 MOST_OPTIONS = 64
+MOST_ROWS = 1_024
 SHOWN_PER_FIELD = 3
-
-Options = Sequence[int] | range
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,16 @@ class _Trial:
     book: Book
     units: int
 
-    def match(self, offer: DeveloperOffer) -> Match:
+    def match(self, offer: DeveloperOffer) -> Lines:
         demand = replace(self.demand, offer=offer)
         if self.demand.is_first:
             demand = replace(demand, balance=offer.deposit)
-        return match_one(demand, self.book)
+        return find_lines(demand, self.book)
 
 
 def find_relaxations(demand: Demand, book: Book) -> tuple[int, tuple[Relaxation, ...]]:
     """Return the units that the demand gets as it is, and the changes that give more."""
-    now = match_one(demand, book).units
+    now = find_lines(demand, book).units
     trial = _Trial(demand, book, now)
     if now == demand.want:
         return now, ()
@@ -57,12 +58,10 @@ def find_relaxations(demand: Demand, book: Book) -> tuple[int, tuple[Relaxation,
 
 def _by_amount(trial: _Trial) -> Iterator[Relaxation]:
     """Relax what is a number: the further it moves, the more fits, so halving finds the least."""
-    offer, book = trial.demand.offer, trial.book
-    prices = sorted({a.offer.price for a in book.asks()})
-    sizes = sorted({peer.memory_mib for peer in book.peers()}, reverse=True)
-    ladders: list[tuple[str, Options]] = [
-        ("max_price", [p for p in prices if offer.max_price < p < PRICE_BELOW]),
-        ("min_memory_mib", [size for size in sizes if size < offer.min_memory_mib]),
+    offer = trial.demand.offer
+    ladders: list[tuple[str, range]] = [
+        ("max_price", range(offer.max_price + 1, PRICE_BELOW)),
+        ("min_memory_mib", range(min(offer.min_memory_mib, MEMORY_BELOW) - 1, -1, -1)),
     ]
     if offer.max_units_per_provider:
         ladders.append(
@@ -75,13 +74,13 @@ def _by_amount(trial: _Trial) -> Iterator[Relaxation]:
         yield from _climb(trial, field, ladder)
 
 
-def _climb(trial: _Trial, field: str, ladder: Options) -> Iterator[Relaxation]:
+def _climb(trial: _Trial, field: str, ladder: range) -> Iterator[Relaxation]:
     """Yield the least step that gives all that the ladder can, and the least that gives any."""
     if not ladder:
         return
     offer = trial.demand.offer
 
-    def change(step: int) -> tuple[int, Match]:
+    def change(step: int) -> tuple[int, Lines]:
         return ladder[step], trial.match(_with(offer, field, ladder[step]))
 
     most = change(len(ladder) - 1)[1].units
@@ -94,7 +93,7 @@ def _climb(trial: _Trial, field: str, ladder: Options) -> Iterator[Relaxation]:
         yield _relaxation(field, getattr(offer, field), value, match)
 
 
-def _least(change: Callable[[int], tuple[int, Match]], high: int, target: int) -> int:
+def _least(change: Callable[[int], tuple[int, Lines]], high: int, target: int) -> int:
     """Return the first place from which on there are `target` units; at `high` there are."""
     low = 0
     while low < high:
@@ -108,18 +107,26 @@ def _by_choice(trial: _Trial) -> Iterator[Relaxation]:
     """Relax what is a set, by one element at a time."""
     offer, book = trial.demand.offer, trial.book
     if offer.regions:
-        missing = {p.region for p in book.peers() if not offer.regions >> p.region & 1}
-        yield from _try_each(
-            trial, "regions", [offer.regions | 1 << region for region in sorted(missing)]
-        )
+        missing = [region for region in book.regions() if not offer.regions >> region & 1]
+        yield from _try_each(trial, "regions", [offer.regions | 1 << r for r in missing])
     wished = [bit for bit in range(offer.traits.bit_length()) if offer.traits >> bit & 1]
     yield from _try_each(trial, "traits", [offer.traits ^ 1 << bit for bit in wished])
     if offer.providers_mode == ProvidersMode.EXCEPT:
         shorter = [tuple(p for p in offer.providers if p != gone) for gone in offer.providers]
         yield from _try_each(trial, "providers", shorter)
     if offer.providers_mode == ProvidersMode.ONLY and len(offer.providers) < MAX_PROVIDERS:
-        others = sorted({p.provider for p in book.peers()} - set(offer.providers))
+        others = _others(trial)
         yield from _try_each(trial, "providers", [(*offer.providers, other) for other in others])
+
+
+def _others(trial: _Trial) -> Sequence[Address]:
+    """Return the providers that are not listed, the cheapest that would fit first."""
+    book = trial.book
+    offer = replace(trial.demand.offer, providers_mode=ProvidersMode.ANY)
+    rows = book.feasible(replace(trial.demand, offer=offer), most=MOST_ROWS)
+    slots = dict.fromkeys(book.rows().provider[rows].tolist())
+    accounts = [book.account_at(slot) for slot in slots]
+    return [account for account in accounts if account not in offer.providers]
 
 
 def _try_each(
@@ -141,10 +148,10 @@ def _by_money(trial: _Trial) -> Iterator[Relaxation]:
     field = "deposit" if demand.is_first else "balance"
     committed = sum(entry.units * entry.price for entry in demand.live)
     unlimited = replace(demand, balance=DEPOSIT_BELOW)
-    wanted = match_one(unlimited, trial.book)
+    wanted = find_lines(unlimited, trial.book)
     needed = wanted.total * ACTIVATION_EPOCHS + committed
     if wanted.units > trial.units and demand.balance < needed < DEPOSIT_BELOW:
-        match = match_one(replace(demand, balance=needed), trial.book)
+        match = find_lines(replace(demand, balance=needed), trial.book)
         yield _relaxation(field, demand.balance, needed, match)
 
 
@@ -154,7 +161,6 @@ def _with(offer: DeveloperOffer, field: str, value: object) -> DeveloperOffer:
 
 
 def _relaxation(
-    field: str, before: int | tuple[str, ...], after: int | tuple[str, ...], match: Match
+    field: str, before: int | tuple[str, ...], after: int | tuple[str, ...], match: Lines
 ) -> Relaxation:
-    price = max((fill.ask.offer.price for fill in match.fills), default=0)
-    return Relaxation(field, before, after, match.units, price)
+    return Relaxation(field, before, after, match.units, match.dearest)

@@ -19,7 +19,7 @@ from matcher.engine.filters import (
 )
 from matcher.engine.layout import (
     A_LEFT,
-    A_LISTED,
+    A_PEER,
     A_USED,
     ANY_TRAITS,
     COUNT,
@@ -28,10 +28,15 @@ from matcher.engine.layout import (
     FREE,
     I32,
     I64,
+    L_BLOCK,
+    L_NEXT,
+    LISTED,
     MAX_FREE,
     MAX_MEMORY,
     MEMORY,
     NONE,
+    P_ASK,
+    P_NEXT,
     P_TRAITS_HIGH,
     PEER,
     PRICE,
@@ -52,6 +57,28 @@ FOUND = 6
 
 
 @compiled
+def mark_blocks(c: Columns, account: int, stamp: int) -> None:
+    """Mark the blocks in which a provider has asks."""
+    peer = c.accounts[account, A_PEER]
+    while peer != NONE:
+        slot = c.peers[peer, P_ASK]
+        while slot != NONE:
+            c.sums[c.links[slot, L_BLOCK], LISTED] = stamp
+            slot = c.links[slot, L_NEXT]
+        peer = c.peers[peer, P_NEXT]
+
+
+@compiled
+def is_listed(f: Filter, account: int) -> bool:
+    """Whether the filter names a provider."""
+    times = 0
+    for listed in f.listed:
+        if listed == account:
+            times += 1
+    return times > 0
+
+
+@compiled
 def begin_scan(c: Columns, f: Filter) -> int:
     """Mark what the filter lists; return the stamp of the marks."""
     c.state[STAMP] += 1
@@ -59,8 +86,9 @@ def begin_scan(c: Columns, f: Filter) -> int:
     for peer in f.avoid:
         if peer != NONE:
             c.marks[peer] = stamp
-    for account in f.listed:
-        c.accounts[account, A_LISTED] = stamp
+    if f.numbers[F_MODE] == ONLY:
+        for account in f.listed:
+            mark_blocks(c, account, stamp)
     for place in range(len(f.sold)):
         account = f.sold[place, 0]
         c.accounts[account, A_USED] = stamp
@@ -85,6 +113,7 @@ def may_hold(c: Columns, f: Filter, block: int) -> bool:
     sums = c.sums[block]
     if (
         sums[MAX_FREE] == 0
+        or (f.numbers[F_MODE] == ONLY and sums[LISTED] != c.state[STAMP])
         or sums[MAX_MEMORY] < f.numbers[F_MEMORY]
         or sums[ANY_TRAITS] & f.numbers[F_TRAITS] != f.numbers[F_TRAITS]
     ):
@@ -114,7 +143,7 @@ def passes(c: Columns, f: Filter, stamp: int, block: int, place: int) -> bool:
     if developer != 0 and developer != numbers[F_DEVELOPER]:
         return False
     if numbers[F_MODE]:
-        listed = c.accounts[narrow[PROVIDER, place], A_LISTED] == stamp
+        listed = is_listed(f, narrow[PROVIDER, place])
         if (numbers[F_MODE] == ONLY and not listed) or (numbers[F_MODE] == EXCEPT and listed):
             return False
     peer = narrow[PEER, place]

@@ -91,6 +91,42 @@ def index_all(c: Columns, slots: I32) -> None:
 
 
 @compiled
+def longer(found: I32, count: int) -> I32:
+    """Return the list with room for one more."""
+    if count < len(found):
+        return found
+    copy = np.empty(2 * count, np.int32)
+    for place in range(count):
+        copy[place] = found[place]
+    return copy
+
+
+@compiled
+def index_newest(c: Columns, slots: I32) -> I32:
+    """Enter many asks; return the slots that lost their place to a later ask of the same hash."""
+    lost = np.empty(16, np.int32)
+    count = 0
+    mask = len(c.by_hash) - 1
+    for slot in slots:
+        place = home_of(c, c.words[slot, 0])
+        while c.by_hash[place] != NONE:
+            other = c.by_hash[place]
+            if (
+                c.words[slot, 0] == c.words[other, 0]
+                and c.words[slot, 1] == c.words[other, 1]
+                and c.words[slot, 2] == c.words[other, 2]
+                and c.words[slot, 3] == c.words[other, 3]
+            ):
+                lost = longer(lost, count)
+                lost[count] = other
+                count += 1
+                break
+            place = (place + 1) & mask
+        c.by_hash[place] = slot
+    return lost[:count]
+
+
+@compiled
 def link_ask(c: Columns, slot: int) -> None:
     """Make an ask the first of its peer's."""
     peer = c.links[slot, L_PEER]
@@ -174,17 +210,6 @@ def leave_provider(c: Columns, peer: int) -> None:
         c.peers[after, P_BEFORE] = before
     c.peers[peer, P_KNOWN] = 0
     c.peers[peer, P_PROVIDER] = 0
-
-
-@compiled
-def longer(found: I32, count: int) -> I32:
-    """Return the list with room for one more."""
-    if count < len(found):
-        return found
-    copy = np.empty(2 * count, np.int32)
-    for place in range(count):
-        copy[place] = found[place]
-    return copy
 
 
 @compiled

@@ -88,7 +88,12 @@ class Storage:
             live = c.by_hash[c.by_hash != NONE]
             self.columns = c = c._replace(by_hash=by_hash)
             index_all(c, live)
-        blocks = int(c.state[BLOCKS]) + 1 + asks // LOADED
+        self.reserve_rows(asks)
+
+    def reserve_rows(self, rows: int) -> None:
+        """Make room in the blocks for so many more rows that are filled in order, or for one."""
+        c = self.columns
+        blocks = int(c.state[BLOCKS]) + 1 + rows // LOADED
         if blocks > len(c.directory):
             size = max(blocks, len(c.directory) * 3 // 2)
             self.columns = c._replace(
