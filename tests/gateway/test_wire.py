@@ -1,7 +1,7 @@
 """The way to peers, over real sockets: kept connections, and peers that fail in every way."""
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -9,61 +9,12 @@ from gateway.connection import BUFFER, SMALL, Outgoing, PeerFailed
 from gateway.wire import PooledWire
 from kernel.errors import TimedOut, Unreachable
 from serving.outbound import Outbound
+from tests.gateway.raw_peers import END, WAIT, RawPeer
 
 pytestmark = pytest.mark.unit
 
 CALL = Outgoing("POST", "/v1/deals/1/s/f?x=1", ((b"accept", b"*/*"),), b"[1]", False)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: 1\r\n\r\nok"
-
-
-class RawPeer:
-    """A peer that answers the bytes a test says, on real connections."""
-
-    def __init__(self, *answers):
-        self.answers = list(answers)
-        self.requests = []
-        self.connections = 0
-        self.closed = asyncio.Event()
-        self.release = asyncio.Event()
-        self.tasks = set()
-
-    async def serve(self, reader, writer):
-        self.connections += 1
-        self.tasks.add(asyncio.current_task())
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                body = await self._read_body(reader, head)
-                self.requests.append(head + body)
-                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                for part in answer if isinstance(answer, list) else [answer]:
-                    if part is None:
-                        return
-                    if part == "wait":
-                        await self.release.wait()
-                    else:
-                        writer.write(part)
-                        await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            self.closed.set()
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-    async def _read_body(self, reader, head):
-        text = head.decode().lower()
-        if "transfer-encoding: chunked" in text:
-            body = b""
-            while size := int(await reader.readline(), 16):
-                body += await reader.readexactly(size)
-                await reader.readline()
-            await reader.readline()
-            return body
-        if "content-length: " in text:
-            return await reader.readexactly(int(text.partition("content-length: ")[2].split()[0]))
-        return b""
 
 
 @asynccontextmanager
@@ -78,9 +29,7 @@ async def peer_and_wire(peer, **options):
         peer.release.set()
         wire.close()
         server.close()
-        for task in peer.tasks:
-            task.cancel()
-        await asyncio.gather(*peer.tasks, return_exceptions=True)
+        await peer.end()
 
 
 async def read_all(answer):
@@ -127,7 +76,7 @@ def test_open__requests_one_after_the_other__share_a_connection():
 
 
 def test_open__peer_closes_after_each__is_connected_anew():
-    peer = RawPeer([b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", None])
+    peer = RawPeer([b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok", END])
 
     assert ask(peer, CALL, CALL) == [(200, b"ok")] * 2
     assert peer.connections == 2
@@ -143,10 +92,10 @@ def test_open__idle_for_too_long__is_connected_anew():
 @pytest.mark.parametrize(
     "answer",
     [
-        [None],
-        [b"HTTP/1.1 200", None],
-        [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nok", None],
-        [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel", None],
+        [END],
+        [b"HTTP/1.1 200", END],
+        [b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nok", END],
+        [b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhel", END],
         b"hello\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
         b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -211,13 +160,13 @@ def test_open__private_endpoint__is_not_connected_to():
 
 
 def test_open__peer_is_silent__timed_out():
-    [error] = ask(RawPeer(["wait"]), answer_seconds=0.01)
+    [error] = ask(RawPeer([WAIT]), answer_seconds=0.01)
 
     assert isinstance(error, TimedOut)
 
 
 def test_open__peer_drips__timed_out_as_a_whole():
-    drip = [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", b"a", "wait"]
+    drip = [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", b"a", WAIT]
 
     [error] = ask(RawPeer(drip), answer_seconds=0.05)
 
@@ -228,7 +177,7 @@ def test_open__long_answer__begins_at_once_and_breaks_where_it_breaks():
     head = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (SMALL * 3)
 
     async def run():
-        peer = RawPeer([head + b"x" * SMALL, "wait", None])
+        peer = RawPeer([head + b"x" * SMALL, WAIT, END])
         async with peer_and_wire(peer) as (wire, endpoint):
             answer = await wire.open(endpoint, CALL)
             first = await answer.read()
@@ -245,7 +194,7 @@ def test_open__endless_answer__comes_line_by_line():
     head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n"
 
     async def run():
-        peer = RawPeer([head, "wait", b"3\r\ntwo\r\n0\r\n\r\n"])
+        peer = RawPeer([head, WAIT, b"3\r\ntwo\r\n0\r\n\r\n"])
         async with peer_and_wire(peer) as (wire, endpoint):
             answer = await wire.open(endpoint, CALL)
             first = await answer.read()
@@ -256,7 +205,7 @@ def test_open__endless_answer__comes_line_by_line():
 
 
 def test_open__answer_until_the_connection_ends__is_whole():
-    assert ask(RawPeer([b"HTTP/1.0 200 OK\r\n\r\nall", None])) == [(200, b"all")]
+    assert ask(RawPeer([b"HTTP/1.0 200 OK\r\n\r\nall", END])) == [(200, b"all")]
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -304,7 +253,7 @@ def test_open__peer_answers_before_the_body_ends__the_answer_counts():
             return b""
 
     async def run():
-        peer = Impatient([refusal, "wait"])
+        peer = Impatient([refusal, WAIT])
 
         async def more():
             while not peer.requests:
@@ -341,7 +290,7 @@ def test_open__slow_reader__makes_the_peer_wait():
 
 def test_open__too_many_at_once__unreachable_before_anything_is_sent():
     async def run():
-        peer = RawPeer(["wait", OK])
+        peer = RawPeer([WAIT, OK])
         async with peer_and_wire(peer, connections=2) as (wire, endpoint):
             waiting = [asyncio.create_task(ask_one(wire, endpoint, CALL)) for _ in range(2)]
             while peer.connections < 2:
@@ -357,7 +306,7 @@ def test_open__too_many_at_once__unreachable_before_anything_is_sent():
 
 def test_open__given_up__closes_the_connection():
     async def run():
-        peer = RawPeer(["wait"])
+        peer = RawPeer([WAIT])
         async with peer_and_wire(peer) as (wire, endpoint):
             asking = asyncio.create_task(wire.open(endpoint, CALL))
             while not peer.requests:
