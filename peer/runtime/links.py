@@ -141,6 +141,11 @@ def _find_effects(caller: str, info: ModuleInfo) -> tuple[EffectLink, ...]:
     return tuple(effects)
 
 
+def find_effectors(info: ModuleInfo) -> set[str]:
+    """Return the effectors that a module imports something of."""
+    return {found[0] for wanted in info.outline.imports if (found := _find_effect(wanted))}
+
+
 def _find_effect(wanted: CoreImport) -> tuple[str, Signature] | None:
     """Return the effector and the function behind an import, None if it is another import."""
     if wanted.module.startswith(PREFIX):

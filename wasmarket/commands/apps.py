@@ -17,6 +17,7 @@ from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.pool import WorkerPool
 from peer.runtime.privileges import hand_over, is_root
 from peer.runtime.service import CallResult
+from wasmarket.app_check import check_app
 from wasmarket.app_file import App, load_app
 from wasmarket.options import json_option
 from wasmarket.output import print_facts, print_json
@@ -29,11 +30,12 @@ STATE = ".effectors"
 @click.argument("app", type=click.Path(path_type=Path), default=".")
 @json_option
 def build(app: Path, as_json: bool) -> None:
-    """Build the manifest of APP (an app.toml or its folder) and show what it is made of.
+    """Build the manifest of APP (an app.toml or its folder), check it as a peer would, show it.
 
     The Wasm itself is built by your compiler; examples/build.py shows how for Rust.
     """
     built = load_app(app)
+    check_app(built)
     modules = [
         (f"{service.name}/{module.name}", str(module.cid))
         for service in built.manifest.services

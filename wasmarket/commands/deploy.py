@@ -10,6 +10,7 @@ from kernel.errors import InvalidInput, Refused
 from kernel.offers import ProvidersMode
 from kernel.traits import trait_mask
 from kernel.units import Address, format_usdc
+from wasmarket.app_check import check_app
 from wasmarket.app_file import App, load_app
 from wasmarket.client import Client
 from wasmarket.client.bids import Wish
@@ -120,6 +121,7 @@ def deploy(
     if only and exclude:
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
     built = load_app(app)
+    check_app(built)
     client = Client(wire(ctx), key)
     traits |= trait_mask(built.manifest.effectors.names)
     if max_price is None:
@@ -164,6 +166,7 @@ def deploy(
 def update(ctx: click.Context, deal: int, app: Path, key: str | None, as_json: bool) -> None:
     """Publish a new version of DEAL's app and switch to it without a gap."""
     built = load_app(app)
+    check_app(built)
     receipt = Client(wire(ctx), key).update(deal, built)
     if as_json:
         print_json({"deal": deal, "app": str(built.cid), "tx": receipt.tx_hash})

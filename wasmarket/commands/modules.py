@@ -10,6 +10,7 @@ from kernel.errors import InvalidInput
 from peer.runtime.check import inspect_module
 from peer.runtime.embed import embed_interface
 from peer.runtime.guest_types import describe_interface, describe_type
+from peer.runtime.links import find_effectors
 from peer.runtime.raw_abi import inspect_raw_module
 from peer.runtime.signature_text import parse_signatures
 from wasmarket.options import json_option
@@ -32,12 +33,19 @@ def inspect(file: Path, raw: bool, linked: tuple[str, ...], as_json: bool) -> No
     info = inspect_raw_module(wasm) if raw else inspect_module(wasm, linked)
     blocks: dict[Cid, bytes] = {}
     cid = import_bytes(wasm, blocks.__setitem__).cid
+    needs = sorted(find_effectors(info))
     if as_json:
-        print_json({"cid": str(cid), "bytes": len(wasm), **describe_interface(info.interface)})
+        described = describe_interface(info.interface)
+        print_json({"cid": str(cid), "bytes": len(wasm), "effectors": needs, **described})
         return
     print_facts(
         str(file),
-        [("CID", cid), ("bytes", f"{len(wasm):,}"), ("SDK", info.sdk_version or "not said")],
+        [
+            ("CID", cid),
+            ("bytes", f"{len(wasm):,}"),
+            ("SDK", info.sdk_version or "not said"),
+            ("effectors", ", ".join(needs) or "none"),
+        ],
     )
     print_table(
         "Functions",
