@@ -51,6 +51,20 @@ class BookReader:
                 raise NotIndexed("the book is not read yet", remedy="try again")
             yield snapshot
 
+    @contextmanager
+    def at_once(self) -> Iterator[Snapshot | None]:
+        """Give the market as `reading` does, or None where that would have to wait for anything:
+        for who must not block."""
+        looked_at = self._looked_at
+        is_fresh = looked_at is not None and self._clock() - looked_at < self._look_seconds
+        if not is_fresh or not self._lock.try_shared():
+            yield None
+            return
+        try:
+            yield self._feed.snapshot
+        finally:
+            self._lock.leave_shared()
+
     def _catch_up(self) -> None:
         with self._looking:
             now = self._clock()

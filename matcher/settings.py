@@ -22,7 +22,7 @@ class MatcherSettings:
     key: str = "matcher"
     sources: tuple[str, ...] = ()
     poll_seconds: float = 0.25
-    book_seconds: float = 0.0
+    book_seconds: float = 0.05
     evict: bool = True
     submit: bool = True
     max_offers_per_signer: int = 1_000

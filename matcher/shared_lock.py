@@ -24,9 +24,21 @@ class SharedLock:
         try:
             yield
         finally:
-            with self._changed:
-                self._readers -= 1
-                self._changed.notify_all()
+            self.leave_shared()
+
+    def try_shared(self) -> bool:
+        """Hold it together with other readers, if that needs no waiting; then `leave_shared`."""
+        with self._changed:
+            if self._writers:
+                return False
+            self._readers += 1
+        return True
+
+    def leave_shared(self) -> None:
+        """Hold it no more as a reader."""
+        with self._changed:
+            self._readers -= 1
+            self._changed.notify_all()
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

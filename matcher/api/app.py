@@ -15,6 +15,7 @@ from matcher.api.market_reads import MarketReads
 from matcher.api.market_routes import market_routes
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_routes import offer_routes
+from matcher.api.quick_quotes import QuickQuotes
 from matcher.api.replacement_routes import replacement_routes
 from matcher.book_reader import BookReader
 from matcher.head import HeadWatch
@@ -84,4 +85,5 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     app.include_router(market_routes(MarketReads(database, parts.book)))
     # Innermost, so that what it refuses has a request id and is counted like any answer.
     app.user_middleware.append(Middleware(Guards, rate=parts.rate, writes=parts.writes))
+    app.user_middleware.append(Middleware(QuickQuotes, book=parts.book))
     return app

@@ -5,12 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
-from kernel.offers import DeveloperOffer
 from matcher.api.offer_views import DepthView, LevelView, QuoteView, Requirement
+from matcher.api.requirements import to_demand
 from matcher.book_reader import BookReader
 from matcher.engine.quotes import Depth, depth, quote
-from matcher.engine.values import Demand
 from matcher.event_stream import Filter, find_position, stream
 from serving.amounts import Uint
 from serving.pages import Page
@@ -31,7 +29,7 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
     def quote_requirement(body: Requirement) -> list[QuoteView]:
         """What units like this cost now, and how the price grows; nothing is created."""
         with book.reading() as snapshot:
-            curve = quote(_to_demand(body), snapshot.book)
+            curve = quote(to_demand(body), snapshot.book)
         return [QuoteView(units=p.units, total=p.total, price_max=p.price_max) for p in curve]
 
     @router.get("/v1/book/depth", tags=["book"])
@@ -63,32 +61,6 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 
     return router
-
-
-def _to_demand(body: Requirement) -> Demand:
-    """Return the demand that an offer like this would make."""
-    offer = DeveloperOffer(
-        developer=ZERO_ADDRESS if body.developer is None else parse_address(body.developer),
-        app=ZERO_HASH,
-        min_units=body.min_units,
-        units=body.units,
-        max_units_per_provider=body.max_units_per_provider,
-        min_regions=body.min_regions,
-        max_price=body.max_price,
-        epochs=0,
-        deposit=body.deposit,
-        min_memory_mib=body.min_memory_mib,
-        regions=body.regions,
-        traits=body.traits,
-        providers=tuple(parse_address(entry, field="providers") for entry in body.providers),
-        providers_mode=body.providers_mode,
-        matcher=ZERO_ADDRESS,
-        tip=0,
-        valid_until=2**64,
-        counter=0,
-        salt=0,
-    )
-    return Demand(ZERO_HASH, offer, sequence=0, balance=offer.deposit)
 
 
 def _depth(entry: Depth) -> DepthView:

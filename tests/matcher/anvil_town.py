@@ -181,7 +181,7 @@ class Operator:
 
     def __init__(self, town, database, account, sender=None, **settings):
         self.town, self.database, self.account = town, database, account
-        self.settings = MatcherSettings(**settings)
+        self.settings = MatcherSettings(**({"book_seconds": 0.0} | settings))
         self.indexer = IndexLoop(database, town.rpc, town.deployment, Board(CollectorRegistry()))
         self.sent_notices = []
         self.matcher = self.build(sender or town.sender(account))

@@ -1,0 +1,106 @@
+"""What a quote is asked for, read the quick way, and the demand that it stands for."""
+
+from typing import Annotated, Protocol
+
+import msgspec
+
+from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
+from kernel.errors import InvalidInput
+from kernel.offers import MAX_PROVIDERS, DeveloperOffer, parse_uint
+from matcher.engine.values import Demand
+
+FOREVER = 2**64
+UNITS_BELOW = 2**16
+
+Number = int | str
+"""A uint256 as it comes: a whole number or its decimal digits."""
+
+
+class Wanted(Protocol):
+    """Members as in a developer offer."""
+
+    @property
+    def units(self) -> int: ...
+    @property
+    def min_units(self) -> int: ...
+    @property
+    def max_units_per_provider(self) -> Number: ...
+    @property
+    def min_regions(self) -> int: ...
+    @property
+    def max_price(self) -> Number: ...
+    @property
+    def deposit(self) -> Number: ...
+    @property
+    def min_memory_mib(self) -> Number: ...
+    @property
+    def regions(self) -> Number: ...
+    @property
+    def traits(self) -> Number: ...
+    @property
+    def providers(self) -> list[str]: ...
+    @property
+    def providers_mode(self) -> int: ...
+    @property
+    def developer(self) -> str | None: ...
+
+
+Units = Annotated[int, msgspec.Meta(ge=1, lt=UNITS_BELOW)]
+
+
+class QuickRequirement(msgspec.Struct, forbid_unknown_fields=True):
+    """The same as `offer_views.Requirement`, which a test holds it to; decoded in a microsecond."""
+
+    units: Units
+    min_units: Units = 1
+    max_units_per_provider: Number = 0
+    min_regions: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0
+    max_price: Number = 2**48 - 1
+    deposit: Number = 2**64 - 1
+    min_memory_mib: Number = 0
+    regions: Number = 0
+    traits: Number = 0
+    providers: Annotated[list[str], msgspec.Meta(max_length=MAX_PROVIDERS)] = []
+    providers_mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
+    developer: str | None = None
+
+
+_DECODER = msgspec.json.Decoder(QuickRequirement)
+
+
+def read_quickly(body: bytes) -> Demand | None:
+    """Return the demand of a plain requirement; None for whatever needs a closer look."""
+    try:
+        return to_demand(_DECODER.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, InvalidInput):
+        return None
+
+
+def to_demand(body: Wanted) -> Demand:
+    """Return the demand that an offer like this would make. Raises InvalidInput."""
+    offer = DeveloperOffer(
+        developer=ZERO_ADDRESS if body.developer is None else parse_address(body.developer),
+        app=ZERO_HASH,
+        min_units=body.min_units,
+        units=body.units,
+        max_units_per_provider=_uint(body.max_units_per_provider),
+        min_regions=body.min_regions,
+        max_price=_uint(body.max_price),
+        epochs=0,
+        deposit=_uint(body.deposit),
+        min_memory_mib=_uint(body.min_memory_mib),
+        regions=_uint(body.regions),
+        traits=_uint(body.traits),
+        providers=tuple(parse_address(entry, field="providers") for entry in body.providers),
+        providers_mode=body.providers_mode,
+        matcher=ZERO_ADDRESS,
+        tip=0,
+        valid_until=FOREVER,
+        counter=0,
+        salt=0,
+    )
+    return Demand(ZERO_HASH, offer, sequence=0, balance=offer.deposit)
+
+
+def _uint(value: Number) -> int:
+    return parse_uint(value, field="amount")
