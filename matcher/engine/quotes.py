@@ -53,9 +53,15 @@ def quote(demand: Demand, book: Book) -> tuple[Quote, ...]:
     wanted = build_filter(demand, book.storage, limits, None)
     rows: list[list[int]] = scan_cheapest(book.columns, wanted).tolist()
     regions = {row[S_REGION] for row in rows}
-    if len(rows) > limits.fills or len(regions) < limits.regions:
+    if len(regions) < limits.regions:
         return _quote_each(demand, book)
-    return _quote_prefixes(demand, book, rows, limits.regions)
+    points = _quote_prefixes(demand, book, rows[: limits.fills], limits.regions)
+    if len(rows) <= limits.fills:
+        return points
+    # With more lines than a match may have, larger peers must stand in for small cheap ones.
+    most = match_one(demand, book)
+    beyond = most.units > (points[-1].units if points else 0)
+    return (*points, _quote(most)) if beyond else points
 
 
 def _quote_prefixes(
@@ -79,8 +85,8 @@ def _quote_prefixes(
 
 
 def _quote_each(demand: Demand, book: Book) -> tuple[Quote, ...]:
-    """Match each number of units anew: with too many lines or too few regions the choice of few
-    is no beginning of the choice of many."""
+    """Match each number of units anew: when cheapest first reaches too few regions, the choice
+    of few is no beginning of the choice of many."""
     most = match_one(demand, book)
     points: list[Quote] = []
     units = 0

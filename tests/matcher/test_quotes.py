@@ -66,11 +66,15 @@ def test_quote__any_market__each_point_is_the_match_of_just_so_many(data):
 
 
 def test_quote__more_lines_than_a_match_has__still_quotes_what_can_be_had():
-    book = simple_book(*((10 + n, 1, n % 4, 0) for n in range(40)))
+    small = [(10 + n, 1, n % 4, 0) for n in range(40)]
+    only_small = simple_book(*small)
+    with_large = simple_book(*small, (900, 50, 0, 0))
+    wanted = demand(units=40, max_price=1_000, deposit=10**9)
 
-    curve = quote(demand(units=40, deposit=10**9), book)
-
-    assert [point.units for point in curve] == list(range(1, 33))
+    assert [point.units for point in quote(wanted, only_small)] == list(range(1, 33))
+    curve = quote(wanted, with_large)
+    assert [point.units for point in curve] == [*range(1, 33), 40]
+    assert (curve[-1].total, curve[-1].price_max) == (match_one(wanted, with_large).total, 900)
 
 
 def test_depth__many_prices__only_the_cheapest_levels_are_listed():
