@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import changes, feed, one_deal, throughput
+from bench.matcher import changes, feed, http, one_deal, throughput
 from bench.matcher.rows import Row
 
 Measure = Callable[[], Iterator[Row]]
@@ -12,6 +12,7 @@ MEASURES: Mapping[str, Measure] = {
     "throughput": throughput.measure,
     "changes": changes.measure,
     "feed": feed.measure,
+    "http": http.measure,
 }
 """By the name that the command takes, in the order of the table. Each runs in its own process."""
 
