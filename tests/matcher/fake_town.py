@@ -84,7 +84,9 @@ class FakeTown:
         self.account = make_account(99)
         self.domain = market_domain(self.deployment.chain_id, self.deployment.market)
         self.sender = FakeSender(self.chain, self.account.address)
-        self.settings = MatcherSettings(sources=("http://content",), **({"book_seconds": 0.0} | settings))
+        self.settings = MatcherSettings(
+            sources=("http://content",), **({"book_seconds": 0.0} | settings)
+        )
         self.posted = []
         self.content = {}
         self.peer_answer = 202
