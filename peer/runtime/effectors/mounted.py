@@ -3,7 +3,9 @@
 No program is started, so nothing but HTTP to the app's own hosts can come of it.
 """
 
-from collections.abc import Sequence
+import itertools
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
@@ -27,6 +29,7 @@ VALUES: Final = {
     "--url": "url",
 }
 # curl's own exit codes.
+CLUSTER: Final = re.compile(r"-[A-Za-z].+", re.DOTALL)
 BAD_USE, NO_CONNECTION, HTTP_FAILED = 2, 7, 22
 FORM: Final = "application/x-www-form-urlencoded"
 REDIRECTS: Final = 5
@@ -52,7 +55,7 @@ class Command:
 def parse_command(arguments: Sequence[str]) -> Command:
     """Read the arguments of a curl command. Raises BadCommand that names what is not known."""
     command = Command()
-    rest = iter(arguments)
+    rest = iter(_split_clusters(arguments))
     for argument in rest:
         name, equals, inline = argument.partition("=")
         if argument in FLAGS:
@@ -70,6 +73,25 @@ def parse_command(arguments: Sequence[str]) -> Command:
     if len(command.urls) != 1:
         raise BadCommand(f"one URL is needed, {len(command.urls)} were given")
     return command
+
+
+def _split_clusters(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield `-sSL` as `-s -S -L`, and `-XPUT` as `-X PUT`."""
+    rest = iter(arguments)
+    for argument in rest:
+        if not CLUSTER.fullmatch(argument):
+            yield argument
+            if argument in VALUES:
+                # What follows is a value, however it looks.
+                yield from itertools.islice(rest, 1)
+            continue
+        letters = argument[1:]
+        while letters:
+            name, letters = f"-{letters[0]}", letters[1:]
+            yield name
+            if name in VALUES:
+                yield letters if letters else next(rest, "")
+                break
 
 
 def build_request(command: Command) -> HttpRequest:

@@ -1,0 +1,107 @@
+"""The supervisor's side: what a call may ask, and what no worker asks."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kernel.receipts import CallStatus
+from peer.runtime.effectors.effects import (
+    GRACE_SECONDS,
+    CallAllowance,
+    CallBudget,
+    Effects,
+    ServiceEffects,
+)
+from peer.runtime.effectors.kv_effect import KvEffect, KvStores
+from peer.runtime.effectors.kv_file import KvLimits
+from peer.runtime.messages import HostAnswer, HostCall
+
+pytestmark = pytest.mark.unit
+SMALL = KvLimits(total_bytes=10_000, keys=100, key_bytes=100, value_bytes=5_000)
+
+
+def ask(folder: Path, *calls: HostCall, allowance: CallAllowance | None = None) -> list[Any]:
+    """Ask as one call of the service `guest` does, which may use `kv`; return the answers."""
+
+    async def run() -> list[HostAnswer | None]:
+        stores = KvStores(SMALL)
+        effects = Effects(
+            {"guest": ServiceEffects(kv=KvEffect(stores, folder / "guest.kv"))}, allowance
+        )
+        budget = effects.open_budget(asyncio.get_running_loop().time() + 5 + GRACE_SECONDS)
+        answers = [await effects.answer(call, 100, budget) for call in calls]
+        await stores.close()
+        return answers
+
+    return asyncio.run(run())
+
+
+def kv(function: str, *arguments: Any, service: str = "guest") -> HostCall:
+    return HostCall(service, "kv", function, list(arguments))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        kv("get", "k", service="other"),
+        kv("steal", "k"),
+        kv("get"),
+        kv("get", 1),
+        kv("get", None),
+        kv("add", "k", 1.5),
+        kv("add", "k", True),
+        kv("list", ["a"], "", 0),
+        HostCall("guest", "http", "request", [{}]),
+        HostCall("guest", "ipfs", "get", ["cid"]),
+        HostCall("guest", "log", "write", [1, "x"]),
+        HostCall("guest", "../kv", "get", ["k"]),
+    ],
+)
+def test_answer__what_no_worker_asks__has_none(tmp_path: Path, call: HostCall) -> None:
+    assert ask(tmp_path, call) == [None]
+
+
+def test_answer__more_bytes_than_a_call_may_move__ends_it(tmp_path: Path) -> None:
+    allowance = CallAllowance(moved_bytes=2_000)
+
+    put, got, more = ask(
+        tmp_path,
+        kv("put", "k", bytes(1_900)),
+        kv("get", "k"),
+        kv("get", "k"),
+        allowance=allowance,
+    )
+
+    assert (put.status, put.value) == (0, "")
+    assert got.status == CallStatus.TRAP
+    assert got.value is None
+    assert "moves more than 2000 bytes" in more.detail
+
+
+def test_answer__time_is_over__ends_the_call(tmp_path: Path) -> None:
+    async def run() -> HostAnswer | None:
+        stores = KvStores(SMALL)
+        effects = Effects({"guest": ServiceEffects(kv=KvEffect(stores, tmp_path / "guest.kv"))})
+        answer = await effects.answer(kv("add", "k", 1), 10, CallBudget(ends_at=0))
+        await stores.close()
+        return answer
+
+    answer = asyncio.run(run())
+
+    assert answer is not None
+    assert answer.status == CallStatus.TIME
+
+
+def test_quota_bomb__of_many_keys__is_an_error_each_time_and_bounded_on_disk(
+    tmp_path: Path,
+) -> None:
+    bomb = [kv("put", f"key{n}", bytes(4_000)) for n in range(200)]
+
+    answers = ask(tmp_path, *bomb, kv("get", "key0"))
+
+    assert [answer.value for answer in answers[:2]] == ["", ""]
+    assert {answer.value for answer in answers[2:-1]} == {"the store may have 10000 bytes"}
+    assert answers[-1].value["found"] is True
+    assert (tmp_path / "guest.kv").stat().st_size < 10_000
