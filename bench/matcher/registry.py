@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import changes, feed, http, one_deal, throughput
+from bench.matcher import answers, changes, feed, http, one_deal, throughput
 from bench.matcher.rows import Row
 
 Measure = Callable[[], Iterator[Row]]
@@ -11,6 +11,7 @@ MEASURES: Mapping[str, Measure] = {
     "one-deal": one_deal.measure,
     "throughput": throughput.measure,
     "changes": changes.measure,
+    "answers": answers.measure,
     "feed": feed.measure,
     "http": http.measure,
 }

@@ -53,7 +53,7 @@ def build_filter(
             min(limits.want, LAST),
             min(limits.budget, LAST),
             min(limits.cap, LAST),
-            *(_signed(regions >> shift & WORD - 1) for shift in (0, 64, 128, 192)),
+            *_words(regions),
         ],
         np.int64,
     )
@@ -69,6 +69,21 @@ def build_filter(
     )
 
 
+def build_public_filter(region: int | None, traits: int) -> Filter:
+    """Return the filter of anybody who wants traits, and perhaps a region."""
+    regions = 0 if region is None else 1 << region
+    numbers = np.zeros(F_REGIONS + 4, np.int64)
+    numbers[F_PRICE] = PRICE_LIMIT - 1
+    numbers[F_DEVELOPER] = NONE
+    numbers[F_TRAITS] = traits & (2**TRAIT_BITS - 1)
+    numbers[F_TRAITS_HIGH] = min(traits, TRAITS_BELOW) >> TRAIT_BITS
+    numbers[F_ANYWHERE] = region is None
+    numbers[F_REGIONS:] = _words(regions)
+    none = np.zeros(0, np.int32)
+    pairs = np.zeros((0, 2), np.int64)
+    return Filter(numbers, none, none, pairs, pairs)
+
+
 def up_to(wanted: Filter, price: int) -> Filter:
     """Return the filter for asks of no more than a price."""
     numbers = wanted.numbers.copy()
@@ -76,5 +91,7 @@ def up_to(wanted: Filter, price: int) -> Filter:
     return wanted._replace(numbers=numbers)
 
 
-def _signed(word: int) -> int:
-    return word - WORD if word >= WORD // 2 else word
+def _words(regions: int) -> list[int]:
+    """Cut a mask into four words, as int64 has them."""
+    words = [regions >> shift & WORD - 1 for shift in (0, 64, 128, 192)]
+    return [word - WORD if word >= WORD // 2 else word for word in words]

@@ -1,16 +1,16 @@
 """Quote a requirement without creating anything, and show the depth of the book."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import groupby
 
-from kernel.addresses import ZERO_ADDRESS
+import numpy as np
+
 from matcher.engine.book import Book
 from matcher.engine.candidates import limits_of
-from matcher.engine.filters import build_filter
-from matcher.engine.scan import S_PRICE, S_REGION, S_UNITS, scan_cheapest
+from matcher.engine.filters import build_filter, build_public_filter
+from matcher.engine.layout import I64, LAST
+from matcher.engine.scan import S_PRICE, S_REGION, S_UNITS, scan_all, scan_cheapest
 from matcher.engine.single import match_one
-from matcher.engine.values import Ask, Demand, Match, Peer
+from matcher.engine.values import Demand, Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,43 +109,26 @@ def depth(
 ) -> tuple[Depth, ...]:
     """Return the public free units by region: totals and the cheapest `levels` prices of each."""
 
-    def counts(ask: Ask, peer: Peer) -> bool:
-        return (
-            ask.offer.developer == ZERO_ADDRESS
-            and peer.free > 0
-            and peer.traits & traits == traits
-            and region in (None, peer.region)
-        )
-
-    by_region: dict[int, list[tuple[int, int]]] = {}
-    for price, peer in _cheapest(book, counts):
-        by_region.setdefault(peer.region, []).append((price, peer.free))
+    found = scan_all(book.columns, build_public_filter(region, traits), LAST)
+    # Sorting by region keeps the order of prices within each.
+    found = found[np.argsort(found[:, S_REGION], kind="stable")]
+    numbers, starts = np.unique(found[:, S_REGION], return_index=True)
+    ends = [*starts[1:].tolist(), len(found)][: len(starts)]
+    parts = [found[start:end] for start, end in zip(starts.tolist(), ends, strict=True)]
     return tuple(
-        Depth(number, len(rows), sum(units for _, units in rows), _levels(rows, levels))
-        for number, rows in sorted(by_region.items())
+        Depth(number, len(rows), int(rows[:, S_UNITS].sum()), _levels(rows, levels))
+        for number, rows in zip(numbers.tolist(), parts, strict=True)
     )
 
 
-def _cheapest(book: Book, counts: Callable[[Ask, Peer], bool]) -> list[tuple[int, Peer]]:
-    seen: set[int] = set()
-    found: list[tuple[int, Peer]] = []
-    for ask in book.asks():
-        peer = book.get_peer(ask.offer.peer)
-        if peer is not None and peer.id not in seen and counts(ask, peer):
-            seen.add(peer.id)
-            found.append((ask.offer.price, peer))
-    return found
-
-
-def _levels(rows: list[tuple[int, int]], most: int) -> tuple[Level, ...]:
+def _levels(rows: I64, most: int) -> tuple[Level, ...]:
     """Group rows that come cheapest first by price."""
-    found: list[Level] = []
-    for price, group in groupby(rows, key=lambda row: row[0]):
-        if len(found) == most:
-            break
-        units = [units for _, units in group]
-        found.append(Level(price, len(units), sum(units)))
-    return tuple(found)
+    starts = np.flatnonzero(np.diff(rows[:, S_PRICE], prepend=-1))
+    ends = np.append(starts[1:], len(rows))
+    return tuple(
+        Level(int(rows[start, S_PRICE]), end - start, int(rows[start:end, S_UNITS].sum()))
+        for start, end in zip(starts[:most].tolist(), ends[:most].tolist(), strict=True)
+    )
 
 
 def _quote(match: Match) -> Quote:

@@ -25,6 +25,7 @@ from matcher.engine.layout import (
     CANCELLED,
     COUNT,
     DIRECTORY,
+    FREE,
     HOLDS,
     I64,
     L_DEVELOPER,
@@ -53,8 +54,8 @@ from matcher.engine.layout import (
 from matcher.engine.scan import EXCEPT, ONLY, begin_scan, is_listed, room_of
 
 # Columns of judged rows
-J_FAILS, J_PEER, J_PRICE = range(3)
-JUDGED = 3
+J_FAILS, J_PEER, J_PRICE, J_PROVIDER, J_UNITS, J_FREE = range(6)
+JUDGED = 6
 # Bits of J_FAILS, and of what a count regards
 PRICE, PRIVATE, MEMORY, REGION, TRAITS, LIST, GAVE_UP, CAPACITY, CAP, BALANCE = range(10)
 
@@ -111,6 +112,9 @@ def judge_rows(c: Columns, f: Filter, now: int) -> I64:
             judged[count, J_FAILS] = fails
             judged[count, J_PEER] = peer
             judged[count, J_PRICE] = c.terms[slot, T_PRICE]
+            judged[count, J_PROVIDER] = c.peers[peer, P_PROVIDER]
+            judged[count, J_UNITS] = c.peers[peer, P_UNITS]
+            judged[count, J_FREE] = c.narrow[block, FREE, place]
             count += 1
     return judged[:count]
 
@@ -126,13 +130,13 @@ def count_supply(c: Columns, f: Filter, judged: I64, bits: int) -> tuple[int, in
     budget = f.numbers[F_BUDGET]
     peers = total = 0
     for line in range(len(judged)):
-        peer = judged[line, J_PEER]
-        if judged[line, J_FAILS] & bits or c.marks[peer] == stamp:
+        units = judged[line, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
+        if judged[line, J_FAILS] & bits or units == 0:
             continue
-        account, price = c.peers[peer, P_PROVIDER], judged[line, J_PRICE]
-        units = c.peers[peer, P_UNITS]
-        if bits >> CAPACITY & 1:
-            units = max(0, units - c.peers[peer, P_USED])
+        peer = judged[line, J_PEER]
+        if c.marks[peer] == stamp:
+            continue
+        account, price = judged[line, J_PROVIDER], judged[line, J_PRICE]
         room = LAST
         if bits >> CAP & 1:
             room = room_of(c, f, stamp, account)
