@@ -47,6 +47,7 @@ class Matcher:
     matchmaker: Matchmaker
     messenger: Messenger
     leader: Leader
+    wishes: Replacements
 
 
 def build_matcher(
@@ -113,12 +114,13 @@ def build_matcher(
             "lost": {"count": matchmaker.races.count, "latest": matchmaker.races.list()},
         }
 
+    wishes = Replacements(database, sender.address, on_change)
     parts = ApiParts(
         database=database,
         deployment=deployment,
         book=book,
         door=door,
-        wishes=Replacements(database, sender.address, on_change),
+        wishes=wishes,
         head=HeadWatch(database, reader, extra, settings.max_lag_seconds),
         rate=RateLimit(settings.requests_per_minute, clock, "requests"),
         writes=RateLimit(settings.writes_per_minute, clock, "changes by one client"),
@@ -126,7 +128,7 @@ def build_matcher(
         poll_seconds=settings.poll_seconds,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
-    return Matcher(create_app(parts, registry), matchmaker, messenger, leader)
+    return Matcher(create_app(parts, registry), matchmaker, messenger, leader, wishes)
 
 
 def run(

@@ -265,6 +265,43 @@ def test_drop__one_assignment__ends_it_and_keeps_the_others(market):
     assert market.client().call(deal, "greeting", "greeting", ["x"]).value == "Hi, x"
 
 
+def test_drop__make_before_break__the_replacement_answers_first(market):
+    answer = market.run(
+        *("deploy", GREETING, "--units", 1, "--spare", 1, "--max-price", "0.03 USDC"),
+        *("--deposit", "1", "--yes", "--json"),
+    ).json
+    deal = answer["deal"]
+    [old] = market.client().deal(deal)["assignments"]
+
+    ran = market.run("drop", old["id"], "--why", "too-slow", "--make-before-break")
+
+    assert ran.code == 0, ran.err
+    assert f"replacement of assignment {old['id']}: ready" in ran.err
+    rows = wait_until(
+        "the store sees it",
+        lambda: next((r for r in [market.assignments(deal)] if r[0]["ended_kind"]), None),
+    )
+    [gone, new] = rows
+    assert (gone["id"], gone["ended_kind"]) == (old["id"], "dropped")
+    assert (new["state"], new["alive"]) == ("active", True)
+    assert new["peer"] != gone["peer"]
+    assert new["assigned_at"] <= gone["ended_at"]
+    assert market.run("status", answer["offer"], "--json").json["status"] == "active"
+    assert market.client().call(deal, "greeting", "greeting", ["x"]).value == "Hi, x"
+
+
+def test_drop__make_before_break_without_room__is_refused_and_nothing_is_dropped(market):
+    deal = market.deploy()
+    [row] = market.client().deal(deal)["assignments"]
+
+    ran = market.run("drop", row["id"], "--make-before-break")
+
+    assert ran.code == 3
+    assert "the offer allows 1 units, 1 are in use" in ran.err
+    assert "--spare" in ran.err
+    assert [r["alive"] for r in market.assignments(deal)] == [True]
+
+
 def test_drop__only_one_that_has_ended__is_refused_with_the_reason(market):
     deal = market.deploy()
     [row] = market.client().deal(deal)["assignments"]

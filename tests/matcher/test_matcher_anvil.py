@@ -160,6 +160,32 @@ def test_rejected_assignment__is_refilled_from_the_next_peer_while_the_ask_is_go
     assert operator.units_by_peer() == {2: 2}
 
 
+def test_replacement__of_a_real_deal__is_active_before_the_old_one_is_dropped(town, operator):
+    operator.post_asks(town.ask(1, 1_000))
+    bid = town.bid(units=4)
+    operator.post_bid(bid, permit=town.permit(100_000), target=2)
+    operator.turn()
+    town.send(town.provider, town.market, "activate", [1])
+    operator.post_asks(town.ask(2, 1_500))
+    operator.turn()
+    alone = operator.units_by_peer()
+    wishes = operator.matcher.wishes
+    wishes.request(1, 1, town.developer.address)
+
+    operator.turn()
+    beside = operator.units_by_peer()
+    town.send(town.other, town.market, "activate", [2])
+    operator.index()
+    [ready], _ = wishes.list(1)
+    town.send(town.developer, town.market, "drop", [1], 67)
+    operator.turn()
+    operator.turn()
+
+    assert (alone, beside, operator.units_by_peer()) == ({1: 2}, {1: 2, 2: 2}, {2: 2})
+    assert ready.status == "ready"
+    assert operator.status(bid)["status"] == "active"
+
+
 def test_two_matchers__same_offer__one_deal_and_the_other_learns_why(town, operators):
     first, second = operators(town.first), operators(town.second)
     bid = town.bid()

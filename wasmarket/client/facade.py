@@ -221,7 +221,8 @@ class Client:
             if time.monotonic() > until:
                 raise TimedOut(
                     f"not every replacement is active after {seconds:.0f} s",
-                    remedy="the wishes stay: say it again later, or drop without a replacement",
+                    remedy="the wishes stay, and `wasmarket explain DEAL` says what they wait for:"
+                    " say it again later, or drop without a replacement",
                 )
             time.sleep(0.2)
 

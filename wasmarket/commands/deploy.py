@@ -125,8 +125,9 @@ def deploy(
     client = Client(wire(ctx), key)
     traits |= trait_mask(built.manifest.effectors.names)
     if max_price is None:
-        wanted = _requirement(units, regions, traits, memory, min_regions, per_provider, None)
-        max_price = _quoted_price(client.quote(wanted), units)
+        most = units + spare
+        wanted = _requirement(most, regions, traits, memory, min_regions, per_provider, None)
+        max_price = _quoted_price(client.quote(wanted), most)
     wish = Wish(
         units=units + spare,
         max_price=max_price,
