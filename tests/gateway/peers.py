@@ -144,7 +144,7 @@ class ScriptedGateway:
         self.settings = GatewaySettings(
             **({"patience_seconds": 0.0, "max_body_bytes": 1_000, "probe_seconds": 0.0} | settings)
         )
-        self._folder = tempfile.TemporaryDirectory(prefix="gateway-")
+        self._folder = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
         self.settings_folder = Path(self._folder.name)
         parts = GatewayParts(
             version="test",

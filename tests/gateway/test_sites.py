@@ -1,14 +1,17 @@
 """Whole sites: any path and method reach one function, whose answer is the caller's."""
 
 import asyncio
+import shutil
 
 import httpx
 import pytest
 
 from content.folder import BlockFolder
+from gateway.incoming import BodyLimits, Incoming
 from kernel.billing import DealStatus
 from kernel.canonical_json import dump_canonical
 from kernel.content_ids import app_hash, raw_cid
+from kernel.errors import TooLarge
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, route
 
 pytestmark = pytest.mark.unit
@@ -296,6 +299,24 @@ def test_site__long_body_that_never_ends__is_cut_at_the_limit():
     assert len(sent) < 20
 
 
+def test_site__last_part_of_a_body_above_the_limit__is_refused():
+    parts = [(b"x" * 6_000, True), (b"x" * 6_000, False)]
+
+    async def receive():
+        body, more = parts.pop(0)
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    async def read():
+        limits = BodyLimits(10_000, 1_000, 5.0)
+        scope = {"method": "PUT", "raw_path": b"/", "query_string": b"", "headers": []}
+        body = await Incoming(scope, receive).read_body(limits)
+        return [part async for part in body.more]
+
+    with pytest.raises(TooLarge):
+        asyncio.run(read())
+    assert parts == []
+
+
 def test_site__that_is_none__takes_calls_by_service_and_function():
     gateway = SiteGateway(is_site=False, services=2)
 
@@ -358,3 +379,5 @@ def test_site__app_is_looked_up_once_for_many_visitors(gateway):
 
     assert {answer.status_code for answer in asyncio.run(visit())} == {200}
     assert gateway.directory.asked == 1
+    shutil.rmtree(gateway.settings_folder)
+    assert gateway.send("GET", "/shop/").status_code == 200
