@@ -59,7 +59,11 @@ class AccessGossip:
     async def run(self, deals: Callable[[], Iterable[HostedDeal]]) -> None:
         """Tell whoever may not know, until cancelled."""
         while True:
-            live = {hosted.deal.id: hosted for hosted in deals() if hosted.assignments}
+            live = {
+                hosted.deal.id: hosted
+                for hosted in deals()
+                if hosted.assignments and hosted.deal.endpoints
+            }
             self._topics = {deal: t for deal, t in self._topics.items() if deal in live}
             await asyncio.gather(*(self._tell_due(hosted) for hosted in live.values()))
             await asyncio.sleep(TICK_SECONDS)

@@ -149,8 +149,10 @@ class Sweeper:
         kept = []
         for path in self._deal_folders():
             since = _read_since(path / OVER_FILE)
+            if since is None:
+                continue
             size = sum(_size(file) for file in path.rglob("*") if file.name not in KEPT_FOREVER)
-            if since is not None and size:
+            if size:
                 until = since + self._retention.storage_seconds
                 kept.append(KeptStorage(int(path.name), size, until))
         return tuple(sorted(kept, key=lambda entry: entry.deal))
