@@ -10,6 +10,8 @@ from vyper import compile_code
 from chain.abi import parse_abi
 from chain.anvil import Anvil
 from chain.blocks import BlockRef
+from chain.contracts import Contract as Counter
+from chain.dev_accounts import dev_accounts
 from chain.encoder import encode_event
 from chain.fake import FakeChain, fake_deployment
 from kernel.addresses import parse_address, to_hash
@@ -17,6 +19,7 @@ from kernel.deployment import Contract, Deployment
 from kernel.events import EVENTS, Event
 from kernel.hashing import keccak
 from kernel.units import Address, BlockNumber
+from tests.chain.senders import COUNTER, build_sender
 
 EMITTER = """
 # pragma version 0.4.3
@@ -129,3 +132,30 @@ def _place(base: Deployment, addresses: list[Address], block: int, rpc: Any) -> 
         contracts[name] = Contract(address, to_hash(keccak(rpc.fetch_code(address))))
     kept = {name: contracts[name] for name in (*EVENTS, "MarketLens")}
     return replace(base, contracts=kept, block=BlockNumber(block))
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    return compile_code(COUNTER, output_formats=["bytecode", "abi"])
+
+
+@pytest.fixture
+def counter(anvil, compiled):
+    rpc = anvil.rpc
+    [dev, *_] = rpc.request("eth_accounts")
+    creation = {"from": dev, "data": compiled["bytecode"]}
+    hash = rpc.request("eth_sendTransaction", [creation])
+    anvil.cheats.mine()
+    receipt = rpc.request("eth_getTransactionReceipt", [hash])
+    address = parse_address(receipt["contractAddress"])
+    return Counter(rpc, address, parse_abi("Counter", compiled["abi"]))
+
+
+@pytest.fixture
+def account():
+    return dev_accounts()[1]
+
+
+@pytest.fixture
+def sender(anvil, account, counter):
+    return build_sender(anvil.rpc, account)

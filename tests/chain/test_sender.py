@@ -6,103 +6,20 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from vyper import compile_code
 
-from chain.abi import parse_abi
-from chain.contracts import Contract
 from chain.dev_accounts import dev_accounts
 from chain.rpc import Rpc
-from chain.sender import Sender
 from chain.signing import read_plan, sign_plan
 from chain.transactions import Call
 from chain.wallet import Account
-from kernel.addresses import parse_address
 from kernel.errors import InvalidInput, Reverted, TimedOut, Unfunded, Unreachable
+from tests.chain.senders import await_pending, await_true, build_sender, in_thread
 
 pytestmark = pytest.mark.anvil
-
-COUNTER = """
-# pragma version 0.4.3
-
-count: public(uint256)
-closed: public(bool)
-
-@external
-def add():
-    assert not self.closed, "counter: closed"
-    self.count += 1
-
-@external
-def add_once(expected: uint256):
-    assert self.count == expected, "counter: too late"
-    self.count += 1
-
-@external
-def close():
-    self.closed = True
-
-@external
-def fail():
-    raise
-"""
-
-CHAIN_ID = 31337
 
 
 class Crash(BaseException):
     """The process ends here."""
-
-
-@pytest.fixture(scope="module")
-def compiled():
-    return compile_code(COUNTER, output_formats=["bytecode", "abi"])
-
-
-@pytest.fixture
-def counter(anvil, compiled):
-    rpc = anvil.rpc
-    [dev, *_] = rpc.request("eth_accounts")
-    creation = {"from": dev, "data": compiled["bytecode"]}
-    hash = rpc.request("eth_sendTransaction", [creation])
-    anvil.cheats.mine()
-    receipt = rpc.request("eth_getTransactionReceipt", [hash])
-    address = parse_address(receipt["contractAddress"])
-    return Contract(rpc, address, parse_abi("Counter", compiled["abi"]))
-
-
-@pytest.fixture
-def account():
-    return dev_accounts()[1]
-
-
-@pytest.fixture
-def sender(anvil, account, counter):
-    return build_sender(anvil.rpc, account)
-
-
-def build_sender(rpc, account, **changes):
-    return Sender(rpc, account, **({"chain_id": CHAIN_ID, "timeout": 20.0, "poll": 0.02} | changes))
-
-
-def in_thread(function, *args):
-    pool = ThreadPoolExecutor(1)
-    future = pool.submit(function, *args)
-    pool.shutdown(wait=False)
-    return future
-
-
-def await_true(condition, tries=1000):
-    """Look again and again until it is so."""
-    for _ in range(tries):
-        if condition():
-            return
-        threading.Event().wait(0.01)
-    raise AssertionError("it did not come true")
-
-
-def await_pending(rpc, count):
-    """Wait until the node's pool holds so many transactions."""
-    await_true(lambda: int(rpc.request("txpool_status")["pending"], 16) >= count)
 
 
 def test_send__call__is_mined(sender, counter, anvil):
@@ -190,26 +107,6 @@ def test_send__another_program_takes_the_nonce__uses_the_next(anvil, counter, ac
         list(pool.map(lambda i: pair[i % 2].send(gifts[i]), range(6)))
 
     assert [anvil.rpc.fetch_balance(gift.to) for gift in gifts] == [5] * 6
-
-
-def test_send_many__dependent_calls__go_into_one_block(anvil, sender, counter):
-    anvil.cheats.set_automine(False)
-    result = in_thread(sender.send_many, [counter.call("add_once", n) for n in range(3)])
-    await_pending(anvil.rpc, 3)
-
-    anvil.cheats.mine()
-
-    assert len({receipt.block_hash for receipt in result.result(10)}) == 1
-    assert counter.read("count") == 3
-
-
-def test_send_many__one_refused__sends_those_before_and_raises(sender, counter):
-    calls = [counter.call("add"), counter.call("add_once", 7), counter.call("add")]
-
-    with pytest.raises(Reverted, match="too late"):
-        sender.send_many(calls)
-
-    assert counter.read("count") == 1
 
 
 def test_send__stuck__is_replaced_by_fee_with_the_same_nonce(anvil, counter, account):
@@ -493,44 +390,3 @@ def test_send__value__moves_coins(anvil, sender, counter):
     sender.send(Call(receiver, b"", "a gift", value=5))
 
     assert anvil.rpc.fetch_balance(receiver) == 5
-
-
-def test_send_each__one_refused__does_not_hold_up_the_others(anvil, sender, counter):
-    signed = []
-    anvil.cheats.set_automine(False)
-    calls = [(counter.call("add_once", number), signed.append) for number in (0, 0, 1)]
-    result = in_thread(lambda: sender.send_each(calls, max_gas=10**8))
-    await_pending(anvil.rpc, 2)
-
-    anvil.cheats.mine()
-
-    first, refused, last = result.result(10)
-    assert isinstance(refused, Reverted)
-    assert [first.tx_hash, last.tx_hash] == [transaction.hash for transaction in signed]
-    assert first.block_hash == last.block_hash
-    assert signed[1].nonce == signed[0].nonce + 1
-
-
-def test_send_each__more_than_the_gas_allowed__goes_in_waves(anvil, sender, counter):
-    calls = [(counter.call("add_once", number), lambda _: None) for number in range(3)]
-
-    outcomes = sender.send_each(calls, max_gas=1)
-
-    blocks = [outcome.block_number for outcome in outcomes]
-    assert blocks == sorted(set(blocks))
-    assert counter.read("count") == 3
-
-
-def test_send_each__the_first_is_stuck__the_others_are_left_open_at_once(anvil, counter, account):
-    anvil.cheats.set_automine(False)
-    sender = build_sender(anvil.rpc, account, timeout=0.3)
-    signed = []
-    calls = [(counter.call("add"), signed.append) for _ in range(3)]
-
-    outcomes = sender.send_each(calls, max_gas=10**8)
-    anvil.cheats.mine()
-
-    assert [type(outcome) for outcome in outcomes] == [TimedOut] * 3
-    receipts = [sender.resume(transaction.hash, transaction.raw) for transaction in signed]
-    assert [receipt.tx_hash for receipt in receipts] == [entry.hash for entry in signed]
-    assert counter.read("count") == 3
