@@ -41,6 +41,7 @@ from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
 from peer.report import Report
 from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.nursery import Nursery
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
 from serving.outbound import Outbound
@@ -135,6 +136,7 @@ class Peer:
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._listener.wake.set,
         )
+        self._nursery = Nursery()
         self._effectors = EffectorHost(
             blocks,
             folder.cache / "content",
@@ -158,6 +160,8 @@ class Peer:
                 gateways=settings.gateways,
                 cache=folder.cache,
                 effectors=self._effectors,
+                nursery=self._nursery,
+                idle_seconds=settings.idle_seconds,
                 starting=asyncio.Semaphore(STARTS_AT_ONCE),
                 retry_seconds=settings.retry_seconds,
                 log_bytes=settings.log_bytes,
@@ -244,6 +248,7 @@ class Peer:
             )
         for thread in threads:
             thread.start()
+        await self._nursery.start()
         tasks = [
             asyncio.create_task(self._sweeper.run(self._settings.sweep_seconds)),
             asyncio.create_task(self._gossip.run(lambda: list(self._host.deals.values()))),
@@ -260,6 +265,7 @@ class Peer:
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
             self._book.close()
+            await self._nursery.close()
             await self._effectors.close()
             await self._http.aclose()
             self._matchers.close()

@@ -27,6 +27,9 @@ class PeerSettings:
     """How long sources are tried for a new assignment before it is refused."""
     retry_seconds: float = 15.0
     """Pause after a failed update, start or transaction."""
+    idle_seconds: float = 300.0
+    """How long a worker process without calls is kept; the next call starts another. 0: for ever,
+    and as many as the deal has units."""
     receipt_flush_ms: int = 5
     """How long receipts may wait for the disk."""
     http_trusted: tuple[str, ...] = ()

@@ -41,6 +41,7 @@ class DealHost(HostedDeal):
         super().__init__(deal, AccessFile(folder / "access.json"), log, tools)
         self._folder = folder
         self._standing: Standing | None = None
+        self._was_well = False
         self._retry_at = 0.0
         self._wake = asyncio.Event()
         self._asked = asyncio.ensure_future(self._ask_access())
@@ -106,7 +107,9 @@ class DealHost(HostedDeal):
         if not wanted or (self.problem and self._is_too_early()):
             return
         if self.version is None:
+            stored = self._stored_version()
             self.version = await self._first_version(wanted)
+            self._was_well = self.version.app == stored
             self._save_version(self.version.app)
         if self.deal.app != self.version.app and self._may_update():
             self.version = await self._update(self.version, self.deal.app)
@@ -163,8 +166,12 @@ class DealHost(HostedDeal):
             self._refuse([held], failed[1])
             return
         workers = self._build_workers(version, held.units)
-        async with self._tools.starting:
-            await workers.start()
+        if held.state == State.ACTIVE and self._was_well:
+            # It was well before a restart: nothing starts until it is used.
+            workers.start_later()
+        else:
+            async with self._tools.starting:
+                await workers.start()
         if held.state == State.PENDING:
             await self._asked
         run = Run(held.id, held.units, workers, self._tools.book.open(held.id, self.deal.id))
@@ -175,7 +182,8 @@ class DealHost(HostedDeal):
 
     def _build_workers(self, version: Version, units: int) -> Workers:
         effects = self._tools.effectors.open(version.specs, self._folder, self._find_sources)
-        return Workers(version, units, self._tools.cache, effects)
+        tools = self._tools
+        return Workers(version, units, tools.cache, effects, tools.nursery, tools.idle_seconds)
 
     async def _update(self, running: Version, app: Hash) -> Version:
         """Switch to `app` once all of it is healthy beside the old one; return what runs then."""

@@ -17,7 +17,8 @@ from peer.receipts.book import ReceiptBook
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
-from peer.runtime.pool import WorkerPool
+from peer.runtime.nursery import Nursery
+from peer.runtime.pool import PoolSettings, WorkerPool
 from peer.runtime.service import BodyKind, CallResult
 from peer.service_log import ServiceLog
 
@@ -76,9 +77,25 @@ class CallTally:
 class Workers:
     """The worker processes of one assignment on one version of its app."""
 
-    def __init__(self, version: Version, units: int, cache: Path, effects: Effects) -> None:
+    def __init__(
+        self,
+        version: Version,
+        units: int,
+        cache: Path,
+        effects: Effects,
+        nursery: Nursery,
+        idle_seconds: float,
+    ) -> None:
+        """Workers come from `nursery`, and end when they had no call for `idle_seconds`."""
         self.version = version
-        self.pool = WorkerPool(version.specs, units=units, cache_dir=cache, effects=effects)
+        self.pool = WorkerPool(
+            version.specs,
+            units=units,
+            cache_dir=cache,
+            settings=PoolSettings(idle_seconds=idle_seconds or None),
+            effects=effects,
+            nursery=nursery,
+        )
         self._modules = {spec.name: spec.facade.digest for spec in version.specs}
         self._functions: dict[tuple[str, str], bytes] = {}
         self._inflight = 0
@@ -101,6 +118,10 @@ class Workers:
         except BaseException:
             await self.pool.stop()
             raise
+
+    def start_later(self) -> None:
+        """Let the first call start a worker; only for a version that was healthy here before."""
+        self.pool.start_later()
 
     async def check_health(self) -> None:
         """Call the app's health function, if it names one. Raises Unhealthy."""

@@ -11,6 +11,7 @@ from peer.hosting.versions import Preparer
 from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
 from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.nursery import Nursery
 
 if TYPE_CHECKING:
     from peer.hosting.hosted_deal import HostedDeal
@@ -27,6 +28,9 @@ class Tools:
     gateways: tuple[str, ...]
     cache: Path
     effectors: EffectorHost
+    nursery: Nursery
+    idle_seconds: float
+    """How long a worker without calls is kept; 0 = for ever."""
     starting: asyncio.Semaphore
     """How many deals may start workers at once."""
     retry_seconds: float

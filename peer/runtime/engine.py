@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ class EngineSettings:
 
     def fingerprint(self) -> str:
         """Name this configuration on this machine; compiled code is only good for the same."""
-        parts = (version("wasmtime"), platform.machine(), str(MAX_STACK_BYTES), repr(self))
+        parts = (_find_version(), platform.machine(), str(MAX_STACK_BYTES), repr(self))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -89,6 +90,12 @@ def _set_pool(config: Config, pool: InstancePool) -> None:
         ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), wanted)
     finally:
         ffi.wasmtime_pooling_allocation_config_delete(wanted)
+
+
+@cache
+def _find_version() -> str:
+    """Return wasmtime's version; looking it up takes longer than to start an engine."""
+    return version("wasmtime")
 
 
 class AotCache:

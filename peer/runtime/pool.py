@@ -25,6 +25,7 @@ from peer.runtime.guest_types import Interface, describe_interface
 from peer.runtime.links import plan_service
 from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module_file import read_modules
+from peer.runtime.nursery import Nursery
 from peer.runtime.service import BodyKind, CallResult, ServiceSpec, validate_spec
 from peer.runtime.worker_process import Ticket, WorkerLost, WorkerProcess
 
@@ -62,8 +63,14 @@ class WorkerPool:
         cache_dir: Path,
         settings: PoolSettings | None = None,
         effects: Effects | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
-        """`effects` does what guests ask of effectors; without it, there are none."""
+        """`effects` does what guests ask of effectors; without it, there are none.
+
+        Workers come from `nursery`, or from one of this pool's own.
+        """
+        self._nursery = nursery or Nursery()
+        self._owns_nursery = nursery is None
         self._specs = {spec.name: spec for spec in specs}
         self._units = units
         self._setup = Setup(tuple(self._specs.values()), cache_dir)
@@ -77,6 +84,11 @@ class WorkerPool:
         self._starting = 0
         self._is_stopping = False
         self.restarts = 0
+
+    def start_later(self) -> None:
+        """Let the first call start a worker: for services that are known to come up."""
+        if self._settings.idle_seconds is not None:
+            self._spawn(self._dismiss_idle(self._settings.idle_seconds))
 
     async def start(self) -> None:
         """Check every module, then start the workers.
@@ -113,6 +125,8 @@ class WorkerPool:
                 ticket.future.set_exception(NoWorker("the service is being stopped"))
         await asyncio.gather(*(worker.stop() for worker in self._workers | self._leaving))
         self._workers.clear()
+        if self._owns_nursery:
+            await self._nursery.close()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -169,10 +183,14 @@ class WorkerPool:
             raise
 
     def _get_interface(self, service: str) -> Interface:
-        try:
-            return self._interfaces[service]
-        except KeyError as error:
-            raise NotFound(f"there is no service {service}") from error
+        known = self._interfaces.get(service)
+        if known is None:
+            spec = self._specs.get(service)
+            if spec is None:
+                raise NotFound(f"there is no service {service}")
+            # Started later: the modules are read when somebody asks first.
+            known = self._interfaces[service] = plan_service(spec, read_modules(spec)).interface
+        return known
 
     def _place(self, ticket: Ticket) -> None:
         """Give a call to the least busy worker that has room, or let it wait."""
@@ -245,7 +263,7 @@ class WorkerPool:
 
     async def _add_worker(self) -> None:
         worker = await WorkerProcess.start(
-            self._setup, self, self._settings.start_seconds, self._effects
+            self._setup, self, self._nursery, self._settings.start_seconds, self._effects
         )
         self._workers.add(worker)
         worker.lost.add_done_callback(lambda _: self._replace_soon(worker))

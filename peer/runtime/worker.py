@@ -1,8 +1,7 @@
 """The worker process: host services for a supervisor at the other end of a socket.
 
-Run as `python -m peer.runtime.worker SOCKET PAGE`. It holds no key, gets an empty environment and
-ends when the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and
-the supervisor starts another.
+The zygote forks it. It holds no key, has an empty environment and ends when the supervisor does.
+A fault of a guest is an answer; a fault of this program ends it, and the supervisor starts another.
 """
 
 import contextlib
@@ -12,10 +11,10 @@ import os
 import resource
 import signal
 import socket
-import sys
+import traceback
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NoReturn
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
@@ -113,17 +112,16 @@ def serve(channel: WorkerChannel, output: OutputPipes) -> None:
         channel.answer(hosts[call.service].answer(call))
 
 
-def main() -> None:
-    """Serve on the socket and the page whose descriptors are the two arguments."""
-    confine()
-    socket_number, page = (int(argument) for argument in sys.argv[1:])
-    channel = WorkerChannel(socket.socket(fileno=socket_number), page)
-    with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-        serve(channel, OutputPipes())
+def run(socket_number: int, page: int) -> NoReturn:
+    """Be a worker on these two descriptors, to the end of the process."""
+    try:
+        confine()
+        channel = WorkerChannel(socket.socket(fileno=socket_number), page)
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            serve(channel, OutputPipes())
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
     # NOTE: wasmtime's own threads still hold callbacks; a tidy end of Python would free those
     # under them and abort.
     os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,13 +3,9 @@
 import asyncio
 import os
 import socket
-import subprocess
-import sys
 from collections import deque
-from pathlib import Path
 from typing import Final, Protocol, cast
 
-import peer
 from kernel.reasons import LeaveReason
 from peer.runtime.effectors.effects import CallBudget, Effects
 from peer.runtime.errors import EffectorRefused, ModuleError, StartFailed
@@ -25,9 +21,9 @@ from peer.runtime.messages import (
     encode_frame,
     split_frames,
 )
+from peer.runtime.nursery import Child, Nursery
 from peer.runtime.outbox import OutboxReader, make_page
 
-ROOT: Final = Path(peer.__file__).resolve().parents[1]
 SETUP_ERRORS: Final = {
     LeaveReason.EFFECTOR: EffectorRefused,
     LeaveReason.FAILED_TO_START: StartFailed,
@@ -80,7 +76,7 @@ class WorkerProcess(asyncio.Protocol):
         self._effects = effects
         self._effect: asyncio.Task[None] | None = None
         self._budget: CallBudget | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._transport: asyncio.Transport | None = None
         self._page: OutboxReader | None = None
         self._received = bytearray()
@@ -97,12 +93,17 @@ class WorkerProcess(asyncio.Protocol):
 
     @classmethod
     async def start(
-        cls, setup: Setup, owner: Owner, seconds: float, effects: Effects | None = None
+        cls,
+        setup: Setup,
+        owner: Owner,
+        nursery: Nursery,
+        seconds: float,
+        effects: Effects | None = None,
     ) -> "WorkerProcess":
         """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time."""
         worker = cls(owner, effects)
         try:
-            await worker._spawn()
+            await worker._spawn(nursery)
             worker._check_setup(await worker._send_setup(setup, seconds))
         except WorkerLost as lost:
             await worker.stop()
@@ -115,8 +116,8 @@ class WorkerProcess(asyncio.Protocol):
     @property
     def pid(self) -> int:
         """Return the process id."""
-        assert self._process is not None
-        return self._process.pid
+        assert self._child is not None
+        return self._child.pid
 
     @property
     def is_alive(self) -> bool:
@@ -149,34 +150,28 @@ class WorkerProcess(asyncio.Protocol):
 
     def kill(self) -> None:
         """End the process at once."""
-        if self._process is not None and self._process.poll() is None:
-            self._process.kill()
+        if self._child is not None:
+            self._child.kill()
 
     async def stop(self) -> None:
         """End the process and wait until it has gone."""
         if self._transport is not None:
             self._transport.abort()
         self.kill()
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+        if self._child is not None:
+            await self._child.wait()
         if self._transport is not None:
             await self.lost
 
-    async def _spawn(self) -> None:
+    async def _spawn(self, nursery: Nursery) -> None:
         page = make_page()
         ours, theirs = socket.socketpair()
         try:
             self._page = OutboxReader(page)
-            # NOTE: a new program, not a fork: nothing of the supervisor's memory (its keys) and
-            # nothing of its environment gets into the worker.
-            numbers = [theirs.fileno(), page]
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "peer.runtime.worker", *map(str, numbers)],
-                pass_fds=numbers,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, "LC_ALL": "C.UTF-8"},
-            )
+            self._child = await nursery.spawn(theirs, page)
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
             os.close(page)

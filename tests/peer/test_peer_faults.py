@@ -201,7 +201,8 @@ def test_kill__between_match_and_activation__is_made_up_for(world, peer):
 def test_worker__killed__is_replaced(world, peer):
     peer.start()
     deal = serve_greeting(world, peer)
-    [worker] = psutil.Process(peer.pid).children()
+    [zygote] = psutil.Process(peer.pid).children()
+    [worker] = zygote.children()
 
     worker.kill()
 

@@ -29,9 +29,9 @@ from peer.runtime.errors import (
     PoolBusy,
     StartFailed,
 )
+from peer.runtime.nursery import ROOT
 from peer.runtime.pool import PoolSettings, WorkerPool
 from peer.runtime.service import BodyKind, CallLimits, ServiceSpec
-from peer.runtime.worker_process import ROOT
 from tests.peer.runtime import guests
 from tests.peer.runtime.guests import build_guest, build_spec
 
@@ -178,9 +178,10 @@ async def test_call__guest_that_prints_much__is_not_stopped_by_it(tmp_path: Path
         imports="""(import "wasi_snapshot_preview1" "fd_write"
           (func $write (param i32 i32 i32 i32) (result i32)))""",
     )
-    async with running(tmp_path, build_spec(printer, tmp_path)) as pool:
+    spec = build_spec(printer, tmp_path, limits=CallLimits(call_ms=20_000))
+    async with running(tmp_path, spec) as pool:
         once = await pool.call("guest", "print", b"[1]")
-        much = await pool.call("guest", "print", b"[100000]")
+        much = await pool.call("guest", "print", b"[20000]")
         again = await pool.call("guest", "print", b"[1]")
 
     assert once.logs == again.logs == ("stdout: half a line",)

@@ -1,0 +1,8 @@
+"""What supervisor and zygote say to each other."""
+
+from typing import Final
+
+REQUEST: Final = b"w"
+"""Fork a worker with the two descriptors that come along."""
+PID_BYTES: Final = 4
+"""Length of the answer: the worker's process id, 0 if it has ended; its descriptor comes along."""
