@@ -17,6 +17,7 @@ from rich.table import Table
 
 from bench.peer.calls import measure_calls, measure_others
 from bench.peer.deploy import measure_deploy
+from bench.peer.life import measure_idle, measure_life
 from bench.peer.measures import Row, build_rows
 from bench.peer.runtime import measure_runtime
 from bench.peer.through_gateway import measure_through_gateway
@@ -28,6 +29,8 @@ GROUPS: dict[str, Callable[[], dict[str, float]]] = {
     "calls": measure_calls,
     "gateway": measure_through_gateway,
     "others": measure_others,
+    "life": measure_life,
+    "idle": measure_idle,
     "deploy": measure_deploy,
 }
 
