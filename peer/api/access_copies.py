@@ -2,14 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field, ValidationError
 
+from kernel.errors import InvalidInput
 from peer.access import MAX_VERSION, SignedAccess
 from peer.api.numbers import DealNumber
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from serving.auth import MAX_SIGNED_BODY
+from serving.bodies import read_body
+
+MAX_COPY = 2 * MAX_SIGNED_BODY
+"""Bytes of a copy: a document, its quotes escaped, and what is around it."""
 
 
 class Document(BaseModel):
@@ -33,15 +38,34 @@ class CopyTaken(BaseModel):
     version: int
 
 
+SCHEMA = {
+    "type": "object",
+    "required": ["version"],
+    "properties": {
+        "version": {"type": "integer", "minimum": 0, "maximum": MAX_VERSION},
+        "document": {"anyOf": [Document.model_json_schema(), {"type": "null"}]},
+    },
+}
+"""Of `Copy`: the body is read by hand, since anybody may send one, of any size."""
+
+
 def create_access_copy_router(host: Host, gossip: AccessGossip) -> APIRouter:
     """Return the route by which peers agree on a document that the developer signed."""
     router = APIRouter(tags=["notices"])
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": SCHEMA}}}}
 
-    @router.put("/v1/deals/{deal}/access/copy")
-    async def take_copy(deal: DealNumber, copy: Copy) -> CopyTaken:
+    @router.put("/v1/deals/{deal}/access/copy", openapi_extra=body)
+    async def take_copy(deal: DealNumber, request: Request) -> CopyTaken:
         """Take another peer's document if it is the developer's and newer."""
+        hosted = host.find(deal)
+        try:
+            copy = Copy.model_validate_json(await read_body(request, MAX_COPY))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "body"
+            raise InvalidInput(f"{where}: {first['msg']}", field=where) from error
         given = copy.document
         signed = SignedAccess(given.target, given.body, given.authorization) if given else None
-        return CopyTaken(version=gossip.hear(host.find(deal), copy.version, signed))
+        return CopyTaken(version=gossip.hear(hosted, copy.version, signed))
 
     return router
