@@ -31,6 +31,7 @@ from matcher.engine.slots import (
     add_ask,
     drop_ask,
     index_newest,
+    join_all,
     join_provider,
     leave_provider,
     link_all,
@@ -76,8 +77,10 @@ class Book:
         have left a book that knew time and counters before.
         """
         book = cls(now)
-        for peer in peers:
-            book.put_peer(peer)
+        crowd = iter(peers)
+        while group := list(islice(crowd, CHUNK)):
+            slots, owners = book.storage.write_peers(group)
+            join_all(book.columns, slots, owners)
         for account, counter in counters.items():
             book.set_counter(account, counter)
         store, rest, parts = book.storage, iter(asks), []

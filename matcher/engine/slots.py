@@ -213,6 +213,15 @@ def leave_provider(c: Columns, peer: int) -> None:
 
 
 @compiled
+def join_all(c: Columns, peers: I32, accounts: I32) -> None:
+    """Make many peers known; of one that is there twice the last provider counts."""
+    for place in range(len(peers)):
+        if c.peers[peers[place], P_KNOWN]:
+            leave_provider(c, peers[place])
+        join_provider(c, peers[place], accounts[place])
+
+
+@compiled
 def list_asks(c: Columns, account: int, stale_only: bool) -> I32:
     """Return the slots of a provider's asks; or of those alone that its counter withdrew."""
     found = np.empty(16, np.int32)

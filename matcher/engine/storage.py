@@ -189,6 +189,24 @@ class Storage:
             peer.traits >> TRAIT_BITS,
         )
 
+    def write_peers(self, peers: Sequence[Peer]) -> tuple[I32, I32]:
+        """Write many peers at once; return their slots and those of their providers.
+
+        Raises InvalidInput beyond Market's ranges.
+        """
+        slots = np.array([self.intern_peer(peer.id) for peer in peers], np.int32)
+        owners = np.array([self.intern_account(peer.provider) for peer in peers], np.int32)
+        rows = [(p.units, p.used, p.memory_mib, p.region, p.traits) for p in peers]
+        for column, below in enumerate(PEER_LIMITS.values()):
+            if (
+                rows
+                and not 0 <= min(r[column] for r in rows) <= max(r[column] for r in rows) < below
+            ):
+                raise InvalidInput("a peer is out of range", field=list(PEER_LIMITS)[column])
+        low = np.array([(*r[:4], r[4] & LOW_TRAITS, r[4] >> TRAIT_BITS) for r in rows], np.int64)
+        self.columns.peers[slots, P_UNITS : P_TRAITS_HIGH + 1] = low.reshape(-1, 6)
+        return slots, owners
+
     def read_peer(self, slot: int) -> Peer | None:
         """Return what is known of a peer; None when only its number is."""
         row = self.columns.peers[slot].tolist()

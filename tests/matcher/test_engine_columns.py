@@ -184,3 +184,23 @@ def test_remove__many_asks__blocks_merge_and_the_rest_stays_in_order(many):
     assert len(book) == 0
     book.add(asks[0])
     assert list(book.asks()) == [asks[0]]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(peers, max_size=12), st.lists(asks, max_size=12), st.data())
+def test_load__any_contents__as_added_one_by_one(some_peers, some_asks, data):
+    counters = data.draw(st.dictionaries(st.sampled_from(PROVIDERS[:3]), st.integers(0, 1)))
+    plain = PlainBook(NOW)
+    for entry in some_peers:
+        plain.put_peer(entry)
+    for account, counter in counters.items():
+        plain.set_counter(account, counter)
+    for entry in some_asks:
+        plain.add(entry)
+
+    book = Book.load(NOW, some_peers, counters, some_asks)
+
+    check_alike(book, plain)
+    check_sums(book)
+    wanted = data.draw(demands(plain))
+    assert match_one(wanted, book).units == sum(n for _, n in best_lines(wanted, plain))

@@ -142,6 +142,8 @@ def test_depth__any_market__counts_like_plain_python(data):
 def test_put_peer__beyond_what_the_contract_allows__is_refused(member):
     with pytest.raises(InvalidInput):
         Book().put_peer(peer(1, **member))
+    with pytest.raises(InvalidInput):
+        Book.load(NOW, [peer(2), peer(1, **member)], {}, [])
 
 
 @pytest.mark.parametrize(
