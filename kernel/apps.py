@@ -56,6 +56,8 @@ class Effectors:
     http: HttpEffector | None = None
     ipfs: bool = False
     kv: bool = False
+    programs: tuple[str, ...] = ()
+    """Programs of the host that modules mount, by the names that providers give them."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ MAX_MANIFEST_BYTES = 1024 * 1024
 MAX_SERVICES = 64
 MAX_MODULES = 64
 MAX_HOSTS = 256
+MAX_PROGRAMS = 32
 MAX_TRIGGERS = 1
 """One kind so far, and an app has one site."""
 PAGE_BYTES = 65_536
@@ -148,7 +149,7 @@ def _module(fields: JsonFields, effectors: Effectors) -> Module:
         mounted_binaries=fields.texts("mounted_binaries", _BINARIES, _BINARIES),
     )
     for binary, effector in module.mounted_binaries.items():
-        if effector not in effectors.names:
+        if effector not in effectors.names and effector not in effectors.programs:
             path = f"{fields.path('mounted_binaries')}.{binary}"
             known = effector in effector_names()
             raise InvalidInput(
@@ -177,8 +178,21 @@ def _effectors(fields: JsonFields) -> Effectors:
     for name in ("ipfs", "kv"):
         asked[name] = fields.has(name)
         JsonFields(fields.take(name, {}), f"effectors.{name}").finish()
+    programs: list[str] = []
+    if fields.has("programs"):
+        entry = JsonFields(fields.take("programs"), "effectors.programs")
+        programs = entry.items("names", 1, MAX_PROGRAMS)
+        for index, name in enumerate(programs):
+            path = f"effectors.programs.names[{index}]"
+            check_text(name, _NAME, _A_NAME, path)
+            if name in effector_names():
+                raise InvalidInput(
+                    f"{path} is {name!r}, which is an effector", field=path, remedy="leave it out"
+                )
+        _check_unique(programs, "effectors.programs.names")
+        entry.finish()
     fields.finish()
-    return Effectors(http=http, **asked)
+    return Effectors(http=http, programs=tuple(programs), **asked)
 
 
 def _limits(fields: JsonFields) -> Limits:
@@ -229,6 +243,8 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     effectors: dict[str, Any] = {name: {} for name in manifest.effectors.names}
     if manifest.effectors.http is not None:
         effectors["http"] = {"hosts": list(manifest.effectors.http.hosts)}
+    if manifest.effectors.programs:
+        effectors["programs"] = {"names": list(manifest.effectors.programs)}
     limits, health = manifest.limits, manifest.health
     return {
         "wasmarket": VERSION,

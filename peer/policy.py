@@ -1,7 +1,7 @@
 """What a provider lets a peer run: read from a TOML file, applied by pure functions."""
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import msgspec
 
@@ -33,6 +33,8 @@ class Policy:
 
     effectors: tuple[str, ...] = ()
     """Effectors that apps may ask for."""
+    programs: dict[str, str] = field(default_factory=dict)
+    """Paths of programs that apps may mount, by the names that they say."""
     developers: tuple[Address, ...] = ()
     """If given, only these developers."""
     refused_developers: tuple[Address, ...] = ()
@@ -112,6 +114,11 @@ def check_manifest(policy: Policy, manifest: Manifest, memory_mib: int) -> None:
         if effector not in policy.effectors:
             raise PolicyRefused(
                 f"the effector {effector!r} is not allowed here", LeaveReason.EFFECTOR
+            )
+    for program in manifest.effectors.programs:
+        if program not in policy.programs:
+            raise PolicyRefused(
+                f"the program {program!r} is not allowed here", LeaveReason.EFFECTOR
             )
     if len(manifest.module_cids) > policy.max_modules:
         raise _refused(f"{len(manifest.module_cids)} modules are too many")

@@ -142,6 +142,7 @@ class Peer:
             folder.cache / "content",
             self._http,
             trusted=settings.http_trusted,
+            find_programs=lambda: parts.policy.current.programs,
         )
         domain = market_domain(deployment.chain_id, deployment.market)
         self._gossip = AccessGossip(self._http, domain)

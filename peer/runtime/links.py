@@ -1,11 +1,18 @@
 """Plan a service: read its modules, check how they use one another, and order their start."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from peer.runtime.check import JSON_TYPE, ModuleInfo, inspect_module
-from peer.runtime.effectors.signatures import EFFECTORS, HTTP, MOUNTED, PREFIX
+from peer.runtime.effectors.signatures import (
+    EFFECTORS,
+    HTTP,
+    MOUNTABLE,
+    MOUNTED,
+    PREFIX,
+    PROGRAMS,
+)
 from peer.runtime.errors import ModuleError
 from peer.runtime.guest_types import (
     SCALARS,
@@ -18,7 +25,7 @@ from peer.runtime.guest_types import (
 )
 from peer.runtime.host_api import HOST_NAMESPACES, HOST_TYPES, WASI
 from peer.runtime.raw_abi import inspect_raw_module
-from peer.runtime.service import RAW_ABI, ServiceSpec
+from peer.runtime.service import RAW_ABI, ModuleSpec, ServiceSpec
 from peer.runtime.wasm_sections import CoreFunction, CoreImport
 
 # Each module on a chain of calls has a native stack of its own inside the worker's one.
@@ -80,7 +87,7 @@ def plan_service(spec: ServiceSpec, wasms: Sequence[bytes]) -> ServicePlan:
                 raise
             raise type(error)(f"module {name}: {error.detail}", remedy=error.remedy) from error
     links = {name: _find_links(name, infos) for name in names}
-    effects = {name: _find_effects(name, infos[name]) for name in names}
+    effects = {module.name: _find_effects(module, infos[module.name]) for module in spec.modules}
     order = _order_start(names, links)
     _check_chain(order, links)
     _check_memory(spec, infos)
@@ -115,10 +122,10 @@ def _find_links(caller: str, infos: Mapping[str, ModuleInfo]) -> tuple[Link, ...
     return tuple(links)
 
 
-def _find_effects(caller: str, info: ModuleInfo) -> tuple[EffectLink, ...]:
-    effects = []
+def _find_effects(module: ModuleSpec, info: ModuleInfo) -> tuple[EffectLink, ...]:
+    caller, effects = module.name, []
     for wanted in info.outline.imports:
-        found = _find_effect(wanted)
+        found = _find_effect(wanted, module.mounted_binaries)
         if found is None:
             continue
         effector, signature = found
@@ -143,16 +150,19 @@ def _find_effects(caller: str, info: ModuleInfo) -> tuple[EffectLink, ...]:
 
 def find_effectors(info: ModuleInfo) -> set[str]:
     """Return the effectors that a module imports something of."""
-    return {found[0] for wanted in info.outline.imports if (found := _find_effect(wanted))}
+    return {found[0] for wanted in info.outline.imports if (found := _find_effect(wanted, {}))}
 
 
-def _find_effect(wanted: CoreImport) -> tuple[str, Signature] | None:
+def _find_effect(wanted: CoreImport, mounted: Mapping[str, str]) -> tuple[str, Signature] | None:
     """Return the effector and the function behind an import, None if it is another import."""
     if wanted.module.startswith(PREFIX):
         effector = wanted.module.removeprefix(PREFIX)
         return effector, EFFECTORS[effector][wanted.name]
     if wanted.module in HOST_NAMESPACES and wanted.name not in HOST_TYPES:
-        return HTTP, MOUNTED
+        target = mounted.get(wanted.name, HTTP)
+        if target in MOUNTABLE:
+            return target, MOUNTED
+        return PROGRAMS, replace(MOUNTED, name=target)
     return None
 
 

@@ -117,6 +117,8 @@ def validate_spec(spec: ServiceSpec) -> None:
 
 def _validate_module(spec: ServiceSpec, module: ModuleSpec) -> None:
     for name, effector in module.mounted_binaries.items():
+        if effector in spec.effectors.programs:
+            continue
         if effector not in spec.effectors.names:
             raise EffectorRefused(
                 f"service {spec.name} mounts {name}, but its app does not ask for the effector "

@@ -269,3 +269,29 @@ def test_parse_manifest__deterministic_service_that_keeps_something__is_refused(
         parse_manifest(dump_canonical(document))
 
     assert caught.value.field == field
+
+
+def test_parse_manifest__programs__may_be_mounted_and_are_written_again():
+    document = json.loads(changed(("effectors",), {"programs": {"names": ["qr"]}}))
+    document["services"][0]["modules"] = [MODULE_WITH | {"mounted_binaries": {"code": "qr"}}]
+    manifest = parse_manifest(dump_canonical(document))
+
+    assert manifest.effectors.programs == ("qr",)
+    assert manifest.effectors.names == ()
+    assert parse_manifest(dump_manifest(manifest)) == manifest
+
+
+@pytest.mark.parametrize(
+    ("names", "field"),
+    [
+        ([], "effectors.programs.names"),
+        (["http"], "effectors.programs.names[0]"),
+        (["/bin/sh"], "effectors.programs.names[0]"),
+        (["a", "a"], "effectors.programs.names[1]"),
+    ],
+)
+def test_parse_manifest__programs_without_good_names__are_refused(names, field):
+    with pytest.raises(InvalidInput) as caught:
+        parse_manifest(changed(("effectors",), {"programs": {"names": names}}))
+
+    assert caught.value.field == field

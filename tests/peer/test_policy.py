@@ -162,3 +162,13 @@ def test_file__that_became_wrong__leaves_the_policy_and_says_so(tmp_path, damage
 def test_file__missing_at_the_start__is_an_error(tmp_path):
     with pytest.raises(ConfigError, match="cannot read"):
         PolicyFile(tmp_path / "none.toml")
+
+
+def test_manifest__program_that_the_policy_does_not_name__is_refused():
+    asked = manifest(effectors=Effectors(programs=("qr",)))
+    allowing = parse_policy('[programs]\nqr = "/usr/bin/qrencode"\n', "policy.toml")
+
+    check_manifest(allowing, asked, 1024)
+    with pytest.raises(PolicyRefused, match="'qr' is not allowed") as caught:
+        check_manifest(Policy(), asked, 1024)
+    assert caught.value.reason == LeaveReason.EFFECTOR

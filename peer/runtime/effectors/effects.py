@@ -15,7 +15,8 @@ from peer.runtime.effectors.http_effect import HttpEffect, HttpRequest
 from peer.runtime.effectors.ipfs_effect import IpfsEffect
 from peer.runtime.effectors.kv_effect import KvEffect
 from peer.runtime.effectors.mounted import run_curl
-from peer.runtime.effectors.signatures import CURL, HTTP, IPFS, KV
+from peer.runtime.effectors.programs import ProgramGate
+from peer.runtime.effectors.signatures import CURL, HTTP, IPFS, KV, PROGRAMS
 from peer.runtime.messages import HostAnswer, HostCall
 
 GRACE_SECONDS: Final = 1.0
@@ -48,6 +49,9 @@ class ServiceEffects:
     http: HttpEffect | None = None
     ipfs: IpfsEffect | None = None
     kv: KvEffect | None = None
+    programs: ProgramGate | None = None
+    names: frozenset[str] = frozenset()
+    """Programs that its app asked for."""
 
 
 class Effects:
@@ -86,12 +90,12 @@ class Effects:
         allowed = self._allowance
         budget.calls += 1
         budget.moved_bytes += size
-        if call.effector == HTTP:
+        if call.effector in (HTTP, PROGRAMS):
             budget.requests += 1
         if budget.calls > allowed.calls:
             return self._refuse(f"uses effectors more than {allowed.calls} times")
         if budget.requests > allowed.requests:
-            return self._refuse(f"makes more than {allowed.requests} HTTP requests")
+            return self._refuse(f"makes more than {allowed.requests} requests or runs")
         if budget.moved_bytes > allowed.moved_bytes:
             return self._refuse(f"moves more than {allowed.moved_bytes} bytes")
         return None
@@ -108,6 +112,9 @@ class Effects:
                 return await run_curl(service.http, command, ends_at)
             (request,) = msgspec.convert(call.arguments, tuple[HttpRequest])
             return await service.http.request(request, ends_at)
+        if call.effector == PROGRAMS and service.programs and call.function in service.names:
+            (command,) = msgspec.convert(call.arguments, tuple[tuple[str, ...]])
+            return await service.programs.run(call.function, command, ends_at)
         if call.effector == IPFS and service.ipfs is not None:
             return await service.ipfs.do(call.function, call.arguments)
         if call.effector == KV and service.kv is not None:

@@ -1,6 +1,6 @@
 """What a peer has for the effectors of all its deals, and the effects of each deal's services."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -11,6 +11,7 @@ from peer.runtime.effectors.effects import Effects, ServiceEffects
 from peer.runtime.effectors.http_effect import HttpEffect, HttpGate
 from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate, read_ledger
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
+from peer.runtime.effectors.programs import ProgramGate
 from peer.runtime.service import ServiceSpec
 
 FOLDER = "effects"
@@ -27,12 +28,17 @@ class EffectorHost:
         content_client: httpx.AsyncClient,
         *,
         trusted: tuple[str, ...] = (),
+        find_programs: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`trusted` are URLs of private hosts that apps may reach if they name them."""
+        """`trusted` are URLs of private hosts that apps may reach if they name them.
+
+        `find_programs` returns the paths of the programs that they may mount now, by name.
+        """
         self._blocks = blocks
         self._http = HttpGate(trusted)
         self._ipfs = IpfsGate(blocks, cache, content_client)
         self._kv = KvStores()
+        self._programs = ProgramGate(find_programs)
 
     def open(
         self,
@@ -70,6 +76,8 @@ class EffectorHost:
             if asked.ipfs
             else None,
             kv=KvEffect(self._kv, folder / f"{spec.name}.kv") if asked.kv else None,
+            programs=self._programs,
+            names=frozenset(asked.programs),
         )
 
 

@@ -15,6 +15,8 @@ LOG: Final = "log"
 HTTP: Final = "http"
 KV: Final = "kv"
 IPFS: Final = "ipfs"
+PROGRAMS: Final = "programs"
+"""Behind binaries that are mounted by the name of a program of the host."""
 CURL: Final = "curl"
 """The function of `http` that stands behind a mounted binary."""
 
