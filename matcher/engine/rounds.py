@@ -1,59 +1,75 @@
-"""Match several demands over one book: highest bid first, with a proven bound beside the result.
+"""Match several demands over one book: as much saved as can be found, and a proven bound beside it.
 
-All-or-nothing minimums make the best round hard to find. Serving the highest bid first is close to
-it in practice; how close is published with every round, as a gap to what no round could exceed.
+First the plain way, highest bid first. Then chains of moves improve it until none does; if demands
+are left that all-or-nothing minimums or limits keep out, others are tried in their place, within a
+fixed number of steps. All of it counts in integers, and the result is checked before it is given.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from matcher.engine.book import Book
-from matcher.engine.single import match_one
-from matcher.engine.values import Demand, Match, Round
+from matcher.engine.candidates import limits_of
+from matcher.engine.round_check import is_lawful
+from matcher.engine.round_market import Wanted, build_market
+from matcher.engine.round_plain import in_order, match_in_turn
+from matcher.engine.round_solve import solve
+from matcher.engine.values import Demand, Fill, Match, Round
+
+SMALL = 64
+"""So many demands are also matched in the plain way, to have whichever saves more."""
 
 
 def match_round(demands: Iterable[Demand], book: Book) -> Round:
-    """Match all demands; one that comes later gets what those before it left.
+    """Match all demands. The order of `demands` does not matter; one alone gets its best match."""
+    ordered = in_order(demands)
+    wanted = [Wanted(demand, limits_of(demand, book)) for demand in ordered]
+    active = [entry for entry in wanted if entry.limits.want > 0 and entry.limits.fills > 0]
+    found = _match_together(active, book)
+    if found is None or not is_lawful(found.matches, book):
+        found = _match_in_turn(active, book)
+    elif len(active) <= SMALL:
+        found = _better(found, _match_in_turn(active, book))
+    matches = {match.demand.hash: match for match in found.matches}
+    return Round(tuple(matches.get(d.hash) or Match(d, (), 0) for d in ordered), found.bound)
 
-    The order is: higher bid, earlier offer, hash; the order of `demands` does not matter.
-    """
-    ordered = sorted(demands, key=lambda d: (-d.offer.max_price, d.sequence, d.hash))
-    taken: dict[int, int] = {}
-    matches: list[Match] = []
-    alone: list[Match] = []
-    for demand in ordered:
-        best = match_one(demand, book)
-        match = match_one(demand, book, taken) if taken else best
+
+def _match_in_turn(active: Iterable[Wanted], book: Book) -> Round:
+    """Match in the plain way."""
+    return match_in_turn([entry.demand for entry in active], book)
+
+
+def _match_together(active: Sequence[Wanted], book: Book) -> Round | None:
+    """Match as much as can be found; None when there is nothing to gain, or no way to count it."""
+    # Those too large for the kernels to count with are served before all others.
+    wide = _match_in_turn((entry for entry in active if not entry.is_narrow), book)
+    narrow = [entry for entry in active if entry.is_narrow]
+    if len(narrow) <= 1:
+        return None
+    arrays = build_market(narrow, book, _count_sold(wide))
+    if arrays is None:
+        return None
+    market, slots = arrays
+    solution = solve(market, [entry.demand.hash for entry in narrow])
+    rows = {row for lines in solution.lines for row, _ in lines}
+    asks = {row: book.ask_at(int(slots[row])) for row in rows}
+    matches = list(wide.matches)
+    for entry, lines, alone in zip(narrow, solution.lines, solution.alone, strict=True):
+        fills = tuple(Fill(asks[row], units) for row, units in lines)
+        match = Match(entry.demand, fills, alone)
+        matches.append(Match(entry.demand, fills, alone, match.saving == alone))
+    return Round(tuple(matches), wide.bound + solution.bound)
+
+
+def _count_sold(result: Round) -> Mapping[int, int]:
+    sold: dict[int, int] = {}
+    for match in result.matches:
         for fill in match.fills:
             peer = fill.ask.offer.peer
-            taken[peer] = taken.get(peer, 0) + fill.units
-        matches.append(match)
-        alone.append(best)
-    bound = min(sum(match.bound for match in alone), bound_by_sides(ordered, book))
-    return Round(tuple(matches), bound)
+            sold[peer] = sold.get(peer, 0) + fill.units
+    return sold
 
 
-def bound_by_sides(demands: Iterable[Demand], book: Book) -> int:
-    """Bound a round's saving by pairing the highest bids with the cheapest units, whoever they are.
-
-    n units cannot bring more than the n highest bids nor cost less than the n cheapest units.
-    """
-    bids = sorted(((d.offer.max_price, d.want) for d in demands), reverse=True)
-    asks: list[tuple[int, int]] = []
-    seen: set[int] = set()
-    for ask in book.asks():
-        peer = book.get_peer(ask.offer.peer)
-        if peer is not None and peer.free and peer.id not in seen:
-            seen.add(peer.id)
-            asks.append((ask.offer.price, peer.free))
-    saving, place, left = 0, 0, asks[0][1] if asks else 0
-    for bid, want in bids:
-        missing = want
-        while missing and place < len(asks) and asks[place][0] < bid:
-            units = min(missing, left)
-            saving += units * (bid - asks[place][0])
-            missing -= units
-            left -= units
-            if not left:
-                place += 1
-                left = asks[place][1] if place < len(asks) else 0
-    return saving
+def _better(one: Round, other: Round) -> Round:
+    """Return the round that saves more, with the lower of both bounds."""
+    best = other if other.saving > one.saving else one
+    return Round(best.matches, min(one.bound, other.bound))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engine.rounds import bound_by_sides, match_round
+from matcher.engine.rounds import match_round
 from matcher.engine.rules import is_accepted
-from matcher.engine.values import Fill, gap_ppm
+from matcher.engine.values import Fill, Round, gap_ppm
 from tests.matcher.markets import can_be_activated, demand, demands, markets, simple_book
 
 pytestmark = pytest.mark.unit
@@ -97,19 +97,19 @@ def test_match_round__equal_bids__earlier_offer_first():
         assert match_round(order, book).matches[0].demand == wanted[0]
 
 
-def test_match_round__all_or_nothing_in_the_way__publishes_the_gap():
-    # The higher bid takes one unit, so that the larger all-or-nothing offer gets nothing.
+def test_match_round__higher_bid_in_the_way_of_all_or_nothing__serves_what_saves_more():
     book = simple_book((10, 4, 0, 0))
-    greedy, blocked = demand(units=1, max_price=21), demand(units=4, min_units=4, max_price=20)
+    single, large = demand(units=1, max_price=21), demand(units=4, min_units=4, max_price=20)
 
-    result = match_round([greedy, blocked], book)
+    result = match_round([single, large], book)
 
-    assert result.saving == 11
-    assert result.bound == 41
-    assert result.gap_ppm == 731_708
+    assert [(m.demand, m.units) for m in result.matches] == [(single, 0), (large, 4)]
+    assert result.saving == 40
+    assert result.bound >= 40
 
 
-def test_bound_by_sides__no_asks_or_no_bids__zero():
-    assert bound_by_sides([], simple_book((10, 1, 0, 0))) == 0
-    assert bound_by_sides([demand()], simple_book()) == 0
+def test_match_round__nothing_to_match__zero():
+    assert match_round([], simple_book((10, 1, 0, 0))) == Round((), 0)
+    result = match_round([demand(), demand(salt=1)], simple_book())
+    assert (result.saving, result.bound, result.gap_ppm) == (0, 0, 0)
     assert gap_ppm(0, 0) == 0

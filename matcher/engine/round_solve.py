@@ -1,0 +1,79 @@
+"""Solve the arrays of a round: the plain way, then chains, then other choices; and bound it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernel.hashing import sha256
+from kernel.units import Hash
+from matcher.engine.round_bound import Bounder, clearing_surcharges
+from matcher.engine.round_fills import place_all
+from matcher.engine.round_market import Fills, Ints, Market, empty_fills
+from matcher.engine.round_moves import improve
+from matcher.engine.round_shuffle import shuffle
+
+# Rows read: a round ends after the same work on every machine.
+CHAIN_STEPS = 10_000_000
+SHUFFLE_STEPS = 3_000_000
+SHUFFLE_CELLS = 500
+"""Rows read per demand and row of the book: small rounds need few tries."""
+SHUFFLES = 4
+BOUND_STEPS = 12_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """By demand: the rows and units it gets, by row, and what it could save alone at most."""
+
+    lines: Sequence[Sequence[tuple[int, int]]]
+    alone: Sequence[int]
+    bound: int
+
+
+def solve(market: Market, hashes: Sequence[Hash]) -> Solution:
+    """Return what is best of all that was tried, and a bound of what any round could save."""
+    fills = empty_fills(market)
+    bounder = Bounder(market, empty_fills(market))
+    worth = np.zeros(len(market.free), np.int64)
+    by_price = np.arange(len(market.price))
+    saving = int(place_all(market, fills, by_price, market.price, np.arange(len(market.bid))))
+    saving += _run_chains(market, fills, worth, CHAIN_STEPS)
+    bounder.try_surcharges(worth)
+    if saving < bounder.bound:
+        bounder.try_surcharges(clearing_surcharges(market))
+        bounder.descend(bounder.surcharges, saving, BOUND_STEPS)
+    cost = market.price + bounder.surcharges[market.peer]
+    order = np.argsort(cost, kind="stable")
+    seed = int(sha256("".join(hashes).encode())[:4].hex(), 16)
+    steps = min(SHUFFLE_STEPS, SHUFFLE_CELLS * len(market.bid) * len(market.price))
+    for number in range(SHUFFLES):
+        if saving >= bounder.bound:
+            break
+        enough = bounder.bound - saving
+        saving += shuffle(market, fills, order, cost, seed + number, steps, enough)
+        saving += _run_chains(market, fills, worth, CHAIN_STEPS // SHUFFLES)
+        bounder.try_surcharges(worth)
+    return Solution(_lines(fills), bounder.alone, bounder.bound)
+
+
+def _run_chains(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
+    """Run chains until none saves more or the steps are used up; return what they save."""
+    gain = 0
+    end = fills.work[0] + steps
+    while fills.work[0] < end:
+        more = improve(market, fills, worth, end - fills.work[0])
+        gain += more
+        if not more:
+            return gain
+    improve(market, fills, worth, 0)
+    return gain
+
+
+def _lines(fills: Fills) -> list[list[tuple[int, int]]]:
+    lines: list[list[tuple[int, int]]] = [[] for _ in fills.got]
+    demands, places = np.nonzero(fills.units)
+    rows, units = fills.row[demands, places], fills.units[demands, places]
+    for place in np.lexsort((rows, demands)).tolist():
+        lines[demands[place]].append((int(rows[place]), int(units[place])))
+    return lines
