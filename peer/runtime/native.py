@@ -212,6 +212,15 @@ def compile_call(function: CoreFunction) -> Invoke:
     take = _compile_take(cells, function)
     call = lib.wasmtime_func_call_unchecked
     words = ffi.cast("uint64_t *", cells)
+    if not params:
+
+        def call_none(context: Any, handle: Any) -> Any:
+            error = call(context, handle, cells, count, _trap)
+            if error or _trap[0]:
+                raise_failure(error)
+            return take()
+
+        return call_none
     if params == [CoreType.I32]:
         mask = MASKS[CoreType.I32]
 
