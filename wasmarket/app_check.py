@@ -3,8 +3,11 @@
 from pathlib import Path
 
 from content.exporter import read_file
+from kernel.apps import Site
 from kernel.hashing import sha256
 from peer.hosting.versions import build_spec
+from peer.runtime.errors import ModuleError
+from peer.runtime.guest_types import Basic, Interface
 from peer.runtime.links import plan_service
 from peer.runtime.service import validate_spec
 from wasmarket.app_file import App
@@ -18,4 +21,21 @@ def check_app(app: App) -> None:
     for service in manifest.services:
         spec = build_spec(service, manifest.limits, files, Path(), manifest.effectors)
         validate_spec(spec)
-        plan_service(spec, [wasms[module.cid] for module in service.modules])
+        plan = plan_service(spec, [wasms[module.cid] for module in service.modules])
+        if manifest.site is not None and manifest.site.service == service.name:
+            _check_site(manifest.site, plan.interface)
+
+
+def _check_site(site: Site, interface: Interface) -> None:
+    """Raise `ModuleError` unless the site's function takes a message and returns one."""
+    signature = interface.functions.get(site.function)
+    name = f"{site.service}.{site.function}"
+    if signature is None:
+        raise ModuleError(f"the http trigger names {name}, which is not there")
+    if [part.type for part in signature.parameters] != [Basic.BYTES] or signature.outputs != (
+        Basic.BYTES,
+    ):
+        raise ModuleError(
+            f"the http trigger names {name}, which is no function from bytes to bytes",
+            remedy="take the request as one byte array and return the answer as one",
+        )
