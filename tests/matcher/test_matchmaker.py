@@ -161,6 +161,20 @@ def test_turn__fill_that_the_chain_would_refuse__is_left_out(stocked):
     assert [fill[0] for fill in stocked.sender.sent[0].args[3]] == [2]
 
 
+def test_turn__fill_refused_once__is_tried_again_with_the_next_block(stocked):
+    stocked.ledger.refused[1] = 4
+    stocked.post_bid(stocked.bid())
+    stocked.turn()
+    before = list(stocked.sender.sent)
+    stocked.ledger.refused.clear()
+    stocked.chain.mine()
+
+    stocked.turn()
+
+    assert before == []
+    assert [fill[0] for fill in stocked.sender.sent[0].args[3]] == [1]
+
+
 def test_turn__other_matcher_was_faster__is_a_lost_race_and_no_crash(stocked):
     stocked.ledger.reason = "matching: current incomplete"
     bid = stocked.bid()
