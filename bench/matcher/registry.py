@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import answers, changes, feed, http, one_deal, throughput
+from bench.matcher import answers, changes, feed, http, one_deal, rounds, throughput
 from bench.matcher.rows import Row
 
 Measure = Callable[[], Iterator[Row]]
@@ -14,6 +14,7 @@ MEASURES: Mapping[str, Measure] = {
     "answers": answers.measure,
     "feed": feed.measure,
     "http": http.measure,
+    "rounds": rounds.measure,
 }
 """By the name that the command takes, in the order of the table. Each runs in its own process."""
 
