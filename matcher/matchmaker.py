@@ -156,6 +156,10 @@ class Matchmaker:
         self._published.take_in()
         began, rebuilds, changes = time.perf_counter(), self._feed.rebuilds, self._feed.changes
         snapshot = self._feed.refresh()
+        while self._published.has_news():
+            # A block came in between: a book of that block must have what it published.
+            self._published.take_in()
+            snapshot = self._feed.refresh()
         self._metrics.feed_seconds.observe(time.perf_counter() - began)
         self._metrics.rebuilds.inc(self._feed.rebuilds - rebuilds)
         self._metrics.changes.inc(self._feed.changes - changes)

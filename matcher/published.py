@@ -36,6 +36,11 @@ class PublishedOffers:
         self._waiting.clear()
         self._peers = 0
 
+    def has_news(self) -> bool:
+        """Whether something was published that was not looked at yet."""
+        with self._database.read() as session:
+            return bool(fetch_published(session, after=self._after, limit=1))
+
     def take_in(self) -> int:
         """Copy what was published since the last time; return how many offers are new."""
         taken = 0

@@ -1,6 +1,7 @@
 """What the routes of deals, assignments, peers, providers, epochs and records answer."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from kernel.units import Address, Hash
@@ -16,6 +17,7 @@ from matcher.api.market_views import (
     PeerJson,
     ProviderJson,
     RegionFillJson,
+    StatisticsJson,
     assignment_members,
     deal_members,
 )
@@ -30,6 +32,7 @@ from store.deals import fetch_deal, fetch_deals
 from store.epochs import fetch_epoch
 from store.matches import fetch_book, fetch_match, fetch_matches
 from store.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
+from store.statistics import fetch_statistics
 from store.views import Indexed
 
 Item = TypeVar("Item")
@@ -67,14 +70,29 @@ class MarketReads:
         return self._page(fetch, DealJson.build, cursor, limit)
 
     def list_assignments(
-        self, deal: int, alive: bool, cursor: str | None, limit: int
+        self,
+        deal: int | None,
+        alive: bool,
+        cursor: str | None,
+        limit: int,
+        *,
+        provider: Address | None = None,
+        peer: int | None = None,
     ) -> Page[AssignmentJson]:
-        """Return a page of a deal's assignments. Raises NotFound."""
+        """Return a page of assignments. Raises NotFound for a deal that is not there."""
 
         def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
-            fetch_deal(session, at, deal)
+            if deal is not None:
+                fetch_deal(session, at, deal)
             return fetch_assignments(
-                session, at, deal=deal, alive_only=alive, after=after, limit=limit
+                session,
+                at,
+                deal=deal,
+                provider=provider,
+                peer=peer,
+                alive_only=alive,
+                after=after,
+                limit=limit,
             )
 
         return self._page(fetch, AssignmentJson.build, cursor, limit)
@@ -156,6 +174,34 @@ class MarketReads:
             complete=lost.is_complete,
             regions=[RegionFillJson.build(entry) for entry in regions],
         )
+
+    def list_epochs(self, cursor: str | None, limit: int) -> Page[EpochJson]:
+        """Return a page of epochs, the newest first, down to the one of the first deal."""
+        key = decode_cursor(cursor, int)
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            deals = fetch_deals(session, at, limit=1)
+            first = deals[0].created_at // at.epoch_seconds if deals else at.epoch
+            last = min(at.epoch, at.epoch if key is None else int(key[0]) - 1)
+            numbers = range(last, max(first, last - limit + 1) - 1, -1)
+            items = [
+                EpochJson.build(fetch_epoch(session, at, number), at.block) for number in numbers
+            ]
+        more = bool(items) and items[-1].epoch > first
+        following = encode_cursor(items[-1].epoch) if more else None
+        return Page(items=items, next=following, block=at.block)
+
+    def read_statistics(self) -> StatisticsJson:
+        """Return the totals of the market."""
+        with self._book.reading() as snapshot, self._database.read() as session:
+            found = fetch_statistics(session, snapshot.at)
+            return StatisticsJson(
+                provider_offers=len(snapshot.book),
+                developer_offers=len(snapshot.open),
+                epoch=snapshot.at.epoch,
+                block=snapshot.at.block,
+                **asdict(found),
+            )
 
     def read_epoch(self, epoch: int) -> EpochJson:
         """Return what ran in an epoch."""

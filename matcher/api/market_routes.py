@@ -17,6 +17,7 @@ from matcher.api.market_views import (
     OpportunitiesJson,
     PeerJson,
     ProviderJson,
+    StatisticsJson,
 )
 from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
 from serving.texts import AddressText, HashText
@@ -59,6 +60,19 @@ def market_routes(reads: MarketReads) -> APIRouter:
     ) -> Page[MatchJson]:
         """Records of the matches that this matcher made for a deal."""
         return reads.list_matches(deal, cursor, limit)
+
+    @router.get("/v1/assignments", tags=["deals"])
+    def list_all_assignments(
+        provider: AddressText | None = None,
+        peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        alive: bool = False,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[AssignmentJson]:
+        """Assignments by number, of every deal; `alive`: only those that hold units now."""
+        return reads.list_assignments(
+            None, alive, cursor, limit, provider=_account(provider, "provider"), peer=peer
+        )
 
     @router.get("/v1/assignments/{assignment}", tags=["deals"])
     def read_assignment(assignment: Number) -> AssignmentDetail:
@@ -108,6 +122,19 @@ def market_routes(reads: MarketReads) -> APIRouter:
     ) -> OpportunitiesJson:
         """What the provider did not get lately: why, by how much, and at which price it would."""
         return reads.list_opportunities(parse_address(address, field="address"), epochs)
+
+    @router.get("/v1/epochs", tags=["epochs"])
+    def list_epochs(
+        cursor: Cursor = None,
+        limit: Annotated[int, Query(ge=1, le=100, description="most items of a page")] = 10,
+    ) -> Page[EpochJson]:
+        """Epochs, the newest first, back to the first deal."""
+        return reads.list_epochs(cursor, limit)
+
+    @router.get("/v1/statistics", tags=["epochs"])
+    def read_statistics() -> StatisticsJson:
+        """Totals of the whole market."""
+        return reads.read_statistics()
 
     @router.get("/v1/epochs/{epoch}", tags=["epochs"])
     def read_epoch(epoch: Annotated[int, Path(ge=0, lt=2**32)]) -> EpochJson:

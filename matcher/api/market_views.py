@@ -273,6 +273,28 @@ class OpportunitiesJson(Page[OpportunityJson]):
     regions: list[RegionFillJson]
 
 
+class StatisticsJson(BaseModel):
+    """Totals of the market. `deposited`, `paid`, `refunded`: USDC ever; `matches`: of this store;
+    `provider_offers` are live, `developer_offers` still want units."""
+
+    providers: int
+    peers: int
+    units: int
+    used: int
+    deals: int
+    live_deals: int
+    deposited: Uint
+    assignments: int
+    active: int
+    paid: Uint
+    refunded: Uint
+    matches: int
+    provider_offers: int
+    developer_offers: int
+    epoch: int
+    block: int
+
+
 def assignment_members(view: AssignmentView) -> dict[str, Any]:
     """Return the members of an assignment's JSON."""
     special = {"end", "tx", "ended_kind", "why_text"}

@@ -31,6 +31,10 @@ def check_demands(
         findings.compare("demands", where, "cancelled", False, bool(word.cancelled))
         counter = counters[key[0]].counter
         findings.compare("demands", where, "counter", counter, demand.offer.counter)
+        if demand.hold or demand.replacing:
+            findings.note(
+                f"{where}: wants {demand.want} units, as its developer told the matcher alone"
+            )
         if word.deal:
             _check_deal(demand, word.deal, witness, history, findings, block)
             _check_avoid(demand, document, witness, history, findings)

@@ -65,7 +65,7 @@ class History:
     matched: list[MatchOnChain] = field(default_factory=list)
     assigned: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     committed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-    registered: dict[int, tuple[Place, Address]] = field(default_factory=dict)
+    registered: dict[int, tuple[int, Address]] = field(default_factory=dict)
 
     def assignments(self, deal: int, block: int) -> list[int]:
         """Return the assignments that a deal ever had by a block, by id."""
@@ -124,4 +124,4 @@ def _note(history: History, log: Log[Event], times: Mapping[int, int]) -> None:
     elif isinstance(event, Committed):
         history.committed.setdefault(event.peer, []).append((block, event.epoch))
     elif isinstance(event, PeerRegistered):
-        history.registered[event.peer] = ((block, log.log_index), event.provider)
+        history.registered[event.peer] = (block, event.provider)

@@ -83,8 +83,8 @@ def _readable(
             if offer.developer == entry.account:
                 bids[entry.hash] = offer
         else:
-            place, owner = history.registered.get(offer.peer, ((block + 1, 0), ZERO_ADDRESS))
-            if owner == entry.account and place < entry.at:
+            registered, owner = history.registered.get(offer.peer, (block + 1, ZERO_ADDRESS))
+            if owner == entry.account and registered <= block:
                 asks[entry.hash] = offer
     return asks, bids
 

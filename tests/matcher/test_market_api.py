@@ -92,6 +92,34 @@ def test_epoch__says_what_ran_and_who_proved(trading):
     assert epoch["is_final"]
 
 
+def test_epochs__newest_first__in_pages_back_to_the_first_deal(trading):
+    page = get(trading, "/v1/epochs?limit=3")
+    rest = get(trading, f"/v1/epochs?limit=3&cursor={page['next']}")
+
+    newest = trading.chain.head.timestamp // 60
+    assert [row["epoch"] for row in page["items"]] == [newest, newest - 1, newest - 2]
+    assert [row["epoch"] for row in rest["items"]] == [trading.epoch]
+    assert rest["next"] is None
+
+
+def test_statistics__count_the_whole_market(trading):
+    totals = get(trading, "/v1/statistics")
+
+    assert (totals["providers"], totals["peers"], totals["units"], totals["used"]) == (2, 2, 8, 2)
+    assert (totals["deals"], totals["live_deals"], totals["deposited"]) == (1, 1, "1000")
+    assert (totals["assignments"], totals["active"], totals["matches"]) == (1, 1, 1)
+    assert (totals["provider_offers"], totals["developer_offers"]) == (2, 0)
+
+
+def test_assignments__of_a_provider_or_peer(trading):
+    of_provider = get(trading, f"/v1/assignments?provider={trading.provider.address}&alive=true")
+    of_other = get(trading, f"/v1/assignments?provider={trading.other.address}")
+
+    assert [row["id"] for row in of_provider["items"]] == [1]
+    assert of_other["items"] == []
+    assert [row["id"] for row in get(trading, "/v1/assignments?peer=1")["items"]] == [1]
+
+
 def test_match_record__book_by_digest__replays_to_the_same_fills(trading):
     record = get(trading, "/v1/matches/1")
     answer = trading.http.get(f"/v1/books/{record['book']}")
