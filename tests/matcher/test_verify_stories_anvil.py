@@ -100,6 +100,7 @@ def test_verify__published_bid_left_out__is_missed_once_it_is_funded(town, opera
     operator.index()
     operator.post_bid(town.bid(units=1))
     operator.matcher.matchmaker._published.take_in = lambda: 0
+    operator.matcher.matchmaker._published.has_news = lambda: False
     operator.turn()
 
     found = differences(Evidence(town, operator).verify())
