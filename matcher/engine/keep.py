@@ -108,7 +108,10 @@ def keep_by_units(c: Columns, f: Filter, most: int) -> I64:
             break
         if not may_add(c, f, words, block):
             continue
+        free = c.narrow[block, FREE]
         for place in range(c.sums[block, COUNT]):
+            if free[place] == 0:
+                continue
             if count == most or c.wide[block, PRICE, place] > bound:
                 break
             region = c.narrow[block, REGION, place]
@@ -187,7 +190,10 @@ def keep_by_lines(c: Columns, f: Filter, fills: int, by_region: bool, most: int)
             break
         if not may_add(c, f, words, block):
             continue
+        free = c.narrow[block, FREE]
         for place in range(c.sums[block, COUNT]):
+            if free[place] == 0:
+                continue
             if done or count == most or c.wide[block, PRICE, place] > bound:
                 break
             region = c.narrow[block, REGION, place]

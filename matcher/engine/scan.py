@@ -126,11 +126,10 @@ def may_hold(c: Columns, f: Filter, block: int) -> bool:
 
 @compiled
 def passes(c: Columns, f: Filter, stamp: int, block: int, place: int) -> bool:
-    """Whether nothing but amounts stands against a row, and its peer was not used yet."""
+    """Whether nothing but amounts stands against a row with free units of a peer not used yet."""
     narrow, wide, numbers = c.narrow[block], c.wide[block], f.numbers
     if (
-        narrow[FREE, place] == 0
-        or wide[MEMORY, place] < numbers[F_MEMORY]
+        wide[MEMORY, place] < numbers[F_MEMORY]
         or wide[TRAITS, place] & numbers[F_TRAITS] != numbers[F_TRAITS]
     ):
         return False
@@ -202,7 +201,10 @@ def scan_cheapest(c: Columns, f: Filter) -> I64:
             break
         if not may_hold(c, f, block):
             continue
+        free = c.narrow[block, FREE]
         for place in range(c.sums[block, COUNT]):
+            if free[place] == 0:
+                continue
             price = c.wide[block, PRICE, place]
             if want == 0 or price > most:
                 break
@@ -237,7 +239,10 @@ def scan_all(c: Columns, f: Filter, most: int) -> I64:
             break
         if not may_hold(c, f, block):
             continue
+        free = c.narrow[block, FREE]
         for place in range(c.sums[block, COUNT]):
+            if free[place] == 0:
+                continue
             if count == most or c.wide[block, PRICE, place] > f.numbers[F_PRICE]:
                 break
             if passes(c, f, stamp, block, place):
