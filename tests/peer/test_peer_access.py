@@ -6,6 +6,7 @@ import pytest
 
 from kernel.hashing import sha256
 from tests.peer.peer_runner import GREETING, publish
+from tests.peer.runtime.guests import PARAMETERS
 
 pytestmark = pytest.mark.e2e
 
@@ -54,6 +55,18 @@ def test_access__signers__are_checked_and_survive_a_restart(world, peer, deal):
     assert peer.call(deal, "greeting", ["x"]).status_code == 401
     assert peer.signed("POST", path, b'["x"]').status_code == 403
     assert peer.signed("POST", path, b'["x"]', world.stranger).json() == {"result": "Hi, x"}
+
+
+def test_access__signers__tell_the_function_who_calls(world, peer):
+    app = publish(peer.blocks, PARAMETERS, health=False)
+    deal = world.match(app, [peer.number]).deal
+    peer.wait_for_state(deal, "serving")
+    assert peer.call(deal, "who", []).json() == {"result": ""}
+    put_access(peer, deal, version=1, mode="signers", signers=[world.stranger.address])
+
+    answer = peer.signed("POST", f"/v1/deals/{deal}/greeting/who", b"[]", world.stranger)
+
+    assert answer.json() == {"result": world.stranger.address}
 
 
 def test_access__older_or_other_of_the_same_version__is_a_conflict(peer, deal):
