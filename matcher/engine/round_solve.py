@@ -19,6 +19,8 @@ SHUFFLE_STEPS = 3_000_000
 SHUFFLE_CELLS = 500
 """Rows read per demand and row of the book: small rounds need few tries."""
 SHUFFLES = 4
+CLOSE = 10_000
+"""A gap below one in so many is not worth other choices."""
 BOUND_STEPS = 12_000_000
 
 
@@ -48,7 +50,7 @@ def solve(market: Market, hashes: Sequence[Hash]) -> Solution:
     seed = int(sha256("".join(hashes).encode())[:4].hex(), 16)
     steps = min(SHUFFLE_STEPS, SHUFFLE_CELLS * len(market.bid) * len(market.price))
     for number in range(SHUFFLES):
-        if saving >= bounder.bound:
+        if (bounder.bound - saving) * CLOSE <= bounder.bound:
             break
         enough = bounder.bound - saving
         saving += shuffle(market, fills, order, cost, seed + number, steps, enough)
