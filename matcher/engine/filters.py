@@ -62,10 +62,10 @@ def build_filter(
     gone = [(storage.peer_slot(peer), units) for peer, units in (taken or {}).items()]
     return Filter(
         numbers,
-        np.array([slot for slot in listed if slot != NONE], np.int32),
-        np.array([storage.peer_slot(peer) for peer in demand.passed_over], np.int32),
-        np.array([pair for pair in sold if pair[0] != NONE], np.int64).reshape(-1, 2),
-        np.array(gone, np.int64).reshape(-1, 2),
+        _slots([slot for slot in listed if slot != NONE]),
+        _slots([storage.peer_slot(peer) for peer in demand.passed_over]),
+        _pairs([pair for pair in sold if pair[0] != NONE]),
+        _pairs(gone),
     )
 
 
@@ -79,9 +79,7 @@ def build_public_filter(region: int | None, traits: int) -> Filter:
     numbers[F_TRAITS_HIGH] = min(traits, TRAITS_BELOW) >> TRAIT_BITS
     numbers[F_ANYWHERE] = region is None
     numbers[F_REGIONS:] = _words(regions)
-    none = np.zeros(0, np.int32)
-    pairs = np.zeros((0, 2), np.int64)
-    return Filter(numbers, none, none, pairs, pairs)
+    return Filter(numbers, _NO_SLOTS, _NO_SLOTS, _NO_PAIRS, _NO_PAIRS)
 
 
 def up_to(wanted: Filter, price: int) -> Filter:
@@ -89,6 +87,19 @@ def up_to(wanted: Filter, price: int) -> Filter:
     numbers = wanted.numbers.copy()
     numbers[F_PRICE] = min(int(numbers[F_PRICE]), price)
     return wanted._replace(numbers=numbers)
+
+
+# Most lists are empty, and kernels never write to them.
+_NO_SLOTS: I32 = np.zeros(0, np.int32)
+_NO_PAIRS: I64 = np.zeros((0, 2), np.int64)
+
+
+def _slots(slots: list[int]) -> I32:
+    return np.array(slots, np.int32) if slots else _NO_SLOTS
+
+
+def _pairs(pairs: list[tuple[int, int]]) -> I64:
+    return np.array(pairs, np.int64) if pairs else _NO_PAIRS
 
 
 def _words(regions: int) -> list[int]:
