@@ -6,7 +6,6 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from kernel.offers import parse_uint
 
-
 EXACT_BELOW = 2**53
 """Up to here a JSON number such as 479.0, which is whole, is also exact."""
 
