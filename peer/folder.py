@@ -5,6 +5,7 @@ beside them `commitments/` and `chain.json`.
 """
 
 import fcntl
+import itertools
 import os
 from pathlib import Path
 from typing import IO
@@ -18,11 +19,15 @@ from kernel.units import Hash
 SEED_BYTES = 32
 PRIVATE = 0o600
 
+_numbers = itertools.count(1)
+
 
 def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Replace `path` by `data`: after a crash there is the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # Two threads may write the same file: each has a name of its own until it is whole.
+    number = next(_numbers)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{number}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
