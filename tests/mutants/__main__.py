@@ -1,7 +1,8 @@
 """Apply every fault of the catalogue to a copy of the contracts; a test must fail for each.
 
-`python tests/mutants [name …]`; `sources` names the run without a fault. Two at a time. Prints a line for each fault and the survivors;
-fails if there are any, if an old text is stale, or if the sources do not pass as they are.
+`python tests/mutants [name …]`; `sources` names the run without a fault. Two at a time. Prints a
+line for each fault and the survivors; fails if there are any, if an old text is stale, or if the
+sources do not pass as they are.
 """
 
 import multiprocessing
