@@ -18,6 +18,7 @@ from kernel.typed_data import market_domain
 from matcher.api.app import ApiParts, create_app
 from matcher.apps import AppReader
 from matcher.book_reader import BookReader
+from matcher.engine.warm_up import warm_up
 from matcher.head import HeadWatch
 from matcher.intake import DoorLimits, Intake
 from matcher.limits import RateLimit
@@ -149,6 +150,8 @@ def run(
     """
     listener = bind(settings.host, settings.port)
     upgrade(database)
+    # Nobody's first match or quote waits for the compiler.
+    warm_up()
     timeout = httpx.Timeout(settings.notice_timeout)
     with create_client(outbound, timeout=timeout) as http:
         matcher = build_matcher(

@@ -1,0 +1,47 @@
+"""After warming up, nothing that a matcher does waits for the compiler."""
+
+import sys
+
+import pytest
+from numba.core.registry import CPUDispatcher
+
+from matcher.engine.book import Book
+from matcher.engine.explain import explain
+from matcher.engine.quotes import depth, quote
+from matcher.engine.rounds import match_round
+from matcher.engine.warm_up import warm_up
+from tests.matcher.markets import NOW, ask, demand, peer
+
+pytestmark = pytest.mark.unit
+
+
+def count_versions():
+    """Count by kernel for how many types of arguments there is machine code in this process."""
+    return {
+        (name, attribute): len(kernel.overloads)
+        for name, module in list(sys.modules.items())
+        if name.startswith("matcher.engine.")
+        for attribute, kernel in vars(module).items()
+        if isinstance(kernel, CPUDispatcher)
+    }
+
+
+def test_warm_up__then_everything_a_matcher_does__needs_nothing_more():
+    warm_up()
+    warm = count_versions()
+    assert sum(warm.values()) > 20
+    book = Book(NOW)
+    for number in range(1, 9):
+        book.put_peer(peer(number, region=number % 3))
+        book.add(ask(number, price=number))
+    book.remove(ask(8, price=8).hash)
+    few = demand(units=6, min_regions=2)
+    many = [demand(units=4, max_units_per_provider=2, salt=n) for n in range(1, 5)]
+
+    match_round([few, *many], book)
+    explain(demand(units=99, min_units=99), book)
+    quote(few, book)
+    depth(book)
+    book.advance(NOW + 10_000)
+
+    assert count_versions() == warm
