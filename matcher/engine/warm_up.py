@@ -42,6 +42,8 @@ def warm_up() -> None:
     depth(book)
     explain(greedy, book)
     match_round((plain, spread, few, greedy), book)
+    # All or nothing, and not enough for all: the bound cannot be reached, so every way is tried.
+    match_round([_demand(number, min_units=5, units=5) for number in range(5, 9)], book)
 
 
 def _peer(number: int) -> Peer:
