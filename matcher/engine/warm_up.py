@@ -42,8 +42,8 @@ def warm_up() -> None:
     depth(book)
     explain(greedy, book)
     match_round((plain, spread, few, greedy), book)
-    # All or nothing, and not enough for all: the bound cannot be reached, so every way is tried.
-    match_round([_demand(number, min_units=5, units=5) for number in range(5, 9)], book)
+    # All or nothing, and some units must stay over: the bound is not reached, so all is tried.
+    match_round([_demand(number, min_units=4, units=4) for number in range(5, 9)], book)
 
 
 def _peer(number: int) -> Peer:
