@@ -41,7 +41,7 @@ SOLVES = 4
 EXPLAINED = 16
 """Unmatched offers explained per turn; the rest are told where to look."""
 
-EXPLAINED_BOOK = 5_000
+EXPLAINED_BOOK = 50_000
 """Asks up to which a turn stops to explain at all."""
 
 
