@@ -47,13 +47,10 @@ class DealHost(HostedDeal):
         self._asked = asyncio.ensure_future(self._ask_access())
         self._task = asyncio.create_task(self._run())
 
-    def take(self, standing: Standing) -> None:
-        """Take what the chain says now."""
+    def take(self, standing: Standing, assignments: Mapping[int, Assignment]) -> None:
+        """Take what the chain says now; `assignments` are this deal's, by id."""
         before = self._standing
         deal = standing.deals[self.deal.id]
-        assignments: dict[int, Assignment] = {
-            held.id: held for held in standing.assignments.values() if held.deal == deal.id
-        }
         known = before is not None and before.epoch == standing.epoch
         self._standing = standing
         if known and (deal, assignments) == (self.deal, self.assignments):

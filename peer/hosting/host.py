@@ -12,7 +12,9 @@ from peer.hosting.hosted_deal import HostState
 from peer.hosting.sources import SourceHints
 from peer.hosting.tools import Tools
 from peer.market.duties import Outlook
-from peer.market.standing import Standing
+from peer.market.standing import Assignment, Standing
+
+TELL_SECONDS = 0.01
 
 
 class Host:
@@ -27,6 +29,7 @@ class Host:
         self.standing: Standing | None = None
         self.outlook = Outlook()
         self._closing: set[asyncio.Future[None]] = set()
+        self._telling: asyncio.TimerHandle | None = None
 
     @property
     def hints(self) -> SourceHints:
@@ -37,10 +40,14 @@ class Host:
         """Take what the chain says now."""
         self.standing = standing
         self._tools.book.peer = standing.peer
+        held: dict[int, dict[int, Assignment]] = {number: {} for number in standing.deals}
+        for assignment in standing.assignments.values():
+            if assignment.deal in held:
+                held[assignment.deal][assignment.id] = assignment
         for number, deal in standing.deals.items():
             if number not in self.deals:
                 self.deals[number] = DealHost(deal, self._folder.service(number), self._tools)
-            self.deals[number].take(standing)
+            self.deals[number].take(standing, held[number])
         for number in [known for known in self.deals if known not in standing.deals]:
             gone = asyncio.ensure_future(self.deals.pop(number).close())
             self._closing.add(gone)
@@ -72,12 +79,20 @@ class Host:
 
     async def close(self) -> None:
         """Stop all services."""
+        if self._telling is not None:
+            self._telling.cancel()
         await asyncio.gather(*(deal.close() for deal in self.deals.values()), *self._closing)
 
     def _epoch(self) -> int:
         return -1 if self.standing is None else self.standing.epoch
 
     def _changed(self) -> None:
+        """Tell what changed in a moment: after a restart a thousand deals have something to say."""
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(TELL_SECONDS, self._tell)
+
+    def _tell(self) -> None:
+        self._telling = None
         ready: set[int] = set()
         refused = {}
         for deal in self.deals.values():
