@@ -2,7 +2,9 @@
 
 import asyncio
 import inspect
+import shutil
 import tempfile
+import weakref
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -144,8 +146,8 @@ class ScriptedGateway:
         self.settings = GatewaySettings(
             **({"patience_seconds": 0.0, "max_body_bytes": 1_000, "probe_seconds": 0.0} | settings)
         )
-        self._folder = tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True)
-        self.settings_folder = Path(self._folder.name)
+        self.settings_folder = Path(tempfile.mkdtemp(prefix="gateway-"))
+        weakref.finalize(self, shutil.rmtree, self.settings_folder, ignore_errors=True)
         parts = GatewayParts(
             version="test",
             deployment=fake_deployment(),

@@ -332,6 +332,7 @@ def test_receipts__go_on(gateway, path):
     assert gateway.send("GET", f"/v1/deals/{DEAL}{path}").status_code == 200
 
 
+@pytest.mark.enable_socket  # it looks for the app where nobody answers
 def test_alias__is_the_deal_behind_it():
     gateway = ScriptedGateway(FakeDirectory(route(1)), aliases={"site": DEAL})
     gateway.peers.answer(1, result("ok"))

@@ -17,7 +17,7 @@ from serving.outbound import Outbound
 from tests.gateway.peers import APP, DEAL, DEVELOPER, FakeDirectory
 from tests.gateway.raw_peers import END, WAIT, RawPeer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.e2e  # loopback sockets
 
 PATH = f"/v1/deals/{DEAL}/s/f"
 LIVE = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"

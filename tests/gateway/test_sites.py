@@ -333,6 +333,7 @@ def test_site__that_is_none_with_one_service__takes_calls_by_function_alone():
     assert gateway.peers.requests[-1].url.path == f"/v1/deals/{DEAL}/web/f"
 
 
+@pytest.mark.enable_socket  # it looks for the app where nobody answers
 def test_site__app_that_nobody_has__only_calls_go_through():
     gateway = SiteGateway(is_known=False)
 

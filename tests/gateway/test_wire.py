@@ -11,7 +11,7 @@ from kernel.errors import TimedOut, Unreachable
 from serving.outbound import Outbound
 from tests.gateway.raw_peers import END, WAIT, RawPeer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.e2e  # loopback sockets
 
 CALL = Outgoing("POST", "/v1/deals/1/s/f?x=1", ((b"accept", b"*/*"),), b"[1]", False)
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-a: 1\r\n\r\nok"

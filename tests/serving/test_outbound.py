@@ -12,7 +12,7 @@ from serving import outbound as outbound_module
 from serving.outbound import AddressRefused, Outbound, is_public
 from serving.outbound_http import create_async_client, create_client
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.e2e  # loopback sockets
 
 
 class Names:
