@@ -360,7 +360,7 @@ def test_config_show__names_every_table(market):
 
     assert shown["home"] == str(market.home.root)
     assert set(shown) == {
-        *("home", "chain", "store", "indexer", "matcher", "peer", "gateway", "client")
+        *("home", "chain", "store", "indexer", "matcher", "peer", "gateway", "client", "outbound")
     }
     assert "gateway" in market.run("config", "show").out
 

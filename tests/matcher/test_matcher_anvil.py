@@ -367,7 +367,7 @@ class _stored:
     """As much of a stored offer as a demand is made from."""
 
     def __init__(self, bid):
-        self.hash, self.offer, self.sequence = hash_offer(bid), bid, 1
+        self.hash, self.offer, self.sequence, self.target = hash_offer(bid), bid, 1, None
 
 
 def test_why__cancelled_used_up_and_bumped__is_what_the_contract_says(town, operator):
