@@ -19,7 +19,7 @@ def is_lawful(matches: Iterable[Match], book: Book) -> bool:
         if (
             len(match.fills) > limits.fills
             or len(peers) < len(match.fills)
-            or not peers.isdisjoint(demand.avoid)
+            or not peers.isdisjoint(demand.passed_over)
             or match.units > limits.want
             or match.total > limits.budget
             or not is_accepted(demand, match.fills, book)

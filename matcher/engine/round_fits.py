@@ -74,7 +74,7 @@ def sort_into_kinds(
             offer.traits,
             offer.providers,
             offer.providers_mode,
-            demand.avoid,
+            demand.passed_over,
         )
         number = numbers.setdefault(kind, len(highest))
         if number == len(highest):

@@ -70,6 +70,10 @@ def _count_sold(result: Round) -> Mapping[int, int]:
 
 
 def _better(one: Round, other: Round) -> Round:
-    """Return the round that saves more, with the lower of both bounds."""
+    """Return the round that saves more, with the lower of both bounds.
+
+    Two that contradict each other cannot both be right: then it is `other`, the plain one.
+    """
     best = other if other.saving > one.saving else one
-    return Round(best.matches, min(one.bound, other.bound))
+    bound = min(one.bound, other.bound)
+    return other if best.saving > bound else Round(best.matches, bound)

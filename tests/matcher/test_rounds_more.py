@@ -10,7 +10,7 @@ from matcher.engine.round_check import is_lawful
 from matcher.engine.round_plain import in_order, match_in_turn
 from matcher.engine.round_solve import Solution
 from matcher.engine.rounds import SMALL, match_round
-from matcher.engine.values import Fill, Match
+from matcher.engine.values import Fill, Live, Match
 from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer, simple_book
 
 pytestmark = pytest.mark.unit
@@ -136,3 +136,16 @@ def test_is_lawful__two_matches_share_units__refused():
     assert is_lawful([one], book)
     assert not is_lawful([one, other], book)
     assert not is_lawful([replace(one, fills=(Fill(line, 1), Fill(line, 1)))], book)
+
+
+def test_round__peer_that_is_being_replaced__gets_nothing_of_its_deal():
+    book = book_of([peer(1, units=8, used=2), peer(2)], [ask(1, price=1), ask(2, price=9)])
+    going = demand(deal=7, units=4, live=[Live(1, 1, 2, 1)], salt=1, sequence=1)
+    going = replace(going, replacing=frozenset({1}), hold=2)
+    other = demand(units=1, salt=2, sequence=2)
+
+    found = match_round([going, other], book)
+
+    taken = {m.demand.hash: [f.ask.offer.peer for f in m.fills] for m in found.matches}
+    assert taken == {going.hash: [2], other.hash: [1]}
+    assert found.saving <= found.bound
