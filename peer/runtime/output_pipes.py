@@ -50,6 +50,10 @@ class OutputPipes:
         """Take what was printed and not read yet."""
         if self._poll.poll(0):
             self._drain()
+            return
+        # The thread may have read it already and be about to pass it on.
+        with self._lock:
+            return
 
     def _run(self) -> None:
         while True:

@@ -38,7 +38,7 @@ def test_commands__are_all_there():
         *("quote", "deploy", "update", "build", "run", "explain", "status", "call", "logs"),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
-        *("config", "doctor"),
+        *("config", "content", "doctor"),
     }
 
 

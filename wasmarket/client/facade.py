@@ -11,7 +11,7 @@ import httpx
 from chain.contracts import Market
 from chain.transactions import Receipt
 from content.uploader import upload
-from kernel.errors import InvalidInput, MarketError, TimedOut
+from kernel.errors import InvalidInput, MarketError, TimedOut, Unreachable
 from kernel.events import DealBalance, Stopped
 from kernel.units import Hash
 from wasmarket.app_file import App
@@ -125,6 +125,20 @@ class Client:
         """Return the typed functions of a deal, by service, as one of its peers says."""
         services: dict[str, Any] = self.gateway.get(f"/v1/deals/{deal}/interface")["services"]
         return services
+
+    def wait_for_interface(self, deal: int, seconds: float) -> dict[str, Any]:
+        """Return the functions of a deal that is active, once a peer of it has seen that too.
+
+        Raises Unreachable after `seconds` without one.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self.interface(deal)
+            except Unreachable:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
 
     def deals(self) -> list[dict[str, Any]]:
         """Return the account's deals."""

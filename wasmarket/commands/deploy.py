@@ -20,6 +20,7 @@ from wasmarket.options import ADDRESS, REGIONS, TRAITS, USDC, json_option, key_o
 from wasmarket.output import print_json, print_table, usdc
 from wasmarket.wiring import wire
 
+ANSWER_SECONDS = 10.0
 DEFAULT_RUNWAY = 10
 
 
@@ -244,7 +245,7 @@ def _wait(client: Client, offer: Any, seconds: int, quiet: bool) -> dict[str, An
 def _show_next(client: Client, state: dict[str, Any]) -> None:
     deal = state["deal"]
     click.echo(f"deal {deal} runs; its functions:")
-    for service, interface in client.interface(deal).items():
+    for service, interface in client.wait_for_interface(deal, ANSWER_SECONDS).items():
         for function in interface["functions"]:
             arguments = " ".join(f"<{entry['name']}>" for entry in function["arguments"])
             click.echo(f"  wasmarket call {deal} {service}.{function['name']} {arguments}".rstrip())
