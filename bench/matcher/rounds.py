@@ -60,7 +60,8 @@ def _measure_large(name: str, demands: list[Demand], book: Book) -> Iterator[Row
     for rule, (order, bids) in rules.items():
         other = _match_by_rule(market, demands, order, bids)
         saved = round(100 * other.saving / best, 1)
-        yield Row(f"{name}: welfare, of the optimum", share, "%", "higher", peer=(rule, saved))
+        welfare = f"{name}: welfare, of the optimum, beside {rule}"
+        yield Row(welfare, share, "%", "higher", peer=(rule, saved))
         yield Row(
             f"{name}: price paid per unit, beside {rule}",
             round(paid / units),
