@@ -150,4 +150,7 @@ def test_run__killed_at_many_statements__restarts_to_the_same_store(life, follow
     fresh.step(NEVER)
     killed, database = follow("killed")
     killed.step(NEVER)
-    assert dump(database) == dump(straight)
+    was_killed, was_not = dump(database), dump(straight)
+    # Which blocks between are remembered depends on where the process was cut; the newest does not.
+    assert max(was_killed.pop("block")) == max(was_not.pop("block"))
+    assert was_killed == was_not
