@@ -126,9 +126,9 @@ def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider):
     assert made["status"] == "posted"
     assert [(row["hash"], row["status"]) for row in listed] == [(made["hash"], "posted")]
     assert made["offer"]["price"] == "50000"
-    assert market.run("quote", "--regions", "JP", "--json").json == [
-        {"units": 1, "total": "50000", "price_max": "50000"}
-    ]
+    assert wait_until(
+        "the book has it", lambda: market.run("quote", "--regions", "JP", "--json").json
+    ) == [{"units": 1, "total": "50000", "price_max": "50000"}]
 
     assert market.run("offer", "cancel", made["hash"], "--key", provider).code == 0
     wait_until(
@@ -225,11 +225,13 @@ def test_provider__opportunities__show_what_was_missed(market, provider):
     )
     market.client().offer(market.wish(max_price=9_000), "0x" + "77" * 32)
 
-    ran = market.run("provider", "opportunities", "--key", provider, "--json")
+    def won_at():
+        ran = market.run("provider", "opportunities", "--key", provider, "--json")
+        assert ran.code == 0, ran.err
+        return ran.json if "9000" in [row["price_to_win"] for row in ran.json["items"]] else None
 
-    assert ran.code == 0, ran.err
-    assert [row["price_to_win"] for row in ran.json["items"] if row["units"] == 1][:1] == ["9000"]
-    assert [row["used"] for row in ran.json["regions"]] == [0]
+    found = wait_until("a turn was over", won_at)
+    assert [row["used"] for row in found["regions"]] == [0]
     table = market.run("provider", "opportunities", "--epochs", 1, "--key", provider)
     assert table.code == 0
     assert "0.009000" in table.out
