@@ -33,6 +33,11 @@ def register(market, provider, *, units=2, region="JP"):
     return ran.json["peer"]
 
 
+def listed(market, number):
+    """Return the peer's row in the market's list, once the indexer has seen it: one or none."""
+    return [row for row in market.client().matcher.items("/v1/peers") if row["id"] == number]
+
+
 def test_peer_init__makes_keys_once(market):
     first = market.run("peer", "init", "fresh", "--json").json
     again = market.run("peer", "init", "fresh", "--json").json
@@ -47,10 +52,7 @@ def test_peer_init__makes_keys_once(market):
 def test_peer_register__stakes_the_bond_and_is_listed(market, provider):
     number = register(market, provider, units=3)
 
-    [row] = wait_until(
-        "the store sees it",
-        lambda: [r for r in market.client().matcher.items("/v1/peers") if r["id"] == number],
-    )
+    [row] = wait_until("the store sees it", lambda: listed(market, number))
     assert (row["units"], row["memory_mib"], row["provider"]) == (3, 512, market.address(provider))
     held = balance(market, provider)
     assert (int(held["stake_locked"]), int(held["stake_free"])) == (300 * FLT, 0)
@@ -111,9 +113,7 @@ def test_peer_set_endpoint__is_what_the_market_says(market, provider):
 
     wait_until(
         "the store sees it",
-        lambda: (
-            market.client().matcher.get(f"/v1/peers/{number}")["endpoint"] == "http://127.0.0.1:2"
-        ),
+        lambda: [row["endpoint"] for row in listed(market, number)] == ["http://127.0.0.1:2"],
     )
 
 

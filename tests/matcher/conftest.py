@@ -2,6 +2,8 @@
 
 import pytest
 
+from chain.anvil import Anvil
+from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
 from tests.matcher.fake_town import FakeTown
 from tests.store.stores import copy_store, make_template
 
@@ -21,3 +23,21 @@ def database(template, tmp_path):
 @pytest.fixture
 def town(database):
     return FakeTown(database)
+
+
+@pytest.fixture(scope="module")
+def base(pytestconfig):
+    """The real contracts and their people on an Anvil, one for each file of tests."""
+    creation_code = compile_all(pytestconfig.cache)
+    with Anvil.start() as anvil:
+        town = AnvilTown(anvil, deploy(anvil, creation_code))
+        town.settle_in()
+        yield town
+
+
+@pytest.fixture
+def undone_base(base):
+    """The same, put back afterwards to what it was."""
+    snapshot = base.anvil.cheats.snapshot()
+    yield base
+    base.anvil.cheats.revert(snapshot)

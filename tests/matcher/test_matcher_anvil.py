@@ -10,7 +10,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chain.anvil import Anvil
 from chain.fills import build_fill
 from kernel.addresses import ZERO_ADDRESS
 from kernel.offers import dump_offer
@@ -23,27 +22,16 @@ from matcher.snapshot import read_snapshot, to_demand
 from store.database import sqlite_url
 from store.submissions import fetch_submissions
 from store.words import SubmissionState
-from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
+from tests.matcher.anvil_town import Operator
 from tests.matcher.processes import Process, wait_for
 from tests.store.stores import copy_store
 
 pytestmark = pytest.mark.anvil
 
 
-@pytest.fixture(scope="module")
-def base(pytestconfig):
-    creation_code = compile_all(pytestconfig.cache)
-    with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
-        town.settle_in()
-        yield town
-
-
 @pytest.fixture
-def town(base):
-    snapshot = base.anvil.cheats.snapshot()
-    yield base
-    base.anvil.cheats.revert(snapshot)
+def town(undone_base):
+    return undone_base
 
 
 @pytest.fixture

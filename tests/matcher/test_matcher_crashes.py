@@ -5,12 +5,11 @@ import threading
 
 import pytest
 
-from chain.anvil import Anvil
 from kernel.typed_data import hash_offer
 from store.database import sqlite_url
 from store.submissions import fetch_submissions
 from store.words import SubmissionState
-from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
+from tests.matcher.anvil_town import Operator
 from tests.matcher.matcher_process import MOMENTS
 from tests.matcher.processes import Process, wait_for
 from tests.store.stores import copy_store
@@ -18,20 +17,9 @@ from tests.store.stores import copy_store
 pytestmark = pytest.mark.anvil
 
 
-@pytest.fixture(scope="module")
-def base(pytestconfig):
-    creation_code = compile_all(pytestconfig.cache)
-    with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
-        town.settle_in()
-        yield town
-
-
 @pytest.fixture
-def town(base):
-    snapshot = base.anvil.cheats.snapshot()
-    yield base
-    base.anvil.cheats.revert(snapshot)
+def town(undone_base):
+    return undone_base
 
 
 @pytest.fixture

@@ -6,27 +6,17 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from chain.anvil import Anvil
 from chain.rpc import Rpc
 from kernel.errors import NotFound
 from kernel.events import Matched
 from kernel.typed_data import hash_offer
 from matcher.verify.findings import CHECKS
 from matcher.verify.witness import NoState, Witness
-from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
+from tests.matcher.anvil_town import Operator
 from tests.matcher.evidence import Evidence, differences, open_town
 from tests.store.stores import copy_store
 
 pytestmark = pytest.mark.anvil
-
-
-@pytest.fixture(scope="module")
-def base(pytestconfig):
-    creation_code = compile_all(pytestconfig.cache)
-    with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
-        town.settle_in()
-        yield town
 
 
 @pytest.fixture(scope="module")

@@ -4,31 +4,19 @@ import json
 
 import pytest
 
-from chain.anvil import Anvil
 from chain.fills import NO_PERMIT, build_fill
 from kernel.published import encode_published
 from kernel.typed_data import hash_offer
 from matcher.verify.record import Line
-from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
+from tests.matcher.anvil_town import Operator
 from tests.matcher.evidence import Evidence, differences, open_town
 
 pytestmark = pytest.mark.anvil
 
 
-@pytest.fixture(scope="module")
-def base(pytestconfig):
-    creation_code = compile_all(pytestconfig.cache)
-    with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
-        town.settle_in()
-        yield town
-
-
 @pytest.fixture
-def town(base):
-    snapshot = base.anvil.cheats.snapshot()
-    yield base
-    base.anvil.cheats.revert(snapshot)
+def town(undone_base):
+    return undone_base
 
 
 @pytest.fixture
