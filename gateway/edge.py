@@ -13,13 +13,13 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.calls import Calls
-from gateway.clients import Clients
 from gateway.connection import Header
 from gateway.cors import Cors, answer_preflight, is_preflight, with_exposed
 from gateway.incoming import CallerGone
 from gateway.metrics import GatewayMetrics
 from gateway.sites import Sites
 from kernel.errors import MarketError, NotFound, TooLarge
+from serving.clients import Clients
 from serving.limits import RateLimited, TokenBucket
 from serving.problems import render, request_id_of
 

@@ -22,7 +22,6 @@ from content.upload_routes import create_upload_router
 from gateway.apps import Apps
 from gateway.calls import Calls
 from gateway.choice import Choice, ChoiceRules
-from gateway.clients import Clients
 from gateway.cors import Cors
 from gateway.directory import Directory, RememberingDirectory
 from gateway.edge import RESERVED, Edge, EdgeLimits
@@ -39,6 +38,7 @@ from kernel.errors import ConfigError, MarketError, NotFound
 from kernel.typed_data import market_domain
 from kernel.units import Timestamp
 from serving.auth import Authenticator
+from serving.clients import Clients
 from serving.limits import TokenBucket
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client

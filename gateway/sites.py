@@ -4,7 +4,6 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.apps import Apps
 from gateway.calls import Calls, is_idempotent
-from gateway.clients import Clients
 from gateway.connection import Answer, Header, Outgoing
 from gateway.incoming import Body, BodyLimits, Incoming
 from gateway.messages import (
@@ -19,6 +18,7 @@ from gateway.messages import (
 from gateway.relay import pass_on, returned_headers
 from kernel.apps import Manifest, Site
 from kernel.errors import InvalidInput, NotFound, TooLarge, Unreachable
+from serving.clients import Clients
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that HTTP lets anybody repeat."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from starlette.types import Scope
 
 FORWARDED_FOR = b"x-forwarded-for"
 FORWARDED_PROTO = b"x-forwarded-proto"
+GROUP_BITS = 64
+"""Of an IPv6 address: whoever has one has as many as they like with the same first bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,19 @@ class Clients:
             if hop not in self._proxies:
                 break
         return Client(address, scheme)
+
+
+def group_of(address: str) -> str:
+    """Return what a limit counts: an IPv4 address, the /64 of an IPv6 address; else the text."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Network((parsed, GROUP_BITS), strict=False))
 
 
 def _is_address(text: str) -> bool:
