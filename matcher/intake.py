@@ -32,11 +32,10 @@ from matcher.offer_checks import (
 from matcher.standings import Standings
 from store.chain_state import fetch_indexed, is_approved
 from store.database import Database, Session
+from store.offer_counts import count_asks, count_bids, count_posted_by
 from store.offers import (
     add_developer_offer,
     add_provider_offer,
-    count_asks,
-    count_bids,
     fetch_developer_offer,
     fetch_provider_offer,
     set_offer_target,
@@ -60,9 +59,10 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class DoorLimits:
-    """Most live offers per account, and posts per minute and account."""
+    """Most offers that hold, per account and per client address; posts per minute and account."""
 
-    live: int
+    per_account: int
+    per_client: int
     posts: RateLimit
 
 
@@ -100,10 +100,13 @@ class Intake:
         signature: str | None,
         permit: Mapping[str, Any] | None = None,
         target: int | None = None,
+        *,
+        client: str = "",
     ) -> Posted:
         """Check a bid and keep it. A known one is a no-op, but takes a newer permit.
 
-        `target`: how many of its units are wanted for now, of a new offer only.
+        `target`: how many of its units are wanted for now, of a new offer only. `client`: the
+        address that sent it.
         Raises InvalidInput, InvalidSignature, Expired, Conflict, LimitReached.
         """
         offer = parse_offer(DeveloperOffer, data)
@@ -119,7 +122,8 @@ class Intake:
         with self._database.write() as session:
             now = _now(session)
             if known is None:
-                _check_room(self._limits.live, count_bids(session, offer.developer, now))
+                held = count_bids(session, offer.developer, now)
+                self._check_room(session, held, client, now)
             kept, is_new = add_developer_offer(
                 session,
                 offer,
@@ -127,12 +131,15 @@ class Intake:
                 permit=None if permit is None else dict(permit),
                 source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
                 received_at=now,
+                client=client or None,
             )
             if is_new and target is not None:
                 set_offer_target(session, Hash(kept.hash), target)
         return self._done("developer offer", kept.hash, is_new)
 
-    def post_provider_offer(self, data: Mapping[str, Any], signature: str | None) -> Posted:
+    def post_provider_offer(
+        self, data: Mapping[str, Any], signature: str | None, *, client: str = ""
+    ) -> Posted:
         """Check an ask and keep it. A known one is a no-op. Raises as for bids."""
         offer = parse_offer(ProviderOffer, data)
         if self._find(fetch_provider_offer, hash_offer(offer)) is not None:
@@ -142,7 +149,7 @@ class Intake:
         stored = self._check(offer, provider, signature)
         with self._database.write() as session:
             now = _now(session)
-            _check_room(self._limits.live, count_asks(session, provider, now))
+            self._check_room(session, count_asks(session, provider, now), client, now)
             kept, is_new = add_provider_offer(
                 session,
                 offer,
@@ -150,6 +157,7 @@ class Intake:
                 signature=stored,
                 source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
                 received_at=now,
+                client=client or None,
             )
         return self._done("provider offer", kept.hash, is_new)
 
@@ -178,14 +186,30 @@ class Intake:
 
     def _check(self, offer: Offer, account: Address, text: str | None) -> str | None:
         """Return the compact signature to keep, None when the chain's approval stands for it."""
-        self._limits.posts.check(account)
         signature = parse_signature(text) if text else NO_SIGNATURE
         standing = self._standings.fetch(account, hash_offer(offer))
         with self._database.read() as session:
             now = _now(session)
         check_standing(offer, standing, now)
         check_signature(offer, signature, account, standing, self._domain)
+        # Not before: nobody uses up an account's share with what it did not sign.
+        self._limits.posts.check(account)
         return signature.to_hex() if self._is_by(signature, offer, account) else None
+
+    def _check_room(self, session: Session, held: int, client: str, now: Timestamp) -> None:
+        limits = self._limits
+        if limits.per_account and held >= limits.per_account:
+            raise LimitReached(
+                f"{held} live offers of this account are here already",
+                remedy="withdraw some (DELETE), or let them expire",
+            )
+        if limits.per_client and client:
+            posted = count_posted_by(session, client, now)
+            if posted >= limits.per_client:
+                raise LimitReached(
+                    f"{posted} live offers came from your address already",
+                    remedy="withdraw some (DELETE), let them expire, or publish them on chain",
+                )
 
     def _is_by(self, signature: Signature, offer: Offer, account: Address) -> bool:
         """Whether a signature is the account's own, or something that an approval outweighs."""
@@ -233,11 +257,3 @@ class Intake:
 
 def _now(session: Session) -> Timestamp:
     return Timestamp(fetch_indexed(session).timestamp)
-
-
-def _check_room(limit: int, live: int) -> None:
-    if limit and live >= limit:
-        raise LimitReached(
-            f"{live} live offers of this account are here already",
-            remedy="withdraw some (DELETE), or let them expire",
-        )

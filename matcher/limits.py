@@ -1,10 +1,11 @@
 """Bounds on what one client can ask of the matcher."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from kernel.errors import LimitReached
+from serving.limits import RateLimited
 
 REMEMBERED = 10_000
 
@@ -24,7 +25,7 @@ class RateLimit:
         self._spent: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def check(self, key: str) -> None:
-        """Count one. Raises LimitReached."""
+        """Count one. Raises RateLimited."""
         if not self._per_minute:
             return
         with self._lock:
@@ -36,7 +37,5 @@ class RateLimit:
             while len(self._spent) > REMEMBERED:
                 self._spent.popitem(last=False)
         if not within:
-            raise LimitReached(
-                f"more than {self._per_minute} {self._what} per minute",
-                remedy="wait a moment and try again",
-            )
+            wait = math.ceil(round((spent + 1 - self._per_minute) * 60 / self._per_minute, 6))
+            raise RateLimited(f"more than {self._per_minute} {self._what} per minute", wait)

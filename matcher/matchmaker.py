@@ -22,7 +22,6 @@ from matcher.keeper import Keeper
 from matcher.metrics import MatcherMetrics
 from matcher.proposals import Proposal, build_book_document, build_proposals, fetch_refusals
 from matcher.published import PublishedOffers
-from matcher.races import Races
 from matcher.reasons import to_sentences
 from matcher.snapshot import Snapshot, is_for, to_demand
 from matcher.submissions import Submissions
@@ -94,7 +93,6 @@ class Matchmaker:
         self._generation = 0
         self._wake = threading.Event()
         self._mined_at: dict[Hash, BlockNumber] = {}
-        self.races = Races(account)
         self.gap_ppm = 0
 
     def wake(self) -> None:
@@ -163,8 +161,6 @@ class Matchmaker:
         self._metrics.feed_seconds.observe(time.perf_counter() - began)
         self._metrics.rebuilds.inc(self._feed.rebuilds - rebuilds)
         self._metrics.changes.inc(self._feed.changes - changes)
-        with self._database.read() as session:
-            self.races.find_winners(session, snapshot.at)
         return snapshot
 
     def _match(self, snapshot: Snapshot) -> None:
@@ -248,7 +244,6 @@ class Matchmaker:
         """Another was faster, or the chain is ahead of the store: the next block will tell."""
         self._metrics.matches.labels("lost").inc()
         logger.info("match lost", extra={"offer": proposal.offer, "detail": error.detail})
-        self.races.lose(proposal.offer, error.detail, snapshot.at.block)
         told = {proposal.offer: (f"the last match was refused: {error.detail}",)}
         self._voice.tell(told, snapshot.at.block)
 

@@ -1,66 +1,27 @@
-"""Remember the matches that were lost to others, and who won them."""
+"""Tell which matches were lost to others, why, and who won them."""
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
-from kernel.units import Address, Hash
-from store.database import Session
-from store.deals import fetch_deal_changes, fetch_deal_of_offer
-from store.views import Indexed
-from store.words import DealChangeKind
+from kernel.units import Address
+from store.database import Database
+from store.lost_matches import fetch_lost_matches
 
-REMEMBERED = 20
-LOOKED_AT = 50
-"""Lines of a deal's history in which the winner is looked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A match that the chain refused: why, computed as of which block, and who was faster."""
-
-    offer: Hash
-    reason: str
-    block: int
-    winner: Address | None = None
-    won_in: int | None = None
+TOLD = 20
 
 
 class Races:
-    """The latest lost matches, newest last. One thread writes; copies are given to others."""
+    """The latest lost matches, from the store: no restart forgets them, every process tells."""
 
-    def __init__(self, account: Address) -> None:
+    def __init__(self, database: Database, account: Address) -> None:
         """`account` is the matcher's own."""
+        self._database = database
         self._account = account
-        self._lost: deque[Lost] = deque(maxlen=REMEMBERED)
-        self.count = 0
 
-    def lose(self, offer: Hash, reason: str, block: int) -> None:
-        """Note a refused match."""
-        self._lost.append(Lost(offer, reason, block))
-        self.count += 1
-
-    def find_winners(self, session: Session, at: Indexed) -> None:
-        """Look in the deals' histories for who matched instead, as far as that is indexed."""
-        for place, entry in enumerate(self._lost):
-            if entry.winner is None:
-                self._lost[place] = self._judge(session, at, entry)
-
-    def _judge(self, session: Session, at: Indexed, entry: Lost) -> Lost:
-        deal = fetch_deal_of_offer(session, at, entry.offer)
-        if deal is None:
-            return entry
-        for change in fetch_deal_changes(
-            session, deal.id, after=(entry.block, 2**62), limit=LOOKED_AT
-        ):
-            if change.kind == DealChangeKind.MATCHED and change.by not in (None, self._account):
-                return replace(entry, winner=Address(str(change.by)), won_in=change.block)
-        return entry
-
-    def list(self) -> Sequence[dict[str, Any]]:
-        """Return them as JSON, newest first."""
-        return [
+    def read(self) -> dict[str, Any]:
+        """Return how many were lost, and the latest as JSON, newest first."""
+        with self._database.read() as session:
+            count, lost = fetch_lost_matches(session, self._account, limit=TOLD)
+        latest = [
             {
                 "offer": entry.offer,
                 "reason": entry.reason,
@@ -68,5 +29,6 @@ class Races:
                 "winner": entry.winner,
                 "won_in": entry.won_in,
             }
-            for entry in reversed(tuple(self._lost))
+            for entry in lost
         ]
+        return {"count": count, "latest": latest}

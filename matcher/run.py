@@ -16,6 +16,7 @@ from chain.transactions import Submitter
 from kernel.deployment import Deployment
 from kernel.typed_data import market_domain
 from matcher.api.app import ApiParts, create_app
+from matcher.api.guards import RequestLimits
 from matcher.apps import AppReader
 from matcher.book_reader import BookReader
 from matcher.engine.warm_up import warm_up
@@ -25,10 +26,12 @@ from matcher.limits import RateLimit
 from matcher.matchmaker import Contracts, Matchmaker
 from matcher.metrics import MatcherMetrics
 from matcher.notices import Messenger
+from matcher.races import Races
 from matcher.replacements import Replacements
 from matcher.settings import MatcherSettings
 from matcher.standings import Standings
 from matcher.submissions import Submissions
+from serving.clients import Clients
 from serving.outbound import Outbound
 from serving.outbound_http import create_client
 from serving.server import bind, serve
@@ -88,6 +91,7 @@ def build_matcher(
         evict=settings.evict,
     )
     book = BookReader(database, settings.book_seconds)
+    by_signer = RateLimit(settings.posts_per_minute, clock, "offers and requests of one account")
 
     def on_change() -> None:
         book.forget()
@@ -99,20 +103,19 @@ def build_matcher(
         usdc,
         market_domain(deployment.chain_id, deployment.market),
         sender.address,
-        DoorLimits(
-            settings.max_offers_per_signer,
-            RateLimit(settings.posts_per_minute, clock, "offers of one account"),
-        ),
+        DoorLimits(settings.max_offers_per_signer, settings.max_offers_per_address, by_signer),
         on_change,
         (apps or AppReader(settings.sources, settings.source_timeout)).fetch_traits,
     )
+
+    races = Races(database, sender.address)
 
     def extra() -> dict[str, Any]:
         return {
             "account": sender.address,
             "is_submitter": leader.is_held,
             "gap_ppm": matchmaker.gap_ppm,
-            "lost": {"count": matchmaker.races.count, "latest": matchmaker.races.list()},
+            "lost": races.read(),
         }
 
     wishes = Replacements(database, sender.address, on_change)
@@ -123,8 +126,12 @@ def build_matcher(
         door=door,
         wishes=wishes,
         head=HeadWatch(database, reader, extra, settings.max_lag_seconds),
-        rate=RateLimit(settings.requests_per_minute, clock, "requests"),
-        writes=RateLimit(settings.writes_per_minute, clock, "changes by one client"),
+        limits=RequestLimits(
+            by_signer,
+            RateLimit(settings.requests_per_minute, clock, "requests from one address"),
+            RateLimit(settings.writes_per_minute, clock, "changes from one address"),
+        ),
+        clients=Clients(settings.proxies),
         version=version,
         poll_seconds=settings.poll_seconds,
     )

@@ -11,9 +11,10 @@ class MatcherSettings:
     notices name them to peers, and the app of an offer is looked at there (`source_timeout`
     seconds each). `evict` lets it evict absent peers of the deals it serves, so that their units
     can be refilled, and release dead assignments that their peers left behind. Answers over the
-    book look for changes at most every `book_seconds`. Limits: live offers per signer, offers
-    posted per minute and signer, requests, and those that change something,
-    per minute and client address (0: none).
+    book look for changes at most every `book_seconds`. Limits (0: none): offers that hold per
+    signer and per client address they were posted from; offers and signed requests per minute
+    and signer; requests, and those that change something, per minute and client address.
+    `proxies` are addresses of proxies in front, whose word for a client's address is believed.
     `max_lag_seconds` behind the chain it is not ready.
     """
 
@@ -26,9 +27,11 @@ class MatcherSettings:
     evict: bool = True
     submit: bool = True
     max_offers_per_signer: int = 1_000
+    max_offers_per_address: int = 10_000
     posts_per_minute: int = 600
     requests_per_minute: int = 0
     writes_per_minute: int = 6_000
+    proxies: tuple[str, ...] = ()
     notice_attempts: int = 5
     notice_timeout: float = 3.0
     source_timeout: float = 2.0

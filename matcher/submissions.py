@@ -14,11 +14,12 @@ from chain.transactions import Call, Receipt, Signed, Submitter
 from kernel.errors import InvalidInput, MarketError, Reverted
 from kernel.events import Assigned, DealCreated, FillSkipped
 from kernel.reasons import describe
-from kernel.units import AssignmentId, DealId, Hash, Timestamp
+from kernel.units import AssignmentId, BlockNumber, DealId, Hash, Timestamp
 from matcher.proposals import Proposal
 from store.database import Database, Session
 from store.leader import Leader
-from store.matches import add_match, put_book, set_match_tx
+from store.lost_matches import add_lost_match
+from store.matches import add_match, fetch_match, put_book, set_match_tx
 from store.notices import add_notices
 from store.offers import set_offer_state
 from store.submissions import fetch_open_submissions, record_submission, set_submission_state
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 MATCH = "match"
 EVICT = "evict"
 RELEASE = "release"
+
+GIVEN_UP = "not sent after a restart: the chain would refuse it by then"
 
 MAX_GAS = 15_000_000
 """Gas of the matches that wait together: half a block of most chains."""
@@ -95,9 +98,14 @@ class Submissions:
             if isinstance(outcome, Receipt):
                 self._finish(outcome)
             elif isinstance(outcome, Reverted):
-                for attempt in attempts:
-                    self._fail(attempt.hash, proposal.offer, outcome.detail)
+                self._lose(attempts, proposal, outcome.detail)
         return outcomes
+
+    def _lose(self, attempts: Sequence[Signed], proposal: Proposal, reason: str) -> None:
+        with self._writing() as session:
+            for attempt in attempts:
+                self._fail(session, attempt.hash, proposal.offer, reason)
+            add_lost_match(session, proposal.offer, reason, BlockNumber(proposal.draft.block))
 
     def _recorder(self, proposal: Proposal, book: bytes, at: Timestamp) -> _Recorder:
         def record(signed: Signed, match: int | None) -> int | None:
@@ -123,8 +131,9 @@ class Submissions:
         try:
             receipt = self._sender.send(call, _Listed(_Recorder(record), attempts))
         except Reverted as error:
-            for attempt in attempts:
-                self._fail(attempt.hash, None, error.detail)
+            with self._writing() as session:
+                for attempt in attempts:
+                    self._fail(session, attempt.hash, None, error.detail)
             raise
         self._finish(receipt)
         return receipt
@@ -140,13 +149,15 @@ class Submissions:
         for _, group in groupby(left_open, key=lambda entry: entry.nonce):
             attempts = sorted(group, key=lambda entry: -entry.id)
             for attempt in attempts:
-                receipt = self._resume_one(attempt)
+                receipt = self._resume_one(attempt, is_last=attempt is attempts[-1])
                 if receipt is not None:
                     finished.append((attempt, receipt))
                     break
         return finished
 
-    def _resume_one(self, attempt: SubmissionView) -> Receipt | None:
+    def _resume_one(self, attempt: SubmissionView, *, is_last: bool) -> Receipt | None:
+        """Finish one of the transactions with one nonce; when the last fails, the match is lost."""
+
         def record(signed: Signed) -> None:
             with self._writing() as session:
                 self._record(
@@ -161,12 +172,17 @@ class Submissions:
         try:
             receipt = self._sender.resume(Hash(attempt.tx_hash), attempt.raw, record)
         except (Reverted, InvalidInput) as error:
-            self._fail(attempt.tx_hash, attempt.offer, error.detail)
+            with self._writing() as session:
+                self._fail(session, attempt.tx_hash, attempt.offer, error.detail)
+                if is_last:
+                    _add_lost(session, attempt, error.detail)
             return None
         if receipt is None:
             with self._writing() as session:
                 set_submission_state(session, Hash(attempt.tx_hash), SubmissionState.DROPPED)
                 self._reopen(session, attempt.offer, ())
+                if is_last:
+                    _add_lost(session, attempt, GIVEN_UP)
             logger.info("submission given up", extra={"tx": attempt.tx_hash})
             return None
         self._finish(receipt)
@@ -221,10 +237,9 @@ class Submissions:
             self._now(),
         )
 
-    def _fail(self, tx_hash: str, offer: str | None, reason: str) -> None:
-        with self._writing() as session:
-            set_submission_state(session, Hash(tx_hash), SubmissionState.FAILED, reason=reason)
-            self._reopen(session, offer, (reason,))
+    def _fail(self, session: Session, tx_hash: str, offer: str | None, reason: str) -> None:
+        set_submission_state(session, Hash(tx_hash), SubmissionState.FAILED, reason=reason)
+        self._reopen(session, offer, (reason,))
 
     def _reopen(self, session: Session, offer: str | None, reasons: tuple[str, ...]) -> None:
         if offer is not None:
@@ -256,3 +271,9 @@ class Submissions:
         with self._database.write() as session:
             self._leader.check(session)
             yield session
+
+
+def _add_lost(session: Session, attempt: SubmissionView, reason: str) -> None:
+    if attempt.match is not None and attempt.offer is not None:
+        block = BlockNumber(fetch_match(session, attempt.match).block)
+        add_lost_match(session, Hash(attempt.offer), reason, block)

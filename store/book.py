@@ -94,7 +94,7 @@ def _live(at: Indexed, after: int, limit: int | None) -> Select[ProviderOfferRow
         .where(
             row.sequence > after,
             row.valid_until >= at.timestamp,
-            *_holds(row, row.provider),
+            *holds(row, row.provider),
         )
         .order_by(row.sequence)
         .limit(limit)
@@ -149,7 +149,7 @@ def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:
         .outerjoin(Deal, and_(Deal.developer == row.developer, Deal.offer == row.hash))
         .outerjoin(Account, Account.address == row.developer)
         .where(
-            *_holds(row, row.developer),
+            *holds(row, row.developer),
             or_(
                 and_(Deal.id.is_(None), row.valid_until >= at.timestamp),
                 and_(Deal.stopped.is_(False), Deal.end > at.epoch, has_room),
@@ -173,8 +173,8 @@ def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatus
     return OfferStatusView(stored.hash, status, deal.id if deal else None, stored.reasons)
 
 
-def _holds(row: Any, account: Any) -> tuple[ColumnElement[bool], ...]:
-    """Return what the offers of both kinds must satisfy; `Account` is outer-joined."""
+def holds(row: Any, account: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return what offers of either kind must satisfy; `Account` is outer-joined."""
     cancelled = exists().where(
         OfferCancellation.account == account, OfferCancellation.hash == row.hash
     )

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from kernel.errors import NotFound
@@ -25,8 +25,12 @@ def add_provider_offer(
     signature: str | None,
     source: OfferSource,
     received_at: Timestamp,
+    client: str | None = None,
 ) -> tuple[StoredProviderOffer, bool]:
-    """Keep a checked ask; a known one stays as it is. Returns it and whether it is new."""
+    """Keep a checked ask; a known one stays as it is. Returns it and whether it is new.
+
+    `client` is the address that it was posted from.
+    """
     hash_ = hash_offer(offer)
     known = session.scalar(select(ProviderOfferRow).where(ProviderOfferRow.hash == hash_))
     if known is not None:
@@ -45,6 +49,7 @@ def add_provider_offer(
         received_at=received_at,
         withdrawn=False,
         changed=_tick(session),
+        client=client,
     )
     session.add(row)
     session.flush()
@@ -59,6 +64,7 @@ def add_developer_offer(
     permit: dict[str, Any] | None,
     source: OfferSource,
     received_at: Timestamp,
+    client: str | None = None,
 ) -> tuple[StoredDeveloperOffer, bool]:
     """Keep a checked bid; a known one stays, but takes a newer permit. As add_provider_offer."""
     hash_ = hash_offer(offer)
@@ -89,6 +95,7 @@ def add_developer_offer(
         tried_block=None,
         changed=_tick(session),
         target=None,
+        client=client,
     )
     session.add(row)
     session.flush()
@@ -150,20 +157,6 @@ def fetch_developer_offers(
     if developer is not None:
         query = query.where(DeveloperOfferRow.developer == developer)
     return [developer_offer_view(row) for row in session.scalars(query)]
-
-
-def count_asks(session: Session, provider: Address, now: int) -> int:
-    """Return how many of a provider's asks are neither withdrawn nor over."""
-    row = ProviderOfferRow
-    mine = (row.provider == provider, row.withdrawn.is_(False), row.valid_until >= now)
-    return session.scalar(select(func.count()).select_from(row).where(*mine)) or 0
-
-
-def count_bids(session: Session, developer: Address, now: int) -> int:
-    """Return how many of a developer's bids are neither withdrawn nor over."""
-    row = DeveloperOfferRow
-    mine = (row.developer == developer, row.withdrawn.is_(False), row.valid_until >= now)
-    return session.scalar(select(func.count()).select_from(row).where(*mine)) or 0
 
 
 def withdraw_offer(session: Session, hash: Hash) -> None:

@@ -10,7 +10,7 @@ from kernel.deployment import Deployment
 from kernel.errors import MarketError
 from kernel.typed_data import market_domain
 from matcher.api.book_routes import book_routes
-from matcher.api.guards import Guards
+from matcher.api.guards import Guards, RequestLimits, SignersWithin
 from matcher.api.market_reads import MarketReads
 from matcher.api.market_routes import market_routes
 from matcher.api.offer_reads import OfferReads
@@ -20,10 +20,10 @@ from matcher.api.replacement_routes import replacement_routes
 from matcher.book_reader import BookReader
 from matcher.head import HeadWatch
 from matcher.intake import Intake
-from matcher.limits import RateLimit
 from matcher.replacements import Replacements
 from matcher.request_nonces import StoredNonces
 from serving.auth import Authenticator
+from serving.clients import Clients
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from store.chain_state import fetch_indexed
 from store.chain_writer import DEPTH
@@ -42,8 +42,8 @@ class ApiParts:
     door: Intake
     wishes: Replacements
     head: HeadWatch
-    rate: RateLimit
-    writes: RateLimit
+    limits: RequestLimits
+    clients: Clients
     version: str
     poll_seconds: float
 
@@ -77,13 +77,15 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
         ServiceInfo(NAME, parts.version), status=status, readiness=readiness, registry=registry
     )
     domain = market_domain(deployment.chain_id, deployment.market)
-    authenticator = Authenticator(domain, now, nonces=StoredNonces(database))
+    authenticator = SignersWithin(
+        Authenticator(domain, now, nonces=StoredNonces(database)), parts.limits.by_signer
+    )
     reads = OfferReads(database, parts.book)
     app.include_router(offer_routes(parts.door, reads, authenticator))
     app.include_router(replacement_routes(parts.wishes, reads, authenticator))
     app.include_router(book_routes(parts.book, database, parts.poll_seconds))
     app.include_router(market_routes(MarketReads(database, parts.book)))
     # Innermost, so that what it refuses has a request id and is counted like any answer.
-    app.user_middleware.append(Middleware(Guards, rate=parts.rate, writes=parts.writes))
+    app.user_middleware.append(Middleware(Guards, limits=parts.limits, clients=parts.clients))
     app.user_middleware.append(Middleware(QuickQuotes, book=parts.book))
     return app

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response, status
 
 from kernel.addresses import parse_address, parse_hash
 from kernel.units import Address
+from matcher.api.guards import SignersWithin, client_of
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_views import (
     DeveloperOfferBody,
@@ -15,7 +16,7 @@ from matcher.api.offer_views import (
     ProviderOfferBody,
 )
 from matcher.intake import Intake
-from serving.auth import SIGNED, Authenticator
+from serving.auth import SIGNED
 from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
 from serving.texts import AddressText, HashText
 
@@ -23,23 +24,30 @@ BIDS = "/v1/developer-offers"
 ASKS = "/v1/provider-offers"
 
 
-def offer_routes(door: Intake, reads: OfferReads, authenticator: Authenticator) -> APIRouter:
+def offer_routes(door: Intake, reads: OfferReads, authenticator: SignersWithin) -> APIRouter:
     """Return the routes of both kinds of offers."""
     router = APIRouter()
     signer = Annotated[Address, Depends(authenticator)]
+    sender = Annotated[str, Depends(client_of)]
 
     @router.post(BIDS, status_code=201, responses={200: {"model": OfferView}}, tags=["offers"])
-    def post_developer_offer(body: DeveloperOfferBody, response: Response) -> OfferView:
+    def post_developer_offer(
+        body: DeveloperOfferBody, client: sender, response: Response
+    ) -> OfferView:
         """List a signed bid. Sending it again does nothing."""
         permit = body.permit.model_dump(mode="json") if body.permit else None
-        posted = door.post_developer_offer(body.offer, body.signature, permit, body.target)
+        posted = door.post_developer_offer(
+            body.offer, body.signature, permit, body.target, client=client
+        )
         response.status_code = _code(posted.is_new)
         return reads.read_bid(posted.hash)
 
     @router.post(ASKS, status_code=201, responses={200: {"model": OfferView}}, tags=["offers"])
-    def post_provider_offer(body: ProviderOfferBody, response: Response) -> OfferView:
+    def post_provider_offer(
+        body: ProviderOfferBody, client: sender, response: Response
+    ) -> OfferView:
         """List a signed ask. Sending it again does nothing."""
-        posted = door.post_provider_offer(body.offer, body.signature)
+        posted = door.post_provider_offer(body.offer, body.signature, client=client)
         response.status_code = _code(posted.is_new)
         return reads.read_ask(posted.hash)
 

@@ -7,10 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kernel.addresses import parse_hash
 from kernel.units import Address
+from matcher.api.guards import SignersWithin
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_views import OfferView
 from matcher.replacements import Replacements, ReplacementState
-from serving.auth import Authenticator
 from serving.pages import Page
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
@@ -54,7 +54,7 @@ class ReplacementView(BaseModel):
 
 
 def replacement_routes(
-    wishes: Replacements, reads: OfferReads, authenticator: Authenticator
+    wishes: Replacements, reads: OfferReads, authenticator: SignersWithin
 ) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["deals"])

@@ -6,6 +6,7 @@ from store.tables.chain import BlockRow, Cursor, EventRow, JournalRow, Leadershi
 from store.tables.deals import Deal, DealChange, RunEnd
 from store.tables.matching import (
     Book,
+    LostMatch,
     MatchRecord,
     Notice,
     Replacement,
@@ -31,6 +32,7 @@ __all__ = [
     "FillSkip",
     "JournalRow",
     "Leadership",
+    "LostMatch",
     "MarketState",
     "MatchRecord",
     "Notice",

@@ -74,6 +74,20 @@ class Submission(Base):
     block_number: Mapped[BlockNumber | None]
 
 
+class LostMatch(Base):
+    """A match that the chain refused, as computed from `block`; `number` counts them from 1.
+
+    The winner is in the history of the offer's deal. Only the newest are kept.
+    """
+
+    __tablename__ = "lost_match"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    offer: Mapped[Hash]
+    reason: Mapped[str]
+    block: Mapped[BlockNumber]
+
+
 class Notice(Base):
     """A hint to a peer that it has an assignment; times are seconds of the matcher's own clock."""
 

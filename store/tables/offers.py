@@ -7,6 +7,8 @@ from kernel.units import Address, BlockNumber, Hash, Timestamp
 from store.columns import Base, Serial, in_range, not_negative, one_of
 from store.words import BookState, OfferSource, Uint
 
+CLIENT_CHARS = 64
+
 
 class OfferClock(Base):
     """The one row that counts the changes of all offers, in the order in which they commit."""
@@ -23,7 +25,8 @@ class ProviderOfferRow(Base):
 
     `signature` is null for an offer published on chain, `withdrawn` says that its account took it
     back from this matcher (`DELETE`), which the chain does not know. `changed` is the offer
-    clock's version of the row's latest change.
+    clock's version of the row's latest change. `client` is the address that posted it, null for
+    what came from the chain: for limits alone, no answer tells it.
     """
 
     __tablename__ = "provider_offer"
@@ -35,6 +38,7 @@ class ProviderOfferRow(Base):
         Index(None, "provider", "sequence"),
         Index(None, "peer"),
         Index(None, "changed"),
+        Index(None, "client"),
     )
 
     sequence: Mapped[int] = mapped_column(Serial, primary_key=True)
@@ -51,6 +55,7 @@ class ProviderOfferRow(Base):
     received_at: Mapped[Timestamp]
     withdrawn: Mapped[bool]
     changed: Mapped[int]
+    client: Mapped[str | None] = mapped_column(String(CLIENT_CHARS))
 
 
 class DeveloperOfferRow(Base):
@@ -59,7 +64,7 @@ class DeveloperOfferRow(Base):
     `permit` is the EIP-2612 permit as JSON. `reasons` (JSON list) and `tried_block` tell of the
     matcher's last attempt; `state` is the matcher's own word until there is a deal. `target` is how
     many units the developer wants of this matcher for now, null: all that the offer allows.
-    `changed` as for asks; the matcher's own words do not count.
+    `changed` and `client` as for asks; the matcher's own words are no change.
     """
 
     __tablename__ = "developer_offer"
@@ -71,6 +76,7 @@ class DeveloperOfferRow(Base):
         *not_negative("units"),
         Index(None, "developer", "sequence"),
         Index(None, "changed"),
+        Index(None, "client"),
         CheckConstraint("target IS NULL OR target >= 0", name="target_not_negative"),
     )
 
@@ -94,3 +100,4 @@ class DeveloperOfferRow(Base):
     tried_block: Mapped[BlockNumber | None]
     changed: Mapped[int]
     target: Mapped[int | None]
+    client: Mapped[str | None] = mapped_column(String(CLIENT_CHARS))

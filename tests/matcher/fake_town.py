@@ -56,7 +56,14 @@ class Http:
     """Sends requests to an app without a socket."""
 
     def __init__(self, app):
-        self.transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        self.app = app
+        self.come_from("127.0.0.1")
+
+    def come_from(self, address):
+        """Send what follows from another address."""
+        self.transport = httpx.ASGITransport(
+            self.app, raise_app_exceptions=False, client=(address, 123)
+        )
 
     def request(self, method, target, **options):
         async def send():

@@ -40,6 +40,20 @@ def test_check__zero__is_no_limit():
     assert count(RateLimit(0, Clock(), "requests"), "one", 1_000) == 1_000
 
 
+def test_check__too_often__says_how_long_to_wait():
+    clock = Clock()
+    limit = RateLimit(6, clock, "requests")
+    count(limit, "one", 6)
+    clock.now += 3
+
+    with pytest.raises(LimitReached) as caught:
+        limit.check("one")
+
+    assert caught.value.retry_after == 7
+    clock.now += 7
+    assert count(limit, "one", 2) == 1
+
+
 def test_check__many_keys__forgets_the_oldest():
     limit = RateLimit(1, Clock(), "requests")
     count(limit, "first", 1)

@@ -1,10 +1,15 @@
 """Lost races: the loser learns why and to whom, and says so in its status and metrics."""
 
 import pytest
+from sqlalchemy import func, select
 
 from kernel.events import Assigned, DealCreated, FillSkipped, Matched
 from kernel.typed_data import hash_offer
-from tests.matcher.fake_town import make_account
+from matcher.races import TOLD
+from matcher.submissions import GIVEN_UP
+from store.lost_matches import KEPT, add_lost_match
+from store.tables import LostMatch
+from tests.matcher.fake_town import Http, make_account
 
 pytestmark = pytest.mark.unit
 
@@ -46,6 +51,75 @@ def test_lost_match__is_told_with_its_reason_and_then_with_the_winner(stocked):
     metrics = stocked.http.get("/metrics").text
     assert 'wasmarket_matcher_matches_total{outcome="lost"} 1.0' in metrics
     assert stocked.sender.sent == []
+
+
+def test_lost_match__matcher_killed__the_next_process_knows_of_it(stocked):
+    stocked.post_bid(stocked.bid())
+    stocked.ledger.reason = "matching: nothing to match"
+    stocked.turn()
+    before = lost(stocked)
+
+    stocked.matcher = stocked.build()
+    stocked.http = Http(stocked.matcher.app)
+
+    assert before["count"] == 1
+    assert lost(stocked) == before
+
+
+def test_lost_match__killed_after_signing_and_refused_since__is_told_by_the_next_process(stocked):
+    class Killed(BaseException):
+        """The process ends here, as by kill -9."""
+
+    def die(*_):
+        raise Killed
+
+    stocked.chain.handle("Market", "match", die)
+    stocked.post_bid(stocked.bid())
+    with pytest.raises(Killed):
+        stocked.turn()
+    stocked.chain.handle("Market", "match", stocked._match)
+    stocked.matcher.matchmaker._leader.release()
+    stocked.ledger.reason = "matching: nothing to match"
+    stocked.matcher = stocked.build()
+    stocked.http = Http(stocked.matcher.app)
+
+    stocked.turn()
+
+    told = lost(stocked)
+    assert (told["count"], told["latest"][-1]["reason"]) == (2, GIVEN_UP)
+    assert "nothing to match" in told["latest"][0]["reason"]
+
+
+def test_lost_match__winner_undone_by_a_reorg__is_nobody_again(stocked):
+    bid = stocked.bid()
+    stocked.post_bid(bid)
+    stocked.ledger.reason = "matching: nothing to match"
+    stocked.turn()
+    stocked.chain.mine(
+        Assigned(1, 1, 1, 2, 10, hash_offer(stocked.ask())),
+        DealCreated(1, stocked.developer.address, hash_offer(bid), bid.app, 1_000, 2**32 - 1),
+        Matched(1, RIVAL.address, 2, 0),
+    )
+    stocked.index()
+    won = lost(stocked)["latest"][0]["winner"]
+    stocked.chain.reorg(1)
+    stocked.index()
+
+    assert won == RIVAL.address
+    assert lost(stocked)["latest"][0]["winner"] is None
+
+
+def test_lost_matches__many__are_counted_and_the_newest_told(stocked):
+    with stocked.database.write() as session:
+        for number in range(KEPT + 5):
+            add_lost_match(session, hash_offer(stocked.bid(salt=number)), "late", number)
+
+    told = lost(stocked)
+
+    assert (told["count"], len(told["latest"])) == (KEPT + 5, TOLD)
+    assert told["latest"][0]["block"] == KEPT + 4
+    with stocked.database.read() as session:
+        assert session.scalar(select(func.count()).select_from(LostMatch)) == KEPT
 
 
 def test_fill_taken_by_another_in_the_same_block__is_skipped_and_the_developer_told(stocked):
