@@ -57,7 +57,7 @@ fuzz-contracts:
 	$(FUZZ) tests/contracts/invariant/test_market_on_boa.py
 fuzz-model:
 	$(FUZZ) tests/model tests/contracts/unit/test_contracts_arithmetic.py
-	$(FUZZ) tests/matcher/test_api_fuzz.py tests/gateway/test_api_fuzz.py
+	$(FUZZ) tests/matcher/test_api_fuzz.py tests/gateway/test_api_fuzz.py tests/peer/test_peer_api_fuzz.py
 
 .PHONY: mutants
 mutants: setup  ## Try every catalogued fault of the contracts: a test must fail for each; prints the survivors

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import WithJsonSchema
 
 from content.car import MEDIA_TYPE as CAR
 from content.car import write_car
@@ -13,10 +14,14 @@ from content.exporter import walk
 from content.folder import BlockFolder
 from kernel.content_ids import Cid, parse_cid
 from kernel.errors import ContentNotFound, InvalidInput
+from serving.problems import request_id_of
+from serving.texts import CidText
 
 RAW = "application/vnd.ipld.raw"
 _FORMATS = {"raw": RAW, "car": CAR}
 _SCOPES = ("all", "entity", "block")
+FormatText = Annotated[str, WithJsonSchema({"type": "string", "enum": list(_FORMATS)})]
+ScopeText = Annotated[str, WithJsonSchema({"type": "string", "enum": list(_SCOPES)})]
 _PROBLEM = "application/problem+json"
 _ANSWERS: dict[int | str, dict[str, object]] = {
     200: {"content": {RAW: {}, CAR: {}}, "description": "the block, or the blocks below it"},
@@ -34,9 +39,9 @@ def create_gateway_router(folder: BlockFolder) -> APIRouter:
     @router.get("/ipfs/{cid}", responses=_ANSWERS, response_class=Response)
     def read_content(
         request: Request,
-        cid: str,
-        format: Annotated[str | None, Query(description="raw or car")] = None,
-        dag_scope: Annotated[str, Query(alias="dag-scope")] = "all",
+        cid: CidText,
+        format: Annotated[FormatText | None, Query(description="raw or car")] = None,
+        dag_scope: Annotated[ScopeText, Query(alias="dag-scope")] = "all",
         accept: Annotated[str, Header()] = "",
         if_none_match: Annotated[str, Header()] = "",
     ) -> Response:
@@ -44,7 +49,7 @@ def create_gateway_router(folder: BlockFolder) -> APIRouter:
         parsed = parse_cid(cid, field="cid")
         media_type = _FORMATS.get(format) if format else _accepted(accept)
         if media_type is None:
-            return _not_acceptable()
+            return _not_acceptable(request)
         scope = _parse_scope(dag_scope) if media_type == CAR else "block"
         headers = _headers(parsed, media_type, scope)
         if _matches(if_none_match, headers["Etag"]):
@@ -137,7 +142,7 @@ def _matches(if_none_match: str, etag: str) -> bool:
     return "*" in known or etag.removeprefix("W/") in known
 
 
-def _not_acceptable() -> JSONResponse:
+def _not_acceptable(request: Request) -> JSONResponse:
     problem = {
         "type": "urn:wasmarket:not-acceptable",
         "title": "It is not served in this form",
@@ -145,5 +150,6 @@ def _not_acceptable() -> JSONResponse:
         "detail": "this gateway serves blocks as they are, not files or pages made of them",
         "field": "format",
         "remedy": "add ?format=raw or ?format=car, and check the hashes of what you receive",
+        "request_id": request_id_of(request),
     }
     return JSONResponse(problem, HTTPStatus.NOT_ACCEPTABLE, media_type=_PROBLEM)

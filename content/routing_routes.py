@@ -11,11 +11,15 @@ from fastapi.responses import JSONResponse, Response
 
 from content.folder import BlockFolder
 from kernel.content_ids import parse_cid
+from serving.texts import CidText
 
 NDJSON = "application/x-ndjson"
 PROTOCOL = "transport-ipfs-gateway-http"
 SECONDS_KEPT = 300
 
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The providers, none if it is not here", "content": {NDJSON: {}}}
+}
 _ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _ED25519 = b"\x00\x24\x08\x01\x12\x20"
 """An identity multihash of 36 bytes: libp2p's protobuf of a public key, kind 1, 32 bytes."""
@@ -29,8 +33,8 @@ def create_routing_router(folder: BlockFolder, public_key: bytes, endpoint: Endp
     router = APIRouter(tags=["content"])
     identity = peer_id(public_key)
 
-    @router.get("/routing/v1/providers/{cid}", response_class=JSONResponse)
-    def find_providers(cid: str, accept: Annotated[str, Header()] = "") -> Response:
+    @router.get("/routing/v1/providers/{cid}", response_class=JSONResponse, responses=_ANSWERS)
+    def find_providers(cid: CidText, accept: Annotated[str, Header()] = "") -> Response:
         """Who has a block: this peer, or nobody that it knows of."""
         wanted = parse_cid(cid, field="cid")
         url = endpoint()

@@ -15,7 +15,9 @@ from content.retention import needed_by_root
 from kernel.content_ids import MAX_BLOCK_BYTES, Cid, dag_pb_cid, parse_cid, raw_cid
 from kernel.errors import ContentNotFound, InvalidInput, TooLarge
 from kernel.units import Address, Timestamp
+from serving.auth import SIGNED
 from serving.bodies import read_body
+from serving.texts import CidText
 
 DAG_PB = "application/vnd.ipld.dag-pb"
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
@@ -27,6 +29,13 @@ Authorize = Callable[[Request, bytes], Address]
 Clock = Callable[[], Timestamp]
 """Returns protocol time: the latest block's timestamp."""
 
+_BYTES = {"schema": {"type": "string", "format": "binary"}}
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": dict.fromkeys(("application/octet-stream", DAG_PB, CAR), _BYTES),
+    }
+}
 _RAW_TYPES = ("", "application/octet-stream", "application/vnd.ipld.raw")
 
 
@@ -47,7 +56,7 @@ def create_upload_router(
     """Return the routes that put blocks into `folder`; a body has at most `max_bytes`."""
     router = APIRouter(prefix="/v1/blocks", tags=["content"])
 
-    @router.post("", status_code=201)
+    @router.post("", status_code=201, openapi_extra=SIGNED | _BODY)
     async def upload_blocks(request: Request) -> KeptBlocks:
         """Keep one block (the body), or those of a CAR file; all of them or none."""
         body = await read_body(request, max_bytes)
@@ -55,8 +64,8 @@ def create_upload_router(
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         return await run_in_threadpool(store, signer, _read_blocks(kind, body))
 
-    @router.post("/{cid}/pin")
-    async def pin_block(request: Request, cid: str) -> KeptBlocks:
+    @router.post("/{cid}/pin", openapi_extra=SIGNED)
+    async def pin_block(request: Request, cid: CidText) -> KeptBlocks:
         """Count a file, or an app with its modules, as uploaded now; all of it must be here."""
         signer = authorize(request, await read_body(request, max_bytes))
         return await run_in_threadpool(renew, signer, parse_cid(cid, field="cid"))

@@ -8,6 +8,7 @@ from starlette.types import Receive, Scope
 
 from gateway.connection import Header
 from kernel.errors import BrokenOff, TimedOut, TooLarge
+from serving.bodies import allow_body
 
 
 class CallerGone(BrokenOff):
@@ -70,6 +71,7 @@ class Incoming:
 
         Raises TooLarge, CallerGone, TimedOut; so does the rest of a long body.
         """
+        allow_body(self.scope, limits.body_bytes)
         declared = self.header(b"content-length")
         length = int(declared) if declared and declared.isascii() and declared.isdigit() else None
         if length is not None and length > limits.body_bytes:

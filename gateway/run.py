@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -38,6 +39,7 @@ from kernel.errors import ConfigError, MarketError, NotFound
 from kernel.typed_data import market_domain
 from kernel.units import Timestamp
 from serving.auth import Authenticator
+from serving.bodies import BoundedBodies
 from serving.clients import Clients
 from serving.limits import TokenBucket
 from serving.outbound import Outbound
@@ -145,7 +147,8 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     )
     app.include_router(build_call_routes(calls))
     app.include_router(build_site_routes(calls, sites))
-    app.user_middleware.clear()
+    # Request ids are further out here: see below.
+    app.user_middleware[:] = [Middleware(BoundedBodies)]
     edge = Edge(
         app.build_middleware_stack(),
         calls=calls,

@@ -17,13 +17,33 @@ from kernel.signatures import recover
 from kernel.typed_data import Domain
 from kernel.units import Address
 from peer.folder import write_atomically
+from serving.texts import ADDRESS_SCHEMA
 
 logger = logging.getLogger(__name__)
 
 MODES = ("public", "signers", "keys")
 MAX_ENTRIES = 1_000
+MAX_DOCUMENT = 192 * 1024
+"""Bytes of a document: as many entries of both kinds as there may be, and spaces."""
 MAX_VERSION = 2**53 - 1
 KEY_SCHEME = "Bearer "
+KEY_HASH = "^[0-9a-f]{64}$"
+ACCESS_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["version", "mode"],
+    "additionalProperties": False,
+    "properties": {
+        "version": {"type": "integer", "minimum": 1, "maximum": MAX_VERSION},
+        "mode": {"type": "string", "enum": list(MODES)},
+        "signers": {"type": "array", "maxItems": MAX_ENTRIES, "items": ADDRESS_SCHEMA},
+        "key_hashes": {
+            "type": "array",
+            "maxItems": MAX_ENTRIES,
+            "items": {"type": "string", "pattern": KEY_HASH},
+        },
+    },
+}
+"""Of a document, for the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,9 @@ def _render_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _render_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, errors.TooLarge):
+        # The framework takes it for a body that it cannot parse.
+        return render(error.__cause__, request_id_of(request))
     status = HTTPStatus(error.status_code)
     problem = Problem(
         type=f"urn:wasmarket:{status.phrase.lower().replace(' ', '-')}",

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.auth import SCHEME
+from serving.bodies import BoundedBodies
 from serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 
 logger = logging.getLogger("wasmarket.access")
@@ -101,6 +102,7 @@ def create_service(
     requests = Counter(
         "wasmarket_http_requests", "HTTP answers", ["service", "status"], registry=registry
     )
+    app.add_middleware(BoundedBodies)
     app.add_middleware(RequestIds, service=info.name, requests=requests)
     # For what answers in front of the framework.
     app.state.requests = requests

@@ -1,4 +1,4 @@
-"""How addresses and hashes are written in requests and answers; the kernel parses them."""
+"""How addresses, hashes and content ids are written in HTTP; the kernel parses them."""
 
 from typing import Annotated
 
@@ -17,8 +17,18 @@ HASH_SCHEMA = {
     "examples": ["0x" + "ab" * 32],
 }
 
+CID_SCHEMA = {
+    "type": "string",
+    "format": "cid",
+    "pattern": "^b(afkrei|afybei)[a-h][a-z2-7]{50}[aeimquy4]$",
+    "examples": ["bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"],
+}
+
 AddressText = Annotated[str, WithJsonSchema(ADDRESS_SCHEMA)]
 """An account; EIP-55 when upper and lower case are mixed. Not validated here."""
 
 HashText = Annotated[str, WithJsonSchema(HASH_SCHEMA)]
 """32 bytes in hex. Not validated here."""
+
+CidText = Annotated[str, WithJsonSchema(CID_SCHEMA)]
+"""A CIDv1 of a raw or dag-pb block, sha2-256, lower-case base32. Not validated here."""

@@ -6,14 +6,13 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, ValidationError
 
 from kernel.errors import InvalidInput
-from peer.access import MAX_VERSION, SignedAccess
+from peer.access import MAX_DOCUMENT, MAX_VERSION, SignedAccess
 from peer.api.numbers import DealNumber
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
-from serving.auth import MAX_SIGNED_BODY
 from serving.bodies import read_body
 
-MAX_COPY = 2 * MAX_SIGNED_BODY
+MAX_COPY = 2 * MAX_DOCUMENT
 """Bytes of a copy: a document, its quotes escaped, and what is around it."""
 
 
@@ -21,7 +20,7 @@ class Document(BaseModel):
     """The request by which the developer set a document, as it was signed."""
 
     target: str = Field(max_length=512)
-    body: str = Field(max_length=MAX_SIGNED_BODY)
+    body: str = Field(max_length=MAX_DOCUMENT)
     authorization: str = Field(max_length=512)
 
 

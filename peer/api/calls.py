@@ -3,22 +3,63 @@
 Almost all calls end in front of it, in `CallPath`.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
 from peer.api.call_path import Calls, read_body
 from peer.api.numbers import DealNumber
+from serving.bodies import allow_body
 from serving.problems import request_id_of
 from serving.service import REQUEST_ID
+
+ANY_BYTES: dict[str, Any] = {
+    "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
+}
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "description": "Arguments by position or by name, or the bytes of a function that takes"
+        " bytes",
+        "content": {
+            "application/json": {"schema": {"anyOf": [{"type": "array"}, {"type": "object"}]}},
+            **ANY_BYTES,
+        },
+    }
+}
+_TEXT = {"type": "string"}
+RESULT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "What the function answered",
+        "headers": {
+            "Wasmarket-Peer": {"schema": _TEXT, "description": "the peer's number"},
+            "Wasmarket-Receipt": {"schema": _TEXT, "description": "assignment:sequence:sha256"},
+            "Wasmarket-Fuel": {"schema": _TEXT, "description": "fuel used, 0 if unmetered"},
+            "Wasmarket-Head": {
+                "schema": _TEXT,
+                "description": "assignment:sequence:sha256:signature, where `Prefer: receipt` asks",
+            },
+        },
+        "content": {
+            "application/json": {
+                "schema": {"type": "object", "required": ["result"], "properties": {"result": {}}}
+            },
+            **ANY_BYTES,
+        },
+    }
+}
 
 
 def create_call_router(calls: Calls) -> APIRouter:
     """Return the route that runs functions."""
     router = APIRouter(tags=["calls"])
 
-    @router.post("/v1/deals/{deal}/{service}/{function}", response_class=Response)
+    @router.post(
+        "/v1/deals/{deal}/{service}/{function}",
+        response_class=Response,
+        responses=RESULT,
+        openapi_extra=BODY,
+    )
     async def call_function(
         request: Request,
         deal: DealNumber,
@@ -28,7 +69,9 @@ def create_call_router(calls: Calls) -> APIRouter:
     ) -> Response:
         """Run a function: JSON arguments by position or name, or raw bytes."""
         given = dict(request.headers.raw)
-        body = await read_body(given, request.receive, calls.find_limit(deal))
+        limit = calls.find_limit(deal)
+        allow_body(request.scope, limit)
+        body = await read_body(given, request.receive, limit)
         request_id = request_id_of(request) or ""
         headers = [(REQUEST_ID.lower().encode(), request_id.encode())]
         status, answer = await calls.answer(

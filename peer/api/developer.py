@@ -11,16 +11,28 @@ from pydantic import BaseModel
 
 from kernel.errors import Forbidden, InvalidInput, LimitReached
 from kernel.units import Address
-from peer.access import SignedAccess, dump_access, parse_access
+from peer.access import (
+    ACCESS_SCHEMA,
+    MAX_DOCUMENT,
+    SignedAccess,
+    dump_access,
+    parse_access,
+)
 from peer.api.numbers import DealNumber
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
 from peer.receipts.book import ReceiptBook
 from peer.service_log import LogLine
-from serving.auth import MAX_SIGNED_BODY, Authenticator, target_of
+from serving.auth import SIGNED, Authenticator, target_of
 from serving.bodies import read_body
 
 NDJSON = "application/x-ndjson"
+LOG_LINES: dict[int | str, dict[str, Any]] = {
+    200: {"description": "One JSON object a line", "content": {NDJSON: {}}}
+}
+ACCESS_BODY = {
+    "requestBody": {"required": True, "content": {"application/json": {"schema": ACCESS_SCHEMA}}}
+}
 
 
 class AccessView(BaseModel):
@@ -61,7 +73,9 @@ def create_developer_router(
     router = APIRouter(prefix="/v1/deals/{deal}", tags=["developer"])
     signer = Depends(authenticator)
 
-    @router.get("/logs", response_class=StreamingResponse)
+    @router.get(
+        "/logs", response_class=StreamingResponse, responses=LOG_LINES, openapi_extra=SIGNED
+    )
     async def read_logs(
         deal: DealNumber,
         by: Annotated[Address, signer],
@@ -77,20 +91,20 @@ def create_developer_router(
             raise LimitReached("too many readers follow this log", remedy="end one of them")
         return StreamingResponse(_stream(log.follow(limit)), media_type=NDJSON)
 
-    @router.get("/stats")
+    @router.get("/stats", openapi_extra=SIGNED)
     async def read_stats(deal: DealNumber, by: Annotated[Address, signer]) -> StatsView:
         """Calls by outcome, fuel, time, workers, and the newest receipts."""
         return _stats(_owned(host, deal, by), book)
 
-    @router.get("/access")
+    @router.get("/access", openapi_extra=SIGNED)
     async def read_access(deal: DealNumber, by: Annotated[Address, signer]) -> AccessView:
         """Who may call."""
         return AccessView(**dump_access(_owned(host, deal, by).access.current))
 
-    @router.put("/access")
+    @router.put("/access", openapi_extra=SIGNED | ACCESS_BODY)
     async def replace_access(deal: DealNumber, request: Request) -> AccessView:
         """Say who may call; a document of a higher version replaces the one in force."""
-        body = await read_body(request, MAX_SIGNED_BODY)
+        body = await read_body(request, MAX_DOCUMENT)
         hosted = _owned(host, deal, authenticator.check(request, body))
         access = parse_access(_read_json(body))
         header = request.headers.get("authorization", "")

@@ -199,7 +199,7 @@ class PeerRunner:
             method,
             self.url + path,
             content=body,
-            headers=self._sign(method, path, body, by),
+            headers=self.sign(method, path, body, by),
             timeout=WAIT_SECONDS,
             trust_env=False,
         )
@@ -210,13 +210,16 @@ class PeerRunner:
         with httpx.stream(
             "GET",
             self.url + path,
-            headers=self._sign("GET", path, b"", None),
+            headers=self.sign("GET", path, b""),
             timeout=WAIT_SECONDS,
             trust_env=False,
         ) as answer:
             yield answer.iter_lines()
 
-    def _sign(self, method: str, path: str, body: bytes, by: Account | None) -> dict[str, str]:
+    def sign(
+        self, method: str, path: str, body: bytes, by: Account | None = None
+    ) -> dict[str, str]:
+        """Return the header that signs a request for the developer, or for another account."""
         deployment = self.world.deployment
         request = Request(
             method,

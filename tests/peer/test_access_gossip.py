@@ -114,7 +114,7 @@ def test_gossip__what_strangers_say__changes_nothing(world, make_peer):
     assert told.status_code in (400, 403)
     assert asked.json() == {"version": 0}
     assert say(peer, deal, {"version": -1}).status_code == 400
-    assert say(peer, deal, {"version": 1, "document": "x" * 200_000}).status_code == 413
+    assert say(peer, deal, {"version": 1, "document": "x" * 500_000}).status_code == 413
     assert say(peer, deal + 1_000, {"version": 0}).status_code == 404
     assert peer.call(deal, "greeting", ["x"]).status_code == 200
 

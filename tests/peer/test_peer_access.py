@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from kernel.addresses import to_address
 from kernel.hashing import sha256
+from peer.access import MAX_ENTRIES
+from serving.bodies import MAX_BODY
 from tests.peer.peer_runner import GREETING, publish
 from tests.peer.runtime.guests import PARAMETERS
 
@@ -92,6 +95,25 @@ def test_access__malformed__is_refused_with_the_field(peer, deal, document):
 
     assert answer.status_code == 400
     assert answer.json()["field"]
+
+
+def test_access__as_many_entries_as_there_may_be__is_taken(peer, deal):
+    signers = [to_address(sha256(b"%d" % number)[:20]) for number in range(MAX_ENTRIES)]
+    hashes = [sha256(b"%d" % number).hex() for number in range(MAX_ENTRIES)]
+
+    full = put_access(peer, deal, version=1, mode="keys", signers=signers, key_hashes=hashes)
+    one_more = put_access(peer, deal, version=2, mode="keys", key_hashes=[*hashes, "00" * 32])
+
+    assert full.status_code == 200
+    assert (one_more.status_code, one_more.json()["field"]) == (400, "key_hashes")
+    key = {"Authorization": f"Bearer {MAX_ENTRIES - 1}"}
+    assert peer.call(deal, "greeting", ["x"], headers=key).status_code == 200
+
+
+def test_notice__longer_than_any_is__is_too_large(peer):
+    answer = peer.post("/v1/notices", {"deal": 1, "assignment": 1, "tx": "x" * MAX_BODY})
+
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:wasmarket:too-large")
 
 
 def test_developer_routes__by_others__are_refused(world, peer, deal):

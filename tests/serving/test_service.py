@@ -5,6 +5,7 @@ import asyncio
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
+from fastapi import Request as HttpRequest
 from prometheus_client import CollectorRegistry
 
 from kernel.addresses import ZERO_ADDRESS, to_hash
@@ -13,6 +14,7 @@ from kernel.requests import Request, sign_request
 from kernel.signatures import address_of
 from kernel.typed_data import market_domain
 from serving.auth import Authenticator
+from serving.bodies import MAX_BODY, read_body
 from serving.pages import decode_cursor, encode_cursor
 from serving.server import bind
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
@@ -45,6 +47,14 @@ def build_app(now: int = NOW, readiness: Readiness = READY) -> FastAPI:
     @app.get("/number/{n}")
     def number(n: int) -> int:
         return n
+
+    @app.post("/list")
+    def add(numbers: list[int]) -> int:
+        return len(numbers)
+
+    @app.put("/much")
+    async def much(request: HttpRequest) -> int:
+        return len(await read_body(request, 2 * MAX_BODY))
 
     @app.put("/who")
     async def who(signer: str = Depends(authenticator)) -> str:
@@ -155,6 +165,54 @@ def test_authenticator__wrong_request__is_refused(header, body, status, slug):
     answer = fetch(build_app(), "PUT", "/who?a=1", content=body, headers=headers)
 
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:wasmarket:{slug}")
+
+
+async def in_pieces(size: int):
+    for _ in range(0, size, 1024):
+        yield b" " * 1024
+
+
+LONG = f"[{' ' * MAX_BODY}]".encode()
+
+
+@pytest.mark.parametrize("is_declared", [True, False])
+def test_body__longer_than_any_route_asked_for__is_too_large(is_declared):
+    content = LONG if is_declared else in_pieces(2 * MAX_BODY)
+    answer = fetch(
+        build_app(),
+        "POST",
+        "/list",
+        content=content,
+        headers={"Content-Type": "application/json"},
+    )
+
+    assert (answer.status_code, answer.json()["type"]) == (413, "urn:wasmarket:too-large")
+    assert str(MAX_BODY) in answer.json()["detail"]
+    assert answer.json()["remedy"]
+
+
+def test_body__without_an_end__is_read_no_further_than_the_limit():
+    read = 0
+
+    async def endless():
+        nonlocal read
+        while True:
+            read += 1024
+            yield b" " * 1024
+
+    headers = {"Content-Type": "application/json"}
+    answer = fetch(build_app(), "POST", "/list", content=endless(), headers=headers)
+
+    assert answer.status_code == 413
+    assert read <= 2 * MAX_BODY
+
+
+def test_body__of_a_route_that_takes_more__has_that_routes_limit():
+    sizes = (2 * MAX_BODY, 2 * MAX_BODY + 1024)
+    answers = [fetch(build_app(), "PUT", "/much", content=in_pieces(size)) for size in sizes]
+
+    assert [answer.status_code for answer in answers] == [200, 413]
+    assert answers[0].json() == 2 * MAX_BODY
 
 
 def test_cursor__round_trip_and_forged():
