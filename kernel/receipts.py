@@ -21,6 +21,7 @@ _U32 = "28xI"
 _U64 = "24xQ"
 _B32 = "32s"
 _RECEIPT = struct.Struct(">" + _U32 * 2 + _U64 + _B32 * 4 + _U8 + _U64 * 3 + _B32)
+_DIGESTS = (32,) * 5
 _SUMMARY = struct.Struct(">" + _U32 + _U64 + _U32 * 2 + _U64 * 3 + _B32 * 2)
 
 
@@ -80,21 +81,54 @@ def function_hash(service: str, function: str) -> bytes:
 def pack_receipt(receipt: Receipt) -> bytes:
     """Return the 384 bytes of a receipt. Raises InvalidInput for a field out of range."""
     r = receipt
-    _check_digests(r.module, r.function, r.input, r.output, r.previous)
+    return pack_fields(
+        r.deal,
+        r.assignment,
+        r.sequence,
+        r.module,
+        r.function,
+        r.input,
+        r.output,
+        r.status,
+        r.fuel,
+        r.duration_us,
+        r.time,
+        r.previous,
+    )
+
+
+def pack_fields(
+    deal: int,
+    assignment: int,
+    sequence: int,
+    module: bytes,
+    function: bytes,
+    input_hash: bytes,
+    output_hash: bytes,
+    status: int,
+    fuel: int,
+    duration_us: int,
+    time: int,
+    previous: bytes,
+) -> bytes:
+    """Pack the fields of a `Receipt` as `pack_receipt` does, without making one."""
+    digests = len(module), len(function), len(input_hash), len(output_hash), len(previous)
+    if digests != _DIGESTS:
+        _check_digests(module, function, input_hash, output_hash, previous)
     try:
         return _RECEIPT.pack(
-            r.deal,
-            r.assignment,
-            r.sequence,
-            r.module,
-            r.function,
-            r.input,
-            r.output,
-            r.status,
-            r.fuel,
-            r.duration_us,
-            r.time,
-            r.previous,
+            deal,
+            assignment,
+            sequence,
+            module,
+            function,
+            input_hash,
+            output_hash,
+            status,
+            fuel,
+            duration_us,
+            time,
+            previous,
         )
     except struct.error as error:
         raise InvalidInput(f"a receipt's field is out of range: {error}") from error

@@ -1,15 +1,16 @@
 """Answer calls in front of the framework: the one hot route, without its cost per request.
 
 `Calls` checks, runs and records a call, whoever has read the request. `CallPath` reads it from
-ASGI; `CallProtocol` reads most calls before they get that far.
+ASGI; `CallProtocol` reads most calls before they get that far. No task, future or coroutine is
+made for a call on its way: each part is told when it is its turn.
 """
 
-import itertools
+import asyncio
 import logging
-import re
-import secrets
+from binascii import hexlify
+from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from fastapi import Request
@@ -19,38 +20,35 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.errors import MarketError, TooLarge
 from peer.access import check_key, check_signer
+from peer.api.call_head import CALL_TARGET, ID_HEADER, CallHead, make_id, read_id
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
-from peer.hosting.run import CallRequest, Recorded
+from peer.hosting.run import CallRequest, Deliver, Recorded
 from peer.receipts.book import ReceiptBook
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
-from peer.runtime.service import BodyKind
 from serving.auth import Authenticator
 from serving.problems import MEDIA_TYPE, Problem, status_of
-from serving.service import REQUEST_ID
 
 logger = logging.getLogger("wasmarket.access")
 
-RAW_TYPE: Final = b"application/octet-stream"
-JSON_TYPE: Final = b"application/json"
-RECEIPT_PREFERENCE: Final = b"receipt"
 STATUS: Final[tuple[tuple[type[GuestFault], HTTPStatus], ...]] = (
     (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (CallRefused, HTTPStatus.BAD_REQUEST),
     (GuestTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (GuestFault, HTTPStatus.BAD_GATEWAY),
 )
-# What is not plainly a call (a number out of range, an escaped path) is left to the framework.
-CALL_TARGET: Final = re.compile(rb"/v1/deals/([1-9][0-9]{0,8})/([^/%?#]+)/([^/%?#]+)")
-_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_ID_HEADER: Final = REQUEST_ID.lower().encode()
-# Ids that we give: what tells this process from others, and a number.
-_RUN: Final = secrets.token_hex(4).encode()
-_numbers: Final = itertools.count(1)
+ID_LINE: Final = b"x-request-id: %b\r\n"
+RECORDED_LINES: Final = (
+    b"x-request-id: %b\r\nwasmarket-peer: %d\r\nwasmarket-receipt: %d:%d:%b\r\n"
+    b"wasmarket-fuel: %d\r\n"
+)
+SIGNED_LINES: Final = b"wasmarket-head: %b\r\npreference-applied: receipt\r\n"
+PROBLEM_LINE: Final = b"content-type: %b\r\n" % MEDIA_TYPE.encode()
 
 Headers = list[tuple[bytes, bytes]]
-Answered = tuple[int, Headers, bytes]
-"""Status, headers and body of a response."""
+Answered = tuple[int, bytes, bytes]
+"""Status, lines of the head (the request's id comes first) and body of a response."""
+Respond = Callable[[Answered], None]
 
 
 class Disconnected(Exception):
@@ -75,28 +73,31 @@ class Calls:
         self._requests = requests
         self._service = service
         self._answered = requests.labels(service, "200")
+        self._signing: set[asyncio.Task[None]] = set()
 
     def find_limit(self, deal: int) -> int:
         """Return how many bytes the body of a call may have. Raises why the deal is not served."""
         return self._host.find(deal).pick().workers.version.manifest.limits.input_bytes
 
-    async def respond(self, match: re.Match[bytes], scope: Scope, body: bytes) -> Answered:
-        """Return the response to a call, whatever became of it; `match` is of its target."""
-        given = dict(scope["headers"])
-        headers = start_headers(given)
-        try:
-            deal, service, function = match.groups()
-            names = service.decode(), function.decode()
-            status, answer = await self.answer(int(deal), *names, scope, given, headers, body)
-        except Exception as error:
-            status, answer = self.render(error, headers)
-        return self.finish(status, headers, answer)
+    def begin(self, head: CallHead, body: bytes, respond: Respond) -> None:
+        """Run a call; `respond` is told the response, whatever becomes of it. Event loop only."""
+        _Responder(self, head, respond).begin(body)
+
+    async def respond(self, head: CallHead, body: bytes) -> Answered:
+        """Return the response to a call, whatever becomes of it."""
+        future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+
+        def settle(answered: Answered) -> None:
+            if not future.done():
+                future.set_result(answered)
+
+        self.begin(head, body, settle)
+        return await future
 
     def refuse(self, error: MarketError, scope: Scope) -> Answered:
         """Return the response to a call that is not even tried."""
-        headers = start_headers(dict(scope["headers"]))
-        status, answer = self.render(error, headers)
-        return self.finish(status, headers, answer)
+        request_id = read_id(dict(scope["headers"]).get(ID_HEADER)) or make_id()
+        return self.count(self.render(error, request_id))
 
     async def answer(
         self,
@@ -110,81 +111,158 @@ class Calls:
     ) -> tuple[int, bytes]:
         """Return status and body, and add to `headers`, which begin with the request id.
 
-        `given` are the request's headers. Raises what kept the call from a worker.
+        For the framework, which counts and describes errors itself. `given` are the request's
+        headers. Raises what kept the call from a worker or from its receipt.
         """
-        hosted = self._host.find(deal)
+        head = CallHead(deal, service, function, scope)
+        head.given = given
+        request_id = headers[0][1]
+        future: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
+
+        def settle(recorded: Recorded | Exception) -> None:
+            if future.done():
+                return
+            if isinstance(recorded, Exception):
+                future.set_exception(recorded)
+            else:
+                future.set_result(recorded)
+
+        self.submit(head, request_id, body, settle)
+        recorded = await future
+        status, lines, answer = self.conclude(head, request_id, recorded)
+        if head.asks_receipt:
+            lines += await self.sign(recorded)
+        headers += split_lines(lines)[1:]
+        return status, answer
+
+    def submit(self, head: CallHead, request_id: bytes, body: bytes, deliver: Deliver) -> None:
+        """Check a call and let it run. Raises what keeps it from a worker."""
+        host = self._host
+        hosted = host.find(head.deal)
         run = hosted.pick()
         limit = run.workers.version.manifest.limits.input_bytes
         if len(body) > limit:
             raise too_large(limit)
         caller = ""
         if hosted.access.current.mode != "public":
-            caller = self._check_access(hosted, scope, given, body)
-        kind = _kind_of(given.get(b"content-type", b""))
+            caller = self._check_access(hosted, head, body)
         parameters = {
             # The address that signed the call, empty where nobody did.
             "init_peer_id": caller,
-            "service_id": service,
+            "service_id": head.service,
             "service_creator_peer_id": hosted.deal.developer,
             "host_id": str(self._book.peer),
             "worker_id": str(run.assignment),
-            "particle_id": headers[0][1].decode(),
+            "particle_id": request_id.decode(),
         }
-        request = CallRequest(service, function, body, kind, self._host.now(), parameters)
-        recorded = await hosted.call(request)
-        self._add_headers(headers, recorded)
-        prefer = given.get(b"prefer")
-        if prefer is not None and _wants_receipt(prefer):
-            signed = await run_in_threadpool(self._book.sign, recorded.chain, recorded.head)
-            headers.append((b"wasmarket-head", signed.to_header().encode()))
-            headers.append((b"preference-applied", RECEIPT_PREFERENCE))
-        fault = recorded.fault
-        if fault is not None:
-            status = next(status for kind, status in STATUS if isinstance(fault, kind))
-            return _render(fault, status, headers)
-        headers.append((b"content-type", RAW_TYPE if kind is BodyKind.RAW else JSON_TYPE))
-        return 200, recorded.output
+        request = CallRequest(head.service, head.function, body, head.kind, host.now(), parameters)
+        hosted.submit(run, request, deliver)
 
-    def render(self, error: Exception, headers: Headers) -> tuple[int, bytes]:
-        """Return status and problem document of what was raised, and add to `headers`."""
+    def conclude(self, head: CallHead, request_id: bytes, recorded: Recorded) -> Answered:
+        """Return the response to a call that ran."""
+        receipt, fault = recorded.head, recorded.fault
+        lines = RECORDED_LINES % (
+            request_id,
+            self._book.peer,
+            recorded.chain.assignment,
+            receipt.sequence,
+            hexlify(receipt.hash),
+            recorded.fuel,
+        )
+        if fault is None:
+            return 200, lines + head.kind_line, recorded.output
+        status = next(status for kind, status in STATUS if isinstance(fault, kind))
+        return int(status), lines + PROBLEM_LINE, _describe(fault, status, request_id)
+
+    def render(self, error: Exception, request_id: bytes) -> Answered:
+        """Return the response to a call that raised `error`."""
+        lines = ID_LINE % request_id
         if isinstance(error, MarketError):
             status = status_of(error)
             if status == HTTPStatus.UNAUTHORIZED:
-                headers.append((b"www-authenticate", b"Wasmarket"))
-            return _render(error, status, headers)
-        # NOTE: a bug of ours: the caller gets a problem document, the log the rest.
-        extra = {"request_id": headers[0][1].decode()}
-        logger.error("unhandled error", exc_info=error, extra=extra)
-        bug = MarketError("the service failed unexpectedly", remedy="report it with the request id")
-        return _render(bug, HTTPStatus.INTERNAL_SERVER_ERROR, headers)
+                lines += b"www-authenticate: Wasmarket\r\n"
+        else:
+            # NOTE: a bug of ours: the caller gets a problem document, the log the rest.
+            extra = {"request_id": request_id.decode()}
+            logger.error("unhandled error", exc_info=error, extra=extra)
+            error = MarketError(
+                "the service failed unexpectedly", remedy="report it with the request id"
+            )
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+        return int(status), lines + PROBLEM_LINE, _describe(error, status, request_id)
 
-    def finish(self, status: int, headers: Headers, body: bytes) -> Answered:
+    def count(self, answered: Answered) -> Answered:
         """Count a response."""
-        if status == 200:
+        status = answered[0]
+        if status == HTTPStatus.OK:
             self._answered.inc()
         else:
             self._requests.labels(self._service, str(status)).inc()
-        return status, headers, body
+        return answered
 
-    def _check_access(
-        self, hosted: HostedDeal, scope: Scope, given: dict[bytes, bytes], body: bytes
-    ) -> str:
+    async def sign(self, recorded: Recorded) -> bytes:
+        """Make a receipt durable; return the lines with its chain's head, signed."""
+        signed = await run_in_threadpool(self._book.sign, recorded.chain, recorded.head)
+        return SIGNED_LINES % signed.to_header().encode()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what cannot be done at once."""
+        task = asyncio.ensure_future(work)
+        self._signing.add(task)
+        task.add_done_callback(self._signing.discard)
+
+    def _check_access(self, hosted: HostedDeal, head: CallHead, body: bytes) -> str:
         """Return the signer's address, empty for a key. Raises as the access document says."""
         access = hosted.access.current
         if access.mode == "signers":
-            signer = self._authenticator.check(Request(scope), body)
+            signer = self._authenticator.check(Request(head.scope), body)
             check_signer(access, signer)
             return signer
-        authorization = given.get(b"authorization")
+        authorization = head.given.get(b"authorization")
         check_key(access, None if authorization is None else authorization.decode("latin-1"))
         return ""
 
-    def _add_headers(self, headers: Headers, recorded: Recorded) -> None:
-        head = recorded.head
-        receipt = f"{recorded.chain.assignment}:{head.sequence}:{head.hash.hex()}"
-        headers.append((b"wasmarket-peer", b"%d" % self._book.peer))
-        headers.append((b"wasmarket-receipt", receipt.encode()))
-        headers.append((b"wasmarket-fuel", b"%d" % recorded.fuel))
+
+class _Responder:
+    """One call on its way; tells `respond` exactly once."""
+
+    __slots__ = ("_calls", "_head", "_request_id", "_respond")
+
+    def __init__(self, calls: Calls, head: CallHead, respond: Respond) -> None:
+        self._calls = calls
+        self._head = head
+        self._request_id = head.next_id()
+        self._respond = respond
+
+    def begin(self, body: bytes) -> None:
+        """Let the call run."""
+        try:
+            self._calls.submit(self._head, self._request_id, body, self.end)
+        except Exception as error:
+            self._refuse(error)
+
+    def end(self, recorded: Recorded | Exception) -> None:
+        """Take how the call ended."""
+        calls, head = self._calls, self._head
+        if isinstance(recorded, Exception):
+            self._refuse(recorded)
+        elif head.asks_receipt:
+            calls.spawn(self._end_signed(recorded))
+        else:
+            self._respond(calls.count(calls.conclude(head, self._request_id, recorded)))
+
+    def _refuse(self, error: Exception) -> None:
+        self._respond(self._calls.count(self._calls.render(error, self._request_id)))
+
+    async def _end_signed(self, recorded: Recorded) -> None:
+        calls = self._calls
+        try:
+            signed = await calls.sign(recorded)
+        except Exception as error:
+            self._refuse(error)
+            return
+        status, lines, body = calls.conclude(self._head, self._request_id, recorded)
+        self._respond(calls.count((status, lines + signed, body)))
 
 
 class CallPath:
@@ -203,23 +281,23 @@ class CallPath:
         try:
             limit = self._calls.find_limit(int(match[1]))
             body = await read_body(dict(scope["headers"]), receive, limit)
-            answered = await self._calls.respond(match, scope, body)
+            answered = await self._calls.respond(CallHead.of(match, scope), body)
         except MarketError as error:
             answered = self._calls.refuse(error, scope)
         except Disconnected:
             return
-        status, headers, answer = answered
-        headers.append((b"content-length", b"%d" % len(answer)))
+        status, lines, answer = answered
+        headers = [*split_lines(lines), (b"content-length", b"%d" % len(answer))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": answer})
 
 
-def start_headers(given: dict[bytes, bytes]) -> Headers:
-    """Return a response's headers so far: the request's id, the caller's own if it is sane."""
-    request_id = given.get(_ID_HEADER)
-    if request_id is None or _ID.fullmatch(request_id) is None:
-        request_id = b"%s%08x" % (_RUN, next(_numbers))
-    return [(_ID_HEADER, request_id)]
+def split_lines(lines: bytes) -> Headers:
+    """Return the names and values of a head's lines, which are our own."""
+    return [
+        (name, value)
+        for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])
+    ]
 
 
 async def read_body(given: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
@@ -251,20 +329,8 @@ def too_large(limit: int) -> TooLarge:
     return TooLarge(f"the body is larger than {limit} bytes", remedy="send less at once")
 
 
-def _kind_of(content_type: bytes) -> BodyKind:
-    if content_type == RAW_TYPE:
-        return BodyKind.RAW
-    given = content_type.partition(b";")[0].strip().lower()
-    return BodyKind.RAW if given == RAW_TYPE else BodyKind.JSON
-
-
-def _wants_receipt(prefer: bytes) -> bool:
-    parts = prefer.lower().split(b",")
-    return RECEIPT_PREFERENCE in (part.strip() for part in parts)
-
-
-def _render(error: MarketError, status: HTTPStatus, headers: Headers) -> tuple[int, bytes]:
-    """Return status and problem document of an error; `headers` begins with the request id."""
+def _describe(error: MarketError, status: HTTPStatus, request_id: bytes) -> bytes:
+    """Return the problem document of an error."""
     problem = Problem(
         type=f"urn:wasmarket:{error.slug}",
         title=error.title(),
@@ -272,7 +338,6 @@ def _render(error: MarketError, status: HTTPStatus, headers: Headers) -> tuple[i
         detail=error.detail,
         field=error.field,
         remedy=error.remedy,
-        request_id=headers[0][1].decode(),
+        request_id=request_id.decode(),
     )
-    headers.append((b"content-type", MEDIA_TYPE.encode()))
-    return int(status), msgspec.json.encode(problem.model_dump(exclude_none=True))
+    return msgspec.json.encode(problem.model_dump(exclude_none=True))

@@ -8,9 +8,14 @@ import asyncio
 import re
 from typing import Any
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 from kernel.errors import MarketError
-from peer.api.call_path import CALL_TARGET, Answered, Calls, too_large
-from serving.http_protocol import HttpProtocol, build_response
+from peer.api.call_head import CALL_TARGET, CallHead
+from peer.api.call_path import Answered, Calls, too_large
+from serving.http_protocol import HttpProtocol
+
+OK_LINE = STATUS_LINE[200]
 
 
 class _Nobody:
@@ -26,9 +31,21 @@ class CallCycle:
     message_event = _Nobody()
     response_started = False
 
-    def __init__(self, match: re.Match[bytes], scope: Any, *, keep_alive: bool) -> None:
-        self.match = match
-        self.scope = scope
+    __slots__ = (
+        "_protocol",
+        "body",
+        "disconnected",
+        "head",
+        "keep_alive",
+        "limit",
+        "refused",
+        "response_complete",
+        "size",
+    )
+
+    def __init__(self, protocol: "CallProtocol", head: CallHead, *, keep_alive: bool) -> None:
+        self._protocol = protocol
+        self.head = head
         self.keep_alive = keep_alive
         self.body: list[bytes] = []
         self.limit = 0
@@ -37,6 +54,10 @@ class CallCycle:
         self.disconnected = False
         self.response_complete = False
 
+    def respond(self, answered: Answered) -> None:
+        """Send the response; behind what the caller has not read yet, if that is much."""
+        self._protocol.respond(self, answered)
+
 
 class CallProtocol(HttpProtocol):
     """One connection; `calls` is set by `bind_protocol`."""
@@ -44,6 +65,35 @@ class CallProtocol(HttpProtocol):
     calls: Calls
     # uvicorn's own kind of request, or ours.
     cycle: Any
+    scope: Any
+    # A head that came before on this connection, and what it says.
+    _known = b""
+    _known_head: CallHead | None = None
+    _known_body = 0
+    # What is being read now, if a message began with it.
+    _chunk = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Read on (asyncio calls this).
+
+        A caller sends many requests with the same head: what the parser said of it then, it would
+        say again. So a whole request with that head is not parsed anew.
+        """
+        head = self._known_head
+        if (
+            head is not None
+            and not self._is_coming
+            and len(data) == self._known_body
+            and self.cycle.response_complete
+            and data.startswith(self._known)
+        ):
+            self._heard_at = self._began_at = self.loop.time()
+            cycle = self.cycle = CallCycle(self, head, keep_alive=True)
+            self.calls.begin(head, data[len(self._known) :], cycle.respond)
+            return
+        self._chunk = b"" if self._is_coming else data
+        super().data_received(data)
+        self._chunk = b""
 
     def on_headers_complete(self) -> None:
         """Take the request if it is plainly a call (the parser calls this)."""
@@ -56,10 +106,11 @@ class CallProtocol(HttpProtocol):
         self.scope["path"] = self.url.decode("ascii")
         self.scope["raw_path"] = self.url
         self.scope["query_string"] = b""
-        cycle = CallCycle(match, self.scope, keep_alive=self.parser.should_keep_alive())
+        head = CallHead.of(match, self.scope)
+        cycle = CallCycle(self, head, keep_alive=self.parser.should_keep_alive())
         self.cycle = cycle
         try:
-            cycle.limit = self.calls.find_limit(int(match[1]))
+            cycle.limit = self.calls.find_limit(head.deal)
         except MarketError as error:
             cycle.refused = error
 
@@ -76,7 +127,7 @@ class CallProtocol(HttpProtocol):
             # NOTE: what still comes is dropped; closing now could cost the caller this answer.
             cycle.refused = too_large(cycle.limit)
             cycle.body.clear()
-            self._write(cycle, self.calls.refuse(cycle.refused, cycle.scope))
+            self._refuse_call(cycle, cycle.refused)
 
     def on_message_complete(self) -> None:
         """Run the call (the parser calls this)."""
@@ -88,11 +139,21 @@ class CallProtocol(HttpProtocol):
         if cycle.response_complete:
             return
         if cycle.refused is not None:
-            self._write(cycle, self.calls.refuse(cycle.refused, cycle.scope))
+            self._refuse_call(cycle, cycle.refused)
             return
-        task = self.loop.create_task(self._run(cycle))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        if cycle.keep_alive:
+            self._remember(cycle)
+        body = cycle.body[0] if len(cycle.body) == 1 else b"".join(cycle.body)
+        self.calls.begin(cycle.head, body, cycle.respond)
+
+    def respond(self, cycle: CallCycle, answered: Answered) -> None:
+        """Send the response to a call; behind what the caller has not read yet, if that is much."""
+        if self.flow.write_paused and not cycle.disconnected:
+            task = self.loop.create_task(self._write_later(cycle, answered))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        else:
+            self._write(cycle, answered)
 
     def _match(self) -> re.Match[bytes] | None:
         parser = self.parser
@@ -106,23 +167,36 @@ class CallProtocol(HttpProtocol):
             return None
         return CALL_TARGET.fullmatch(self.url)
 
-    async def _run(self, cycle: CallCycle) -> None:
-        body = cycle.body[0] if len(cycle.body) == 1 else b"".join(cycle.body)
-        answered = await self.calls.respond(cycle.match, cycle.scope, body)
-        if self.flow.write_paused and not cycle.disconnected:
-            await self.flow.drain()
+    def _remember(self, cycle: CallCycle) -> None:
+        """Keep the head of a request that came alone and in one piece."""
+        chunk = self._chunk
+        end = chunk.find(b"\r\n\r\n") + 4
+        # NOTE: the parser's head ends there too if what is behind it is the body, byte for byte;
+        # a chunked body, or a second request, would be longer than what the parser made of it.
+        if end >= 4 and len(chunk) - end == cycle.size:
+            self._known, self._known_head, self._known_body = chunk[:end], cycle.head, len(chunk)
+
+    def _refuse_call(self, cycle: CallCycle, error: MarketError) -> None:
+        self._write(cycle, self.calls.refuse(error, cycle.head.scope))
+
+    async def _write_later(self, cycle: CallCycle, answered: Answered) -> None:
+        await self.flow.drain()
         self._write(cycle, answered)
 
     def _write(self, cycle: CallCycle, answered: Answered) -> None:
         cycle.response_complete = True
-        if cycle.disconnected or self.transport.is_closing():
+        transport = self.transport
+        if cycle.disconnected or transport.is_closing():
             return
-        status, headers, body = answered
-        if not cycle.keep_alive:
-            headers.append((b"connection", b"close"))
-        self.transport.write(build_response(status, headers, body))
-        if not cycle.keep_alive:
-            self.transport.close()
+        status, lines, body = answered
+        first = OK_LINE if status == 200 else STATUS_LINE[status]
+        if cycle.keep_alive:
+            transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (first, lines, len(body), body))
+            self.on_response_complete()
+            return
+        lines += b"connection: close\r\n"
+        transport.write(b"%b%bcontent-length: %d\r\n\r\n%b" % (first, lines, len(body), body))
+        transport.close()
         self.on_response_complete()
 
 

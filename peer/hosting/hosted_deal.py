@@ -7,7 +7,7 @@ from kernel.errors import MarketError, NotFound, RunwayOver
 from kernel.units import Hash
 from peer.access import AccessFile
 from peer.hosting.refusals import NotServing, Refusal
-from peer.hosting.run import CallRequest, CallTally, Recorded, Run
+from peer.hosting.run import CallRequest, CallTally, Deliver, Run
 from peer.hosting.tools import Tools
 from peer.hosting.versions import Version
 from peer.hosting.wanted import find_wanted
@@ -74,11 +74,9 @@ class HostedDeal:
             reasons = [self.last_refusal]
         return "; ".join(dict.fromkeys(why.detail for why in reasons))
 
-    async def call(self, request: CallRequest) -> Recorded:
-        """Run a call on the least busy run and write its receipt. Raises as `pick`, and what kept
-        the call from reaching a worker.
-        """
-        return await self.pick().call(request, self._tools.book, self.tally)
+    def submit(self, run: Run, request: CallRequest, deliver: Deliver) -> None:
+        """Run a call on `run`, which `pick` chose, and write its receipt; see `Run.submit`."""
+        run.submit(request, self._tools.book, self.tally, deliver)
 
     def ready(self) -> set[int]:
         """Return the assignments that have workers."""

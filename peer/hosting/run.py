@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from peer.receipts.book import ReceiptBook
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
+from peer.runtime.messages import Answer
 from peer.runtime.nursery import Nursery
-from peer.runtime.pool import PoolSettings, WorkerPool
-from peer.runtime.service import BodyKind, CallResult
+from peer.runtime.pool import PoolSettings, WorkerPool, build_fault
+from peer.runtime.service import BodyKind
+from peer.runtime.worker_process import Outcome
 from peer.service_log import ServiceLog
 
 logger = logging.getLogger(__name__)
 
 NO_OUTPUT = sha256(b"")
+ANSWERED = int(CallStatus.ANSWERED)
 DRAIN_MARGIN = 2.0
 """Seconds beyond a call's own limit that an old version waits for its calls."""
 
@@ -35,7 +39,7 @@ class NoReceipt(Unreachable):
     slug = "no-receipt"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CallRequest:
     """A call as it came in; `time` is the chain's at its start."""
 
@@ -47,7 +51,7 @@ class CallRequest:
     parameters: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
     """How a call ended, and its receipt; `fault` is None when it was answered."""
 
@@ -58,18 +62,27 @@ class Recorded:
     fault: GuestFault | None
 
 
+Deliver = Callable[[Recorded | Exception], None]
+"""Told once how a call ended, or what kept it from a worker or from its receipt."""
+
+
 @dataclass(slots=True)
 class CallTally:
     """What a deal's calls did since the process started, and what they logged."""
 
     log: ServiceLog = field(default_factory=ServiceLog)
-    by_status: dict[CallStatus, int] = field(default_factory=lambda: dict.fromkeys(CallStatus, 0))
+    counts: list[int] = field(default_factory=lambda: [0] * len(CallStatus))
     fuel: int = 0
     duration_us: int = 0
 
+    @property
+    def by_status(self) -> dict[CallStatus, int]:
+        """Return how many calls ended in each way."""
+        return {status: self.counts[status] for status in CallStatus}
+
     def add(self, call: CallRecord) -> None:
         """Count a call."""
-        self.by_status[call.status] += 1
+        self.counts[call.status] += 1
         self.fuel += call.fuel
         self.duration_us += call.duration_us
 
@@ -99,8 +112,7 @@ class Workers:
         self._modules = {spec.name: spec.facade.digest for spec in version.specs}
         self._functions: dict[tuple[str, str], bytes] = {}
         self._inflight = 0
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._drained: asyncio.Event | None = None
 
     @property
     def inflight(self) -> int:
@@ -137,22 +149,23 @@ class Workers:
         if msgspec.json.decode(result.output).get("result") is False:
             raise Unhealthy(f"{health.service}.{health.function} answered false")
 
-    async def call(self, request: CallRequest) -> CallResult:
-        """Run a call. Raises GuestFault; any other error means that it reached no worker."""
+    def submit(self, request: CallRequest, done: Callable[[Outcome], None]) -> None:
+        """Let a call run. Raises as `WorkerPool.submit`; else `leave` is to follow `done`."""
+        self.pool.submit(
+            request.service,
+            request.function,
+            request.body,
+            request.kind,
+            request.parameters,
+            done,
+        )
         self._inflight += 1
-        self._drained.clear()
-        try:
-            return await self.pool.call(
-                request.service,
-                request.function,
-                request.body,
-                request.kind,
-                parameters=request.parameters,
-            )
-        finally:
-            self._inflight -= 1
-            if not self._inflight:
-                self._drained.set()
+
+    def leave(self) -> None:
+        """Say that a call that was submitted is over."""
+        self._inflight -= 1
+        if not self._inflight and self._drained is not None:
+            self._drained.set()
 
     def module_of(self, service: str) -> bytes:
         """Return sha256 of a service's facade."""
@@ -171,7 +184,9 @@ class Workers:
         limit = self.version.manifest.limits.call_ms / 1_000 + DRAIN_MARGIN
         try:
             async with asyncio.timeout(limit):
-                await self._drained.wait()
+                while self._inflight:
+                    self._drained = asyncio.Event()
+                    await self._drained.wait()
         except TimeoutError:
             logger.warning("calls were cut off", extra={"calls": self._inflight})
         await self.pool.stop()
@@ -192,39 +207,105 @@ class Run:
         """Return calls under way per unit."""
         return self.workers.inflight / self.units
 
-    async def call(self, request: CallRequest, book: ReceiptBook, tally: CallTally) -> Recorded:
-        """Run a call and write its receipt, whatever became of it.
+    def submit(
+        self, request: CallRequest, book: ReceiptBook, tally: CallTally, deliver: Deliver
+    ) -> None:
+        """Run a call and write its receipt, whatever becomes of it; `deliver` is told.
 
-        Raises what kept the call from reaching a worker: no receipt then.
+        Raises what is known at once to keep the call from a worker; `deliver` is not told then.
         """
-        workers = self.workers
-        began = time.perf_counter_ns()
+        call = _RunningCall(self, request, book, tally, deliver)
         try:
-            result = await workers.call(request)
-            status, output, fuel = CallStatus.ANSWERED, result.output, result.fuel
-            duration, fault, lines = result.duration_us, None, result.logs
-        except GuestFault as error:
-            status, output, fuel = CallStatus(int(error.kind)), b"", error.fuel
-            duration, fault, lines = error.duration_us, error, error.logs
-        duration = duration or (time.perf_counter_ns() - began) // 1_000
-        record = CallRecord(
-            module=workers.module_of(request.service),
-            function=workers.name_of(request.service, request.function),
-            input=sha256(request.body),
-            output=sha256(output) if output else NO_OUTPUT,
-            status=status,
-            fuel=fuel,
-            duration_us=duration,
-            time=request.time,
+            self.workers.submit(request, call.end)
+        except GuestFault as fault:
+            call.fail(fault)
+
+
+class _RunningCall:
+    """A call between its start and its receipt."""
+
+    __slots__ = (
+        "_began",
+        "_book",
+        "_deliver",
+        "_fault",
+        "_logs",
+        "_output",
+        "_record",
+        "_request",
+        "_run",
+        "_tally",
+        "_workers",
+    )
+
+    def __init__(
+        self, run: Run, request: CallRequest, book: ReceiptBook, tally: CallTally, deliver: Deliver
+    ) -> None:
+        self._run = run
+        # An update may replace the run's workers meanwhile.
+        self._workers = run.workers
+        self._request = request
+        self._book = book
+        self._tally = tally
+        self._deliver = deliver
+        self._began = time.perf_counter_ns()
+        self._output = b""
+        self._logs: Sequence[str] = ()
+        self._fault: GuestFault | None = None
+        self._record: CallRecord | None = None
+
+    def end(self, outcome: Outcome) -> None:
+        """Take how the call ended."""
+        if isinstance(outcome, Answer):
+            if outcome.status == ANSWERED:
+                self._output, self._logs = outcome.output, outcome.logs
+                self._write(ANSWERED, outcome.fuel, outcome.duration_us)
+            else:
+                self.fail(build_fault(outcome))
+        elif isinstance(outcome, GuestFault):
+            self.fail(outcome)
+        else:
+            self._deliver(outcome)
+        self._workers.leave()
+
+    def fail(self, fault: GuestFault) -> None:
+        """Take the fault with which the call ended."""
+        self._fault, self._logs = fault, fault.logs
+        self._write(int(fault.kind), fault.fuel, fault.duration_us)
+
+    def _write(self, status: int, fuel: int, duration_us: int) -> None:
+        """Have the receipt written."""
+        request, workers, output = self._request, self._workers, self._output
+        self._record = CallRecord(
+            workers.module_of(request.service),
+            workers.name_of(request.service, request.function),
+            sha256(request.body),
+            sha256(output) if output else NO_OUTPUT,
+            status,
+            fuel,
+            duration_us or (time.perf_counter_ns() - self._began) // 1_000,
+            request.time,
         )
-        try:
-            head = await book.record(self.chain, record)
-        except OSError as error:
-            raise NoReceipt(
-                f"the call's receipt cannot be written: {error.strerror}",
-                remedy="call another peer of the deal",
-            ) from error
-        tally.add(record)
-        if lines:
-            tally.log.add(request.time, f"{request.service}.{request.function}", lines)
-        return Recorded(head, self.chain, fuel, output, fault)
+        self._book.record(self._run.chain, self._record, self._finish)
+
+    def _finish(self, head: Head | Exception) -> None:
+        """Count the call and deliver it with its receipt, or say why there is none."""
+        record, request = self._record, self._request
+        if not isinstance(head, Head):
+            self._deliver(_describe(head))
+            return
+        assert record is not None
+        self._tally.add(record)
+        if self._logs:
+            name = f"{request.service}.{request.function}"
+            self._tally.log.add(request.time, name, tuple(self._logs))
+        self._deliver(Recorded(head, self._run.chain, record.fuel, self._output, self._fault))
+
+
+def _describe(error: Exception) -> Exception:
+    if not isinstance(error, OSError):
+        return error
+    return NoReceipt(
+        f"the call's receipt cannot be written: {error.strerror}",
+        remedy="call another peer of the deal",
+    )

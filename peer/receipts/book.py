@@ -1,11 +1,10 @@
-"""All receipt chains of a peer: opened when needed, flushed together, their heads signed."""
+"""All receipt chains of a peer: opened when needed, flushed together, heads signed on demand."""
 
 import asyncio
 import logging
 import shutil
 import threading
-from collections.abc import Container
-from itertools import groupby
+from collections.abc import Callable, Container
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -19,8 +18,8 @@ logger = logging.getLogger(__name__)
 DEAL_FILE = "deal"
 RETRY_SECONDS = 1.0
 
-Ended = tuple[ReceiptChain, CallRecord, asyncio.Future[Head]]
-"""A call that is over, and who waits for its receipt."""
+Written = Callable[[Head | Exception], None]
+"""Told of a call's receipt, or why there is none."""
 
 
 class ReceiptBook:
@@ -36,11 +35,12 @@ class ReceiptBook:
         self._floor = floor
         self._lock = threading.Lock()
         self._chains: dict[int, ReceiptChain] = {}
-        self._heads: dict[int, SignedHead] = {}
+        self._durable: dict[int, Head] = {}
+        self._signed: dict[int, SignedHead] = {}
         self._dirty: set[int] = set()
         self._dirty_lock = threading.Lock()
         self._wake = threading.Event()
-        self._ending: list[Ended] = []
+        self._ending: list[tuple[ReceiptChain, CallRecord, Written]] = []
         self.peer = 0
         self.problem = ""
         for path in sorted(folder.receipts.iterdir()):
@@ -79,46 +79,50 @@ class ReceiptBook:
         self._mark(chain)
         return head
 
-    async def record(self, chain: ReceiptChain, call: CallRecord) -> Head:
+    def record(self, chain: ReceiptChain, call: CallRecord, written: Written) -> None:
         """Add a receipt as `append` does, by one write with all that end in the same moment.
 
-        For one event loop only. Raises OSError.
+        For one event loop only; `written` is called in it, behind the caller's back.
         """
-        loop = asyncio.get_running_loop()
         if not self._ending:
-            loop.call_soon(self._write_ended)
-        written: asyncio.Future[Head] = loop.create_future()
+            asyncio.get_running_loop().call_soon(self._write_ended)
         self._ending.append((chain, call, written))
-        return await written
 
     def _write_ended(self) -> None:
+        """Write what has ended: neighbours of the same chain and epoch together."""
         ended, self._ending = self._ending, []
-        # NOTE: sorting is stable, so that calls of a chain stay in the order of their ends; only
-        # neighbours of the same epoch are written together.
-        ended.sort(key=lambda entry: entry[0].assignment)
-        for _, group in groupby(ended, lambda e: (e[0].assignment, e[1].time // self._seconds)):
-            self._write_together(list(group))
+        groups: dict[int, tuple[int, ReceiptChain, list[CallRecord], list[Written]]] = {}
+        for chain, call, written in ended:
+            epoch = call.time // self._seconds
+            group = groups.get(chain.assignment)
+            if group is None or group[0] != epoch:
+                if group is not None:
+                    self._write_together(*group[1:])
+                group = groups[chain.assignment] = (epoch, chain, [], [])
+            group[2].append(call)
+            group[3].append(written)
+        for _, chain, calls, told in groups.values():
+            self._write_together(chain, calls, told)
 
-    def _write_together(self, entries: list[Ended]) -> None:
-        chain = entries[0][0]
+    def _write_together(
+        self, chain: ReceiptChain, calls: list[CallRecord], told: list[Written]
+    ) -> None:
         try:
-            heads = chain.append_all([call for _, call, _ in entries])
+            heads = chain.append_all(calls)
         except (OSError, MarketError) as error:
-            for _, _, written in entries:
-                if not written.done():
-                    written.set_exception(error)
+            for written in told:
+                written(error)
             return
         self._mark(chain)
-        for (_, _, written), head in zip(entries, heads, strict=True):
-            # A caller may have gone; what ran is recorded all the same.
-            if not written.done():
-                written.set_result(head)
+        for written, head in zip(told, heads, strict=True):
+            written(head)
 
     def _mark(self, chain: ReceiptChain) -> None:
         """Let the next flush make a chain durable."""
         with self._dirty_lock:
             self._dirty.add(chain.assignment)
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def sign(self, chain: ReceiptChain, head: Head) -> SignedHead:
         """Make a head durable and return it signed."""
@@ -126,8 +130,14 @@ class ReceiptBook:
         return sign_head(self._key, self.peer, chain.assignment, head)
 
     def signed_head(self, assignment: int) -> SignedHead | None:
-        """Return the head signed at the last flush, None before the first."""
-        return self._heads.get(assignment)
+        """Return the newest head that is durable, signed; None before the first flush."""
+        head = self._durable.get(assignment)
+        if head is None or not self.peer:
+            return None
+        signed = self._signed.get(assignment)
+        if signed is None or signed.head != head:
+            signed = self._signed[assignment] = sign_head(self._key, self.peer, assignment, head)
+        return signed
 
     def close_epoch(self, epoch: int) -> None:
         """Let no receipt into `epoch` any more, in any chain, and make what is there durable."""
@@ -152,13 +162,14 @@ class ReceiptBook:
                 removed += len(epochs)
                 with self._lock:
                     del self._chains[chain.assignment]
-                    self._heads.pop(chain.assignment, None)
+                    self._durable.pop(chain.assignment, None)
+                    self._signed.pop(chain.assignment, None)
                 chain.close()
                 shutil.rmtree(self._folder.receipts_of(chain.assignment), ignore_errors=True)
         return removed
 
     def flush(self) -> None:
-        """Make every receipt durable and sign the heads. Raises OSError; nothing is forgotten."""
+        """Make every receipt durable. Raises OSError; nothing is forgotten."""
         with self._dirty_lock:
             dirty, self._dirty = self._dirty, set()
         try:
@@ -166,9 +177,7 @@ class ReceiptBook:
                 chain = self._chains.get(assignment)
                 if chain is None:
                     continue
-                head = chain.flush()
-                if self.peer:
-                    self._heads[assignment] = sign_head(self._key, self.peer, assignment, head)
+                self._durable[assignment] = chain.flush()
         except OSError:
             with self._dirty_lock:
                 self._dirty |= dirty

@@ -9,18 +9,16 @@ import errno
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
-from operator import itemgetter
+from hashlib import sha256
 from pathlib import Path
+
+import msgspec
 
 from kernel.receipts import (
     RECEIPT_BYTES,
     ZERO,
-    CallStatus,
-    Receipt,
     Summary,
-    pack_receipt,
+    pack_fields,
     receipt_hash,
     unpack_receipt,
 )
@@ -33,22 +31,22 @@ KEPT_TALLIES = 4
 """Epochs whose sums are in memory; those that are open or about to be committed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """What happened in one call. Hashes of 32 bytes; `time` chain seconds at its start."""
+class CallRecord(msgspec.Struct, frozen=True, gc=False):
+    """What happened in one call. Hashes of 32 bytes; `status` is a `CallStatus`; `time` chain
+    seconds at its start.
+    """
 
     module: bytes
     function: bytes
     input: bytes
     output: bytes
-    status: CallStatus
+    status: int
     fuel: int
     duration_us: int
     time: int
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The newest receipt of a chain: its number and hash; ZERO and -1 when there is none."""
 
     sequence: int
@@ -76,7 +74,7 @@ class ReceiptChain:
         self._unsynced: list[int] = []
         self._tallies: dict[int, EpochTally] = {}
         self._tally_lock = threading.Lock()
-        self._untallied: list[tuple[int, bytes]] = []
+        self._untallied: list[tuple[int, list[bytes]]] = []
         folder.mkdir(parents=True, exist_ok=True)
         self._head = self._recover(floor)
 
@@ -94,39 +92,39 @@ class ReceiptChain:
 
         Raises OSError when the write fails.
         """
+        deal, assignment = self.deal, self.assignment
+        heads, records = [], []
         with self._lock:
-            head, heads, records = self._head, [], []
             epoch = max(calls[0].time // self._seconds, self._epoch)
             if epoch != self._epoch or self._file < 0:
                 self._open(epoch)
+            # A call of a closed epoch counts in the one that is open.
+            earliest = epoch * self._seconds
+            sequence, previous = self._head.sequence, self._head.hash
             for call in calls:
-                packed = self._pack(call, head, epoch)
-                head = Head(head.sequence + 1, receipt_hash(packed))
-                heads.append(head)
+                sequence += 1
+                packed = pack_fields(
+                    deal,
+                    assignment,
+                    sequence,
+                    call.module,
+                    call.function,
+                    call.input,
+                    call.output,
+                    call.status,
+                    call.fuel,
+                    call.duration_us,
+                    max(call.time, earliest),
+                    previous,
+                )
+                # The receipt's hash, without a function call on the path of every call.
+                previous = sha256(packed).digest()
+                heads.append(Head(sequence, previous))
                 records.append(packed)
             self._write(b"".join(records))
-            self._untallied += [(epoch, packed) for packed in records]
-            self._head = head
-            return heads
-
-    def _pack(self, call: CallRecord, head: Head, epoch: int) -> bytes:
-        """Return the receipt that follows `head`; a call of a closed epoch counts in `epoch`."""
-        return pack_receipt(
-            Receipt(
-                deal=self.deal,
-                assignment=self.assignment,
-                sequence=head.sequence + 1,
-                module=call.module,
-                function=call.function,
-                input=call.input,
-                output=call.output,
-                status=call.status,
-                fuel=call.fuel,
-                duration_us=call.duration_us,
-                time=max(call.time, epoch * self._seconds),
-                previous=head.hash,
-            )
-        )
+            self._untallied.append((epoch, records))
+            self._head = heads[-1]
+        return heads
 
     def flush(self) -> Head:
         """Make every receipt so far safe from a power failure; return the head that is."""
@@ -219,8 +217,8 @@ class ReceiptChain:
         with self._tally_lock:
             with self._lock:
                 pending, self._untallied = self._untallied, []
-            for epoch, records in groupby(pending, key=itemgetter(0)):
-                self._tally_of(epoch).add(packed for _, packed in records)
+            for epoch, records in pending:
+                self._tally_of(epoch).add(records)
 
     def _tally_of(self, epoch: int) -> EpochTally:
         tally = self._tallies.get(epoch)

@@ -8,6 +8,7 @@ from kernel.receipts import ZERO, receipt_hash
 _SEQUENCE = slice(2 * 32 + 24, 3 * 32)
 _FUEL = slice(8 * 32 + 24, 9 * 32)
 """Where the last 8 bytes of these fields are in a packed receipt (DESIGN 8.5)."""
+_NO_FUEL = bytes(8)
 
 
 class GrowingRoot:
@@ -21,11 +22,11 @@ class GrowingRoot:
     def add(self, entry: bytes) -> None:
         """Append an entry."""
         node = leaf_hash(entry)
-        carry = self.size
+        carry, peaks = self.size, self._peaks
         while carry & 1:
-            node = node_hash(self._peaks.pop(), node)
+            node = node_hash(peaks.pop(), node)
             carry >>= 1
-        self._peaks.append(node)
+        peaks.append(node)
         self.size += 1
 
     @property
@@ -60,12 +61,14 @@ class EpochTally:
 
     def add(self, records: Iterable[bytes]) -> None:
         """Add packed receipts, in order of sequence."""
-        last = None
+        last, add = None, self._tree.add
         for packed in records:
             if self.first_sequence < 0:
                 self.first_sequence = int.from_bytes(packed[_SEQUENCE], "big")
-            self.fuel += int.from_bytes(packed[_FUEL], "big")
-            self._tree.add(packed)
+            fuel = packed[_FUEL]
+            if fuel != _NO_FUEL:
+                self.fuel += int.from_bytes(fuel, "big")
+            add(packed)
             last = packed
         if last is not None:
             self.last_hash = receipt_hash(last)

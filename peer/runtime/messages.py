@@ -1,14 +1,19 @@
 """What supervisor and worker say to each other: MessagePack behind a length of four bytes."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 
+from kernel.receipts import CallStatus
 from peer.runtime.service import ServiceSpec
 
 LENGTH_BYTES: Final = 4
 MAX_FRAME_BYTES: Final = 1 << 30
+
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+"""A number that goes into a receipt: what a worker says is checked when it is read."""
 
 
 class Setup(msgspec.Struct, array_like=True, tag=0):
@@ -42,10 +47,10 @@ class Call(msgspec.Struct, array_like=True, tag=3):
 class Answer(msgspec.Struct, array_like=True, tag=4):
     """How a call ended; `status` as in the receipt, `detail` and `field` for faults."""
 
-    status: int
+    status: Annotated[int, msgspec.Meta(ge=0, le=int(max(CallStatus)))]
     output: bytes
-    fuel: int
-    duration_us: int
+    fuel: Count
+    duration_us: Count
     logs: list[str]
     detail: str
     field: str | None

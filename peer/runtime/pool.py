@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import (
     FAULTS,
     FunctionNotFound,
-    GuestTimeout,
-    GuestTrap,
+    GuestFault,
     InputTooLarge,
     ModuleError,
     NoWorker,
@@ -27,7 +26,7 @@ from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module_file import read_modules
 from peer.runtime.nursery import Nursery
 from peer.runtime.service import BodyKind, CallResult, ServiceSpec, validate_spec
-from peer.runtime.worker_process import Ticket, WorkerLost, WorkerProcess
+from peer.runtime.worker_process import Outcome, Ticket, WorkerProcess
 
 logger = logging.getLogger(__name__)
 
@@ -121,8 +120,7 @@ class WorkerPool:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for ticket in tuple(self._waiting):
             self._forsake(ticket)
-            if not ticket.future.done():
-                ticket.future.set_exception(NoWorker("the service is being stopped"))
+            ticket.done(NoWorker("the service is being stopped"))
         await asyncio.gather(*(worker.stop() for worker in self._workers | self._leaving))
         self._workers.clear()
         if self._owns_nursery:
@@ -156,31 +154,50 @@ class WorkerPool:
         `NotFound`, `PoolBusy` and `NoWorker` mean that the call never reached a worker.
         `parameters` are what the guest gets from `get_call_parameters`, by field name.
         """
-        interface = self._get_interface(service)
-        if function not in interface.functions:
-            raise FunctionNotFound(f"service {service} has no function {function}")
-        spec = self._specs[service]
-        if len(body) > spec.limits.input_bytes:
-            raise InputTooLarge(
-                f"the body has {len(body)} bytes, more than its limit of {spec.limits.input_bytes}"
-            )
-        call = Call(service, function, body, kind is BodyKind.RAW, dict(parameters or {}))
-        seconds = spec.limits.call_ms / 1_000 + self._settings.grace_seconds
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        ticket = Ticket(encode_frame(call), seconds, future)
-        self._place(ticket)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        ticket = self.submit(service, function, body, kind, dict(parameters or {}), settle)
         try:
-            return _build_result(await future)
-        except WorkerLost as lost:
-            if lost.timed_out:
-                raise GuestTimeout(
-                    f"the call took more than its {spec.limits.call_ms} ms and did not yield",
-                    duration_us=int(seconds * 1_000_000),
-                ) from lost
-            raise GuestTrap("the worker process ended while it ran this call") from lost
+            outcome = await future
         except asyncio.CancelledError:
             self._forsake(ticket)
+            ticket.is_forsaken = True
             raise
+        if not isinstance(outcome, Answer):
+            raise outcome
+        if outcome.status != CallStatus.ANSWERED:
+            raise build_fault(outcome)
+        return CallResult(outcome.output, outcome.fuel, outcome.duration_us, tuple(outcome.logs))
+
+    def submit(
+        self,
+        service: str,
+        function: str,
+        body: bytes,
+        kind: BodyKind,
+        parameters: dict[str, Any],
+        done: Callable[[Outcome], None],
+    ) -> Ticket:
+        """Let a function run; `done` is told how it ended. For the event loop only.
+
+        Raises as `call` what is known at once; nothing runs then.
+        """
+        interface = self._interfaces.get(service) or self._get_interface(service)
+        if function not in interface.functions:
+            raise FunctionNotFound(f"service {service} has no function {function}")
+        limits = self._specs[service].limits
+        if len(body) > limits.input_bytes:
+            raise InputTooLarge(
+                f"the body has {len(body)} bytes, more than its limit of {limits.input_bytes}"
+            )
+        frame = encode_frame(Call(service, function, body, kind is BodyKind.RAW, parameters))
+        ticket = Ticket(frame, limits.call_ms, self._settings.grace_seconds, done)
+        self._place(ticket)
+        return ticket
 
     def _get_interface(self, service: str) -> Interface:
         known = self._interfaces.get(service)
@@ -229,8 +246,7 @@ class WorkerPool:
 
     def _expire(self, ticket: Ticket) -> None:
         self._forsake(ticket)
-        if not ticket.future.done():
-            ticket.future.set_exception(NoWorker("no worker came free in time", remedy="try later"))
+        ticket.done(NoWorker("no worker came free in time", remedy="try later"))
 
     def _forsake(self, ticket: Ticket) -> None:
         """Take a call out of the queue; one that a worker has runs to its end."""
@@ -252,9 +268,9 @@ class WorkerPool:
         """Let calls that a lost worker never began go before all others to the next one."""
         for ticket in reversed(tickets):
             if self._is_stopping:
-                ticket.future.set_exception(NoWorker("the service is being stopped"))
+                ticket.done(NoWorker("the service is being stopped"))
             elif ticket.tries > self._units:
-                ticket.future.set_exception(NoWorker("the workers keep dying", remedy="try later"))
+                ticket.done(NoWorker("the workers keep dying", remedy="try later"))
             else:
                 self._wait(ticket, first=True)
         for other in self._workers:
@@ -315,11 +331,9 @@ class WorkerPool:
         self._leaving.discard(worker)
 
 
-def _build_result(answer: Answer) -> CallResult:
-    status = CallStatus(answer.status)
-    if status is CallStatus.ANSWERED:
-        return CallResult(answer.output, answer.fuel, answer.duration_us, tuple(answer.logs))
-    raise FAULTS[status](
+def build_fault(answer: Answer) -> GuestFault:
+    """Return the fault with which a worker answered."""
+    return FAULTS[CallStatus(answer.status)](
         answer.detail,
         field=answer.field,
         fuel=answer.fuel,

@@ -4,11 +4,21 @@ import asyncio
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
+import msgspec
+
+from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
 from peer.runtime.effectors.effects import CallBudget, Effects
-from peer.runtime.errors import EffectorRefused, ModuleError, StartFailed
+from peer.runtime.errors import (
+    EffectorRefused,
+    GuestTimeout,
+    GuestTrap,
+    ModuleError,
+    StartFailed,
+)
 from peer.runtime.messages import (
     FROM_WORKER,
     LENGTH_BYTES,
@@ -36,25 +46,40 @@ WEIGHT: Final = 0.2
 
 
 class WorkerLost(Exception):
-    """The worker ended while it ran the call."""
+    """The worker ended before it was ready."""
 
-    def __init__(self, cause: str, *, timed_out: bool) -> None:
-        super().__init__(cause)
-        self.timed_out = timed_out
+
+Outcome = Answer | MarketError
+"""How a call ended: a worker's answer, the fault of a lost worker, or why no worker had it."""
 
 
 class Ticket:
-    """A call that is to be run: its frame, its time, and who waits for the answer."""
+    """A call that is to be run: its frame, its time, and who is told how it ended."""
 
-    __slots__ = ("frame", "future", "seconds", "timer", "tries")
+    __slots__ = ("call_ms", "done", "frame", "is_forsaken", "seconds", "timer", "tries")
 
-    def __init__(self, frame: bytes, seconds: float, future: asyncio.Future[Answer]) -> None:
-        """After `seconds` of running, the worker is killed."""
+    def __init__(
+        self, frame: bytes, call_ms: int, grace: float, done: Callable[[Outcome], None]
+    ) -> None:
+        """A worker that runs it `grace` seconds longer than its `call_ms` is killed.
+
+        `done` is called once, in the event loop; it must not raise.
+        """
         self.frame = frame
-        self.seconds = seconds
-        self.future = future
+        self.call_ms = call_ms
+        self.seconds = call_ms / 1_000 + grace
+        self.done = done
+        self.is_forsaken = False
         self.tries = 0
         self.timer: asyncio.TimerHandle | None = None
+
+    def fail(self, *, timed_out: bool) -> None:
+        """Say that the worker ended while it ran the call."""
+        if timed_out:
+            detail = f"the call took more than its {self.call_ms} ms and did not yield"
+            self.done(GuestTimeout(detail, duration_us=int(self.seconds * 1_000_000)))
+        else:
+            self.done(GuestTrap("the worker process ended while it ran this call"))
 
 
 class Owner(Protocol):
@@ -82,6 +107,7 @@ class WorkerProcess(asyncio.Protocol):
         self._received = bytearray()
         self._setup: asyncio.Future[FromWorker] | None = None
         self._pending: deque[Ticket] = deque()
+        self._unsent: list[bytes] = []
         self._answered = 0
         self._mean_us = float(SHORT_US)
         self._timer: asyncio.TimerHandle | None = None
@@ -140,13 +166,19 @@ class WorkerProcess(asyncio.Protocol):
         return waiting < MAX_AHEAD and waiting * self._mean_us < AHEAD_US
 
     def submit(self, ticket: Ticket) -> None:
-        """Give it a call; the ticket's future gets the answer, or `WorkerLost`."""
-        assert self._transport is not None
+        """Give it a call, with all others that come in this turn of the event loop."""
         ticket.tries += 1
         if not self._pending:
             self._watch(ticket)
         self._pending.append(ticket)
-        self._transport.write(ticket.frame)
+        if not self._unsent:
+            self._loop.call_soon(self._send)
+        self._unsent.append(ticket.frame)
+
+    def _send(self) -> None:
+        frames, self._unsent = self._unsent, []
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"".join(frames))
 
     def kill(self) -> None:
         """End the process at once."""
@@ -179,7 +211,7 @@ class WorkerProcess(asyncio.Protocol):
 
     async def _send_setup(self, setup: Setup, seconds: float) -> FromWorker:
         if self._transport is None or self._transport.is_closing():
-            raise WorkerLost("it had ended", timed_out=False)
+            raise WorkerLost("it had ended")
         self._setup = self._loop.create_future()
         timer = self._loop.call_later(seconds, self._give_up)
         self._transport.write(encode_frame(setup))
@@ -225,8 +257,12 @@ class WorkerProcess(asyncio.Protocol):
         self._received += data
         has_answers = False
         for payload in split_frames(self._received):
-            message = FROM_WORKER.decode(payload)
-            if isinstance(message, Answer) and self._pending:
+            try:
+                message = FROM_WORKER.decode(payload)
+            except msgspec.MsgspecError:
+                self.kill()
+                return
+            if type(message) is Answer and self._pending:
                 self._settle(message)
                 has_answers = True
             elif isinstance(message, HostCall):
@@ -248,26 +284,23 @@ class WorkerProcess(asyncio.Protocol):
             self._effect.cancel()
         if self._timer is not None:
             self._timer.cancel()
-        cause = "it took too long" if self._timed_out else "its process ended"
-        lost = WorkerLost(cause, timed_out=self._timed_out)
         if self._page is not None:
-            self._settle_page(self._page, lost)
+            self._settle_page(self._page)
         if self._setup is not None and not self._setup.done():
-            self._setup.set_exception(lost)
+            cause = "it took too long" if self._timed_out else "its process ended"
+            self._setup.set_exception(WorkerLost(cause))
         self.lost.set_result(None)
         tickets, self._pending = list(self._pending), deque()
-        self._owner.take_back(self, [ticket for ticket in tickets if not ticket.future.done()])
+        self._owner.take_back(self, [ticket for ticket in tickets if not ticket.is_forsaken])
 
-    def _settle_page(self, page: OutboxReader, lost: WorkerLost) -> None:
+    def _settle_page(self, page: OutboxReader) -> None:
         """Hand out the answers that were not sent any more; fail the call that was running."""
         for payload in page.read_left(self._answered):
             message = FROM_WORKER.decode(payload)
             if isinstance(message, Answer) and self._pending:
                 self._settle(message)
         if page.begun > self._answered and self._pending:
-            running = self._pending.popleft()
-            if not running.future.done():
-                running.future.set_exception(lost)
+            self._pending.popleft().fail(timed_out=self._timed_out)
         page.close()
 
     def _settle(self, answer: Answer) -> None:
@@ -278,8 +311,7 @@ class WorkerProcess(asyncio.Protocol):
         took = answer.duration_us
         # A long call counts at once: what waits behind it waits for all of it.
         self._mean_us = took if took > SHORT_US else self._mean_us + (took - self._mean_us) * WEIGHT
-        if not ticket.future.done():
-            ticket.future.set_result(answer)
+        ticket.done(answer)
 
     def _take_host_call(self, call: HostCall, size: int) -> None:
         """Do what the guest asks beside everything else; one at a time, and only during a call."""

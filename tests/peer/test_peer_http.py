@@ -1,5 +1,6 @@
 """The call route as a server of HTTP/1.1: what comes in pieces, too early, too large or broken."""
 
+import hashlib
 import json
 import socket
 
@@ -85,6 +86,49 @@ def test_calls__pipelined__are_answered_in_order(wire, deal):
 
     answers = [json.loads(wire.read()[2])["result"] for _ in range(20)]
     assert answers == [f"Hi, {i}" for i in range(20)]
+
+
+def test_calls__with_one_head__have_their_own_bodies_ids_and_receipts(wire, deal):
+    def greet(name):
+        return request(deal, b'["%b"]' % name, function="greeting")
+
+    seen = []
+    for sent in (greet(b"a"), greet(b"b"), greet(b"c"), greet(b"longer"), greet(b"d")):
+        wire.send(sent)
+        seen.append(wire.read())
+    wire.send(greet(b"e")[:-3])
+    wire.send(greet(b"e")[-3:])
+    seen.append(wire.read())
+    wire.send(greet(b"f") + greet(b"g"))
+    seen += [wire.read(), wire.read()]
+
+    names = [json.loads(body)["result"].removeprefix("Hi, ") for _, _, body in seen]
+    assert names == ["a", "b", "c", "longer", "d", "e", "f", "g"]
+    for header in ("x-request-id", "wasmarket-receipt"):
+        assert len({headers[header] for _, headers, _ in seen}) == len(seen)
+
+
+def test_calls__with_one_head__are_each_asked_for_access(world, peer):
+    app = publish(peer.blocks, GREETING.read_bytes())
+    number = world.match(app, [peer.number]).deal
+    peer.wait_for_state(number, "serving")
+    path = f"/v1/deals/{number}/access"
+    connection = Wire(peer.url)
+    call = request(number, GREET, "Authorization: Bearer secret", function="greeting")
+
+    def answer():
+        connection.send(call)
+        return connection.read()[0]
+
+    seen = [answer(), answer()]
+    for version, key in ((1, b"secret"), (2, b"other")):
+        hashes = [hashlib.sha256(key).hexdigest()]
+        document = {"version": version, "mode": "keys", "key_hashes": hashes}
+        assert peer.signed("PUT", path, json.dumps(document).encode()).status_code == 200
+        seen += [answer(), answer()]
+    connection.close()
+
+    assert seen == [200, 200, 200, 200, 403, 403]
 
 
 def test_calls__pipelined_with_another_route__are_answered_in_order(wire, deal):

@@ -4,6 +4,7 @@ import asyncio
 import os
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,7 +178,7 @@ def test_blocks__of_live_deals_kept_storage_and_pins__stay(folder, blocks, sweep
 def test_receipts__old_and_final__go_but_the_chain_goes_on(folder, book, sweep):
     chain = book.open(9, 7)
     for epoch in (1, 2, 8):
-        book.append(chain, CALL.__class__(*_fields(time=epoch * SECONDS)))
+        book.append(chain, msgspec.structs.replace(CALL, time=epoch * SECONDS))
     book.flush()
 
     sweep(standing(6))
@@ -232,7 +233,3 @@ def test_summary__after_a_restart__is_the_same(folder, book):
 
 def folder_of(chain):
     return chain._path(1)
-
-
-def _fields(**changes):
-    return [changes.get(name, getattr(CALL, name)) for name in CALL.__slots__]

@@ -1,0 +1,82 @@
+"""What the head of a request says of a call: read once, however many calls have the same head."""
+
+import itertools
+import re
+import secrets
+from typing import Final
+
+from starlette.types import Scope
+
+from peer.runtime.service import BodyKind
+from serving.service import REQUEST_ID
+
+RAW_TYPE: Final = b"application/octet-stream"
+RAW_LINE: Final = b"content-type: application/octet-stream\r\n"
+JSON_LINE: Final = b"content-type: application/json\r\n"
+RECEIPT_PREFERENCE: Final = b"receipt"
+# What is not plainly a call (a number out of range, an escaped path) is left to the framework.
+CALL_TARGET: Final = re.compile(rb"/v1/deals/([1-9][0-9]{0,8})/([^/%?#]+)/([^/%?#]+)")
+ID_HEADER: Final = REQUEST_ID.lower().encode()
+_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# Ids that we give: what tells this process from others, and a number.
+_RUN: Final = secrets.token_hex(4).encode()
+_numbers: Final = itertools.count(1)
+
+
+class CallHead:
+    """Which function of which deal is called, how, and by which request."""
+
+    __slots__ = (
+        "asks_receipt",
+        "deal",
+        "function",
+        "given",
+        "kind",
+        "kind_line",
+        "request_id",
+        "scope",
+        "service",
+    )
+
+    def __init__(self, deal: int, service: str, function: str, scope: Scope) -> None:
+        """`scope` has the request as ASGI describes it."""
+        given: dict[bytes, bytes] = dict(scope["headers"])
+        self.deal = deal
+        self.service = service
+        self.function = function
+        self.scope = scope
+        self.given = given
+        self.kind = _kind_of(given.get(b"content-type", b""))
+        self.kind_line = RAW_LINE if self.kind is BodyKind.RAW else JSON_LINE
+        self.asks_receipt = _asks_receipt(given.get(b"prefer", b""))
+        self.request_id = read_id(given.get(ID_HEADER))
+
+    @classmethod
+    def of(cls, match: re.Match[bytes], scope: Scope) -> "CallHead":
+        """Return the head of a request whose target is `match`."""
+        deal, service, function = match.groups()
+        return cls(int(deal), service.decode(), function.decode(), scope)
+
+    def next_id(self) -> bytes:
+        """Return the id of a request with this head: the caller's own, or a new one."""
+        return self.request_id or make_id()
+
+
+def read_id(given: bytes | None) -> bytes | None:
+    """Return the caller's request id if it is sane."""
+    return given if given is not None and _ID.fullmatch(given) is not None else None
+
+
+def make_id() -> bytes:
+    """Return a request id that was never given before."""
+    return b"%b%08x" % (_RUN, next(_numbers))
+
+
+def _kind_of(content_type: bytes) -> BodyKind:
+    given = content_type.partition(b";")[0].strip().lower()
+    return BodyKind.RAW if given == RAW_TYPE else BodyKind.JSON
+
+
+def _asks_receipt(prefer: bytes) -> bool:
+    parts = prefer.lower().split(b",")
+    return RECEIPT_PREFERENCE in (part.strip() for part in parts)
