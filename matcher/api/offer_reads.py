@@ -7,12 +7,14 @@ from matcher.api.offer_views import (
     ExplanationView,
     FullOfferView,
     OfferView,
+    PriceDistanceView,
     RelaxationView,
     SupplyView,
 )
 from matcher.book_reader import BookReader
 from matcher.engine.explain import Explanation, Supply, explain
 from matcher.engine.relaxations import Relaxation
+from matcher.price_distance import PriceDistance, find_price_distance
 from matcher.snapshot import read_avoided, to_demand
 from serving.pages import Page, decode_cursor, encode_cursor
 from store.book import fetch_offer_status
@@ -103,8 +105,9 @@ class OfferReads:
         with self._book.reading() as snapshot:
             demand = to_demand(stored, deal, avoid, replacing.get(deal.id, ()) if deal else ())
             explanation = explain(demand, snapshot.book)
+            distance = find_price_distance(demand, snapshot.book)
             block = snapshot.at.block
-        return _explanation_view(offer, explanation, block)
+        return _explanation_view(offer, explanation, distance, block)
 
 
 def _bid_view(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> FullOfferView:
@@ -150,11 +153,14 @@ def _ask_views(
     return views
 
 
-def _explanation_view(offer: Hash, explanation: Explanation, block: int) -> ExplanationView:
+def _explanation_view(
+    offer: Hash, explanation: Explanation, distance: PriceDistance, block: int
+) -> ExplanationView:
     return ExplanationView(
         hash=offer,
         want=explanation.want,
         units=explanation.units,
+        price_distance=PriceDistanceView(any=distance.any, all=distance.all),
         excluded=[
             ExclusionView(
                 constraint=entry.constraint, alone=_supply(entry.alone), last=_supply(entry.last)

@@ -161,12 +161,21 @@ class RelaxationView(BaseModel):
     price: Uint
 
 
+class PriceDistanceView(BaseModel):
+    """By how much `max_price` must rise, all else equal: `any` until the offer gets its first
+    units, `all` until it gets all it wants. "0": it does now; null: no price does it."""
+
+    any: Uint | None
+    all: Uint | None
+
+
 class ExplanationView(BaseModel):
     """Why an offer has the units it has."""
 
     hash: HashText
     want: int
     units: int
+    price_distance: PriceDistanceView
     excluded: list[ExclusionView]
     relaxations: list[RelaxationView]
     block: int

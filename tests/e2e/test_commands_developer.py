@@ -208,6 +208,8 @@ def test_explain__price_below_all__names_the_price_that_would_do(market):
     assert [row for row in explained["relaxations"] if row["field"] == "max_price"] == [
         {"field": "max_price", "from": "4000", "to": "10000", "units": 1, "price": "10000"}
     ]
+    assert explained["price_distance"] == {"any": "6000", "all": "6000"}
+    assert "0.006000 USDC more per unit gives all" in shown
     assert "0.004000" in shown
     assert "0.010000" in shown
 

@@ -49,6 +49,7 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
         click.echo("it has all the units that it wants")
         return
     click.echo(f"wants {answer['want']} units, {answer['units']} can be had now")
+    click.echo(_describe_distance(answer["price_distance"]))
     print_table(
         "What excludes whom",
         ["wish", "#peers, alone", "#units, alone", "#peers, last", "#units, last"],
@@ -79,6 +80,23 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
     )
     if not answer["relaxations"] and answer["units"] < answer["want"]:
         click.echo("no single change fills it: nobody offers enough units now")
+
+
+def _describe_distance(distance: dict[str, str | None]) -> str:
+    """Say how far the price is from a match; amounts are base units per unit and epoch."""
+    first, whole = distance["any"], distance["all"]
+    if first is None:
+        return "no price fills it, with all else equal"
+    if whole == "0":
+        return "the price is high enough for all of them"
+    parts = [] if first == "0" else [f"{usdc(first)} more per unit gives the first units"]
+    if whole is None:
+        parts.append("no price gives all, with all else equal")
+    elif whole == first:
+        return f"{usdc(whole)} more per unit gives all"
+    else:
+        parts.append(f"{usdc(whole)} more per unit gives all")
+    return ", ".join(parts)
 
 
 @click.command()
