@@ -17,8 +17,9 @@ from chain.words import (
     PeerWord,
     Word,
 )
+from kernel.addresses import raw
 from kernel.deployment import Deployment
-from kernel.errors import MarketError
+from kernel.errors import Conflict, MarketError
 from kernel.offers import DeveloperOffer
 from kernel.signatures import Signature
 from kernel.typed_data import Domain
@@ -28,6 +29,9 @@ WordT = TypeVar("WordT", bound=Word)
 
 ERC20_ABI = "TestUSDC"
 """The functions of every ERC-20 with EIP-2612 permits have the names that ours has."""
+
+PERMIT_VERSIONS = ("1", "2")
+"""Domain versions of tokens in use; USDC's is 2."""
 
 
 class Contract:
@@ -217,6 +221,17 @@ class Erc20(Contract):
         """Return the domain under which permits are signed."""
         return Hash(self.read("DOMAIN_SEPARATOR"))
 
-    def permit_domain(self, chain_id: int, version: str = "1") -> Domain:
-        """Return the permit domain; compare its separator with the token's before signing."""
-        return Domain(str(self.read("name")), version, chain_id, self.address)
+    def permit_domain(self, chain_id: int) -> Domain:
+        """Return the domain under which permits are signed, found by the token's separator.
+
+        Raises Conflict for a token whose domain is none that we know.
+        """
+        name, separator = str(self.read("name")), raw(self.domain_separator())
+        for version in PERMIT_VERSIONS:
+            domain = Domain(name, version, chain_id, self.address)
+            if domain.separator() == separator:
+                return domain
+        raise Conflict(
+            f"the permits of token {self.address} are not understood",
+            remedy="deposit first: `wasmarket wallet deposit AMOUNT`; then no permit is needed",
+        )

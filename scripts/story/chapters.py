@@ -124,7 +124,7 @@ class Story:
             f"signed: {UNITS} units in 2 regions, at most 2 of one provider,"
             f" at most {format_usdc(wish.max_price)} USDC each; permit for the money; no gas"
         )
-        for state in client.watch_offer(bid.hash, WAIT_SECONDS):
+        for state in client.watch_offer(bid, WAIT_SECONDS):
             self._say.fact(f"offer {bid.hash[:10]}… is {state['status']}")
         self._deal = int(state["deal"])
         self._wait("all peers activate", lambda: all(r["state"] == "active" for r in self._live()))

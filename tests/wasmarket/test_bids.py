@@ -12,7 +12,7 @@ from kernel.errors import Conflict, InvalidInput, Unfunded
 from kernel.offers import DeveloperOffer, parse_offer
 from kernel.signatures import parse_signature, recover
 from kernel.typed_data import Domain, digest, hash_permit, market_domain
-from wasmarket.client.bids import Wish, sign_bid
+from wasmarket.client.bids import Wish, renew_permit, sign_bid
 
 pytestmark = pytest.mark.unit
 
@@ -50,10 +50,14 @@ class Bidder:
             NOW,
         )
 
+    def renew(self, bid, *, is_unfunded=False):
+        usdc = Erc20(self.chain, self.deployment.usdc.address)
+        return renew_permit(bid, DEVELOPER, self.deployment, usdc, is_unfunded=is_unfunded)
 
-def permit_signer(bidder, permit, value):
+
+def permit_signer(bidder, permit, value, nonce=7):
     struct = hash_permit(
-        DEVELOPER.address, bidder.deployment.market, value, 7, int(permit["deadline"])
+        DEVELOPER.address, bidder.deployment.market, value, nonce, int(permit["deadline"])
     )
     return recover(digest(bidder.token, struct), parse_signature(permit["signature"], field="s"))
 
@@ -131,3 +135,37 @@ def test_bid__too_little_money__says_what_is_there_and_what_is_needed():
 def test_bid__terms_that_market_refuses__are_not_signed(change):
     with pytest.raises(InvalidInput):
         Bidder().bid(replace(WISH, **change))
+
+
+def test_renew__nonce_was_used_by_another_offer__is_signed_for_the_next():
+    bidder = Bidder(free=50)
+    bid = bidder.bid()
+    bidder.chain.answer("TestUSDC", "nonces", 8)
+
+    renewed = bidder.renew(bid)
+
+    assert renewed.hash == bid.hash
+    assert permit_signer(bidder, renewed.body["permit"], 1_000, nonce=8) == DEVELOPER.address
+
+
+@pytest.mark.parametrize("held", [{}, {"allowed": 1_050}, {"free": 1_050}])
+def test_renew__permit_still_holds_or_none_is_needed__changes_nothing(held):
+    bidder = Bidder(**held)
+
+    assert bidder.renew(bidder.bid()) is None
+
+
+@pytest.mark.parametrize(("free", "allowed"), [(1_050, 0), (50, 0), (0, 1_050)])
+def test_renew__free_balance_is_promised_to_another_offer__covers_the_whole_cost(free, allowed):
+    bidder = Bidder(free=free, allowed=allowed)
+
+    renewed = bidder.renew(bidder.bid(), is_unfunded=True)
+
+    assert renewed.body["permit"]["value"] == "1050"
+    assert bidder.renew(renewed, is_unfunded=True) is None
+
+
+def test_renew__nothing_in_the_wallet__has_nothing_to_promise():
+    bidder = Bidder(free=1_050, held=0)
+
+    assert bidder.renew(bidder.bid(), is_unfunded=True) is None

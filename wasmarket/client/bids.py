@@ -1,20 +1,18 @@
-"""Make a developer offer, and the permit that pays for it."""
+"""Make a developer offer, and keep the permit that pays for it good."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chain.contracts import Erc20, Market
 from chain.wallet import Account
-from kernel.addresses import ZERO_ADDRESS, raw
+from kernel.addresses import ZERO_ADDRESS
 from kernel.deployment import Deployment
-from kernel.errors import Conflict, Unfunded
+from kernel.errors import Unfunded
 from kernel.offers import DeveloperOffer, ProvidersMode, dump_offer, validate_terms
 from kernel.signatures import sign
-from kernel.typed_data import Domain, digest, hash_offer, hash_permit, market_domain
+from kernel.typed_data import digest, hash_offer, market_domain
 from kernel.units import Address, Hash, format_usdc
-
-PERMIT_VERSIONS = ("1", "2")
-"""Domain versions of tokens in use; USDC's is 2."""
+from wasmarket.client.permits import Permit, sign_permit
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +38,23 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Bid:
-    """A signed developer offer, as JSON for the matcher; with a permit if tokens must be pulled."""
+    """A signed developer offer; with a permit if tokens must be pulled."""
 
     offer: DeveloperOffer
     hash: Hash
-    body: dict[str, object] = field(repr=False)
+    signature: str = field(repr=False)
+    permit: Permit | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The offer as the matcher takes it."""
+        body: dict[str, object] = {"offer": dump_offer(self.offer), "signature": self.signature}
+        return body if self.permit is None else body | {"permit": self.permit.to_json()}
+
+    @property
+    def cost(self) -> int:
+        """USDC base units that the match takes at most."""
+        return self.offer.deposit + self.offer.tip
 
 
 def make_offer(wish: Wish, app: Hash, developer: Address, counter: int, now: int) -> DeveloperOffer:
@@ -91,42 +101,41 @@ def sign_bid(
     offer = make_offer(wish, app, account.address, state.counter, now)
     hash_ = hash_offer(offer)
     domain = market_domain(deployment.chain_id, deployment.market)
-    body: dict[str, object] = {
-        "offer": dump_offer(offer),
-        "signature": sign(digest(domain, hash_), account.key).to_hex(),
-    }
-    missing = max(0, offer.deposit + offer.tip - state.free)
+    signature = sign(digest(domain, hash_), account.key).to_hex()
+    bid = Bid(offer, hash_, signature)
+    missing = max(0, bid.cost - state.free)
     held = usdc.balance(account.address)
     if held < missing:
         raise Unfunded(
             f"{account.address} holds {format_usdc(held)} USDC and {format_usdc(state.free)} free"
-            f" in Market, the deposit and tip are {format_usdc(offer.deposit + offer.tip)}",
+            f" in Market, the deposit and tip are {format_usdc(bid.cost)}",
             field="deposit",
             remedy="offer a smaller deposit, or get USDC (local chains: `wasmarket local faucet`)",
         )
     if missing > usdc.allowance(account.address, deployment.market):
-        body["permit"] = _sign_permit(account, deployment, usdc, missing, offer.valid_until)
-    return Bid(offer, hash_, body)
+        permit = sign_permit(account, deployment, usdc, missing, offer.valid_until)
+        return replace(bid, permit=permit)
+    return bid
 
 
-def _permit_domain(deployment: Deployment, usdc: Erc20) -> Domain:
-    """Return the token's permit domain, found by its separator. Raises Conflict."""
-    separator = raw(usdc.domain_separator())
-    for version in PERMIT_VERSIONS:
-        domain = usdc.permit_domain(deployment.chain_id, version)
-        if domain.separator() == separator:
-            return domain
-    raise Conflict(
-        f"the permits of token {usdc.address} are not understood",
-        remedy="deposit first: `wasmarket wallet deposit AMOUNT`; then no permit is needed",
-    )
+def renew_permit(
+    bid: Bid, account: Account, deployment: Deployment, usdc: Erc20, *, is_unfunded: bool
+) -> Bid | None:
+    """Return a bid with a permit that holds, or None if a new one would change nothing.
 
-
-def _sign_permit(
-    account: Account, deployment: Deployment, usdc: Erc20, value: int, deadline: int
-) -> dict[str, str]:
-    """Sign EIP-2612's permit for Market under the token's own domain."""
+    A permit dies when another of the account is used: offers that are signed at the same time
+    have one nonce. And of the free balance an older offer may have the first claim, so what is
+    unfunded gets a permit for all of its cost.
+    """
+    given = bid.permit
+    if given is None and not is_unfunded:
+        return None
     nonce = usdc.permit_nonce(account.address)
-    permit = hash_permit(account.address, deployment.market, value, nonce, deadline)
-    signature = sign(digest(_permit_domain(deployment, usdc), permit), account.key)
-    return {"value": str(value), "deadline": str(deadline), "signature": signature.to_hex()}
+    is_dead = given is not None and given.nonce != nonce
+    value = min(bid.cost, usdc.balance(account.address)) if is_unfunded else 0
+    if given is not None:
+        value = max(value, given.value)
+    if not is_dead and value <= (given.value if given else 0):
+        return None
+    permit = sign_permit(account, deployment, usdc, value, bid.offer.valid_until)
+    return replace(bid, permit=permit)

@@ -8,14 +8,16 @@ from typing import Any
 
 import httpx
 
-from chain.contracts import Market
+from chain.contracts import Erc20, Market
 from chain.transactions import Receipt
+from chain.wallet import Account
 from content.uploader import upload
+from kernel.deployment import Deployment
 from kernel.errors import InvalidInput, MarketError, TimedOut, Unreachable
 from kernel.events import DealBalance, Stopped
 from kernel.units import Hash
 from wasmarket.app_file import App
-from wasmarket.client.bids import Bid, Wish, sign_bid
+from wasmarket.client.bids import Bid, Wish, renew_permit, sign_bid
 from wasmarket.client.http import Service, request_signer
 from wasmarket.client.log_lines import read_logs
 from wasmarket.client.tokens import approve
@@ -26,6 +28,9 @@ RUNNING = frozenset({"active", "short"})
 FINAL = frozenset({"ended", "cancelled", "expired"})
 REPLACED = frozenset({"ready", "done"})
 """States of a replacement in which the old assignment can go without a gap."""
+PERMIT_SECONDS = 1.0
+"""Between looks whether an offer's permit is still good."""
+PERMIT_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +91,35 @@ class Client:
             wiring.usdc,
             wiring.clock.refresh(),
         )
-        body = bid.body if target is None else bid.body | {"target": target}
-        self.matcher.post("/v1/developer-offers", body)
-        return bid
+        return self._post(bid, {} if target is None else {"target": target})
 
     def offer_state(self, offer: Hash) -> dict[str, Any]:
         """Return an offer as the matcher knows it: status, deal, reasons."""
         state: dict[str, Any] = self.matcher.get(f"/v1/developer-offers/{offer}")
         return state
 
-    def watch_offer(self, offer: Hash, seconds: float) -> Iterator[dict[str, Any]]:
+    def watch_offer(self, bid: Bid, seconds: float) -> Iterator[dict[str, Any]]:
         """Yield an offer's state whenever it changes, until its functions answer or it is over.
 
-        Raises TimedOut after `seconds` without either.
+        Meanwhile its permit is kept good. Raises TimedOut after `seconds` without either.
         """
         until = time.monotonic() + seconds
+        look_again = 0.0
         last: dict[str, Any] | None = None
         while True:
-            state = self.offer_state(offer)
+            state = self.offer_state(bid.hash)
             if state != last:
                 yield state
                 last = state
             if state["status"] in RUNNING | FINAL:
                 return
+            if state["deal"] is None and time.monotonic() > look_again:
+                bid = self._renew(bid, is_unfunded=state["status"] == "unfunded") or bid
+                look_again = time.monotonic() + PERMIT_SECONDS
             if time.monotonic() > until:
                 raise TimedOut(
                     f"the offer is still {state['status']} after {seconds:.0f} s",
-                    remedy=f"`wasmarket explain {offer}` says why; it stays posted",
+                    remedy=f"`wasmarket explain {bid.hash}` says why; it stays posted",
                 )
             time.sleep(0.2)
 
@@ -253,6 +260,29 @@ class Client:
             raise InvalidInput(f"{account.address} has no free balance", field="amount")
         self._send("withdraw", wanted, to)
         return wanted
+
+    def _post(self, bid: Bid, more: dict[str, Any]) -> Bid:
+        """Post a bid; sign its permit anew if another of the account was used meanwhile."""
+        tries = PERMIT_TRIES
+        while True:
+            try:
+                self.matcher.post("/v1/developer-offers", bid.body | more)
+                return bid
+            except MarketError as error:
+                tries -= 1
+                is_dead = bool(tries) and error.field == "permit.signature"
+                renewed = renew_permit(bid, *self._payer(), is_unfunded=False) if is_dead else None
+                if renewed is None:
+                    raise
+                bid = renewed
+
+    def _renew(self, bid: Bid, *, is_unfunded: bool) -> Bid | None:
+        renewed = renew_permit(bid, *self._payer(), is_unfunded=is_unfunded)
+        return None if renewed is None else self._post(renewed, {})
+
+    def _payer(self) -> tuple[Account, Deployment, Erc20]:
+        wiring = self._wiring
+        return wiring.account(self._key), wiring.deployment, wiring.usdc
 
     def _send(self, function: str, *arguments: Any) -> Receipt:
         market: Market = self._wiring.market

@@ -13,7 +13,7 @@ from kernel.units import Address, format_usdc
 from wasmarket.app_check import check_app
 from wasmarket.app_file import App, load_app
 from wasmarket.client import Client
-from wasmarket.client.bids import Wish
+from wasmarket.client.bids import Bid, Wish
 from wasmarket.client.facade import RUNNING
 from wasmarket.exits import Exit
 from wasmarket.options import ADDRESS, REGIONS, TRAITS, USDC, json_option, key_option, yes_option
@@ -150,7 +150,7 @@ def deploy(
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
     bid = client.offer(wish, built.app, units if spare else None)
-    state = _wait(client, bid.hash, wait, as_json) if wait else client.offer_state(bid.hash)
+    state = _wait(client, bid, wait, as_json) if wait else client.offer_state(bid.hash)
     if as_json:
         known = {name: state[name] for name in ("status", "deal", "reasons")}
         print_json({"offer": bid.hash, "app": str(built.cid), **known})
@@ -228,12 +228,12 @@ def _show_plan(app: App, wish: Wish, spare: int) -> None:
     )
 
 
-def _wait(client: Client, offer: Any, seconds: int, quiet: bool) -> dict[str, Any]:
+def _wait(client: Client, bid: Bid, seconds: int, quiet: bool) -> dict[str, Any]:
     """Show an offer's way until its functions answer or the time is up."""
     state: dict[str, Any] = {}
     console = Console(stderr=True)
     with console.status("posted", spinner="dots") as line:
-        for state in client.watch_offer(offer, seconds):
+        for state in client.watch_offer(bid, seconds):
             text = f"{state['status']}" + (f" · deal {state['deal']}" if state["deal"] else "")
             line.update(text)
             if not quiet:
