@@ -73,8 +73,15 @@ class HostAnswer(msgspec.Struct, array_like=True, tag=6):
     detail: str
 
 
+class GaveBack(msgspec.Struct, array_like=True, tag=7):
+    """A slow call runs: the `count` calls that came next after `begun` others will not be run."""
+
+    begun: Count
+    count: Count
+
+
 ToWorker = Setup | Call | HostAnswer
-FromWorker = Ready | SetupFailed | Answer | HostCall
+FromWorker = Ready | SetupFailed | Answer | HostCall | GaveBack
 
 
 def _encode_unknown(value: Any) -> Any:

@@ -49,6 +49,11 @@ class Outbox:
         self._size = 0
         self._since = 0.0
 
+    @property
+    def begun(self) -> int:
+        """Return how many calls have begun."""
+        return self._begun
+
     def begin(self) -> None:
         """Say that the next call runs now."""
         self._begun += 1

@@ -265,7 +265,7 @@ class WorkerPool:
             worker.submit(ticket)
 
     def take_back(self, worker: WorkerProcess, tickets: list[Ticket]) -> None:
-        """Let calls that a lost worker never began go before all others to the next one."""
+        """Let calls that a lost or slow worker never began go before all others to the next one."""
         for ticket in reversed(tickets):
             if self._is_stopping:
                 ticket.done(NoWorker("the service is being stopped"))
@@ -276,6 +276,8 @@ class WorkerPool:
         for other in self._workers:
             if other is not worker:
                 self.feed(other)
+        if self._waiting:
+            self._grow()
 
     async def _add_worker(self) -> None:
         worker = await WorkerProcess.start(

@@ -73,7 +73,7 @@ def load_services(
     settings = EngineSettings(consume_fuel=is_metered, canonical_nans=is_deterministic)
     engine = build_engine(settings, size_pool(services))
     cache = AotCache(setup.cache_dir, engine, settings)
-    watchdog = Watchdog(engine, on_tick=channel.flush)
+    watchdog = Watchdog(engine, on_tick=channel.tick)
     hosts = {}
     for spec in services:
         wasms = read_modules(spec)

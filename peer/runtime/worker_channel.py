@@ -1,7 +1,9 @@
 """The worker's way to its supervisor: calls in, answers out, and a question in between."""
 
+import contextlib
 import os
 import socket
+import threading
 from collections import deque
 from typing import Any, Final
 
@@ -12,6 +14,7 @@ from peer.runtime.messages import (
     Answer,
     Call,
     FromWorker,
+    GaveBack,
     HostAnswer,
     HostCall,
     Setup,
@@ -25,28 +28,39 @@ READ_BYTES: Final = 256 << 10
 
 
 class WorkerChannel:
-    """One end of the socket. Used by the thread that runs the calls, but for `flush`."""
+    """One end of the socket. Used by the thread that runs the calls, but for `tick`."""
 
     def __init__(self, channel: socket.socket, page: int) -> None:
         self._channel = channel
         self._outbox = Outbox(page, channel)
         self._received = bytearray()
         self._messages: deque[ToWorker] = deque()
+        # Held for reading from the socket, and for what was read.
+        self._reading = threading.Lock()
+        self._lock = threading.Lock()
+        self._begun_at_tick = -1
 
     def receive_setup(self) -> Setup | None:
         """Return the first message, None when the supervisor has gone or says something else."""
-        message = self._take()
+        while not self._messages:
+            if not self._fill():
+                return None
+        message = self._messages.popleft()
         return message if isinstance(message, Setup) else None
 
     def next_call(self) -> Call | None:
         """Return the next call, which counts as begun; None once the supervisor has gone."""
-        if not self._messages:
+        while True:
+            with self._lock:
+                if self._messages:
+                    message = self._messages.popleft()
+                    if not isinstance(message, Call):
+                        return None
+                    self._outbox.begin()
+                    return message
             self._outbox.flush()
-        message = self._take()
-        if not isinstance(message, Call):
-            return None
-        self._outbox.begin()
-        return message
+            if not self._fill():
+                return None
 
     def answer(self, answer: Answer) -> None:
         """Answer the call that was begun last."""
@@ -56,9 +70,17 @@ class WorkerChannel:
         """Send a message that is no answer."""
         self._outbox.send(encode_frame(message))
 
-    def flush(self) -> None:
-        """Send the answers that wait for others; any thread may."""
+    def tick(self) -> None:
+        """Let nobody wait for a slow call; a thread beside it calls this from time to time.
+
+        Answers that wait for others are sent. If the call is the one of the last tick, the calls
+        behind it go back to the supervisor, which may have a worker that is free.
+        """
         self._outbox.flush()
+        begun = self._outbox.begun
+        if begun == self._begun_at_tick:
+            self._give_back(begun)
+        self._begun_at_tick = begun
 
     def ask(self, service: str, effector: str, function: str, arguments: list[Any]) -> Any:
         """Return what an effector answers; raise the `GuestFault` with which it ends the call."""
@@ -72,23 +94,39 @@ class WorkerChannel:
 
     def _pick_answer(self) -> HostAnswer | None:
         """Return the host's answer; calls that came before it keep their places."""
-        if self._messages and isinstance(self._messages[-1], HostAnswer):
-            return self._messages.pop()  # type: ignore[return-value]
-        for message in self._messages:
-            if isinstance(message, HostAnswer):
-                self._messages.remove(message)
-                return message
+        with self._lock:
+            for message in self._messages:
+                if isinstance(message, HostAnswer):
+                    self._messages.remove(message)
+                    return message
         return None
 
-    def _take(self) -> ToWorker | None:
-        while not self._messages:
-            if not self._fill():
-                return None
-        return self._messages.popleft()
+    def _give_back(self, begun: int) -> None:
+        if self._reading.acquire(blocking=False):
+            try:
+                with contextlib.suppress(BlockingIOError):
+                    self._take(self._channel.recv(READ_BYTES, socket.MSG_DONTWAIT))
+            finally:
+                self._reading.release()
+        with self._lock:
+            calls = [message for message in self._messages if isinstance(message, Call)]
+            # The slow call may be over by now, and the next one running.
+            if not calls or self._outbox.begun != begun:
+                return
+            others = [message for message in self._messages if not isinstance(message, Call)]
+            self._messages = deque(others)
+            # NOTE: under the lock, so that no call is begun that the supervisor gives to another.
+            self.send(GaveBack(begun, len(calls)))
 
     def _fill(self) -> bool:
-        chunk = self._channel.recv(READ_BYTES)
-        self._received += chunk
-        for payload in split_frames(self._received):
-            self._messages.append(TO_WORKER.decode(payload))
+        """Read on; tell whether the supervisor is still there."""
+        with self._reading:
+            chunk = self._channel.recv(READ_BYTES)
+            self._take(chunk)
         return bool(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        self._received += chunk
+        messages = [TO_WORKER.decode(payload) for payload in split_frames(self._received)]
+        with self._lock:
+            self._messages += messages

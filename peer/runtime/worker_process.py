@@ -24,6 +24,7 @@ from peer.runtime.messages import (
     LENGTH_BYTES,
     Answer,
     FromWorker,
+    GaveBack,
     HostCall,
     Ready,
     Setup,
@@ -89,7 +90,7 @@ class Owner(Protocol):
         """Give the worker more to do, since it has answered."""
 
     def take_back(self, worker: "WorkerProcess", tickets: list[Ticket]) -> None:
-        """Give calls that a lost worker never began to another."""
+        """Give calls that a lost or slow worker never began to another."""
 
 
 class WorkerProcess(asyncio.Protocol):
@@ -110,6 +111,8 @@ class WorkerProcess(asyncio.Protocol):
         self._unsent: list[bytes] = []
         self._answered = 0
         self._mean_us = float(SHORT_US)
+        # The call that runs is slow: what was behind it has been given back.
+        self._is_slow = False
         self._timer: asyncio.TimerHandle | None = None
         self._killed_at = 0.0
         self._timed_out = False
@@ -161,7 +164,7 @@ class WorkerProcess(asyncio.Protocol):
         waiting = len(self._pending)
         if not waiting:
             return True
-        if self._mean_us >= SHORT_US:
+        if self._mean_us >= SHORT_US or self._is_slow:
             return False
         return waiting < MAX_AHEAD and waiting * self._mean_us < AHEAD_US
 
@@ -267,6 +270,8 @@ class WorkerProcess(asyncio.Protocol):
                 has_answers = True
             elif isinstance(message, HostCall):
                 self._take_host_call(message, LENGTH_BYTES + len(payload))
+            elif isinstance(message, GaveBack):
+                self._take_back(message)
             elif self._setup is not None and not self._setup.done():
                 self._setup.set_result(message)
             else:
@@ -308,10 +313,27 @@ class WorkerProcess(asyncio.Protocol):
         ticket = self._pending.popleft()
         self._answered += 1
         self._budget = None
+        self._is_slow = False
         took = answer.duration_us
         # A long call counts at once: what waits behind it waits for all of it.
         self._mean_us = took if took > SHORT_US else self._mean_us + (took - self._mean_us) * WEIGHT
         ticket.done(answer)
+
+    def _take_back(self, given: GaveBack) -> None:
+        """Let calls that wait behind a slow one go to another worker."""
+        tickets = list(self._pending)
+        first = given.begun - self._answered
+        end = first + given.count
+        if first < 0 or end > len(tickets):
+            self.kill()
+            return
+        self._is_slow = True
+        self._pending = deque(tickets[:first] + tickets[end:])
+        back = [ticket for ticket in tickets[first:end] if not ticket.is_forsaken]
+        for ticket in back:
+            # That was no try.
+            ticket.tries -= 1
+        self._owner.take_back(self, back)
 
     def _take_host_call(self, call: HostCall, size: int) -> None:
         """Do what the guest asks beside everything else; one at a time, and only during a call."""

@@ -1,6 +1,7 @@
 """Workers as processes: they die, hang and are killed, and the service goes on."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -37,6 +38,9 @@ from tests.peer.runtime.guests import build_guest, build_spec
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 QUICK = PoolSettings(grace_seconds=0.2, queue_seconds=10)
+SPINNER = build_guest(
+    '(func (export "spin") (loop $on br $on)) (func (export "ok"))', "spin()", "ok()"
+)
 ONE = b'{"result":1}'
 GREETING = ROOT / "examples" / "greeting" / "greeting.wasm"
 
@@ -162,6 +166,47 @@ async def test_call__slow_behind_short_ones__does_not_hold_up_their_answers(
 
         assert not slow.done()
         slow.cancel()
+
+
+@in_loop
+async def test_call__behind_a_slow_one__goes_to_a_free_worker(tmp_path: Path) -> None:
+    spec = build_spec(SPINNER, tmp_path, limits=CallLimits(call_ms=20_000))
+    async with running(tmp_path, spec, units=2) as pool:
+        for _ in range(10):
+            await asyncio.gather(*(pool.call("guest", "ok", b"") for _ in range(4)))
+        slow = asyncio.create_task(get_failure(pool.call("guest", "spin", b"")))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            # Both workers are given some; those behind the slow call must not wait for it.
+            await asyncio.gather(*(pool.call("guest", "ok", b"") for _ in range(20)))
+
+        assert not slow.done()
+        slow.cancel()
+
+
+@in_loop
+async def test_call__behind_a_slow_one_and_no_other_worker__runs_once_all_the_same(
+    tmp_path: Path,
+) -> None:
+    guest = build_guest(
+        """(global $n (mut i32) (i32.const 0))
+        (func (export "count") (result i32)
+          global.get $n i32.const 1 i32.add global.set $n global.get $n)
+        (func (export "busy") (param $turns i32)
+          (loop $more local.get $turns i32.const 1 i32.sub local.tee $turns br_if $more))""",
+        "count() -> u32",
+        "busy(turns: u32)",
+    )
+    spec = build_spec(guest, tmp_path, warm=True, limits=CallLimits(call_ms=20_000))
+    async with running(tmp_path, spec) as pool:
+        answers = [await pool.call("guest", "count", b"") for _ in range(10)]
+        busy = asyncio.create_task(pool.call("guest", "busy", b"[300000000]"))
+        await asyncio.sleep(0)
+        answers += await asyncio.gather(*(pool.call("guest", "count", b"") for _ in range(20)))
+
+        assert busy.done()
+        counted = [json.loads(answer.output)["result"] for answer in answers]
+        assert counted == list(range(1, 31))
 
 
 @in_loop
