@@ -51,6 +51,7 @@ class Report:
                 ],
                 "offers": self._offers(),
                 "policy": self.policy.problem,
+                "pinning": self.host.pinning,
             },
         )
 

@@ -30,6 +30,9 @@ class PeerSettings:
     idle_seconds: float = 300.0
     """How long a worker process without calls is kept; the next call starts another. 0: for ever,
     and as many as the deal has units."""
+    pin_workers: bool = True
+    """Whether each worker gets a core of its own, where the machine has one for every unit that
+    the peer is registered with."""
     receipt_flush_ms: int = 5
     """How long receipts may wait for the disk."""
     http_trusted: tuple[str, ...] = ()

@@ -36,10 +36,16 @@ class Host:
         """Return where notices say that content is."""
         return self._tools.hints
 
+    @property
+    def pinning(self) -> str:
+        """Return whether workers have cores of their own, and why not."""
+        return self._tools.nursery.cores.state
+
     def take(self, standing: Standing) -> None:
         """Take what the chain says now."""
         self.standing = standing
         self._tools.book.peer = standing.peer
+        self._tools.nursery.cores.plan(standing.units)
         held: dict[int, dict[int, Assignment]] = {number: {} for number in standing.deals}
         for assignment in standing.assignments.values():
             if assignment.deal in held:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import peer
+from peer.runtime.cores import Cores
 from peer.runtime.errors import StartFailed
 from peer.runtime.zygote_words import PID_BYTES, REQUEST
 
@@ -45,7 +46,9 @@ class Child:
 class Nursery:
     """Where workers come from. One for each event loop; starts the zygote when it is needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, cores: Cores | None = None) -> None:
+        """`cores` are those that workers are pinned to; without, they run anywhere."""
+        self.cores = cores or Cores()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._lock = asyncio.Lock()

@@ -284,10 +284,12 @@ class WorkerPool:
             self._setup, self, self._nursery, self._settings.start_seconds, self._effects
         )
         self._workers.add(worker)
-        worker.lost.add_done_callback(lambda _: self._replace_soon(worker))
+        self._nursery.cores.place(worker)
+        worker.lost.add_done_callback(lambda _: self._lose(worker))
         self.feed(worker)
 
-    def _replace_soon(self, worker: WorkerProcess) -> None:
+    def _lose(self, worker: WorkerProcess) -> None:
+        self._nursery.cores.release(worker)
         if not self._is_stopping and worker in self._workers:
             self._spawn(self._replace(worker))
 

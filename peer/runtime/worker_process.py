@@ -11,6 +11,7 @@ import msgspec
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
+from peer.runtime.cores import pin_process
 from peer.runtime.effectors.effects import CallBudget, Effects
 from peer.runtime.errors import (
     EffectorRefused,
@@ -182,6 +183,10 @@ class WorkerProcess(asyncio.Protocol):
         frames, self._unsent = self._unsent, []
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(b"".join(frames))
+
+    def pin(self, cores: frozenset[int]) -> None:
+        """Run on these cores only. Raises OSError."""
+        pin_process(self.pid, cores)
 
     def kill(self) -> None:
         """End the process at once."""

@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from kernel.errors import BadContent, ContentNotFound, NotFound
+from peer.runtime.cores import Cores
 from peer.runtime.errors import (
     CallRefused,
     EffectorRefused,
@@ -30,7 +31,7 @@ from peer.runtime.errors import (
     PoolBusy,
     StartFailed,
 )
-from peer.runtime.nursery import ROOT
+from peer.runtime.nursery import ROOT, Nursery
 from peer.runtime.pool import PoolSettings, WorkerPool
 from peer.runtime.service import BodyKind, CallLimits, ServiceSpec
 from tests.peer.runtime import guests
@@ -392,6 +393,36 @@ async def test_idle__many_calls_at_once__start_no_more_workers_than_units(tmp_pa
         await eventually(lambda: len(pool.pids) == 2)
 
         assert {answer.output for answer in answers} == {ONE}
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+@in_loop
+async def test_worker__cores_for_all_units__each_runs_on_one_of_its_own(tmp_path: Path) -> None:
+    cores = Cores(os.sched_getaffinity(0))
+    cores.plan(2)
+    nursery = Nursery(cores)
+    spec = build_spec(guests.COUNTER, tmp_path)
+    pool = WorkerPool([spec], units=2, cache_dir=tmp_path / "cache", nursery=nursery)
+
+    def find_cores() -> set[tuple[int, ...]]:
+        return {
+            tuple(sorted(os.sched_getaffinity(int(thread.name))))
+            for pid in pool.pids
+            for thread in Path(f"/proc/{pid}/task").iterdir()
+        }
+
+    try:
+        await pool.start()
+        assert len(find_cores()) == 2
+        assert all(len(numbers) == 1 for numbers in find_cores())
+
+        os.kill(pool.pids[0], signal.SIGKILL)
+        await eventually(lambda: pool.restarts == 1 and len(pool.pids) == 2)
+        assert len(find_cores()) == 2
+        assert (await pool.call("guest", "count", b"")).output == ONE
+    finally:
+        await pool.stop()
+        await nursery.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
