@@ -60,3 +60,9 @@ def _plain(value: object) -> Text:
 def usdc(amount: int | str) -> str:
     """Write base units for people: `1.250000 USDC`."""
     return f"{format_usdc(int(amount))} USDC"
+
+
+def count(number: int, noun: str) -> str:
+    """Write how many there are of a thing: `1 deal`, `2 deals`, `2 matches`."""
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{ending}"

@@ -8,20 +8,21 @@ from typing import Any
 from chain.transactions import Call, Receipt
 from kernel.addresses import ZERO_ADDRESS
 from kernel.errors import Conflict, InvalidInput
-from kernel.events import Claimed, PeerRegistered, Skipped, Stake
+from kernel.events import Claimed, Ended, PeerRegistered, Skipped, Stake
 from kernel.offers import ProviderOffer, dump_offer
 from kernel.published import encode_published
+from kernel.reasons import LeaveReason
 from kernel.signatures import sign
 from kernel.typed_data import digest, hash_offer
 from kernel.units import Address, Hash, format_flt
+from wasmarket.client.earnings import ClaimResult, Due, Earnings, batches
 from wasmarket.client.http import Service
 from wasmarket.client.tokens import approve
 from wasmarket.wiring import Wiring
 
-BATCH = 64
-"""Ids that Market and MarketLens take at once."""
-
 MONTH = 30 * 86_400
+ENDED = 3
+"""State of an assignment that has ended and is not fully claimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,32 +46,11 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
-    """What a claim of one assignment would pay now. USDC base units."""
+class LeaveResult:
+    """Which assignments were given back, and which were left as they are."""
 
-    assignment: int
-    deal: int
-    peer: int
-    paid: int
-    refund: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimResult:
-    """What claims paid, and which assignments were left out."""
-
-    claimed: list[Claimed]
+    ended: list[Ended]
     skipped: list[Skipped]
-
-    @property
-    def paid(self) -> int:
-        """USDC base units that went to providers."""
-        return sum(event.paid for event in self.claimed)
-
-    @property
-    def refunded(self) -> int:
-        """USDC base units of unproven epochs that went back to developers."""
-        return sum(event.refunded for event in self.claimed)
 
 
 class ProviderClient:
@@ -179,24 +159,13 @@ class ProviderClient:
 
     def find_due(self, owner: Address | None = None) -> Iterator[Due]:
         """Yield a provider's assignments with something to claim, read from the chain alone."""
-        wiring = self._wiring
-        provider = owner or self.address
-        count = wiring.market.read("assignment_count")
-        mine: dict[int, bool] = {}
-        for ids in _batches(range(1, count + 1)):
-            views = wiring.lens.assignments(ids)
-            unknown = sorted({view.peer for view in views if view.peer} - mine.keys())
-            for number, peer in zip(unknown, wiring.lens.peers(unknown), strict=True):
-                mine[number] = peer.provider == provider
-            for assignment, view in zip(ids, views, strict=True):
-                if mine.get(view.peer) and view.paid + view.refund:
-                    yield Due(assignment, view.deal, view.peer, view.paid, view.refund)
+        return Earnings(self._wiring, owner or self.address).find_due()
 
     def claim(self, assignments: Sequence[int], *, withdraw: bool) -> ClaimResult:
         """Claim final epochs, in batches; with `withdraw`, send what it pays to the wallet."""
         market = self._wiring.market
         result = ClaimResult([], [])
-        for ids in _batches(assignments):
+        for ids in batches(assignments):
             call = (
                 market.call("claim_and_withdraw", ids, self.address)
                 if withdraw
@@ -207,13 +176,35 @@ class ProviderClient:
             result.skipped.extend(receipt.find(Skipped))
         return result
 
+    def find_held(self, peer: int) -> list[int]:
+        """Return the assignments that a peer has and could leave. Raises as `sign_offer`."""
+        self._check_owner(peer)
+        views = Earnings(self._wiring, self.address).find()
+        return [number for number, view in views if view.peer == peer and view.alive]
+
+    def leave(self, assignments: Sequence[int], why: LeaveReason) -> LeaveResult:
+        """Give assignments back, in batches: the epoch begun is not paid, what came before is."""
+        result = LeaveResult([], [])
+        for ids in batches(assignments):
+            receipt = self._send(self._wiring.market.call("leave", ids, why))
+            result.ended.extend(receipt.find(Ended))
+            result.skipped.extend(receipt.find(Skipped))
+        return result
+
+    def find_unpaid(self, assignments: Sequence[int]) -> int:
+        """Return the last epoch that assignments which have ended can still be paid, 0 if none."""
+        views = (
+            view for ids in batches(assignments) for view in self._wiring.lens.assignments(ids)
+        )
+        return max((view.end_of for view in views if view.state == ENDED), default=0)
+
     def _send(self, call: Call) -> Receipt:
         return self._wiring.sender(self._wiring.account(self._key)).send(call)
 
     def _find_peer(self, wallet: Address) -> int | None:
         """Return the account's peer that has this wallet."""
         count = self._wiring.market.read("peer_count")
-        for ids in _batches(range(1, count + 1)):
+        for ids in batches(range(1, count + 1)):
             for number, view in zip(ids, self._wiring.lens.peers(ids), strict=True):
                 if (view.wallet, view.provider) == (wallet, self.address):
                     return number
@@ -229,8 +220,3 @@ class ProviderClient:
                 field="peer",
                 remedy="choose the provider's key with --key",
             )
-
-
-def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
-    for first in range(0, len(ids), BATCH):
-        yield list(ids[first : first + BATCH])

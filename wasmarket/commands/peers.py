@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from kernel.errors import InvalidInput
+from kernel.reasons import LeaveReason, describe
 from kernel.regions import region_index
 from peer.folder import PeerFolder, public_key
 from peer.offers.selling import Seller
@@ -15,12 +17,18 @@ from wasmarket import __version__
 from wasmarket.client.peer_keys import load_peer_keys
 from wasmarket.client.provider import Machine, ProviderClient
 from wasmarket.commands.peer_status import show_status
+from wasmarket.exits import Exit
 from wasmarket.logs import configure_logging
-from wasmarket.options import TRAITS, Checked, json_option, key_option
-from wasmarket.output import print_json, print_line, print_table
+from wasmarket.options import TRAITS, Checked, json_option, key_option, yes_option
+from wasmarket.output import count, print_json, print_line, print_table
 from wasmarket.wiring import Wiring, wire
 
 REGION = Checked("region", region_index)
+WHY = {
+    "maintenance": LeaveReason.MAINTENANCE,
+    "policy": LeaveReason.POLICY,
+    "out-of-capacity": LeaveReason.OUT_OF_CAPACITY,
+}
 
 
 @click.group()
@@ -118,6 +126,56 @@ def set_endpoint(ctx: click.Context, number: int, endpoint: str, key: str | None
     """Change where peer NUMBER is reached."""
     ProviderClient(wire(ctx), key).set_endpoint(number, endpoint)
     click.echo(f"peer {number} is reached at {endpoint}")
+
+
+@peer.command()
+@click.argument("number", type=click.IntRange(1))
+@click.argument("assignments", type=click.IntRange(1), nargs=-1)
+@click.option("--why", type=click.Choice(list(WHY)), default="maintenance", show_default=True)
+@key_option
+@yes_option
+@json_option
+@click.pass_context
+def leave(
+    ctx: click.Context,
+    number: int,
+    assignments: tuple[int, ...],
+    why: str,
+    key: str | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Give ASSIGNMENTS [all] of peer NUMBER back; their deals are refilled from others.
+
+    No fault, no fee: earlier epochs are paid as ever, the epoch begun is not. Withdraw the
+    peer's offers first, or it may be matched again.
+    """
+    wiring = wire(ctx)
+    client = ProviderClient(wiring, key)
+    held = client.find_held(number)
+    chosen = sorted(set(assignments) or set(held))
+    if strange := sorted(set(chosen) - set(held)):
+        raise InvalidInput(
+            f"peer {number} does not hold {', '.join(map(str, strange))}",
+            field="assignments",
+            remedy=f"it holds {', '.join(map(str, held)) or 'none'}",
+        )
+    if chosen and not (yes or as_json):
+        told = count(len(chosen), "assignment")
+        click.confirm(f"Leave {told}? The epoch begun is not paid", abort=True)
+    result = client.leave(chosen, WHY[why])
+    ended = [event.assignment for event in result.ended]
+    skipped = {event.assignment: describe(event.reason) for event in result.skipped}
+    last = client.find_unpaid(ended)
+    if as_json:
+        print_json({"ended": ended, "skipped": skipped, "last_epoch": last})
+    else:
+        click.echo(f"peer {number} left {count(len(ended), 'assignment')}")
+        for assignment, reason in skipped.items():
+            click.echo(f"assignment {assignment} left as it is: {reason}", err=True)
+        if last and not wiring.proofs.is_proven(number, last):
+            click.echo(f"  keep it running until it has committed epoch {last}, or that is unpaid")
+    return Exit.REFUSED if skipped and not ended else Exit.OK
 
 
 @peer.command()

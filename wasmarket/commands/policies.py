@@ -1,9 +1,7 @@
-"""`wasmarket provider policy | run`: offers by a policy file, and the process that makes them."""
+"""`wasmarket provider policy`: what a policy file says and offers."""
 
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from signal import SIGINT, SIGTERM, signal
 from typing import Any
 
 import click
@@ -13,17 +11,12 @@ from kernel.errors import ConfigError, InvalidInput
 from kernel.traits import effector_names, trait_mask, traits_of
 from kernel.units import format_usdc
 from peer.offers.pricing import Ask, Machine, Pricing, find_asks, next_change
-from peer.offers.selling import Seller, build_keeper, create_matcher_client
 from peer.offers.situation import SituationReader
 from peer.policy import Policy
 from peer.policy_file import PolicyFile
-from wasmarket.logs import configure_logging
 from wasmarket.options import json_option, key_option
-from wasmarket.output import print_facts, print_json, print_line, print_table, usdc
+from wasmarket.output import print_facts, print_json, print_table, usdc
 from wasmarket.wiring import Wiring, wire
-
-SECONDS = 1.0
-"""Pause between looks at file and chain."""
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PEERS = click.option("--peer", "peers", type=click.IntRange(1), multiple=True, help="[all]")
@@ -84,31 +77,6 @@ def show(
         print_json({"at": moment, "next_change": change, "offers": [_row(ask) for ask in asks]})
         return
     _print(pricing, moment, change, asks)
-
-
-@click.command()
-@click.option("--policy", "file", type=FILE, required=True, help="Policy file with [offers]")
-@PEERS
-@key_option
-@click.pass_context
-def run(ctx: click.Context, file: Path, peers: tuple[int, ...], key: str | None) -> None:
-    """Sign, post, renew and withdraw offers by a policy file until told to stop."""
-    configure_logging()
-    wiring = wire(ctx)
-    account = wiring.account(key)
-    stop = threading.Event()
-    seller = Seller(account, wiring.sender(account, stop), (wiring.client.matcher,))
-    book = wiring.home.offers / f"{account.address}.json"
-    source = PolicyFile(file)
-    SituationReader(wiring.rpc, wiring.deployment, account.address).read(peers)
-    with create_matcher_client() as client:
-        keeper = build_keeper(
-            seller, wiring.rpc, wiring.deployment, source, book, lambda: peers, client
-        )
-        for number in (SIGINT, SIGTERM):
-            signal(number, lambda *_: stop.set())
-        print_line(ready=True, url="")
-        keeper.run(stop, SECONDS)
 
 
 def _read(

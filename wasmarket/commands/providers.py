@@ -6,8 +6,10 @@ from kernel.events import Leaving
 from kernel.reasons import describe
 from kernel.regions import region_code
 from kernel.units import Address, format_flt, format_usdc
-from wasmarket.client.provider import ClaimResult, Due, ProviderClient
-from wasmarket.commands.policies import policy, run
+from wasmarket.client.earnings import ClaimResult, Due
+from wasmarket.client.provider import ProviderClient
+from wasmarket.commands.policies import policy
+from wasmarket.commands.provider_run import run
 from wasmarket.exits import Exit
 from wasmarket.options import ADDRESS, FLT, json_option, key_option
 from wasmarket.output import print_facts, print_json, print_table, usdc

@@ -1,0 +1,147 @@
+"""Find what a provider has earned, from the chain alone, and send it to the wallet unasked."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from chain.views import AssignmentView
+from kernel.errors import MarketError
+from kernel.events import Claimed, Skipped
+from kernel.units import Address, format_usdc
+from wasmarket.wiring import Wiring
+
+logger = logging.getLogger(__name__)
+
+BATCH = 64
+"""Ids that Market and MarketLens take at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a claim of one assignment would pay now. USDC base units."""
+
+    assignment: int
+    deal: int
+    peer: int
+    paid: int
+    refund: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimResult:
+    """What claims paid, and which assignments were left out."""
+
+    claimed: list[Claimed]
+    skipped: list[Skipped]
+
+    @property
+    def paid(self) -> int:
+        """USDC base units that went to providers."""
+        return sum(event.paid for event in self.claimed)
+
+    @property
+    def refunded(self) -> int:
+        """USDC base units of unproven epochs that went back to developers."""
+        return sum(event.refunded for event in self.claimed)
+
+
+class Earnings:
+    """The assignments of one provider's peers; each number is looked at once, then only its own."""
+
+    def __init__(self, wiring: Wiring, provider: Address) -> None:
+        self._wiring = wiring
+        self._provider = provider
+        self._peers: dict[int, bool] = {0: False}
+        self._mine: set[int] = set()
+        self._seen = 0
+
+    def find(self) -> Iterator[tuple[int, AssignmentView]]:
+        """Yield the provider's assignments that are not over and paid, by number."""
+        lens = self._wiring.lens
+        count = self._wiring.market.read("assignment_count")
+        for ids in batches([*sorted(self._mine), *range(self._seen + 1, count + 1)]):
+            views = lens.assignments(ids)
+            unknown = sorted({view.peer for view in views} - self._peers.keys())
+            for peer, row in zip(unknown, lens.peers(unknown), strict=True):
+                self._peers[peer] = row.provider == self._provider
+            for assignment, view in zip(ids, views, strict=True):
+                if self._peers[view.peer]:
+                    self._mine.add(assignment)
+                    yield assignment, view
+                else:
+                    self._mine.discard(assignment)
+            self._seen = max(self._seen, ids[-1])
+
+    def find_due(self) -> Iterator[Due]:
+        """Yield those with something to claim."""
+        for assignment, view in self.find():
+            if view.paid + view.refund:
+                yield Due(assignment, view.deal, view.peer, view.paid, view.refund)
+
+
+class Payouts:
+    """Claims what is final every so many epochs; the provider need not ask for its money."""
+
+    def __init__(
+        self,
+        find_due: Callable[[], Iterator[Due]],
+        claim: Callable[[Sequence[int]], ClaimResult],
+        read_epoch: Callable[[], int],
+        every: int,
+    ) -> None:
+        """`claim` also sends what it pays to the wallet. `every`: epochs from one to the next."""
+        self._find_due = find_due
+        self._claim = claim
+        self._read_epoch = read_epoch
+        self._every = every
+        self._turn = -1
+        self._problem = ""
+        self.failures = 0
+
+    def run(self, stop: threading.Event, seconds: float) -> None:
+        """Look every so many seconds until `stop`."""
+        while not stop.is_set():
+            try:
+                self.step()
+                self._report("")
+            except MarketError as error:
+                self._report(error.detail)
+            except Exception:
+                # The one loop that gets paid: a failure of one turn must not end it.
+                logger.exception("unexpected failure")
+                self._report("claiming failed unexpectedly")
+            stop.wait(seconds)
+
+    def step(self) -> None:
+        """Claim what is due if a turn has begun since the last claim, and at the first step.
+
+        Raises Refused, Unreachable: the turn is tried again.
+        """
+        turn = self._read_epoch() // self._every
+        if turn == self._turn:
+            return
+        due = [entry.assignment for entry in self._find_due()]
+        if due:
+            result = self._claim(due)
+            logger.info(
+                "paid",
+                extra={
+                    "assignments": len(result.claimed),
+                    "usdc": format_usdc(result.paid),
+                    "refunded": format_usdc(result.refunded),
+                },
+            )
+        self._turn = turn
+
+    def _report(self, problem: str) -> None:
+        self.failures += bool(problem)
+        if problem and problem != self._problem:
+            logger.warning("nothing was claimed", extra={"why": problem})
+        self._problem = problem
+
+
+def batches(ids: Sequence[int]) -> Iterator[list[int]]:
+    """Cut ids into lists that the contracts take."""
+    for first in range(0, len(ids), BATCH):
+        yield list(ids[first : first + BATCH])
