@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
@@ -14,6 +15,7 @@ from gateway.incoming import BodyLimits, Incoming
 from gateway.relay import pass_on, returned_headers
 from kernel.billing import DealStatus
 from kernel.errors import InvalidInput, NotFound, RunwayOver, Unreachable
+from serving.auth import PEER_PARAMETER
 
 UNPAID = frozenset({DealStatus.LAPSED, DealStatus.ENDED})
 FORWARDED = frozenset({b"accept", b"authorization", b"content-type", b"prefer"})
@@ -81,7 +83,7 @@ class Calls:
 
         Raises as `answer`.
         """
-        wanted = incoming.header(PEER_HEADER)
+        wanted = incoming.header(PEER_HEADER) or _named_peer(outgoing.target)
         answer, route = await self._try_peers(outgoing, deal, wanted)
         if answer.status in TRY_NEXT:
             until = self._clock() + self._patience
@@ -187,6 +189,12 @@ def forwarded_headers(incoming: Incoming) -> tuple[Header, ...]:
 def is_idempotent(incoming: Incoming, methods: frozenset[str]) -> bool:
     """Say whether a request may run twice: by its method, or because its caller says so."""
     return incoming.method in methods or incoming.header(IDEMPOTENCY_KEY) is not None
+
+
+def _named_peer(target: str) -> str | None:
+    """Return the peer that a request's query names, which signatures cover."""
+    query = target.partition("?")[2]
+    return next(iter(parse_qs(query).get(PEER_PARAMETER, ())), None) if query else None
 
 
 def _choose(peers: tuple[PeerRoute, ...], wanted: str) -> tuple[PeerRoute, ...]:

@@ -42,6 +42,7 @@ from serving.auth import Authenticator
 from serving.bodies import BoundedBodies
 from serving.clients import Clients
 from serving.limits import TokenBucket
+from serving.nonce_files import NonceFiles
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client
 from serving.service import (
@@ -90,6 +91,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     )
     http = create_async_client(parts.outbound, timeout=settings.connect_seconds)
     blocks = BlockFolder(parts.folder)
+    nonces = NonceFiles(parts.folder / "nonces")
     ledger = UploadLedger(blocks, Quota(signer_bytes=settings.quota_bytes))
     choice = Choice(ChoiceRules(settings.rest_seconds, settings.failures), clock)
     metrics = GatewayMetrics(registry)
@@ -112,6 +114,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             asyncio.create_task(_keep_time(parts, silence)),
             asyncio.create_task(_collect(settings, parts, ledger)),
             asyncio.create_task(prober.run()),
+            asyncio.create_task(nonces.run()),
         ]
         try:
             yield
@@ -120,6 +123,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+            nonces.close()
             wire.close()
             await http.aclose()
 
@@ -138,7 +142,9 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         registry=registry,
         lifespan=lifespan,
     )
-    authenticator = Authenticator(market_domain(deployment.chain_id, deployment.market), parts.now)
+    authenticator = Authenticator(
+        market_domain(deployment.chain_id, deployment.market), parts.now, nonces=nonces
+    )
     app.include_router(create_gateway_router(blocks))
     app.include_router(
         create_upload_router(

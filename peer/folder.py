@@ -1,7 +1,7 @@
 """Keep a peer's state in files, so that a crash at any point loses nothing.
 
 Layout (DESIGN 8.8): `key`, `blocks/`, `cache/`, `services/<deal>/`, `receipts/<assignment>/`, and
-beside them `commitments/` and `chain.json`.
+beside them `commitments/`, `nonces/` and `chain.json`.
 """
 
 import fcntl

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,10 +41,12 @@ from peer.offers.selling import Seller, build_keeper, create_matcher_client
 from peer.policy_file import PolicyFile
 from peer.receipts.book import ReceiptBook
 from peer.report import Report
+from peer.runtime.cores import Cores
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.nursery import Nursery
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
+from serving.nonce_files import NonceFiles
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client
 from serving.server import bind, serve
@@ -136,7 +139,7 @@ class Peer:
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._listener.wake.set,
         )
-        self._nursery = Nursery()
+        self._nursery = Nursery(Cores(os.sched_getaffinity(0) if settings.pin_workers else ()))
         self._effectors = EffectorHost(
             blocks,
             folder.cache / "content",
@@ -145,6 +148,7 @@ class Peer:
             find_programs=lambda: parts.policy.current.programs,
         )
         domain = market_domain(deployment.chain_id, deployment.market)
+        self._nonces = NonceFiles(folder.path / "nonces")
         self._gossip = AccessGossip(self._http, domain)
         self._host = Host(
             folder,
@@ -214,7 +218,9 @@ class Peer:
             self._book,
             self._commitments,
             blocks,
-            Authenticator(domain, self._host.now),
+            Authenticator(
+                domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
+            ),
             self._gossip,
             OwnPlace(raw(public_key(key)), lambda: self._listener.endpoint),
             status=report.status,
@@ -252,6 +258,7 @@ class Peer:
         await self._nursery.start()
         tasks = [
             asyncio.create_task(self._sweeper.run(self._settings.sweep_seconds)),
+            asyncio.create_task(self._nonces.run()),
             asyncio.create_task(self._gossip.run(lambda: list(self._host.deals.values()))),
         ]
         try:
@@ -270,6 +277,7 @@ class Peer:
             await self._effectors.close()
             await self._http.aclose()
             self._matchers.close()
+            self._nonces.close()
 
     def _find_peers(self) -> tuple[int, ...] | None:
         standing = self._listener.standing

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Protocol
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from kernel.errors import Conflict
+from kernel.errors import Conflict, Forbidden
 from kernel.requests import Credentials, authenticate
 from kernel.typed_data import Domain
 from kernel.units import Address, Hash
@@ -16,6 +16,9 @@ from serving.bodies import read_body
 
 MAX_SIGNED_BODY = 64 * 1024
 """Bytes of a signed request's body, where the route names no other limit."""
+
+PEER_PARAMETER = "peer"
+"""A nonce counts once at each peer. A request with this in its signed query counts at one only."""
 
 SIGNED: dict[str, Any] = {"security": [{"SignedRequest": []}]}
 """For a route's `openapi_extra`: it takes only signed requests."""
@@ -86,15 +89,18 @@ class Authenticator:
         now: Callable[[], int],
         max_body: int = MAX_SIGNED_BODY,
         nonces: NonceBook | None = None,
+        peer: Callable[[], int] | None = None,
     ) -> None:
         """`now` returns the chain's time; `max_body` is in bytes.
 
-        `nonces` remembers what was used (default: this process, until it ends).
+        `nonces` remembers what was used (default: this process, until it ends). `peer` returns the
+        number of the peer that asks; requests that name another in their query are refused.
         """
         self._domain = domain
         self._now = now
         self._max_body = max_body
         self._nonces: NonceBook = nonces or Nonces()
+        self._peer = peer
 
     async def __call__(self, request: Request) -> Address:
         """Return the signer of a request.
@@ -105,12 +111,33 @@ class Authenticator:
         # Recovering a signer is arithmetic, and nonces may be in a store: off the event loop.
         return await run_in_threadpool(self.check, request, body)
 
-    def check(self, request: Request, body: bytes) -> Address:
-        """Return the signer of a request whose body was already read. Raises as `__call__`."""
+    def check(
+        self, request: Request, body: bytes, permit: Callable[[Address], None] | None = None
+    ) -> Address:
+        """Return the signer of a request whose body was already read. Raises as `__call__`.
+
+        `permit` raises for a signer who may not ask this; nothing is remembered of those.
+        """
+        self._check_peer(request)
         header = request.headers.get("authorization")
         now = self._now()
         credentials = authenticate(
             header, request.method, target_of(request), body, self._domain, now
         )
+        if permit is not None:
+            permit(credentials.address)
         self._nonces.use(credentials, now)
         return credentials.address
+
+    def _check_peer(self, request: Request) -> None:
+        """Raise Forbidden for a request that was signed for another peer."""
+        meant = request.query_params.get(PEER_PARAMETER)
+        if meant is None or self._peer is None:
+            return
+        own = self._peer()
+        if meant != str(own):
+            raise Forbidden(
+                f"the request is for peer {meant:.20}, this is peer {own}",
+                field=PEER_PARAMETER,
+                remedy=f"send it to peer {meant:.20}, or sign it for this one",
+            )

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -23,7 +24,7 @@ from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
 from peer.receipts.book import ReceiptBook
 from peer.service_log import LogLine
-from serving.auth import SIGNED, Authenticator, target_of
+from serving.auth import MAX_SIGNED_BODY, SIGNED, Authenticator, target_of
 from serving.bodies import read_body
 
 NDJSON = "application/x-ndjson"
@@ -71,19 +72,30 @@ def create_developer_router(
 ) -> APIRouter:
     """Return the routes that need the developer's signed Request."""
     router = APIRouter(prefix="/v1/deals/{deal}", tags=["developer"])
-    signer = Depends(authenticator)
+
+    def check(hosted: HostedDeal, request: Request, body: bytes) -> None:
+        """Raise unless a request is signed by the deal's developer."""
+        authenticator.check(request, body, lambda signer: _check_developer(hosted, signer))
+
+    async def owned(deal: DealNumber, request: Request) -> HostedDeal:
+        hosted = host.find(deal)
+        body = await read_body(request, MAX_SIGNED_BODY)
+        # Recovering a signer is arithmetic, and nonces lie in a file: off the event loop.
+        await run_in_threadpool(check, hosted, request, body)
+        return hosted
+
+    Owned = Annotated[HostedDeal, Depends(owned)]
 
     @router.get(
         "/logs", response_class=StreamingResponse, responses=LOG_LINES, openapi_extra=SIGNED
     )
     async def read_logs(
-        deal: DealNumber,
-        by: Annotated[Address, signer],
+        hosted: Owned,
         limit: Annotated[int, Query(ge=0, le=2_000)] = 100,
         follow: bool = False,
     ) -> StreamingResponse:
         """The newest log lines, one JSON object each; with `follow` also all further ones."""
-        log = _owned(host, deal, by).tally.log
+        log = hosted.tally.log
         if not follow:
             text = "".join(_line(line) for line in log.tail(limit))
             return StreamingResponse(iter([text]), media_type=NDJSON)
@@ -92,20 +104,21 @@ def create_developer_router(
         return StreamingResponse(_stream(log.follow(limit)), media_type=NDJSON)
 
     @router.get("/stats", openapi_extra=SIGNED)
-    async def read_stats(deal: DealNumber, by: Annotated[Address, signer]) -> StatsView:
+    async def read_stats(hosted: Owned) -> StatsView:
         """Calls by outcome, fuel, time, workers, and the newest receipts."""
-        return _stats(_owned(host, deal, by), book)
+        return _stats(hosted, book)
 
     @router.get("/access", openapi_extra=SIGNED)
-    async def read_access(deal: DealNumber, by: Annotated[Address, signer]) -> AccessView:
+    async def read_access(hosted: Owned) -> AccessView:
         """Who may call."""
-        return AccessView(**dump_access(_owned(host, deal, by).access.current))
+        return AccessView(**dump_access(hosted.access.current))
 
     @router.put("/access", openapi_extra=SIGNED | ACCESS_BODY)
     async def replace_access(deal: DealNumber, request: Request) -> AccessView:
         """Say who may call; a document of a higher version replaces the one in force."""
         body = await read_body(request, MAX_DOCUMENT)
-        hosted = _owned(host, deal, authenticator.check(request, body))
+        hosted = host.find(deal)
+        check(hosted, request, body)
         access = parse_access(_read_json(body))
         header = request.headers.get("authorization", "")
         hosted.access.replace(access, SignedAccess(target_of(request), body.decode(), header))
@@ -114,16 +127,14 @@ def create_developer_router(
     return router
 
 
-def _owned(host: Host, deal: int, signer: Address) -> HostedDeal:
-    """Return a deal's host for its developer. Raises NotFound, Forbidden."""
-    hosted = host.find(deal)
+def _check_developer(hosted: HostedDeal, signer: Address) -> None:
+    """Raise Forbidden unless `signer` is the deal's developer."""
     if signer != hosted.deal.developer:
         raise Forbidden(
-            f"{signer} is not the developer of deal {deal}",
+            f"{signer} is not the developer of deal {hosted.deal.id}",
             field="Authorization",
             remedy="sign with the developer's account",
         )
-    return hosted
 
 
 def _stats(hosted: HostedDeal, book: ReceiptBook) -> StatsView:
