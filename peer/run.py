@@ -43,6 +43,7 @@ from peer.receipts.book import ReceiptBook
 from peer.report import Report
 from peer.runtime.cores import Cores
 from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.nursery import Nursery
 from peer.settings import PeerSettings
 from serving.auth import Authenticator
@@ -139,6 +140,7 @@ class Peer:
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._listener.wake.set,
         )
+        registry = CollectorRegistry()
         self._nursery = Nursery(Cores(os.sched_getaffinity(0) if settings.pin_workers else ()))
         self._effectors = EffectorHost(
             blocks,
@@ -146,6 +148,7 @@ class Peer:
             self._http,
             trusted=settings.http_trusted,
             find_programs=lambda: parts.policy.current.programs,
+            metrics=EffectMetrics(registry),
         )
         domain = market_domain(deployment.chain_id, deployment.market)
         self._nonces = NonceFiles(folder.path / "nonces")
@@ -210,7 +213,6 @@ class Peer:
             self._sweeper,
             self._keeper,
         )
-        registry = CollectorRegistry()
         registry.register(PeerMetrics(self._host, self._listener, self._agent))
         self.app = create_app(
             ServiceInfo("peer", parts.version),
