@@ -169,6 +169,8 @@ def test_effector__asked_for_and_allowed__keeps_its_state_over_a_restart(world, 
     answers.append(peer.call(match.deal, "count", [], service="guest").json())
 
     assert answers == [{"result": 1}, {"result": 2}, {"result": 3}]
+    counted = 'wasmarket_effector_seconds_count{effector="kv",outcome="answered"} 1.0'
+    assert counted in peer.get("/metrics").text.splitlines()
 
 
 def test_policy__too_many_units_or_too_large__is_left_with_53(world, peer):

@@ -14,6 +14,7 @@ from kernel.receipts import CallStatus
 from peer.runtime.effectors.http_effect import HttpEffect, HttpRequest
 from peer.runtime.effectors.ipfs_effect import IpfsEffect
 from peer.runtime.effectors.kv_effect import KvEffect
+from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.effectors.mounted import run_curl
 from peer.runtime.effectors.programs import ProgramGate
 from peer.runtime.effectors.signatures import CURL, HTTP, IPFS, KV, PROGRAMS
@@ -58,10 +59,14 @@ class Effects:
     """Does the effects of one pool's services."""
 
     def __init__(
-        self, services: dict[str, ServiceEffects], allowance: CallAllowance | None = None
+        self,
+        services: dict[str, ServiceEffects],
+        allowance: CallAllowance | None = None,
+        metrics: EffectMetrics | None = None,
     ) -> None:
         self._services = services
         self._allowance = allowance or CallAllowance()
+        self._metrics = metrics or EffectMetrics()
 
     def open_budget(self, killed_at: float) -> CallBudget:
         """Return what a call may still ask whose worker is killed at `killed_at`."""
@@ -69,6 +74,14 @@ class Effects:
 
     async def answer(self, call: HostCall, size: int, budget: CallBudget) -> HostAnswer | None:
         """Return the answer, None for a request that no honest worker makes; `size` in bytes."""
+        clock = asyncio.get_running_loop().time
+        began, moved = clock(), budget.moved_bytes
+        answer = await self._answer(call, size, budget)
+        got = budget.moved_bytes - moved - size
+        self._metrics.add(call.effector, clock() - began, answer, size, got)
+        return answer
+
+    async def _answer(self, call: HostCall, size: int, budget: CallBudget) -> HostAnswer | None:
         fault = self._count(call, size, budget)
         if fault is not None:
             return fault

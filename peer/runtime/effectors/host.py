@@ -11,6 +11,7 @@ from peer.runtime.effectors.effects import Effects, ServiceEffects
 from peer.runtime.effectors.http_effect import HttpEffect, HttpGate
 from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate, read_ledger
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
+from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.effectors.programs import ProgramGate
 from peer.runtime.service import ServiceSpec
 
@@ -29,6 +30,7 @@ class EffectorHost:
         *,
         trusted: tuple[str, ...] = (),
         find_programs: Callable[[], Mapping[str, str]] = dict,
+        metrics: EffectMetrics | None = None,
     ) -> None:
         """`trusted` are URLs of private hosts that apps may reach if they name them.
 
@@ -38,6 +40,7 @@ class EffectorHost:
         self._http = HttpGate(trusted)
         self._ipfs = IpfsGate(blocks, cache, content_client)
         self._kv = KvStores()
+        self._metrics = metrics or EffectMetrics()
         self._programs = ProgramGate(find_programs)
 
     def open(
@@ -48,7 +51,8 @@ class EffectorHost:
     ) -> Effects:
         """Return the effects of a deal's services, whose state lies in the deal's `folder`."""
         return Effects(
-            {spec.name: self._open(spec, folder / FOLDER, find_sources) for spec in specs}
+            {spec.name: self._open(spec, folder / FOLDER, find_sources) for spec in specs},
+            metrics=self._metrics,
         )
 
     async def forget(self, folder: Path, others: Iterable[Path]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from kernel.receipts import CallStatus
 from peer.runtime.effectors.effects import (
@@ -16,19 +17,27 @@ from peer.runtime.effectors.effects import (
 )
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
 from peer.runtime.effectors.kv_file import KvLimits
+from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.messages import HostAnswer, HostCall
 
 pytestmark = pytest.mark.unit
 SMALL = KvLimits(total_bytes=10_000, keys=100, key_bytes=100, value_bytes=5_000)
 
 
-def ask(folder: Path, *calls: HostCall, allowance: CallAllowance | None = None) -> list[Any]:
+def ask(
+    folder: Path,
+    *calls: HostCall,
+    allowance: CallAllowance | None = None,
+    metrics: EffectMetrics | None = None,
+) -> list[Any]:
     """Ask as one call of the service `guest` does, which may use `kv`; return the answers."""
 
     async def run() -> list[HostAnswer | None]:
         stores = KvStores(SMALL)
         effects = Effects(
-            {"guest": ServiceEffects(kv=KvEffect(stores, folder / "guest.kv"))}, allowance
+            {"guest": ServiceEffects(kv=KvEffect(stores, folder / "guest.kv"))},
+            allowance,
+            metrics,
         )
         budget = effects.open_budget(asyncio.get_running_loop().time() + 5 + GRACE_SECONDS)
         answers = [await effects.answer(call, 100, budget) for call in calls]
@@ -105,3 +114,54 @@ def test_quota_bomb__of_many_keys__is_an_error_each_time_and_bounded_on_disk(
     assert {answer.value for answer in answers[2:-1]} == {"the store may have 10000 bytes"}
     assert answers[-1].value["found"] is True
     assert (tmp_path / "guest.kv").stat().st_size < 10_000
+
+
+def test_metrics__of_what_guests_ask__count_outcomes_bytes_and_time(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+    allowance = CallAllowance(calls=4)
+
+    ask(
+        tmp_path,
+        kv("put", "k", bytes(500)),
+        kv("get", "k"),
+        kv("put", "k", bytes(9_000)),
+        HostCall("guest", "x" * 1_000, "get", []),
+        kv("get", "k"),
+        allowance=allowance,
+        metrics=EffectMetrics(registry),
+    )
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"wasmarket_effector_{name}", labels)
+
+    counts = [
+        value("seconds_count", effector="kv", outcome=outcome)
+        for outcome in ("answered", "failed", "refused")
+    ]
+    assert counts == [2, 1, 1]
+    assert value("seconds_count", effector="unknown", outcome="broken") == 1
+    assert value("bytes_total", effector="kv", direction="out") == 400
+    moved = value("bytes_total", effector="kv", direction="in")
+    assert moved is not None
+    assert 500 <= moved < 1_000
+    seconds = value("seconds_sum", effector="kv", outcome="answered")
+    assert seconds is not None
+    assert seconds > 0
+
+
+def test_metrics__of_time_that_is_over__count_it(tmp_path: Path) -> None:
+    registry = CollectorRegistry()
+
+    async def run() -> None:
+        stores = KvStores(SMALL)
+        effects = Effects(
+            {"guest": ServiceEffects(kv=KvEffect(stores, tmp_path / "guest.kv"))},
+            metrics=EffectMetrics(registry),
+        )
+        await effects.answer(kv("add", "k", 1), 10, CallBudget(ends_at=0))
+        await stores.close()
+
+    asyncio.run(run())
+
+    labels = {"effector": "kv", "outcome": "time"}
+    assert registry.get_sample_value("wasmarket_effector_seconds_count", labels) == 1
