@@ -1,15 +1,22 @@
 """The book for readers: kept up to date change by change, shared by all requests."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from kernel.errors import MarketError
 from matcher.feed import Feed
 from matcher.shared_lock import SharedLock
 from matcher.snapshot import Snapshot
 from store.chain_state import NotIndexed
 from store.database import Database
+
+logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 0.5
+"""So much older may the book of `at_once` be while somebody looks for changes."""
 
 
 class BookReader:
@@ -28,6 +35,7 @@ class BookReader:
         self._look_seconds = look_seconds
         self._clock = clock
         self._looked_at: float | None = None
+        self._is_claimed = False
 
     @property
     def rebuilds(self) -> int:
@@ -54,16 +62,34 @@ class BookReader:
     @contextmanager
     def at_once(self) -> Iterator[Snapshot | None]:
         """Give the market as `reading` does, or None where that would have to wait for anything:
-        for who must not block."""
-        looked_at = self._looked_at
-        is_fresh = looked_at is not None and self._clock() - looked_at < self._look_seconds
-        if not is_fresh or not self._lock.try_shared():
+        for who must not block, and has somebody else `look` when `claim_look` says so."""
+        looked_at, bearable = self._looked_at, self._look_seconds + PATIENCE_SECONDS
+        is_fresh = looked_at is not None and self._clock() - looked_at < bearable
+        if not (is_fresh and self._look_seconds and self._lock.try_shared()):
             yield None
             return
         try:
             yield self._feed.snapshot
         finally:
             self._lock.leave_shared()
+
+    def claim_look(self) -> bool:
+        """Return whether changes are to be looked for now: to one caller, who must `look`."""
+        looked_at = self._looked_at
+        if self._is_claimed or looked_at is None:
+            return False
+        # One event loop claims: there is no race to mind.
+        self._is_claimed = self._clock() - looked_at >= self._look_seconds
+        return self._is_claimed
+
+    def look(self) -> None:
+        """Look for changes; what goes wrong is told to whoever reads next."""
+        try:
+            self._catch_up()
+        except MarketError as error:
+            logger.warning("book not read", extra={"detail": error.detail})
+        finally:
+            self._is_claimed = False
 
     def _catch_up(self) -> None:
         with self._looking:

@@ -1,8 +1,11 @@
 """Answer plain quotes in front of the framework: at 100,000 offers it costs more than the quote.
 
 Whatever is not plain (a strange body, a book that must be read first) goes on to the route, which
-answers the same, only slower.
+answers the same, only slower. Changes of the book are looked for beside the answers: if those that
+come meanwhile waited for it, each in a thread of its own, they would be the slowest of all.
 """
+
+import asyncio
 
 import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +24,7 @@ class QuickQuotes:
         """Pass on to `app` what is not answered from `book` at once."""
         self._app = app
         self._book = book
+        self._look: asyncio.Future[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on with the body that was read of it."""
@@ -31,6 +35,8 @@ class QuickQuotes:
         while messages[-1].get("more_body"):
             messages.append(await receive())
         body = b"".join(message.get("body", b"") for message in messages)
+        if self._book.claim_look():
+            self._look = asyncio.get_running_loop().run_in_executor(None, self._book.look)
         is_whole = messages[-1]["type"] == "http.request"
         answer = self._answer(body) if is_whole and _is_json(scope) else None
         if answer is None:

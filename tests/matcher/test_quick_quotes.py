@@ -83,6 +83,18 @@ def test_quote__book_known__is_answered_without_the_framework(town, monkeypatch)
     assert (status, curve[0]) == (200, {"units": 3, "total": "30", "price_max": "10"})
 
 
+def test_quote__book_is_old__is_answered_and_looked_for_changes_beside_it(town, monkeypatch):
+    ask(town, PLAIN, SLOWLY)
+    looks = []
+    monkeypatch.setattr("matcher.book_reader.BookReader.reading", None)
+    monkeypatch.setattr("matcher.book_reader.BookReader.claim_look", lambda self: True)
+    monkeypatch.setattr("matcher.book_reader.BookReader.look", lambda _: looks.append(1))
+
+    status, _, _ = ask(town, PLAIN, QUICKLY)
+
+    assert (status, len(looks)) == (200, 1)
+
+
 def test_quote__offer_came_in__is_in_the_next_quote(town):
     before = ask(town, {"units": 1}, QUICKLY)
     town.post_ask(town.ask(1, 1, salt=5))
