@@ -6,6 +6,7 @@ from typing import Final
 MAX_LOG_BYTES: Final = 64 << 10
 MAX_LOG_LINES: Final = 1_000
 LEVELS: Final = {1: "error", 2: "warn", 3: "info", 4: "debug", 5: "trace"}
+STREAMS: Final = ("stdout", "stderr")
 # What Rust's runtime prints to stderr before it aborts; no trap code tells the two apart.
 ALLOCATION_FAILED: Final = b"memory allocation of "
 PANICKED: Final = b"panicked at"
@@ -20,7 +21,8 @@ class CallLog:
         self._lines: list[str] = []
         self._room = MAX_LOG_BYTES
         self._dropped = 0
-        self._partial = {"stdout": b"", "stderr": b""}
+        # The last line of each stream while it has no end.
+        self._partial: dict[str, bytes] = {}
         self._saw_allocation_failure = False
         self._saw_panic = False
 
@@ -52,7 +54,7 @@ class CallLog:
 
     def add_output(self, stream: str, data: bytes) -> None:
         """Keep what the guest printed to `stdout` or `stderr`, line by line."""
-        pending = self._partial[stream] + data[:MAX_LOG_BYTES]
+        pending = self._partial.get(stream, b"") + data[:MAX_LOG_BYTES]
         *lines, rest = pending.split(b"\n")
         for line in lines:
             self._append(stream, line)
@@ -64,10 +66,10 @@ class CallLog:
     def take_lines(self) -> list[str]:
         """Return the lines, the last one telling how many were dropped, if any."""
         self.collect()
-        for stream, rest in self._partial.items():
+        for stream in STREAMS if self._partial else ():
+            rest = self._partial.pop(stream, b"")
             if rest:
                 self._append(stream, rest)
-        self._partial = {"stdout": b"", "stderr": b""}
         if self._dropped:
             self._lines.append(f"host: {self._dropped} more lines were dropped")
         return self._lines

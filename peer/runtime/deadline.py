@@ -29,6 +29,7 @@ class Watchdog:
         self._on_tick = on_tick
         self._idle_seconds = idle_seconds
         self._deadline = math.inf
+        self._epoch = 0
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._asleep = False
@@ -44,7 +45,10 @@ class Watchdog:
         with self._lock:
             self._deadline = time.monotonic() + seconds
             for store in stores:
-                store.set_epoch_deadline(1)
+                # NOTE: a deadline is an epoch: it holds until the engine's epoch moves.
+                if store.epoch != self._epoch:
+                    store.set_epoch_deadline(1)
+                    store.epoch = self._epoch
         if self._asleep:
             self._wake.set()
 
@@ -61,6 +65,7 @@ class Watchdog:
             with self._lock:
                 if now >= self._deadline:
                     self._engine.increment_epoch()
+                    self._epoch += 1
                     self._deadline = math.inf
                 is_busy = self._deadline != math.inf
             if is_busy:

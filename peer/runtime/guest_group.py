@@ -1,6 +1,6 @@
 """The instances of a service's modules: one store each, one memory limit and fuel for all."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from wasmtime import Trap, WasmtimeError
@@ -32,13 +32,9 @@ class GuestGroup:
         self._limits = limits
         self._is_alone = len(modules) == 1
         self.guests = {name: module.open_guest() for name, module in modules.items()}
+        self.stores: list[Store] = [guest.store for guest in self.guests.values()]
         self._running = next(iter(self.guests.values()))
         self.is_started = False
-
-    @property
-    def stores(self) -> Iterable[Store]:
-        """Return the stores of all instances."""
-        return [guest.store for guest in self.guests.values()]
 
     def start(self, log: CallLog) -> None:
         """Instantiate and initialize all; raise a `GuestFault` that names the module."""

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 from wasmtime import Caller, FuncType, Linker, Memory, Trap, ValType, WasmtimeError
 
 from peer.runtime.call_log import CallLog
-from peer.runtime.call_parameters import compile_parameters
+from peer.runtime.call_parameters import compile_parameters, complete_parameters
 from peer.runtime.check import ModuleInfo
 from peer.runtime.errors import GuestFault, GuestTrap
 from peer.runtime.guest import U32, Guest
@@ -41,6 +41,7 @@ class HostState:
     log: CallLog = field(default_factory=CallLog)
     group: RunningGroup | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    argument_count: int = 0
     is_starting: bool = False
 
     def add_output(self, stream: str, data: bytes) -> None:
@@ -95,7 +96,8 @@ def _define_call_parameters(
     def get_call_parameters() -> None:
         if state.group is None or state.is_starting or build is None or lower is None:
             raise GuestTrap("call parameters are not available here")
-        guest, value = state.group.guests[module], build(state.parameters)
+        given = complete_parameters(state.parameters, state.argument_count)
+        guest, value = state.group.guests[module], build(given)
 
         def put() -> None:
             guest.call("set_result_ptr", *lower(guest, value))

@@ -69,6 +69,10 @@ VIEWS: Final = {
     CoreType.F64: ("double *", 2),
 }
 RESERVED_BYTES: Final = 1 << 32
+# Looked up once, not by name for each instance.
+_FUNCTION: Final = ffi.typeof("wasmtime_func_t *")
+_MEMORY: Final = ffi.typeof("wasmtime_memory_t *")
+_INSTANCE: Final = ffi.typeof("wasmtime_instance_t *")
 # One for all: it is read and emptied before anything else runs.
 _trap: Final = ffi.new("void **")
 
@@ -117,10 +121,12 @@ def _to_public(pointer: Any, kind: Any) -> Any:
 class Store:
     """What an instance lives in: its memory, its limits, its deadline. `close` frees all of it."""
 
-    __slots__ = ("_pointer", "context")
+    __slots__ = ("_pointer", "context", "epoch")
 
     def __init__(self, engine: Any) -> None:
         """`engine` is the pointer of an engine that outlives this store."""
+        # The engine's epoch for which the deadline was set, as the watchdog counts.
+        self.epoch = -1
         self._pointer = lib.wasmtime_store_new(engine, NULL, NULL)
         self.context = lib.wasmtime_store_context(self._pointer)
 
@@ -149,7 +155,7 @@ class Store:
 
     def instantiate(self, pre: Any) -> Any:
         """Make an instance from the pointer of an `InstancePre`; raise wasmtime's errors."""
-        instance = ffi.new("wasmtime_instance_t *")
+        instance = ffi.new(_INSTANCE)
         error = lib.wasmtime_instance_pre_instantiate(pre, self.context, instance, _trap)
         if error != NULL or _trap[0] != NULL:
             raise_failure(error)
@@ -183,12 +189,12 @@ class ExportName:
     def find_function(self, context: Any, instance: Any) -> Any:
         """Return the function's handle, or None."""
         item = self._find(context, instance, FUNCTION_KIND)
-        return None if item is None else ffi.new("wasmtime_func_t *", item.of.func)
+        return None if item is None else ffi.new(_FUNCTION, item.of.func)
 
     def find_memory(self, context: Any, instance: Any) -> Any:
         """Return the memory's handle, or None."""
         item = self._find(context, instance, MEMORY_KIND)
-        return None if item is None else ffi.new("wasmtime_memory_t *", item.of.memory)
+        return None if item is None else ffi.new(_MEMORY, item.of.memory)
 
     def _find(self, context: Any, instance: Any, kind: int) -> Any:
         found = lib.wasmtime_instance_export_get(
@@ -303,24 +309,26 @@ def check_types(module: Module, functions: dict[str, CoreFunction]) -> None:
 class GuestMemoryView:
     """The memory of an instance, which stays where it is: the pool reserves all that it may get."""
 
-    __slots__ = ("_bytes", "_context", "_handle")
+    __slots__ = ("_bytes", "_context", "_handle", "_known")
 
     def __init__(self, context: Any, handle: Any) -> None:
         self._context = context
         self._handle = handle
+        # Its size when that was asked last: it may be larger now, never smaller.
+        self._known = 0
         base = lib.wasmtime_memory_data(context, handle)
         self._bytes = ffi.buffer(base, RESERVED_BYTES)
 
     @property
     def size(self) -> int:
         """Return its present size in bytes."""
-        size: int = lib.wasmtime_memory_data_size(self._context, self._handle)
-        return size
+        self._known = lib.wasmtime_memory_data_size(self._context, self._handle)
+        return self._known
 
     def read(self, pointer: int, size: int) -> bytes:
         """Copy a range out; raise `GuestTrap` outside memory."""
         end = pointer + size
-        if end > lib.wasmtime_memory_data_size(self._context, self._handle):
+        if end > self._known and end > self.size:
             raise _out_of_bounds(pointer, size)
         content: bytes = self._bytes[pointer:end]
         return content
@@ -328,7 +336,7 @@ class GuestMemoryView:
     def write(self, pointer: int, data: bytes) -> None:
         """Copy bytes in; raise `GuestTrap` outside memory."""
         end = pointer + len(data)
-        if end > lib.wasmtime_memory_data_size(self._context, self._handle):
+        if end > self._known and end > self.size:
             raise _out_of_bounds(pointer, len(data))
         self._bytes[pointer:end] = data
 

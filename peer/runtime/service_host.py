@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from wasmtime import Engine, Linker, Trap, WasmtimeError
 
 from kernel.receipts import CallStatus
 from peer.runtime.call_log import CallLog
-from peer.runtime.call_parameters import complete_parameters
 from peer.runtime.deadline import Watchdog
 from peer.runtime.effectors.guest_calls import AskHost, define_effects, refuse_all
 from peer.runtime.engine import AotCache
@@ -107,7 +105,8 @@ class ServiceHost:
         if self._replay is not None:
             # Who calls, and where this runs, must not change the answer.
             given = {"service_id": self._spec.name}
-        self._state.parameters = complete_parameters(given, len(arguments))
+        state = self._state
+        state.parameters, state.argument_count = given, len(arguments)
         return self._run(lambda guest: self._apply(guest, code, arguments, call))
 
     def _apply(self, guest: Guest, code: FunctionCode, arguments: list[Any], call: Call) -> bytes:
@@ -126,23 +125,23 @@ class ServiceHost:
         if output is not None:
             output.begin(self._state.add_output)
         began = time.perf_counter_ns()
-        outcome = _Outcome()
         group = self._take_group()
+        answer = b""
+        fault: GuestFault | None = None
         try:
-            outcome.output = self._guarded(group, work, log)
-        except GuestFault as fault:
-            outcome.fault = group.name_fault(self._facade, fault)
+            answer = self._guarded(group, work, log)
+        except GuestFault as raised:
+            fault = group.name_fault(self._facade, raised)
         finally:
             self._watchdog.disarm()
             self._state.group = None
-            outcome.fuel = self._get_fuel_used(group)
-            self._put_back(group, is_whole=outcome.fault is None)
+            fuel = self._get_fuel_used(group)
+            self._put_back(group, is_whole=fault is None)
         duration = (time.perf_counter_ns() - began) // 1_000
-        if outcome.fault is None:
-            return Answer(0, outcome.output, outcome.fuel, duration, log.take_lines(), "", None)
-        detail, field = outcome.fault.detail, outcome.fault.field
+        if fault is None:
+            return Answer(0, answer, fuel, duration, log.take_lines(), "", None)
         logs = log.take_lines()
-        return Answer(outcome.fault.kind, b"", outcome.fuel, duration, logs, detail, field)
+        return Answer(fault.kind, b"", fuel, duration, logs, fault.detail, fault.field)
 
     def _guarded(self, group: GuestGroup, work: Callable[[Guest], bytes], log: CallLog) -> bytes:
         if self._limits.is_metered:
@@ -184,12 +183,3 @@ class ServiceHost:
         if not self._limits.is_metered or self._spec.limits.fuel is None:
             return 0
         return self._get_fuel_limit() - group.get_fuel()
-
-
-@dataclass(slots=True)
-class _Outcome:
-    """What a call came to."""
-
-    output: bytes = b""
-    fuel: int = 0
-    fault: GuestFault | None = None

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,7 @@ from tests.peer.runtime import guests
 from tests.peer.runtime.guests import build_guest, build_spec
 from tests.peer.runtime.pools import (
     ONE,
+    SPINNER,
     eventually,
     get_failure,
     in_loop,
@@ -116,6 +118,23 @@ async def test_call__endless_loop__is_ended_without_losing_the_worker(tmp_path: 
             assert failure.duration_us >= 100_000
 
         assert pool.pids == pids
+
+
+@in_loop
+async def test_call__timeout_of_another_service__does_not_end_a_warm_instance(
+    tmp_path: Path,
+) -> None:
+    limits = CallLimits(call_ms=100)
+    warm = build_spec(guests.COUNTER, tmp_path, warm=True, limits=limits)
+    spinner = replace(build_spec(SPINNER, tmp_path, limits=limits), name="spinner")
+    async with running(tmp_path, warm, spinner) as pool:
+        outputs = []
+        for _ in range(3):
+            outputs.append((await pool.call("guest", "count", b"")).output)
+            failure = await get_failure(pool.call("spinner", "spin", b""))
+            assert isinstance(failure, GuestTimeout)
+
+    assert outputs == [b'{"result":%d}' % count for count in (1, 2, 3)]
 
 
 @in_loop
