@@ -127,7 +127,7 @@ def count_regions(market: Market, fills: Fills, demand: int, without: int) -> in
 
 
 @compiled
-def _most(market: Market, fills: Fills, demand: int, row: int) -> int:
+def most_of(market: Market, fills: Fills, demand: int, row: int) -> int:
     """Return how many units of an ask that fits the demand can take now."""
     units = min(fills.left[market.peer[row]], market.want[demand] - fills.got[demand])
     if fills.lines[demand] >= market.fills[demand] and find_line(fills, demand, row) < 0:
@@ -147,7 +147,7 @@ def _spread(market: Market, fills: Fills, order: Ints, demand: int) -> None:
             return
         if seen[market.region[row]] or market.price[row] > market.bid[demand]:
             continue
-        if may_take(market, demand, row) and _most(market, fills, demand, row) > 0:
+        if may_take(market, demand, row) and most_of(market, fills, demand, row) > 0:
             take(market, fills, demand, row, 1)
             seen[market.region[row]] = 1
             count += 1
@@ -167,7 +167,7 @@ def _fill(market: Market, fills: Fills, order: Ints, cost: Ints, demand: int, si
             return
         if left[peer[row]] == 0 or price[row] > bid or not (fits[row >> 3] >> (row & 7)) & 1:
             continue
-        units = _most(market, fills, demand, row)
+        units = most_of(market, fills, demand, row)
         if units > 0 and (units >= size or units >= want - got[demand]):
             take(market, fills, demand, row, units)
             if got[demand] == want:
@@ -191,18 +191,18 @@ def place(market: Market, fills: Fills, order: Ints, cost: Ints, demand: int) ->
             if size > 1:
                 release_all(market, fills, demand)
                 _fill(market, fills, order, cost, demand, size)
-            if _is_whole(market, fills, demand) and saving_of(market, fills, demand) > best:
+            if is_whole(market, fills, demand) and saving_of(market, fills, demand) > best:
                 best, best_size = saving_of(market, fills, demand), size
             size *= 2
         release_all(market, fills, demand)
         _fill(market, fills, order, cost, demand, best_size)
-    if not _is_whole(market, fills, demand):
+    if not is_whole(market, fills, demand):
         release_all(market, fills, demand)
     return saving_of(market, fills, demand)
 
 
 @compiled
-def _is_whole(market: Market, fills: Fills, demand: int) -> bool:
+def is_whole(market: Market, fills: Fills, demand: int) -> bool:
     if fills.got[demand] < market.least[demand]:
         return False
     if market.spread[demand] <= 1:

@@ -1,4 +1,4 @@
-"""Solve the arrays of a round: the plain way, then chains, then other choices; and bound it."""
+"""Solve the arrays of a round: a flow, then chains, then other choices; and bound it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,10 @@ from kernel.hashing import sha256
 from kernel.units import Hash
 from matcher.engine.round_bound import Bounder, clearing_surcharges
 from matcher.engine.round_fills import place_all
+from matcher.engine.round_levels import find_levels, take_shares
 from matcher.engine.round_market import Fills, Ints, Market, empty_fills
 from matcher.engine.round_moves import improve
+from matcher.engine.round_shares import Flow
 from matcher.engine.round_shuffle import shuffle
 
 # Rows read: a round ends after the same work on every machine.
@@ -35,28 +37,51 @@ class Solution:
 
 def solve(market: Market, hashes: Sequence[Hash]) -> Solution:
     """Return what is best of all that was tried, and a bound of what any round could save."""
-    fills = empty_fills(market)
     bounder = Bounder(market, empty_fills(market))
     worth = np.zeros(len(market.free), np.int64)
-    by_price = np.arange(len(market.price))
-    saving = int(place_all(market, fills, by_price, market.price, np.arange(len(market.bid))))
+    flow, surcharges = find_levels(market)
+    bounder.try_surcharges(surcharges)
+    fills, saving = _begin(market, flow, surcharges)
     saving += _run_chains(market, fills, worth, CHAIN_STEPS)
     bounder.try_surcharges(worth)
-    if saving < bounder.bound:
+    if _is_rough(saving, bounder):
         bounder.try_surcharges(clearing_surcharges(market))
         bounder.descend(bounder.surcharges, saving, BOUND_STEPS)
-    cost = market.price + bounder.surcharges[market.peer]
-    order = np.argsort(cost, kind="stable")
+    cost, order = _rank(market, bounder.surcharges)
     seed = int(sha256("".join(hashes).encode())[:4].hex(), 16)
     steps = min(SHUFFLE_STEPS, SHUFFLE_CELLS * len(market.bid) * len(market.price))
     for number in range(SHUFFLES):
-        if (bounder.bound - saving) * CLOSE <= bounder.bound:
+        if not _is_rough(saving, bounder):
             break
         enough = bounder.bound - saving
         saving += shuffle(market, fills, order, cost, seed + number, steps, enough)
         saving += _run_chains(market, fills, worth, CHAIN_STEPS // SHUFFLES)
         bounder.try_surcharges(worth)
     return Solution(_lines(fills), bounder.alone, bounder.bound)
+
+
+def _is_rough(saving: int, bounder: Bounder) -> bool:
+    return (bounder.bound - saving) * CLOSE > bounder.bound
+
+
+def _rank(market: Market, surcharges: Ints) -> tuple[Ints, Ints]:
+    """Return by row what it costs with its surcharge, and the rows by rising cost."""
+    cost = market.price + surcharges[market.peer]
+    return cost, np.argsort(cost, kind="stable")
+
+
+def _begin(market: Market, flow: Flow, surcharges: Ints) -> tuple[Fills, int]:
+    """Return what to improve: the flow as far as the limits allow it, or the plain way.
+
+    Whichever saves more. The plain way looks at costs with their surcharges, so that those who have
+    a choice leave to others what these need more.
+    """
+    cost, order = _rank(market, surcharges)
+    shared, plain = empty_fills(market), empty_fills(market)
+    saving = int(take_shares(market, shared, flow))
+    saving += int(place_all(market, shared, order, cost, np.nonzero(shared.got == 0)[0]))
+    other = int(place_all(market, plain, order, cost, np.arange(len(market.bid))))
+    return (shared, saving) if saving >= other else (plain, other)
 
 
 def _run_chains(market: Market, fills: Fills, worth: Ints, steps: int) -> int:

@@ -1,8 +1,9 @@
 """Match several demands over one book: as much saved as can be found, and a proven bound beside it.
 
-First the plain way, highest bid first. Then chains of moves improve it until none does; if demands
-are left that all-or-nothing minimums or limits keep out, others are tried in their place, within a
-fixed number of steps. All of it counts in integers, and the result is checked before it is given.
+First a flow that is exact where units alone bind, as far as the other limits allow it, or the plain
+way, highest bid first. Then chains of moves improve it; if demands are left that all-or-nothing
+minimums or limits keep out, others are tried in their place, within a fixed number of steps. All of
+it counts in integers, and the result is checked before it is given.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

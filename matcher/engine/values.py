@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from kernel.offers import DeveloperOffer, ProviderOffer
 from kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/3"
+ENGINE = "cheapest-feasible/4"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32

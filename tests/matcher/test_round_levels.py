@@ -1,0 +1,120 @@
+"""Levels: where units alone bind, the flow is optimal, and the surcharges prove it."""
+
+import random
+
+import numpy as np
+import pytest
+
+from matcher.engine import round_levels
+from matcher.engine.candidates import limits_of
+from matcher.engine.round_bound import Bounder
+from matcher.engine.round_check import is_lawful
+from matcher.engine.round_levels import find_levels
+from matcher.engine.round_market import Wanted, build_market, empty_fills
+from matcher.engine.round_plain import in_order, match_in_turn
+from matcher.engine.rounds import match_round
+from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer, simple_book
+
+pytestmark = pytest.mark.unit
+
+
+def draw_skewed(seed, *, peers=90, wanted=70, step=1):
+    """Few large cheap peers that nearly everybody may use, many small ones; asks by `step`."""
+    draw = random.Random(seed)
+    owners, asks = [], []
+    for number in range(1, peers + 1):
+        is_large = draw.random() < 0.04
+        units = draw.randint(30, 80) if is_large else draw.randint(1, 3)
+        price = draw.randint(10, 14) if is_large else draw.randint(12, 60)
+        owners.append(
+            peer(
+                number,
+                provider=draw.choice(PROVIDERS),
+                units=units,
+                region=draw.randint(0, 3),
+                traits=draw.getrandbits(2),
+            )
+        )
+        asks.append(ask(number, price // step * step))
+    demands = [
+        demand(
+            sequence=number,
+            salt=number,
+            units=draw.randint(1, 12),
+            min_units=1,
+            max_price=draw.randint(12, 50) // step * step,
+            deposit=10**6,
+            regions=draw.choice([0, 0, 1, 3, 6]),
+            traits=draw.choice([0, 0, 1, 2]),
+        )
+        for number in range(wanted)
+    ]
+    return book_of(owners, asks), demands
+
+
+def arrays_of(book, demands):
+    wanted = [Wanted(entry, limits_of(entry, book)) for entry in in_order(demands)]
+    market, _ = build_market(wanted, book, {})
+    return market
+
+
+def bound_of(market, surcharges):
+    bounder = Bounder(market, empty_fills(market))
+    bounder.try_surcharges(surcharges)
+    return bounder.bound
+
+
+@pytest.mark.parametrize("step", [1, 10])
+@pytest.mark.parametrize("seed", range(8))
+def test_find_levels__one_price_each__flow_saves_all_that_surcharges_allow(seed, step):
+    book, demands = draw_skewed(seed, step=step)
+    market = arrays_of(book, demands)
+
+    flow, surcharges = find_levels(market)
+
+    used = np.flatnonzero(flow.units)
+    asked, held = market.peer[flow.row[used]], flow.demand[used]
+    gained = (market.bid[held] - market.price[flow.row[used]]) * flow.units[used]
+    assert (np.bincount(asked, flow.units[used], len(market.free)) <= market.free).all()
+    assert (np.bincount(held, flow.units[used], len(market.bid)) <= market.want).all()
+    assert bound_of(market, surcharges) == gained.sum()
+
+
+@pytest.mark.parametrize("step", [1, 10])
+@pytest.mark.parametrize("seed", range(4))
+def test_match_round__few_large_cheap_peers__proven_optimal(seed, step):
+    book, demands = draw_skewed(seed, step=step)
+
+    result = match_round(demands, book)
+
+    assert result.saving == result.bound
+    assert result.saving >= match_in_turn(in_order(demands), book).saving
+
+
+@pytest.mark.parametrize("steps", [0, 3, 40])
+def test_match_round__levels_run_out_of_steps__lawful_and_bounded(monkeypatch, steps):
+    book, demands = draw_skewed(1)
+    monkeypatch.setattr(round_levels, "LEVEL_STEPS", steps)
+
+    result = match_round(demands, book)
+
+    assert is_lawful(result.matches, book)
+    assert match_in_turn(in_order(demands), book).saving <= result.saving <= result.bound
+
+
+def test_find_levels__more_wanted_than_there_is__level_is_the_bid_that_goes_short():
+    book = simple_book((10, 2, 0, 0), (14, 1, 0, 0), (90, 5, 0, 0))
+    demands = [demand(units=2, max_price=price, salt=price) for price in (50, 40, 30)]
+
+    flow, surcharges = find_levels(arrays_of(book, demands))
+
+    # Three units for four wanted at 40 or more: a fourth would be worth 40.
+    assert surcharges[[book.peer_slot(number) for number in (1, 2, 3)]].tolist() == [30, 26, 0]
+    assert flow.units.sum() == 3
+
+
+def test_find_levels__no_rows__nothing():
+    flow, surcharges = find_levels(arrays_of(simple_book(), [demand(), demand(salt=1)]))
+
+    assert not flow.units.any()
+    assert not surcharges.any()
