@@ -85,6 +85,10 @@ def _set_pool(config: Config, pool: InstancePool) -> None:
             ("max_unused_warm_slots", pool.instances),
             ("linear_memory_keep_resident", KEPT_MEMORY_BYTES),
             ("table_keep_resident", KEPT_TABLE_BYTES),
+            # Stacks are for asynchronous calls, which there are none of; to reserve the thousand
+            # that are made if nothing is said takes longer than all the rest.
+            ("total_stacks", 1),
+            ("total_gc_heaps", 1),
         ):
             getattr(ffi, f"wasmtime_pooling_allocation_config_{name}_set")(wanted, value)
         ffi.wasmtime_pooling_allocation_strategy_set(config.ptr(), wanted)

@@ -63,13 +63,20 @@ MEMORY_KIND: Final = public.WASMTIME_EXTERN_MEMORY.value
 MASKS: Final = {CoreType.I32: (1 << 32) - 1, CoreType.I64: (1 << 64) - 1}
 # Views of the cells: element type, elements in a cell.
 VIEWS: Final = {
-    CoreType.I32: ("int32_t *", 4),
-    CoreType.I64: ("int64_t *", 2),
-    CoreType.F32: ("float *", 4),
-    CoreType.F64: ("double *", 2),
+    CoreType.I32: (ffi.typeof("int32_t *"), 4),
+    CoreType.I64: (ffi.typeof("int64_t *"), 2),
+    CoreType.F32: (ffi.typeof("float *"), 4),
+    CoreType.F64: (ffi.typeof("double *"), 2),
 }
 RESERVED_BYTES: Final = 1 << 32
-# Looked up once, not by name for each instance.
+# NOTE: to read a type's name takes a good part of a millisecond, and so does each function when
+# it is used first: all are looked up here, before workers are forked.
+for _name in dir(lib):
+    getattr(lib, _name)
+_VOID: Final = ffi.typeof("void *")
+_ADDRESS: Final = ffi.typeof("uintptr_t")
+_CELLS: Final = ffi.typeof("char[]")
+_WORDS: Final = ffi.typeof("uint64_t *")
 _FUNCTION: Final = ffi.typeof("wasmtime_func_t *")
 _MEMORY: Final = ffi.typeof("wasmtime_memory_t *")
 _INSTANCE: Final = ffi.typeof("wasmtime_instance_t *")
@@ -96,7 +103,7 @@ _check_layout()
 
 def get_pointer(owner: Any) -> Any:
     """Return the pointer that an object of the public binding wraps; the object must live on."""
-    return ffi.cast("void *", ctypes.cast(owner.ptr(), ctypes.c_void_p).value)
+    return ffi.cast(_VOID, ctypes.cast(owner.ptr(), ctypes.c_void_p).value)
 
 
 def raise_failure(error: Any) -> None:
@@ -115,7 +122,7 @@ def check_error(error: Any) -> None:
 
 
 def _to_public(pointer: Any, kind: Any) -> Any:
-    return ctypes.cast(int(ffi.cast("uintptr_t", pointer)), ctypes.POINTER(kind))
+    return ctypes.cast(int(ffi.cast(_ADDRESS, pointer)), ctypes.POINTER(kind))
 
 
 class Store:
@@ -148,7 +155,7 @@ class Store:
 
     def get_fuel(self) -> int:
         """Return the fuel that is left; raise `WasmtimeError` on an engine without."""
-        fuel = ffi.new("uint64_t *")
+        fuel = ffi.new(_WORDS)
         check_error(lib.wasmtime_context_get_fuel(self.context, fuel))
         left: int = fuel[0]
         return left
@@ -183,7 +190,7 @@ class ExportName:
     def __init__(self, name: str) -> None:
         encoded = name.encode()
         self.name = name
-        self._buffer = ffi.new("char[]", encoded)
+        self._buffer = ffi.new(_CELLS, encoded)
         self._length = len(encoded)
 
     def find_function(self, context: Any, instance: Any) -> Any:
@@ -214,10 +221,10 @@ def compile_call(function: CoreFunction) -> Invoke:
     """
     params = [CoreType(core) for core in function.params]
     count = max(len(params), len(function.results), 1)
-    cells = ffi.new(f"char[{count * CELL_BYTES}]")
+    cells = ffi.new(_CELLS, count * CELL_BYTES)
     take = _compile_take(cells, function)
     call = lib.wasmtime_func_call_unchecked
-    words = ffi.cast("uint64_t *", cells)
+    words = ffi.cast(_WORDS, cells)
     if not params:
 
         def call_none(context: Any, handle: Any) -> Any:
@@ -265,7 +272,7 @@ def compile_call(function: CoreFunction) -> Invoke:
 
 def _compile_put(cells: Any, index: int, core: CoreType) -> Callable[[Any], None]:
     if core in MASKS:
-        words, at, mask = ffi.cast("uint64_t *", cells), index * 2, MASKS[core]
+        words, at, mask = ffi.cast(_WORDS, cells), index * 2, MASKS[core]
 
         def put_integer(value: int) -> None:
             words[at] = value & mask

@@ -35,7 +35,11 @@ def _take(number: int, data: Any, size: int) -> int:
 
 
 _print: Final = _CALLBACK(_take)
-_PRINT: Final = ffi.cast("void *", ctypes.cast(_print, ctypes.c_void_p).value)
+# Read before workers are forked: that takes its time.
+_TEXT: Final = ffi.typeof("char[]")
+_TEXTS: Final = ffi.typeof("char *[]")
+_POINTER: Final = ffi.typeof("void *")
+_PRINT: Final = ffi.cast(_POINTER, ctypes.cast(_print, ctypes.c_void_p).value)
 
 
 class WasiTemplate:
@@ -55,7 +59,7 @@ class WasiTemplate:
         self._count = len(envs)
         self._names, self._values = _encode_list(envs), _encode_list(envs.values())
         self._folders = [
-            (ffi.new("char[]", host.encode()), ffi.new("char[]", name.encode()), name)
+            (ffi.new(_TEXT, host.encode()), ffi.new(_TEXT, name.encode()), name)
             for host, name in folders
         ]
         self._streams: tuple[Any, Any] | None = None
@@ -63,7 +67,7 @@ class WasiTemplate:
             stdout, stderr = next(_numbers), next(_numbers)
             _outputs[stdout] = (output, "stdout")
             _outputs[stderr] = (output, "stderr")
-            self._streams = ffi.cast("void *", stdout), ffi.cast("void *", stderr)
+            self._streams = ffi.cast(_POINTER, stdout), ffi.cast(_POINTER, stderr)
 
     def apply(self, store: Store) -> None:
         """Set up `store`; raise `WasmtimeError` when a folder cannot be opened."""
@@ -86,5 +90,5 @@ class WasiTemplate:
 
 def _encode_list(texts: Iterable[str]) -> tuple[Any, list[Any]]:
     """Return an array of C strings, and what must live as long as it."""
-    kept = [ffi.new("char[]", text.encode()) for text in texts]
-    return ffi.new("char *[]", kept), kept
+    kept = [ffi.new(_TEXT, text.encode()) for text in texts]
+    return ffi.new(_TEXTS, kept), kept
