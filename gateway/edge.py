@@ -69,12 +69,14 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        deal, handler, is_site = self._find(scope)
-        # A site's function minds CORS itself.
-        headers = [] if is_site else self._cors.allow(scope, deal)
+        deal, handler, is_named = self._find(scope)
+        headers = self._cors.allow(scope, deal)
         sending = _Sending(send, with_exposed(headers) if headers else headers)
         try:
             self._check_limits(scope)
+            if headers and is_named and deal is not None and await self._sites.is_site(deal):
+                # A site's function minds CORS itself.
+                headers = sending.added = []
             if headers and is_preflight(scope):
                 await answer_preflight(headers, send)
                 return
@@ -90,8 +92,8 @@ class Edge:
             await render(error, request_id_of(Request(scope)))(scope, receive, sending)
 
     def _find(self, scope: Scope) -> tuple[int | None, Handler | None, bool]:
-        """Return the deal a request is about, the short way to answer it, and whether it is
-        about a site.
+        """Return the deal a request is about, the short way to answer it, and whether it has
+        the deal by a name, as sites have.
         """
         if self._hosts:
             deal = self._hosts.get(_host(scope))
@@ -155,22 +157,22 @@ class Edge:
 class _Sending:
     """A `send` that adds headers to the answer's head and knows whether it has begun."""
 
-    __slots__ = ("_added", "_send", "has_begun")
+    __slots__ = ("_send", "added", "has_begun")
 
     def __init__(self, send: Send, added: list[Header]) -> None:
         self._send = send
-        self._added = added
+        self.added = added
         self.has_begun = False
 
     def add(self, header: Header) -> None:
         """Add one more header."""
-        self._added = [*self._added, header]
+        self.added = [*self.added, header]
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.has_begun = True
-            if self._added:
-                message["headers"] = [*message.get("headers", ()), *self._added]
+            if self.added:
+                message["headers"] = [*message.get("headers", ()), *self.added]
         await self._send(message)
 
 

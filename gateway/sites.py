@@ -18,6 +18,7 @@ from gateway.messages import (
 from gateway.relay import pass_on, returned_headers
 from kernel.apps import Manifest, Site
 from kernel.errors import InvalidInput, NotFound, TooLarge, Unreachable
+from serving.auth import SITE_HEADER
 from serving.clients import Clients
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -35,6 +36,17 @@ class Sites:
         self._calls = calls
         self._apps = apps
         self._clients = clients
+
+    async def is_site(self, deal: int) -> bool:
+        """Say whether a deal's app is a site, as far as it is known.
+
+        Raises as `Calls.find`.
+        """
+        route = await self._calls.find(deal)
+        try:
+            return (await self._apps.find(route)).site is not None
+        except Unreachable:
+            return False
 
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, deal: int, prefix: str
@@ -117,6 +129,8 @@ def _outgoing(incoming: Incoming, deal: int, site: Site, head: bytes, body: Body
     authorization = incoming.header(b"authorization")
     headers: list[Header] = [
         (b"content-type", RAW_TYPE),
+        # A signature is then of the request in the message, which the caller knows.
+        (SITE_HEADER, b"1"),
         (b"x-request-id", incoming.request_id.encode("ascii")),
     ]
     if authorization is not None:

@@ -97,6 +97,6 @@ def authenticate(
         raise InvalidSignature(
             "the signature is not by the named address, or is of another request",
             field=_FIELD,
-            remedy="sign this method, path, query and body under this chain and Market",
+            remedy=f"sign `{method} {target:.200}` and this body, under this chain and Market",
         )
     return credentials

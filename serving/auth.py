@@ -20,6 +20,9 @@ MAX_SIGNED_BODY = 64 * 1024
 PEER_PARAMETER = "peer"
 """A nonce counts once at each peer. A request with this in its signed query counts at one only."""
 
+SITE_HEADER = b"wasmarket-site"
+"""On calls that gateways make of requests to sites: the body is an HTTP message."""
+
 SIGNED: dict[str, Any] = {"security": [{"SignedRequest": []}]}
 """For a route's `openapi_extra`: it takes only signed requests."""
 
@@ -120,10 +123,19 @@ class Authenticator:
         """
         self._check_peer(request)
         header = request.headers.get("authorization")
+        return self.check_parts(header, request.method, target_of(request), body, permit)
+
+    def check_parts(
+        self,
+        header: str | None,
+        method: str,
+        target: str,
+        body: bytes,
+        permit: Callable[[Address], None] | None = None,
+    ) -> Address:
+        """Return the signer of a request by its Authorization header. Raises as `check`."""
         now = self._now()
-        credentials = authenticate(
-            header, request.method, target_of(request), body, self._domain, now
-        )
+        credentials = authenticate(header, method, target, body, self._domain, now)
         if permit is not None:
             permit(credentials.address)
         self._nonces.use(credentials, now)

@@ -13,16 +13,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
-from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.errors import MarketError, TooLarge
-from peer.access import check_key, check_signer
+from peer.api.call_access import check_access
 from peer.api.call_head import CALL_TARGET, ID_HEADER, CallHead, make_id, read_id
 from peer.hosting.host import Host
-from peer.hosting.hosted_deal import HostedDeal
 from peer.hosting.run import CallRequest, Deliver, Recorded
 from peer.receipts.book import ReceiptBook
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
@@ -145,7 +143,8 @@ class Calls:
             raise too_large(limit)
         caller = ""
         if hosted.access.current.mode != "public":
-            caller = self._check_access(hosted, head, body)
+            site = run.workers.version.manifest.site
+            caller = check_access(self._authenticator, hosted, site, head, body)
         parameters = {
             # The address that signed the call, empty where nobody did.
             "init_peer_id": caller,
@@ -210,17 +209,6 @@ class Calls:
         task = asyncio.ensure_future(work)
         self._signing.add(task)
         task.add_done_callback(self._signing.discard)
-
-    def _check_access(self, hosted: HostedDeal, head: CallHead, body: bytes) -> str:
-        """Return the signer's address, empty for a key. Raises as the access document says."""
-        access = hosted.access.current
-        if access.mode == "signers":
-            signer = self._authenticator.check(Request(head.scope), body)
-            check_signer(access, signer)
-            return signer
-        authorization = head.given.get(b"authorization")
-        check_key(access, None if authorization is None else authorization.decode("latin-1"))
-        return ""
 
 
 class _Responder:

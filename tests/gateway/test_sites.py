@@ -261,6 +261,41 @@ def test_site__page_of_another_origin__is_for_the_function_to_allow():
     assert "access-control-allow-origin" not in answer.headers
 
 
+@pytest.mark.parametrize(("method", "path"), [("OPTIONS", "/shop/f"), ("OPTIONS", f"/{DEAL}/f")])
+def test_site__that_is_none__calls_by_name_have_the_gateways_cors(method, path):
+    gateway = SiteGateway(is_site=False, cors_origins=("https://x.example",))
+    asked = {"Origin": "https://x.example", "Access-Control-Request-Method": "POST"}
+
+    preflight = gateway.send(method, path, headers=asked)
+    called = gateway.send("POST", path, content=b"[]", headers={"Origin": "https://x.example"})
+    refused = gateway.send("GET", path, headers={"Origin": "https://x.example"})
+    other = gateway.send("POST", path, content=b"[]", headers={"Origin": "https://y.example"})
+
+    assert preflight.status_code == 204
+    assert "POST" in preflight.headers["access-control-allow-methods"]
+    assert len(gateway.peers.requests) == 2
+    for answer in (preflight, called, refused):
+        assert answer.headers["access-control-allow-origin"] == "https://x.example"
+    assert "wasmarket-receipt" in called.headers["access-control-expose-headers"]
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_site__request_with_authorization__is_marked_as_a_message_that_may_be_signed(gateway):
+    gateway.send("GET", "/shop/", headers={"Authorization": "Wasmarket x", "Wasmarket-Site": "0"})
+
+    passed = gateway.peers.requests[-1].headers
+    assert passed.get_list("wasmarket-site") == ["1"]
+    assert passed["authorization"] == "Wasmarket x"
+
+
+def test_call__callers_own_mark_of_a_site__is_dropped():
+    gateway = SiteGateway(is_site=False)
+
+    gateway.send("POST", "/shop/f", content=b"[]", headers={"Wasmarket-Site": "1"})
+
+    assert "wasmarket-site" not in gateway.peers.requests[-1].headers
+
+
 def test_site__body_above_the_apps_limit__reaches_no_peer():
     gateway = SiteGateway(limits={"input_bytes": 500})
 

@@ -15,7 +15,7 @@ import httpx
 
 from chain.wallet import Account
 from content.folder import BlockFolder
-from kernel.apps import Effectors, Health, Limits, Manifest, Module, Service
+from kernel.apps import Effectors, Health, Limits, Manifest, Module, Service, Site
 from kernel.content_ids import app_hash, raw_cid
 from kernel.deployment import dump_deployment
 from kernel.manifest import dump_manifest
@@ -49,6 +49,7 @@ def publish(
     memory: int = 16 << 20,
     effectors: Effectors | None = None,
     deterministic: bool = False,
+    site: Site | None = None,
 ) -> Hash:
     """Put an app of one service into a block folder and return what the chain calls it."""
     entries = []
@@ -68,6 +69,7 @@ def publish(
         limits=limits or Limits(call_ms=1_000),
         health=Health(name, "health") if health else None,
         effectors=effectors or Effectors(),
+        site=site,
     )
     block = dump_manifest(manifest)
     cid = raw_cid(block)

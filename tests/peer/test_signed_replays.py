@@ -1,17 +1,10 @@
 """A signed call is answered once: whichever gateway brings it, and whatever restarts meanwhile."""
 
-import asyncio
-
 import httpx
 import pytest
 
-from gateway.directory import DealRoute, PeerRoute
-from gateway.run import GatewayParts, create_gateway
-from gateway.settings import GatewaySettings
-from kernel.billing import DealStatus
-from serving.outbound import Outbound
-from tests.gateway.peers import FakeDirectory
 from tests.peer.peer_runner import GREETING, publish
+from tests.peer.real_gateway import RealGateway
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -40,42 +33,13 @@ def deal(world, peers):
     return number
 
 
-def call_through(world, folder, deal, peers, path, headers):
-    """Call a function through a gateway of its own in front of these peers."""
-
-    async def run():
-        routes = tuple(PeerRoute(runner.number, runner.url, 0) for runner in peers)
-        developer = world.developer.address
-        directory = FakeDirectory(
-            DealRoute(deal, developer, "0x" + "00" * 32, DealStatus.RUNNING, routes)
-        )
-        parts = GatewayParts(
-            version="test",
-            deployment=world.deployment,
-            directory=directory,
-            outbound=Outbound(allow_private=True),
-            folder=folder,
-            now=lambda: world.rpc.fetch_head().timestamp,
-            refresh=lambda: None,
-        )
-        app = create_gateway(GatewaySettings(), parts)
-        transport = httpx.ASGITransport(app)
-        async with (
-            app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
-        ):
-            return await client.post(path, content=BODY, headers=headers)
-
-    return asyncio.run(run())
-
-
 def test_replay__through_another_gateway__is_refused_by_the_peer(world, peers, deal, tmp_path):
     path = f"/v1/deals/{deal}/greeting/greeting"
     headers = peers[0].sign("POST", path, BODY)
 
+    gateway = RealGateway(world, deal, peers[:1])
     answers = [
-        call_through(world, tmp_path / name, deal, peers[:1], path, headers)
-        for name in ("one", "other")
+        gateway.send(tmp_path / name, "POST", path, BODY, headers) for name in ("one", "other")
     ]
 
     assert answers[0].json() == {"result": "Hi, you"}
@@ -103,7 +67,8 @@ def test_call__signed_for_one_peer__counts_there_only(world, peers, deal, tmp_pa
     path = f"/v1/deals/{deal}/greeting/greeting?peer={peers[1].number}"
     headers = peers[0].sign("POST", path, BODY)
 
-    through = [call_through(world, tmp_path / str(i), deal, peers, path, headers) for i in range(2)]
+    gateway = RealGateway(world, deal, peers)
+    through = [gateway.send(tmp_path / str(i), "POST", path, BODY, headers) for i in range(2)]
     other = httpx.post(peers[0].url + path, content=BODY, headers=headers, trust_env=False)
 
     assert through[0].headers["wasmarket-peer"] == str(peers[1].number)
