@@ -2,6 +2,12 @@
 
 import sys
 
-from wasmarket.cli import main
+try:
+    from wasmarket.cli import main
 
-sys.exit(main())
+    code = main()
+except KeyboardInterrupt:
+    # Before the command has begun, or after its end.
+    sys.stderr.write("wasmarket: interrupted\n")
+    code = 1
+sys.exit(code)

@@ -17,6 +17,7 @@ from kernel.errors import MarketError
 from wasmarket import __version__
 from wasmarket.exits import Exit, exit_code
 from wasmarket.home import Home, find_home
+from wasmarket.remedies import find_remedy
 
 DEBUG = "WASMARKET_DEBUG"
 """Set: bugs end with their trace on stderr instead of in a file."""
@@ -110,8 +111,8 @@ def save_crash(bug: Exception, home: Home) -> MarketError:
 def report(error: MarketError) -> Exit:
     """Write an error as one line and a hint to stderr; return its exit code."""
     click.echo(f"wasmarket: {error.detail}", err=True)
-    if error.remedy:
-        click.echo(f"  hint: {error.remedy}", err=True)
+    if remedy := find_remedy(error):
+        click.echo(f"  hint: {remedy}", err=True)
     return exit_code(error)
 
 

@@ -57,6 +57,14 @@ class Home:
         """The folder of one peer."""
         return self.root / "peers" / name
 
+    def peer_names(self) -> list[str]:
+        """Return the names of the peers that were made here."""
+        return sorted(key.parent.name for key in self.root.glob("peers/*/key"))
+
+    def wallet_name(self, peer: str) -> str:
+        """Return the name in `keys` of a peer's hot wallet."""
+        return f"peer-{peer}"
+
 
 def find_home(environ: Mapping[str, str], given: str | None = None) -> Home:
     """Return the home: `given`, else `$WASMARKET_HOME`, else `~/.wasmarket`."""

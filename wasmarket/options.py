@@ -21,15 +21,16 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask")
 class TokenAmount(click.ParamType):
     """A decimal number of tokens, read exactly into base units."""
 
-    name = "amount"
-
-    def __init__(self, symbol: str, decimals: int) -> None:
-        """`symbol` may follow the number, as people write it."""
+    def __init__(self, symbol: str, decimals: int, least: int = 0, most: int = 2**128 - 1) -> None:
+        """`symbol` may follow the number, as people write it. `least`, `most`: base units."""
+        self.name = symbol
         self._symbol = symbol
         self._decimals = decimals
+        self._least = least
+        self._most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return base units; refuse signs, exponents and more digits than the token has."""
+        """Return base units; refuse signs, exponents, too many digits, and what is beyond."""
         if isinstance(value, int):
             return value
         text = re.sub(rf"\s*{self._symbol}$", "", value.strip(), flags=re.IGNORECASE)
@@ -39,11 +40,24 @@ class TokenAmount(click.ParamType):
         whole, part = number[1], (number[2] or "").rstrip("0")
         if len(part) > self._decimals:
             self.fail(f"{value!r} has more than {self._decimals} decimals", param, ctx)
-        return int(whole + part.ljust(self._decimals, "0"))
+        amount = int(whole + part.ljust(self._decimals, "0"))
+        if not self._least <= amount <= self._most:
+            limits = f"{self._write(self._least)} to {self._write(self._most)}"
+            self.fail(f"{value!r} is not within {limits} {self._symbol}", param, ctx)
+        return amount
+
+    def _write(self, amount: int) -> str:
+        whole, part = divmod(amount, 10**self._decimals)
+        return f"{whole}.{part:0{self._decimals}}".rstrip("0").rstrip(".")
 
 
 USDC = TokenAmount("USDC", 6)
 FLT = TokenAmount("FLT", 18)
+SUM = TokenAmount("USDC", 6, 1, 2**64 - 1)
+"""What Market moves at once."""
+STAKE = TokenAmount("FLT", 18, 1)
+PRICE = TokenAmount("USDC", 6, 1, 2**48 - 1)
+"""Of a unit and epoch."""
 
 
 class Checked(click.ParamType):

@@ -214,7 +214,9 @@ class Wiring:
         )
 
     def _only_key(self) -> str:
-        names = sorted(list_accounts(self.home.keys))
+        # The hot wallets of this machine's peers sign for nobody else.
+        wallets = {self.home.wallet_name(peer) for peer in self.home.peer_names()}
+        names = sorted(list_accounts(self.home.keys).keys() - wallets)
         if len(names) == 1:
             return names[0]
         if not names:

@@ -156,11 +156,12 @@ def test_logs__after_a_call__show_what_the_function_wrote(market):
     deal = market.deploy()
     market.run("call", deal, "greeting.greeting", "Logbook")
 
-    lines = [json.loads(line) for line in market.run("logs", deal).out.splitlines()]
+    lines = [json.loads(line) for line in market.run("logs", deal, "--json").out.splitlines()]
 
     assert [line["text"] for line in lines if line["function"] == "greeting.greeting"] == [
         "greeting Logbook"
     ]
+    assert " info  greeting.greeting: greeting Logbook\n" in market.run("logs", deal).out
 
 
 def test_logs__of_somebody_elses_deal__are_refused(market, deal):
@@ -395,7 +396,7 @@ def test_match__of_a_running_deal__is_shown_and_verified(market, deal):
     report = market.run("match", "verify", deal, "--json").json
 
     assert ran.code == 0, ran.out + ran.err
-    assert f"verified: 1 matches of deal {deal}" in ran.out
+    assert f"verified: 1 match of deal {deal}" in ran.out
     assert "every word of every peer" in ran.out
     assert record["book"] in shown.out
     assert report["verified"]

@@ -51,6 +51,23 @@ def test_help__every_command__says_what_it_does(path):
     assert len(ran.out.splitlines()) > 3
 
 
+PROCESSES = {"indexer run", "matcher run", "gateway run", "peer run", "provider run"}
+
+
+def test_commands__that_answer__can_do_it_in_json():
+    lacking = set()
+    for path in COMMANDS:
+        command = root
+        for name in path:
+            command = command.get_command(click.Context(command), name)
+        if not isinstance(command, click.Group) and "as_json" not in [
+            p.name for p in command.params
+        ]:
+            lacking.add(" ".join(path))
+
+    assert lacking == PROCESSES
+
+
 @pytest.fixture
 def environ(tmp_path):
     own = {name: value for name, value in os.environ.items() if name not in own_settings()}

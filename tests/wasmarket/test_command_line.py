@@ -11,7 +11,10 @@ from kernel.regions import region_mask
 from wasmarket.cli import main, report
 from wasmarket.commands import wallets
 from wasmarket.exits import CODES, Exit, exit_code
-from wasmarket.options import ADDRESS, FLT, REGIONS, TRAITS, USDC
+from wasmarket.options import ADDRESS, FLT, PRICE, REGIONS, STAKE, SUM, TRAITS, USDC
+from wasmarket.output import count
+from wasmarket.remedies import REMEDIES
+from wasmarket.wiring import CHECKOUT
 
 pytestmark = pytest.mark.unit
 
@@ -167,6 +170,49 @@ def test_amount__anything_else__is_refused(text):
 def test_amount__too_many_decimals__says_how_many():
     with pytest.raises(click.BadParameter, match="more than 6 decimals"):
         USDC.convert("0.0000001", None, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "most", "beyond"),
+    [
+        (PRICE, "0.000001", "281474976.710655", "281474976.710656"),
+        (SUM, "0.000001", "18446744073709.551615", "18446744073709.551616"),
+        (STAKE, "0.000000000000000001", "1000000000", "1" + "0" * 24),
+    ],
+)
+def test_amount__beyond_its_limits__is_refused_in_its_own_unit(kind, least, most, beyond):
+    assert kind.convert(least, None, None) == 1
+    assert kind.convert(most, None, None) > 1
+    for text in ("0", beyond):
+        with pytest.raises(click.BadParameter, match=f"not within {least} to .* {kind.name}"):
+            kind.convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (0, "deal", "0 deals"),
+        (1, "deal", "1 deal"),
+        (1, "match", "1 match"),
+        (2, "epoch", "2 epochs"),
+        (2, "match", "2 matches"),
+        (1_234, "block", "1,234 blocks"),
+    ],
+)
+def test_count__is_written_as_people_do(number, noun, text):
+    assert count(number, noun) == text
+
+
+def test_report__refusal_of_a_contract__says_what_to_do(capsys):
+    report(errors.Reverted("Market.top_up was refused", reason="deals: no such deal"))
+
+    assert "hint: `wasmarket status`" in capsys.readouterr().err
+
+
+def test_remedies__are_for_reasons_that_the_contracts_have():
+    sources = "".join(path.read_text() for path in (CHECKOUT / "contracts").rglob("*.vy"))
+
+    assert [reason for reason in REMEDIES if f'"{reason}"' not in sources] == []
 
 
 def test_regions__codes_and_shorthands__are_a_mask():

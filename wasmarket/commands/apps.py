@@ -2,25 +2,27 @@
 
 import asyncio
 import json
+import sys
 import tempfile
 from pathlib import Path
 
 import click
 import httpx
+from rich.control import strip_control_codes
 
 from content.exporter import read_file
 from content.folder import BlockFolder
-from kernel.errors import InvalidInput
 from kernel.hashing import sha256
 from peer.hosting.versions import build_spec
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.pool import WorkerPool
 from peer.runtime.privileges import hand_over, is_root
-from peer.runtime.service import CallResult
+from peer.runtime.service import BodyKind, CallResult
 from wasmarket.app_check import check_app
 from wasmarket.app_file import App, load_app
+from wasmarket.commands.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket.options import json_option
-from wasmarket.output import print_facts, print_json
+from wasmarket.output import print_facts, print_json, print_value
 
 STATE = ".effectors"
 """Beside the storage of the services: what their effectors keep."""
@@ -63,6 +65,7 @@ def build(app: Path, as_json: bool) -> None:
 @click.argument("arguments", nargs=-1)
 @click.option("--storage", type=click.Path(path_type=Path), help="Keep /storage in this folder")
 @click.option("--trust", multiple=True, metavar="URL", help="Let `http` reach this private host")
+@raw_option
 @json_option
 def run(
     app: Path,
@@ -70,31 +73,45 @@ def run(
     arguments: tuple[str, ...],
     storage: Path | None,
     trust: tuple[str, ...],
+    raw: str | None,
     as_json: bool,
 ) -> None:
-    """Call SERVICE.FUNCTION of APP on this machine, as a peer would, and print its answer."""
+    """Call SERVICE.FUNCTION of APP on this machine, as a peer would, and print its answer.
+
+    Each of ARGUMENTS is JSON, or a string if it is not valid JSON.
+    """
     built = load_app(app)
-    service, _, name = function.partition(".")
-    if not name:
-        raise InvalidInput(f"{function!r} names no function", remedy="write SERVICE.FUNCTION")
-    body = json.dumps([_parse(text) for text in arguments]).encode()
+    target = parse_function(function)
+    if raw is None:
+        kind, body = BodyKind.JSON, json.dumps(parse_arguments(arguments)).encode()
+    else:
+        kind, body = BodyKind.RAW, read_raw(raw, arguments)
     with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder:
         kept = storage or Path(folder) / "storage"
         kept.mkdir(parents=True, exist_ok=True)
         owner = kept.stat()
         try:
-            result = asyncio.run(_run(built, Path(folder), kept, (service, name), body, trust))
+            call = _run(built, Path(folder), kept, target, body, kind, trust)
+            result = asyncio.run(call)
         finally:
             if is_root():
                 # The worker was nobody, and so are its files.
                 hand_over(kept, owner.st_uid, owner.st_gid)
+    if raw is not None:
+        _print_logs(result)
+        sys.stdout.buffer.write(result.output)
+        return
     value = json.loads(result.output)["result"]
     if as_json:
         print_json({"result": value, "fuel": result.fuel, "duration_us": result.duration_us})
         return
+    _print_logs(result)
+    print_value(value)
+
+
+def _print_logs(result: CallResult) -> None:
     for line in result.logs:
-        click.echo(str(line), err=True)
-    click.echo(value if isinstance(value, str) else json.dumps(value))
+        click.echo(strip_control_codes(str(line)), err=True)
 
 
 async def _run(
@@ -103,6 +120,7 @@ async def _run(
     storage: Path,
     function: tuple[str, str],
     body: bytes,
+    kind: BodyKind,
     trusted: tuple[str, ...],
 ) -> CallResult:
     files = {}
@@ -125,14 +143,7 @@ async def _run(
         pool = WorkerPool(specs, units=1, cache_dir=folder / "cache", effects=effects)
         await pool.start()
         try:
-            return await pool.call(*function, body)
+            return await pool.call(*function, body, kind)
         finally:
             await pool.stop()
             await effectors.close()
-
-
-def _parse(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -2,15 +2,16 @@
 
 import json
 import sys
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
 import click
+from rich.control import strip_control_codes
 
-from kernel.errors import InvalidInput
 from wasmarket.client import Client
+from wasmarket.commands.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket.options import json_option, key_option
-from wasmarket.output import print_json
+from wasmarket.output import print_json, print_value
 from wasmarket.wiring import wire
 
 
@@ -18,9 +19,7 @@ from wasmarket.wiring import wire
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("function", metavar="SERVICE.FUNCTION")
 @click.argument("arguments", nargs=-1)
-@click.option(
-    "--raw", type=click.Path(allow_dash=True), help="Send this file's bytes (- for stdin)"
-)
+@raw_option
 @click.option("--api-key", envvar="WASMARKET_API_KEY", help="Key of a deal with `keys` access")
 @json_option
 @click.pass_context
@@ -38,21 +37,15 @@ def call(
     Each of ARGUMENTS is JSON, or a string if it is not valid JSON: `wasmarket call 1
     greeting.greeting World`.
     """
-    service, _, name = function.partition(".")
-    if not name:
-        raise InvalidInput(
-            f"{function!r} names no function",
-            remedy="write SERVICE.FUNCTION, e.g. greeting.greeting",
-        )
+    service, name = parse_function(function)
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     client = Client(wire(ctx))
     if raw is not None:
-        if arguments:
-            raise InvalidInput("give either --raw or arguments", field="raw")
-        answer = client.call(deal, service, name, raw=_read(raw), headers=headers)
+        body = read_raw(raw, arguments)
+        answer = client.call(deal, service, name, raw=body, headers=headers)
         sys.stdout.buffer.write(answer.body)
         return
-    values = [_parse(text) for text in arguments]
+    values = parse_arguments(arguments)
     answer = client.call(deal, service, name, values, headers=headers)
     if as_json:
         print_json(
@@ -64,31 +57,23 @@ def call(
             }
         )
         return
-    click.echo(answer.value if isinstance(answer.value, str) else json.dumps(answer.value))
+    print_value(answer.value)
 
 
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.option("--follow", "-f", is_flag=True, help="Go on as lines come")
 @key_option
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON object a line")
 @click.pass_context
-def logs(ctx: click.Context, deal: int, follow: bool, key: str | None) -> None:
+def logs(ctx: click.Context, deal: int, follow: bool, key: str | None, as_json: bool) -> None:
     """Show what the functions of DEAL logged at one of its peers; you must be its developer."""
     for line in Client(wire(ctx), key).logs(deal, follow=follow):
-        click.echo(line)
+        click.echo(line if as_json else _write_entry(json.loads(line)))
 
 
-def _parse(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _read(path: str) -> bytes:
-    if path == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror}", field="raw") from error
+def _write_entry(entry: dict[str, Any]) -> str:
+    """Write a line of a log for people; functions choose its text, so no control codes."""
+    at = datetime.fromtimestamp(int(entry["time"]), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    text = strip_control_codes(str(entry["text"]))
+    return f"{at} {entry['level']:<5} {entry['function']}: {text}"

@@ -20,8 +20,9 @@ from peer.market.listener import read_saved
 from serving.outbound import Outbound
 from serving.outbound_http import create_async_client
 from wasmarket.client.http import Service
+from wasmarket.client.peer_keys import find_peer
 from wasmarket.options import Checked, json_option
-from wasmarket.output import print_json, print_table
+from wasmarket.output import count, print_json, print_table, show_done
 from wasmarket.wiring import Wiring, wire
 
 CID = Checked("cid", parse_cid)
@@ -56,15 +57,18 @@ def list_blocks(ctx: click.Context, name: str | None, as_json: bool) -> None:
         return
     shown = [(cid, size or "missing", "pinned" if pin else "") for cid, size, pin in rows]
     print_table("Blocks", ["cid", "#bytes", ""], shown)
-    click.echo(f"{sum(size for _, size, _ in rows)} bytes")
+    click.echo(f"{sum(size for _, size, _ in rows):,} bytes")
 
 
 @content.command()
 @click.argument("cid", type=CID)
 @click.option("--source", "sources", metavar="URL", multiple=True, help="Fetch it from here")
 @PEER
+@json_option
 @click.pass_context
-def pin(ctx: click.Context, cid: Cid, sources: tuple[str, ...], name: str | None) -> None:
+def pin(
+    ctx: click.Context, cid: Cid, sources: tuple[str, ...], name: str | None, as_json: bool
+) -> None:
     """Keep CID and all that it stands for: a file, or an app with its modules.
 
     A source is a trustless gateway, or an IPFS node's RPC (its URL ends in /api/v0).
@@ -82,20 +86,21 @@ def pin(ctx: click.Context, cid: Cid, sources: tuple[str, ...], name: str | None
             f"{cid} is pinned, but {len(missing)} of its blocks are not here, such as {missing[0]}",
             remedy="name a --source that has them",
         )
-    click.echo(f"{cid} is pinned")
+    show_done(as_json, f"{cid} is pinned", cid=str(cid), pinned=True)
 
 
 @content.command()
 @click.argument("cid", type=CID)
 @PEER
+@json_option
 @click.pass_context
-def unpin(ctx: click.Context, cid: Cid, name: str | None) -> None:
+def unpin(ctx: click.Context, cid: Cid, name: str | None, as_json: bool) -> None:
     """Let CID go with the next collection, unless something else needs it."""
     blocks = _find(wire(ctx), name).blocks
     if not blocks.is_pinned(cid):
         raise NotFound(f"{cid} is not pinned", field="cid")
     blocks.unpin(cid)
-    click.echo(f"{cid} is no longer pinned")
+    show_done(as_json, f"{cid} is no longer pinned", cid=str(cid), pinned=False)
 
 
 @content.command()
@@ -113,7 +118,7 @@ def gc(ctx: click.Context, name: str | None, as_json: bool) -> None:
     if as_json:
         print_json([str(cid) for cid in removed])
         return
-    click.echo(f"{len(removed)} blocks removed")
+    click.echo(f"{count(len(removed), 'block')} removed")
 
 
 def _find(wiring: Wiring, name: str | None) -> Place:
@@ -121,10 +126,7 @@ def _find(wiring: Wiring, name: str | None) -> Place:
         settings = wiring.configuration.read(GatewaySettings, "gateway")
         path = Path(settings.folder) if settings.folder else wiring.home.gateway
         return Place(BlockFolder(path), None)
-    path = wiring.home.peer(name)
-    if not path.is_dir():
-        raise NotFound(f"there is no peer {name!r} in {path.parent}", field="peer")
-    folder = PeerFolder(path)
+    folder = PeerFolder(find_peer(wiring, name))
     return Place(BlockFolder(folder.blocks), folder)
 
 

@@ -5,13 +5,15 @@ from typing import Any
 import click
 
 from kernel.addresses import parse_hash
+from kernel.content_ids import app_cid
 from kernel.errors import InvalidInput
 from kernel.regions import region_code, regions_of
 from kernel.traits import traits_of
-from kernel.units import format_usdc
+from kernel.units import Hash, format_usdc
 from wasmarket.client import Client
+from wasmarket.client.facade import FINAL
 from wasmarket.options import json_option, key_option
-from wasmarket.output import print_facts, print_json, print_table, usdc
+from wasmarket.output import count, print_facts, print_json, print_table, usdc
 from wasmarket.wiring import Wiring, wire
 
 
@@ -114,7 +116,7 @@ def runway(ctx: click.Context, deal: int, as_json: bool) -> None:
         return
     click.echo(
         f"deal {deal} is {row['status']}: {usdc(row['balance'])} at {usdc(row['rate'])} per epoch"
-        f" pay for {row['runway']} more epochs ({_duration(seconds)})"
+        f" pay for {count(int(row['runway']), 'more epoch')} ({_duration(seconds)})"
     )
 
 
@@ -127,7 +129,7 @@ def _show_all(client: Client, as_json: bool) -> None:
         return
     print_table(
         f"Deals of {address}",
-        ["#deal", "status", "#units", "#balance", "#per epoch", "#runway", "peers"],
+        ["#deal", "status", "#units", "#USDC", "#USDC per epoch", "#epochs left", "peers"],
         [
             (
                 row["id"],
@@ -141,13 +143,9 @@ def _show_all(client: Client, as_json: bool) -> None:
             for row in deals
         ],
     )
-    waiting = [row for row in offers if row["deal"] is None]
-    if waiting:
-        print_table(
-            "Offers without a deal",
-            ["offer", "status", "reasons"],
-            [(row["hash"], row["status"], "; ".join(row["reasons"])) for row in waiting],
-        )
+    for row in offers:
+        if row["deal"] is None and row["status"] not in FINAL:
+            print_facts(f"Offer {row['hash']}", _offer_facts(row))
 
 
 def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
@@ -160,10 +158,14 @@ def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
         [
             ("status", row["status"]),
             ("developer", row["developer"]),
-            ("app", row["app"]),
+            ("app", app_cid(Hash(row["app"]))),
             ("balance", usdc(row["balance"])),
             ("rate", f"{usdc(row['rate'])} per epoch"),
-            ("runway", f"{row['runway']} epochs ({_duration(epoch_seconds * int(row['runway']))})"),
+            (
+                "runway",
+                f"{count(int(row['runway']), 'epoch')}"
+                f" ({_duration(epoch_seconds * int(row['runway']))})",
+            ),
             ("as of block", row["block"]),
         ],
     )
@@ -189,11 +191,17 @@ def _show_offer(row: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(row)
         return
-    facts = [("status", row["status"]), ("deal", row["deal"] or "none yet")]
-    facts += [("reason", reason) for reason in row["reasons"]]
-    print_facts(f"Offer {row['hash']}", facts)
+    print_facts(f"Offer {row['hash']}", _offer_facts(row))
     if row["deal"] is None:
         click.echo(f"  next: `wasmarket explain {row['hash']}`")
+
+
+def _offer_facts(row: dict[str, Any]) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [
+        ("status", row["status"]),
+        ("deal", row["deal"] or "none yet"),
+    ]
+    return facts + [("reason", reason) for reason in row["reasons"]]
 
 
 def _name(field: str, value: Any) -> str:

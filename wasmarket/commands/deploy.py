@@ -16,10 +16,20 @@ from wasmarket.client import Client
 from wasmarket.client.bids import Bid, Wish
 from wasmarket.client.facade import RUNNING
 from wasmarket.exits import Exit
-from wasmarket.options import ADDRESS, REGIONS, TRAITS, USDC, json_option, key_option, yes_option
+from wasmarket.options import (
+    ADDRESS,
+    PRICE,
+    REGIONS,
+    TRAITS,
+    USDC,
+    json_option,
+    key_option,
+    yes_option,
+)
 from wasmarket.output import print_json, print_table, usdc
 from wasmarket.wiring import wire
 
+UNITS = click.IntRange(1, 65_535)
 ANSWER_SECONDS = 10.0
 DEFAULT_RUNWAY = 10
 
@@ -27,12 +37,16 @@ DEFAULT_RUNWAY = 10
 def requirement_options(command: Any) -> Any:
     """Add what a developer may ask of peers."""
     options = [
-        click.option("--units", "-u", type=click.IntRange(1, 65_535), default=1, show_default=True),
+        click.option("--units", "-u", type=UNITS, default=1, show_default=True, help="How many"),
         click.option("--regions", type=REGIONS, default=0, help="Any of these, e.g. DE,FR or EU"),
         click.option("--traits", type=TRAITS, default=0, help="All of these, e.g. nvme,renewable"),
         click.option("--memory", type=click.IntRange(0), default=0, help="Least MiB per unit"),
-        click.option("--min-regions", type=click.IntRange(0), default=0, help="Distinct regions"),
-        click.option("--per-provider", type=click.IntRange(0), default=0, help="Most units of one"),
+        click.option(
+            "--min-regions", type=click.IntRange(0), default=0, help="Least number of regions"
+        ),
+        click.option(
+            "--per-provider", type=click.IntRange(0), default=0, help="Most units of one provider"
+        ),
     ]
     for option in reversed(options):
         command = option(command)
@@ -41,7 +55,7 @@ def requirement_options(command: Any) -> Any:
 
 @click.command()
 @requirement_options
-@click.option("--max-price", type=USDC, help="Leave out units that cost more per epoch")
+@click.option("--max-price", type=PRICE, help="Leave out units that cost more per epoch")
 @json_option
 @click.pass_context
 def quote(
@@ -77,7 +91,7 @@ def quote(
 @click.argument("app", type=click.Path(path_type=Path), default=".")
 @requirement_options
 @click.option("--min-units", type=click.IntRange(1), help="Take no fewer [all of --units]")
-@click.option("--max-price", type=USDC, help="Most per unit and epoch [what the quote says]")
+@click.option("--max-price", type=PRICE, help="Most per unit and epoch [what the quote says]")
 @click.option("--deposit", type=USDC, help=f"USDC to begin with [{DEFAULT_RUNWAY} epochs]")
 @click.option(
     "--epochs", type=click.IntRange(0), default=0, help="Stop after so many [until stopped]"
@@ -87,7 +101,9 @@ def quote(
 @click.option("--exclude", type=ADDRESS, multiple=True, help="Not this provider (repeatable)")
 @click.option("--tip", type=USDC, default=0, help="For whoever makes the match")
 @click.option("--valid", type=click.IntRange(1), default=86_400, help="Seconds the offer stands")
-@click.option("--wait", type=click.IntRange(0), default=60, show_default=True, help="Seconds")
+@click.option(
+    "--wait", type=click.IntRange(0), default=60, show_default=True, help="Most seconds to wait"
+)
 @key_option
 @yes_option
 @json_option
@@ -150,12 +166,17 @@ def deploy(
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
     bid = client.offer(wish, built.app, units if spare else None)
-    state = _wait(client, bid, wait, as_json) if wait else client.offer_state(bid.hash)
+    try:
+        state = _wait(client, bid, wait, as_json) if wait else client.offer_state(bid.hash)
+    except KeyboardInterrupt:
+        click.echo(f"the offer stays posted: `wasmarket status {bid.hash}`", err=True)
+        click.echo(f"  to withdraw it: `wasmarket offer cancel {bid.hash}`", err=True)
+        raise
     if as_json:
         known = {name: state[name] for name in ("status", "deal", "reasons")}
         print_json({"offer": bid.hash, "app": str(built.cid), **known})
     elif state["status"] in RUNNING:
-        _show_next(client, state)
+        _show_next(client, built, state)
     return Exit.OK if not wait or state["status"] in RUNNING else Exit.REFUSED
 
 
@@ -242,10 +263,13 @@ def _wait(client: Client, bid: Bid, seconds: int, quiet: bool) -> dict[str, Any]
     return state
 
 
-def _show_next(client: Client, state: dict[str, Any]) -> None:
+def _show_next(client: Client, app: App, state: dict[str, Any]) -> None:
     deal = state["deal"]
+    services = client.wait_for_interface(deal, ANSWER_SECONDS)
+    if app.manifest.site is not None:
+        click.echo(f"deal {deal} runs a site: {client.gateway.url}/{deal}/")
     click.echo(f"deal {deal} runs; its functions:")
-    for service, interface in client.wait_for_interface(deal, ANSWER_SECONDS).items():
+    for service, interface in services.items():
         for function in interface["functions"]:
             arguments = " ".join(f"<{entry['name']}>" for entry in function["arguments"])
             click.echo(f"  wasmarket call {deal} {service}.{function['name']} {arguments}".rstrip())

@@ -7,15 +7,17 @@ import click
 import httpx
 from rich.console import Console
 
+from chain.anvil import CHAIN_ID
 from chain.wallet import list_accounts
 from kernel.errors import MarketError
-from kernel.units import Address
+from kernel.units import Address, format_flt
 from wasmarket.client.http import Service
+from wasmarket.home import Home
 from wasmarket.local.epochs import next_epoch
-from wasmarket.local.network import LocalMarket, drip, start_market
+from wasmarket.local.network import LocalMarket, drip, give_coins, start_market
 from wasmarket.local.plan import DEFAULT_PEERS, FREE_PORTS, Plan, Ports
 from wasmarket.options import ADDRESS, json_option, key_option
-from wasmarket.output import print_json, print_line, print_table, usdc
+from wasmarket.output import format_coins, print_json, print_line, print_table, usdc
 from wasmarket.wiring import Wiring, wire
 
 
@@ -47,12 +49,14 @@ def up(
         block_time=block_time,
         epoch_seconds=epoch_seconds,
     )
+    console = Console(stderr=True)
+    # Until it is up a signal interrupts the start itself, which takes down what there is.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    market = _start(home, plan, console)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    console = Console(stderr=True)
-    with console.status("starting", spinner="dots") as line:
-        market = start_market(home, plan, lambda step: line.update(f"starting: {step}"))
     try:
         if as_json:
             print_line(ready=True, url=market.services["gateway"].url, home=str(home.root))
@@ -83,14 +87,44 @@ def epoch(ctx: click.Context, count: int, as_json: bool) -> None:
 @local.command()
 @click.option("--to", type=ADDRESS, help="Somebody else's address")
 @key_option
+@json_option
 @click.pass_context
-def faucet(ctx: click.Context, to: Address | None, key: str | None) -> None:
-    """Get test tokens; the faucet gives them once in a while per address."""
+def faucet(ctx: click.Context, to: Address | None, key: str | None, as_json: bool) -> None:
+    """Get test USDC and FLT, on a local chain also coins for gas.
+
+    The faucet gives tokens once in a while per address.
+    """
     wiring = wire(ctx)
     account = wiring.account(key)
     target = to or account.address
+    if wiring.deployment.chain_id == CHAIN_ID:
+        for address in {account.address, target}:
+            give_coins(wiring, address)
     drip(wiring, account, target)
-    click.echo(f"{target} now has {usdc(wiring.usdc.balance(target))}")
+    held = {
+        "usdc": wiring.usdc.balance(target),
+        "flt": wiring.flt.balance(target),
+        "gas_wei": wiring.rpc.fetch_balance(target),
+    }
+    if as_json:
+        print_json({"address": target, **{name: str(amount) for name, amount in held.items()}})
+        return
+    click.echo(
+        f"{target} now has {usdc(held['usdc'])}, {format_flt(held['flt'])} FLT"
+        f" and {format_coins(held['gas_wei'])} coins for gas"
+    )
+
+
+def _start(home: Home, plan: Plan, console: Console) -> LocalMarket:
+    """Start a market and tell of each step: on one line of a terminal, else line by line."""
+    with console.status("starting", spinner="dots") as line:
+
+        def tell(step: str) -> None:
+            line.update(f"starting: {step}")
+            if not console.is_terminal:
+                console.print(f"  starting: {step}")
+
+        return start_market(home, plan, tell)
 
 
 def show_market(market: LocalMarket) -> None:

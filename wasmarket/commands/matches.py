@@ -15,7 +15,7 @@ from wasmarket.client import Client
 from wasmarket.client.http import Service
 from wasmarket.exits import Exit
 from wasmarket.options import json_option
-from wasmarket.output import print_facts, print_json, print_table, usdc
+from wasmarket.output import count, print_facts, print_json, print_table, usdc
 from wasmarket.wiring import Wiring, wire
 
 MOST_SHOWN = 50
@@ -92,7 +92,7 @@ def _show_record(record: dict[str, Any]) -> None:
             ("transaction", record["tx"] or "never sent"),
             ("computed from", f"book {record['book']} of block {record['block']}"),
             ("engine", record["engine"]),
-            ("round of", f"{len(record['offers'])} offers"),
+            ("round of", count(len(record["offers"]), "offer")),
             ("price", f"{usdc(record['total'])} per epoch"),
             ("saved against the limit", f"{usdc(record['saving'])} per epoch"),
             ("round's bound, gap", f"{usdc(record['bound'])}, {record['gap_ppm']} ppm"),
@@ -100,7 +100,7 @@ def _show_record(record: dict[str, Any]) -> None:
     )
     print_table(
         "Fills",
-        ["provider offer", "#units", "#USDC per unit"],
+        ["provider offer", "#units", "#USDC per unit and epoch"],
         [(f["offer"], f["units"], format_usdc(int(f["price"]))) for f in record["fills"]],
     )
 
@@ -113,7 +113,7 @@ def _show_report(report: DealReport, account: Address) -> None:
     for tx, caller in report.foreign:
         click.echo(f"matched in {tx} by {caller}: only that matcher can account for it")
     if report.is_verified:
-        click.echo(f"verified: {len(report.matches)} matches of deal {report.deal}")
+        click.echo(f"verified: {count(len(report.matches), 'match')} of deal {report.deal}")
     elif not report.matches and not report.unrecorded:
         click.echo("nothing to verify: this matcher sent no match of the deal", err=True)
     else:

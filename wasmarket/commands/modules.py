@@ -14,7 +14,7 @@ from peer.runtime.links import find_effectors
 from peer.runtime.raw_abi import inspect_raw_module
 from peer.runtime.signature_text import parse_signatures
 from wasmarket.options import json_option
-from wasmarket.output import print_facts, print_json, print_table
+from wasmarket.output import print_facts, print_json, print_table, show_done
 
 
 @click.group()
@@ -65,7 +65,8 @@ def inspect(file: Path, raw: bool, linked: tuple[str, ...], as_json: bool) -> No
 @click.argument("file", type=click.Path(path_type=Path))
 @click.argument("signatures", type=click.Path(path_type=Path))
 @click.option("--output", "-o", type=click.Path(path_type=Path), help="Write it here [over FILE]")
-def embed(file: Path, signatures: Path, output: Path | None) -> None:
+@json_option
+def embed(file: Path, signatures: Path, output: Path | None, as_json: bool) -> None:
     """Turn FILE, a raw module, into a Marine one whose functions SIGNATURES types, one a line.
 
     A line reads like `greeting(name: string) -> string`.
@@ -77,7 +78,7 @@ def embed(file: Path, signatures: Path, output: Path | None) -> None:
         target.write_bytes(made)
     except OSError as error:
         raise InvalidInput(f"cannot write {target}: {error.strerror}", field="output") from error
-    click.echo(f"wrote {target} ({len(made):,} bytes)")
+    show_done(as_json, f"wrote {target} ({len(made):,} bytes)", file=str(target), bytes=len(made))
 
 
 def _read(file: Path) -> bytes:

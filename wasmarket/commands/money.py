@@ -6,7 +6,7 @@ from kernel.events import Ended, Skipped
 from kernel.reasons import DropReason, describe
 from wasmarket.client import Client
 from wasmarket.exits import Exit
-from wasmarket.options import USDC, json_option, key_option, yes_option
+from wasmarket.options import SUM, json_option, key_option, yes_option
 from wasmarket.output import print_json, usdc
 from wasmarket.wiring import wire
 
@@ -20,7 +20,7 @@ WHY = {
 
 @click.command("top-up")
 @click.argument("deal", type=click.IntRange(1))
-@click.argument("amount", type=USDC)
+@click.argument("amount", type=SUM)
 @key_option
 @json_option
 @click.pass_context
@@ -31,7 +31,7 @@ def top_up(ctx: click.Context, deal: int, amount: int, key: str | None, as_json:
 
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
-@click.argument("amount", type=USDC)
+@click.argument("amount", type=SUM)
 @key_option
 @json_option
 @click.pass_context

@@ -1,30 +1,30 @@
 """`wasmarket peer status`: what a running peer does, keeps and refuses."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 import httpx
 
 from kernel.addresses import ZERO_ADDRESS
+from kernel.errors import Unreachable
 from kernel.units import format_usdc
 from peer.settings import PeerSettings
 from wasmarket.client.http import Service
+from wasmarket.client.peer_keys import URL, find_peer
 from wasmarket.options import json_option
-from wasmarket.output import print_facts, print_json, print_table
-from wasmarket.wiring import wire
+from wasmarket.output import print_facts, print_json, print_table, write_time
+from wasmarket.wiring import Wiring, wire
 
 
 @click.command("status")
-@click.argument("name", default="peer")
-@click.option("--url", help="Where the peer is reached [the settings' host and port]")
+@click.argument("name", required=False)
+@click.option("--url", help="Where the peer is reached [where it runs on this machine]")
 @json_option
 @click.pass_context
-def show_status(ctx: click.Context, name: str, url: str | None, as_json: bool) -> None:
-    """Show what the running peer NAME serves, offers, refused and keeps."""
+def show_status(ctx: click.Context, name: str | None, url: str | None, as_json: bool) -> None:
+    """Show what the running peer NAME [peer] serves, offers, refused and keeps."""
     wiring = wire(ctx)
-    settings = wiring.configuration.read(PeerSettings, "peer", {"name": name})
-    where = url or f"http://{settings.host}:{settings.port}"
+    where = url or _find_url(wiring, name)
     service = Service("peer", where, wiring.http)
     status: dict[str, Any] = service.get("/v1/status")
     if as_json:
@@ -37,7 +37,7 @@ def show_status(ctx: click.Context, name: str, url: str | None, as_json: bool) -
             ("number", extra["peer"]),
             ("wallet", extra["wallet"]),
             ("block / epoch", f"{status['head']} / {extra['epoch']}"),
-            ("policy", extra["policy"] or "as in its file"),
+            ("policy", extra["policy"] or "in force"),
             ("ready", _read_readiness(wiring.http, where)),
         ],
     )
@@ -51,7 +51,7 @@ def show_status(ctx: click.Context, name: str, url: str | None, as_json: bool) -
                     row["offer"],
                     "anybody" if row["developer"] == ZERO_ADDRESS else row["developer"],
                     format_usdc(int(row["price"])),
-                    _write_time(row["valid_until"]),
+                    write_time(row["valid_until"]),
                 )
                 for row in extra["offers"]
             ],
@@ -66,15 +66,27 @@ def show_status(ctx: click.Context, name: str, url: str | None, as_json: bool) -
         print_table(
             "Storage kept",
             ["#deal", "#bytes", "until"],
-            [(row["deal"], row["bytes"], _write_time(row["until"])) for row in extra["kept"]],
+            [(row["deal"], row["bytes"], write_time(row["until"])) for row in extra["kept"]],
         )
+
+
+def _find_url(wiring: Wiring, name: str | None) -> str:
+    """Return where a peer of this machine listens. Raises NotFound, Unreachable."""
+    settings = wiring.configuration.read(PeerSettings, "peer", {"name": name})
+    chosen = name or settings.name
+    if name is None and chosen not in wiring.home.peer_names():
+        return f"http://{settings.host}:{settings.port}"
+    file = find_peer(wiring, chosen) / URL
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise Unreachable(
+            f"the peer {chosen!r} does not run on this machine",
+            remedy=f"start it: `wasmarket peer run {chosen}`, or say where it is: --url",
+        ) from error
 
 
 def _read_readiness(http: httpx.Client, where: str) -> str:
     """Return "yes", or why not; then the answer's status is 503."""
     answer = http.get(f"{where}/v1/health/ready")
     return str(answer.json()["reason"]) or "yes"
-
-
-def _write_time(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

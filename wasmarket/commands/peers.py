@@ -4,23 +4,24 @@ from pathlib import Path
 
 import click
 
+from chain.anvil import CHAIN_ID
 from kernel.errors import InvalidInput
 from kernel.reasons import LeaveReason, describe
 from kernel.regions import region_index
-from peer.folder import PeerFolder, public_key
+from peer.folder import PeerFolder, public_key, write_atomically
 from peer.offers.selling import Seller
 from peer.policy_file import PolicyFile
 from peer.run import PeerParts, run_peer
 from peer.settings import PeerSettings
 from serving.outbound import Outbound
 from wasmarket import __version__
-from wasmarket.client.peer_keys import load_peer_keys
+from wasmarket.client.peer_keys import URL, find_peer, load_peer_keys
 from wasmarket.client.provider import Machine, ProviderClient
 from wasmarket.commands.peer_status import show_status
 from wasmarket.exits import Exit
 from wasmarket.logs import configure_logging
 from wasmarket.options import TRAITS, Checked, json_option, key_option, yes_option
-from wasmarket.output import count, print_json, print_line, print_table
+from wasmarket.output import count, print_json, print_line, print_table, show_done
 from wasmarket.wiring import Wiring, wire
 
 REGION = Checked("region", region_index)
@@ -89,17 +90,20 @@ def register(
         return
     click.echo(f"{name} is peer {number} of {client.address}")
     click.echo(f"  its wallet {wallet.address} needs a little of the chain's coin for gas")
+    if wiring.deployment.chain_id == CHAIN_ID:
+        click.echo(f"  here: `wasmarket local faucet --to {wallet.address}`")
     click.echo(f"  next: `wasmarket peer run {name}` and `wasmarket offer make {number} PRICE`")
 
 
 @peer.command("list")
 @json_option
 @click.pass_context
-def list_peers(ctx: click.Context, as_json: bool) -> None:
+def show_peers(ctx: click.Context, as_json: bool) -> None:
     """List the peers of this home."""
-    root = wire(ctx).home.peer("x").parent
-    names = sorted(entry.name for entry in root.iterdir()) if root.is_dir() else []
-    rows = [(name, public_key(PeerFolder(root / name).load_key())) for name in names]
+    home = wire(ctx).home
+    rows = [
+        (name, public_key(PeerFolder(home.peer(name)).load_key())) for name in home.peer_names()
+    ]
     if as_json:
         print_json([{"name": name, "key": key} for name, key in rows])
         return
@@ -110,22 +114,28 @@ def list_peers(ctx: click.Context, as_json: bool) -> None:
 @click.argument("number", type=click.IntRange(1))
 @click.argument("units", type=click.IntRange(0, 65_535))
 @key_option
+@json_option
 @click.pass_context
-def set_units(ctx: click.Context, number: int, units: int, key: str | None) -> None:
+def set_units(ctx: click.Context, number: int, units: int, key: str | None, as_json: bool) -> None:
     """Change how many units peer NUMBER sells; never below what it runs."""
     ProviderClient(wire(ctx), key).set_units(number, units)
-    click.echo(f"peer {number} sells {units} units")
+    told = f"peer {number} sells {count(units, 'unit')}"
+    show_done(as_json, told, peer=number, units=units)
 
 
 @peer.command("set-endpoint")
 @click.argument("number", type=click.IntRange(1))
 @click.argument("endpoint")
 @key_option
+@json_option
 @click.pass_context
-def set_endpoint(ctx: click.Context, number: int, endpoint: str, key: str | None) -> None:
+def set_endpoint(
+    ctx: click.Context, number: int, endpoint: str, key: str | None, as_json: bool
+) -> None:
     """Change where peer NUMBER is reached."""
     ProviderClient(wire(ctx), key).set_endpoint(number, endpoint)
-    click.echo(f"peer {number} is reached at {endpoint}")
+    told = f"peer {number} is reached at {endpoint}"
+    show_done(as_json, told, peer=number, endpoint=endpoint)
 
 
 @peer.command()
@@ -195,7 +205,7 @@ def run(
     gateways: str | None,
     offer_key: str | None,
 ) -> None:
-    """Run the peer NAME until it is told to stop."""
+    """Run the peer NAME, made by `peer init`, until it is told to stop."""
     configure_logging()
     wiring = wire(ctx)
     flags = {
@@ -207,30 +217,32 @@ def run(
         "offer_key": offer_key,
     }
     settings = wiring.configuration.read(PeerSettings, "peer", flags)
+    folder = find_peer(wiring, settings.name)
     _, wallet = load_peer_keys(wiring, settings.name)
     parts = PeerParts(
         settings=settings,
         deployment=wiring.known_deployment,
         wallet=wallet,
-        folder=_folder(wiring, settings),
+        folder=folder,
         policy=PolicyFile(Path(settings.policy) if settings.policy else None),
         outbound=Outbound(wiring.outbound.allow_private_addresses, trusted=settings.gateways),
         version=__version__,
         confirmations=wiring.chain.confirmations,
         seller=_seller(wiring, settings),
     )
-    run_peer(
-        parts,
-        rpc_url=wiring.chain.rpc,
-        on_ready=lambda url: print_line(ready=True, url=url),
-    )
+    try:
+        run_peer(parts, rpc_url=wiring.chain.rpc, on_ready=lambda url: _announce(folder, url))
+    finally:
+        (folder / URL).unlink(missing_ok=True)
 
 
 peer.add_command(show_status)
 
 
-def _folder(wiring: Wiring, settings: PeerSettings) -> Path:
-    return Path(settings.folder) if settings.folder else wiring.home.peer(settings.name)
+def _announce(folder: Path, url: str) -> None:
+    """Say that the peer serves: to whoever started it, and to `peer status`."""
+    write_atomically(folder / URL, url.encode())
+    print_line(ready=True, url=url)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:

@@ -15,7 +15,7 @@ from peer.offers.situation import SituationReader
 from peer.policy import Policy
 from peer.policy_file import PolicyFile
 from wasmarket.options import json_option, key_option
-from wasmarket.output import print_facts, print_json, print_table, usdc
+from wasmarket.output import print_facts, print_json, print_table, usdc, write_time
 from wasmarket.wiring import Wiring, wire
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -31,8 +31,11 @@ def policy() -> None:
 @click.argument("file", type=FILE)
 @PEERS
 @key_option
+@json_option
 @click.pass_context
-def check(ctx: click.Context, file: Path, peers: tuple[int, ...], key: str | None) -> None:
+def check(
+    ctx: click.Context, file: Path, peers: tuple[int, ...], key: str | None, as_json: bool
+) -> None:
     """Check FILE; with --peer also against what these peers announce on chain."""
     found = PolicyFile(file).current
     warnings = _find_oddities(found)
@@ -40,6 +43,9 @@ def check(ctx: click.Context, file: Path, peers: tuple[int, ...], key: str | Non
         wiring = wire(ctx)
         machines = _read(wiring, key, peers)[1]
         warnings += [text for machine in machines for text in _compare(found, machine)]
+    if as_json:
+        print_json({"offers": found.offers is not None, "notes": warnings})
+        return
     for text in warnings:
         click.echo(f"note: {text}", err=True)
     click.echo(f"{file} is a policy; it {'makes' if found.offers else 'makes no'} offers")
@@ -167,4 +173,5 @@ def _write_surcharges(pricing: Pricing) -> str:
 
 
 def _write_time(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%a %Y-%m-%d %H:%M:%S UTC")
+    """With the weekday, which schedules go by."""
+    return datetime.fromtimestamp(at, UTC).strftime("%a ") + write_time(at)

@@ -2,6 +2,7 @@
 
 import click
 
+from chain.views import StakeView
 from kernel.events import Leaving
 from kernel.reasons import describe
 from kernel.regions import region_code
@@ -11,8 +12,16 @@ from wasmarket.client.provider import ProviderClient
 from wasmarket.commands.policies import policy
 from wasmarket.commands.provider_run import run
 from wasmarket.exits import Exit
-from wasmarket.options import ADDRESS, FLT, json_option, key_option
-from wasmarket.output import print_facts, print_json, print_table, usdc
+from wasmarket.options import ADDRESS, STAKE, json_option, key_option
+from wasmarket.output import (
+    count,
+    print_facts,
+    print_json,
+    print_table,
+    show_done,
+    usdc,
+    write_time,
+)
 from wasmarket.wiring import wire
 
 
@@ -57,7 +66,7 @@ def show_status(
             ("claimable now", usdc(claimable)),
             ("free in Market", usdc(free)),
             ("stake free / locked", f"{format_flt(stake.free)} / {format_flt(stake.locked)} FLT"),
-            ("stake leaving", f"{format_flt(stake.leaving)} FLT, ready at {stake.ready}"),
+            ("stake leaving", _write_leaving(stake)),
         ],
     )
     _print_due(due)
@@ -89,35 +98,50 @@ for command in (claim, policy, run):
 
 
 @provider.command()
-@click.argument("amount", type=FLT)
+@click.argument("amount", type=STAKE)
 @key_option
+@json_option
 @click.pass_context
-def stake(ctx: click.Context, amount: int, key: str | None) -> None:
+def stake(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> None:
     """Deposit AMOUNT FLT, from which bonds are locked."""
-    click.echo(f"stake free: {format_flt(ProviderClient(wire(ctx), key).stake(amount))} FLT")
+    free = ProviderClient(wire(ctx), key).stake(amount)
+    show_done(as_json, f"stake free: {format_flt(free)} FLT", stake_free=str(free))
 
 
 @provider.command()
-@click.argument("amount", type=FLT)
+@click.argument("amount", type=STAKE)
 @key_option
+@json_option
 @click.pass_context
-def unstake(ctx: click.Context, amount: int, key: str | None) -> None:
+def unstake(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> None:
     """Ask for AMOUNT FLT of free stake back; it can be withdrawn after the leaving delay."""
     wiring = wire(ctx)
     receipt = wiring.sender(wiring.account(key)).send(wiring.staking.call("request", amount))
     leaving = receipt.find(Leaving)[0]
-    click.echo(f"{format_flt(leaving.amount)} FLT leaving, ready at chain time {leaving.ready}")
+    show_done(
+        as_json,
+        f"{format_flt(leaving.amount)} FLT leaving, ready at {write_time(leaving.ready)}",
+        stake_leaving=str(leaving.amount),
+        stake_ready=leaving.ready,
+    )
 
 
 @provider.command("withdraw-stake")
 @key_option
+@json_option
 @click.pass_context
-def withdraw_stake(ctx: click.Context, key: str | None) -> None:
+def withdraw_stake(ctx: click.Context, key: str | None, as_json: bool) -> None:
     """Send the stake whose leaving delay is over to the wallet."""
     wiring = wire(ctx)
     account = wiring.account(key)
+    leaving = wiring.staking.stake(account.address).leaving
     wiring.sender(account).send(wiring.staking.call("withdraw", account.address))
-    click.echo(f"sent to {account.address}")
+    show_done(
+        as_json,
+        f"sent {format_flt(leaving)} FLT to {account.address}",
+        sent=str(leaving),
+        to=account.address,
+    )
 
 
 @provider.command()
@@ -140,11 +164,11 @@ def opportunities(
         print_json(answer)
         return
     print_table(
-        f"Not won in the last {epochs} epochs",
+        f"Not won in the last {count(epochs, 'epoch')}, USDC per unit and epoch",
         ["offer", "when", "#units", "#most they pay", "#went for", "#price to win", "why not"],
         [
             (
-                row["offer"],
+                f"{row['offer'][:10]}…",
                 "open" if row["epoch"] is None else f"epoch {row['epoch']}",
                 row["units"],
                 _price(row["max_price"]),
@@ -173,6 +197,12 @@ def opportunities(
     )
 
 
+def _write_leaving(stake: StakeView) -> str:
+    if not stake.leaving:
+        return "0 FLT"
+    return f"{format_flt(stake.leaving)} FLT, ready at {write_time(stake.ready)}"
+
+
 def _price(amount: str | None, nothing: str = "") -> str:
     return nothing if amount is None else format_usdc(int(amount))
 
@@ -190,7 +220,7 @@ def _row(entry: Due) -> dict[str, object]:
 def _print_due(due: list[Due]) -> None:
     print_table(
         "Claimable",
-        ["#assignment", "#deal", "#peer", "#to the provider", "#back to the developer"],
+        ["#assignment", "#deal", "#peer", "#USDC to you", "#USDC back to the developer"],
         [(e.assignment, e.deal, e.peer, format_usdc(e.paid), format_usdc(e.refund)) for e in due],
     )
 
@@ -210,6 +240,6 @@ def _show_claims(result: ClaimResult, as_json: bool) -> None:
     for assignment, reason in reasons.items():
         click.echo(f"assignment {assignment}: {reason}", err=True)
     click.echo(
-        f"claimed {len(result.claimed)} assignments: {usdc(result.paid)} paid,"
+        f"claimed {count(len(result.claimed), 'assignment')}: {usdc(result.paid)} paid,"
         f" {usdc(result.refunded)} of unproven epochs went back to developers"
     )

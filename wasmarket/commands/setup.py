@@ -15,7 +15,7 @@ from serving.outbound import OutboundSettings
 from wasmarket.client.http import Service
 from wasmarket.exits import Exit
 from wasmarket.options import json_option
-from wasmarket.output import print_facts, print_json, print_table
+from wasmarket.output import format_coins, print_facts, print_json, print_table
 from wasmarket.settings import ClientSettings, StoreSettings
 from wasmarket.wiring import Wiring, wire
 
@@ -101,6 +101,7 @@ def _gas(wiring: Wiring) -> str:
     if wei == 0:
         raise MarketError(
             "your account has no coin for gas",
-            remedy="deploying and calling need none; top-up, stop and claim do",
+            remedy="deploying and calling need none, top-up, stop and claim do;"
+            " on a local chain: `wasmarket local faucet`",
         )
-    return f"{wei} wei"
+    return f"{format_coins(wei)} coins for gas"

@@ -9,8 +9,8 @@ from kernel.events import Deposited
 from kernel.units import format_flt
 from wasmarket.client import Client
 from wasmarket.client.tokens import approve
-from wasmarket.options import ADDRESS, USDC, json_option, key_option
-from wasmarket.output import print_facts, print_json, print_table, usdc
+from wasmarket.options import ADDRESS, SUM, json_option, key_option
+from wasmarket.output import format_coins, print_facts, print_json, print_table, show_done, usdc
 from wasmarket.wiring import PASSWORD, wire
 
 DEFAULT_NAME = "default"
@@ -94,35 +94,41 @@ def balance(ctx: click.Context, key: str | None, address: str | None, as_json: b
             ("account", owner),
             ("in the wallet", usdc(facts["usdc"])),
             ("free in Market", usdc(facts["free"])),
-            ("FLT in the wallet", format_flt(int(facts["flt"]))),
+            ("FLT in the wallet", f"{format_flt(int(facts['flt']))} FLT"),
             ("stake free", f"{format_flt(stake.free)} FLT"),
             ("stake locked as bonds", f"{format_flt(stake.locked)} FLT"),
             ("stake leaving", f"{format_flt(stake.leaving)} FLT"),
-            ("native coin for gas", format_flt(int(facts["gas_wei"]))),
+            ("coins for gas", format_coins(int(facts["gas_wei"]))),
         ],
     )
 
 
 @wallet.command()
-@click.argument("amount", type=USDC)
+@click.argument("amount", type=SUM)
 @key_option
+@json_option
 @click.pass_context
-def deposit(ctx: click.Context, amount: int, key: str | None) -> None:
+def deposit(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> None:
     """Move AMOUNT USDC from the wallet to the free balance in Market."""
     wiring = wire(ctx)
     approve(wiring, wiring.usdc, wiring.deployment.market, amount, key)
     sender = wiring.sender(wiring.account(key))
     receipt = sender.send(wiring.market.call("deposit", amount))
-    click.echo(f"free balance: {usdc(receipt.find(Deposited)[0].free)}")
+    free = receipt.find(Deposited)[0].free
+    show_done(as_json, f"free balance: {usdc(free)}", free=str(free))
 
 
 @wallet.command()
-@click.argument("amount", type=USDC, required=False)
+@click.argument("amount", type=SUM, required=False)
 @click.option("--to", type=ADDRESS, help="Where to [the account itself]")
 @key_option
+@json_option
 @click.pass_context
-def withdraw(ctx: click.Context, amount: int | None, to: str | None, key: str | None) -> None:
+def withdraw(
+    ctx: click.Context, amount: int | None, to: str | None, key: str | None, as_json: bool
+) -> None:
     """Move AMOUNT (all) of the free balance from Market to the wallet."""
     client = Client(wire(ctx), key)
     moved = client.withdraw(amount, to or client.address)
-    click.echo(f"withdrew {usdc(moved)} to {to or client.address}")
+    target = to or client.address
+    show_done(as_json, f"withdrew {usdc(moved)} to {target}", withdrawn=str(moved), to=target)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import IO
 
 from chain.anvil import Anvil, check_port
+from chain.cheats import Cheats
 from chain.contracts import Faucet
 from chain.wallet import Account, load_or_create_account
 from kernel.errors import MarketError, TimedOut
@@ -24,7 +25,8 @@ from wasmarket.wiring import CHECKOUT, PASSWORD, Wiring
 COINS = 100 * 10**18
 """Wei that every account of a local market gets for gas."""
 
-START_SECONDS = 60.0
+START_SECONDS = 180.0
+"""The matching engine compiles itself once after each change, which may take a minute."""
 DEPLOY_SECONDS = 300.0
 SERVICES = ("indexer", "matcher", "gateway")
 
@@ -76,8 +78,14 @@ class LocalMarket:
 
     def fund(self, account: Account) -> None:
         """Give an account coins for gas and what the faucet gives."""
-        self.anvil.cheats.set_balance(account.address, COINS)
+        give_coins(self.wiring, account.address)
         drip(self.wiring, account, account.address)
+
+
+def give_coins(wiring: Wiring, address: Address) -> None:
+    """Give an account of a local chain coins for gas, unless it has enough."""
+    if wiring.rpc.fetch_balance(address) < COINS:
+        Cheats(wiring.rpc).set_balance(address, COINS)
 
 
 def drip(wiring: Wiring, payer: Account, to: Address) -> None:
