@@ -1,6 +1,7 @@
 """Build the matcher's HTTP service from what it needs; tests pass their own."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -24,12 +25,14 @@ from matcher.replacements import Replacements
 from matcher.request_nonces import StoredNonces
 from serving.auth import Authenticator
 from serving.clients import Clients
+from serving.examples import add_examples, load_examples
 from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from store.chain_state import fetch_indexed
 from store.chain_writer import DEPTH
 from store.database import Database
 
 NAME = "matcher"
+EXAMPLES = Path(__file__).parent / "examples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     app.include_router(replacement_routes(parts.wishes, reads, authenticator))
     app.include_router(book_routes(parts.book, database, parts.poll_seconds))
     app.include_router(market_routes(MarketReads(database, parts.book)))
+    add_examples(app, load_examples(EXAMPLES))
     # Innermost, so that what it refuses has a request id and is counted like any answer.
     app.user_middleware.append(Middleware(Guards, limits=parts.limits, clients=parts.clients))
     app.user_middleware.append(Middleware(QuickQuotes, book=parts.book))

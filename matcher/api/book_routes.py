@@ -14,11 +14,7 @@ from serving.amounts import Uint
 from serving.pages import Page
 from store.database import Database
 
-EVENT_EXAMPLE = {
-    "schema": {"type": "string"},
-    "example": 'id: 12:3\nevent: Matched\ndata: {"deal":1,"caller":"0x…","units":2,"tip":0,'
-    '"block":12,"log_index":3,"tx":"0x…","timestamp":1790000000}\n\n',
-}
+EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
 
 
 def book_routes(book: BookReader, database: Database, interval: float) -> APIRouter:
@@ -46,7 +42,7 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
         "/v1/events",
         tags=["events"],
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": EVENT_EXAMPLE}}},
+        responses={200: {"content": {"text/event-stream": EVENTS}}},
     )
     def stream_events(
         names: Annotated[str, Query(description="event names, comma-separated")] = "",

@@ -9,38 +9,6 @@ from kernel.offers import MAX_PROVIDERS, DeveloperOffer, ProviderOffer
 from serving.amounts import UINT_SCHEMA, Uint
 from serving.texts import ADDRESS_SCHEMA, HASH_SCHEMA, AddressText, HashText
 
-_ADDRESS = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-_SIGNATURE = "0x" + "1b" * 64
-
-_PROVIDER_OFFER: dict[str, Any] = {
-    "peer": "1",
-    "price": "1000",
-    "developer": "0x" + "0" * 40,
-    "valid_until": "1790000000",
-    "counter": "0",
-    "salt": "7",
-}
-_DEVELOPER_OFFER: dict[str, Any] = {
-    "developer": _ADDRESS,
-    "app": "0x" + "ab" * 32,
-    "min_units": "1",
-    "units": "3",
-    "max_units_per_provider": "0",
-    "min_regions": "0",
-    "max_price": "1500",
-    "epochs": "0",
-    "deposit": "1000000",
-    "min_memory_mib": "512",
-    "regions": "0",
-    "traits": "0",
-    "providers": [],
-    "providers_mode": "0",
-    "matcher": "0x" + "0" * 40,
-    "tip": "0",
-    "valid_until": "1790000000",
-    "counter": "0",
-    "salt": "1",
-}
 _LIST_SCHEMA = {"type": "array", "items": ADDRESS_SCHEMA, "maxItems": MAX_PROVIDERS}
 _SCHEMAS: dict[str, Any] = {
     "developer": ADDRESS_SCHEMA,
@@ -94,10 +62,7 @@ class PermitBody(BaseModel):
 class DeveloperOfferBody(BaseModel):
     """A bid. Without a signature its hash must be approved on chain."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"offer": _DEVELOPER_OFFER, "signature": _SIGNATURE}]},
-    )
+    model_config = ConfigDict(extra="forbid")
 
     offer: BidTerms
     signature: SignatureText | None = None
@@ -109,10 +74,7 @@ class DeveloperOfferBody(BaseModel):
 class ProviderOfferBody(BaseModel):
     """An ask. Without a signature its hash must be approved on chain."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"offer": _PROVIDER_OFFER, "signature": _SIGNATURE}]},
-    )
+    model_config = ConfigDict(extra="forbid")
 
     offer: AskTerms
     signature: SignatureText | None = None
@@ -184,10 +146,7 @@ class ExplanationView(BaseModel):
 class Requirement(BaseModel):
     """What a quote is asked for; members as in a developer offer."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"units": 3, "min_memory_mib": 512, "regions": "0"}]},
-    )
+    model_config = ConfigDict(extra="forbid")
 
     units: Annotated[int, Field(ge=1, lt=2**16)]
     min_units: Annotated[int, Field(ge=1, lt=2**16)] = 1

@@ -11,6 +11,7 @@ from matcher.api.guards import SignersWithin
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_views import OfferView
 from matcher.replacements import Replacements, ReplacementState
+from serving.auth import SIGNED
 from serving.pages import Page
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
@@ -19,7 +20,7 @@ Number = Annotated[int, Path(ge=1, lt=2**63)]
 class ReplacementBody(BaseModel):
     """Which assignment to replace."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"assignment": 7}]})
+    model_config = ConfigDict(extra="forbid")
 
     assignment: Annotated[int, Field(ge=1, lt=2**63)]
 
@@ -27,7 +28,7 @@ class ReplacementBody(BaseModel):
 class TargetBody(BaseModel):
     """How many units of an offer are wanted for now; null: all that it allows."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"units": 3}]})
+    model_config = ConfigDict(extra="forbid")
 
     units: Annotated[int, Field(ge=1, lt=2**16)] | None
 
@@ -61,7 +62,9 @@ def replacement_routes(
     signer = Annotated[Address, Depends(authenticator)]
     path = "/v1/deals/{deal}/replacements"
 
-    @router.post(path, status_code=201, responses={200: {"model": ReplacementView}})
+    @router.post(
+        path, status_code=201, responses={200: {"model": ReplacementView}}, openapi_extra=SIGNED
+    )
     def request_replacement(
         deal: Number, body: ReplacementBody, account: signer, response: Response
     ) -> ReplacementView:
@@ -77,12 +80,12 @@ def replacement_routes(
         items = [ReplacementView.build(state) for state in states]
         return Page(items=items, next=None, block=block)
 
-    @router.delete(path + "/{assignment}")
+    @router.delete(path + "/{assignment}", openapi_extra=SIGNED)
     def withdraw_replacement(deal: Number, assignment: Number, account: signer) -> ReplacementView:
         """Keep an assignment after all; units that came in its place stay."""
         return ReplacementView.build(wishes.withdraw(deal, assignment, account))
 
-    @router.put("/v1/developer-offers/{hash}/target")
+    @router.put("/v1/developer-offers/{hash}/target", openapi_extra=SIGNED)
     def set_target(hash: str, body: TargetBody, account: signer) -> OfferView:
         """Say how many units of an offer this matcher fills for now."""
         offer = parse_hash(hash, field="hash")
