@@ -50,11 +50,19 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Go on to the next request, or wait for one."""
+        """Go on to the next request, or wait for one.
+
+        As uvicorn does, but kept connections are looked after by `end_if_stuck`: a timer for each
+        answer costs more.
+        """
         self._heard_at = self.loop.time()
-        super().on_response_complete()
-        # Kept connections are looked after by `end_if_stuck`: a timer per answer costs more.
-        self._unset_keepalive_if_required()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            cycle, app = self.pipeline.pop()
+            self._start_asgi_task(cycle, app)
 
     def end_if_stuck(self, now: float) -> None:
         """Close the connection if its client is too slow; `now` is the loop's time."""

@@ -291,7 +291,7 @@ class ReceiptChain:
             if size:
                 self._epoch = epoch
                 os.truncate(path, size)
-                self._tally_of(epoch).add(_records(data[:size]))
+                self._tally_of(epoch).add(list(_records(data[:size])))
             else:
                 path.unlink()
         return head

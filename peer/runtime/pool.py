@@ -212,7 +212,7 @@ class WorkerPool:
     def _place(self, ticket: Ticket) -> None:
         """Give a call to the least busy worker that has room, or let it wait."""
         worker = self._choose()
-        if worker is None or worker.load:
+        if len(self._workers) + self._starting < self._units and (worker is None or worker.load):
             self._grow()
         if worker is not None and not self._waiting:
             worker.submit(ticket)
