@@ -38,6 +38,7 @@ def measure_calls() -> dict[str, float]:
         bench.pin_all()
         best = measure_best(warm, client, bench.processes())
         bare = measure_best(fresh, client, bench.processes())
+        varied = measure_best(warm, client, bench.processes(), new_heads=True)
         one = measure_best(warm, client, bench.processes(), connections=1)
         return {
             "call warm": best.seen.rate,
@@ -46,6 +47,7 @@ def measure_calls() -> dict[str, float]:
             "call warm p99": best.seen.p99,
             "call fresh": bare.seen.rate,
             "call fresh cpu": bare.cpu,
+            "call warm new heads": varied.seen.rate,
             "call warm c=1": one.seen.rate,
         }
 
@@ -67,10 +69,15 @@ def measure_others() -> dict[str, float]:
 
 
 def measure_best(
-    url: str, core: int, servers: list[psutil.Process], connections: int = CONNECTIONS
+    url: str,
+    core: int,
+    servers: list[psutil.Process],
+    connections: int = CONNECTIONS,
+    *,
+    new_heads: bool = False,
 ) -> Best:
     """Return the best of some runs; raise RuntimeError when an answer was not a 200."""
-    plan = Plan(url, connections, SECONDS)
+    plan = Plan(url, connections, SECONDS, new_heads=new_heads)
     runs = [_measure_run(plan, core, servers) for _ in range(RUNS)]
     failed = sum(run.seen.failed for run in runs)
     if failed:

@@ -4,6 +4,7 @@ Each connection sends its next request once the answer to the last one is whole.
 one core and prints what it saw as JSON.
 """
 
+import itertools
 import json
 import os
 import select
@@ -20,6 +21,7 @@ SLACK_SECONDS = 30.0
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
 OK = b"HTTP/1.1 200"
+_ids = itertools.count()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Plan:
     body_bytes: int = 1024
     warmup_seconds: float = 0.5
     rate: float = 0.0
+    new_heads: bool = False
+    """Whether each request has a head of its own: an id that no other has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,11 @@ def read_load(process: subprocess.Popen[str], out: str) -> Seen:
 class Connection:
     """One kept-alive connection with at most one request under way."""
 
-    def __init__(self, host: str, port: int, request: bytes) -> None:
+    def __init__(self, host: str, port: int, request: bytes, *, new_heads: bool) -> None:
         self.socket = socket.create_connection((host, port), timeout=SLACK_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request = request
+        self._line_end = request.index(b"\r\n") if new_heads else 0
         self._received = b""
         self.sent_at = 0.0
         self.is_busy = False
@@ -81,7 +86,11 @@ class Connection:
         """Send the request."""
         self.sent_at = time.perf_counter()
         self.is_busy = True
-        self.socket.sendall(self._request)
+        request = self._request
+        if self._line_end:
+            line, rest = request[: self._line_end], request[self._line_end :]
+            request = b"%b\r\nX-Request-Id: %012d%b" % (line, next(_ids), rest)
+        self.socket.sendall(request)
 
     def receive(self) -> bool | None:
         """Read; return None while the answer is not whole, else whether it was a 200."""
@@ -114,7 +123,8 @@ def drive(plan: Plan) -> Seen:
         f"Content-Type: application/octet-stream\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     connections = [
-        Connection(url.hostname or "", url.port or 80, request) for _ in range(plan.connections)
+        Connection(url.hostname or "", url.port or 80, request, new_heads=plan.new_heads)
+        for _ in range(plan.connections)
     ]
     _run(connections, plan.warmup_seconds, 0.0)
     return _run(connections, plan.seconds, plan.rate)

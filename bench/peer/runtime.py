@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from peer.runtime.code_files import EngineSettings
 from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import AotCache, EngineSettings, InstancePool, build_engine
+from peer.runtime.engine import AotCache, InstancePool, build_engine
 from peer.runtime.function_code import Invoke, compile_function
 from peer.runtime.guest import Guest
 from peer.runtime.host_functions import HostState
