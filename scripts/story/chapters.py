@@ -18,6 +18,7 @@ from wasmarket.local.epochs import next_epoch
 from wasmarket.local.money import Money, read_money
 from wasmarket.local.network import LocalMarket, start_market
 from wasmarket.local.plan import FREE_PORTS, Plan
+from wasmarket.output import count
 from wasmarket.wiring import CHECKOUT
 
 WAIT_SECONDS = 60.0
@@ -306,7 +307,7 @@ class Story:
         due = [entry.assignment for entry in client.find_due()]
         result = client.claim(due, withdraw=True)
         self._say.fact(
-            f"{provider} claims {len(result.claimed)} assignments:"
+            f"{provider} claims {count(len(result.claimed), 'assignment')}:"
             f" {format_usdc(result.paid)} USDC paid and withdrawn,"
             f" {format_usdc(result.refunded)} of unproven epochs back to the developer"
         )

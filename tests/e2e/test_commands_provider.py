@@ -327,7 +327,7 @@ def called(market, deal):
 def test_receipt__verify__leads_to_the_root_on_chain(market, deal, called):
     epoch, receipt, peer = called
 
-    ran = market.run("receipt", "verify", deal, epoch, receipt, "--peer", peer, "--json")
+    ran = market.run("receipt", "verify", deal, receipt, "--json")
 
     assert ran.code == 0, ran.err
     assert ran.json["status"] == "answered"
@@ -335,20 +335,18 @@ def test_receipt__verify__leads_to_the_root_on_chain(market, deal, called):
     assert ran.json["hash"] == receipt.split(":")[2]
     assert (
         "proven on chain"
-        in market.run("receipt", "verify", deal, epoch, receipt, "--peer", peer).out
+        in market.run("receipt", "verify", deal, receipt, "--epoch", epoch, "--peer", peer).out
     )
 
 
 def test_receipt__forged__is_refused(market, deal, called):
-    epoch, receipt, peer = called
+    epoch, receipt, _ = called
     assignment, sequence, _ = receipt.split(":")
 
-    forged = market.run(
-        "receipt", "verify", deal, epoch, f"{assignment}:{sequence}:{'00' * 32}", "--peer", peer
-    )
-    missing = market.run("receipt", "verify", deal, epoch, f"{assignment}:9999", "--peer", peer)
-    malformed = market.run("receipt", "verify", deal, epoch, "nonsense", "--peer", peer)
-    too_early = market.run("receipt", "verify", deal, epoch + 1, receipt, "--peer", peer)
+    forged = market.run("receipt", "verify", deal, f"{assignment}:{sequence}:{'00' * 32}")
+    missing = market.run("receipt", "verify", deal, f"{assignment}:9999")
+    malformed = market.run("receipt", "verify", deal, "nonsense")
+    too_early = market.run("receipt", "verify", deal, receipt, "--epoch", epoch + 1)
 
     assert (forged.code, forged.out) == (1, "")
     assert "another one than the call's header named" in forged.err

@@ -16,6 +16,9 @@ from wasmarket.options import json_option
 from wasmarket.output import print_facts, print_json
 from wasmarket.wiring import Wiring, wire
 
+LOOK_BACK = 64
+"""Epochs in which a receipt is looked for."""
+
 
 class NotProven(MarketError):
     """The receipt is not what the peer committed to"""
@@ -40,34 +43,60 @@ def receipt() -> None:
 
 @receipt.command()
 @click.argument("deal", type=click.IntRange(1))
-@click.argument("epoch", type=click.IntRange(0))
 @click.argument("name", metavar="ASSIGNMENT:SEQUENCE[:SHA256]")
-@click.option("--peer", type=click.IntRange(1), help="Ask this peer of the deal")
+@click.option("--epoch", type=click.IntRange(0), help=f"Of the call [looked for in {LOOK_BACK}]")
+@click.option("--peer", type=click.IntRange(1), help="Ask this peer [the assignment's]")
 @json_option
 @click.pass_context
 def verify(
-    ctx: click.Context, deal: int, epoch: int, name: str, peer: int | None, as_json: bool
+    ctx: click.Context, deal: int, name: str, epoch: int | None, peer: int | None, as_json: bool
 ) -> None:
-    """Check a receipt of EPOCH, named as the Wasmarket-Receipt header of the call names it.
+    """Check a receipt of DEAL, named as `call --json` and the Wasmarket-Receipt header name it.
 
     Its bytes must hash to SHA256 if given, lie under the assignment's root, and that under the
     root which the peer committed on chain.
     """
     wiring = wire(ctx)
     assignment, sequence, digest = _parse_name(name)
-    headers = {"Wasmarket-Peer": str(peer)} if peer else None
-    answer = Client(wiring).gateway.send(
-        "GET",
-        f"/v1/deals/{deal}/receipts/{epoch}/{sequence}",
-        params={"assignment": assignment},
-        headers=headers,
-    )
-    proven = check_receipt(answer.json(), digest)
+    asked = peer or wiring.lens.assignments([assignment])[0].peer
+    answer = _fetch(wiring, deal, (assignment, sequence), epoch, asked)
+    proven = check_receipt(answer, digest)
     _check_name(proven, deal, assignment, sequence)
-    root = find_root(wiring, proven.summary.peer, epoch)
+    summary = proven.summary
+    if epoch is not None and summary.epoch != epoch:
+        raise NotProven(f"the peer gave a receipt of epoch {summary.epoch}")
+    root = find_root(wiring, summary.peer, summary.epoch)
     if root != proven.root:
-        raise NotProven(f"the peer committed {root} for epoch {epoch}, the proof leads elsewhere")
+        raise NotProven(
+            f"the peer committed {root} for epoch {summary.epoch}, the proof leads elsewhere"
+        )
     _show(proven, as_json)
+
+
+def _fetch(
+    wiring: Wiring, deal: int, receipt: tuple[int, int], epoch: int | None, peer: int
+) -> dict[str, Any]:
+    """Return what the peer says of a receipt, of the newest epoch that has it. Raises NotFound."""
+    gateway = Client(wiring).gateway
+    headers = {"Wasmarket-Peer": str(peer)} if peer else None
+    assignment, sequence = receipt
+    newest = wiring.deployment.epoch_of(wiring.clock.refresh())
+    epochs = range(newest, max(0, newest - LOOK_BACK), -1) if epoch is None else (epoch,)
+    for number in epochs:
+        path = f"/v1/deals/{deal}/receipts/{number}/{sequence}"
+        params = {"assignment": assignment}
+        try:
+            answer: dict[str, Any] = gateway.send(
+                "GET", path, params=params, headers=headers
+            ).json()
+            return answer
+        except NotFound as error:
+            absent = error
+    raise NotFound(
+        f"the peer has no receipt {assignment}:{sequence} of deal {deal}",
+        field="name",
+        remedy="peers keep receipts for so many epochs; name the call's by --epoch if it is older",
+    ) from absent
 
 
 def check_receipt(answer: dict[str, Any], digest: bytes | None) -> Proven:
