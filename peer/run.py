@@ -188,6 +188,7 @@ class Peer:
                 settings.keep_storage_seconds,
                 settings.keep_receipt_epochs,
                 parameters.proof_window,
+                settings.keep_code_bytes,
             ),
         )
         self._matchers = create_matcher_client()

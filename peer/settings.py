@@ -46,5 +46,7 @@ class PeerSettings:
     """How long, in chain time, storage stays after a deal is over on this peer."""
     keep_receipt_epochs: int = 30
     """How many epochs receipts stay after their own is final."""
+    keep_code_bytes: int = 256 << 20
+    """Most bytes of compiled code that is kept for apps that nothing here runs now."""
     sweep_seconds: float = 60.0
     """Pause between removals of what need not be kept any more."""

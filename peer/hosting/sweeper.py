@@ -24,6 +24,7 @@ from peer.hosting.wanted import find_wanted
 from peer.market.commitments import Commitments
 from peer.market.standing import Standing
 from peer.receipts.book import ReceiptBook
+from peer.runtime.code_files import prune_code
 from peer.runtime.effectors.host import EffectorHost
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Retention:
     storage_seconds: int
     receipt_epochs: int
     proof_window: int
+    code_bytes: int
+    """Compiled code of modules that nothing here needs now."""
     grace_seconds: float = GRACE_SECONDS
 
 
@@ -161,17 +164,23 @@ class Sweeper:
         removed = remove_unneeded(self._blocks, needed, self._retention.grace_seconds)
         if removed:
             logger.info("blocks removed", extra={"count": len(removed)})
-        used = {
-            module.path
+        modules = [
+            module
             for host in list(self._host.deals.values())
             for version in [host.version, *(run.workers.version for run in host.runs.values())]
             if version is not None
             for spec in version.specs
             for module in spec.modules
-        }
+        ]
+        laid_out = {module.path for module in modules}
         for path in (self._folder.cache / "modules").glob("*.wasm"):
-            if path not in used and _age(path) >= self._retention.grace_seconds:
+            if path not in laid_out and _age(path) >= self._retention.grace_seconds:
                 path.unlink(missing_ok=True)
+        keep = self._retention
+        digests = {module.digest for module in modules}
+        pruned = prune_code(self._folder.cache, digests, keep.code_bytes, keep.grace_seconds)
+        if pruned:
+            logger.info("compiled code removed", extra={"count": len(pruned)})
 
     def _deal_folders(self) -> list[Path]:
         return [path for path in self._folder.services.iterdir() if path.name.isdecimal()]

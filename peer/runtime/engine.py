@@ -2,19 +2,16 @@
 
 import hashlib
 import os
-import platform
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from wasmtime import Config, Engine, Module, WasmtimeError
 from wasmtime import _bindings as ffi
 
+from peer.runtime.code_files import CODE, MARK, MAX_STACK_BYTES, EngineSettings, name_code
 from peer.runtime.errors import ModuleError
 
-MAX_STACK_BYTES: Final = 512 << 10
 MAX_TABLE_ELEMENTS: Final = 1 << 17
 MAX_TABLES: Final = 4
 MAX_INSTANCE_BYTES: Final = 16 << 20
@@ -23,20 +20,6 @@ WASM_PAGE: Final = 65536
 # to the system and faulting them in again, up to about this size.
 KEPT_MEMORY_BYTES: Final = 256 << 10
 KEPT_TABLE_BYTES: Final = 64 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class EngineSettings:
-    """What compiled code depends on."""
-
-    consume_fuel: bool = False
-    canonical_nans: bool = False
-    """The same bits for every NaN, whatever the processor makes of it."""
-
-    def fingerprint(self) -> str:
-        """Name this configuration on this machine; compiled code is only good for the same."""
-        parts = (_find_version(), platform.machine(), str(MAX_STACK_BYTES), repr(self))
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +79,6 @@ def _set_pool(config: Config, pool: InstancePool) -> None:
         ffi.wasmtime_pooling_allocation_config_delete(wanted)
 
 
-@cache
-def _find_version() -> str:
-    """Return wasmtime's version; looking it up takes longer than to start an engine."""
-    return version("wasmtime")
-
-
 class AotCache:
     """Keep machine code in files named by module hash and engine configuration.
 
@@ -117,8 +94,8 @@ class AotCache:
 
     def load_module(self, wasm: bytes) -> Module:
         """Return the compiled module, from the cache if it is there and whole."""
-        name = f"{hashlib.sha256(wasm).hexdigest()}-{self._fingerprint}"
-        code, mark = self._folder / f"{name}.cwasm", self._folder / f"{name}.sha256"
+        name = name_code(hashlib.sha256(wasm).digest(), self._fingerprint)
+        code, mark = self._folder / f"{name}{CODE}", self._folder / f"{name}{MARK}"
         if self._is_whole(code, mark):
             try:
                 return Module.deserialize_file(self._engine, str(code))

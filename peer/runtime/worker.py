@@ -18,8 +18,9 @@ from typing import Final, NoReturn
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
+from peer.runtime.code_files import EngineSettings
 from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import AotCache, EngineSettings, InstancePool, build_engine
+from peer.runtime.engine import AotCache, InstancePool, build_engine
 from peer.runtime.errors import ModuleError
 from peer.runtime.messages import Ready, Setup, SetupFailed
 from peer.runtime.module_file import read_modules

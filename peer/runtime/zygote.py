@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 
-from peer.runtime.engine import EngineSettings
+from peer.runtime.code_files import EngineSettings
 from peer.runtime.privileges import PR_SET_PDEATHSIG
 from peer.runtime.worker import run
 from peer.runtime.zygote_words import PID_BYTES, REQUEST

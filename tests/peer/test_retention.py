@@ -19,6 +19,7 @@ from peer.market.commitments import Commitments, last_closed
 from peer.market.standing import State
 from peer.receipts.book import ReceiptBook
 from peer.receipts.epoch_tally import GrowingRoot
+from peer.runtime.code_files import EngineSettings, name_code
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from tests.peer.peer_runner import publish
@@ -26,7 +27,9 @@ from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
 
 pytestmark = pytest.mark.unit
 
-KEEP = Retention(storage_seconds=120, receipt_epochs=2, proof_window=1, grace_seconds=0.0)
+KEEP = Retention(
+    storage_seconds=120, receipt_epochs=2, proof_window=1, code_bytes=0, grace_seconds=0.0
+)
 
 
 class FakeHost:
@@ -233,3 +236,13 @@ def test_summary__after_a_restart__is_the_same(folder, book):
 
 def folder_of(chain):
     return chain._path(1)
+
+
+def test_compiled_code__of_what_nothing_runs__goes(folder, sweep):
+    name = name_code(b"x" * 32, EngineSettings().fingerprint())
+    for ending in (".cwasm", ".sha256"):
+        (folder.cache / f"{name}{ending}").write_bytes(b"code")
+
+    sweep(standing(2))
+
+    assert [path for path in folder.cache.iterdir() if path.is_file()] == []

@@ -7,8 +7,9 @@ import pytest
 from wasmtime import Engine
 
 from kernel.receipts import CallStatus
+from peer.runtime.code_files import EngineSettings
 from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import AotCache, EngineSettings, build_engine
+from peer.runtime.engine import AotCache, build_engine
 from peer.runtime.errors import FAULTS
 from peer.runtime.messages import Answer, Call
 from peer.runtime.module_file import read_modules

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from wasmtime import Instance, Module, Store, Trap, TrapCode
 
 from kernel.receipts import CallStatus
+from peer.runtime.code_files import EngineSettings
 from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import EngineSettings
 from peer.runtime.errors import (
     CallRefused,
     GuestMemory,
