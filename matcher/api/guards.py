@@ -1,18 +1,17 @@
-"""What every request passes first: a limit of its body's size and of its sender's rate."""
+"""What every request passes first: limits of how often a client and a signer may ask."""
 
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kernel.errors import LimitReached, TooLarge
+from kernel.errors import LimitReached
 from kernel.units import Address
 from matcher.limits import RateLimit
 from serving.auth import Authenticator
 from serving.clients import Clients, group_of
 from serving.problems import render, request_id_of
 
-MAX_BODY = 64 * 1024
 CHANGES = frozenset({"POST", "PUT", "DELETE"})
 QUESTIONS = frozenset({"/v1/quotes"})
 """Asked by POST, but nothing is kept of them."""
@@ -29,15 +28,12 @@ class RequestLimits:
 
 
 class Guards:
-    """Refuse bodies above `max_body` bytes and clients above their rate, with problem documents."""
+    """Refuse clients above their rate with a problem document."""
 
-    def __init__(
-        self, app: ASGIApp, limits: RequestLimits, clients: Clients, max_body: int = MAX_BODY
-    ) -> None:
+    def __init__(self, app: ASGIApp, limits: RequestLimits, clients: Clients) -> None:
         self._app = app
         self._limits = limits
         self._clients = clients
-        self._max_body = max_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
@@ -45,20 +41,16 @@ class Guards:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        problem: LimitReached | TooLarge | None = None
         client = group_of(self._clients.of(scope).address)
         scope.setdefault("state", {})["client"] = client
         try:
             self._limits.by_client.check(client)
             if request.method in CHANGES and request.url.path not in QUESTIONS:
                 self._limits.changes_by_client.check(client)
-            _check_length(request.headers.get("content-length", ""), self._max_body)
-        except (LimitReached, TooLarge) as error:
-            problem = error
-        if problem is not None:
-            await render(problem, request_id_of(request))(scope, receive, send)
+        except LimitReached as error:
+            await render(error, request_id_of(request))(scope, receive, send)
             return
-        await self._app(scope, _bounded(receive, self._max_body), send)
+        await self._app(scope, receive, send)
 
 
 def client_of(request: Request) -> str:
@@ -79,24 +71,3 @@ class SignersWithin:
         signer = await self._authenticator(request)
         self._limit.check(signer)
         return signer
-
-
-def _check_length(declared: str, limit: int) -> None:
-    if declared.isdecimal() and int(declared) > limit:
-        raise TooLarge(f"the body is larger than {limit} bytes", remedy="send less at once")
-
-
-def _bounded(receive: Receive, limit: int) -> Receive:
-    """Cut a body that is longer than it said; what is left does not parse."""
-    left = limit
-
-    async def bounded() -> Message:
-        nonlocal left
-        message = await receive()
-        body = message.get("body", b"")
-        if len(body) > left:
-            return {"type": "http.request", "body": b"", "more_body": False}
-        left -= len(body)
-        return message
-
-    return bounded

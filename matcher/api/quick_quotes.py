@@ -8,11 +8,14 @@ come meanwhile waited for it, each in a thread of its own, they would be the slo
 import asyncio
 
 import msgspec
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kernel.errors import TooLarge
 from matcher.api.requirements import read_quickly
 from matcher.book_reader import BookReader
 from matcher.engine.quotes import Quote, quote
+from serving.problems import render, request_id_of
 
 PATH = "/v1/quotes"
 
@@ -31,9 +34,13 @@ class QuickQuotes:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        messages = [await receive()]
-        while messages[-1].get("more_body"):
-            messages.append(await receive())
+        messages: list[Message] = []
+        try:
+            while not messages or messages[-1].get("more_body"):
+                messages.append(await receive())
+        except TooLarge as error:
+            await render(error, request_id_of(Request(scope)))(scope, receive, send)
+            return
         body = b"".join(message.get("body", b"") for message in messages)
         if self._book.claim_look():
             self._look = asyncio.get_running_loop().run_in_executor(None, self._book.look)

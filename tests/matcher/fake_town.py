@@ -21,7 +21,7 @@ from kernel.hashing import keccak
 from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer
 from kernel.requests import Request, sign_request
 from kernel.signatures import sign
-from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
+from kernel.typed_data import Domain, digest, hash_offer, hash_permit, market_domain
 from matcher.apps import AppReader
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
@@ -197,10 +197,11 @@ class FakeTown:
     def permit(self, value, nonce=0, deadline=FOREVER, account=None):
         owner = account or self.developer
         struct = hash_permit(owner.address, self.deployment.market, value, nonce, deadline)
-        token = market_domain(self.deployment.chain_id, self.deployment.usdc.address)
-        domain = type(token)(USDC_NAME, "1", token.chain_id, token.contract)
-        signature = sign(digest(domain, struct), owner.key).to_hex()
+        signature = sign(digest(self._permit_domain(), struct), owner.key).to_hex()
         return {"value": str(value), "deadline": str(deadline), "signature": signature}
+
+    def _permit_domain(self):
+        return Domain(USDC_NAME, "1", self.deployment.chain_id, self.deployment.usdc.address)
 
     def signed_request(self, method, target, account, value=None, http=None, nonce=None):
         """Send a signed request, with a JSON body if there is a value."""
@@ -231,6 +232,7 @@ class FakeTown:
         chain.answer("TestUSDC", "allowance", lambda a, _: ledger.allowances.get(a, 0))
         chain.answer("TestUSDC", "nonces", 0)
         chain.answer("TestUSDC", "name", USDC_NAME)
+        chain.answer("TestUSDC", "DOMAIN_SEPARATOR", self._permit_domain().separator())
         chain.handle("Market", "match", self._match)
 
     def _match(self, caller, offer, r, vs, fills, current, permit):

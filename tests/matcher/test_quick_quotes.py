@@ -74,6 +74,16 @@ def test_quote__no_requirement__quick_and_slow_answers_agree(town, body):
     assert ask(town, body, QUICKLY) == ask(town, body, SLOWLY)
 
 
+def test_quote__body_larger_than_it_said__is_refused(town):
+    async def chunks():
+        for _ in range(70):
+            yield b" " * 1_000
+
+    for headers in (QUICKLY, SLOWLY):
+        answer = town.http.post("/v1/quotes", content=chunks(), headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:wasmarket:too-large")
+
+
 def test_quote__book_known__is_answered_without_the_framework(town, monkeypatch):
     ask(town, PLAIN, SLOWLY)
     monkeypatch.setattr("matcher.book_reader.BookReader.reading", None)
