@@ -3,6 +3,8 @@
 import itertools
 import re
 import secrets
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from starlette.types import Scope
@@ -16,6 +18,9 @@ JSON_LINE: Final = b"content-type: application/json\r\n"
 RECEIPT_PREFERENCE: Final = b"receipt"
 # What is not plainly a call (a number out of range, an escaped path) is left to the framework.
 CALL_TARGET: Final = re.compile(rb"/v1/deals/([1-9][0-9]{0,8})/([^/%?#]+)/([^/%?#]+)")
+# Paths that are called again and again are taken apart once.
+KNOWN_PATHS: Final = 1_024
+MAX_KNOWN_PATH: Final = 256
 ID_HEADER: Final = REQUEST_ID.lower().encode()
 _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # Ids that we give: what tells this process from others, and a number.
@@ -23,10 +28,15 @@ _RUN: Final = secrets.token_hex(4).encode()
 _numbers: Final = itertools.count(1)
 
 
+Target = tuple[int, str, str]
+"""Deal, service and function."""
+
+
 class CallHead:
     """Which function of which deal is called, how, and by which request."""
 
     __slots__ = (
+        "_describe",
         "asks_receipt",
         "deal",
         "function",
@@ -34,32 +44,47 @@ class CallHead:
         "kind",
         "kind_line",
         "request_id",
-        "scope",
         "service",
     )
 
-    def __init__(self, deal: int, service: str, function: str, scope: Scope) -> None:
-        """`scope` has the request as ASGI describes it."""
-        given: dict[bytes, bytes] = dict(scope["headers"])
-        self.deal = deal
-        self.service = service
-        self.function = function
-        self.scope = scope
+    def __init__(
+        self, target: Target, headers: Iterable[tuple[bytes, bytes]], describe: Callable[[], Scope]
+    ) -> None:
+        """`describe` returns the request as ASGI has it; few calls ask for that."""
+        given = dict(headers)
+        self.deal, self.service, self.function = target
         self.given = given
+        self._describe = describe
         self.kind = _kind_of(given.get(b"content-type", b""))
         self.kind_line = RAW_LINE if self.kind is BodyKind.RAW else JSON_LINE
-        self.asks_receipt = _asks_receipt(given.get(b"prefer", b""))
+        prefer = given.get(b"prefer")
+        self.asks_receipt = prefer is not None and _asks_receipt(prefer)
         self.request_id = read_id(given.get(ID_HEADER))
 
-    @classmethod
-    def of(cls, match: re.Match[bytes], scope: Scope) -> "CallHead":
-        """Return the head of a request whose target is `match`."""
-        deal, service, function = match.groups()
-        return cls(int(deal), service.decode(), function.decode(), scope)
+    @property
+    def scope(self) -> Scope:
+        """Return the request as ASGI describes it."""
+        return self._describe()
 
     def next_id(self) -> bytes:
         """Return the id of a request with this head: the caller's own, or a new one."""
         return self.request_id or make_id()
+
+
+def read_target(path: bytes) -> Target | None:
+    """Return what a path calls, None if it is not plainly a call."""
+    return _read_known(path) if len(path) <= MAX_KNOWN_PATH else _read(path)
+
+
+def _read(path: bytes) -> Target | None:
+    match = CALL_TARGET.fullmatch(path)
+    if match is None or not path.isascii():
+        return None
+    deal, service, function = match.groups()
+    return int(deal), service.decode(), function.decode()
+
+
+_read_known: Final = lru_cache(KNOWN_PATHS)(_read)
 
 
 def read_id(given: bytes | None) -> bytes | None:
@@ -73,6 +98,8 @@ def make_id() -> bytes:
 
 
 def _kind_of(content_type: bytes) -> BodyKind:
+    if content_type == RAW_TYPE:
+        return BodyKind.RAW
     given = content_type.partition(b";")[0].strip().lower()
     return BodyKind.RAW if given == RAW_TYPE else BodyKind.JSON
 

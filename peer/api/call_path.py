@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.errors import MarketError, TooLarge
 from peer.api.call_access import check_access
-from peer.api.call_head import CALL_TARGET, ID_HEADER, CallHead, make_id, read_id
+from peer.api.call_head import CallHead, read_target
 from peer.hosting.host import Host
 from peer.hosting.run import CallRequest, Deliver, Recorded
 from peer.receipts.book import ReceiptBook
@@ -92,10 +92,9 @@ class Calls:
         self.begin(head, body, settle)
         return await future
 
-    def refuse(self, error: MarketError, scope: Scope) -> Answered:
+    def refuse(self, error: MarketError, head: CallHead) -> Answered:
         """Return the response to a call that is not even tried."""
-        request_id = read_id(dict(scope["headers"]).get(ID_HEADER)) or make_id()
-        return self.count(self.render(error, request_id))
+        return self.count(self.render(error, head.next_id()))
 
     async def answer(
         self,
@@ -112,8 +111,7 @@ class Calls:
         For the framework, which counts and describes errors itself. `given` are the request's
         headers. Raises what kept the call from a worker or from its receipt.
         """
-        head = CallHead(deal, service, function, scope)
-        head.given = given
+        head = CallHead((deal, service, function), given.items(), lambda: scope)
         request_id = headers[0][1]
         future: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
 
@@ -262,16 +260,17 @@ class CallPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_post = scope["type"] == "http" and scope["method"] == "POST"
-        match = CALL_TARGET.fullmatch(scope["raw_path"]) if is_post else None
-        if match is None:
+        target = read_target(scope["raw_path"]) if is_post else None
+        if target is None:
             await self._app(scope, receive, send)
             return
+        head = CallHead(target, scope["headers"], lambda: scope)
         try:
-            limit = self._calls.find_limit(int(match[1]))
-            body = await read_body(dict(scope["headers"]), receive, limit)
-            answered = await self._calls.respond(CallHead.of(match, scope), body)
+            limit = self._calls.find_limit(target[0])
+            body = await read_body(head.given, receive, limit)
+            answered = await self._calls.respond(head, body)
         except MarketError as error:
-            answered = self._calls.refuse(error, scope)
+            answered = self._calls.refuse(error, head)
         except Disconnected:
             return
         status, lines, answer = answered

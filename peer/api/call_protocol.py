@@ -5,13 +5,13 @@ connection, no `Expect`. All else takes uvicorn's way, and finds the same route 
 """
 
 import asyncio
-import re
 from typing import Any
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from kernel.errors import MarketError
-from peer.api.call_head import CALL_TARGET, CallHead
+from peer.api.call_head import CallHead, Target, read_target
 from peer.api.call_path import Answered, Calls, too_large
 from serving.http_protocol import HttpProtocol
 
@@ -65,7 +65,6 @@ class CallProtocol(HttpProtocol):
     calls: Calls
     # uvicorn's own kind of request, or ours.
     cycle: Any
-    scope: Any
     # A head that came before on this connection, and what it says.
     _known = b""
     _known_head: CallHead | None = None
@@ -95,18 +94,23 @@ class CallProtocol(HttpProtocol):
         super().data_received(data)
         self._chunk = b""
 
+    def on_message_begin(self) -> None:
+        """Note that a request has begun (the parser calls this)."""
+        self._is_coming, self._has_head = True, False
+        self._began_at = self._heard_at
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
+
     def on_headers_complete(self) -> None:
         """Take the request if it is plainly a call (the parser calls this)."""
-        match = self._match()
-        if match is None:
-            super().on_headers_complete()
+        target = self._find_target()
+        if target is None:
+            self._begin_other()
             return
         self._has_head = True
-        self.scope["method"] = "POST"
-        self.scope["path"] = self.url.decode("ascii")
-        self.scope["raw_path"] = self.url
-        self.scope["query_string"] = b""
-        head = CallHead.of(match, self.scope)
+        url, headers = self.url, self.headers
+        head = CallHead(target, headers, lambda: self._describe(url, headers))
         cycle = CallCycle(self, head, keep_alive=self.parser.should_keep_alive())
         self.cycle = cycle
         try:
@@ -155,7 +159,35 @@ class CallProtocol(HttpProtocol):
         else:
             self._write(cycle, answered)
 
-    def _match(self) -> re.Match[bytes] | None:
+    def _begin_other(self) -> None:
+        """Let uvicorn have a request that is no plain call, with all that it notes of one."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        began_at = self._began_at
+        super().on_message_begin()
+        self._began_at = began_at
+        self.url, self.expect_100_continue = url, expects
+        self.headers += headers
+        super().on_headers_complete()
+
+    def _describe(self, url: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:
+        """Return a call as ASGI has it."""
+        return {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": "POST",
+            "scheme": self.scheme,
+            "server": self.server,
+            "client": self.client,
+            "root_path": self.root_path,
+            "path": url.decode("ascii"),
+            "raw_path": url,
+            "query_string": b"",
+            "headers": headers,
+            "state": self.app_state.copy(),
+        }
+
+    def _find_target(self) -> Target | None:
         parser = self.parser
         if (
             parser.get_method() != b"POST"
@@ -165,7 +197,7 @@ class CallProtocol(HttpProtocol):
             or parser.should_upgrade()
         ):
             return None
-        return CALL_TARGET.fullmatch(self.url)
+        return read_target(self.url)
 
     def _remember(self, cycle: CallCycle) -> None:
         """Keep the head of a request that came alone and in one piece."""
@@ -177,7 +209,7 @@ class CallProtocol(HttpProtocol):
             self._known, self._known_head, self._known_body = chunk[:end], cycle.head, len(chunk)
 
     def _refuse_call(self, cycle: CallCycle, error: MarketError) -> None:
-        self._write(cycle, self.calls.refuse(error, cycle.head.scope))
+        self._write(cycle, self.calls.refuse(error, cycle.head))
 
     async def _write_later(self, cycle: CallCycle, answered: Answered) -> None:
         await self.flow.drain()

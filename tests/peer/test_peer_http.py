@@ -177,7 +177,12 @@ def test_body__too_large__is_refused_without_a_receipt(wire, deal, is_chunked):
 
 @pytest.mark.parametrize(
     "sent",
-    [b"nonsense\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"\x16\x03\x01\0\0\0"],
+    [
+        b"nonsense\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+        b"POST /v1/deals/1/a/\xff HTTP/1.1\r\nHost: peer\r\n\r\n",
+        b"\x16\x03\x01\0\0\0",
+    ],
 )
 def test_bytes__that_are_no_http__get_a_problem_document_and_the_end(wire, sent):
     wire.send(sent)
