@@ -10,6 +10,7 @@ from content.folder import BlockFolder
 from content.gateway_routes import create_gateway_router
 from content.routing_routes import create_routing_router
 from peer.api.access_copies import create_access_copy_router
+from peer.api.call_counts import CallCounts
 from peer.api.call_path import CallPath, Calls
 from peer.api.calls import create_call_router
 from peer.api.deals import create_deal_router
@@ -59,7 +60,8 @@ def create_app(
         info, status=status, readiness=readiness, registry=registry, lifespan=lifespan
     )
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
-    calls = Calls(host, book, authenticator, app.state.requests, info.name)
+    counts = CallCounts(app.state.requests, info.name, registry)
+    calls = Calls(host, book, authenticator, counts)
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host))
     app.include_router(create_developer_router(host, book, authenticator))

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import msgspec
 from fastapi.concurrency import run_in_threadpool
-from prometheus_client import Counter
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kernel.errors import MarketError, TooLarge
 from peer.api.call_access import check_access
+from peer.api.call_counts import CallCounts
 from peer.api.call_head import CallHead, read_target
 from peer.hosting.host import Host
 from peer.hosting.run import CallRequest, Deliver, Recorded
@@ -61,16 +61,12 @@ class Calls:
         host: Host,
         book: ReceiptBook,
         authenticator: Authenticator,
-        requests: Counter,
-        service: str,
+        counts: CallCounts,
     ) -> None:
-        """`requests` counts answers by the labels service and status."""
         self._host = host
         self._book = book
         self._authenticator = authenticator
-        self._requests = requests
-        self._service = service
-        self._answered = requests.labels(service, "200")
+        self._counts = counts
         self._signing: set[asyncio.Task[None]] = set()
 
     def find_limit(self, deal: int) -> int:
@@ -190,11 +186,10 @@ class Calls:
 
     def count(self, answered: Answered) -> Answered:
         """Count a response."""
-        status = answered[0]
-        if status == HTTPStatus.OK:
-            self._answered.inc()
+        if answered[0] == 200:
+            self._counts.answered += 1
         else:
-            self._requests.labels(self._service, str(status)).inc()
+            self._counts.add(answered[0])
         return answered
 
     async def sign(self, recorded: Recorded) -> bytes:

@@ -231,14 +231,20 @@ def test_function__named_with_escapes__is_found(wire, deal):
     assert json.loads(wire.read()[2]) == {"result": "Hi, you"}
 
 
-def test_metrics__count_calls_with_all_other_answers(peer, wire, deal):
-    wire.send(request(deal, GREET, function="greeting"))
-    wire.read()
+def test_metrics__count_every_call_once(peer, wire, deal):
+    def count(status):
+        lines = peer.get("/metrics").text.splitlines()
+        found = [
+            line
+            for line in lines
+            if line.startswith("wasmarket_http_requests_total") and f'status="{status}"' in line
+        ]
+        return sum(float(line.split()[-1]) for line in found)
 
-    lines = peer.get("/metrics").text.splitlines()
-    [counted] = [
-        line
-        for line in lines
-        if line.startswith("wasmarket_http_requests_total") and 'status="200"' in line
-    ]
-    assert float(counted.split()[-1]) >= 1
+    before = count(200), count(404)
+    for function in ("greeting", "greeting", "greeting", "nothing"):
+        wire.send(request(deal, GREET, function=function))
+        wire.read()
+
+    # The first two questions for metrics were answered, too.
+    assert (count(200), count(404)) == (before[0] + 3 + 2, before[1] + 1)
