@@ -14,6 +14,7 @@ from matcher.engine.round_market import Fills, Ints, Market, empty_fills
 from matcher.engine.round_moves import improve
 from matcher.engine.round_shares import Flow
 from matcher.engine.round_shuffle import shuffle
+from matcher.engine.values import NO_CAP
 
 # Rows read: a round ends after the same work on every machine.
 CHAIN_STEPS = 10_000_000
@@ -23,6 +24,8 @@ SHUFFLE_CELLS = 500
 SHUFFLES = 4
 CLOSE = 10_000
 """A gap below one in so many is not worth other choices."""
+AHEAD = 100
+"""Saving more than one part in so many more is being well ahead."""
 BOUND_STEPS = 12_000_000
 
 
@@ -44,6 +47,9 @@ def solve(market: Market, hashes: Sequence[Hash]) -> Solution:
     fills, saving = _begin(market, flow, surcharges)
     saving += _run_chains(market, fills, worth, CHAIN_STEPS)
     bounder.try_surcharges(worth)
+    # What the levels and chains leave open then is not for other choices to find.
+    if _is_plain(market):
+        return Solution(_lines(fills), bounder.alone, bounder.bound)
     if _is_rough(saving, bounder):
         bounder.try_surcharges(clearing_surcharges(market))
         bounder.descend(bounder.surcharges, saving, BOUND_STEPS)
@@ -60,6 +66,16 @@ def solve(market: Market, hashes: Sequence[Hash]) -> Solution:
     return Solution(_lines(fills), bounder.alone, bounder.bound)
 
 
+def _is_plain(market: Market) -> bool:
+    """Whether units alone bind: no minimum, region, cap or budget can."""
+    return bool(
+        (market.least <= 1).all()
+        and (market.spread <= 1).all()
+        and (market.cap >= NO_CAP).all()
+        and (market.want * market.bid <= market.budget).all()
+    )
+
+
 def _is_rough(saving: int, bounder: Bounder) -> bool:
     return (bounder.bound - saving) * CLOSE > bounder.bound
 
@@ -73,15 +89,15 @@ def _rank(market: Market, surcharges: Ints) -> tuple[Ints, Ints]:
 def _begin(market: Market, flow: Flow, surcharges: Ints) -> tuple[Fills, int]:
     """Return what to improve: the flow as far as the limits allow it, or the plain way.
 
-    Whichever saves more. The plain way looks at costs with their surcharges, so that those who have
-    a choice leave to others what these need more.
+    The plain way looks at costs with their surcharges, so that those who have a choice leave to
+    others what these need more. Chains get further from the flow: the plain way must be well ahead.
     """
     cost, order = _rank(market, surcharges)
     shared, plain = empty_fills(market), empty_fills(market)
     saving = int(take_shares(market, shared, flow))
     saving += int(place_all(market, shared, order, cost, np.nonzero(shared.got == 0)[0]))
     other = int(place_all(market, plain, order, cost, np.arange(len(market.bid))))
-    return (shared, saving) if saving >= other else (plain, other)
+    return (plain, other) if (other - saving) * AHEAD > other else (shared, saving)
 
 
 def _run_chains(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
