@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from kernel.errors import NotFound
-from kernel.merkle import MerkleTree
+from kernel.errors import Conflict, NotFound
 from kernel.receipts import (
     Receipt,
     Summary,
@@ -19,6 +18,7 @@ from peer.hosting.host import Host
 from peer.market.commitments import Commitment, Commitments
 from peer.receipts.book import ReceiptBook
 from peer.receipts.chain_file import ReceiptChain
+from peer.receipts.proofs import ReceiptTrees
 from serving.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 
 
@@ -55,7 +55,7 @@ class EpochView(BaseModel):
 
 class ReceiptView(BaseModel):
     """One receipt and its way to the root: `proof` to `summary.receipts_root`, then the
-    summary's.
+    summary's. While the epoch is open there is no tree: `size` 0, no proof, no summary.
     """
 
     root: str | None
@@ -70,6 +70,7 @@ class ReceiptView(BaseModel):
 def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitments) -> APIRouter:
     """Return the routes that prove calls; receipts hold hashes only, so anybody may read them."""
     router = APIRouter(prefix="/v1/deals/{deal}/receipts/{epoch}", tags=["receipts"])
+    trees = ReceiptTrees()
 
     @router.get("")
     def read_epoch(
@@ -99,7 +100,7 @@ def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitment
         """One receipt with its proofs."""
         for chain in _chains(book, deal):
             if assignment in (None, chain.assignment):
-                found = _prove(chain, epoch, sequence, commitments.get(epoch))
+                found = _prove(chain, epoch, sequence, commitments.get(epoch), trees)
                 if found is not None:
                     return found
         raise NotFound(f"deal {deal} has no receipt {sequence} in epoch {epoch} here")
@@ -155,24 +156,31 @@ def _summaries(closed: Commitment | None, deal: int) -> list[SummaryView]:
 
 
 def _prove(
-    chain: ReceiptChain, epoch: int, sequence: int, closed: Commitment | None
+    chain: ReceiptChain, epoch: int, sequence: int, closed: Commitment | None, trees: ReceiptTrees
 ) -> ReceiptView | None:
-    records = chain.read_epoch(epoch)
-    if not records:
+    packed = next(iter(chain.read_some(epoch, sequence - 1, 1)), None)
+    if packed is None or unpack_receipt(packed).sequence != sequence:
         return None
-    index = sequence - unpack_receipt(records[0]).sequence
-    if not 0 <= index < len(records):
-        return None
-    summaries = _summaries(closed, chain.deal)
+    found = [s for s in closed.summaries if s.assignment == chain.assignment] if closed else []
+    summary = found[0] if found else None
+    index = 0 if summary is None else sequence - summary.first_sequence
+    proof = [] if summary is None else trees.prove(chain, summary, index)
+    if proof is None:
+        raise Conflict(
+            f"the receipts of assignment {chain.assignment} in epoch {epoch} are not all here as "
+            "they were committed",
+            remedy="the peer's operator has to restore them",
+        )
+    views = _summaries(closed, chain.deal)
     return ReceiptView(
         root=closed.root if closed else None,
-        receipt=_fields(unpack_receipt(records[index])),
-        packed=_hex(records[index]),
+        receipt=_fields(unpack_receipt(packed)),
+        packed=_hex(packed),
         index=index,
-        size=len(records),
-        proof=[_hex(node) for node in MerkleTree(records).prove(index)],
+        size=0 if summary is None else summary.count,
+        proof=[_hex(node) for node in proof],
         summary=next(
-            (view for view in summaries if view.summary["assignment"] == chain.assignment), None
+            (view for view in views if view.summary["assignment"] == chain.assignment), None
         ),
     )
 
