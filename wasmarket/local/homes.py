@@ -1,12 +1,15 @@
 """The home of a local market: one market at a time, and nothing left of the chain before."""
 
 import fcntl
+import json
 import shutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO
 
 from chain.anvil import CHAIN_ID
 from kernel.errors import Conflict
+from peer.folder import PeerFolder
 from wasmarket.home import Home
 from wasmarket.local.plan import is_ours
 
@@ -31,18 +34,40 @@ def claim_home(home: Home) -> IO[str]:
 
 
 def forget_chain(home: Home, peers: Iterable[str]) -> None:
-    """Remove what an earlier local market and its `peers` knew of their chain, which is gone.
+    """Remove what an earlier local market and its peers knew of their chain, which is gone.
 
-    Keys, logs and content stay. Does nothing in a home that no local market made.
+    `peers`: those of the market; those that somebody added to it are found by their chain. Keys,
+    logs and content stay, and so does a peer that runs. Does nothing in a home that no local
+    market made.
     """
     if not is_ours(home):
         return
     (home.deployments / f"{CHAIN_ID}.json").unlink(missing_ok=True)
     for path in home.store.parent.glob(f"{home.store.name}*"):
         path.unlink()
-    for name in peers:
-        folder = home.peer(name)
-        for path in folder.iterdir() if folder.is_dir() else ():
+    shutil.rmtree(home.offers, ignore_errors=True)
+    added = (name for name in home.peer_names() if _is_of_local_chain(home.peer(name)))
+    for name in {*peers, *added}:
+        if home.peer(name).is_dir():
+            _forget(PeerFolder(home.peer(name)))
+
+
+def _is_of_local_chain(folder: Path) -> bool:
+    """Say whether a peer last followed a local chain."""
+    try:
+        saved = json.loads((folder / "chain.json").read_text(encoding="utf-8"))
+        return bool(saved["facts"]["chain_id"] == CHAIN_ID)
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _forget(folder: PeerFolder) -> None:
+    try:
+        lock = folder.lock()
+    except Conflict:
+        return
+    with lock:
+        for path in folder.path.iterdir():
             if path.name in KEPT:
                 continue
             if path.is_dir():
