@@ -35,6 +35,8 @@ class Policy:
     """Effectors that apps may ask for."""
     programs: dict[str, str] = field(default_factory=dict)
     """Paths of programs that apps may mount, by the names that they say."""
+    networked_programs: tuple[str, ...] = ()
+    """Names of those that have this machine's network; the others have none."""
     developers: tuple[Address, ...] = ()
     """If given, only these developers."""
     refused_developers: tuple[Address, ...] = ()
@@ -79,6 +81,9 @@ def parse_policy(text: str, name: str) -> Policy:
         for key, value in document.items():
             if isinstance(value, int) and value < 0:
                 raise InvalidInput(f"{key} is negative")
+        for program in policy.networked_programs:
+            if program not in policy.programs:
+                raise InvalidInput(f"networked_programs names {program!r}, programs does not")
         return replace(
             policy,
             developers=_addresses(policy.developers),

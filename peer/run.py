@@ -148,6 +148,7 @@ class Peer:
             self._http,
             trusted=settings.http_trusted,
             find_programs=lambda: parts.policy.current.programs,
+            find_networked=lambda: parts.policy.current.networked_programs,
             metrics=EffectMetrics(registry),
         )
         domain = market_domain(deployment.chain_id, deployment.market)

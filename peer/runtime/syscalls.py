@@ -18,6 +18,8 @@ REFUSE: Final = 0x0005_0000 | errno.EPERM
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
 NUMBER_AT, ARCHITECTURE_AT = 0, 4
 FIRST_X32: Final = 0x4000_0000
+MAKES_CONNECTIONS: Final = {"x86_64": (41, 425), "aarch64": (198, 425)}
+"""Numbers of socket and io_uring_setup, without which no program reaches a network."""
 # Architecture as the kernel names it, then the numbers of: socket, connect, accept, bind, listen,
 # accept4, execve, execveat, ptrace, process_vm_readv, process_vm_writev, kill, open_by_handle_at,
 # keyctl, add_key, bpf, perf_event_open, userfaultfd, unshare, mount, io_uring_setup, pidfd_getfd.
@@ -46,15 +48,23 @@ class _Program(ctypes.Structure):
 
 
 def refuse_syscalls() -> bool:
-    """Refuse these calls from now on, for this process and all threads that it starts.
+    """Refuse what no worker does from now on, for this process and all threads that it starts.
 
     Needs `no_new_privs`. Return False where the machine or its kernel knows no such filter; raise
     OSError when it is refused otherwise.
     """
     machine = MACHINES.get(os.uname().machine)
-    if machine is None:
-        return False
-    code = build_filter(*machine)
+    return machine is not None and _set_filter(*machine)
+
+
+def refuse_connections() -> bool:
+    """Refuse new sockets from now on, as `refuse_syscalls` does all else."""
+    name = os.uname().machine
+    return name in MACHINES and _set_filter(MACHINES[name][0], MAKES_CONNECTIONS[name])
+
+
+def _set_filter(architecture: int, refused: Sequence[int]) -> bool:
+    code = build_filter(architecture, refused)
     buffer = ctypes.create_string_buffer(code, len(code))
     program = _Program(len(code) // 8, ctypes.addressof(buffer))
     prctl = ctypes.CDLL(None, use_errno=True).prctl

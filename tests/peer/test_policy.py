@@ -172,3 +172,11 @@ def test_manifest__program_that_the_policy_does_not_name__is_refused():
     with pytest.raises(PolicyRefused, match="'qr' is not allowed") as caught:
         check_manifest(Policy(), asked, 1024)
     assert caught.value.reason == LeaveReason.EFFECTOR
+
+
+def test_policy__network_for_a_program_that_it_does_not_name__is_an_error():
+    text = 'networked_programs = ["dig"]\n[programs]\n{} = "/usr/bin/dig"\n'
+
+    assert parse_policy(text.format("dig"), "policy.toml").networked_programs == ("dig",)
+    with pytest.raises(ConfigError, match="'dig'"):
+        parse_policy(text.format("dog"), "policy.toml")

@@ -1,6 +1,6 @@
 """What a peer has for the effectors of all its deals, and the effects of each deal's services."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -30,18 +30,20 @@ class EffectorHost:
         *,
         trusted: tuple[str, ...] = (),
         find_programs: Callable[[], Mapping[str, str]] = dict,
+        find_networked: Callable[[], Collection[str]] = tuple,
         metrics: EffectMetrics | None = None,
     ) -> None:
         """`trusted` are URLs of private hosts that apps may reach if they name them.
 
-        `find_programs` returns the paths of the programs that they may mount now, by name.
+        `find_programs` returns the paths of the programs that they may mount now, by name,
+        `find_networked` the names of those that have this machine's network.
         """
         self._blocks = blocks
         self._http = HttpGate(trusted)
         self._ipfs = IpfsGate(blocks, cache, content_client)
         self._kv = KvStores()
         self._metrics = metrics or EffectMetrics()
-        self._programs = ProgramGate(find_programs)
+        self._programs = ProgramGate(find_programs, find_networked=find_networked)
 
     def open(
         self,

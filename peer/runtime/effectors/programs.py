@@ -1,16 +1,18 @@
 """Run programs of the host for modules that mount them: only those that the provider names.
 
 A program runs as nobody where the peer is root, in an empty folder that goes when it ends, with an
-empty environment and limits of its own. It does have the host's network and files: the provider
-says which program may be so trusted with arguments of strangers.
+empty environment and limits of its own, and without a network unless the provider lets it have the
+host's. It does see the host's files: the provider says which program may be so trusted with
+arguments of strangers.
 """
 
 import asyncio
+import logging
 import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,8 @@ from typing import Any, Final
 import peer
 from peer.runtime.effectors import launch
 from peer.runtime.privileges import NOBODY, is_root
+
+logger = logging.getLogger(__name__)
 
 FAILED: Final = -1
 KEEP_USER: Final = -1
@@ -44,10 +48,17 @@ class ProgramGate:
     """The programs of a peer, by the names under which apps mount them."""
 
     def __init__(
-        self, find: Callable[[], Mapping[str, str]], limits: ProgramLimits | None = None
+        self,
+        find: Callable[[], Mapping[str, str]],
+        limits: ProgramLimits | None = None,
+        find_networked: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """`find` returns the paths of the programs that the provider allows now."""
+        """`find` returns the paths of the programs that the provider allows now, by name, and
+        `find_networked` the names of those that have the host's network.
+        """
         self._find = find
+        self._find_networked = find_networked
+        self._kept_by: str | None = None
         self._limits = limits or ProgramLimits()
         self._slots = asyncio.Semaphore(self._limits.parallel)
         self._cpu_seconds = int(self._limits.seconds) + 1
@@ -66,7 +77,7 @@ class ProgramGate:
         own_end = asyncio.get_running_loop().time() + limits.seconds
         try:
             async with asyncio.timeout_at(min(own_end, ends_at)), self._slots:
-                return await self._run(path, arguments)
+                return await self._run(path, arguments, name in self._find_networked())
         except TimeoutError:
             if own_end > ends_at:
                 raise
@@ -74,7 +85,16 @@ class ProgramGate:
         except OSError as error:
             return _fail(f"the program cannot be run: {error.strerror}")
 
-    async def _run(self, path: str, arguments: Sequence[str]) -> dict[str, Any]:
+    async def _run(self, path: str, arguments: Sequence[str], has_network: bool) -> dict[str, Any]:
+        if not has_network and self._kept_by is None:
+            answer = await self._launch([], False)
+            self._kept_by = answer["stdout"].decode().strip()
+            level = logging.INFO if self._kept_by else logging.ERROR
+            extra = {"kept_by": self._kept_by or "nothing: none is run"}
+            logger.log(level, "programs of apps have no network", extra=extra)
+        return await self._launch([path, *arguments], has_network)
+
+    async def _launch(self, command: Sequence[str], has_network: bool) -> dict[str, Any]:
         with tempfile.TemporaryDirectory(prefix="wasmarket-", ignore_cleanup_errors=True) as folder:
             user = NOBODY if is_root() else KEEP_USER
             if is_root():
@@ -86,9 +106,8 @@ class ProgramGate:
                 "-P",
                 "-m",
                 launch.__name__,
-                *map(str, limits),
-                path,
-                *arguments,
+                *map(str, (*limits, int(has_network))),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

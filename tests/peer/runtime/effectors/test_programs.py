@@ -3,6 +3,10 @@
 import asyncio
 import os
 import select
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +17,14 @@ import pytest
 from content.folder import BlockFolder
 from kernel.apps import Effectors
 from peer.runtime.effectors.host import EffectorHost
-from peer.runtime.effectors.programs import ProgramGate, ProgramLimits
+from peer.runtime.effectors.launch import FILTER, NAMESPACE, NOT_RUN
+from peer.runtime.effectors.programs import ROOT, ProgramGate, ProgramLimits
 from peer.runtime.errors import EffectorRefused
 from peer.runtime.pool import WorkerPool
 from tests.peer.runtime.effectors.test_effects_in_pool import call, describe, mounting
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
-SHELL = {"sh": "/bin/sh", "gone": "/nowhere/program"}
+SHELL = {"sh": "/bin/sh", "bash": "/bin/bash", "gone": "/nowhere/program"}
 LIMITS = ProgramLimits(output_bytes=1_000, arguments=8, argument_bytes=200, seconds=20)
 
 
@@ -99,6 +104,83 @@ def test_program__that_may_not_be_run_so__is_not(
 
     assert answer["ret_code"] == -1
     assert error in answer["error"]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A service of this machine that a program might reach."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def connect(port: int, *networked: str) -> dict[str, Any]:
+    """Let a program connect to a port of this machine."""
+    script = f"exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached; tail -n +3 /proc/net/dev"
+
+    async def work() -> dict[str, Any]:
+        gate = ProgramGate(lambda: SHELL, LIMITS, lambda: networked)
+        return await gate.run("bash", ["-c", script], 2**40)
+
+    return asyncio.run(work())
+
+
+def test_program__without_the_providers_word__has_no_network(
+    listener: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    answer = connect(listener.getsockname()[1])
+
+    assert b"reached" not in answer["stdout"]
+    assert b"/dev/tcp" in answer["stderr"]
+    [record] = [entry for entry in caplog.records if "network" in entry.message]
+    kept_by = record.__dict__["kept_by"].split()
+    assert FILTER in kept_by or NAMESPACE in kept_by
+    if NAMESPACE in kept_by:
+        assert [line.split(b":")[0].strip() for line in answer["stdout"].splitlines()] == [b"lo"]
+
+
+def test_program__with_the_providers_word__has_the_machines_network(
+    listener: socket.socket,
+) -> None:
+    answer = connect(listener.getsockname()[1], "bash")
+
+    assert answer["stdout"].startswith(b"reached\n")
+    assert "reached" not in str(connect(listener.getsockname()[1], "sh"))
+
+
+# `launch` as it would be on machines that offer less.
+OFFERED = {
+    "filter only": "launch.leave_network = lambda: False",
+    "namespace only": "launch.refuse_connections = lambda: False",
+    "neither": "launch.leave_network = launch.refuse_connections = lambda: False",
+}
+
+
+@pytest.mark.parametrize("offered", OFFERED)
+def test_launch__where_less_is_offered__keeps_from_the_network_or_runs_nothing(
+    listener: socket.socket, offered: str
+) -> None:
+    code = f"from peer.runtime.effectors import launch\n{OFFERED[offered]}\nlaunch.main()"
+    port = listener.getsockname()[1]
+    command = ["/bin/bash", "-c", f"echo runs; exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached"]
+    limits = ["-1", str(1 << 30), str(1 << 20), "10", "0"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, *limits, *command],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PYTHONPATH": str(ROOT)},
+        timeout=30,
+    )
+
+    assert "reached" not in done.stdout
+    if offered == "neither":
+        assert (done.returncode, done.stdout) == (NOT_RUN, "")
+        assert "cannot be kept from the network" in done.stderr
+    elif "it cannot be kept" not in done.stderr:
+        assert done.stdout == "runs\n"
 
 
 def test_program__that_is_not_there__says_so() -> None:
