@@ -13,7 +13,7 @@ from typing import Final
 import peer
 from peer.runtime.cores import Cores
 from peer.runtime.errors import StartFailed
-from peer.runtime.zygote_words import PID_BYTES, REQUEST
+from peer.runtime.zygote_words import PID_BYTES, READY, REQUEST
 
 ROOT: Final = Path(peer.__file__).resolve().parents[1]
 FORK_SECONDS: Final = 20.0
@@ -51,6 +51,7 @@ class Nursery:
         self.cores = cores or Cores()
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
+        self._is_ready = False
         self._lock = asyncio.Lock()
 
     async def spawn(self, channel: socket.socket, page: int) -> Child:
@@ -65,9 +66,14 @@ class Nursery:
         raise StartFailed("no worker process can be made")
 
     async def start(self) -> None:
-        """Start the zygote now, so that the first worker does not wait for it."""
+        """Start the zygote and wait until it is ready, so that no worker waits for it.
+
+        If that fails, the first worker's start finds out why.
+        """
         async with self._lock:
-            self._ensure()
+            with contextlib.suppress(OSError, TimeoutError):
+                async with asyncio.timeout(FORK_SECONDS):
+                    await self._greet()
 
     async def close(self) -> None:
         """End the zygote and every worker that is left."""
@@ -90,11 +96,21 @@ class Nursery:
                 )
             if self._channel is not None:
                 self._channel.close()
-            self._channel = ours
+            self._channel, self._is_ready = ours, False
         return self._channel
 
-    async def _fork(self, channel: socket.socket, page: int) -> Child:
+    async def _greet(self) -> socket.socket:
+        """Return the socket of a zygote that is ready."""
         zygote = self._ensure()
+        if not self._is_ready:
+            await _wait_readable(zygote.fileno())
+            if zygote.recv(len(READY)) != READY:
+                raise ConnectionResetError("the zygote has gone")
+            self._is_ready = True
+        return zygote
+
+    async def _fork(self, channel: socket.socket, page: int) -> Child:
+        zygote = await self._greet()
         socket.send_fds(zygote, [REQUEST], [channel.fileno(), page])
         await _wait_readable(zygote.fileno())
         answer, descriptors, _, _ = socket.recv_fds(zygote, PID_BYTES, 1)

@@ -2,8 +2,8 @@
 
 Run as `python -m peer.runtime.zygote SOCKET`. For each message with two descriptors (a worker's
 socket and its page) it forks a worker and answers with its process id and a descriptor of the
-process. It never runs a guest and has no thread of its own; it ends when the supervisor does, and
-its workers end with it.
+process. It says so once everything is loaded. It never runs a guest and has no thread of its own;
+it ends when the supervisor does, and its workers end with it.
 """
 
 import contextlib
@@ -17,11 +17,12 @@ import sys
 from peer.runtime.code_files import EngineSettings
 from peer.runtime.privileges import PR_SET_PDEATHSIG
 from peer.runtime.worker import run
-from peer.runtime.zygote_words import PID_BYTES, REQUEST
+from peer.runtime.zygote_words import PID_BYTES, READY, REQUEST
 
 
 def serve(channel: socket.socket) -> None:
     """Fork workers until the supervisor closes the socket."""
+    channel.sendall(READY)
     while True:
         request, descriptors, _, _ = socket.recv_fds(channel, 1, 2)
         if request != REQUEST:
