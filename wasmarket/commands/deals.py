@@ -185,6 +185,17 @@ def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
             for entry in row["assignments"]
         ],
     )
+    _hint_at_need(row)
+
+
+def _hint_at_need(row: dict[str, Any]) -> None:
+    if row["status"] == "waiting" and not row["assignments"]:
+        click.echo(f"no peer has it now: `wasmarket explain {row['id']}` says why")
+    elif row["status"] == "lapsed":
+        click.echo(
+            f"its money ran out: `wasmarket top-up {row['id']} AMOUNT` brings it back, as long as its"
+            " offer stands"
+        )
 
 
 def _show_offer(row: dict[str, Any], as_json: bool) -> None:

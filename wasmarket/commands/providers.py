@@ -1,5 +1,7 @@
 """`wasmarket provider | claim`: stake and earnings."""
 
+from typing import Any
+
 import click
 
 from chain.views import StakeView
@@ -165,16 +167,16 @@ def opportunities(
         return
     print_table(
         f"Not won in the last {count(epochs, 'epoch')}, USDC per unit and epoch",
-        ["offer", "when", "#units", "#most they pay", "#went for", "#price to win", "why not"],
+        ["offer", "epoch", "#units", "#most they pay", "#went for", "#price to win", "why not"],
         [
             (
                 f"{row['offer'][:10]}…",
-                "open" if row["epoch"] is None else f"epoch {row['epoch']}",
+                row["epoch"] or "open",
                 row["units"],
                 _price(row["max_price"]),
                 _price(row["price_taken"]),
                 _price(row["price_to_win"], "never"),
-                "; ".join(row["reasons"]) or f"too dear by {_price(row['lost_by'])}",
+                _write_loss(row),
             )
             for row in answer["items"]
         ],
@@ -201,6 +203,13 @@ def _write_leaving(stake: StakeView) -> str:
     if not stake.leaving:
         return "0 FLT"
     return f"{format_flt(stake.leaving)} FLT, ready at {write_time(stake.ready)}"
+
+
+def _write_loss(row: dict[str, Any]) -> str:
+    """Say why an offer went elsewhere: by how much, or what else stood in the way."""
+    if row["lost_by"] is not None and int(row["lost_by"]) > 0:
+        return f"too dear by {_price(row['lost_by'])}"
+    return "; ".join(row["reasons"]) or "others were as cheap, and earlier"
 
 
 def _price(amount: str | None, nothing: str = "") -> str:
