@@ -138,7 +138,28 @@ def test_is_lawful__two_matches_share_units__refused():
     assert not is_lawful([replace(one, fills=(Fill(line, 1), Fill(line, 1)))], book)
 
 
-def test_round__peer_that_is_being_replaced__gets_nothing_of_its_deal():
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("least", [False, True])
+def test_match_round__all_limits__no_proposal_is_ever_refused(monkeypatch, seed, least):
+    book, wanted = draw_round(seed, least=least)
+    verdicts = []
+
+    def check(matches, over):
+        verdicts.append(is_lawful(matches, over))
+        return verdicts[-1]
+
+    monkeypatch.setattr(rounds, "is_lawful", check)
+    monkeypatch.setattr(rounds, "SMALL", 0)
+
+    match_round(wanted, book)
+
+    assert verdicts == [True]
+
+
+@pytest.mark.parametrize("small", [0, SMALL])
+def test_round__peer_that_is_being_replaced__gets_nothing_of_its_deal(monkeypatch, small):
+    # In the plain way, too: what one of both ways does wrong, the other one hides.
+    monkeypatch.setattr(rounds, "SMALL", small)
     book = book_of([peer(1, units=8, used=2), peer(2)], [ask(1, price=1), ask(2, price=9)])
     going = demand(deal=7, units=4, live=[Live(1, 1, 2, 1)], salt=1, sequence=1)
     going = replace(going, replacing=frozenset({1}), hold=2)
