@@ -25,7 +25,9 @@ FRAMEWORK = "framework"
 MEASURES = (
     Measure("call warm", "call over HTTP, warm, c=16", PER_SECOND, "higher", 12_000, WORKERD),
     Measure("call fresh", "call over HTTP, fresh instance, c=16", PER_SECOND, "higher", 8_000),
-    Measure("call warm new heads", "the same, warm, no two heads alike", PER_SECOND, "higher"),
+    Measure(
+        "call warm new heads", "call over HTTP, warm, no two heads alike", PER_SECOND, "higher"
+    ),
     Measure("call warm c=1", "call over HTTP, warm, c=1", PER_SECOND, "higher"),
     Measure(
         "call warm cpu",
