@@ -230,7 +230,13 @@ class _Responder:
         elif head.asks_receipt:
             calls.spawn(self._end_signed(recorded))
         else:
-            self._respond(calls.count(calls.conclude(head, self._request_id, recorded)))
+            try:
+                answered = calls.conclude(head, self._request_id, recorded)
+            except Exception as error:
+                # NOTE: others end in the same moment; they must still be told.
+                self._refuse(error)
+                return
+            self._respond(calls.count(answered))
 
     def _refuse(self, error: Exception) -> None:
         self._respond(self._calls.count(self._calls.render(error, self._request_id)))
