@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from starlette.concurrency import run_in_threadpool
 
 from kernel.errors import InvalidInput
+from kernel.events import EVENTS
 from store.database import Database
 from store.events import fetch_changes, fetch_latest, fetch_position
 from store.views import Changes, EventView, Position
 
+EVENT_NAMES = frozenset(kind.__name__ for kinds in EVENTS.values() for kind in kinds)
 KEEP_ALIVE_SECONDS = 15.0
 _PLACE = re.compile(r"[0-9]{1,18}|4611686018427387904")
 
@@ -29,6 +31,18 @@ class Filter:
         if self.names and event.name not in self.names:
             return False
         return self.deal is None or data.get("deal") == self.deal
+
+
+def read_filter(names: str, deal: int | None) -> Filter:
+    """Read a filter; `names` are separated by commas. Raises InvalidInput for an unknown name."""
+    chosen = frozenset(filter(None, (name.strip() for name in names.split(","))))
+    for name in sorted(chosen - EVENT_NAMES):
+        raise InvalidInput(
+            f"no contract has an event {name!r}",
+            field="names",
+            remedy=f"name some of {', '.join(sorted(EVENT_NAMES))}",
+        )
+    return Filter(chosen, deal)
 
 
 def find_position(database: Database, last_event_id: str | None) -> Position:

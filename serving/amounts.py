@@ -3,9 +3,12 @@
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
+from kernel.errors import InvalidInput
 from kernel.offers import parse_uint
 
+WANTED = 'give a whole number from 0 to 2^256 - 1 as a decimal string such as "1000000"'
 EXACT_BELOW = 2**53
 """Up to here a JSON number such as 479.0, which is whole, is also exact."""
 
@@ -13,7 +16,11 @@ EXACT_BELOW = 2**53
 def _parse(value: object) -> int:
     if isinstance(value, float) and value.is_integer() and 0 <= value < EXACT_BELOW:
         value = int(value)
-    return parse_uint(value, field="amount")
+    try:
+        return parse_uint(value, field="amount")
+    except InvalidInput as error:
+        # Pydantic knows which member it is of.
+        raise PydanticCustomError("uint256", WANTED) from error
 
 
 _DECIMAL = {

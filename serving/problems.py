@@ -5,7 +5,9 @@ is in the logs.
 """
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -19,6 +21,7 @@ from serving.limits import RateLimited
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+AS_JSON = "send JSON, with `Content-Type: application/json`"
 
 STATUS: dict[type[errors.MarketError], HTTPStatus] = {
     errors.InvalidInput: HTTPStatus.BAD_REQUEST,
@@ -101,13 +104,36 @@ def _render_error(request: Request, error: Exception) -> JSONResponse:
 def _render_invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
-    invalid = errors.InvalidInput(
-        f"{'.'.join(where) or 'the request'}: {first['msg']}",
-        field=".".join(where) or None,
-        remedy="see /docs for what this route takes",
-    )
+    invalid = _explain_body(first, error.body)
+    if invalid is None:
+        where = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
+        invalid = errors.InvalidInput(
+            f"{'.'.join(where) or 'the request'}: {first['msg']}",
+            field=".".join(where) or None,
+            remedy="see /docs for what this route takes",
+        )
     return render(invalid, request_id_of(request))
+
+
+def _explain_body(first: Mapping[str, Any], body: object) -> errors.InvalidInput | None:
+    """Say what is wrong with a body as a whole; None when a member of it is."""
+    if first["type"] == "json_invalid":
+        why = first.get("ctx", {}).get("error", "it ends too early")
+        return errors.InvalidInput(
+            f"the body is not JSON: {why} at character {first['loc'][-1]}",
+            remedy="send one JSON value",
+        )
+    if tuple(first["loc"]) != ("body",):
+        return None
+    if first["type"] == "missing":
+        return errors.InvalidInput("the request has no body", remedy=AS_JSON)
+    if isinstance(body, bytes):
+        return errors.InvalidInput(
+            "the body is not said to be JSON", field="Content-Type", remedy=AS_JSON
+        )
+    return errors.InvalidInput(
+        f"the body: {first['msg']}", remedy="see /docs for what this route takes"
+    )
 
 
 def _render_http(request: Request, error: Exception) -> JSONResponse:

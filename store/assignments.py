@@ -21,7 +21,11 @@ def fetch_assignment(session: Session, at: Indexed, assignment: int) -> Assignme
     """Return one assignment. Raises NotFound."""
     found = fetch_chosen(session, at, select(Assignment, Peer).where(Assignment.id == assignment))
     if not found:
-        raise NotFound(f"there is no assignment {assignment}", field="assignment")
+        raise NotFound(
+            f"there is no assignment {assignment}",
+            field="assignment",
+            remedy="take a number of the deal's assignments",
+        )
     return found[0]
 
 

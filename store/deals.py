@@ -19,7 +19,11 @@ def fetch_deal(session: Session, at: Indexed, deal: int) -> DealView:
     """Return one deal. Raises NotFound."""
     row = session.get(Deal, deal)
     if row is None:
-        raise NotFound(f"there is no deal {deal}", field="deal")
+        raise NotFound(
+            f"there is no deal {deal}",
+            field="deal",
+            remedy="take one of the list of deals; a new one is there with its block",
+        )
     return _views(session, at, [row])[0]
 
 

@@ -23,7 +23,11 @@ def fetch_book(session: Session, digest: Hash) -> bytes:
     """Return the bytes of a book. Raises NotFound."""
     row = session.get(Book, digest)
     if row is None:
-        raise NotFound(f"there is no book {digest}", field="digest")
+        raise NotFound(
+            f"there is no book {digest}",
+            field="digest",
+            remedy="take the `book` of a match record of this matcher",
+        )
     return zlib.decompress(row.content, bufsize=row.size or 1)
 
 
@@ -83,7 +87,11 @@ def fetch_matches(
 def _get(session: Session, match: int) -> MatchRecord:
     row = session.get(MatchRecord, match)
     if row is None:
-        raise NotFound(f"there is no match {match}", field="match")
+        raise NotFound(
+            f"there is no match {match}",
+            field="match",
+            remedy="take a number of the deal's matches: this matcher has records of its own alone",
+        )
     return row
 
 

@@ -16,6 +16,8 @@ from store.tables import DeveloperOfferRow, OfferClock, ProviderOfferRow
 from store.views import StoredDeveloperOffer, StoredProviderOffer
 from store.words import BookState, OfferSource
 
+NOT_POSTED = "post it here first, or ask the matcher that has it"
+
 
 def add_provider_offer(
     session: Session,
@@ -106,7 +108,7 @@ def fetch_provider_offer(session: Session, hash: Hash) -> StoredProviderOffer:
     """Return one ask. Raises NotFound."""
     row = session.scalar(select(ProviderOfferRow).where(ProviderOfferRow.hash == hash))
     if row is None:
-        raise NotFound(f"there is no provider offer {hash}", field="hash")
+        raise NotFound(f"there is no provider offer {hash}", field="hash", remedy=NOT_POSTED)
     return provider_offer_view(row)
 
 
@@ -114,7 +116,7 @@ def fetch_developer_offer(session: Session, hash: Hash) -> StoredDeveloperOffer:
     """Return one bid. Raises NotFound."""
     row = session.scalar(select(DeveloperOfferRow).where(DeveloperOfferRow.hash == hash))
     if row is None:
-        raise NotFound(f"there is no developer offer {hash}", field="hash")
+        raise NotFound(f"there is no developer offer {hash}", field="hash", remedy=NOT_POSTED)
     return developer_offer_view(row)
 
 

@@ -17,7 +17,9 @@ def fetch_peer(session: Session, peer: int) -> PeerView:
     """Return one peer. Raises NotFound."""
     row = session.get(Peer, peer)
     if row is None:
-        raise NotFound(f"there is no peer {peer}", field="peer")
+        raise NotFound(
+            f"there is no peer {peer}", field="peer", remedy="take a number of the list of peers"
+        )
     return _views(session, [row])[0]
 
 
@@ -54,7 +56,11 @@ def fetch_provider(session: Session, at: Indexed, address: Address) -> ProviderV
     """Return an account as a provider. Raises NotFound for one without peers and stake."""
     found = fetch_providers(session, at, address=address)
     if not found:
-        raise NotFound(f"{address} has no peer and no stake", field="address")
+        raise NotFound(
+            f"{address} has no peer and no stake",
+            field="address",
+            remedy="take an address of the list of providers",
+        )
     return found[0]
 
 

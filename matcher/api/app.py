@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
@@ -11,7 +11,12 @@ from kernel.deployment import Deployment
 from kernel.errors import MarketError
 from kernel.typed_data import market_domain
 from matcher.api.book_routes import book_routes
-from matcher.api.guards import Guards, RequestLimits, SignersWithin
+from matcher.api.guards import (
+    Guards,
+    RequestLimits,
+    SignersWithin,
+    refuse_unknown_parameters,
+)
 from matcher.api.market_reads import MarketReads
 from matcher.api.market_routes import market_routes
 from matcher.api.offer_reads import OfferReads
@@ -84,10 +89,13 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
         Authenticator(domain, now, nonces=StoredNonces(database)), parts.limits.by_signer
     )
     reads = OfferReads(database, parts.book)
-    app.include_router(offer_routes(parts.door, reads, authenticator))
-    app.include_router(replacement_routes(parts.wishes, reads, authenticator))
-    app.include_router(book_routes(parts.book, database, parts.poll_seconds))
-    app.include_router(market_routes(MarketReads(database, parts.book)))
+    for router in (
+        offer_routes(parts.door, reads, authenticator),
+        replacement_routes(parts.wishes, reads, authenticator),
+        book_routes(parts.book, database, parts.poll_seconds),
+        market_routes(MarketReads(database, parts.book)),
+    ):
+        app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     add_examples(app, load_examples(EXAMPLES))
     # Innermost, so that what it refuses has a request id and is counted like any answer.
     app.user_middleware.append(Middleware(Guards, limits=parts.limits, clients=parts.clients))

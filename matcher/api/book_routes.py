@@ -9,7 +9,7 @@ from matcher.api.offer_views import DepthView, LevelView, QuoteView, Requirement
 from matcher.api.requirements import to_demand
 from matcher.book_reader import BookReader
 from matcher.engine.quotes import Depth, depth, quote
-from matcher.event_stream import Filter, find_position, stream
+from matcher.event_stream import find_position, read_filter, stream
 from serving.amounts import Uint
 from serving.pages import Page
 from store.database import Database
@@ -51,7 +51,7 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
     ) -> StreamingResponse:
         """Market events as they are indexed; resumes behind `Last-Event-ID`."""
         position = find_position(database, last_event_id)
-        chosen = Filter(frozenset(filter(None, names.split(","))), deal)
+        chosen = read_filter(names, deal)
         lines = stream(database, position, chosen, interval=interval)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)

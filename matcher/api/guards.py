@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kernel.errors import LimitReached
+from kernel.errors import InvalidInput, LimitReached
 from kernel.units import Address
 from matcher.limits import RateLimit
 from serving.auth import Authenticator
@@ -56,6 +56,22 @@ class Guards:
 def client_of(request: Request) -> str:
     """Return who sent a request, as limits count clients; a dependency of routes."""
     return str(request.state.client)
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have; a dependency of routes.
+
+    A filter that is misspelt would filter nothing. Raises InvalidInput.
+    """
+    route = request.scope["route"]
+    known = sorted(param.alias for param in route.dependant.query_params)
+    for name in request.query_params:
+        if name not in known:
+            raise InvalidInput(
+                f"there is no query parameter {name!r} here",
+                field=name,
+                remedy=f"use one of: {', '.join(known)}" if known else "send none",
+            )
 
 
 class SignersWithin:
