@@ -49,7 +49,7 @@ def read_rows() -> list[Row]:
 def write_rows(machine: str, rows: Iterable[Row]) -> None:
     """Write the result file."""
     document = {"machine": machine, "rows": [_dump(row) for row in rows]}
-    PATH.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    PATH.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def merge_rows(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
