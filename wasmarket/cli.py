@@ -31,6 +31,7 @@ DEVELOPER = {
     "explain": ("wasmarket.commands.deals:explain", "Say why an offer is not matched"),
     "status": ("wasmarket.commands.deals:status", "Show offers and deals"),
     "call": ("wasmarket.commands.calls:call", "Call a function of a deal"),
+    "access": ("wasmarket.commands.access:access", "Show or change who may call a deal"),
     "logs": ("wasmarket.commands.calls:logs", "Show what a deal's functions logged"),
     "runway": ("wasmarket.commands.deals:runway", "Show how long a deal's balance lasts"),
     "top-up": ("wasmarket.commands.money:top_up", "Put USDC into a deal"),

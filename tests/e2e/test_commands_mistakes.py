@@ -121,7 +121,7 @@ def interrupt(command, environ, words):
         said = ""
         for line in process.stdout:
             said += line
-            if words in line:
+            if words in line and said.count(words) == 1:
                 process.send_signal(signal.SIGINT)
         return process.wait(60), said
 

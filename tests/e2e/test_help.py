@@ -35,7 +35,18 @@ def test_commands__are_all_there():
     verbs = {path[0] for path in COMMANDS if path}
 
     assert verbs == {
-        *("quote", "deploy", "update", "build", "run", "explain", "status", "call", "logs"),
+        *(
+            "quote",
+            "deploy",
+            "update",
+            "build",
+            "run",
+            "explain",
+            "status",
+            "call",
+            "access",
+            "logs",
+        ),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
         *("config", "content", "doctor"),

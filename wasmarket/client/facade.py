@@ -165,15 +165,19 @@ class Client:
         *,
         raw: bytes | None = None,
         headers: dict[str, str] | None = None,
+        signed: bool = False,
     ) -> Answer:
-        """Call a function through the gateway, with JSON `arguments` or `raw` bytes."""
+        """Call a function through the gateway, with JSON `arguments` or `raw` bytes.
+
+        `signed`: as this account, for a deal that lets in accounts.
+        """
         path = f"/v1/deals/{deal}/{service}/{function}"
         if raw is not None:
             sent = {"Content-Type": "application/octet-stream", **(headers or {})}
-            response = self.gateway.send("POST", path, body=raw, headers=sent)
+            response = self.gateway.send("POST", path, body=raw, headers=sent, signed=signed)
             return _answer(response, None)
         value = [] if arguments is None else arguments
-        response = self.gateway.send("POST", path, value=value, headers=headers)
+        response = self.gateway.send("POST", path, value=value, headers=headers, signed=signed)
         try:
             return _answer(response, response.json()["result"])
         except (ValueError, KeyError, TypeError) as error:
@@ -185,8 +189,12 @@ class Client:
         """Yield log lines of a deal's functions at one of its peers; see `read_logs`."""
         return read_logs(self.gateway, deal, follow=follow)
 
+    def access(self, deal: int) -> dict[str, Any]:
+        """Return who may call a deal, as one of its peers knows it."""
+        return dict(self.gateway.send("GET", f"/v1/deals/{deal}/access", signed=True).json())
+
     def set_access(self, deal: int, document: dict[str, Any]) -> dict[str, Any]:
-        """Say who may call a deal; goes to all its peers."""
+        """Say who may call a deal; return which `peers` have it and which were `silent`."""
         body = json.dumps(document).encode()
         headers = {"Content-Type": "application/json"}
         path = f"/v1/deals/{deal}/access"

@@ -8,6 +8,7 @@ from typing import Any
 import click
 from rich.control import strip_control_codes
 
+from kernel.errors import InvalidInput
 from wasmarket.client import Client
 from wasmarket.commands.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket.options import json_option, key_option
@@ -21,6 +22,9 @@ from wasmarket.wiring import wire
 @click.argument("arguments", nargs=-1)
 @raw_option
 @click.option("--api-key", envvar="WASMARKET_API_KEY", help="Key of a deal with `keys` access")
+@click.option(
+    "--key", metavar="NAME", help="Sign as this account, for a deal with `signers` access"
+)
 @json_option
 @click.pass_context
 def call(
@@ -30,6 +34,7 @@ def call(
     arguments: tuple[str, ...],
     raw: str | None,
     api_key: str | None,
+    key: str | None,
     as_json: bool,
 ) -> None:
     """Call SERVICE.FUNCTION of DEAL and print its answer.
@@ -39,14 +44,16 @@ def call(
     """
     service, name = parse_function(function)
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    client = Client(wire(ctx))
+    if api_key and key:
+        raise InvalidInput("give either --api-key or --key", field="key")
+    client, signed = Client(wire(ctx), key), key is not None
     if raw is not None:
         body = read_raw(raw, arguments)
-        answer = client.call(deal, service, name, raw=body, headers=headers)
+        answer = client.call(deal, service, name, raw=body, headers=headers, signed=signed)
         sys.stdout.buffer.write(answer.body)
         return
     values = parse_arguments(arguments)
-    answer = client.call(deal, service, name, values, headers=headers)
+    answer = client.call(deal, service, name, values, headers=headers, signed=signed)
     if as_json:
         print_json(
             {

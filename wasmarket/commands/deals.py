@@ -193,8 +193,8 @@ def _hint_at_need(row: dict[str, Any]) -> None:
         click.echo(f"no peer has it now: `wasmarket explain {row['id']}` says why")
     elif row["status"] == "lapsed":
         click.echo(
-            f"its money ran out: `wasmarket top-up {row['id']} AMOUNT` brings it back, as long as its"
-            " offer stands"
+            f"its money ran out: `wasmarket top-up {row['id']} AMOUNT` brings it back"
+            " as long as its offer stands"
         )
 
 

@@ -117,14 +117,10 @@ def faucet(ctx: click.Context, to: Address | None, key: str | None, as_json: boo
 
 def _start(home: Home, plan: Plan, console: Console) -> LocalMarket:
     """Start a market and tell of each step: on one line of a terminal, else line by line."""
+    if not console.is_terminal:
+        return start_market(home, plan, lambda step: console.print(f"  starting: {step}"))
     with console.status("starting", spinner="dots") as line:
-
-        def tell(step: str) -> None:
-            line.update(f"starting: {step}")
-            if not console.is_terminal:
-                console.print(f"  starting: {step}")
-
-        return start_market(home, plan, tell)
+        return start_market(home, plan, lambda step: line.update(f"starting: {step}"))
 
 
 def show_market(market: LocalMarket) -> None:
