@@ -1,0 +1,31 @@
+"""A peer's workers and the cores of its machine."""
+
+import os
+
+import psutil
+import pytest
+
+from tests.peer.peer_runner import GREETING, publish
+
+pytestmark = [pytest.mark.anvil, pytest.mark.timeout(120)]
+CORES = set(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize("units", [1, len(CORES) + 1])
+def test_peer__called__runs_workers_on_cores_of_their_own_if_there_are_enough(
+    world, make_peer, units
+):
+    peer = make_peer(units=units)
+    peer.start()
+    deal = world.match(publish(peer.blocks, GREETING.read_bytes()), [peer.number]).deal
+    peer.wait_for_state(deal, "serving")
+
+    assert peer.call(deal, "greeting", ["you"]).status_code == 200
+
+    is_enough = units <= len(CORES)
+    said = peer.get("/v1/status").json()["extra"]["pinning"]
+    assert said == ("on" if is_enough else f"off: {units} units, {len(CORES)} cores")
+    [zygote] = psutil.Process(peer.pid).children()
+    [worker] = zygote.children()
+    assert len(worker.cpu_affinity()) == (1 if is_enough else len(CORES))
+    assert set(psutil.Process(peer.pid).cpu_affinity()) == CORES
