@@ -117,6 +117,17 @@ def test_peer_set_endpoint__is_what_the_market_says(market, provider):
     )
 
 
+def test_peer_set_wallet__the_old_one_can_do_nothing_more(market, provider):
+    number = register(market, provider)
+    wallet = market.address("beta")
+
+    assert market.run("peer", "set-wallet", number, wallet, "--key", "alpha").code == 3
+    ran = market.run("peer", "set-wallet", number, wallet, "--key", provider, "--json")
+
+    assert (ran.code, ran.json) == (0, {"peer": number, "wallet": wallet}), ran.err
+    assert market.wiring.lens.peers([number])[0].wallet == wallet
+
+
 def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider):
     number = register(market, provider)
 

@@ -127,6 +127,10 @@ class ProviderClient:
         """Change where a peer is reached."""
         self._send(self._wiring.market.call("set_endpoint", peer, endpoint))
 
+    def set_wallet(self, peer: int, wallet: Address) -> None:
+        """Replace a peer's hot wallet; the old one can do nothing more."""
+        self._send(self._wiring.market.call("set_wallet", peer, wallet))
+
     def sign_offer(
         self, peer: int, price: int, developer: Address = ZERO_ADDRESS, seconds: int = MONTH
     ) -> Ask:

@@ -8,6 +8,7 @@ from chain.anvil import CHAIN_ID
 from kernel.errors import InvalidInput
 from kernel.reasons import LeaveReason, describe
 from kernel.regions import region_index
+from kernel.units import Address
 from peer.folder import PeerFolder, public_key, write_atomically
 from peer.offers.selling import Seller
 from peer.policy_file import PolicyFile
@@ -20,7 +21,7 @@ from wasmarket.client.provider import Machine, ProviderClient
 from wasmarket.commands.peer_status import show_status
 from wasmarket.exits import Exit
 from wasmarket.logs import configure_logging
-from wasmarket.options import TRAITS, Checked, json_option, key_option, yes_option
+from wasmarket.options import ADDRESS, TRAITS, Checked, json_option, key_option, yes_option
 from wasmarket.output import count, print_json, print_line, print_table, show_done
 from wasmarket.wiring import Wiring, wire
 
@@ -136,6 +137,21 @@ def set_endpoint(
     ProviderClient(wire(ctx), key).set_endpoint(number, endpoint)
     told = f"peer {number} is reached at {endpoint}"
     show_done(as_json, told, peer=number, endpoint=endpoint)
+
+
+@peer.command("set-wallet")
+@click.argument("number", type=click.IntRange(1))
+@click.argument("wallet", type=ADDRESS)
+@key_option
+@json_option
+@click.pass_context
+def set_wallet(
+    ctx: click.Context, number: int, wallet: Address, key: str | None, as_json: bool
+) -> None:
+    """Replace the hot wallet of peer NUMBER, at once, for instance if its key was stolen."""
+    ProviderClient(wire(ctx), key).set_wallet(number, wallet)
+    told = f"peer {number} acts by {wallet}, which needs a little of the chain's coin for gas"
+    show_done(as_json, told, peer=number, wallet=wallet)
 
 
 @peer.command()
