@@ -15,7 +15,7 @@ from content.retention import needed_by_root
 from kernel.content_ids import MAX_BLOCK_BYTES, Cid, dag_pb_cid, parse_cid, raw_cid
 from kernel.errors import ContentNotFound, InvalidInput, TooLarge
 from kernel.units import Address, Timestamp
-from serving.auth import SIGNED
+from serving.auth import MAX_SIGNED_BODY, SIGNED
 from serving.bodies import read_body
 from serving.texts import CidText
 
@@ -52,13 +52,18 @@ def create_upload_router(
     authorize: Authorize,
     clock: Clock,
     max_bytes: int = MAX_UPLOAD_BYTES,
+    check_head: Callable[[Request], None] = lambda _: None,
 ) -> APIRouter:
-    """Return the routes that put blocks into `folder`; a body has at most `max_bytes`."""
+    """Return the routes that put blocks into `folder`; a body has at most `max_bytes`.
+
+    `check_head` raises for requests whose body is not worth reading.
+    """
     router = APIRouter(prefix="/v1/blocks", tags=["content"])
 
     @router.post("", status_code=201, openapi_extra=SIGNED | _BODY)
     async def upload_blocks(request: Request) -> KeptBlocks:
         """Keep one block (the body), or those of a CAR file; all of them or none."""
+        check_head(request)
         body = await read_body(request, max_bytes)
         signer = authorize(request, body)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -67,7 +72,7 @@ def create_upload_router(
     @router.post("/{cid}/pin", openapi_extra=SIGNED)
     async def pin_block(request: Request, cid: CidText) -> KeptBlocks:
         """Count a file, or an app with its modules, as uploaded now; all of it must be here."""
-        signer = authorize(request, await read_body(request, max_bytes))
+        signer = authorize(request, await read_body(request, MAX_SIGNED_BODY))
         return await run_in_threadpool(renew, signer, parse_cid(cid, field="cid"))
 
     def store(signer: Address, blocks: dict[Cid, bytes]) -> KeptBlocks:

@@ -137,9 +137,15 @@ class Calls:
         Raises NotFound, RunwayOver, Unreachable, InvalidInput.
         """
         route = await self.find(deal)
-        peers = route.peers if wanted is None else _choose(route.peers, wanted)
+        peers = route.peers if wanted is None else _choose(route, wanted)
         if not peers:
             self._directory.forget(deal)
+            if route.peers:
+                raise NotFound(
+                    f"peer {wanted:.20} does not run deal {deal}",
+                    field="peer",
+                    remedy=f"these do: {', '.join(str(peer.peer) for peer in route.peers)}",
+                )
             raise Unreachable(
                 f"no peer runs deal {deal} now", field="deal", remedy="wait for its activation"
             )
@@ -149,7 +155,11 @@ class Calls:
         """Return a deal that is paid for. Raises NotFound, RunwayOver."""
         route = await self._directory.find(deal)
         if route is None:
-            raise NotFound(f"there is no deal {deal}", field="deal")
+            raise NotFound(
+                f"there is no deal {deal}",
+                field="deal",
+                remedy="check the number; a deal made just now is known in a few seconds",
+            )
         if route.status in UNPAID:
             raise RunwayOver(
                 f"deal {deal} is {route.status}: nothing is paid for it",
@@ -197,10 +207,13 @@ def _named_peer(target: str) -> str | None:
     return next(iter(parse_qs(query).get(PEER_PARAMETER, ())), None) if query else None
 
 
-def _choose(peers: tuple[PeerRoute, ...], wanted: str) -> tuple[PeerRoute, ...]:
+def _choose(route: DealRoute, wanted: str) -> tuple[PeerRoute, ...]:
+    """Return the peer that was asked for, none if it is not the deal's. Raises InvalidInput."""
     if not (wanted.isascii() and wanted.isdigit()):
-        raise InvalidInput(f"{wanted!r} is not a peer's number", field="Wasmarket-Peer")
-    return tuple(peer for peer in peers if peer.peer == int(wanted))
+        raise InvalidInput(
+            f"{wanted!r:.40} is not a peer's number", field="peer", remedy="give a number"
+        )
+    return tuple(peer for peer in route.peers if peer.peer == int(wanted))
 
 
 def _is_starting(outgoing: Outgoing, answer: Answer) -> bool:

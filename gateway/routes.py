@@ -1,12 +1,15 @@
 """The gateway's routes that go on to peers, as its OpenAPI page shows them (DESIGN 8.7)."""
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Request, Response
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from gateway.calls import Calls
+from gateway.edge import RESERVED
 from gateway.sites import METHODS, Sites
 
 DealNumber = Annotated[int, Path(ge=1, lt=2**32, description="a deal's number")]
@@ -121,6 +124,8 @@ def build_site_routes(calls: Calls, sites: Sites) -> APIRouter:
 
     async def visit(request: Request, name: str, path: str) -> Response:
         """A site's page, by the deal's alias or number; a call (POST) where the app is no site."""
+        if name in RESERVED:
+            raise _unrouted(request)
         deal = calls.deal_of(name)
 
         async def handle(scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,3 +144,20 @@ def build_site_routes(calls: Calls, sites: Sites) -> APIRouter:
             name=f"visit_{method.lower()}",
         )
     return router
+
+
+def _unrouted(request: Request) -> HTTPException:
+    """Return what is wrong with a request to the gateway's own paths that no route takes."""
+    path = request.url.path
+    allowed = [method for method in METHODS if _is_routed(request, method)]
+    if not allowed:
+        return HTTPException(HTTPStatus.NOT_FOUND, f"there is nothing at {path:.200}")
+    headers = {"Allow": ", ".join(allowed)}
+    detail = f"{path:.200} takes {headers['Allow']}, not {request.method}"
+    return HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, detail, headers)
+
+
+def _is_routed(request: Request, method: str) -> bool:
+    """Say whether a route would take the request with this method; the sites', the last, aside."""
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes[:-1])

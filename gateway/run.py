@@ -148,7 +148,12 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     app.include_router(create_gateway_router(blocks))
     app.include_router(
         create_upload_router(
-            blocks, ledger, authenticator.check, parts.now, settings.max_upload_bytes
+            blocks,
+            ledger,
+            authenticator.check,
+            parts.now,
+            settings.max_upload_bytes,
+            authenticator.check_head,
         )
     )
     app.include_router(build_call_routes(calls))

@@ -82,6 +82,19 @@ def authenticate(
     Raises Unauthorized (no or malformed header), Expired, InvalidSignature.
     """
     credentials = parse_authorization(header)
+    check_lifetime(credentials, now)
+    request = Request(method, target, body, credentials.expires, credentials.nonce)
+    if recover(request.digest(domain), credentials.signature, field=_FIELD) != credentials.address:
+        raise InvalidSignature(
+            "the signature is not by the named address, or is of another request",
+            field=_FIELD,
+            remedy=f"sign `{method} {target:.200}` and this body, under this chain and Market",
+        )
+    return credentials
+
+
+def check_lifetime(credentials: Credentials, now: int) -> None:
+    """Raise Expired, or Unauthorized for what expires later than any request may."""
     if credentials.expires < now:
         raise Expired(
             f"the request expired {now - credentials.expires} s ago (chain time)",
@@ -92,11 +105,3 @@ def authenticate(
         raise Unauthorized(
             f"the request expires more than {MAX_LIFETIME} s ahead (chain time)", field=_FIELD
         )
-    request = Request(method, target, body, credentials.expires, credentials.nonce)
-    if recover(request.digest(domain), credentials.signature, field=_FIELD) != credentials.address:
-        raise InvalidSignature(
-            "the signature is not by the named address, or is of another request",
-            field=_FIELD,
-            remedy=f"sign `{method} {target:.200}` and this body, under this chain and Market",
-        )
-    return credentials

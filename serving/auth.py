@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
 from kernel.errors import Conflict, Forbidden
-from kernel.requests import Credentials, authenticate
+from kernel.requests import Credentials, authenticate, check_lifetime, parse_authorization
 from kernel.typed_data import Domain
 from kernel.units import Address, Hash
 from serving.bodies import read_body
@@ -113,6 +113,13 @@ class Authenticator:
         body = await read_body(request, self._max_body)
         # Recovering a signer is arithmetic, and nonces may be in a store: off the event loop.
         return await run_in_threadpool(self.check, request, body)
+
+    def check_head(self, request: Request) -> None:
+        """Raise Unauthorized or Expired for a request that no body could make right.
+
+        To be asked before a long body is read: whoever wants to send one has to name himself.
+        """
+        check_lifetime(parse_authorization(request.headers.get("authorization")), self._now())
 
     def check(
         self, request: Request, body: bytes, permit: Callable[[Address], None] | None = None

@@ -13,6 +13,7 @@ class GuestFault(MarketError):
 
     slug = "guest-fault"
     kind: ClassVar[CallStatus] = CallStatus.TRAP
+    usual_remedy: ClassVar[str] = "see what the function logged: `wasmarket logs DEAL`"
     module: str | None = None
     """Which module of the service it happened in, where that is said in the text."""
 
@@ -27,7 +28,7 @@ class GuestFault(MarketError):
         logs: Sequence[str] = (),
     ) -> None:
         """Say what happened, and what the call used up to then."""
-        super().__init__(detail, field=field, remedy=remedy)
+        super().__init__(detail, field=field, remedy=remedy or self.usual_remedy)
         self.fuel = fuel
         self.duration_us = duration_us
         self.logs = tuple(logs)
@@ -44,6 +45,7 @@ class GuestTimeout(GuestFault):
 
     slug = "guest-time"
     kind = CallStatus.TIME
+    usual_remedy = "do less in one call, or raise `call_ms` or `fuel` in the app's limits"
 
 
 class GuestMemory(GuestFault):
@@ -51,6 +53,7 @@ class GuestMemory(GuestFault):
 
     slug = "guest-memory"
     kind = CallStatus.MEMORY
+    usual_remedy = "raise the module's `memory_limit` and the service's `total_memory_limit`"
 
 
 class GuestOutput(GuestFault):
@@ -58,6 +61,7 @@ class GuestOutput(GuestFault):
 
     slug = "guest-output"
     kind = CallStatus.OUTPUT
+    usual_remedy = "answer less, or raise `output_bytes` in the app's limits"
 
 
 class CallRefused(GuestFault):
@@ -65,12 +69,14 @@ class CallRefused(GuestFault):
 
     slug = "call-refused"
     kind = CallStatus.REFUSED
+    usual_remedy = "GET /v1/deals/{deal}/interface says what each function takes"
 
 
 class InputTooLarge(CallRefused):
     """The call's body is too large"""
 
     slug = "input-too-large"
+    usual_remedy = "send less at once, or raise `input_bytes` in the app's limits"
 
 
 FAULTS: dict[CallStatus, type[GuestFault]] = {

@@ -30,6 +30,9 @@ from peer.runtime.worker_process import Outcome, Ticket, WorkerProcess
 
 logger = logging.getLogger(__name__)
 
+MOST_NAMED = 20
+"""Functions or services that an error names."""
+
 
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
@@ -188,7 +191,11 @@ class WorkerPool:
         """
         interface = self._interfaces.get(service) or self._get_interface(service)
         if function not in interface.functions:
-            raise FunctionNotFound(f"service {service} has no function {function}")
+            raise FunctionNotFound(
+                f"service {service} has no function {function:.80}",
+                field="function",
+                remedy=_name_all(interface.functions),
+            )
         limits = self._specs[service].limits
         if len(body) > limits.input_bytes:
             raise InputTooLarge(
@@ -204,7 +211,11 @@ class WorkerPool:
         if known is None:
             spec = self._specs.get(service)
             if spec is None:
-                raise NotFound(f"there is no service {service}")
+                raise NotFound(
+                    f"there is no service {service:.80}",
+                    field="service",
+                    remedy=_name_all(self._specs),
+                )
             # Started later: the modules are read when somebody asks first.
             known = self._interfaces[service] = plan_service(spec, read_modules(spec)).interface
         return known
@@ -344,3 +355,9 @@ def build_fault(answer: Answer) -> GuestFault:
         duration_us=answer.duration_us,
         logs=answer.logs,
     )
+
+
+def _name_all(names: Iterable[str]) -> str:
+    known = sorted(names)
+    more = ", …" if len(known) > MOST_NAMED else ""
+    return f"there is {', '.join(known[:MOST_NAMED])}{more}"

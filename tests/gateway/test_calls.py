@@ -240,7 +240,7 @@ def test_call__chosen_peer_is_down__no_other_is_asked(gateway):
     assert set(gateway.peers.asked) == {3}
 
 
-@pytest.mark.parametrize(("wanted", "status"), [("9", 503), ("x", 400), ("-1", 400), ("²", 400)])
+@pytest.mark.parametrize(("wanted", "status"), [("9", 404), ("x", 400), ("-1", 400), ("²", 400)])
 def test_call__chosen_peer_is_none_of_the_deal__is_refused(gateway, wanted, status):
     answer = gateway.call(headers={"Wasmarket-Peer": wanted.encode()})
 

@@ -194,3 +194,59 @@ def test_ready__chain_away_and_back__says_why_and_recovers(gateway):
 
     assert away == {"ok": False, "reason": "chain: the node is away"}
     assert back == {"ok": True, "reason": ""}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/deals/1/s/f", "POST"),
+        ("PUT", "/v1/deals/1/s/f", "POST"),
+        ("DELETE", "/v1/deals/1", "GET"),
+        ("POST", "/v1/deals/1/access", "GET, PUT"),
+        ("POST", "/v1/status", "GET"),
+        ("GET", "/v1/blocks", "POST"),
+    ],
+)
+def test_route__other_method__is_not_allowed_and_says_which_are(gateway, method, path, allowed):
+    answer = gateway.send(method, path)
+
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert answer.json()["type"] == "urn:wasmarket:method-not-allowed"
+    assert allowed in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/deals", "/v1/deals/1/s/f/g", "/docs/x"])
+def test_route__that_is_none__says_so_and_speaks_of_no_alias(gateway, path):
+    answer = gateway.send("GET", path)
+
+    assert answer.status_code == 404
+    assert "alias" not in answer.text
+    assert answer.json()["remedy"]
+
+
+@pytest.mark.parametrize("header", [None, "Bearer x", "Wasmarket 0x1:1:1:1"])
+def test_upload__by_nobody__is_refused_before_it_is_read(gateway, header):
+    read = 0
+
+    async def body():
+        nonlocal read
+        while True:
+            read += 1024
+            yield bytes(1024)
+
+    headers = {} if header is None else {"Authorization": header}
+    answer = gateway.send("POST", "/v1/blocks", content=body(), headers=headers)
+
+    assert answer.status_code in (400, 401)
+    assert read <= 64 * 1024
+
+
+def test_upload__signed_long_ago__is_refused_before_it_is_read(gateway):
+    async def body():
+        while True:
+            yield bytes(1024)
+
+    headers = gateway.sign("/v1/blocks", b"", expires=NOW - 1)
+    answer = gateway.send("POST", "/v1/blocks", content=body(), headers=headers)
+
+    assert (answer.status_code, answer.json()["type"]) == (400, "urn:wasmarket:expired")

@@ -209,6 +209,7 @@ def test_errors__of_any_kind__keep_the_connection_and_say_the_request(wire, deal
         problem = json.loads(answer)
         assert (got, problem["type"]) == (status, f"urn:wasmarket:{slug}")
         assert headers["x-request-id"] == problem["request_id"] == "mine"
+        assert problem["remedy"]
 
 
 def test_connection__asked_to_end__ends_after_the_answer(wire, deal):
