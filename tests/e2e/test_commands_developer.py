@@ -106,6 +106,15 @@ def test_quote__table__shows_money_in_full(market):
     assert "0.010000" in market.run("quote").out
 
 
+def test_quote__more_than_there_is__says_how_many_there_are(market):
+    some, none = market.run("quote", "-u", 2_000), market.run("quote", "--regions", "NZ")
+
+    assert "of 2000 are on offer now" in some.err
+    assert "┃ units ┃" in some.out
+    assert (none.code, none.out) == (0, "")
+    assert "none are on offer now" in none.err
+
+
 def test_call__arguments__are_json_or_text(market, deal):
     assert market.run("call", deal, "greeting.greeting", "World").out == "Hi, World\n"
     assert market.run("call", deal, "greeting.add", 2, 40).out == "42\n"

@@ -1,5 +1,6 @@
 """`wasmarket quote | deploy | update`: from an app to a running function."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,81 +16,56 @@ from wasmarket.app_file import App, load_app
 from wasmarket.client import Client
 from wasmarket.client.bids import Bid, Wish
 from wasmarket.client.facade import RUNNING
+from wasmarket.commands.needs import Needs, needs_options
 from wasmarket.exits import Exit
 from wasmarket.options import (
     ADDRESS,
     PRICE,
-    REGIONS,
-    TRAITS,
     USDC,
     json_option,
     key_option,
     yes_option,
 )
-from wasmarket.output import print_json, print_table, usdc
+from wasmarket.output import count, print_json, print_table, usdc
 from wasmarket.wiring import wire
 
-UNITS = click.IntRange(1, 65_535)
 ANSWER_SECONDS = 10.0
 DEFAULT_RUNWAY = 10
 
 
-def requirement_options(command: Any) -> Any:
-    """Add what a developer may ask of peers."""
-    options = [
-        click.option("--units", "-u", type=UNITS, default=1, show_default=True, help="How many"),
-        click.option("--regions", type=REGIONS, default=0, help="Any of these, e.g. DE,FR or EU"),
-        click.option("--traits", type=TRAITS, default=0, help="All of these, e.g. nvme,renewable"),
-        click.option("--memory", type=click.IntRange(0), default=0, help="Least MiB per unit"),
-        click.option(
-            "--min-regions", type=click.IntRange(0), default=0, help="Least number of regions"
-        ),
-        click.option(
-            "--per-provider", type=click.IntRange(0), default=0, help="Most units of one provider"
-        ),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
 @click.command()
-@requirement_options
+@needs_options
 @click.option("--max-price", type=PRICE, help="Leave out units that cost more per epoch")
 @json_option
 @click.pass_context
 def quote(
     ctx: click.Context,
-    units: int,
-    regions: int,
-    traits: int,
-    memory: int,
-    min_regions: int,
-    per_provider: int,
+    needs: Needs,
     max_price: int | None,
     as_json: bool,
 ) -> None:
     """Ask what units like these would cost per epoch now; creates nothing."""
-    wanted = _requirement(units, regions, traits, memory, min_regions, per_provider, max_price)
-    curve = Client(wire(ctx)).quote(wanted)
+    curve = Client(wire(ctx)).quote(needs.to_json(max_price))
     if as_json:
         print_json(curve)
         return
-    print_table(
-        "Price of an epoch",
-        ["#units", "#total USDC", "#dearest unit USDC"],
-        [
-            (row["units"], format_usdc(int(row["total"])), format_usdc(int(row["price_max"])))
-            for row in curve
-        ],
-    )
-    if not curve:
-        click.echo("nobody offers units like these now", err=True)
+    if curve:
+        print_table(
+            "Price of an epoch",
+            ["#units", "#USDC in all", "#USDC of the dearest unit"],
+            [
+                (row["units"], format_usdc(int(row["total"])), format_usdc(int(row["price_max"])))
+                for row in curve
+            ],
+        )
+    if (most := _most(curve)) < needs.units:
+        told = f"{most} of {needs.units}" if most else "none"
+        click.echo(f"of units like these {told} are on offer now", err=True)
 
 
 @click.command()
 @click.argument("app", type=click.Path(path_type=Path), default=".")
-@requirement_options
+@needs_options
 @click.option("--min-units", type=click.IntRange(1), help="Take no fewer [all of --units]")
 @click.option("--max-price", type=PRICE, help="Most per unit and epoch [what the quote says]")
 @click.option("--deposit", type=USDC, help=f"USDC to begin with [{DEFAULT_RUNWAY} epochs]")
@@ -111,12 +87,7 @@ def quote(
 def deploy(
     ctx: click.Context,
     app: Path,
-    units: int,
-    regions: int,
-    traits: int,
-    memory: int,
-    min_regions: int,
-    per_provider: int,
+    needs: Needs,
     min_units: int | None,
     max_price: int | None,
     deposit: int | None,
@@ -140,22 +111,25 @@ def deploy(
     built = load_app(app)
     check_app(built)
     client = Client(wire(ctx), key)
-    traits |= trait_mask(built.manifest.effectors.names)
-    if max_price is None:
-        most = units + spare
-        wanted = _requirement(most, regions, traits, memory, min_regions, per_provider, None)
-        max_price = _quoted_price(client.quote(wanted), most)
-    wish = Wish(
+    units = needs.units
+    needs = replace(
+        needs,
         units=units + spare,
+        traits=needs.traits | trait_mask(built.manifest.effectors.names),
+    )
+    if max_price is None:
+        max_price = _quoted_price(client.quote(needs.to_json()), needs.units)
+    wish = Wish(
+        units=needs.units,
         max_price=max_price,
         deposit=DEFAULT_RUNWAY * units * max_price if deposit is None else deposit,
         min_units=units if min_units is None else min_units,
-        max_units_per_provider=per_provider,
-        min_regions=min_regions,
+        max_units_per_provider=needs.per_provider,
+        min_regions=needs.min_regions,
         epochs=epochs,
-        min_memory_mib=memory,
-        regions=regions,
-        traits=traits,
+        min_memory_mib=needs.memory,
+        regions=needs.regions,
+        traits=needs.traits,
         providers=only or exclude,
         providers_mode=_mode(only, exclude),
         tip=tip,
@@ -198,39 +172,20 @@ def update(ctx: click.Context, deal: int, app: Path, key: str | None, as_json: b
     click.echo("  each peer switches once the new version answers its health call")
 
 
-def _requirement(
-    units: int,
-    regions: int,
-    traits: int,
-    memory: int,
-    min_regions: int,
-    per_provider: int,
-    max_price: int | None,
-) -> dict[str, Any]:
-    wanted: dict[str, Any] = {
-        "units": units,
-        "regions": str(regions),
-        "traits": str(traits),
-        "min_memory_mib": memory,
-        "min_regions": min_regions,
-        "max_units_per_provider": per_provider,
-    }
-    if max_price is not None:
-        wanted["max_price"] = str(max_price)
-    return wanted
-
-
 def _quoted_price(curve: list[dict[str, Any]], units: int) -> int:
     """Return the price of the dearest unit that `units` need. Raises Refused."""
     for row in curve:
         if int(row["units"]) >= units:
             return int(row["price_max"])
-    most = max((int(row["units"]) for row in curve), default=0)
     raise Refused(
-        f"only {most} units like these are on offer, you want {units}",
+        f"only {count(_most(curve), 'unit')} like these are on offer, you want {units}",
         field="units",
         remedy="ask for fewer or relax the wishes, or give --max-price and wait for offers",
     )
+
+
+def _most(curve: list[dict[str, Any]]) -> int:
+    return max((int(row["units"]) for row in curve), default=0)
 
 
 def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersMode:
@@ -242,8 +197,8 @@ def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersM
 def _show_plan(app: App, wish: Wish, spare: int) -> None:
     click.echo(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
     click.echo(
-        f"{wish.units - spare} units at no more than {usdc(wish.max_price)} per unit and epoch,"
-        f" {usdc(wish.deposit)} to begin with"
+        f"{count(wish.units - spare, 'unit')} at no more than {usdc(wish.max_price)}"
+        f" per unit and epoch, {usdc(wish.deposit)} to begin with"
         + (f", tip {usdc(wish.tip)}" if wish.tip else "")
         + (f", room for {spare} more to replace peers" if spare else "")
     )
