@@ -47,6 +47,8 @@ class Unauthorized(MarketError):
     """Who you are is not proven"""
 
     slug = "unauthorized"
+    scheme: ClassVar[str] = "Wasmarket"
+    """How to prove it, as the Authorization header names it."""
 
 
 class Forbidden(MarketError):

@@ -27,6 +27,7 @@ MAX_DOCUMENT = 192 * 1024
 """Bytes of a document: as many entries of both kinds as there may be, and spaces."""
 MAX_VERSION = 2**53 - 1
 KEY_SCHEME = "Bearer "
+ASK_DEVELOPER = "ask the deal's developer, who sets its access document"
 KEY_HASH = "^[0-9a-f]{64}$"
 ACCESS_SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -44,6 +45,13 @@ ACCESS_SCHEMA: dict[str, Any] = {
     },
 }
 """Of a document, for the page."""
+
+
+class KeyWanted(Unauthorized):
+    """The call needs an API key"""
+
+    slug = "key-wanted"
+    scheme = "Bearer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +135,24 @@ def check_key(access: Access, header: str | None) -> None:
     Raises Unauthorized without one, Forbidden for one that is not listed.
     """
     if not header or not header.startswith(KEY_SCHEME):
-        raise Unauthorized(
+        raise KeyWanted(
             "this deal is called with an API key",
             field="Authorization",
             remedy="send `Authorization: Bearer <key>`",
         )
     digest = sha256(header.removeprefix(KEY_SCHEME).strip().encode()).hex()
     if not any(hmac.compare_digest(digest, known) for known in access.key_hashes):
-        raise Forbidden("the API key is not on the deal's list", field="Authorization")
+        raise Forbidden(
+            "the API key is not on the deal's list", field="Authorization", remedy=ASK_DEVELOPER
+        )
 
 
 def check_signer(access: Access, signer: Address) -> None:
     """Raise Forbidden unless `signer` may call."""
     if signer not in access.signers:
-        raise Forbidden(f"{signer} is not on the deal's list", field="Authorization")
+        raise Forbidden(
+            f"{signer} is not on the deal's list", field="Authorization", remedy=ASK_DEVELOPER
+        )
 
 
 class AccessFile:

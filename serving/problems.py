@@ -75,7 +75,7 @@ def render(error: errors.MarketError, request_id: str | None) -> JSONResponse:
         remedy=error.remedy,
         request_id=request_id,
     )
-    headers = {"WWW-Authenticate": "Wasmarket"} if status == HTTPStatus.UNAUTHORIZED else {}
+    headers = {"WWW-Authenticate": error.scheme} if isinstance(error, errors.Unauthorized) else {}
     if isinstance(error, RateLimited):
         headers["Retry-After"] = str(error.retry_after)
     return JSONResponse(

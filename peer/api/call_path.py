@@ -16,7 +16,7 @@ import msgspec
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kernel.errors import MarketError, TooLarge
+from kernel.errors import MarketError, TooLarge, Unauthorized
 from peer.api.call_access import check_access
 from peer.api.call_counts import CallCounts
 from peer.api.call_head import CallHead, read_target
@@ -35,6 +35,7 @@ STATUS: Final[tuple[tuple[type[GuestFault], HTTPStatus], ...]] = (
     (GuestTimeout, HTTPStatus.GATEWAY_TIMEOUT),
     (GuestFault, HTTPStatus.BAD_GATEWAY),
 )
+TOO_LARGE_REMEDY: Final = "send less at once, or raise `input_bytes` in the app's limits"
 ID_LINE: Final = b"x-request-id: %b\r\n"
 RECORDED_LINES: Final = (
     b"x-request-id: %b\r\nwasmarket-peer: %d\r\nwasmarket-receipt: %d:%d:%b\r\n"
@@ -172,8 +173,8 @@ class Calls:
         lines = ID_LINE % request_id
         if isinstance(error, MarketError):
             status = status_of(error)
-            if status == HTTPStatus.UNAUTHORIZED:
-                lines += b"www-authenticate: Wasmarket\r\n"
+            if isinstance(error, Unauthorized):
+                lines += b"www-authenticate: %b\r\n" % error.scheme.encode()
         else:
             # NOTE: a bug of ours: the caller gets a problem document, the log the rest.
             extra = {"request_id": request_id.decode()}
@@ -314,7 +315,7 @@ async def read_body(given: dict[bytes, bytes], receive: Receive, limit: int) -> 
 
 def too_large(limit: int) -> TooLarge:
     """Return the error of a body above a limit in bytes."""
-    return TooLarge(f"the body is larger than {limit} bytes", remedy="send less at once")
+    return TooLarge(f"the body is larger than {limit} bytes", remedy=TOO_LARGE_REMEDY)
 
 
 def _describe(error: MarketError, status: HTTPStatus, request_id: bytes) -> bytes:

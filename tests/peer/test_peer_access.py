@@ -40,9 +40,11 @@ def test_access__keys__are_asked_for(peer, deal):
     answer = put_access(peer, deal, **document)
 
     assert answer.json() == document | {"signers": []}
-    assert peer.call(deal, "greeting", ["x"]).status_code == 401
+    unknown = peer.call(deal, "greeting", ["x"])
+    assert (unknown.status_code, unknown.headers["www-authenticate"]) == (401, "Bearer")
+    assert unknown.json()["type"] == "urn:wasmarket:key-wanted"
     wrong = peer.call(deal, "greeting", ["x"], headers={"Authorization": "Bearer guess"})
-    assert wrong.status_code == 403
+    assert (wrong.status_code, "developer" in wrong.json()["remedy"]) == (403, True)
     right = peer.call(deal, "greeting", ["x"], headers={"Authorization": f"Bearer {key}"})
     assert right.status_code == 200
     assert peer.get(f"/v1/deals/{deal}").json()["access_version"] == 1
@@ -55,7 +57,8 @@ def test_access__signers__are_checked_and_survive_a_restart(world, peer, deal):
     peer.wait_for_state(deal, "serving")
     path = f"/v1/deals/{deal}/greeting/greeting"
 
-    assert peer.call(deal, "greeting", ["x"]).status_code == 401
+    unsigned = peer.call(deal, "greeting", ["x"])
+    assert (unsigned.status_code, unsigned.headers["www-authenticate"]) == (401, "Wasmarket")
     assert peer.signed("POST", path, b'["x"]').status_code == 403
     assert peer.signed("POST", path, b'["x"]', world.stranger).json() == {"result": "Hi, x"}
 
