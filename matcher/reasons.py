@@ -19,7 +19,9 @@ def to_sentences(explanation: Explanation) -> tuple[str, ...]:
 
 
 def _supply(supply: Supply) -> str:
-    return f"{supply.units} units of {supply.peers} peers that everything else allows"
+    # A peer of which only some units go is not among the peers.
+    whole = f" of {supply.peers} peers" if supply.peers else ""
+    return f"{supply.units} units{whole} that everything else allows"
 
 
 def _change(relaxation: Relaxation) -> str:
