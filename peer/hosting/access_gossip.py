@@ -6,9 +6,11 @@ turn. Nothing is taken without the developer's signature, so it matters not who 
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import msgspec
@@ -28,6 +30,8 @@ FIRST_REST, LONGEST_REST = 2.0, 300.0
 
 LEAST_SECONDS_BETWEEN_ANSWERS = 1.0
 AT_ONCE = 8
+MAX_ANSWER = 4_096
+"""Bytes of an answer: a version is all that is in it."""
 
 
 @dataclass(slots=True)
@@ -118,16 +122,24 @@ class AccessGossip:
         url = f"{endpoint.rstrip('/')}/v1/deals/{hosted.deal.id}/access/copy"
         version = 0
         try:
-            async with self._gate:
-                answer = await self._client.put(
-                    url,
-                    json={"version": access.current.version, "document": document},
-                    timeout=ASK_SECONDS,
-                )
-            version = int(answer.raise_for_status().json()["version"])
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError):
+            async with self._gate, asyncio.timeout(ASK_SECONDS):
+                said = {"version": access.current.version, "document": document}
+                version = await self._put(url, said)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, KeyError, TypeError):
             talk.not_before = asyncio.get_running_loop().time() + talk.rest
             talk.rest = min(talk.rest * 2, LONGEST_REST)
             return 0
         talk.said, talk.rest = state, FIRST_REST
         return version
+
+    async def _put(self, url: str, said: dict[str, Any]) -> int:
+        """Tell one endpoint, and return its version. Raises as httpx does, ValueError, KeyError."""
+        async with self._client.stream("PUT", url, json=said, timeout=ASK_SECONDS) as answer:
+            answer.raise_for_status()
+            body = bytearray()
+            # Raw bytes: whoever is there may send what it likes, and packed.
+            async for chunk in answer.aiter_raw():
+                body += chunk
+                if len(body) > MAX_ANSWER:
+                    raise ValueError("the answer is too long")
+        return int(json.loads(body)["version"])

@@ -1,6 +1,8 @@
 """Peers of a deal agree on who may call, whoever was told first."""
 
+import asyncio
 import json
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -11,6 +13,8 @@ from kernel.errors import Forbidden, InvalidSignature, Unauthorized
 from kernel.requests import Request, sign_request
 from kernel.typed_data import market_domain
 from peer.access import Access, AccessFile, SignedAccess, verify_access
+from peer.hosting import access_gossip
+from peer.hosting.access_gossip import AccessGossip
 from tests.peer.peer_runner import GREETING, publish, wait_until
 
 DOMAIN = market_domain(31_337, "0x" + "11" * 20)
@@ -70,6 +74,44 @@ def test_adopt__any_order_of_documents__ends_with_the_same(tmp_path, developer):
 
     assert len(ends) == 1
     assert ends.pop()[0].version == 2
+
+
+class Strange(httpx.AsyncBaseTransport):
+    """A peer of the deal that answers as no peer does; counts what was read of it."""
+
+    def __init__(self, status, part, pause=0.0):
+        self.status, self.part, self.pause = status, part, pause
+        self.read = 0
+
+    async def handle_async_request(self, request):
+        return httpx.Response(self.status, content=self.parts())
+
+    async def parts(self):
+        while True:
+            await asyncio.sleep(self.pause)
+            self.read += len(self.part)
+            yield self.part
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize(
+    ("status", "part", "pause"), [(200, b"9" * 1024, 0.0), (500, b"x", 0.0), (200, b" ", 0.05)]
+)
+def test_gossip__answer_without_an_end__costs_little_and_ends(
+    tmp_path, monkeypatch, status, part, pause
+):
+    monkeypatch.setattr(access_gossip, "ASK_SECONDS", 0.3)
+    strange = Strange(status, part, pause)
+    deal = SimpleNamespace(id=7, developer="0x", endpoints=("http://peer",))
+    hosted = SimpleNamespace(deal=deal, access=AccessFile(tmp_path / "access.json"))
+
+    async def ask():
+        async with httpx.AsyncClient(transport=strange) as client:
+            await AccessGossip(client, DOMAIN).ask(hosted)
+
+    asyncio.run(ask())
+
+    assert strange.read <= 8 * 1024
 
 
 @pytest.mark.e2e
