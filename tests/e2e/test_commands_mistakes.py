@@ -103,6 +103,16 @@ def test_local_faucet__account_without_coins__gets_tokens_and_gas(market):
     assert market.wiring.usdc.balance(address) == 10_000 * USDC
 
 
+def test_call__function_that_is_not_there__names_those_that_are(market, deal):
+    ran = market.run("call", deal, "greeting.nope")
+
+    assert (ran.code, ran.out) == (1, "")
+    assert "no function nope" in ran.err
+    assert "hint: its functions: greeting.greeting, greeting.add" in ran.err
+    for arguments in (("call", 9_999, "greeting.greeting"), ("status", 9_999), ("runway", 9_999)):
+        assert "hint: `wasmarket status` lists your deals" in market.run(*arguments).err
+
+
 @pytest.fixture
 def environ():
     return {name: value for name, value in os.environ.items() if name not in own_settings()}

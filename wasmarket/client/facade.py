@@ -13,7 +13,7 @@ from chain.transactions import Receipt
 from chain.wallet import Account
 from content.uploader import upload
 from kernel.deployment import Deployment
-from kernel.errors import InvalidInput, MarketError, TimedOut, Unreachable
+from kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from kernel.events import DealBalance, Stopped
 from kernel.units import Hash
 from wasmarket.app_file import App
@@ -28,6 +28,7 @@ RUNNING = frozenset({"active", "short"})
 FINAL = frozenset({"ended", "cancelled", "expired"})
 REPLACED = frozenset({"ready", "done"})
 """States of a replacement in which the old assignment can go without a gap."""
+SEE_STATUS = "`wasmarket status` lists your deals"
 PERMIT_SECONDS = 1.0
 """Between looks whether an offer's permit is still good."""
 PERMIT_TRIES = 5
@@ -125,7 +126,10 @@ class Client:
 
     def deal(self, deal: int) -> dict[str, Any]:
         """Return a deal as the matcher knows it, settled now."""
-        state: dict[str, Any] = self.matcher.get(f"/v1/deals/{deal}")
+        try:
+            state: dict[str, Any] = self.matcher.get(f"/v1/deals/{deal}")
+        except NotFound as error:
+            raise NotFound(error.detail, field="deal", remedy=SEE_STATUS) from error
         return state
 
     def interface(self, deal: int) -> dict[str, Any]:

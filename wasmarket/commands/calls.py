@@ -8,8 +8,9 @@ from typing import Any
 import click
 from rich.control import strip_control_codes
 
-from kernel.errors import InvalidInput
+from kernel.errors import InvalidInput, MarketError, NotFound
 from wasmarket.client import Client
+from wasmarket.client.facade import SEE_STATUS
 from wasmarket.commands.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket.options import json_option, key_option
 from wasmarket.output import print_json, print_value
@@ -47,13 +48,15 @@ def call(
     if api_key and key:
         raise InvalidInput("give either --api-key or --key", field="key")
     client, signed = Client(wire(ctx), key), key is not None
+    body = None if raw is None else read_raw(raw, arguments)
+    values = parse_arguments(arguments)
+    try:
+        answer = client.call(deal, service, name, values, raw=body, headers=headers, signed=signed)
+    except NotFound as error:
+        raise NotFound(error.detail, field=error.field, remedy=_list(client, deal)) from error
     if raw is not None:
-        body = read_raw(raw, arguments)
-        answer = client.call(deal, service, name, raw=body, headers=headers, signed=signed)
         sys.stdout.buffer.write(answer.body)
         return
-    values = parse_arguments(arguments)
-    answer = client.call(deal, service, name, values, headers=headers, signed=signed)
     if as_json:
         print_json(
             {
@@ -77,6 +80,16 @@ def logs(ctx: click.Context, deal: int, follow: bool, key: str | None, as_json: 
     """Show what the functions of DEAL logged at one of its peers; you must be its developer."""
     for line in Client(wire(ctx), key).logs(deal, follow=follow):
         click.echo(line if as_json else _write_entry(json.loads(line)))
+
+
+def _list(client: Client, deal: int) -> str:
+    """Say what can be called instead."""
+    try:
+        services = client.interface(deal)
+    except MarketError:
+        return SEE_STATUS
+    names = [f"{service}.{f['name']}" for service, it in services.items() for f in it["functions"]]
+    return f"its functions: {', '.join(names)}"
 
 
 def _write_entry(entry: dict[str, Any]) -> str:
