@@ -1,7 +1,8 @@
 """The worker process: host services for a supervisor at the other end of a socket.
 
-The zygote forks it. It holds no key, has an empty environment and ends when the supervisor does.
-A fault of a guest is an answer; a fault of this program ends it, and the supervisor starts another.
+The zygote forks it before it is needed. It holds no key, has an empty environment and ends when
+the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and the
+supervisor starts another.
 """
 
 import contextlib
@@ -15,6 +16,8 @@ import traceback
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, NoReturn
+
+from wasmtime import Linker
 
 from kernel.errors import MarketError
 from kernel.reasons import LeaveReason
@@ -32,6 +35,9 @@ from peer.runtime.syscalls import refuse_syscalls
 from peer.runtime.worker_channel import WorkerChannel
 
 PR_SET_NO_NEW_PRIVS: Final = 38
+PR_SET_NAME: Final = 15
+SPARE_NAME: Final = b"wasm-spare"
+WORKER_NAME: Final = b"wasm-worker"
 MAX_OPEN_FILES: Final = 256
 MAX_FILE_BYTES: Final = 1 << 30
 
@@ -51,6 +57,11 @@ def confine() -> None:
         _, hard = resource.getrlimit(kind)
         lowered = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
         resource.setrlimit(kind, (lowered, lowered))
+
+
+def name_process(name: bytes) -> None:
+    """Set the name under which people see the process; at most 15 bytes."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
 
 
 def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
@@ -113,13 +124,29 @@ def serve(channel: WorkerChannel, output: OutputPipes) -> None:
         channel.answer(hosts[call.service].answer(call))
 
 
-def run(socket_number: int, page: int) -> NoReturn:
-    """Be a worker on these two descriptors, to the end of the process."""
+def warm_up() -> None:
+    """Touch what every worker uses: a process that was forked copies each page when it first does.
+
+    That takes a good part of a worker's start, so it is done before anybody waits for it.
+    """
+    Linker(build_engine(EngineSettings(), InstancePool(1, 1))).define_wasi()
+
+
+def run(orders: socket.socket) -> NoReturn:
+    """Be a worker, once its two descriptors come over `orders`, to the end of the process."""
     try:
         confine()
-        channel = WorkerChannel(socket.socket(fileno=socket_number), page)
-        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-            serve(channel, OutputPipes())
+        output = OutputPipes()
+        warm_up()
+        _, descriptors, _, _ = socket.recv_fds(orders, 1, 2)
+        orders.close()
+        if len(descriptors) == 2:
+            ours, page = descriptors
+            name_process(WORKER_NAME)
+            channel = WorkerChannel(socket.socket(fileno=ours), page)
+            os.close(page)
+            with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                serve(channel, output)
     except BaseException:
         traceback.print_exc()
         os._exit(1)

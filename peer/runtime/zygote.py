@@ -1,9 +1,9 @@
 """Fork workers off a process that has loaded all that they need, so that each starts at once.
 
-Run as `python -m peer.runtime.zygote SOCKET`. For each message with two descriptors (a worker's
-socket and its page) it forks a worker and answers with its process id and a descriptor of the
-process. It says so once everything is loaded. It never runs a guest and has no thread of its own;
-it ends when the supervisor does, and its workers end with it.
+Run as `python -m peer.runtime.zygote SOCKET`. One worker is forked ahead: for each message with two
+descriptors (a worker's socket and its page) it gets those, the answer is its process id and a
+descriptor of the process, and the next one is forked. It says so once it is ready. It never runs a
+guest and has no thread of its own; it ends when the supervisor does, and its workers end with it.
 """
 
 import contextlib
@@ -13,39 +13,59 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterable
 
 from peer.runtime.code_files import EngineSettings
 from peer.runtime.privileges import PR_SET_PDEATHSIG
-from peer.runtime.worker import run
+from peer.runtime.worker import SPARE_NAME, name_process, run
 from peer.runtime.zygote_words import PID_BYTES, READY, REQUEST
 
 
+class Spare:
+    """A worker that was forked ahead and waits for its descriptors."""
+
+    def __init__(self, others: Iterable[socket.socket]) -> None:
+        """Fork it; it has none of the sockets of `others`."""
+        self._orders, theirs = socket.socketpair()
+        self.pid = os.fork()
+        if self.pid == 0:
+            for other in (*others, self._orders):
+                other.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            name_process(SPARE_NAME)
+            run(theirs)
+        theirs.close()
+
+    def employ(self, descriptors: list[int]) -> int:
+        """Make it a worker; return a descriptor of its process. Raises OSError if it has ended."""
+        with self._orders:
+            process = os.pidfd_open(self.pid)
+            try:
+                socket.send_fds(self._orders, [REQUEST], descriptors)
+            except OSError:
+                os.close(process)
+                raise
+            return process
+
+
 def serve(channel: socket.socket) -> None:
-    """Fork workers until the supervisor closes the socket."""
+    """Hand out workers until the supervisor closes the socket."""
+    spare = Spare((channel,))
     channel.sendall(READY)
     while True:
         request, descriptors, _, _ = socket.recv_fds(channel, 1, 2)
         if request != REQUEST:
             return
-        pid = os.fork()
-        if pid == 0:
-            channel.close()
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            run(*descriptors)
-        for descriptor in descriptors:
+        try:
+            process = spare.employ(descriptors)
+        except OSError:
+            # Somebody has ended it while it waited.
+            spare = Spare((channel,))
+            process = spare.employ(descriptors)
+        socket.send_fds(channel, [spare.pid.to_bytes(PID_BYTES, "big")], [process])
+        for descriptor in (process, *descriptors):
             os.close(descriptor)
-        _introduce(channel, pid)
-
-
-def _introduce(channel: socket.socket, pid: int) -> None:
-    """Tell the supervisor of a worker; the number 0 if it has ended already."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        channel.sendall(bytes(PID_BYTES))
-        return
-    socket.send_fds(channel, [pid.to_bytes(PID_BYTES, "big")], [process])
-    os.close(process)
+        spare = Spare((channel,))
 
 
 def main() -> None:

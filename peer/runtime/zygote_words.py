@@ -3,8 +3,8 @@
 from typing import Final
 
 REQUEST: Final = b"w"
-"""Fork a worker with the two descriptors that come along."""
+"""Be, or give, a worker with the two descriptors that come along."""
 READY: Final = b"r"
-"""The zygote's first word: everything is loaded."""
+"""The zygote's first word: a worker can be had at once."""
 PID_BYTES: Final = 4
 """Length of the answer: the worker's process id, 0 if it has ended; its descriptor comes along."""

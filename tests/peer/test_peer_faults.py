@@ -202,7 +202,7 @@ def test_worker__killed__is_replaced(world, peer):
     peer.start()
     deal = serve_greeting(world, peer)
     [zygote] = psutil.Process(peer.pid).children()
-    [worker] = zygote.children()
+    [worker] = [child for child in zygote.children() if child.name() == "wasm-worker"]
 
     worker.kill()
 

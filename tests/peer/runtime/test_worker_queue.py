@@ -210,6 +210,27 @@ async def test_idle__many_calls_at_once__start_no_more_workers_than_units(tmp_pa
         assert {answer.output for answer in answers} == {ONE}
 
 
+@in_loop
+async def test_spare__killed_while_it_waits__is_made_up_for(tmp_path: Path) -> None:
+    nursery = Nursery()
+    spec = build_spec(guests.COUNTER, tmp_path)
+    pool = WorkerPool([spec], units=1, cache_dir=tmp_path / "cache", nursery=nursery)
+    try:
+        await nursery.start()
+        descendants = psutil.Process().children(recursive=True)
+        [spare] = [child for child in descendants if child.name() == "wasm-spare"]
+        spare.kill()
+        await eventually(lambda: not spare.is_running())
+
+        await pool.start()
+
+        assert (await pool.call("guest", "count", b"")).output == ONE
+        assert psutil.Process(pool.pids[0]).name() == "wasm-worker"
+    finally:
+        await pool.stop()
+        await nursery.close()
+
+
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
 @in_loop
 async def test_worker__cores_for_all_units__each_runs_on_one_of_its_own(tmp_path: Path) -> None:
