@@ -256,6 +256,8 @@ def test_claim__proven_epochs__pays_what_status_promised(market):
         market.next_epoch()
     status = market.run("provider", "status", "--key", "beta", "--json").json
     due = {row["assignment"]: int(row["paid"]) for row in status["assignments"]}
+    [peer] = status["peers"]
+    assert (peer["committed"], peer["used"] >= 2) == (True, True)
     before = balance(market, "beta")
     [mine] = [row["id"] for row in market.client().deal(deal)["assignments"]]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chain.transactions import Call, Receipt
+from chain.views import PeerView
 from kernel.addresses import ZERO_ADDRESS
 from kernel.errors import Conflict, InvalidInput
 from kernel.events import Claimed, Ended, PeerRegistered, Skipped, Stake
@@ -97,7 +98,7 @@ class ProviderClient:
         Raises Conflict if its key and wallet are registered: a peer runs as the first of them.
         """
         known = self._find_peer(wallet)
-        if known is not None:
+        if known:
             raise Conflict(
                 f"the wallet {wallet} is that of peer {known} already",
                 field="name",
@@ -161,6 +162,15 @@ class ProviderClient:
         """Post an offer to the matcher; return its status."""
         return str(self.matcher.post("/v1/provider-offers", ask.body)["status"])
 
+    def find_peers(self, owner: Address | None = None) -> Iterator[tuple[int, PeerView]]:
+        """Yield a provider's peers by number, read from the chain alone."""
+        provider = owner or self.address
+        count = self._wiring.market.read("peer_count")
+        for ids in batches(range(1, count + 1)):
+            for number, view in zip(ids, self._wiring.lens.peers(ids), strict=True):
+                if view.provider == provider:
+                    yield number, view
+
     def find_due(self, owner: Address | None = None) -> Iterator[Due]:
         """Yield a provider's assignments with something to claim, read from the chain alone."""
         return Earnings(self._wiring, owner or self.address).find_due()
@@ -205,14 +215,10 @@ class ProviderClient:
     def _send(self, call: Call) -> Receipt:
         return self._wiring.sender(self._wiring.account(self._key)).send(call)
 
-    def _find_peer(self, wallet: Address) -> int | None:
-        """Return the account's peer that has this wallet."""
-        count = self._wiring.market.read("peer_count")
-        for ids in batches(range(1, count + 1)):
-            for number, view in zip(ids, self._wiring.lens.peers(ids), strict=True):
-                if (view.wallet, view.provider) == (wallet, self.address):
-                    return number
-        return None
+    def _find_peer(self, wallet: Address) -> int:
+        """Return the account's peer that has this wallet, 0 if none."""
+        mine = self.find_peers()
+        return next((number for number, view in mine if view.wallet == wallet), 0)
 
     def _check_owner(self, peer: int) -> None:
         owner = self._wiring.lens.peers([peer])[0].provider

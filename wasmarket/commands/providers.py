@@ -40,12 +40,17 @@ def provider() -> None:
 def show_status(
     ctx: click.Context, address: Address | None, key: str | None, as_json: bool
 ) -> None:
-    """Show stake, what can be claimed and what can be withdrawn."""
+    """Show stake and peers, what can be claimed and what can be withdrawn."""
     wiring = wire(ctx)
     client = ProviderClient(wiring, key)
     owner = address or client.address
     stake = wiring.staking.stake(owner)
     due = list(client.find_due(owner))
+    last = wiring.deployment.epoch_of(wiring.clock.refresh()) - 1
+    peers = [
+        (number, view, wiring.proofs.is_proven(number, last))
+        for number, view in client.find_peers(owner)
+    ]
     free, claimable = wiring.market.account(owner).free, sum(entry.paid for entry in due)
     if as_json:
         print_json(
@@ -57,6 +62,10 @@ def show_status(
                 "stake_locked": str(stake.locked),
                 "stake_leaving": str(stake.leaving),
                 "stake_ready": stake.ready,
+                "peers": [
+                    {"peer": number, "units": view.units, "used": view.used, "committed": proven}
+                    for number, view, proven in peers
+                ],
                 "assignments": [_row(entry) for entry in due],
             }
         )
@@ -69,6 +78,19 @@ def show_status(
             ("free in Market", usdc(free)),
             ("stake free / locked", f"{format_flt(stake.free)} / {format_flt(stake.locked)} FLT"),
             ("stake leaving", _write_leaving(stake)),
+        ],
+    )
+    print_table(
+        "Peers",
+        ["#peer", "region", "#units used", f"epoch {last} committed"],
+        [
+            (
+                number,
+                region_code(view.region),
+                f"{view.used}/{view.units}",
+                "yes" if proven else "not yet" if view.used else "idle",
+            )
+            for number, view, proven in peers
         ],
     )
     _print_due(due)
