@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 
 from peer.runtime.cores import Cores
@@ -217,8 +218,13 @@ async def test_spare__killed_while_it_waits__is_made_up_for(tmp_path: Path) -> N
     pool = WorkerPool([spec], units=1, cache_dir=tmp_path / "cache", nursery=nursery)
     try:
         await nursery.start()
-        descendants = psutil.Process().children(recursive=True)
-        [spare] = [child for child in descendants if child.name() == "wasm-spare"]
+
+        def find_spares() -> list[psutil.Process]:
+            descendants = psutil.Process().children(recursive=True)
+            return [child for child in descendants if child.name() == "wasm-spare"]
+
+        await eventually(lambda: len(find_spares()) == 1)
+        [spare] = find_spares()
         spare.kill()
         await eventually(lambda: not spare.is_running())
 
