@@ -8,10 +8,10 @@ from kernel.units import Address, Hash
 from matcher.books import BookDocument, load_book
 from matcher.engine.opportunities import Contest, Opportunity, find_opportunities
 from matcher.snapshot import Snapshot, to_demand
+from store.books import fetch_book
 from store.contests import MinedMatch, fetch_mined_matches
 from store.database import Session
 from store.deals import fetch_deals
-from store.matches import fetch_book
 from store.offers import fetch_developer_offer
 from store.views import DealView
 

@@ -16,10 +16,11 @@ from kernel.events import Assigned, DealCreated, FillSkipped
 from kernel.reasons import describe
 from kernel.units import AssignmentId, BlockNumber, DealId, Hash, Timestamp
 from matcher.proposals import Proposal
+from store.books import put_book
 from store.database import Database, Session
 from store.leader import Leader
 from store.lost_matches import add_lost_match
-from store.matches import add_match, fetch_match, put_book, set_match_tx
+from store.matches import add_match, fetch_match, set_match_tx
 from store.notices import add_notices
 from store.offers import set_offer_state
 from store.submissions import fetch_open_submissions, record_submission, set_submission_state

@@ -1,34 +1,14 @@
-"""Keep match records and the books that they were computed from."""
+"""Keep match records."""
 
 import json
-import zlib
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from kernel.errors import NotFound
 from kernel.units import DealId, Hash
-from store.tables import Book, MatchRecord
+from store.tables import MatchRecord
 from store.views import MatchDraft, MatchView
-
-
-def put_book(session: Session, digest: Hash, content: bytes) -> None:
-    """Keep a book under its digest; a known one stays."""
-    if session.get(Book, digest) is None:
-        session.add(Book(digest=digest, content=zlib.compress(content), size=len(content)))
-        session.flush()
-
-
-def fetch_book(session: Session, digest: Hash) -> bytes:
-    """Return the bytes of a book. Raises NotFound."""
-    row = session.get(Book, digest)
-    if row is None:
-        raise NotFound(
-            f"there is no book {digest}",
-            field="digest",
-            remedy="take the `book` of a match record of this matcher",
-        )
-    return zlib.decompress(row.content, bufsize=row.size or 1)
 
 
 def add_match(session: Session, draft: MatchDraft) -> int:

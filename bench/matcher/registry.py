@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import answers, changes, feed, http, one_deal, rounds, throughput
+from bench.matcher import answers, changes, documents, feed, http, one_deal, rounds, throughput
 from bench.matcher.rows import Row
 
 Measure = Callable[[], Iterator[Row]]
@@ -13,6 +13,7 @@ MEASURES: Mapping[str, Measure] = {
     "changes": changes.measure,
     "answers": answers.measure,
     "feed": feed.measure,
+    "documents": documents.measure,
     "http": http.measure,
     "rounds": rounds.measure,
 }

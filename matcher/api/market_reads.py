@@ -1,6 +1,6 @@
 """What the routes of deals, assignments, peers, providers, epochs and records answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
@@ -25,12 +25,13 @@ from matcher.book_reader import BookReader
 from matcher.contests import begin_of, read_lost
 from serving.pages import Page, decode_cursor, encode_cursor
 from store.assignments import fetch_assignment, fetch_assignments, fetch_claimable
+from store.books import BookOutline, fetch_book_outline, fetch_book_parts
 from store.chain_state import fetch_indexed
 from store.contests import fetch_region_fills
 from store.database import Database, Session
 from store.deals import fetch_deal, fetch_deals
 from store.epochs import fetch_epoch
-from store.matches import fetch_book, fetch_match, fetch_matches
+from store.matches import fetch_match, fetch_matches
 from store.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
 from store.statistics import fetch_statistics
 from store.views import Indexed
@@ -124,10 +125,17 @@ class MarketReads:
         with self._database.read() as session:
             return MatchJson.build(fetch_match(session, match))
 
-    def read_book(self, digest: Hash) -> bytes:
-        """Return the exact input of a round. Raises NotFound."""
+    def read_book(self, digest: Hash) -> tuple[int, Iterator[bytes]]:
+        """Return the size of a round's exact input, and its bytes bit by bit. Raises NotFound."""
         with self._database.read() as session:
-            return fetch_book(session, digest)
+            outline = fetch_book_outline(session, digest)
+        return outline.size, self._read_parts(outline)
+
+    def _read_parts(self, outline: BookOutline) -> Iterator[bytes]:
+        for stretch in outline.stretches():
+            with self._database.read() as session:
+                content = fetch_book_parts(session, stretch)
+            yield content
 
     def read_peer(self, peer: int) -> PeerJson:
         """Return a peer. Raises NotFound."""

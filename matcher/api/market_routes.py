@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import StreamingResponse
 
 from kernel.addresses import parse_address, parse_hash
 from kernel.units import Address, Hash
@@ -87,8 +88,9 @@ def market_routes(reads: MarketReads) -> APIRouter:
     @router.get("/v1/books/{digest}", tags=["matches"])
     def read_book(digest: HashText) -> Response:
         """The exact input of a round; SHA-256 of these bytes is the digest."""
-        content = reads.read_book(parse_hash(digest, field="digest"))
-        return Response(content, media_type="application/json")
+        size, content = reads.read_book(parse_hash(digest, field="digest"))
+        headers = {"Content-Length": str(size)}
+        return StreamingResponse(content, media_type="application/json", headers=headers)
 
     @router.get("/v1/peers", tags=["peers"])
     def list_peers(

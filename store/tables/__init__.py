@@ -6,6 +6,7 @@ from store.tables.chain import BlockRow, Cursor, EventRow, JournalRow, Leadershi
 from store.tables.deals import Deal, DealChange, RunEnd
 from store.tables.matching import (
     Book,
+    BookPart,
     LostMatch,
     MatchRecord,
     Notice,
@@ -22,6 +23,7 @@ __all__ = [
     "BatchSkip",
     "BlockRow",
     "Book",
+    "BookPart",
     "Claim",
     "Commitment",
     "Cursor",

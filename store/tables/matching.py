@@ -9,13 +9,27 @@ from store.words import NoticeState, SubmissionState, Uint
 
 
 class Book(Base):
-    """The exact input of a match by its digest: canonical JSON, compressed with zlib."""
+    """The exact input of a match by its digest: canonical JSON of `size` bytes.
+
+    `content` has the digests of its parts, one behind the other; of an older book, which is not
+    `in_parts`, all of it, compressed with zlib.
+    """
 
     __tablename__ = "book"
 
     digest: Mapped[Hash] = mapped_column(primary_key=True)
     content: Mapped[bytes] = mapped_column(LargeBinary)
     size: Mapped[int]
+    in_parts: Mapped[bool]
+
+
+class BookPart(Base):
+    """A stretch of one or more books by its SHA-256, compressed with zlib."""
+
+    __tablename__ = "book_part"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class MatchRecord(Base):

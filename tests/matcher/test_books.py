@@ -39,6 +39,9 @@ def test_load_book__any_round__replays_exactly(data):
 
     document = load_book(content)
 
+    assert (
+        content == json.dumps(json.loads(content), sort_keys=True, separators=(",", ":")).encode()
+    )
     assert document.head == HEAD
     assert {d.hash: d for d in document.demands} == {d.hash: d for d in wanted}
     computed, replayed = match_round(wanted, book), replay(document)

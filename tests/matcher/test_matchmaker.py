@@ -9,8 +9,9 @@ from kernel.errors import MarketError, Reverted, TimedOut, Unreachable
 from kernel.events import Activated, Ended, OfferCancelled, Paused
 from kernel.typed_data import hash_offer
 from matcher.keeper import find_absent
+from store.books import fetch_book
 from store.chain_state import fetch_indexed
-from store.matches import fetch_book, fetch_match
+from store.matches import fetch_match
 from store.submissions import fetch_submissions
 from store.words import SubmissionState
 

@@ -5,7 +5,8 @@ import pytest
 from kernel import events
 from kernel.addresses import to_address, to_hash
 from kernel.errors import NotFound
-from store.matches import add_match, fetch_book, fetch_match, fetch_matches, put_book, set_match_tx
+from store.books import fetch_book, put_book
+from store.matches import add_match, fetch_match, fetch_matches, set_match_tx
 from store.notices import add_notices, fetch_due_notices, mark_notice
 from store.submissions import (
     fetch_open_submissions,
