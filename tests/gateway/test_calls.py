@@ -106,6 +106,17 @@ def test_call__starting_everywhere__is_tried_again_for_a_moment():
     assert gateway.directory.asked == 3
 
 
+def test_call__signed_and_refused_for_now__is_not_told_that_its_nonce_was_used():
+    gateway = ScriptedGateway(FakeDirectory(route(1)), patience_seconds=5.0)
+    gateway.peers.answer(1, refusal(503), refusal(409))
+
+    answer = gateway.call(headers={"Authorization": "Wasmarket 0x:1:0x:0x"})
+    again = gateway.call(headers={"Authorization": "Wasmarket 0x:1:0x:0x"})
+
+    assert (answer.status_code, again.status_code) == (503, 409)
+    assert gateway.peers.asked == [1, 1, 1]
+
+
 def test_read__not_ready__is_told_at_once():
     gateway = ScriptedGateway(FakeDirectory(route(1)), patience_seconds=5.0)
     gateway.peers.answer(1, refusal(503))
