@@ -23,7 +23,8 @@ from tests.peer.runtime.guests import build_service
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.timeout(60),
+    # The first one compiles two modules, on a busy machine too.
+    pytest.mark.timeout(300),
     pytest.mark.skipif(find_compiler() is None, reason="needs Debian's rustc and Wasm library"),
 ]
 Use = Callable[[WorkerPool], Awaitable[Any]]
