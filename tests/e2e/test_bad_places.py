@@ -43,6 +43,7 @@ def other_anvil():
 )
 def test_command__no_chain__is_unreachable_with_a_hint(tmp_path, monkeypatch, command):
     monkeypatch.setenv("WASMARKET_CHAIN__RPC", f"http://127.0.0.1:{find_free_port()}")
+    run_here("--home", str(tmp_path), "peer", "init", "alpha-1")
 
     ran = run_here("--home", str(tmp_path), *command)
 
@@ -108,6 +109,8 @@ def test_services__chain_goes_away__stay_up_say_so_and_recover(market, deal):
 @pytest.mark.parametrize("service", ["indexer", "matcher", "gateway", "peer"])
 def test_service__port_is_taken__is_a_usage_error_that_names_it(market, busy_port, service):
     arguments = ("peer", "run", "spare") if service == "peer" else (service, "run")
+
+    market.run("peer", "init", "spare")
 
     ran = market.run(*arguments, "--port", busy_port)
 

@@ -78,6 +78,11 @@ def test_peer__name_that_is_not_there__makes_none(market):
     assert not market.home.peer("typo").exists()
 
 
+def test_peer_run__that_runs_already__is_refused_and_the_first_is_still_found(market):
+    assert market.run("peer", "run", "alpha-1", "--port", 0).code == 3
+    assert market.run("peer", "status", "alpha-1").code == 0
+
+
 def test_peer_status__peer_that_does_not_run__says_so(market):
     market.run("peer", "init", "asleep")
 

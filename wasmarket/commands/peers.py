@@ -246,19 +246,22 @@ def run(
         confirmations=wiring.chain.confirmations,
         seller=_seller(wiring, settings),
     )
+    announced: list[str] = []
+
+    def announce(url: str) -> None:
+        announced.append(url)
+        write_atomically(folder / URL, url.encode())
+        print_line(ready=True, url=url)
+
     try:
-        run_peer(parts, rpc_url=wiring.chain.rpc, on_ready=lambda url: _announce(folder, url))
+        run_peer(parts, rpc_url=wiring.chain.rpc, on_ready=announce)
     finally:
-        (folder / URL).unlink(missing_ok=True)
+        # Not before it was said: another process may run this peer.
+        if announced:
+            (folder / URL).unlink(missing_ok=True)
 
 
 peer.add_command(show_status)
-
-
-def _announce(folder: Path, url: str) -> None:
-    """Say that the peer serves: to whoever started it, and to `peer status`."""
-    write_atomically(folder / URL, url.encode())
-    print_line(ready=True, url=url)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:
