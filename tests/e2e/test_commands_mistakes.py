@@ -141,7 +141,7 @@ def interrupt(command, environ, words):
         return process.wait(60), said
 
 
-@pytest.mark.parametrize("step", ["chain", "contracts", "services"])
+@pytest.mark.parametrize("step", ["contracts", "services"])
 def test_local_up__ctrl_c_while_it_starts__ends_what_there_is(environ, tmp_path, step):
     up = [COMMAND, "--home", tmp_path / "home", "local", "up", "--free-ports", "--peers", "1"]
 
