@@ -9,22 +9,32 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.engine.compiled import compiled
+from matcher.engine.round_caps import bar, lift, room_of
 from matcher.engine.round_market import Ints, Market
-from matcher.engine.round_shares import NONE, STEPS, WORD, WORDS, Flow, give_back, take_share
+from matcher.engine.round_shares import (
+    NONE,
+    SHIFT,
+    STEPS,
+    WORD,
+    WORDS,
+    Flow,
+    give_back,
+    take_share,
+)
+from matcher.engine.values import NO_CAP
 
 Matrix = npt.NDArray[np.int64]
 
 WHO, ROW, SHARE = range(3)
-_SHIFT = 6
 # The top six bits of a power of two times this number differ for all of them.
 _SPELL = 0x03F79D71B4CB0A89
-_PLACES = np.argsort([(_SPELL << place) % 2**WORD >> WORD - _SHIFT for place in range(WORD)])
+_PLACES = np.argsort([(_SPELL << place) % 2**WORD >> WORD - SHIFT for place in range(WORD)])
 
 
 @compiled
 def _first_row(word: int, bits: int) -> int:
     """Return the row of the lowest bit that is set in a word."""
-    return int((word << _SHIFT) + _PLACES[((bits & -bits) * _SPELL >> WORD - _SHIFT) & WORD - 1])
+    return int((word << SHIFT) + _PLACES[((bits & -bits) * _SPELL >> WORD - SHIFT) & WORD - 1])
 
 
 @compiled
@@ -37,7 +47,7 @@ def _offer(flow: Flow, peers: Ints, asks: Ints, most: int) -> None:
         if asks[peer] > most:
             continue
         for row in flow.rows[flow.rows_at[peer] : flow.rows_at[peer + 1]]:
-            word = row >> _SHIFT
+            word = row >> SHIFT
             if flow.spot[word] < 0:
                 flow.spot[word], flow.word[count], flow.mask[count] = count, word, 0
                 count += 1
@@ -48,7 +58,22 @@ def _offer(flow: Flow, peers: Ints, asks: Ints, most: int) -> None:
 @compiled
 def _hide(flow: Flow, mask: Ints, peer: int) -> None:
     for row in flow.rows[flow.rows_at[peer] : flow.rows_at[peer + 1]]:
-        mask[flow.spot[row >> _SHIFT]] &= ~(1 << (row & WORD - 1))
+        mask[flow.spot[row >> SHIFT]] &= ~(1 << (row & WORD - 1))
+
+
+@compiled
+def _queue_holders(
+    market: Market, flow: Flow, peer: int, depth: int, queue: Ints, tail: int
+) -> int:
+    share = flow.of_peer[peer]
+    while share >= 0:
+        holder = flow.demand[share]
+        if flow.depth[holder] < 0:
+            flow.depth[holder], flow.by[holder] = depth, market.provider[flow.row[share]]
+            queue[tail] = holder
+            tail += 1
+        share = flow.below[share]
+    return tail
 
 
 @compiled
@@ -65,7 +90,7 @@ def _search(market: Market, flow: Flow, demands: Ints, bids: Ints, least: int, p
     for demand in demands:
         flow.depth[demand] = NONE
         if flow.lacks[demand] > 0 and bids[demand] > least:
-            flow.depth[demand] = 0
+            flow.depth[demand], flow.by[demand] = 0, NONE
             queue[tail] = demand
             tail += 1
     while head < tail:
@@ -75,6 +100,7 @@ def _search(market: Market, flow: Flow, demands: Ints, bids: Ints, least: int, p
         if found >= 0 and depth > found:
             break
         bits, at = flow.bits[market.kind[demand]], 0
+        bar(market, flow, demand, flow.by[demand])
         flow.state[STEPS] -= count
         while at < count:
             place = places[at]
@@ -83,7 +109,7 @@ def _search(market: Market, flow: Flow, demands: Ints, bids: Ints, least: int, p
                 places[at] = places[count]
                 continue
             at += 1
-            seen = bits[flow.word[place]] & unseen[place]
+            seen = bits[flow.word[place]] & unseen[place] & ~flow.barred[flow.word[place]]
             while seen:
                 peer = market.peer[_first_row(flow.word[place], seen)]
                 seen &= seen - 1
@@ -93,15 +119,9 @@ def _search(market: Market, flow: Flow, demands: Ints, bids: Ints, least: int, p
                 _hide(flow, unseen, peer)
                 if flow.left[peer] > 0:
                     found = depth
-                    continue
-                share = flow.of_peer[peer]
-                while share >= 0:
-                    holder = flow.demand[share]
-                    share = flow.below[share]
-                    if flow.depth[holder] < 0:
-                        flow.depth[holder] = depth
-                        queue[tail] = holder
-                        tail += 1
+                else:
+                    tail = _queue_holders(market, flow, peer, depth, queue, tail)
+        lift(market, flow, demand)
     return found
 
 
@@ -113,22 +133,27 @@ def _layer(flow: Flow, peers: Ints, far: int) -> Matrix:
         depth = flow.reach[peer]
         if 0 < depth < far or (depth == far and flow.left[peer] > 0):
             for row in flow.rows[flow.rows_at[peer] : flow.rows_at[peer + 1]]:
-                layers[depth, flow.spot[row >> _SHIFT]] |= 1 << (row & WORD - 1)
+                layers[depth, flow.spot[row >> SHIFT]] |= 1 << (row & WORD - 1)
     return layers
 
 
 @compiled
-def _next_row(market: Market, flow: Flow, demand: int, layer: Ints) -> int:
-    """Return the next row of a layer that the demand may take, or NONE."""
-    bits, count = flow.bits[market.kind[demand]], flow.state[WORDS]
+def _next_row(market: Market, flow: Flow, demand: int, provider: int, layer: Ints) -> int:
+    """Return the next row of a layer that the demand may take for units of a provider, or NONE."""
+    bits, count, barred = flow.bits[market.kind[demand]], flow.state[WORDS], flow.barred
+    bar(market, flow, demand, provider)
     start = place = flow.turn_of[demand]
-    while place < count and not bits[flow.word[place]] & layer[place]:
+    seen = 0
+    while place < count:
+        word = flow.word[place]
+        seen = bits[word] & layer[place] & ~barred[word]
+        if seen:
+            break
         place += 1
+    lift(market, flow, demand)
     flow.turn_of[demand] = place
     flow.state[STEPS] -= place - start + 1
-    if place == count:
-        return NONE
-    return _first_row(flow.word[place], bits[flow.word[place]] & layer[place])
+    return _first_row(flow.word[place], seen) if seen else NONE
 
 
 @compiled
@@ -142,15 +167,29 @@ def _next_share(flow: Flow, peer: int, depth: int) -> int:
 
 
 @compiled
+def _room_at(market: Market, flow: Flow, path: Matrix, step: int) -> int:
+    """Return how many units a cap lets a demand on a path take there."""
+    provider = market.provider[path[ROW, step]]
+    if step > 0 and market.provider[path[ROW, step - 1]] == provider:
+        return NO_CAP
+    return room_of(market, flow, path[WHO, step], provider)
+
+
+@compiled
 def _pass_on(market: Market, flow: Flow, path: Matrix, top: int) -> int:
     """Send units along a path; return where on it others can still be sent, or NONE.
 
-    That is as far as all shares hold more units. NONE: there is no share left to note it in.
+    That is as far as all shares hold more units and all caps allow more. NONE: there is no share
+    left to note it in.
     """
     last = market.peer[path[ROW, top]]
     units = min(flow.lacks[path[WHO, 0]], flow.left[last])
-    for step in range(top):
-        units = min(units, flow.units[path[SHARE, step]])
+    for step in range(top + 1):
+        units = min(units, _room_at(market, flow, path, step))
+        if step < top:
+            units = min(units, flow.units[path[SHARE, step]])
+    if units <= 0:
+        return NONE
     flow.lacks[path[WHO, 0]] -= units
     flow.left[last] -= units
     holds = top
@@ -163,6 +202,8 @@ def _pass_on(market: Market, flow: Flow, path: Matrix, top: int) -> int:
             give_back(market, flow, share, units)
         if not take_share(market, flow, path[WHO, step], path[ROW, step], units):
             return NONE
+        if _room_at(market, flow, path, step) == 0:
+            holds = step
     return holds
 
 
@@ -179,7 +220,8 @@ def _send(market: Market, flow: Flow, demands: Ints, peers: Ints, far: int) -> b
         top = 0
         path[WHO, 0] = source
         while flow.lacks[source] > 0:
-            row = _next_row(market, flow, path[WHO, top], layers[top + 1])
+            gives = market.provider[path[ROW, top - 1]] if top > 0 else NONE
+            row = _next_row(market, flow, path[WHO, top], gives, layers[top + 1])
             if row < 0:
                 if top == 0:
                     break
@@ -223,10 +265,15 @@ def send_all(
     many steps or shares.
     """
     _offer(flow, peers, asks, most)
+    missing = flow.lacks[demands].sum()
     while flow.state[STEPS] > 0:
         far = _search(market, flow, demands, bids, least, peers)
         if far < 0:
             return True
         if not _send(market, flow, demands, peers, far):
             return False
+        # What the search reaches by one provider may be barred by way of another.
+        before, missing = missing, flow.lacks[demands].sum()
+        if missing == before:
+            return True
     return False

@@ -14,7 +14,9 @@ from matcher.engine.compiled import compiled
 from matcher.engine.round_fills import is_whole, most_of, release_all, saving_of, take
 from matcher.engine.round_flow import send_all
 from matcher.engine.round_market import Fills, Ints, Market
-from matcher.engine.round_shares import WORD, Flow, empty_flow, undo
+from matcher.engine.round_shares import FIXED, NONE, WORD, Flow, empty_flow, fix, undo
+
+Flags = npt.NDArray[np.bool_]
 
 LEVEL_STEPS = 100_000_000
 """Words of 64 rows read: far more than rounds of five thousand demands need."""
@@ -81,6 +83,7 @@ def _split_by_level(
             is_short[demand] = flow.depth[demand] >= 0
         for peer in theirs:
             is_dear[peer] = asks[peer] > middle or flow.reach[peer] >= 0
+        _fix_across(market, flow, mine, is_short, is_dear)
         cut, edge = begin + _put_behind(mine, is_short), start + _put_behind(theirs, is_dear)
         for place, part in enumerate(
             ((begin, cut, start, edge, low, middle), (cut, end, edge, stop, middle + 1, high))
@@ -96,11 +99,27 @@ def _undo_beyond(
 ) -> None:
     """Undo what those have who do not bid above the price, and what those sell who ask more."""
     for demand in demands:
-        while bids[demand] <= price and flow.of_demand[demand] >= 0:
-            undo(market, flow, flow.of_demand[demand])
+        share = flow.of_demand[demand] if bids[demand] <= price else NONE
+        while share >= 0:
+            later = flow.after[share]
+            if flow.below[share] != FIXED:
+                undo(market, flow, share)
+            share = later
     for peer in peers:
         while asks[peer] > price and flow.of_peer[peer] >= 0:
             undo(market, flow, flow.of_peer[peer])
+
+
+@compiled
+def _fix_across(market: Market, flow: Flow, demands: Ints, is_short: Flags, is_dear: Flags) -> None:
+    """Leave to those who go short what caps let them have of peers that do not."""
+    for demand in demands:
+        share = flow.of_demand[demand]
+        while share >= 0:
+            is_across = is_short[demand] != is_dear[market.peer[flow.row[share]]]
+            if is_across and flow.below[share] != FIXED:
+                fix(market, flow, share)
+            share = flow.after[share]
 
 
 @compiled
@@ -118,7 +137,7 @@ def _settle_level(
 
 
 @compiled
-def _put_behind(nodes: Ints, marked: npt.NDArray[np.bool_]) -> int:
+def _put_behind(nodes: Ints, marked: Flags) -> int:
     """Put the marked ones behind the others; return how many the others are."""
     behind = nodes.copy()
     count = last = 0

@@ -7,9 +7,9 @@ import numpy as np
 from matcher.engine.compiled import compiled
 from matcher.engine.round_market import Ints, Market
 
-WORD = 64
+WORD, SHIFT = 64, 6
 WORDS, SPARE, STEPS = range(3)
-NONE = -1
+NONE, FIXED = -1, -2
 
 
 class Flow(NamedTuple):
@@ -17,12 +17,16 @@ class Flow(NamedTuple):
 
     `lacks` and `left` are the units still to be had, by demand and by peer; `of_demand` and
     `of_peer` the first share. `depth` and `reach` say over how many peers a demand that lacks units
-    gets there (NONE: not at all), `turn_of` and `turn` what is to be looked at next. By share:
-    `demand`, `row`, `units`, and the neighbours in the list of the demand (`after`, `before`) and
-    of the peer (`below`, `above`). `bits` are the market's `fits` in words; the `rows` of a peer
-    begin at `rows_at`. `word` and `mask` have the rows that are for sale, `spot` says where a word
-    is among them. `state` counts these words and the steps that are left, and has the first share
-    that is not in use.
+    gets there (NONE: not at all), `by` whose units it can give up then, as a provider; `turn_of`
+    and `turn` what is to be looked at next.
+
+    By share: `demand`, `row`, `units`, and the neighbours in the list of the demand (`after`,
+    `before`) and of the peer (`below`, `above`; FIXED: it is for good, and not in that list).
+
+    `bits` are the market's `fits` in words, of which `barred` ones are not for the demand that is
+    looked at. The `rows` of a peer begin at `rows_at`, those of a provider (`stock`) at `stock_at`.
+    `word` and `mask` have the rows that are for sale, `spot` says where a word is among them.
+    `state` counts these words and the steps that are left, and has the first share not in use.
     """
 
     lacks: Ints
@@ -40,7 +44,11 @@ class Flow(NamedTuple):
     before: Ints
     below: Ints
     above: Ints
+    by: Ints
     bits: Ints
+    barred: Ints
+    stock: Ints
+    stock_at: Ints
     rows: Ints
     rows_at: Ints
     word: Ints
@@ -75,6 +83,13 @@ def empty_flow(market: Market, steps: int) -> Flow:
         before=np.full(shares, NONE, np.int64),
         below=np.full(shares, NONE, np.int64),
         above=np.full(shares, NONE, np.int64),
+        by=np.full(demands, NONE, np.int64),
+        barred=np.zeros(words, np.int64),
+        stock=np.argsort(market.provider, kind="stable"),
+        stock_at=np.searchsorted(
+            np.sort(market.provider),
+            np.arange(max(market.provider.max(initial=0), market.sold_provider.max(initial=0)) + 2),
+        ),
         bits=fits.view("<i8").astype(np.int64),
         rows=np.argsort(market.peer, kind="stable"),
         rows_at=np.searchsorted(np.sort(market.peer), np.arange(peers + 1)),
@@ -83,6 +98,17 @@ def empty_flow(market: Market, steps: int) -> Flow:
         spot=np.full(words, NONE, np.int64),
         state=np.array([0, 0, steps], np.int64),
     )
+
+
+@compiled
+def _leave_peer(market: Market, flow: Flow, share: int) -> None:
+    earlier, later = flow.above[share], flow.below[share]
+    if earlier >= 0:
+        flow.below[earlier] = later
+    else:
+        flow.of_peer[market.peer[flow.row[share]]] = later
+    if later >= 0:
+        flow.above[later] = earlier
 
 
 @compiled
@@ -98,13 +124,7 @@ def give_back(market: Market, flow: Flow, share: int, units: int) -> None:
         flow.of_demand[flow.demand[share]] = later
     if later >= 0:
         flow.before[later] = earlier
-    earlier, later = flow.above[share], flow.below[share]
-    if earlier >= 0:
-        flow.below[earlier] = later
-    else:
-        flow.of_peer[market.peer[flow.row[share]]] = later
-    if later >= 0:
-        flow.above[later] = earlier
+    _leave_peer(market, flow, share)
     flow.after[share] = flow.state[SPARE]
     flow.state[SPARE] = share
 
@@ -114,7 +134,7 @@ def take_share(market: Market, flow: Flow, demand: int, row: int, units: int) ->
     """Give units to a demand; False when there is no share left to note it in."""
     share = flow.of_demand[demand]
     while share >= 0:
-        if flow.row[share] == row:
+        if flow.row[share] == row and flow.below[share] != FIXED:
             flow.units[share] += units
             return True
         share = flow.after[share]
@@ -134,6 +154,13 @@ def take_share(market: Market, flow: Flow, demand: int, row: int, units: int) ->
         flow.above[first] = share
     flow.of_peer[peer] = share
     return True
+
+
+@compiled
+def fix(market: Market, flow: Flow, share: int) -> None:
+    """Leave a share to its demand for good: nobody else can have its units."""
+    _leave_peer(market, flow, share)
+    flow.below[share] = FIXED
 
 
 @compiled

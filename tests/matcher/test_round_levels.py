@@ -18,7 +18,7 @@ from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer, simple_
 pytestmark = pytest.mark.unit
 
 
-def draw_skewed(seed, *, peers=90, wanted=70, step=1):
+def draw_skewed(seed, *, peers=90, wanted=70, step=1, capped=False):
     """Few large cheap peers that nearly everybody may use, many small ones; asks by `step`."""
     draw = random.Random(seed)
     owners, asks = [], []
@@ -46,6 +46,7 @@ def draw_skewed(seed, *, peers=90, wanted=70, step=1):
             deposit=10**6,
             regions=draw.choice([0, 0, 1, 3, 6]),
             traits=draw.choice([0, 0, 1, 2]),
+            max_units_per_provider=draw.choice([0, 2, 4]) if capped else 0,
         )
         for number in range(wanted)
     ]
@@ -89,6 +90,23 @@ def test_match_round__few_large_cheap_peers__proven_optimal(seed, step):
 
     assert result.saving == result.bound
     assert result.saving >= match_in_turn(in_order(demands), book).saving
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_find_levels__caps__kept_and_a_round_close_to_the_bound(seed):
+    book, demands = draw_skewed(seed, capped=True)
+    market = arrays_of(book, demands)
+
+    flow, _ = find_levels(market)
+
+    had = {}
+    for share in np.flatnonzero(flow.units):
+        key = flow.demand[share], market.provider[flow.row[share]]
+        had[key] = had.get(key, 0) + flow.units[share]
+    assert all(units <= market.cap[demand] for (demand, _), units in had.items())
+    assert flow.units.any()
+    result = match_round(demands, book)
+    assert result.saving * 100 >= result.bound * 99
 
 
 @pytest.mark.parametrize("steps", [0, 3, 40])
