@@ -32,6 +32,8 @@ REBROADCAST_SECONDS = 2.0
 NONCE_TRIES = 5
 SURE = 3
 """Looks that must agree that a nonce went to another transaction; nodes may lag one another."""
+LAPSE_GAS = 40_000
+"""An epoch may begin before the block: a deal that lapses then costs two words more and a log."""
 
 
 @dataclass(slots=True)
@@ -225,7 +227,7 @@ class Sender:
         )
 
     def _estimate(self, call: Call, block: str) -> int:
-        """Simulate and return the gas to offer: a fifth above the estimate."""
+        """Simulate and return the gas to offer: a fifth over the estimate, and a lapse."""
         transaction = {
             "from": self.address,
             "to": call.to,
@@ -238,7 +240,7 @@ class Sender:
         for answer in answers:
             if isinstance(answer, RpcError):
                 raise (to_reverted(answer, call.description) or answer)
-        return int(answers[1], 16) * 6 // 5 + 5_000
+        return int(answers[1], 16) * 6 // 5 + LAPSE_GAS
 
     def _next_nonce(self) -> int:
         waiting = self._rpc.fetch_nonce(self.address, "pending")

@@ -10,6 +10,7 @@ COUNTER = """
 
 count: public(uint256)
 closed: public(bool)
+late: public(bool)
 
 @external
 def add():
@@ -20,6 +21,12 @@ def add():
 def add_once(expected: uint256):
     assert self.count == expected, "counter: too late"
     self.count += 1
+
+@external
+def add_and_note(after: uint256):
+    self.count += 1
+    if block.timestamp >= after:
+        self.late = True
 
 @external
 def close():

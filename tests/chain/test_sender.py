@@ -70,6 +70,21 @@ def test_send__refused_only_once_mined__gives_the_reason(anvil, counter):
     assert counter.read("count") == 1
 
 
+def test_send__the_block_has_more_to_do_than_the_simulation__there_is_gas_for_it(
+    sender, counter, anvil
+):
+    later = anvil.rpc.fetch_head().timestamp + 10_000
+    anvil.cheats.set_automine(False)
+    result = in_thread(sender.send, counter.call("add_and_note", later))
+    await_pending(anvil.rpc, 1)
+
+    anvil.cheats.set_next_timestamp(later)
+    anvil.cheats.mine()
+
+    result.result(10)
+    assert counter.read("late") is True
+
+
 def test_send__no_coins__raises_unfunded(anvil, counter):
     poor = build_sender(anvil.rpc, Account.create())
 
