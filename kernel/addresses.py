@@ -1,6 +1,7 @@
 """Parse and write account addresses (EIP-55) and 32-byte hashes."""
 
 import re
+from functools import lru_cache
 
 from kernel.errors import InvalidInput
 from kernel.hashing import keccak
@@ -11,8 +12,11 @@ _HASH = re.compile(r"0x[0-9a-fA-F]{64}")
 
 ZERO_ADDRESS = Address("0x" + "0" * 40)
 ZERO_HASH = Hash("0x" + "0" * 64)
+ADDRESSES_KEPT = 16_384
+"""A market names the same people again and again; the checksum is the slow part of reading them."""
 
 
+@lru_cache(ADDRESSES_KEPT)
 def to_address(raw: bytes) -> Address:
     """Write 20 bytes as an EIP-55 address."""
     digits = raw.hex()

@@ -161,16 +161,16 @@ def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
 
 
 def _load(document: Mapping[str, Any]) -> BookDocument:
-    book = Book(_number(document["time"]))
-    for entry in document["peers"]:
-        book.put_peer(_load_peer(entry))
-    for account, counter in document["counters"].items():
-        book.set_counter(parse_address(account), parse_uint(counter, field="counters"))
     signatures: dict[Hash, str | None] = {}
-    for entry in document["asks"]:
-        ask = parse_offer(ProviderOffer, entry["offer"])
-        signatures[hash_offer(ask)] = _text(entry["signature"])
-        book.add(Ask(hash_offer(ask), ask, _number(entry["sequence"])))
+    book = Book.load(
+        _number(document["time"]),
+        map(_load_peer, document["peers"]),
+        {
+            parse_address(account): parse_uint(counter, field="counters")
+            for account, counter in document["counters"].items()
+        },
+        (_load_ask(entry, signatures) for entry in document["asks"]),
+    )
     demands = []
     for entry in document["demands"]:
         demand = _load_demand(entry)
@@ -197,6 +197,14 @@ def _load_peer(entry: Mapping[str, Any]) -> Peer:
         region=_number(entry["region"]),
         traits=parse_uint(entry["traits"], field="traits"),
     )
+
+
+def _load_ask(entry: Mapping[str, Any], signatures: dict[Hash, str | None]) -> Ask:
+    """Read an ask; its signature goes to `signatures`."""
+    offer = parse_offer(ProviderOffer, entry["offer"])
+    name = hash_offer(offer)
+    signatures[name] = _text(entry["signature"])
+    return Ask(name, offer, _number(entry["sequence"]))
 
 
 def _load_demand(entry: Mapping[str, Any]) -> Demand:

@@ -13,7 +13,7 @@ from bench.matcher.rows import Row
 from kernel.addresses import ZERO_ADDRESS, to_hash
 from kernel.hashing import sha256
 from kernel.units import Hash
-from matcher.books import BookHead, digest_of, dump_book
+from matcher.books import BookHead, digest_of, dump_book, load_book
 from matcher.engine.book import Book
 from store.books import fetch_book, put_book
 from store.database import Database, open_database, sqlite_url
@@ -72,6 +72,9 @@ def _measure(offers: int) -> Iterator[Row]:
         yield Row(f"{title}: read", round(time.process_time() - began, 2), "s of processor")
         if found != content:
             raise RuntimeError("a book came back different")
+        began = time.process_time()
+        load_book(content)
+        yield Row(f"{title}: load", round(time.process_time() - began, 2), "s of processor")
         database.close()
 
 
