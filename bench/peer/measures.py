@@ -41,7 +41,7 @@ MEASURES = (
     Measure("call warm p50", "median of a call, warm, c=16", MILLISECONDS, "lower"),
     Measure("call warm p99", "p99 of a call, warm, c=16", MILLISECONDS, "lower", 5),
     Measure("gateway", "call through a gateway, warm, c=16", PER_SECOND, "higher", 5_000),
-    Measure("gateway p99", "p99 of the same", MILLISECONDS, "lower"),
+    Measure("gateway p99", "p99 of a call through a gateway", MILLISECONDS, "lower"),
     Measure("gateway cpu", "processor time of the gateway for a call", MICROSECONDS, "lower"),
     Measure("gateway adds", "what a gateway adds to the median, c=1", MILLISECONDS, "lower", 1),
     Measure("first call", "first call after a restart, p99", MILLISECONDS, "lower", 20),
@@ -53,13 +53,23 @@ MEASURES = (
     Measure("workerd cpu", "processor time of a call, workerd", MICROSECONDS, "lower"),
     Measure("framework cpu", "processor time of a call, framework", MICROSECONDS, "lower"),
     Measure("greeting typed", "Marine greeting in process", PER_SECOND, "higher", 100_000),
-    Measure("greeting warm", "the same, JSON to JSON with limits", PER_SECOND, "higher"),
+    Measure(
+        "greeting warm",
+        "Marine greeting in process, JSON to JSON with limits",
+        PER_SECOND,
+        "higher",
+    ),
     Measure("digest warm", "hash of 1 KiB in process, warm", PER_SECOND, "higher"),
     Measure("digest fresh", "hash of 1 KiB in process, fresh", PER_SECOND, "higher"),
     Measure("deploy", "match to answer, 1 MB, 1 s blocks", SECONDS, "lower", 3),
-    Measure("deploy max", "the same, slowest of five", SECONDS, "lower"),
-    Measure("deploy unnoticed", "the same, without a matcher's notice", SECONDS, "lower"),
-    Measure("deploy unnoticed max", "the same, slowest of five", SECONDS, "lower"),
+    Measure("deploy max", "match to answer, slowest of five", SECONDS, "lower"),
+    Measure("deploy unnoticed", "match to answer, without a matcher's notice", SECONDS, "lower"),
+    Measure(
+        "deploy unnoticed max",
+        "match to answer, without a matcher's notice, slowest of five",
+        SECONDS,
+        "lower",
+    ),
 )
 
 
