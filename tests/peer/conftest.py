@@ -37,6 +37,14 @@ def make_module_peer(
     yield from _make_peers(world, tmp_path_factory.mktemp("peers"))
 
 
+@pytest.fixture(scope="module")
+def peer(make_module_peer: MakePeer) -> PeerRunner:
+    """One that serves all tests of a module."""
+    runner = make_module_peer(units=64)
+    runner.start()
+    return runner
+
+
 def _make_peers(world: MarketWorld, folder: Path) -> Iterator[MakePeer]:
     made: list[PeerRunner] = []
 

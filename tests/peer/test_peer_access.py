@@ -14,13 +14,6 @@ from tests.peer.runtime.guests import PARAMETERS
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def peer(make_module_peer):
-    runner = make_module_peer(units=64)
-    runner.start()
-    return runner
-
-
 @pytest.fixture
 def deal(world, peer):
     match = world.match(publish(peer.blocks, GREETING.read_bytes()), [peer.number])

@@ -16,13 +16,6 @@ DEVELOPERS = ("/access", "/logs", "/stats")
 
 
 @pytest.fixture(scope="module")
-def peer(make_module_peer):
-    runner = make_module_peer()
-    runner.start()
-    return runner
-
-
-@pytest.fixture(scope="module")
 def known(world, peer):
     """What exists: a deal that serves, a call that has a receipt, a block that is here."""
     app = publish(peer.blocks, GREETING.read_bytes())

@@ -12,13 +12,6 @@ pytestmark = [pytest.mark.anvil, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def peer(make_module_peer):
-    runner = make_module_peer()
-    runner.start()
-    return runner
-
-
-@pytest.fixture(scope="module")
 def deal(world, peer):
     app = publish(peer.blocks, GREETING.read_bytes())
     number = world.match(app, [peer.number]).deal

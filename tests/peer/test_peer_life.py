@@ -17,13 +17,6 @@ from tests.peer.peer_runner import GREETING, publish, wait_until
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def peer(world, make_module_peer):
-    runner = make_module_peer(units=64)
-    runner.start()
-    return runner
-
-
 @pytest.fixture
 def deal(world, peer):
     app = publish(peer.blocks, GREETING.read_bytes())

@@ -15,13 +15,6 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture(scope="module")
-def peer(make_module_peer):
-    runner = make_module_peer()
-    runner.start()
-    return runner
-
-
-@pytest.fixture(scope="module")
 def app(peer):
     site = Site("web", "answer")
     limits = Limits(call_ms=2_000)
