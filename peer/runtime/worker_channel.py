@@ -38,12 +38,14 @@ class WorkerChannel:
         # Held for reading from the socket, and for what was read.
         self._reading = threading.Lock()
         self._lock = threading.Lock()
+        # How often something was read, by either thread.
+        self._reads = 0
         self._begun_at_tick = -1
 
     def receive_setup(self) -> Setup | None:
         """Return the first message, None when the supervisor has gone or says something else."""
         while not self._messages:
-            if not self._fill():
+            if not self._fill(self._reads):
                 return None
         message = self._messages.popleft()
         return message if isinstance(message, Setup) else None
@@ -51,6 +53,7 @@ class WorkerChannel:
     def next_call(self) -> Call | None:
         """Return the next call, which counts as begun; None once the supervisor has gone."""
         while True:
+            seen = self._reads
             with self._lock:
                 if self._messages:
                     message = self._messages.popleft()
@@ -59,7 +62,7 @@ class WorkerChannel:
                     self._outbox.begin()
                     return message
             self._outbox.flush()
-            if not self._fill():
+            if not self._fill(seen):
                 return None
 
     def answer(self, answer: Answer) -> None:
@@ -85,9 +88,11 @@ class WorkerChannel:
     def ask(self, service: str, effector: str, function: str, arguments: list[Any]) -> Any:
         """Return what an effector answers; raise the `GuestFault` with which it ends the call."""
         self.send(HostCall(service, effector, function, arguments))
+        seen = self._reads
         while (reply := self._pick_answer()) is None:
-            if not self._fill():
+            if not self._fill(seen):
                 os._exit(1)
+            seen = self._reads
         if reply.status:
             raise FAULTS[CallStatus(reply.status)](reply.detail)
         return reply.value
@@ -118,9 +123,15 @@ class WorkerChannel:
             # NOTE: under the lock, so that no call is begun that the supervisor gives to another.
             self.send(GaveBack(begun, len(calls)))
 
-    def _fill(self) -> bool:
-        """Read on; tell whether the supervisor is still there."""
+    def _fill(self, seen: int) -> bool:
+        """Read on; tell whether the supervisor is still there.
+
+        `seen` is how often something had been read when the caller looked: what `tick` has read
+        since is to be looked at first, since nothing else may come.
+        """
         with self._reading:
+            if self._reads != seen:
+                return True
             chunk = self._channel.recv(READ_BYTES)
             self._take(chunk)
         return bool(chunk)
@@ -130,3 +141,4 @@ class WorkerChannel:
         messages = [TO_WORKER.decode(payload) for payload in split_frames(self._received)]
         with self._lock:
             self._messages += messages
+            self._reads += 1
