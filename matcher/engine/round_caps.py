@@ -1,6 +1,7 @@
 """Caps in a flow: how much a demand may have of one provider. Compiled, in integers."""
 
 from matcher.engine.compiled import compiled
+from matcher.engine.round_fills import room_beside_live
 from matcher.engine.round_market import Market
 from matcher.engine.round_shares import SHIFT, STEPS, WORD, Flow
 from matcher.engine.values import NO_CAP
@@ -9,12 +10,9 @@ from matcher.engine.values import NO_CAP
 @compiled
 def room_of(market: Market, flow: Flow, demand: int, provider: int) -> int:
     """Return how many more units the demand may have of a provider."""
-    room = market.cap[demand]
+    room = room_beside_live(market, demand, provider)
     if room >= NO_CAP:
-        return int(room)
-    for sale in range(market.sold_at[demand], market.sold_at[demand + 1]):
-        if market.sold_provider[sale] == provider:
-            room -= market.sold_units[sale]
+        return room
     share = flow.of_demand[demand]
     while share >= 0:
         if market.provider[flow.row[share]] == provider:

@@ -24,14 +24,23 @@ def may_take(market: Market, demand: int, row: int) -> bool:
 
 
 @compiled
-def room_at(market: Market, fills: Fills, demand: int, provider: int) -> int:
-    """Return how many more units the demand may have of a provider."""
+def room_beside_live(market: Market, demand: int, provider: int) -> int:
+    """Return how many units the demand may have of a provider beside those that it has already."""
     room = market.cap[demand]
     if room >= NO_CAP:
         return int(room)
     for sale in range(market.sold_at[demand], market.sold_at[demand + 1]):
         if market.sold_provider[sale] == provider:
             room -= market.sold_units[sale]
+    return int(room)
+
+
+@compiled
+def room_at(market: Market, fills: Fills, demand: int, provider: int) -> int:
+    """Return how many more units the demand may have of a provider."""
+    room = room_beside_live(market, demand, provider)
+    if room >= NO_CAP:
+        return room
     line, left = 0, fills.lines[demand]
     while left > 0:
         if fills.units[demand, line] > 0:

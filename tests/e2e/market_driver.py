@@ -169,6 +169,15 @@ class MarketDriver:
         """Return a provider's client."""
         return ProviderClient(self.wiring, name)
 
+    def new_account(self, kind: str, *, funded: bool = True) -> str:
+        """Make an account that no other test has, with test tokens or nothing; return its name."""
+        name = f"{kind}-{len(self.run('wallet', 'list', '--json').json)}"
+        made = self.run("wallet", "new", name, "--no-password")
+        assert made.code == 0, made.err
+        if funded:
+            self.market.fund(self.wiring.account(name))
+        return name
+
     def address(self, name: str) -> str:
         """Return the address of a key."""
         return self.wiring.account(name).address

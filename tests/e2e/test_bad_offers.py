@@ -145,17 +145,15 @@ def test_fill__dearer_than_the_bid__is_skipped_on_chain_with_its_reason(market):
 
 
 def test_offer__without_the_money__is_unfunded_and_says_what_is_missing(market):
-    market.run("wallet", "new", "poor", "--no-password")
-    poor = market.wiring.account("poor")
+    name = market.new_account("poor", funded=False)
+    poor = market.wiring.account(name)
 
-    refused = market.run("deploy", GREETING, "--max-price", "0.02", "--key", "poor", "--yes")
-    body = signed(market, bid(market, "poor"), poor)
+    refused = market.run("deploy", GREETING, "--max-price", "0.02", "--key", name, "--yes")
+    body = signed(market, bid(market, name), poor)
     posted = post(market, "developer", body).json()
     state = wait_until(
         "the matcher looks at its money",
-        lambda: (
-            (s := market.client("poor").offer_state(posted["hash"]))["status"] != "posted" and s
-        ),
+        lambda: (s := market.client(name).offer_state(posted["hash"]))["status"] != "posted" and s,
     )
 
     assert refused.code == 3

@@ -93,19 +93,18 @@ def test_peer_status__peer_that_does_not_run__says_so(market):
 
 
 def test_local_faucet__account_without_coins__gets_tokens_and_gas(market):
-    market.run("wallet", "new", "poor", "--no-password")
-    address = market.address("poor")
+    poor, poorer = (market.new_account(kind, funded=False) for kind in ("poor", "poorer"))
 
-    ran = market.run("local", "faucet", "--key", "poor", "--json")
+    ran = market.run("local", "faucet", "--key", poor, "--json")
 
     assert ran.code == 0, ran.err
     assert ran.json["usdc"] == str(10_000 * USDC)
     assert int(ran.json["gas_wei"]) > 10**18
-    market.run("wallet", "new", "poorer", "--no-password")
-    ran = market.run("local", "faucet", "--to", market.address("poorer"), "--key", "poor")
-    assert market.address("poorer") in ran.out
-    assert market.wiring.rpc.fetch_balance(market.address("poorer")) > 10**18
-    assert market.wiring.usdc.balance(address) == 10_000 * USDC
+    address = market.address(poorer)
+    ran = market.run("local", "faucet", "--to", address, "--key", poor)
+    assert address in ran.out
+    assert market.wiring.rpc.fetch_balance(address) > 10**18
+    assert market.wiring.usdc.balance(market.address(poor)) == 10_000 * USDC
 
 
 def test_call__function_that_is_not_there__names_those_that_are(market, deal):

@@ -13,10 +13,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def provider(market):
     """A provider of its own: a funded account named after nobody."""
-    name = f"provider-{len(market.run('wallet', 'list', '--json').json)}"
-    market.run("wallet", "new", name, "--no-password")
-    market.market.fund(market.wiring.account(name))
-    return name
+    return market.new_account("provider")
 
 
 def balance(market, name):

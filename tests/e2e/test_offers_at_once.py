@@ -14,10 +14,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def newcomer(market):
     """A developer who has tokens, and has allowed Market nothing."""
-    name = f"newcomer-{len(market.run('wallet', 'list', '--json').json)}"
-    market.run("wallet", "new", name, "--no-password")
-    market.market.fund(market.wiring.account(name))
-    return name
+    return market.new_account("newcomer")
 
 
 def deploy(client, wish, app):

@@ -16,9 +16,7 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def seller(market):
     """A provider with a peer that nobody runs: its account's name and the peer's number."""
-    name = f"seller-{len(market.run('wallet', 'list', '--json').json)}"
-    market.run("wallet", "new", name, "--no-password")
-    market.market.fund(market.wiring.account(name))
+    name = market.new_account("seller")
     ran = market.run(
         *("peer", "register", f"{name}-peer", "--units", 2, "--memory", 512, "--region", "JP"),
         *("--traits", "nvme", "--endpoint", "http://127.0.0.1:1", "--key", name, "--json"),
