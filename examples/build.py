@@ -13,18 +13,18 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from peer.runtime.check import (
+from peer.runtime.abi.encoder import encode_interface
+from peer.runtime.abi.interface_types import SECTION
+from peer.runtime.abi.signature_text import parse_declarations
+from peer.runtime.errors import ModuleError
+from peer.runtime.module.check import (
     MANIFEST_SECTION,
     SDK_SECTION,
     ModuleManifest,
     encode_manifest,
     inspect_module,
 )
-from peer.runtime.errors import ModuleError
-from peer.runtime.interface_encoder import encode_interface
-from peer.runtime.interface_types import SECTION
-from peer.runtime.signature_text import parse_declarations
-from peer.runtime.wasm_sections import append_custom, read_custom, read_outline, remove_custom
+from peer.runtime.wasm.sections import append_custom, read_custom, read_outline, remove_custom
 
 EXAMPLES = Path(__file__).resolve().parent
 # NOTE: Debian's own compiler by its full path: others cannot load Debian's Wasm library.

@@ -15,37 +15,37 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from content.fetcher import Fetcher, FetchLimits
-from content.folder import BlockFolder
-from content.gateway_routes import create_gateway_router
-from content.ledger import Quota, UploadLedger
-from content.upload_routes import create_upload_router
-from gateway.apps import Apps
-from gateway.calls import Calls
-from gateway.choice import Choice, ChoiceRules
-from gateway.cors import Cors
-from gateway.directory import Directory, RememberingDirectory
-from gateway.edge import RESERVED, Edge, EdgeLimits
-from gateway.forward import Forwarder, Usual
-from gateway.incoming import BodyLimits
+from gateway.api.calls import Calls
+from gateway.api.cors import Cors
+from gateway.api.edge import RESERVED, Edge, EdgeLimits
+from gateway.api.incoming import BodyLimits
+from gateway.api.routes import build_call_routes, build_site_routes
+from gateway.api.sites import Sites
+from gateway.directory.apps import Apps
+from gateway.directory.deals import Directory, RememberingDirectory
 from gateway.metrics import GatewayMetrics
-from gateway.probes import Prober
-from gateway.routes import build_call_routes, build_site_routes
 from gateway.settings import GatewaySettings
-from gateway.sites import Sites
-from gateway.wire import PooledWire, Wire
-from kernel.deployment import Deployment
-from kernel.errors import ConfigError, MarketError, NotFound
-from kernel.typed_data import market_domain
-from kernel.units import Timestamp
-from serving.auth import Authenticator
-from serving.bodies import BoundedBodies
-from serving.clients import Clients
-from serving.limits import TokenBucket
-from serving.nonce_files import NonceFiles
-from serving.outbound import Outbound
-from serving.outbound_http import create_async_client
-from serving.service import (
+from gateway.upstream.choice import Choice, ChoiceRules
+from gateway.upstream.forward import Forwarder, Usual
+from gateway.upstream.probes import Prober
+from gateway.upstream.wire import PooledWire, Wire
+from wasmarket.content.fetcher import Fetcher, FetchLimits
+from wasmarket.content.folder import BlockFolder
+from wasmarket.content.gateway_routes import create_gateway_router
+from wasmarket.content.ledger import Quota, UploadLedger
+from wasmarket.content.upload_routes import create_upload_router
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import ConfigError, MarketError, NotFound
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.kernel.units import Timestamp
+from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.bodies import BoundedBodies
+from wasmarket.serving.clients import Clients
+from wasmarket.serving.limits import TokenBucket
+from wasmarket.serving.nonce_files import NonceFiles
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outbound_http import create_async_client
+from wasmarket.serving.service import (
     Readiness,
     RequestIds,
     ServiceInfo,

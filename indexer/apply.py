@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from chain.blocks import Block, Log
 from indexer.event_json import dump_event
 from indexer.handlers.market_accounts import ACCOUNTS
 from indexer.handlers.market_assignments import ASSIGNMENTS
@@ -11,10 +10,11 @@ from indexer.handlers.market_peers import PEERS
 from indexer.handlers.proofs import PROOFS
 from indexer.handlers.staking import STAKING
 from indexer.scope import Handlers, Scope
-from kernel.deployment import Deployment
-from kernel.events import Event
-from store.rows import ChainRows
-from store.tables import EventRow
+from wasmarket.chain.reading.blocks import Block, Log
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.events import Event
+from wasmarket.store.chain.rows import ChainRows
+from wasmarket.store.tables import EventRow
 
 MAX_ID = 2**63
 

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 from msgspec.json import encode as to_json
 
-from kernel.events import EVENTS, Event
+from wasmarket.kernel.events import EVENTS, Event
 
 NUMBERS = frozenset(
     {

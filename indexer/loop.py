@@ -4,16 +4,16 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from chain.blocks import Block, BlockRef, Reader, Rollback
-from chain.decoder import Decoder
-from chain.follower import Follower
 from indexer.apply import apply_logs
 from indexer.progress import Board
-from kernel.deployment import Deployment
-from kernel.errors import MarketError
-from store.chain_writer import ChainWriter, Mark, fetch_tail
-from store.database import Database
-from store.leader import Leader
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.blocks import Block, BlockRef, Reader, Rollback
+from wasmarket.chain.reading.follower import Follower
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError
+from wasmarket.store.chain.writer import ChainWriter, Mark, fetch_tail
+from wasmarket.store.database import Database
+from wasmarket.store.leader import Leader
 
 logger = logging.getLogger(__name__)
 

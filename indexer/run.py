@@ -5,16 +5,16 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
-from chain.blocks import Reader
 from indexer.loop import IndexLoop
 from indexer.progress import Board
 from indexer.settings import IndexerSettings
-from kernel.deployment import Deployment
-from serving.server import bind, serve
-from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
-from store.chain_writer import DEPTH
-from store.database import Database
-from store.migrate import upgrade
+from wasmarket.chain.reading.blocks import Reader
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.serving.server import bind, serve
+from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from wasmarket.store.chain.writer import DEPTH
+from wasmarket.store.database import Database
+from wasmarket.store.migrate import upgrade
 
 
 def run(

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chain.blocks import Log
-from kernel.deployment import Deployment
-from kernel.events import Event
-from kernel.units import Epoch
-from store.rows import ChainRows
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.events import Event
+from wasmarket.kernel.units import Epoch
+from wasmarket.store.chain.rows import ChainRows
 
 EventT = TypeVar("EventT", bound=Event)
 

@@ -5,7 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from serving.limits import RateLimited
+from wasmarket.serving.limits import RateLimited
 
 REMEMBERED = 10_000
 

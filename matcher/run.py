@@ -10,34 +10,34 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from chain.blocks import Reader
-from chain.contracts import Erc20, Market, MarketLens
-from chain.transactions import Submitter
-from kernel.deployment import Deployment
-from kernel.typed_data import market_domain
 from matcher.api.app import ApiParts, create_app
 from matcher.api.guards import RequestLimits
-from matcher.apps import AppReader
-from matcher.book_reader import BookReader
+from matcher.api.readiness import HeadWatch
 from matcher.engine.warm_up import warm_up
-from matcher.head import HeadWatch
-from matcher.intake import DoorLimits, Intake
 from matcher.limits import RateLimit
-from matcher.matchmaker import Contracts, Matchmaker
 from matcher.metrics import MatcherMetrics
-from matcher.notices import Messenger
-from matcher.races import Races
-from matcher.replacements import Replacements
+from matcher.offers.app_traits import AppReader
+from matcher.offers.intake import DoorLimits, Intake
+from matcher.offers.onchain_status import Standings
+from matcher.offers.replacements import Replacements
+from matcher.orderbook.reader import BookReader
 from matcher.settings import MatcherSettings
-from matcher.standings import Standings
-from matcher.submissions import Submissions
-from serving.clients import Clients
-from serving.outbound import Outbound
-from serving.outbound_http import create_client
-from serving.server import bind, serve
-from store.database import Database
-from store.leader import Leader
-from store.migrate import upgrade
+from matcher.settlement.loop import Contracts, Matchmaker
+from matcher.settlement.lost_races import Races
+from matcher.settlement.notices import Messenger
+from matcher.settlement.submissions import Submissions
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.reading.blocks import Reader
+from wasmarket.chain.sending.transactions import Submitter
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.clients import Clients
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outbound_http import create_client
+from wasmarket.serving.server import bind, serve
+from wasmarket.store.database import Database
+from wasmarket.store.leader import Leader
+from wasmarket.store.migrate import upgrade
 
 SUBMITTER = "submitter"
 JOIN_SECONDS = 10.0

@@ -8,16 +8,16 @@ from typing import Any
 
 import msgspec
 
-from kernel.addresses import parse_address
-from kernel.errors import Conflict, Forbidden, InvalidInput, Unauthorized
-from kernel.hashing import sha256
-from kernel.json_fields import JsonFields
-from kernel.requests import Request, parse_authorization
-from kernel.signatures import recover
-from kernel.typed_data import Domain
-from kernel.units import Address
 from peer.folder import write_atomically
-from serving.texts import ADDRESS_SCHEMA
+from wasmarket.kernel.addresses import parse_address
+from wasmarket.kernel.documents.json_fields import JsonFields
+from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, Unauthorized
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.requests import Request, parse_authorization
+from wasmarket.kernel.signing.signatures import recover
+from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.kernel.units import Address
+from wasmarket.serving.texts import ADDRESS_SCHEMA
 
 logger = logging.getLogger(__name__)
 

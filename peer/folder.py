@@ -12,9 +12,9 @@ from typing import IO
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kernel.addresses import to_hash
-from kernel.errors import ConfigError, Conflict
-from kernel.units import Hash
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.errors import ConfigError, Conflict
+from wasmarket.kernel.units import Hash
 
 SEED_BYTES = 32
 PRIVATE = 0o600

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from peer.chain_state.listener import Listener
+from peer.duties.submitter import Agent
 from peer.hosting.host import Host
-from peer.market.agent import Agent
-from peer.market.listener import Listener
 
 
 class PeerMetrics(Collector):

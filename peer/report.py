@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from kernel.deployment import Deployment
-from kernel.units import Address
+from peer.chain_state.listener import Listener
+from peer.duties.submitter import Agent
 from peer.hosting.host import Host
-from peer.hosting.sweeper import Sweeper
-from peer.market.agent import Agent
-from peer.market.listener import Listener
-from peer.offers.keeper import OfferKeeper
-from peer.policy_file import PolicyFile
-from peer.receipts.book import ReceiptBook
-from serving.service import Readiness, ServiceStatus
+from peer.hosting.retention import Sweeper
+from peer.offers.reconciler import OfferKeeper
+from peer.policy.file import PolicyFile
+from peer.receipts.receipt_log import ReceiptBook
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.units import Address
+from wasmarket.serving.service import Readiness, ServiceStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,46 +12,46 @@ from pathlib import Path
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from chain.contracts import Market, MarketLens, Proofs
-from chain.decoder import Decoder
-from chain.follower import Follower
-from chain.rpc import Rpc
-from chain.sender import Sender
-from chain.wallet import Account
-from content.fetcher import Fetcher, FetchLimits
-from content.folder import BlockFolder
-from kernel.addresses import raw
-from kernel.deployment import Deployment
-from kernel.typed_data import market_domain
 from peer.api.app import OwnPlace, create_app
 from peer.api.call_protocol import bind_protocol
+from peer.chain_state.listener import Listener
+from peer.chain_state.view import Standing
+from peer.duties.commitments import Commitments, last_closed
+from peer.duties.submitter import Agent
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import AccessGossip
+from peer.hosting.deal_context import Tools
 from peer.hosting.host import Host
+from peer.hosting.retention import Retention, Sweeper
 from peer.hosting.sources import SourceHints
-from peer.hosting.sweeper import Retention, Sweeper
-from peer.hosting.tools import Tools
 from peer.hosting.versions import Preparer
-from peer.market.agent import Agent
-from peer.market.commitments import Commitments, last_closed
-from peer.market.listener import Listener
-from peer.market.standing import Standing
 from peer.metrics import PeerMetrics
 from peer.offers.selling import Seller, build_keeper, create_matcher_client
-from peer.policy_file import PolicyFile
-from peer.receipts.book import ReceiptBook
+from peer.policy.file import PolicyFile
+from peer.receipts.receipt_log import ReceiptBook
 from peer.report import Report
-from peer.runtime.cores import Cores
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.metrics import EffectMetrics
-from peer.runtime.nursery import Nursery
+from peer.runtime.workers.cores import Cores
+from peer.runtime.workers.spawner import Nursery
 from peer.settings import PeerSettings
-from serving.auth import Authenticator
-from serving.nonce_files import NonceFiles
-from serving.outbound import Outbound
-from serving.outbound_http import create_async_client
-from serving.server import bind, serve
-from serving.service import ServiceInfo
+from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.follower import Follower
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.sender import Sender
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.content.fetcher import Fetcher, FetchLimits
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.nonce_files import NonceFiles
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outbound_http import create_async_client
+from wasmarket.serving.server import bind, serve
+from wasmarket.serving.service import ServiceInfo
 
 logger = logging.getLogger(__name__)
 

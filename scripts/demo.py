@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 
-from kernel.errors import MarketError
 from scripts.story import Story, Teller
-from wasmarket.cli import report
-from wasmarket.commands.local import show_market
-from wasmarket.home import Home
+from wasmarket.client.home import Home
+from wasmarket.kernel.errors import MarketError
+from wasmarket_cli.local.commands import show_market
+from wasmarket_cli.main import report
 
 
 @click.command()

@@ -17,8 +17,8 @@ from ape.cli import ConnectedProviderCommand
 from ape.contracts import ContractInstance
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
-from kernel.deployment import Contract, Deployment, Parameters, Token, dump_deployment
 from scripts._deployment_file import LOCAL_CHAIN_ID, build_path, load_contracts, write_file
+from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token, dump_deployment
 
 USDC_UNIT = 10**6
 FLT_UNIT = 10**18

@@ -1,4 +1,4 @@
-"""Write the contracts' ABIs to kernel/abi, or check that they are up to date.
+"""Write the contracts' ABIs to wasmarket/kernel/abi, or check that they are up to date.
 
 Run as `ape run export_abi` or `python scripts/export_abi.py`; needs no chain.
 """
@@ -13,7 +13,7 @@ from vyper.compiler.input_bundle import FilesystemInputBundle
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "contracts"
-TARGET = ROOT / "kernel" / "abi"
+TARGET = ROOT / "wasmarket" / "kernel" / "abi"
 CONTRACTS = (
     "Market.vy",
     "MarketLens.vy",

@@ -14,8 +14,8 @@ from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
 from ape.contracts import ContractInstance
 
-from kernel.deployment import Deployment, parse_deployment
 from scripts._deployment_file import build_path, load_contracts
+from wasmarket.kernel.deployment import Deployment, parse_deployment
 
 DEVELOPERS = (5, 6)
 MEMORY_MIB = 1_024
@@ -24,7 +24,7 @@ FIRST_PORT = 8610
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A peer to register: indices of test accounts, index of kernel/regions.csv, units, traits."""
+    """A peer to register: indices of test accounts, index in `regions.csv`, units, traits."""
 
     provider: int
     wallet: int

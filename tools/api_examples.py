@@ -13,16 +13,16 @@ from typing import Any
 
 import httpx
 
-from kernel.units import Hash
-from wasmarket.app_file import load_app
-from wasmarket.client import Client
-from wasmarket.client.bids import Bid, Wish, sign_bid
-from wasmarket.client.http import Sign, request_signer
+from wasmarket.app.file import load_app
+from wasmarket.client.developer import Client
+from wasmarket.client.developer_offers import Bid, Wish, sign_bid
+from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
-from wasmarket.home import Home
-from wasmarket.local.network import LocalMarket, start_market
-from wasmarket.local.plan import DEFAULT_PEERS, FREE_PORTS, PeerPlan, Plan
-from wasmarket.wiring import CHECKOUT, Wiring
+from wasmarket.client.service import Sign, request_signer
+from wasmarket.client.wiring import CHECKOUT, Wiring
+from wasmarket.kernel.units import Hash
+from wasmarket_cli.local.network import LocalMarket, start_market
+from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, PeerPlan, Plan
 
 FOLDER = CHECKOUT / "matcher" / "api" / "examples"
 ITEMS = 2

@@ -1,8 +1,8 @@
 """Write the generated files, or with `--check` fail when one is stale.
 
 ABIs and the page of the contracts come from their sources, OpenAPI pages from the services'
-routes, the list of reasons from `kernel/reasons.py`. Nothing is started: services are put together
-over an empty chain.
+routes, the list of reasons from `wasmarket/kernel/reasons.py`. Nothing is started: services are
+put together over an empty chain.
 """
 
 import json
@@ -15,24 +15,31 @@ from pathlib import Path
 import httpx
 from fastapi import FastAPI
 
-from chain.fake import FakeChain, fake_deployment
-from chain.fake_sender import FakeSender
-from chain.rpc import Rpc
-from chain.wallet import Account
+from gateway.directory.from_store import StoreDirectory
 from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
-from gateway.store_directory import StoreDirectory
-from kernel.reasons import BatchReason, DropReason, EndKind, FillReason, LeaveReason, describe
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from peer.folder import PeerFolder
-from peer.policy_file import PolicyFile
+from peer.policy.file import PolicyFile
 from peer.run import Peer, PeerParts
 from peer.settings import PeerSettings
-from serving.outbound import Outbound
-from store.database import open_database, sqlite_url
 from tools.contract_docs.page import build_page
 from wasmarket import __version__
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.reasons import (
+    BatchReason,
+    DropReason,
+    EndKind,
+    FillReason,
+    LeaveReason,
+    describe,
+)
+from wasmarket.serving.outbound import Outbound
+from wasmarket.store.database import open_database, sqlite_url
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
+from wasmarket.testing.fake_sender import FakeSender
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = b"\x01" * 32
@@ -90,7 +97,7 @@ def build_reasons() -> str:
     lines = [
         "# Reasons",
         "",
-        "Generated from `kernel/reasons.py`; the contracts use the same numbers.",
+        "Generated from `wasmarket/kernel/reasons.py`; the contracts use the same numbers.",
         "",
     ]
     for title, kind in REASONS:

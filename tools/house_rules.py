@@ -15,7 +15,7 @@ LONGEST = 400
 LONGEST_TEST = 500
 """Tests are tables of cases, which read best together."""
 
-GENERATED = ("store/migrations/versions/", "kernel/abi/", "docs/openapi/")
+GENERATED = ("wasmarket/store/migrations/versions/", "wasmarket/kernel/abi/", "docs/openapi/")
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 MARKERS = {"unit", "anvil", "e2e"}
 LOCKS = ("requirements.lock", "tools/requirements.lock", "tools/package-lock.json")

@@ -6,16 +6,16 @@ from typing import Any
 
 import rlp  # type: ignore[import-untyped]
 
-from chain.abi import load_abi
-from chain.anvil import CHAIN_ID, Anvil
-from chain.rpc import Rpc
-from chain.signing import Plan, sign_plan
-from chain.transactions import Call
-from chain.wallet import Account
-from kernel.addresses import raw, to_address
-from kernel.errors import MarketError, Reverted
-from kernel.hashing import keccak
-from kernel.units import Address
+from wasmarket.chain.contracts.abi import load_abi
+from wasmarket.chain.development.anvil import CHAIN_ID, Anvil
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.signing import Plan, sign_plan
+from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.addresses import raw, to_address
+from wasmarket.kernel.errors import MarketError, Reverted
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.units import Address
 
 GAS_LIMIT = 15_000_000
 MAX_FEE = 10**11

@@ -9,10 +9,10 @@ from typing import Any
 
 from bench.gas import measures as m
 from bench.gas.town import DEPOSIT, PRICE, UNLIMITED, Town
-from chain.fills import NO_PERMIT
-from chain.transactions import Call
-from chain.wallet import Account
-from kernel.units import USDC
+from wasmarket.chain.contracts.fills import NO_PERMIT
+from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.units import USDC
 
 Figures = dict[str, int]
 LEAVE_REASON = 48

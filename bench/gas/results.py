@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.gas.measures import MEASURES, Measure
-from kernel.errors import InvalidInput
+from wasmarket.kernel.errors import InvalidInput
 
 PATH = Path(__file__).resolve().parents[1] / "results" / "gas.json"
 

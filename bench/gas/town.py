@@ -9,19 +9,19 @@ from dataclasses import astuple, dataclass
 from random import Random
 
 from bench.gas.node import Node
-from chain.anvil import CHAIN_ID
-from chain.contracts import Erc20, Market, Proofs, Staking
-from chain.dev_accounts import dev_accounts
-from chain.fills import NO_PERMIT, Fill, Permit, build_fill
-from chain.transactions import Call
-from chain.wallet import Account
-from kernel.addresses import ZERO_ADDRESS, to_hash
-from kernel.deployment import Contract, Deployment, Parameters, Token
-from kernel.hashing import keccak
-from kernel.offers import DeveloperOffer, Offer, ProviderOffer
-from kernel.signatures import Signature, sign
-from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
-from kernel.units import FLT, USDC, BlockNumber, Hash
+from wasmarket.chain.contracts.bindings import Erc20, Market, Proofs, Staking
+from wasmarket.chain.contracts.fills import NO_PERMIT, Fill, Permit, build_fill
+from wasmarket.chain.development.anvil import CHAIN_ID
+from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
+from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
+from wasmarket.kernel.signing.signatures import Signature, sign
+from wasmarket.kernel.signing.typed_data import digest, hash_offer, hash_permit, market_domain
+from wasmarket.kernel.units import FLT, USDC, BlockNumber, Hash
 
 PARAMETERS = Parameters(
     epoch_seconds=86_400,

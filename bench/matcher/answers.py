@@ -7,11 +7,11 @@ from typing import Any
 from bench.matcher.markets import Shape, build_book, draw_demands
 from bench.matcher.rows import Row
 from bench.matcher.timing import percentile, time_each
-from matcher.engine.book import Book
-from matcher.engine.explain import explain
-from matcher.engine.opportunities import Contest, find_opportunities
-from matcher.engine.quotes import depth, quote
-from matcher.engine.single import match_one
+from matcher.engine.answers.explain import explain
+from matcher.engine.answers.opportunities import Contest, find_opportunities
+from matcher.engine.answers.quotes import depth, quote
+from matcher.engine.index.book import Book
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import Demand
 
 OFFERS = 100_000

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.matcher.markets import Shape, build_book, draw_asks
 from bench.matcher.rows import Row
 from bench.matcher.timing import percentile, time_each
-from matcher.engine.book import Book
+from matcher.engine.index.book import Book
 
 OFFERS = 1_000_000
 CHANGES = 20_000

@@ -10,16 +10,16 @@ from sqlalchemy import func, select
 
 from bench.matcher.markets import NOW, Shape, build_book, draw_asks, draw_demands
 from bench.matcher.rows import Row
-from kernel.addresses import ZERO_ADDRESS, to_hash
-from kernel.hashing import sha256
-from kernel.units import Hash
-from matcher.books import BookHead, digest_of, dump_book, load_book
-from matcher.engine.book import Book
-from store.books import fetch_book, put_book
-from store.database import Database, open_database, sqlite_url
-from store.migrate import upgrade
-from store.tables import Book as BookRow
-from store.tables import BookPart
+from matcher.engine.index.book import Book
+from matcher.orderbook.document import BookHead, digest_of, dump_book, load_book
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.units import Hash
+from wasmarket.store.database import Database, open_database, sqlite_url
+from wasmarket.store.matching.book_documents import fetch_book, put_book
+from wasmarket.store.migrate import upgrade
+from wasmarket.store.tables import Book as BookRow
+from wasmarket.store.tables import BookPart
 
 OFFERS = (100_000, 1_000_000)
 CHANGES = 100

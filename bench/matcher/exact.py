@@ -4,7 +4,7 @@ import numpy as np
 from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]
 from ortools.sat.python import cp_model
 
-from matcher.engine.round_market import Market
+from matcher.engine.auction.arrays import Market
 
 SECONDS = 10.0
 """How long CP-SAT may take; it gives its best solution and bound then."""

@@ -6,21 +6,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.matcher.rows import Row
-from chain.blocks import Block, BlockRef, Log
-from chain.fake import fake_deployment
 from indexer.apply import apply_logs
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
-from kernel.events import Event, PeerRegistered, PeerUnits
-from kernel.hashing import keccak
-from kernel.offers import ProviderOffer
-from kernel.units import Address, BlockNumber, Hash, Timestamp
-from matcher.feed import Feed
-from matcher.snapshot import read_snapshot
-from store.chain_writer import ChainWriter
-from store.database import Database, open_database, sqlite_url
-from store.migrate import upgrade
-from store.offers import add_provider_offer
-from store.words import OfferSource
+from matcher.orderbook.incremental import Feed
+from matcher.orderbook.snapshot import read_snapshot
+from wasmarket.chain.reading.blocks import Block, BlockRef, Log
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
+from wasmarket.kernel.events import Event, PeerRegistered, PeerUnits
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.offers import ProviderOffer
+from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
+from wasmarket.store.chain.writer import ChainWriter
+from wasmarket.store.database import Database, open_database, sqlite_url
+from wasmarket.store.enums import OfferSource
+from wasmarket.store.matching.offers import add_provider_offer
+from wasmarket.store.migrate import upgrade
+from wasmarket.testing.fake_chain import fake_deployment
 
 PEERS = 2_000
 ASKS = 20_000

@@ -15,20 +15,20 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import insert
 
 from bench.matcher.markets import NOW, Shape, draw_asks, draw_peers
-from chain.fake import FakeChain, fake_deployment
-from chain.fake_sender import FakeSender
-from chain.wallet import Account
 from indexer.loop import IndexLoop
 from indexer.progress import Board
-from kernel.addresses import ZERO_HASH
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
-from serving.server import bind, serve
-from store.database import Database, open_database, sqlite_url
-from store.migrate import upgrade
-from store.tables import Peer, ProviderOfferRow
-from store.words import OfferSource
-from wasmarket.logs import configure_logging
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.addresses import ZERO_HASH
+from wasmarket.serving.server import bind, serve
+from wasmarket.store.database import Database, open_database, sqlite_url
+from wasmarket.store.enums import OfferSource
+from wasmarket.store.migrate import upgrade
+from wasmarket.store.tables import Peer, ProviderOfferRow
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
+from wasmarket.testing.fake_sender import FakeSender
+from wasmarket_cli.logs import configure_logging
 
 CHUNK = 10_000
 SIGNATURE = "0x" + "1b" * 64

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH
-from kernel.offers import DeveloperOffer, ProviderOffer, ProvidersMode
-from kernel.units import Address, Hash
-from matcher.engine.book import Book
+from matcher.engine.index.book import Book
 from matcher.engine.values import Ask, Demand, Peer
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, ProvidersMode
+from wasmarket.kernel.units import Address, Hash
 
 NOW = 1_800_000_000
 REGIONS = 40

@@ -6,7 +6,7 @@ from functools import partial
 from bench.matcher.markets import Shape, build_book, draw_demands
 from bench.matcher.rows import Row
 from bench.matcher.timing import percentile, time_each
-from matcher.engine.single import match_one
+from matcher.engine.single.solve import match_one
 
 OFFERS = 1_000_000
 DEALS = 3_000

@@ -10,11 +10,11 @@ import numpy.typing as npt
 from bench.matcher.exact import solve_flow, solve_whole
 from bench.matcher.markets import Shape, build_book, draw_demands
 from bench.matcher.rows import Row
-from matcher.engine.book import Book
-from matcher.engine.candidates import limits_of
-from matcher.engine.round_market import Market, Wanted, build_market
-from matcher.engine.round_plain import in_order
-from matcher.engine.rounds import match_round
+from matcher.engine.auction.arrays import Market, Wanted, build_market
+from matcher.engine.auction.greedy import in_order
+from matcher.engine.auction.match import match_round
+from matcher.engine.index.book import Book
+from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Demand, Round
 
 OFFERS, DEALS = 10_000, 5_000

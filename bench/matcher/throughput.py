@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from bench.matcher.markets import Shape, build_book, draw_demands
 from bench.matcher.rows import Row
-from matcher.engine.single import match_one
+from matcher.engine.single.solve import match_one
 
 OFFERS = 100_000
 DEALS = 10_000

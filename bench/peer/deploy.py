@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from bench.peer.market import CONTRACT_CACHE
-from kernel.units import Hash
+from wasmarket.kernel.units import Hash
 
 # What the tests of the peer use; `bench.peer.market` makes them importable.
 _world: Any = importlib.import_module("tests.peer.market_world")

@@ -3,16 +3,16 @@
 import sys
 from pathlib import Path
 
-from chain.fake import fake_deployment
-from gateway.directory import DealRoute, PeerRoute
+from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
-from kernel.addresses import ZERO_ADDRESS
-from kernel.billing import DealStatus
-from kernel.units import Hash, Timestamp
-from serving.outbound import Outbound
-from serving.server import bind, serve
-from wasmarket.logs import configure_logging
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.units import Hash, Timestamp
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.server import bind, serve
+from wasmarket.testing.fake_chain import fake_deployment
+from wasmarket_cli.logs import configure_logging
 
 NO_APP = Hash("0x" + "00" * 32)
 

@@ -13,10 +13,10 @@ from typing import Any
 import psutil
 
 from bench.peer.runtime import GUEST, MEMORY
-from kernel.apps import Health, Limits, Manifest, Module, Service
-from kernel.content_ids import app_hash, raw_cid
-from kernel.manifest import dump_manifest
-from kernel.units import Hash
+from wasmarket.kernel.documents.app_parts import Health, Limits, Manifest, Module, Service
+from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
+from wasmarket.kernel.documents.manifest import dump_manifest
+from wasmarket.kernel.units import Hash
 
 ROOT = Path(__file__).resolve().parents[2]
 # The market and the peers of the tests. Installed packages may bring a `tests` of their own.

@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from peer.runtime.code_files import EngineSettings
-from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import AotCache, InstancePool, build_engine
-from peer.runtime.function_code import Invoke, compile_function
-from peer.runtime.guest import Guest
-from peer.runtime.host_functions import HostState
-from peer.runtime.links import plan_service
-from peer.runtime.loaded_module import LoadedModule
+from peer.runtime.execution.deadline import Watchdog
+from peer.runtime.execution.engine import AotCache, InstancePool, build_engine
+from peer.runtime.execution.function_code import Invoke, compile_function
+from peer.runtime.execution.guest import Guest
+from peer.runtime.execution.host_functions import HostState
+from peer.runtime.execution.loaded_module import LoadedModule
+from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Call
-from peer.runtime.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
-from peer.runtime.service_host import ServiceHost
+from peer.runtime.module.code_files import EngineSettings
+from peer.runtime.module.links import plan_service
+from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 
 GUEST = Path(__file__).with_name("guest") / "guest.wasm"
 MEMORY = 16 << 20

@@ -1,9 +1,9 @@
 """Free money, as the contract's ledger moves it (CONTRACTS section 6)."""
 
-from kernel.units import Address, Amount
-from store.rows import ChainRows
-from store.tables import Account
-from store.words import Uint
+from wasmarket.kernel.units import Address, Amount
+from wasmarket.store.chain.rows import ChainRows
+from wasmarket.store.enums import Uint
+from wasmarket.store.tables import Account
 
 
 def get_account(rows: ChainRows, address: Address) -> Account:

@@ -2,11 +2,11 @@
 
 import json
 
-from chain.blocks import Log
 from indexer.handlers.balances import get_account
 from indexer.scope import Handlers, Scope
-from kernel.errors import InvalidInput
-from kernel.events import (
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.events import (
     CounterBumped,
     Deposited,
     OfferCancelled,
@@ -16,13 +16,13 @@ from kernel.events import (
     Paused,
     Withdrawn,
 )
-from kernel.offers import DeveloperOffer, Offer, ProviderOffer, dump_offer
-from kernel.published import decode_published
-from kernel.typed_data import hash_offer
-from kernel.units import Address, Amount
-from store.rows import ChainRows
-from store.tables import MarketState, OfferCancellation, Peer, PublishedOffer
-from store.words import OfferKind, Uint
+from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer, dump_offer
+from wasmarket.kernel.signing.published import decode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.kernel.units import Address, Amount
+from wasmarket.store.chain.rows import ChainRows
+from wasmarket.store.enums import OfferKind, Uint
+from wasmarket.store.tables import MarketState, OfferCancellation, Peer, PublishedOffer
 
 ACCOUNTS = Handlers()
 

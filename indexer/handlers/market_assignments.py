@@ -1,14 +1,14 @@
 """Market, assignments: made, activated, ended, claimed, left out of a batch."""
 
-from chain.blocks import Log
 from indexer.handlers.balances import credit
 from indexer.handlers.market_deals import set_balance
 from indexer.scope import Handlers, Scope
-from kernel.events import Activated, Assigned, Claimed, Ended, Skipped
-from kernel.reasons import EndKind
-from kernel.units import Amount, AssignmentId, DealId, Epoch, PeerId
-from store.tables import Assignment, BatchSkip, Claim, Deal, Peer
-from store.words import AssignmentState, Uint
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.events import Activated, Assigned, Claimed, Ended, Skipped
+from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.units import Amount, AssignmentId, DealId, Epoch, PeerId
+from wasmarket.store.enums import AssignmentState, Uint
+from wasmarket.store.tables import Assignment, BatchSkip, Claim, Deal, Peer
 
 ASSIGNMENTS = Handlers()
 

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from chain.blocks import Log
 from indexer.handlers.balances import credit, spend
 from indexer.scope import Handlers, Scope
-from kernel.billing import DealTerms, settle
-from kernel.events import (
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.billing import DealTerms, settle
+from wasmarket.kernel.events import (
     AppChanged,
     DealBalance,
     DealCreated,
@@ -15,9 +15,9 @@ from kernel.events import (
     Matched,
     Stopped,
 )
-from kernel.units import Address, Amount, DealId, Epoch, Hash
-from store.tables import Deal, DealChange, FillSkip, RunEnd
-from store.words import DealChangeKind, Uint
+from wasmarket.kernel.units import Address, Amount, DealId, Epoch, Hash
+from wasmarket.store.enums import DealChangeKind, Uint
+from wasmarket.store.tables import Deal, DealChange, FillSkip, RunEnd
 
 DEALS = Handlers()
 

@@ -1,11 +1,11 @@
 """Market, peers: registered, resized, re-keyed, moved."""
 
-from chain.blocks import Log
 from indexer.scope import Handlers, Scope
-from kernel.events import PeerEndpoint, PeerRegistered, PeerUnits, PeerWallet
-from kernel.units import PeerId
-from store.tables import Peer
-from store.words import Uint
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.events import PeerEndpoint, PeerRegistered, PeerUnits, PeerWallet
+from wasmarket.kernel.units import PeerId
+from wasmarket.store.enums import Uint
+from wasmarket.store.tables import Peer
 
 PEERS = Handlers()
 

@@ -1,10 +1,10 @@
 """Proofs: which epochs peers proved."""
 
-from chain.blocks import Log
 from indexer.scope import Handlers, Scope
-from kernel.events import Committed
-from kernel.units import Epoch, PeerId
-from store.tables import Commitment
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.events import Committed
+from wasmarket.kernel.units import Epoch, PeerId
+from wasmarket.store.tables import Commitment
 
 PROOFS = Handlers()
 

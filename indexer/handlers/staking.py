@@ -1,12 +1,12 @@
 """Staking: what providers have bonded."""
 
-from chain.blocks import Log
 from indexer.scope import Handlers, Scope
-from kernel import units
-from kernel.events import Leaving, Stake
-from kernel.units import Address, Timestamp
-from store.rows import ChainRows
-from store.tables import StakeRow
+from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel import units
+from wasmarket.kernel.events import Leaving, Stake
+from wasmarket.kernel.units import Address, Timestamp
+from wasmarket.store.chain.rows import ChainRows
+from wasmarket.store.tables import StakeRow
 
 STAKING = Handlers()
 

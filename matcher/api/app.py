@@ -7,9 +7,6 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
-from kernel.deployment import Deployment
-from kernel.errors import MarketError
-from kernel.typed_data import market_domain
 from matcher.api.book_routes import book_routes
 from matcher.api.guards import (
     Guards,
@@ -22,19 +19,22 @@ from matcher.api.market_routes import market_routes
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_routes import offer_routes
 from matcher.api.quick_quotes import QuickQuotes
+from matcher.api.readiness import HeadWatch
 from matcher.api.replacement_routes import replacement_routes
-from matcher.book_reader import BookReader
-from matcher.head import HeadWatch
-from matcher.intake import Intake
-from matcher.replacements import Replacements
-from matcher.request_nonces import StoredNonces
-from serving.auth import Authenticator
-from serving.clients import Clients
-from serving.examples import add_examples, load_examples
-from serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
-from store.chain_state import fetch_indexed
-from store.chain_writer import DEPTH
-from store.database import Database
+from matcher.api.request_nonces import StoredNonces
+from matcher.offers.intake import Intake
+from matcher.offers.replacements import Replacements
+from matcher.orderbook.reader import BookReader
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.clients import Clients
+from wasmarket.serving.examples import add_examples, load_examples
+from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from wasmarket.store.chain.state import fetch_indexed
+from wasmarket.store.chain.writer import DEPTH
+from wasmarket.store.database import Database
 
 NAME = "matcher"
 EXAMPLES = Path(__file__).parent / "examples"

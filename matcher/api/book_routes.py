@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
+from matcher.api.event_stream import find_position, read_filter, stream
 from matcher.api.offer_views import DepthView, LevelView, QuoteView, Requirement
 from matcher.api.requirements import to_demand
-from matcher.book_reader import BookReader
-from matcher.engine.quotes import Depth, depth, quote
-from matcher.event_stream import find_position, read_filter, stream
-from serving.amounts import Uint
-from serving.pages import Page
-from store.database import Database
+from matcher.engine.answers.quotes import Depth, depth, quote
+from matcher.orderbook.reader import BookReader
+from wasmarket.serving.amounts import Uint
+from wasmarket.serving.pages import Page
+from wasmarket.store.database import Database
 
 EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kernel.errors import InvalidInput, LimitReached
-from kernel.units import Address
 from matcher.limits import RateLimit
-from serving.auth import Authenticator
-from serving.clients import Clients, group_of
-from serving.problems import render, request_id_of
+from wasmarket.kernel.errors import InvalidInput, LimitReached
+from wasmarket.kernel.units import Address
+from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.clients import Clients, group_of
+from wasmarket.serving.problems import render, request_id_of
 
 CHANGES = frozenset({"POST", "PUT", "DELETE"})
 QUESTIONS = frozenset({"/v1/quotes"})

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from kernel.units import Address, Hash
 from matcher.api.market_views import (
     AssignmentDetail,
     AssignmentJson,
@@ -21,20 +20,25 @@ from matcher.api.market_views import (
     assignment_members,
     deal_members,
 )
-from matcher.book_reader import BookReader
-from matcher.contests import begin_of, read_lost
-from serving.pages import Page, decode_cursor, encode_cursor
-from store.assignments import fetch_assignment, fetch_assignments, fetch_claimable
-from store.books import BookOutline, fetch_book_outline, fetch_book_parts
-from store.chain_state import fetch_indexed
-from store.contests import fetch_region_fills
-from store.database import Database, Session
-from store.deals import fetch_deal, fetch_deals
-from store.epochs import fetch_epoch
-from store.matches import fetch_match, fetch_matches
-from store.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
-from store.statistics import fetch_statistics
-from store.views import Indexed
+from matcher.orderbook.lost_opportunities import begin_of, read_lost
+from matcher.orderbook.reader import BookReader
+from wasmarket.kernel.units import Address, Hash
+from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
+from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignments, fetch_claimable
+from wasmarket.store.chain.deals import fetch_deal, fetch_deals
+from wasmarket.store.chain.epochs import fetch_epoch
+from wasmarket.store.chain.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
+from wasmarket.store.chain.state import fetch_indexed
+from wasmarket.store.chain.statistics import fetch_statistics
+from wasmarket.store.database import Database, Session
+from wasmarket.store.matching.book_documents import (
+    BookOutline,
+    fetch_book_outline,
+    fetch_book_parts,
+)
+from wasmarket.store.matching.lost_opportunities import fetch_region_fills
+from wasmarket.store.matching.matches import fetch_match, fetch_matches
+from wasmarket.store.views import Indexed
 
 Item = TypeVar("Item")
 

@@ -5,8 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
-from kernel.addresses import parse_address, parse_hash
-from kernel.units import Address, Hash
 from matcher.api.market_reads import MarketReads
 from matcher.api.market_views import (
     AssignmentDetail,
@@ -20,8 +18,10 @@ from matcher.api.market_views import (
     ProviderJson,
     StatisticsJson,
 )
-from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
-from serving.texts import AddressText, HashText
+from wasmarket.kernel.addresses import parse_address, parse_hash
+from wasmarket.kernel.units import Address, Hash
+from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
+from wasmarket.serving.texts import AddressText, HashText
 
 Number = Annotated[int, Path(ge=0, lt=2**63)]
 

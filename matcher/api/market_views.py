@@ -4,12 +4,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from kernel.reasons import EndKind, describe
-from matcher.contests import Lost
-from serving.amounts import Uint
-from serving.pages import Page
-from store.contests import RegionFill
-from store.views import (
+from matcher.orderbook.lost_opportunities import Lost
+from wasmarket.kernel.reasons import EndKind, describe
+from wasmarket.serving.amounts import Uint
+from wasmarket.serving.pages import Page
+from wasmarket.store.matching.lost_opportunities import RegionFill
+from wasmarket.store.views import (
     AssignmentView,
     DealView,
     EpochView,

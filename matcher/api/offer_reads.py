@@ -1,7 +1,5 @@
 """What the routes of offers answer, read from the store and the book."""
 
-from kernel.offers import dump_offer
-from kernel.units import Address, Hash
 from matcher.api.offer_views import (
     ExclusionView,
     ExplanationView,
@@ -11,25 +9,27 @@ from matcher.api.offer_views import (
     RelaxationView,
     SupplyView,
 )
-from matcher.book_reader import BookReader
-from matcher.engine.explain import Explanation, Supply, explain
-from matcher.engine.relaxations import Relaxation
-from matcher.price_distance import PriceDistance, find_price_distance
-from matcher.snapshot import read_avoided, to_demand
-from serving.pages import Page, decode_cursor, encode_cursor
-from store.book import fetch_offer_status
-from store.chain_state import fetch_cancelled, fetch_counters, fetch_indexed
-from store.database import Database, Session
-from store.deals import fetch_deal_of_offer
-from store.offers import (
+from matcher.engine.answers.explain import Explanation, Supply, explain
+from matcher.engine.answers.price_distance import PriceDistance, find_price_distance
+from matcher.engine.answers.relaxations import Relaxation
+from matcher.orderbook.reader import BookReader
+from matcher.orderbook.snapshot import read_avoided, to_demand
+from wasmarket.kernel.signing.offers import dump_offer
+from wasmarket.kernel.units import Address, Hash
+from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
+from wasmarket.store.chain.deals import fetch_deal_of_offer
+from wasmarket.store.chain.state import fetch_cancelled, fetch_counters, fetch_indexed
+from wasmarket.store.database import Database, Session
+from wasmarket.store.enums import OfferStatus
+from wasmarket.store.matching.live_offers import fetch_offer_status
+from wasmarket.store.matching.offers import (
     fetch_developer_offer,
     fetch_developer_offers,
     fetch_provider_offer,
     fetch_provider_offers,
 )
-from store.replacements import fetch_replacements
-from store.views import Indexed, StoredDeveloperOffer, StoredProviderOffer
-from store.words import OfferStatus
+from wasmarket.store.matching.replacements import fetch_replacements
+from wasmarket.store.views import Indexed, StoredDeveloperOffer, StoredProviderOffer
 
 WITHDRAWN = "withdrawn from this matcher; Market.cancel makes it final everywhere"
 

@@ -4,8 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response, status
 
-from kernel.addresses import parse_address, parse_hash
-from kernel.units import Address
 from matcher.api.guards import SignersWithin, client_of
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_views import (
@@ -15,10 +13,12 @@ from matcher.api.offer_views import (
     OfferView,
     ProviderOfferBody,
 )
-from matcher.intake import Intake
-from serving.auth import SIGNED
-from serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
-from serving.texts import AddressText, HashText
+from matcher.offers.intake import Intake
+from wasmarket.kernel.addresses import parse_address, parse_hash
+from wasmarket.kernel.units import Address
+from wasmarket.serving.auth import SIGNED
+from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
+from wasmarket.serving.texts import AddressText, HashText
 
 BIDS = "/v1/developer-offers"
 ASKS = "/v1/provider-offers"

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from kernel.offers import MAX_PROVIDERS, DeveloperOffer, ProviderOffer
-from serving.amounts import UINT_SCHEMA, Uint
-from serving.texts import ADDRESS_SCHEMA, HASH_SCHEMA, AddressText, HashText
+from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, ProviderOffer
+from wasmarket.serving.amounts import UINT_SCHEMA, Uint
+from wasmarket.serving.texts import ADDRESS_SCHEMA, HASH_SCHEMA, AddressText, HashText
 
 _LIST_SCHEMA = {"type": "array", "items": ADDRESS_SCHEMA, "maxItems": MAX_PROVIDERS}
 _SCHEMAS: dict[str, Any] = {

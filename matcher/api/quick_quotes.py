@@ -11,11 +11,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kernel.errors import TooLarge
 from matcher.api.requirements import read_quickly
-from matcher.book_reader import BookReader
-from matcher.engine.quotes import Quote, quote
-from serving.problems import render, request_id_of
+from matcher.engine.answers.quotes import Quote, quote
+from matcher.orderbook.reader import BookReader
+from wasmarket.kernel.errors import TooLarge
+from wasmarket.serving.problems import render, request_id_of
 
 PATH = "/v1/quotes"
 

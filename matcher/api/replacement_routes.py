@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from kernel.addresses import parse_hash
-from kernel.units import Address
 from matcher.api.guards import SignersWithin
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_views import OfferView
-from matcher.replacements import Replacements, ReplacementState
-from serving.auth import SIGNED
-from serving.pages import Page
+from matcher.offers.replacements import Replacements, ReplacementState
+from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.units import Address
+from wasmarket.serving.auth import SIGNED
+from wasmarket.serving.pages import Page
 
 Number = Annotated[int, Path(ge=1, lt=2**63)]
 

@@ -4,10 +4,10 @@ from typing import Annotated, Protocol
 
 import msgspec
 
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
-from kernel.errors import InvalidInput
-from kernel.offers import MAX_PROVIDERS, DeveloperOffer, parse_uint
 from matcher.engine.values import Demand
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, parse_uint
 
 FOREVER = 2**64
 UNITS_BELOW = 2**16

@@ -5,12 +5,12 @@ The contract decides; this says beforehand what it will say, with the same numbe
 
 from dataclasses import dataclass, field
 
-from kernel.addresses import ZERO_ADDRESS
-from kernel.offers import DeveloperOffer, ProvidersMode
-from kernel.reasons import FillReason
-from kernel.units import Address
-from matcher.engine.book import Book
+from matcher.engine.index.book import Book
 from matcher.engine.values import MAX_LIVE, NO_CAP, PRICE_BELOW, Ask, Demand, Fill, Peer
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.reasons import FillReason
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProvidersMode
+from wasmarket.kernel.units import Address
 
 
 @dataclass(slots=True)

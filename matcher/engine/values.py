@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from kernel.offers import DeveloperOffer, ProviderOffer
-from kernel.units import Address, Hash
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
+from wasmarket.kernel.units import Address, Hash
 
 ENGINE = "cheapest-feasible/4"
 """Names these rules in match records; whoever replays a match needs the same."""

@@ -3,15 +3,15 @@
 `python -m matcher.engine.warm_up` does so for all processes that share the folder of machine code.
 """
 
-from kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from kernel.hashing import sha256
-from kernel.offers import DeveloperOffer, ProviderOffer
-from matcher.engine.book import Book
-from matcher.engine.explain import explain
-from matcher.engine.quotes import depth, quote
-from matcher.engine.rounds import match_round
-from matcher.engine.single import match_one
+from matcher.engine.answers.explain import explain
+from matcher.engine.answers.quotes import depth, quote
+from matcher.engine.auction.match import match_round
+from matcher.engine.index.book import Book
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import Ask, Demand, Peer
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 
 PEERS = 6
 NOW, LATER = 1_000, 2_000

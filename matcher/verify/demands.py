@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from kernel.reasons import EndKind
-from matcher.books import BookDocument
 from matcher.engine.values import Demand, Live
-from matcher.snapshot import AVOID_EPOCHS
+from matcher.orderbook.document import BookDocument
+from matcher.orderbook.snapshot import AVOID_EPOCHS
+from matcher.verify.chain_state import check_holding
 from matcher.verify.findings import Findings
 from matcher.verify.history import History
 from matcher.verify.witness import Witness
-from matcher.verify.words import check_holding
+from wasmarket.kernel.reasons import EndKind
 
 GIVEN_UP = (EndKind.LEFT, EndKind.DROPPED, EndKind.EVICTED)
 

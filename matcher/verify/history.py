@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chain.blocks import Log, RawLog
-from chain.decoder import Decoder
-from chain.logs import LogReader
-from chain.rpc import Rpc
-from kernel.deployment import Deployment
-from kernel.events import (
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.blocks import Log, RawLog
+from wasmarket.chain.reading.logs import LogReader
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.events import (
     Assigned,
     Committed,
     Ended,
@@ -17,8 +17,8 @@ from kernel.events import (
     OfferPublished,
     PeerRegistered,
 )
-from kernel.reasons import EndKind
-from kernel.units import Address, Hash, Timestamp
+from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.units import Address, Hash, Timestamp
 
 Place = tuple[int, int]
 """Block number and log index."""

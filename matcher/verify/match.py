@@ -4,18 +4,18 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from kernel.addresses import ZERO_ADDRESS
-from kernel.errors import BadContent, NotFound
-from kernel.units import Address, Hash
-from matcher.books import BookDocument, digest_of, dump_book, load_book
+from matcher.orderbook.document import BookDocument, digest_of, dump_book, load_book
+from matcher.verify.chain_state import check_asks, check_block, check_peers
+from matcher.verify.completeness import Span, check_absent, check_published
 from matcher.verify.demands import check_demands
 from matcher.verify.findings import Findings
 from matcher.verify.history import History, read_history
 from matcher.verify.outcome import check_record, check_replay, check_transaction
-from matcher.verify.published import Span, check_absent, check_published
 from matcher.verify.record import Record
 from matcher.verify.witness import Witness
-from matcher.verify.words import check_asks, check_block, check_peers
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.errors import BadContent, NotFound
+from wasmarket.kernel.units import Address, Hash
 
 FetchBook = Callable[[Hash], bytes]
 """Return the bytes of the book of that digest."""

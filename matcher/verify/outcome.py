@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from chain.abi import load_abi
-from kernel.errors import MarketError
-from kernel.events import Assigned, FillSkipped, Matched
-from kernel.offers import ProviderOffer
-from kernel.reasons import FillReason, describe
-from kernel.typed_data import hash_offer
-from kernel.units import Address, Hash
-from matcher.books import BookDocument, replay
 from matcher.engine.values import ENGINE
+from matcher.orderbook.document import BookDocument, replay
 from matcher.verify.findings import Findings
 from matcher.verify.record import Line, Record
 from matcher.verify.witness import Mined
+from wasmarket.chain.contracts.abi import load_abi
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.events import Assigned, FillSkipped, Matched
+from wasmarket.kernel.reasons import FillReason, describe
+from wasmarket.kernel.signing.offers import ProviderOffer
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.kernel.units import Address, Hash
 
 MOVED = frozenset(
     {

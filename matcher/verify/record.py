@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernel.addresses import parse_hash
-from kernel.errors import BadContent, InvalidInput
-from kernel.offers import parse_uint
-from kernel.units import Hash
+from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.errors import BadContent, InvalidInput
+from wasmarket.kernel.signing.offers import parse_uint
+from wasmarket.kernel.units import Hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from chain.blocks import BlockRef
-from chain.broadcast import MinedReceipt
-from chain.contracts import Erc20, Market, MarketLens
-from chain.decoder import Decoder
-from chain.errors import RpcError
-from chain.rpc import Rpc
-from chain.views import AssignmentView, DealView
-from chain.words import AccountWord, OfferWord, PeerExtraWord, PeerWord
-from kernel.addresses import ZERO_ADDRESS
-from kernel.deployment import Deployment
-from kernel.errors import NotFound, Unreachable
-from kernel.events import Event
-from kernel.typed_data import Domain, market_domain
-from kernel.units import Address, BlockNumber, Hash, Timestamp
 from matcher.engine.values import Peer
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.contracts.packed_words import AccountWord, OfferWord, PeerExtraWord, PeerWord
+from wasmarket.chain.contracts.views import AssignmentView, DealView
+from wasmarket.chain.errors import RpcError
+from wasmarket.chain.reading.blocks import BlockRef
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.broadcast import MinedReceipt
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import NotFound, Unreachable
+from wasmarket.kernel.events import Event
+from wasmarket.kernel.signing.typed_data import Domain, market_domain
+from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
 
 Answer = TypeVar("Answer")
 

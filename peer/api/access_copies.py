@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field, ValidationError
 
-from kernel.errors import InvalidInput
 from peer.access import MAX_DOCUMENT, MAX_VERSION, SignedAccess
 from peer.api.numbers import DealNumber
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
-from serving.bodies import read_body
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.serving.bodies import read_body
 
 MAX_COPY = 2 * MAX_DOCUMENT
 """Bytes of a copy: a document, its quotes escaped, and what is around it."""

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from content.folder import BlockFolder
-from content.gateway_routes import create_gateway_router
-from content.routing_routes import create_routing_router
 from peer.api.access_copies import create_access_copy_router
 from peer.api.call_counts import CallCounts
 from peer.api.call_path import CallPath, Calls
@@ -17,12 +14,15 @@ from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
 from peer.api.notices import create_notice_router
 from peer.api.receipts import create_receipt_router
+from peer.duties.commitments import Commitments
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
-from peer.market.commitments import Commitments
-from peer.receipts.book import ReceiptBook
-from serving.auth import Authenticator
-from serving.service import (
+from peer.receipts.receipt_log import ReceiptBook
+from wasmarket.content.folder import BlockFolder
+from wasmarket.content.gateway_routes import create_gateway_router
+from wasmarket.content.routing_routes import create_routing_router
+from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.service import (
     Lifespan,
     Readiness,
     ServiceInfo,

@@ -2,14 +2,14 @@
 
 from fastapi import Request
 
-from kernel.apps import Site
-from kernel.errors import InvalidInput
-from kernel.units import Address
 from peer.access import check_key, check_signer
 from peer.api.call_head import CallHead
 from peer.hosting.hosted_deal import HostedDeal
-from peer.runtime.service import BodyKind
-from serving.auth import SITE_HEADER, Authenticator
+from peer.runtime.module.service import BodyKind
+from wasmarket.kernel.documents.app_parts import Site
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.units import Address
+from wasmarket.serving.auth import SITE_HEADER, Authenticator
 
 HEAD_END = b"\r\n\r\n"
 

@@ -9,8 +9,8 @@ from typing import Final
 
 from starlette.types import Scope
 
-from peer.runtime.service import BodyKind
-from serving.service import REQUEST_ID
+from peer.runtime.module.service import BodyKind
+from wasmarket.serving.service import REQUEST_ID
 
 RAW_TYPE: Final = b"application/octet-stream"
 RAW_LINE: Final = b"content-type: application/octet-stream\r\n"

@@ -16,16 +16,16 @@ import msgspec
 from fastapi.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kernel.errors import MarketError, TooLarge, Unauthorized
 from peer.api.call_access import check_access
 from peer.api.call_counts import CallCounts
 from peer.api.call_head import CallHead, read_target
 from peer.hosting.host import Host
-from peer.hosting.run import CallRequest, Deliver, Recorded
-from peer.receipts.book import ReceiptBook
+from peer.hosting.served_assignment import CallRequest, Deliver, Recorded
+from peer.receipts.receipt_log import ReceiptBook
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
-from serving.auth import Authenticator
-from serving.problems import MEDIA_TYPE, Problem, status_of
+from wasmarket.kernel.errors import MarketError, TooLarge, Unauthorized
+from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.problems import MEDIA_TYPE, Problem, status_of
 
 logger = logging.getLogger("wasmarket.access")
 

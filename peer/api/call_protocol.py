@@ -10,10 +10,10 @@ from typing import Any
 from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from kernel.errors import MarketError
 from peer.api.call_head import CallHead, Target, read_target
 from peer.api.call_path import Answered, Calls, too_large
-from serving.http_protocol import HttpProtocol
+from wasmarket.kernel.errors import MarketError
+from wasmarket.serving.http_protocol import HttpProtocol
 
 OK_LINE = STATUS_LINE[200]
 

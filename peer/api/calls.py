@@ -10,9 +10,9 @@ from fastapi.responses import Response
 
 from peer.api.call_path import Calls, read_body
 from peer.api.numbers import DealNumber
-from serving.bodies import allow_body
-from serving.problems import request_id_of
-from serving.service import REQUEST_ID
+from wasmarket.serving.bodies import allow_body
+from wasmarket.serving.problems import request_id_of
+from wasmarket.serving.service import REQUEST_ID
 
 ANY_BYTES: dict[str, Any] = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}

@@ -7,12 +7,12 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
-from kernel.content_ids import app_cid
-from kernel.errors import MarketError
 from peer.api.numbers import DealNumber
+from peer.chain_state.view import serving_until
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
-from peer.market.standing import serving_until
+from wasmarket.kernel.documents.content_ids import app_cid
+from wasmarket.kernel.errors import MarketError
 
 HEALTH_SECONDS = 2.0
 """How long an answer about a deal's health is good for."""

@@ -10,8 +10,6 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
-from kernel.errors import Forbidden, InvalidInput, LimitReached
-from kernel.units import Address
 from peer.access import (
     ACCESS_SCHEMA,
     MAX_DOCUMENT,
@@ -22,10 +20,12 @@ from peer.access import (
 from peer.api.numbers import DealNumber
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
-from peer.receipts.book import ReceiptBook
+from peer.receipts.receipt_log import ReceiptBook
 from peer.service_log import LogLine
-from serving.auth import MAX_SIGNED_BODY, SIGNED, Authenticator, target_of
-from serving.bodies import read_body
+from wasmarket.kernel.errors import Forbidden, InvalidInput, LimitReached
+from wasmarket.kernel.units import Address
+from wasmarket.serving.auth import MAX_SIGNED_BODY, SIGNED, Authenticator, target_of
+from wasmarket.serving.bodies import read_body
 
 NDJSON = "application/x-ndjson"
 LOG_LINES: dict[int | str, dict[str, Any]] = {

@@ -5,21 +5,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from kernel.errors import Conflict, NotFound
-from kernel.receipts import (
+from peer.api.numbers import DealNumber, EpochNumber, Sequence
+from peer.duties.commitments import Commitment, Commitments
+from peer.hosting.host import Host
+from peer.receipts.chain_file import ReceiptChain
+from peer.receipts.proofs import ReceiptTrees
+from peer.receipts.receipt_log import ReceiptBook
+from wasmarket.kernel.documents.receipts import (
     Receipt,
     Summary,
     pack_summary,
     receipt_hash,
     unpack_receipt,
 )
-from peer.api.numbers import DealNumber, EpochNumber, Sequence
-from peer.hosting.host import Host
-from peer.market.commitments import Commitment, Commitments
-from peer.receipts.book import ReceiptBook
-from peer.receipts.chain_file import ReceiptChain
-from peer.receipts.proofs import ReceiptTrees
-from serving.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+from wasmarket.kernel.errors import Conflict, NotFound
+from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
 
 
 class SummaryView(BaseModel):

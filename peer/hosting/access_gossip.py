@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import msgspec
 
-from kernel.typed_data import Domain
 from peer.access import SignedAccess, verify_access
 from peer.hosting.hosted_deal import HostedDeal
+from wasmarket.kernel.signing.typed_data import Domain
 
 logger = logging.getLogger(__name__)
 

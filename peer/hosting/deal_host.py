@@ -10,21 +10,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from kernel.addresses import parse_hash
-from kernel.errors import InvalidInput, MarketError
-from kernel.reasons import LeaveReason
-from kernel.units import Hash
 from peer.access import AccessFile
+from peer.chain_state.view import Assignment, Deal, Standing, State
 from peer.folder import write_atomically
+from peer.hosting.deal_context import Tools
 from peer.hosting.hosted_deal import HostedDeal
 from peer.hosting.refusals import Refusal, to_refusal
-from peer.hosting.run import Run, Workers
-from peer.hosting.tools import Tools
+from peer.hosting.served_assignment import Run, Workers
 from peer.hosting.versions import Version
 from peer.hosting.wanted import build_applicant
-from peer.market.standing import Assignment, Deal, Standing, State
-from peer.policy import check_applicant
+from peer.policy.policy import check_applicant
 from peer.service_log import ServiceLog
+from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.errors import InvalidInput, MarketError
+from wasmarket.kernel.reasons import LeaveReason
+from wasmarket.kernel.units import Hash
 
 logger = logging.getLogger(__name__)
 

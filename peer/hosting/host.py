@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from kernel.errors import NotFound, Unreachable
-from kernel.units import Timestamp
+from peer.chain_state.view import Assignment, Standing
+from peer.duties.due_calls import Outlook
 from peer.folder import PeerFolder
+from peer.hosting.deal_context import Tools
 from peer.hosting.deal_host import DealHost
 from peer.hosting.hosted_deal import HostState
 from peer.hosting.sources import SourceHints
-from peer.hosting.tools import Tools
-from peer.market.duties import Outlook
-from peer.market.standing import Assignment, Standing
+from wasmarket.kernel.errors import NotFound, Unreachable
+from wasmarket.kernel.units import Timestamp
 
 TELL_SECONDS = 0.01
 

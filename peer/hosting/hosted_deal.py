@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from kernel.errors import MarketError, NotFound, RunwayOver
-from kernel.units import Hash
 from peer.access import AccessFile
+from peer.chain_state.view import Assignment, Deal, DealState, serving_until
+from peer.hosting.deal_context import Tools
 from peer.hosting.refusals import NotServing, Refusal
-from peer.hosting.run import CallRequest, CallTally, Deliver, Run
-from peer.hosting.tools import Tools
+from peer.hosting.served_assignment import CallRequest, CallTally, Deliver, Run
 from peer.hosting.versions import Version
 from peer.hosting.wanted import find_wanted
-from peer.market.standing import Assignment, Deal, DealState, serving_until
 from peer.service_log import ServiceLog
+from wasmarket.kernel.errors import MarketError, NotFound, RunwayOver
+from wasmarket.kernel.units import Hash
 
 
 class HostState(StrEnum):

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from kernel.errors import (
+from peer.policy.policy import PolicyRefused
+from peer.runtime.errors import GuestFault, ModuleError
+from wasmarket.kernel.errors import (
     BadContent,
     ContentNotFound,
     InvalidInput,
@@ -10,9 +12,7 @@ from kernel.errors import (
     MarketError,
     Unreachable,
 )
-from kernel.reasons import LeaveReason
-from peer.policy import PolicyRefused
-from peer.runtime.errors import GuestFault, ModuleError
+from wasmarket.kernel.reasons import LeaveReason
 
 
 @dataclass(frozen=True, slots=True)

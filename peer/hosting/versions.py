@@ -5,19 +5,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from content.fetcher import Fetcher
-from kernel.apps import Effectors, Limits, Manifest, Module, Service
-from kernel.content_ids import Cid, app_cid
-from kernel.errors import BadContent, ContentNotFound, InvalidInput, TooLarge
-from kernel.hashing import sha256
-from kernel.manifest import parse_manifest
-from kernel.reasons import LeaveReason
-from kernel.units import Hash
 from peer.folder import write_atomically
 from peer.hosting.refusals import BadManifest
-from peer.policy import PolicyRefused, check_manifest
-from peer.policy_file import PolicyFile
-from peer.runtime.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.policy.file import PolicyFile
+from peer.policy.policy import PolicyRefused, check_manifest
+from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from wasmarket.content.fetcher import Fetcher
+from wasmarket.kernel.documents.app_parts import Effectors, Limits, Manifest, Module, Service
+from wasmarket.kernel.documents.content_ids import Cid, app_cid
+from wasmarket.kernel.documents.manifest import parse_manifest
+from wasmarket.kernel.errors import BadContent, ContentNotFound, InvalidInput, TooLarge
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.reasons import LeaveReason
+from wasmarket.kernel.units import Hash
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 2.0

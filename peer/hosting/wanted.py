@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from peer.market.standing import Assignment, Deal, Standing, State, is_serving
-from peer.policy import Applicant
+from peer.chain_state.view import Assignment, Deal, Standing, State, is_serving
+from peer.policy.policy import Applicant
 
 
 def find_wanted(

@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 import httpx
 
-from kernel.addresses import to_hash
-from kernel.errors import Refused, TimedOut, Unreachable
-from kernel.requests import Request, sign_request
-from kernel.typed_data import Domain
-from kernel.units import Hash
-from peer.offers.book import SignedOffer
+from peer.offers.signed_offers import SignedOffer
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.errors import Refused, TimedOut, Unreachable
+from wasmarket.kernel.signing.requests import Request, sign_request
+from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.kernel.units import Hash
 
 OFFERS = "/v1/provider-offers"
 REQUEST_SECONDS = 300

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import httpx
 
-from chain.blocks import Reader
-from chain.contracts import Market
-from chain.transactions import Submitter
-from chain.wallet import Account
-from kernel.deployment import Deployment
-from kernel.typed_data import market_domain
-from peer.offers.book import OfferBook
-from peer.offers.keeper import OfferKeeper, Ways
 from peer.offers.matchers import MatcherDoor
+from peer.offers.reconciler import OfferKeeper, Ways
+from peer.offers.signed_offers import OfferBook
 from peer.offers.situation import SituationReader
-from peer.policy_file import PolicyFile
+from peer.policy.file import PolicyFile
+from wasmarket.chain.contracts.bindings import Market
+from wasmarket.chain.reading.blocks import Reader
+from wasmarket.chain.sending.transactions import Submitter
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.signing.typed_data import market_domain
 
 MATCHER_SECONDS = 5.0
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from chain.blocks import Reader
-from chain.contracts import Market, MarketLens
-from kernel.deployment import Deployment
-from kernel.errors import Refused
-from kernel.units import Address
-from peer.offers.keeper import Situation
-from peer.offers.pricing import Machine
+from peer.offers.reconciler import Situation
+from peer.policy.pricing import Machine
+from wasmarket.chain.contracts.bindings import Market, MarketLens
+from wasmarket.chain.reading.blocks import Reader
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import Refused
+from wasmarket.kernel.units import Address
 
 BATCH = 64
 """Ids that MarketLens takes at once."""

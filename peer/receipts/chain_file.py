@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from kernel.receipts import (
+from peer.folder import sync_folder
+from peer.receipts.epoch_tally import EpochTally
+from wasmarket.kernel.documents.receipts import (
     RECEIPT_BYTES,
     ZERO,
     Summary,
@@ -22,8 +24,6 @@ from kernel.receipts import (
     receipt_hash,
     unpack_receipt,
 )
-from peer.folder import sync_folder
-from peer.receipts.epoch_tally import EpochTally
 
 SUFFIX = ".receipts"
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
-from kernel.merkle import node_hash
-from kernel.receipts import ZERO
+from wasmarket.kernel.documents.merkle import node_hash
+from wasmarket.kernel.documents.receipts import ZERO
 
 _SEQUENCE = slice(2 * 32 + 24, 3 * 32)
 _FUEL = slice(8 * 32 + 24, 9 * 32)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kernel.addresses import raw
-from kernel.errors import InvalidSignature
-from kernel.units import Hash
 from peer.receipts.chain_file import Head
+from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.errors import InvalidSignature
+from wasmarket.kernel.units import Hash
 
 PREFIX = b"wasmarket receipt head v1"
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
-from kernel.receipts import Summary
 from peer.receipts.chain_file import ReceiptChain
+from wasmarket.kernel.documents.receipts import Summary
 
 NODE: Final = 32
 READ_AT_ONCE: Final = 4_096

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from kernel.errors import LimitReached, MarketError, NotFound, Unreachable
-from kernel.reasons import LeaveReason
-from kernel.receipts import CallStatus
+from wasmarket.kernel.documents.receipts import CallStatus
+from wasmarket.kernel.errors import LimitReached, MarketError, NotFound, Unreachable
+from wasmarket.kernel.reasons import LeaveReason
 
 
 class GuestFault(MarketError):

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from kernel.receipts import CallStatus
-from peer.runtime.service import ServiceSpec
+from peer.runtime.module.service import ServiceSpec
+from wasmarket.kernel.documents.receipts import CallStatus
 
 LENGTH_BYTES: Final = 4
 MAX_FRAME_BYTES: Final = 1 << 30

@@ -4,22 +4,21 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from kernel.errors import MarketError, TimedOut
-from kernel.units import Address, format_flt, format_usdc
 from scripts.story.teller import Teller
-from wasmarket.app_file import load_app
-from wasmarket.client import Client
-from wasmarket.client.bids import Wish
-from wasmarket.client.facade import Answer
+from wasmarket.app.file import load_app
+from wasmarket.client.developer import Answer, Client
+from wasmarket.client.developer_offers import Wish
+from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
-from wasmarket.commands.receipts import check_receipt, find_root
-from wasmarket.home import Home
-from wasmarket.local.epochs import next_epoch
-from wasmarket.local.money import Money, read_money
-from wasmarket.local.network import LocalMarket, start_market
-from wasmarket.local.plan import FREE_PORTS, Plan
-from wasmarket.output import count
-from wasmarket.wiring import CHECKOUT
+from wasmarket.client.wiring import CHECKOUT
+from wasmarket.kernel.errors import MarketError, TimedOut
+from wasmarket.kernel.units import Address, format_flt, format_usdc
+from wasmarket_cli.developer.receipts import check_receipt, find_root
+from wasmarket_cli.local.epochs import next_epoch
+from wasmarket_cli.local.money import Money, read_money
+from wasmarket_cli.local.network import LocalMarket, start_market
+from wasmarket_cli.local.plan import FREE_PORTS, Plan
+from wasmarket_cli.output import count
 
 WAIT_SECONDS = 60.0
 EXAMPLES = CHECKOUT / "examples"

@@ -9,8 +9,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from kernel.units import format_usdc
-from wasmarket.local.money import Money
+from wasmarket.kernel.units import format_usdc
+from wasmarket_cli.local.money import Money
 
 WIDTH = 100
 INDENT = 11

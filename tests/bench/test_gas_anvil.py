@@ -7,8 +7,8 @@ from bench.gas.artifacts import PATHS, SOURCES, build_artifacts
 from bench.gas.node import NotDone
 from bench.gas.results import build_rows
 from bench.gas.town import Town
-from kernel.errors import Reverted
-from kernel.hashing import keccak
+from wasmarket.kernel.errors import Reverted
+from wasmarket.kernel.hashing import keccak
 
 pytestmark = pytest.mark.anvil
 

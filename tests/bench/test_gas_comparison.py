@@ -7,7 +7,7 @@ import pytest
 from bench.gas.comparison import find_excused, find_growth, find_misses, find_moves
 from bench.gas.measures import BYTE, MEASURES, Measure
 from bench.gas.results import PATH, Row, build_rows, dump_rows, load_figures
-from kernel.errors import InvalidInput
+from wasmarket.kernel.errors import InvalidInput
 
 pytestmark = pytest.mark.unit
 

@@ -11,19 +11,19 @@ from pathlib import Path
 import click
 import pytest
 
-from kernel.errors import MarketError
-from peer.policy import Policy
-from serving.problems import STATUS, status_of
-from wasmarket.cli import root
-from wasmarket.commands.setup import KINDS
-from wasmarket.exits import CODES, exit_code
+from peer.policy.policy import Policy
+from wasmarket.kernel.errors import MarketError
+from wasmarket.serving.problems import STATUS, status_of
+from wasmarket_cli.errors import CODES, exit_code
+from wasmarket_cli.main import root
+from wasmarket_cli.setup import KINDS
 
 pytestmark = pytest.mark.unit
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-PARTS = ("kernel", "chain", "store", "content", "serving", "matcher", "peer", "gateway")
+PARTS = ("wasmarket", "matcher", "peer", "gateway")
 
 
 def read_prose(page: Path) -> str:
@@ -155,7 +155,9 @@ def test_errors__every_class__is_listed_with_its_exit_code_and_status():
 @pytest.mark.parametrize("contract", ["Market", "Staking", "Proofs", "MarketLens", "Faucet"])
 def test_law__every_function_and_event__is_listed(contract):
     law = (DOCS / "contracts-law.md").read_text(encoding="utf-8").partition("## 13.")[2]
-    abi = json.loads((ROOT / "kernel" / "abi" / f"{contract}.json").read_text(encoding="utf-8"))
+    abi = json.loads(
+        (ROOT / "wasmarket" / "kernel" / "abi" / f"{contract}.json").read_text(encoding="utf-8")
+    )
     getters = {"USDC", "FLT", "USDC_AMOUNT", "FLT_AMOUNT", "EVERY_SECONDS", "dripped_at"}
 
     functions = {entry["name"] for entry in abi if entry["type"] == "function"} - getters

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.market_driver import MarketDriver, own_settings
-from wasmarket.home import Home
-from wasmarket.local.plan import PeerPlan, Plan
+from wasmarket.client.home import Home
+from wasmarket_cli.local.plan import PeerPlan, Plan
 
 PEERS = (
     PeerPlan("alpha-1", "alpha", "DE", 40, 2_048, 10_000),

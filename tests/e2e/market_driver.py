@@ -16,19 +16,19 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
-from kernel.events import Event
 from tests.e2e.stories import read_events
 from tests.peer.tcp_proxy import TcpProxy
-from wasmarket.app_file import App, load_app
-from wasmarket.cli import main
-from wasmarket.client import Client
-from wasmarket.client.bids import Wish
+from wasmarket.app.file import App, load_app
+from wasmarket.client.developer import Client
+from wasmarket.client.developer_offers import Wish
+from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
-from wasmarket.home import Home
-from wasmarket.local.epochs import next_epoch
-from wasmarket.local.network import LocalMarket, start_market
-from wasmarket.local.plan import Plan, Ports, find_free_port
-from wasmarket.wiring import CHECKOUT, Wiring
+from wasmarket.client.wiring import CHECKOUT, Wiring
+from wasmarket.kernel.events import Event
+from wasmarket_cli.local.epochs import next_epoch
+from wasmarket_cli.local.network import LocalMarket, start_market
+from wasmarket_cli.local.plan import Plan, Ports, find_free_port
+from wasmarket_cli.main import main
 
 COMMAND = CHECKOUT / "tools" / "wasmarket"
 EXAMPLES = CHECKOUT / "examples"

@@ -7,17 +7,16 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from chain.decoder import Decoder
-from kernel.billing import share
-from kernel.errors import MarketError, Unreachable
-from kernel.events import Activated, Assigned, Ended, Event, Matched, Stopped
 from scripts.story import Story
-from wasmarket.app_file import App
-from wasmarket.client import Client
-from wasmarket.client.facade import Answer
-from wasmarket.client.http import Service
-from wasmarket.local.network import LocalMarket
-from wasmarket.wiring import Wiring
+from wasmarket.app.file import App
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.client.developer import Answer, Client
+from wasmarket.client.service import Service
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.billing import share
+from wasmarket.kernel.errors import MarketError, Unreachable
+from wasmarket.kernel.events import Activated, Assigned, Ended, Event, Matched, Stopped
+from wasmarket_cli.local.network import LocalMarket
 
 PATIENCE = 40.0
 START_SECONDS = 60.0

@@ -7,14 +7,14 @@ import httpx
 import pytest
 from wasmtime import wat2wasm
 
-from content.folder import BlockFolder
-from kernel.content_ids import raw_cid
-from kernel.errors import InvalidInput
-from kernel.reasons import LeaveReason
 from tests.e2e.market_driver import FETCH_SECONDS, wait_until, write_app
 from tests.peer.apps import build_importing, build_sick
 from tests.peer.runtime.guests import build_guest
-from wasmarket.app_file import App
+from wasmarket.app.file import App
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.content_ids import raw_cid
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.reasons import LeaveReason
 
 pytestmark = pytest.mark.e2e
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from chain.fills import build_fill
-from chain.wallet import Account
-from kernel.errors import MarketError, Reverted
-from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
-from kernel.signatures import parse_signature, sign
-from kernel.typed_data import digest, hash_offer
 from tests.e2e.market_driver import GREETING, wait_until
-from wasmarket.app_file import load_app
-from wasmarket.client.bids import make_offer
+from wasmarket.app.file import load_app
+from wasmarket.chain.contracts.fills import build_fill
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.client.developer_offers import make_offer
+from wasmarket.kernel.errors import MarketError, Reverted
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
+from wasmarket.kernel.signing.signatures import parse_signature, sign
+from wasmarket.kernel.signing.typed_data import digest, hash_offer
 
 pytestmark = pytest.mark.e2e
 

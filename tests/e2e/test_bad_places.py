@@ -5,14 +5,14 @@ import socket
 import httpx
 import pytest
 
-from chain.anvil import Anvil
-from kernel.errors import PortInUse
 from tests.e2e.market_driver import GREETING, run_here, wait_until
-from wasmarket.cli import report
-from wasmarket.exits import Exit
-from wasmarket.home import Home
-from wasmarket.local.network import start_market
-from wasmarket.local.plan import Plan, Ports, find_free_port
+from wasmarket.chain.development.anvil import Anvil
+from wasmarket.client.home import Home
+from wasmarket.kernel.errors import PortInUse
+from wasmarket_cli.errors import Exit
+from wasmarket_cli.local.network import start_market
+from wasmarket_cli.local.plan import Plan, Ports, find_free_port
+from wasmarket_cli.main import report
 
 pytestmark = pytest.mark.e2e
 

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from kernel.units import USDC
 from tests.e2e.market_driver import GREETING, GREETING_V2, wait_until
+from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.e2e.market_driver import wait_until
-from wasmarket.local.processes import Process
+from wasmarket_cli.local.processes import Process
 
 pytestmark = pytest.mark.e2e
 

@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from kernel.units import USDC
 from tests.e2e.market_driver import COMMAND, GREETING, own_settings, wait_until
 from tests.e2e.test_story import find_processes
+from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kernel.units import FLT, USDC
 from tests.e2e.market_driver import wait_until
+from wasmarket.kernel.units import FLT, USDC
 
 pytestmark = pytest.mark.e2e
 

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from content.folder import BlockFolder
-from kernel.content_ids import app_cid, raw_cid
-from peer.hosting.sweeper import GRACE_SECONDS
+from peer.hosting.retention import GRACE_SECONDS
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.content_ids import app_cid, raw_cid
 
 pytestmark = pytest.mark.e2e
 

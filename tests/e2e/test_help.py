@@ -9,8 +9,8 @@ import pytest
 
 from tests.e2e.market_driver import COMMAND, own_settings, run_here, run_process
 from wasmarket import __version__
-from wasmarket.cli import root
-from wasmarket.wiring import CHECKOUT
+from wasmarket.client.wiring import CHECKOUT
+from wasmarket_cli.main import root
 
 pytestmark = pytest.mark.e2e
 

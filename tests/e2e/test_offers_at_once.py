@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kernel.units import USDC
 from tests.e2e.market_driver import GREETING, wait_until
-from wasmarket.app_file import load_app
+from wasmarket.app.file import load_app
+from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
 

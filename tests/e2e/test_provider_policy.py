@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kernel.events import OfferCancelled
 from tests.e2e.market_driver import wait_until
-from wasmarket.local.processes import Process
+from wasmarket.kernel.events import OfferCancelled
+from wasmarket_cli.local.processes import Process
 
 pytestmark = pytest.mark.e2e
 

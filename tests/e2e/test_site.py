@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.e2e.market_driver import EXAMPLES
-from wasmarket.app_file import load_app
+from wasmarket.app.file import load_app
 
 pytestmark = pytest.mark.e2e
 

@@ -13,14 +13,14 @@ import psutil
 import pytest
 from rich.console import Console
 
-from chain.transport import Transport
-from kernel.errors import Unreachable
-from kernel.units import USDC
 from scripts.story import Story, Teller
 from tests.e2e.market_driver import COMMAND, own_settings
 from tests.e2e.stories import Killer, ShakenStory, compute_pay
-from wasmarket.home import Home
-from wasmarket.wiring import CHECKOUT
+from wasmarket.chain.reading.transport import Transport
+from wasmarket.client.home import Home
+from wasmarket.client.wiring import CHECKOUT
+from wasmarket.kernel.errors import Unreachable
+from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import httpx
 
-from chain.fake import fake_deployment
-from gateway.connection import Outgoing
-from gateway.directory import DealRoute, PeerRoute
+from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
-from kernel.billing import DealStatus
-from kernel.errors import Unreachable
-from serving.outbound import Outbound
+from gateway.upstream.connection import Outgoing
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.errors import Unreachable
+from wasmarket.serving.outbound import Outbound
+from wasmarket.testing.fake_chain import fake_deployment
 
 DEVELOPER = "0x" + "11" * 20
 APP = "0x" + "22" * 32

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, route
-from tests.serving.fuzzing import fuzz, list_operations, load_page
+from tests.wasmarket.serving.fuzzing import fuzz, list_operations, load_page
 
 pytestmark = pytest.mark.unit
 

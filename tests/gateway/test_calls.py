@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from gateway.connection import PeerFailed
-from kernel.billing import DealStatus
-from kernel.errors import TimedOut, Unreachable
+from gateway.upstream.connection import PeerFailed
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, result, route
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.errors import TimedOut, Unreachable
 
 pytestmark = pytest.mark.unit
 

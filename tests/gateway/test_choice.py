@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.choice import Breaker, Choice, ChoiceRules
-from gateway.connection import PeerFailed
-from gateway.directory import PeerRoute
-from gateway.probes import Prober
-from kernel.errors import Unreachable
+from gateway.directory.deals import PeerRoute
+from gateway.upstream.choice import Breaker, Choice, ChoiceRules
+from gateway.upstream.connection import PeerFailed
+from gateway.upstream.probes import Prober
 from tests.gateway.peers import FakePeers
+from wasmarket.kernel.errors import Unreachable
 
 pytestmark = pytest.mark.unit
 

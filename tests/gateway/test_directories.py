@@ -5,15 +5,15 @@ import asyncio
 import httpx
 import pytest
 
-from gateway.directory import PeerRoute, RememberingDirectory
-from gateway.matcher_directory import MatcherDirectory
-from gateway.store_directory import StoreDirectory
-from kernel.billing import DealStatus
-from kernel.errors import Unreachable
-from kernel.events import Activated, Ended, Stopped
+from gateway.directory.deals import PeerRoute, RememberingDirectory
+from gateway.directory.from_matcher import MatcherDirectory
+from gateway.directory.from_store import StoreDirectory
 from tests.gateway.peers import FakeDirectory, route
 from tests.matcher.fake_town import FakeTown
-from tests.store.stores import copy_store, make_template
+from tests.wasmarket.store.stores import copy_store, make_template
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.errors import Unreachable
+from wasmarket.kernel.events import Activated, Ended, Stopped
 
 pytestmark = pytest.mark.unit
 

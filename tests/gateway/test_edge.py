@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.run import check_names
-from kernel.errors import ConfigError
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, result, route
+from wasmarket.kernel.errors import ConfigError
 
 pytestmark = pytest.mark.unit
 

@@ -7,17 +7,17 @@ import time
 import httpx
 import pytest
 
-from chain.fake import fake_deployment
-from chain.wallet import Account
 from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
-from kernel.addresses import to_hash
-from kernel.content_ids import raw_cid
-from kernel.errors import Unreachable
-from kernel.requests import Request, sign_request
-from kernel.typed_data import market_domain
-from serving.outbound import Outbound
 from tests.gateway.peers import FakeDirectory, route
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.documents.content_ids import raw_cid
+from wasmarket.kernel.errors import Unreachable
+from wasmarket.kernel.signing.requests import Request, sign_request
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.outbound import Outbound
+from wasmarket.testing.fake_chain import fake_deployment
 
 pytestmark = pytest.mark.unit
 

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from gateway.connection import PeerFailed
-from gateway.forward import FEWEST_SAMPLES, Usual
+from gateway.upstream.connection import PeerFailed
+from gateway.upstream.forward import FEWEST_SAMPLES, Usual
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, result, route
 
 pytestmark = pytest.mark.unit

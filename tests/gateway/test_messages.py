@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.messages import (
+from gateway.upstream.messages import (
     HOP_BY_HOP,
     BadAnswer,
     Origin,

@@ -7,15 +7,15 @@ import httpx
 import pytest
 import uvicorn
 
-from chain.fake import fake_deployment
-from gateway.connection import SMALL
-from gateway.directory import DealRoute, PeerRoute
+from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
-from kernel.billing import DealStatus
-from serving.outbound import Outbound
+from gateway.upstream.connection import SMALL
 from tests.gateway.peers import APP, DEAL, DEVELOPER, FakeDirectory
 from tests.gateway.raw_peers import END, WAIT, RawPeer
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.serving.outbound import Outbound
+from wasmarket.testing.fake_chain import fake_deployment
 
 pytestmark = pytest.mark.e2e  # loopback sockets
 

@@ -6,13 +6,13 @@ import shutil
 import httpx
 import pytest
 
-from content.folder import BlockFolder
-from gateway.incoming import BodyLimits, Incoming
-from kernel.billing import DealStatus
-from kernel.canonical_json import dump_canonical
-from kernel.content_ids import app_hash, raw_cid
-from kernel.errors import TooLarge
+from gateway.api.incoming import BodyLimits, Incoming
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, route
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.documents.canonical_json import dump_canonical
+from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
+from wasmarket.kernel.errors import TooLarge
 
 pytestmark = pytest.mark.unit
 

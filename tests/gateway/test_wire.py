@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.connection import BUFFER, SMALL, Outgoing, PeerFailed
-from gateway.wire import PooledWire
-from kernel.errors import TimedOut, Unreachable
-from serving.outbound import Outbound
+from gateway.upstream.connection import BUFFER, SMALL, Outgoing, PeerFailed
+from gateway.upstream.wire import PooledWire
 from tests.gateway.raw_peers import END, WAIT, RawPeer
+from wasmarket.kernel.errors import TimedOut, Unreachable
+from wasmarket.serving.outbound import Outbound
 
 pytestmark = pytest.mark.e2e  # loopback sockets
 

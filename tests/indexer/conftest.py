@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from store.database import Database
-from tests.store.stores import copy_store, make_template
+from tests.wasmarket.store.stores import copy_store, make_template
+from wasmarket.store.database import Database
 
 
 @pytest.fixture(scope="session")

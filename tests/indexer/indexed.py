@@ -1,13 +1,13 @@
 """A store that is given blocks of events, for tests of what it then says."""
 
-from chain.decoder import Decoder
-from chain.fake import FakeChain, fake_deployment
-from chain.follower import Follower
 from indexer.apply import apply_logs
-from kernel.deployment import Deployment
-from kernel.units import Timestamp
-from store.chain_state import fetch_account, fetch_indexed
-from store.chain_writer import ChainWriter
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.follower import Follower
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.units import Timestamp
+from wasmarket.store.chain.state import fetch_account, fetch_indexed
+from wasmarket.store.chain.writer import ChainWriter
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 
 
 class Indexed:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sqlalchemy import event
 
-from chain.rpc import Rpc
 from indexer.run import run
 from indexer.settings import IndexerSettings
-from kernel.deployment import parse_deployment
-from store.database import open_database
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.kernel.deployment import parse_deployment
+from wasmarket.store.database import open_database
 
 
 def main(deployment_file: str, store: str, rpc_url: str, die_at: str) -> None:

@@ -4,22 +4,22 @@ import copy
 from dataclasses import dataclass, fields
 from typing import Any
 
-from chain.blocks import Block, BlockRef, Log
-from chain.fake import fake_deployment
-from kernel.addresses import to_address, to_hash
-from kernel.deployment import Deployment
-from kernel.events import EVENTS
-from kernel.hashing import keccak
-from kernel.units import BlockNumber, Timestamp
-from store.assignments import fetch_assignments, fetch_claimable
-from store.chain_state import fetch_account, fetch_indexed
-from store.deals import fetch_deals
-from store.peers import fetch_peers, fetch_providers
-from store.views import AssignmentView
-from store.words import AssignmentState
 from tests.model.law import Law, Places
 from tests.model.machine import ROLES
 from tests.model.terms import ENDED, Event, Parameters
+from wasmarket.chain.reading.blocks import Block, BlockRef, Log
+from wasmarket.kernel.addresses import to_address, to_hash
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.events import EVENTS
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.units import BlockNumber, Timestamp
+from wasmarket.store.chain.assignments import fetch_assignments, fetch_claimable
+from wasmarket.store.chain.deals import fetch_deals
+from wasmarket.store.chain.peers import fetch_peers, fetch_providers
+from wasmarket.store.chain.state import fetch_account, fetch_indexed
+from wasmarket.store.enums import AssignmentState
+from wasmarket.store.views import AssignmentView
+from wasmarket.testing.fake_chain import fake_deployment
 
 START = 1_000_000
 ADDRESSES = {name: to_address(keccak(name.encode())[12:]) for name in (*ROLES, "owner")}
@@ -85,7 +85,10 @@ def to_event(event: Event) -> Any:
     members = {}
     for member in fields(kind):
         value = event.fields[member.name]
-        is_hash = isinstance(value, bytes) and member.type in ("Hash", "kernel.units.Hash")
+        is_hash = isinstance(value, bytes) and member.type in (
+            "Hash",
+            "wasmarket.kernel.units.Hash",
+        )
         members[member.name] = (
             to_hash(value)
             if isinstance(value, bytes) and (is_hash or member.name in ("app", "key", "root"))

@@ -3,15 +3,15 @@
 import random
 from dataclasses import replace
 
-from chain.fills import build_fill
-from kernel.errors import Reverted
-from kernel.units import FLT
-from store.assignments import fetch_assignments, fetch_claimable
-from store.chain_state import fetch_account, fetch_indexed
-from store.deals import fetch_deals
-from store.peers import fetch_peers, fetch_providers
-from store.words import AssignmentState
 from tests.matcher.anvil_town import AnvilTown
+from wasmarket.chain.contracts.fills import build_fill
+from wasmarket.kernel.errors import Reverted
+from wasmarket.kernel.units import FLT
+from wasmarket.store.chain.assignments import fetch_assignments, fetch_claimable
+from wasmarket.store.chain.deals import fetch_deals
+from wasmarket.store.chain.peers import fetch_peers, fetch_providers
+from wasmarket.store.chain.state import fetch_account, fetch_indexed
+from wasmarket.store.enums import AssignmentState
 
 STATES = {0: "cleared", 1: "pending", 2: "active", 3: "ended"}
 STATUS = {1: "waiting", 2: "running", 3: "lapsed", 4: "stopping", 5: "ended"}

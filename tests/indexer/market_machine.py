@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from indexer.apply import apply_logs
-from store.chain_writer import ChainWriter
-from store.database import Database
 from tests.indexer.market_history import (
     ADDRESSES,
     Chain,
@@ -20,7 +18,9 @@ from tests.indexer.market_history import (
 )
 from tests.model.law import Outcome
 from tests.model.machine import ROLES, MarketMachine
-from tests.store.stores import dump
+from tests.wasmarket.store.stores import dump
+from wasmarket.store.chain.writer import ChainWriter
+from wasmarket.store.database import Database
 
 # Without shrinking: a step costs milliseconds, and the failing history is printed anyway.
 PROFILE = settings(

@@ -8,28 +8,28 @@ import pytest
 from indexer.apply import HANDLERS
 from indexer.event_json import dump_event
 from indexer.scope import Handlers
-from kernel import events
-from kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from kernel.offers import DeveloperOffer, ProviderOffer
-from kernel.published import encode_published
-from kernel.reasons import EndKind
-from kernel.typed_data import hash_offer
-from store.assignments import fetch_assignment
-from store.chain_state import (
+from tests.indexer.indexed import Indexed
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
+from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.chain.assignments import fetch_assignment
+from wasmarket.store.chain.deals import fetch_deal, fetch_deal_changes
+from wasmarket.store.chain.epochs import fetch_epoch
+from wasmarket.store.chain.events import fetch_events
+from wasmarket.store.chain.history import fetch_batch_skips, fetch_claims, fetch_fill_skips
+from wasmarket.store.chain.peers import fetch_peer, fetch_provider
+from wasmarket.store.chain.rows import Inconsistent
+from wasmarket.store.chain.state import (
     fetch_cancelled,
     fetch_counters,
     fetch_paused,
     fetch_published,
     is_approved,
 )
-from store.deals import fetch_deal, fetch_deal_changes
-from store.epochs import fetch_epoch
-from store.events import fetch_events
-from store.history import fetch_batch_skips, fetch_claims, fetch_fill_skips
-from store.peers import fetch_peer, fetch_provider
-from store.rows import Inconsistent
-from store.tables import MarketState
-from tests.indexer.indexed import Indexed
+from wasmarket.store.tables import MarketState
 
 pytestmark = pytest.mark.unit
 

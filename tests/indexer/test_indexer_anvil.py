@@ -10,15 +10,15 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from chain.anvil import Anvil
 from indexer.loop import IndexLoop
 from indexer.progress import Board
-from kernel.deployment import dump_deployment
-from store.database import open_database, sqlite_url
-from store.events import fetch_events
 from tests.indexer.market_life import MarketLife, check_against_chain
 from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
-from tests.store.stores import copy_store, dump
+from tests.wasmarket.store.stores import copy_store, dump
+from wasmarket.chain.development.anvil import Anvil
+from wasmarket.kernel.deployment import dump_deployment
+from wasmarket.store.chain.events import fetch_events
+from wasmarket.store.database import open_database, sqlite_url
 
 pytestmark = pytest.mark.anvil
 

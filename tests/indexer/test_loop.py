@@ -5,21 +5,21 @@ import threading
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from chain.errors import ReorgTooDeep
-from chain.fake import FakeChain, fake_deployment
 from indexer import apply
 from indexer.loop import IndexLoop
 from indexer.progress import Board
 from indexer.run import read_readiness, read_status
-from kernel.addresses import to_address
-from kernel.errors import Unreachable, WrongChain
-from kernel.events import CounterBumped, Deposited
-from store.chain_state import fetch_account, fetch_indexed
-from store.chain_writer import fetch_tail
-from store.database import open_database
-from store.events import fetch_changes, fetch_events, fetch_latest
-from store.leader import Leader
-from tests.store.stores import dump
+from tests.wasmarket.store.stores import dump
+from wasmarket.chain.errors import ReorgTooDeep
+from wasmarket.kernel.addresses import to_address
+from wasmarket.kernel.errors import Unreachable, WrongChain
+from wasmarket.kernel.events import CounterBumped, Deposited
+from wasmarket.store.chain.events import fetch_changes, fetch_events, fetch_latest
+from wasmarket.store.chain.state import fetch_account, fetch_indexed
+from wasmarket.store.chain.writer import fetch_tail
+from wasmarket.store.database import open_database
+from wasmarket.store.leader import Leader
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 
 pytestmark = pytest.mark.unit
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.indexer.market_machine import PROFILE, indexed_in
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
 
 pytestmark = pytest.mark.unit
 

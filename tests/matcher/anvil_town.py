@@ -8,25 +8,25 @@ import httpx
 import rlp
 from prometheus_client import CollectorRegistry
 
-from chain.contracts import Erc20, Faucet, Market, MarketLens, Proofs, Staking
-from chain.decoder import Decoder
-from chain.dev_accounts import dev_accounts
-from chain.sender import Sender
 from indexer.loop import IndexLoop
 from indexer.progress import Board
-from kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from kernel.addresses import raw as to_raw
-from kernel.deployment import Contract, Deployment, Parameters, Token
-from kernel.events import PeerRegistered
-from kernel.hashing import keccak
-from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer
-from kernel.signatures import sign
-from kernel.typed_data import digest, hash_offer, hash_permit, market_domain
-from kernel.units import FLT, USDC
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from tests.contracts.driver.build import ROOT, build
 from tests.matcher.fake_town import Http
+from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.sending.sender import Sender
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
+from wasmarket.kernel.addresses import raw as to_raw
+from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.events import PeerRegistered
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
+from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.typed_data import digest, hash_offer, hash_permit, market_domain
+from wasmarket.kernel.units import FLT, USDC
 
 PARAMETERS = Parameters(60, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
 FOREVER = 2**40

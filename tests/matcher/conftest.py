@@ -2,10 +2,10 @@
 
 import pytest
 
-from chain.anvil import Anvil
 from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
 from tests.matcher.fake_town import FakeTown
-from tests.store.stores import copy_store, make_template
+from tests.wasmarket.store.stores import copy_store, make_template
+from wasmarket.chain.development.anvil import Anvil
 
 
 @pytest.fixture(scope="session")

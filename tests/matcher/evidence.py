@@ -3,12 +3,12 @@
 import json
 from dataclasses import replace
 
-from kernel.published import encode_published
-from kernel.typed_data import hash_offer
-from matcher.books import digest_of
+from matcher.orderbook.document import digest_of
 from matcher.verify.match import verify_deal
 from matcher.verify.record import parse_record
 from matcher.verify.witness import Witness
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 
 class Evidence:

@@ -9,22 +9,28 @@ from dataclasses import dataclass, field
 import httpx
 from prometheus_client import CollectorRegistry
 
-from chain.fake import FakeChain, fake_deployment
-from chain.fake_sender import FakeSender
-from chain.wallet import Account
 from indexer.loop import IndexLoop
 from indexer.progress import Board
-from kernel.addresses import ZERO_ADDRESS, to_hash
-from kernel.errors import Reverted
-from kernel.events import Assigned, DealCreated, Matched, PeerRegistered
-from kernel.hashing import keccak
-from kernel.offers import DeveloperOffer, ProviderOffer, dump_offer
-from kernel.requests import Request, sign_request
-from kernel.signatures import sign
-from kernel.typed_data import Domain, digest, hash_offer, hash_permit, market_domain
-from matcher.apps import AppReader
+from matcher.offers.app_traits import AppReader
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
+from wasmarket.kernel.errors import Reverted
+from wasmarket.kernel.events import Assigned, DealCreated, Matched, PeerRegistered
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
+from wasmarket.kernel.signing.requests import Request, sign_request
+from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.typed_data import (
+    Domain,
+    digest,
+    hash_offer,
+    hash_permit,
+    market_domain,
+)
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
+from wasmarket.testing.fake_sender import FakeSender
 
 USDC_NAME = "Test USDC"
 FOREVER = 2**32

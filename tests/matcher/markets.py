@@ -5,12 +5,12 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from kernel.hashing import keccak
-from kernel.offers import DeveloperOffer, ProviderOffer
-from matcher.engine.book import Book
+from matcher.engine.index.book import Book
 from matcher.engine.rules import is_accepted
 from matcher.engine.values import Ask, Demand, Fill, Live, Peer
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 
 NOW = 1_000_000
 LATER = NOW + 1_000

@@ -10,15 +10,15 @@ import sys
 import threading
 from pathlib import Path
 
-from chain.decoder import Decoder
-from chain.rpc import Rpc
-from chain.sender import Sender
-from chain.wallet import Account
-from kernel.deployment import parse_deployment
 from matcher.run import run
 from matcher.settings import MatcherSettings
-from serving.outbound import Outbound
-from store.database import open_database
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.sender import Sender
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.deployment import parse_deployment
+from wasmarket.serving.outbound import Outbound
+from wasmarket.store.database import open_database
 
 MOMENTS = ("signed", "recorded", "sent", "mined")
 

@@ -6,9 +6,9 @@ choice of peers instead of solving a flow, so books for it are small.
 
 from itertools import combinations
 
-from kernel.addresses import ZERO_ADDRESS
 from matcher.engine.rules import count_live, is_eligible
 from matcher.engine.values import MAX_FILLS, MAX_LIVE, NO_CAP
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 
 
 class PlainBook:

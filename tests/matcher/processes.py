@@ -10,8 +10,8 @@ from pathlib import Path
 
 import httpx
 
-from kernel.deployment import dump_deployment
-from kernel.offers import dump_offer
+from wasmarket.kernel.deployment import dump_deployment
+from wasmarket.kernel.signing.offers import dump_offer
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 120

@@ -7,7 +7,7 @@ import jsonschema_rs
 import pytest
 
 from matcher.api.app import EXAMPLES
-from serving.examples import load_examples
+from wasmarket.serving.examples import load_examples
 
 pytestmark = pytest.mark.unit
 

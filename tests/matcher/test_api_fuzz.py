@@ -2,11 +2,11 @@
 
 import pytest
 
-from kernel.events import Activated
-from kernel.typed_data import hash_offer
 from tests.matcher.fake_town import FakeTown
-from tests.serving.fuzzing import fuzz, list_operations, load_page
-from tests.store.stores import copy_store
+from tests.wasmarket.serving.fuzzing import fuzz, list_operations, load_page
+from tests.wasmarket.store.stores import copy_store
+from wasmarket.kernel.events import Activated
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from matcher.engine.single import match_one
+from matcher.engine.single.solve import match_one
 from tests.matcher.markets import LATER, NOW, PROVIDERS, ask, book_of, demand, peer
 
 pytestmark = pytest.mark.unit

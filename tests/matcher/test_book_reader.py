@@ -2,9 +2,9 @@
 
 import pytest
 
-from kernel.errors import Unreachable
-from matcher.book_reader import PATIENCE_SECONDS, BookReader
-from matcher.feed import Feed
+from matcher.orderbook.incremental import Feed
+from matcher.orderbook.reader import PATIENCE_SECONDS, BookReader
+from wasmarket.kernel.errors import Unreachable
 
 pytestmark = pytest.mark.unit
 

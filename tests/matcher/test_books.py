@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.errors import BadContent
-from kernel.hashing import keccak
-from kernel.typed_data import hash_offer
-from matcher.books import BookHead, digest_of, dump_book, load_book, replay
-from matcher.engine.rounds import match_round
+from matcher.engine.auction.match import match_round
+from matcher.orderbook.document import BookHead, digest_of, dump_book, load_book, replay
 from tests.matcher.markets import NOW, PROVIDERS, ask, book_of, demand, demands, markets, peer
+from wasmarket.kernel.errors import BadContent
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

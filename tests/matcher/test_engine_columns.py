@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.addresses import ZERO_ADDRESS
-from matcher.engine import layout
-from matcher.engine.book import Book
+from matcher.engine.index import layout
+from matcher.engine.index.book import Book
 from matcher.engine.rules import is_accepted
-from matcher.engine.single import match_one
+from matcher.engine.single.solve import match_one
 from tests.matcher.markets import (
     DEVELOPER,
     LATER,
@@ -23,6 +22,7 @@ from tests.matcher.markets import (
     peer_terms,
 )
 from tests.matcher.plain_engine import PlainBook, best_lines, eligible
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 
 pytestmark = pytest.mark.unit
 

@@ -3,8 +3,8 @@
 import pytest
 from numba.core.caching import FunctionCache
 
-from matcher.engine import compiled as compiled_module
-from matcher.engine.compiled import compiled
+from matcher.engine.index import compiled as compiled_module
+from matcher.engine.index.compiled import compiled
 
 pytestmark = pytest.mark.unit
 

@@ -6,15 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.addresses import ZERO_ADDRESS
-from kernel.errors import InvalidInput
-from matcher.engine.book import Book
-from matcher.engine.candidates import limits_of
-from matcher.engine.explain import CONSTRAINTS, explain
-from matcher.engine.opportunities import Contest, find_opportunities
-from matcher.engine.quotes import depth
+from matcher.engine.answers.explain import CONSTRAINTS, explain
+from matcher.engine.answers.opportunities import Contest, find_opportunities
+from matcher.engine.answers.quotes import depth
+from matcher.engine.index.book import Book
 from matcher.engine.rules import why
-from matcher.engine.single import match_one
+from matcher.engine.single.candidates import limits_of
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import Fill
 from tests.matcher.markets import (
     NOW,
@@ -27,6 +25,8 @@ from tests.matcher.markets import (
     peer,
 )
 from tests.matcher.plain_engine import depth as plain_depth
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.errors import InvalidInput
 
 pytestmark = pytest.mark.unit
 

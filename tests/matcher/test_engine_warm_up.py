@@ -5,10 +5,10 @@ import sys
 import pytest
 from numba.core.registry import CPUDispatcher
 
-from matcher.engine.book import Book
-from matcher.engine.explain import explain
-from matcher.engine.quotes import depth, quote
-from matcher.engine.rounds import match_round
+from matcher.engine.answers.explain import explain
+from matcher.engine.answers.quotes import depth, quote
+from matcher.engine.auction.match import match_round
+from matcher.engine.index.book import Book
 from matcher.engine.warm_up import warm_up
 from tests.matcher.markets import NOW, ask, demand, peer
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from kernel.errors import InvalidInput
-from kernel.events import CounterBumped
-from matcher.event_stream import Filter, find_position, stream
+from matcher.api.event_stream import Filter, find_position, stream
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.events import CounterBumped
 
 pytestmark = pytest.mark.unit
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engine.explain import Supply, explain
-from matcher.engine.single import match_one
+from matcher.engine.answers.explain import Supply, explain
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import Live
 from tests.matcher.markets import (
     PROVIDERS,

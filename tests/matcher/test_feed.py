@@ -9,27 +9,27 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
-from kernel.addresses import to_hash
-from kernel.errors import NotFound
-from kernel.offers import DeveloperOffer, ProviderOffer
-from kernel.published import encode_published
-from kernel.typed_data import hash_offer
-from kernel.units import Hash
-from matcher.books import BookHead, dump_book
-from matcher.feed import Feed
-from matcher.snapshot import read_snapshot, to_demand
-from store.database import Database
-from store.offers import (
+from matcher.orderbook.document import BookHead, dump_book
+from matcher.orderbook.incremental import Feed
+from matcher.orderbook.snapshot import read_snapshot, to_demand
+from tests.indexer.market_machine import PROFILE, IndexedMarket
+from tests.model.machine import INDEX
+from tests.wasmarket.store.stores import copy_store
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.kernel.units import Hash
+from wasmarket.store.database import Database
+from wasmarket.store.enums import OfferSource
+from wasmarket.store.matching.offers import (
     add_developer_offer,
     add_provider_offer,
     set_offer_target,
     withdraw_offer,
 )
-from store.replacements import add_replacement
-from store.words import OfferSource
-from tests.indexer.market_machine import PROFILE, IndexedMarket
-from tests.model.machine import INDEX
-from tests.store.stores import copy_store
+from wasmarket.store.matching.replacements import add_replacement
 
 pytestmark = pytest.mark.unit
 

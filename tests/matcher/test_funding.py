@@ -2,10 +2,10 @@
 
 import pytest
 
-from chain.fills import NO_PERMIT, Permit
-from kernel.errors import MarketError
-from matcher.funding import Purse, parse_permit, split_by_funds
+from matcher.offers.funding import Purse, parse_permit, split_by_funds
 from tests.matcher.markets import DEVELOPER, NOW, PROVIDERS, demand
+from wasmarket.chain.contracts.fills import NO_PERMIT, Permit
+from wasmarket.kernel.errors import MarketError
 
 pytestmark = pytest.mark.unit
 

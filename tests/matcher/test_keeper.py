@@ -2,9 +2,9 @@
 
 import pytest
 
-from kernel.errors import Reverted
-from kernel.events import Activated, Ended, Stopped
-from kernel.reasons import EndKind
+from wasmarket.kernel.errors import Reverted
+from wasmarket.kernel.events import Activated, Ended, Stopped
+from wasmarket.kernel.reasons import EndKind
 
 pytestmark = pytest.mark.unit
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kernel.errors import LimitReached
 from matcher.limits import REMEMBERED, RateLimit
+from wasmarket.kernel.errors import LimitReached
 
 pytestmark = pytest.mark.unit
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kernel.events import CounterBumped, OfferCancelled
-from kernel.typed_data import hash_offer
 from tests.matcher.fake_town import FakeTown, Http, make_account
+from wasmarket.kernel.events import CounterBumped, OfferCancelled
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

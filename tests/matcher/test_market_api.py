@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from kernel.events import Activated, Committed, Ended, OfferCancelled
-from kernel.typed_data import hash_offer
-from matcher.books import digest_of, load_book, replay
+from matcher.orderbook.document import digest_of, load_book, replay
+from wasmarket.kernel.events import Activated, Committed, Ended, OfferCancelled
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

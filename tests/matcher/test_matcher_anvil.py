@@ -10,21 +10,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chain.fills import build_fill
-from kernel.addresses import ZERO_ADDRESS
-from kernel.offers import dump_offer
-from kernel.published import encode_published
-from kernel.reasons import FillReason
-from kernel.typed_data import hash_offer
 from matcher.engine.rules import why
 from matcher.engine.values import Ask, Fill
-from matcher.snapshot import read_snapshot, to_demand
-from store.database import sqlite_url
-from store.submissions import fetch_submissions
-from store.words import SubmissionState
+from matcher.orderbook.snapshot import read_snapshot, to_demand
 from tests.matcher.anvil_town import Operator
 from tests.matcher.processes import Process, wait_for
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
+from wasmarket.chain.contracts.fills import build_fill
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.reasons import FillReason
+from wasmarket.kernel.signing.offers import dump_offer
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.database import sqlite_url
+from wasmarket.store.enums import SubmissionState
+from wasmarket.store.matching.submissions import fetch_submissions
 
 pytestmark = pytest.mark.anvil
 

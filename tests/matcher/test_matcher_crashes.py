@@ -5,14 +5,14 @@ import threading
 
 import pytest
 
-from kernel.typed_data import hash_offer
-from store.database import sqlite_url
-from store.submissions import fetch_submissions
-from store.words import SubmissionState
 from tests.matcher.anvil_town import Operator
 from tests.matcher.matcher_process import MOMENTS
 from tests.matcher.processes import Process, wait_for
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.database import sqlite_url
+from wasmarket.store.enums import SubmissionState
+from wasmarket.store.matching.submissions import fetch_submissions
 
 pytestmark = pytest.mark.anvil
 

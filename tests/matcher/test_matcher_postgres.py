@@ -10,22 +10,22 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from chain.anvil import Anvil
-from kernel.typed_data import hash_offer
-from matcher.feed import Feed
-from store.database import open_database
-from store.offers import add_provider_offer
-from store.request_nonces import use_nonce
-from store.submissions import fetch_submissions
-from store.words import OfferSource, SubmissionState
+from matcher.orderbook.incremental import Feed
 from tests.indexer.market_machine import PROFILE
 from tests.matcher import test_matchmaker, test_replacements
 from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
 from tests.matcher.fake_town import FakeTown
 from tests.matcher.processes import Process, wait_for
 from tests.matcher.test_feed import SIGNATURE, fed_in
-from tests.store.postgres import run_postgres
-from tests.store.test_postgres import new_store
+from tests.wasmarket.store.postgres import run_postgres
+from tests.wasmarket.store.test_postgres import new_store
+from wasmarket.chain.development.anvil import Anvil
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.database import open_database
+from wasmarket.store.enums import OfferSource, SubmissionState
+from wasmarket.store.matching.offers import add_provider_offer
+from wasmarket.store.matching.request_nonces import use_nonce
+from wasmarket.store.matching.submissions import fetch_submissions
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 

@@ -5,15 +5,15 @@ import threading
 
 import pytest
 
-from kernel.errors import MarketError, Reverted, TimedOut, Unreachable
-from kernel.events import Activated, Ended, OfferCancelled, Paused
-from kernel.typed_data import hash_offer
-from matcher.keeper import find_absent
-from store.books import fetch_book
-from store.chain_state import fetch_indexed
-from store.matches import fetch_match
-from store.submissions import fetch_submissions
-from store.words import SubmissionState
+from matcher.settlement.evictions import find_absent
+from wasmarket.kernel.errors import MarketError, Reverted, TimedOut, Unreachable
+from wasmarket.kernel.events import Activated, Ended, OfferCancelled, Paused
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.chain.state import fetch_indexed
+from wasmarket.store.enums import SubmissionState
+from wasmarket.store.matching.book_documents import fetch_book
+from wasmarket.store.matching.matches import fetch_match
+from wasmarket.store.matching.submissions import fetch_submissions
 
 pytestmark = pytest.mark.unit
 

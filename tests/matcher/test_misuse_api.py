@@ -3,7 +3,7 @@
 import pytest
 
 from tests.matcher.fake_town import FakeTown
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from kernel.errors import Unreachable
+from wasmarket.kernel.errors import Unreachable
 
 pytestmark = pytest.mark.unit
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from kernel.addresses import to_hash
-from kernel.content_ids import app_cid, raw_cid
-from kernel.events import CounterBumped, OfferCancelled
-from kernel.hashing import sha256
-from kernel.manifest import dump_manifest, read_manifest
-from kernel.typed_data import hash_offer
 from tests.matcher.fake_town import FakeTown
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.documents.content_ids import app_cid, raw_cid
+from wasmarket.kernel.documents.manifest import dump_manifest, read_manifest
+from wasmarket.kernel.events import CounterBumped, OfferCancelled
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from kernel.reasons import FillReason
-from matcher.engine.opportunities import Contest, find_opportunities
-from matcher.engine.single import match_one
+from matcher.engine.answers.opportunities import Contest, find_opportunities
+from matcher.engine.single.solve import match_one
 from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer
+from wasmarket.kernel.reasons import FillReason
 
 pytestmark = pytest.mark.unit
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from kernel.events import Activated, Committed, Ended
-from kernel.reasons import DropReason, EndKind, LeaveReason
-from kernel.typed_data import hash_offer
-from matcher.keeper import find_absent
-from store.chain_state import fetch_indexed
-from store.offers import fetch_developer_offer
-from store.words import BookState
+from matcher.settlement.evictions import find_absent
 from tests.matcher.test_published import publish
+from wasmarket.kernel.events import Activated, Committed, Ended
+from wasmarket.kernel.reasons import DropReason, EndKind, LeaveReason
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.chain.state import fetch_indexed
+from wasmarket.store.enums import BookState
+from wasmarket.store.matching.offers import fetch_developer_offer
 
 pytestmark = pytest.mark.unit
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engine.single import match_one
+from matcher.engine.answers.price_distance import PriceDistance, find_price_distance
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import PRICE_BELOW
-from matcher.price_distance import PriceDistance, find_price_distance
 from tests.matcher.markets import demand, demands, markets, simple_book
 
 pytestmark = pytest.mark.unit

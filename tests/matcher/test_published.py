@@ -2,9 +2,9 @@
 
 import pytest
 
-from kernel.events import OfferPublished
-from kernel.published import encode_published
-from kernel.typed_data import hash_offer
+from wasmarket.kernel.events import OfferPublished
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from matcher.api.requirements import read_quickly
 from tests.matcher.fake_town import FakeTown
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
 
 pytestmark = pytest.mark.unit
 
@@ -86,7 +86,7 @@ def test_quote__body_larger_than_it_said__is_refused(town):
 
 def test_quote__book_known__is_answered_without_the_framework(town, monkeypatch):
     ask(town, PLAIN, SLOWLY)
-    monkeypatch.setattr("matcher.book_reader.BookReader.reading", None)
+    monkeypatch.setattr("matcher.orderbook.reader.BookReader.reading", None)
 
     status, _, curve = ask(town, PLAIN, QUICKLY)
 
@@ -96,9 +96,9 @@ def test_quote__book_known__is_answered_without_the_framework(town, monkeypatch)
 def test_quote__book_is_old__is_answered_and_looked_for_changes_beside_it(town, monkeypatch):
     ask(town, PLAIN, SLOWLY)
     looks = []
-    monkeypatch.setattr("matcher.book_reader.BookReader.reading", None)
-    monkeypatch.setattr("matcher.book_reader.BookReader.claim_look", lambda self: True)
-    monkeypatch.setattr("matcher.book_reader.BookReader.look", lambda _: looks.append(1))
+    monkeypatch.setattr("matcher.orderbook.reader.BookReader.reading", None)
+    monkeypatch.setattr("matcher.orderbook.reader.BookReader.claim_look", lambda self: True)
+    monkeypatch.setattr("matcher.orderbook.reader.BookReader.look", lambda _: looks.append(1))
 
     status, _, _ = ask(town, PLAIN, QUICKLY)
 

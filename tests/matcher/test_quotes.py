@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engine.quotes import Level, Quote, depth, quote
-from matcher.engine.single import match_one
+from matcher.engine.answers.quotes import Level, Quote, depth, quote
+from matcher.engine.single.solve import match_one
 from tests.matcher.markets import (
     PROVIDERS,
     ask,

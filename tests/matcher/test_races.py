@@ -3,13 +3,13 @@
 import pytest
 from sqlalchemy import func, select
 
-from kernel.events import Assigned, DealCreated, FillSkipped, Matched
-from kernel.typed_data import hash_offer
-from matcher.races import TOLD
-from matcher.submissions import GIVEN_UP
-from store.lost_matches import KEPT, add_lost_match
-from store.tables import LostMatch
+from matcher.settlement.lost_races import TOLD
+from matcher.settlement.submissions import GIVEN_UP
 from tests.matcher.fake_town import Http, make_account
+from wasmarket.kernel.events import Assigned, DealCreated, FillSkipped, Matched
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.store.matching.lost_matches import KEPT, add_lost_match
+from wasmarket.store.tables import LostMatch
 
 pytestmark = pytest.mark.unit
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from matcher.engine.explain import Exclusion, Explanation, Supply
-from matcher.reasons import to_sentences
+from matcher.engine.answers.explain import Exclusion, Explanation, Supply
+from matcher.settlement.sentences import to_sentences
 
 pytestmark = pytest.mark.unit
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from kernel.events import Activated, Ended
-from kernel.reasons import DropReason, EndKind
-from kernel.typed_data import hash_offer
 from tests.matcher.fake_town import Http
+from wasmarket.kernel.events import Activated, Ended
+from wasmarket.kernel.reasons import DropReason, EndKind
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
 

@@ -5,14 +5,14 @@ import random
 import numpy as np
 import pytest
 
-from matcher.engine import round_levels
-from matcher.engine.candidates import limits_of
-from matcher.engine.round_bound import Bounder
-from matcher.engine.round_check import is_lawful
-from matcher.engine.round_levels import find_levels
-from matcher.engine.round_market import Wanted, build_market, empty_fills
-from matcher.engine.round_plain import in_order, match_in_turn
-from matcher.engine.rounds import match_round
+from matcher.engine.auction import dual_prices
+from matcher.engine.auction.arrays import Wanted, build_market, empty_fills
+from matcher.engine.auction.check import is_lawful
+from matcher.engine.auction.dual_bound import Bounder
+from matcher.engine.auction.dual_prices import find_levels
+from matcher.engine.auction.greedy import in_order, match_in_turn
+from matcher.engine.auction.match import match_round
+from matcher.engine.single.candidates import limits_of
 from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer, simple_book
 
 pytestmark = pytest.mark.unit
@@ -112,7 +112,7 @@ def test_find_levels__caps__kept_and_a_round_close_to_the_bound(seed):
 @pytest.mark.parametrize("steps", [0, 3, 40])
 def test_match_round__levels_run_out_of_steps__lawful_and_bounded(monkeypatch, steps):
     book, demands = draw_skewed(1)
-    monkeypatch.setattr(round_levels, "LEVEL_STEPS", steps)
+    monkeypatch.setattr(dual_prices, "LEVEL_STEPS", steps)
 
     result = match_round(demands, book)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engine.rounds import match_round
+from matcher.engine.auction.match import match_round
 from matcher.engine.rules import is_accepted
 from matcher.engine.values import Fill, Round, gap_ppm
 from tests.matcher.markets import can_be_activated, demand, demands, markets, simple_book

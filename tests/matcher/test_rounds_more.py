@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from matcher.engine import rounds
-from matcher.engine.round_check import is_lawful
-from matcher.engine.round_plain import in_order, match_in_turn
-from matcher.engine.round_solve import Solution
-from matcher.engine.rounds import SMALL, match_round
+from matcher.engine.auction import match as auction
+from matcher.engine.auction.check import is_lawful
+from matcher.engine.auction.greedy import in_order, match_in_turn
+from matcher.engine.auction.match import SMALL, match_round
+from matcher.engine.auction.solve import Solution
 from matcher.engine.values import Fill, Live, Match
 from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer, simple_book
 
@@ -101,7 +101,7 @@ def test_match_round__proposal_breaks_a_limit__plain_way_instead(monkeypatch):
     def oversell(market, hashes):
         return Solution([[(0, 9)] for _ in hashes], [0] * len(hashes), 0)
 
-    monkeypatch.setattr(rounds, "solve", oversell)
+    monkeypatch.setattr(auction, "solve", oversell)
 
     assert match_round(wanted, book).matches == greedy.matches
 
@@ -148,8 +148,8 @@ def test_match_round__all_limits__no_proposal_is_ever_refused(monkeypatch, seed,
         verdicts.append(is_lawful(matches, over))
         return verdicts[-1]
 
-    monkeypatch.setattr(rounds, "is_lawful", check)
-    monkeypatch.setattr(rounds, "SMALL", 0)
+    monkeypatch.setattr(auction, "is_lawful", check)
+    monkeypatch.setattr(auction, "SMALL", 0)
 
     match_round(wanted, book)
 
@@ -159,7 +159,7 @@ def test_match_round__all_limits__no_proposal_is_ever_refused(monkeypatch, seed,
 @pytest.mark.parametrize("small", [0, SMALL])
 def test_round__peer_that_is_being_replaced__gets_nothing_of_its_deal(monkeypatch, small):
     # In the plain way, too: what one of both ways does wrong, the other one hides.
-    monkeypatch.setattr(rounds, "SMALL", small)
+    monkeypatch.setattr(auction, "SMALL", small)
     book = book_of([peer(1, units=8, used=2), peer(2)], [ask(1, price=1), ask(2, price=9)])
     going = demand(deal=7, units=4, live=[Live(1, 1, 2, 1)], salt=1, sequence=1)
     going = replace(going, replacing=frozenset({1}), hold=2)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.reasons import FillReason
 from matcher.engine.rules import is_accepted, why
 from matcher.engine.values import Fill, Live
 from tests.matcher.markets import (
@@ -22,6 +21,7 @@ from tests.matcher.markets import (
     simple_book,
 )
 from tests.model import matching, terms
+from wasmarket.kernel.reasons import FillReason
 
 pytestmark = pytest.mark.unit
 

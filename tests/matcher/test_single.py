@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from matcher.engine import search as search_module
-from matcher.engine.candidates import candidates, limits_of, plan_key
 from matcher.engine.rules import is_accepted
-from matcher.engine.search import search
-from matcher.engine.single import match_one
+from matcher.engine.single import branch_and_bound as search_module
+from matcher.engine.single.branch_and_bound import search
+from matcher.engine.single.candidates import candidates, limits_of, plan_key
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import Limits, Live
 from tests.matcher.markets import (
     DEVELOPER,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from matcher.snapshot import AVOID_EPOCHS, find_absent_peers
+from matcher.orderbook.snapshot import AVOID_EPOCHS, find_absent_peers
 
 pytestmark = pytest.mark.unit
 

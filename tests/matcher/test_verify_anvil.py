@@ -6,15 +6,15 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from chain.rpc import Rpc
-from kernel.errors import NotFound
-from kernel.events import Matched
-from kernel.typed_data import hash_offer
 from matcher.verify.findings import CHECKS
 from matcher.verify.witness import NoState, Witness
 from tests.matcher.anvil_town import Operator
 from tests.matcher.evidence import Evidence, differences, open_town
-from tests.store.stores import copy_store
+from tests.wasmarket.store.stores import copy_store
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.events import Matched
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.anvil
 

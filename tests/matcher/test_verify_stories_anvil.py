@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from chain.fills import NO_PERMIT, build_fill
-from kernel.published import encode_published
-from kernel.typed_data import hash_offer
 from matcher.verify.record import Line
 from tests.matcher.anvil_town import Operator
 from tests.matcher.evidence import Evidence, differences, open_town
+from wasmarket.chain.contracts.fills import NO_PERMIT, build_fill
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.anvil
 

@@ -11,22 +11,22 @@ from pathlib import Path
 
 from eth_abi import encode
 
-from chain.anvil import Anvil
-from chain.contracts import Market, MarketLens, Proofs
-from chain.decoder import Decoder
-from chain.dev_accounts import dev_accounts
-from chain.fills import build_fill
-from chain.sender import Sender
-from chain.transactions import Call, Receipt
-from chain.wallet import Account
-from kernel import events
-from kernel.addresses import ZERO_ADDRESS, raw, to_address, to_hash
-from kernel.deployment import Contract, Deployment, Parameters, Token
-from kernel.hashing import keccak
-from kernel.offers import DeveloperOffer, ProviderOffer
-from kernel.signatures import sign
-from kernel.typed_data import digest, hash_offer, market_domain
-from kernel.units import FLT, USDC, Address, BlockNumber, Hash
+from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.contracts.fills import build_fill
+from wasmarket.chain.development.anvil import Anvil
+from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.sending.sender import Sender
+from wasmarket.chain.sending.transactions import Call, Receipt
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import ZERO_ADDRESS, raw, to_address, to_hash
+from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
+from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.typed_data import digest, hash_offer, market_domain
+from wasmarket.kernel.units import FLT, USDC, Address, BlockNumber, Hash
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH_SECONDS = 60

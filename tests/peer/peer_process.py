@@ -5,12 +5,12 @@ import logging
 import sys
 from pathlib import Path
 
-from chain.wallet import Account
-from kernel.deployment import parse_deployment
-from peer.policy_file import PolicyFile
+from peer.policy.file import PolicyFile
 from peer.run import PeerParts, run_peer
 from peer.settings import PeerSettings
-from serving.outbound import Outbound
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.deployment import parse_deployment
+from wasmarket.serving.outbound import Outbound
 
 
 class _Handler(logging.StreamHandler):

@@ -13,18 +13,26 @@ from pathlib import Path
 
 import httpx
 
-from chain.wallet import Account
-from content.folder import BlockFolder
-from kernel.apps import Effectors, Health, Limits, Manifest, Module, Service, Site
-from kernel.content_ids import app_hash, raw_cid
-from kernel.deployment import dump_deployment
-from kernel.manifest import dump_manifest
-from kernel.requests import Request, sign_request
-from kernel.typed_data import market_domain
-from kernel.units import Hash
 from peer.folder import PeerFolder, public_key
 from peer.settings import PeerSettings
 from tests.peer.market_world import ROOT, MarketWorld
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.deployment import dump_deployment
+from wasmarket.kernel.documents.app_parts import (
+    Effectors,
+    Health,
+    Limits,
+    Manifest,
+    Module,
+    Service,
+    Site,
+)
+from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
+from wasmarket.kernel.documents.manifest import dump_manifest
+from wasmarket.kernel.signing.requests import Request, sign_request
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.kernel.units import Hash
 
 WAIT_SECONDS = 30.0
 GREETING = ROOT / "examples" / "greeting" / "greeting.wasm"

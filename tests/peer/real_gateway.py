@@ -5,15 +5,15 @@ from pathlib import Path
 
 import httpx
 
-from gateway.directory import DealRoute, PeerRoute
+from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
-from kernel.billing import DealStatus
-from kernel.units import Hash
-from serving.outbound import Outbound
 from tests.gateway.peers import FakeDirectory
 from tests.peer.market_world import MarketWorld
 from tests.peer.peer_runner import PeerRunner
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.units import Hash
+from wasmarket.serving.outbound import Outbound
 
 NO_APP = Hash("0x" + "00" * 32)
 

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from chain.wallet import Account
-from kernel.addresses import to_hash
-from kernel.errors import Forbidden, InvalidSignature, Unauthorized
-from kernel.requests import Request, sign_request
-from kernel.typed_data import market_domain
 from peer.access import Access, AccessFile, SignedAccess, verify_access
 from peer.hosting import access_gossip
 from peer.hosting.access_gossip import AccessGossip
 from tests.peer.peer_runner import GREETING, publish, wait_until
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.errors import Forbidden, InvalidSignature, Unauthorized
+from wasmarket.kernel.signing.requests import Request, sign_request
+from wasmarket.kernel.signing.typed_data import market_domain
 
 DOMAIN = market_domain(31_337, "0x" + "11" * 20)
 

@@ -4,13 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chain.blocks import BlockRef
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH
-from kernel.billing import NO_END
-from kernel.deployment import Parameters
-from kernel.reasons import LeaveReason
-from peer.market.duties import Duties, Outlook, find_duties
-from peer.market.standing import (
+from peer.chain_state.view import (
     Assignment,
     Deal,
     DealState,
@@ -19,6 +13,12 @@ from peer.market.standing import (
     is_serving,
     serving_until,
 )
+from peer.duties.due_calls import Duties, Outlook, find_duties
+from wasmarket.chain.reading.blocks import BlockRef
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
+from wasmarket.kernel.billing import NO_END
+from wasmarket.kernel.deployment import Parameters
+from wasmarket.kernel.reasons import LeaveReason
 
 pytestmark = pytest.mark.unit
 

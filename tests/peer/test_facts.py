@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from chain.blocks import Block, BlockRef, Log, Rollback
-from kernel import events
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
-from peer.market.facts import DEPTH, Facts, apply_update
+from peer.chain_state.facts import DEPTH, Facts, apply_update
+from wasmarket.chain.reading.blocks import Block, BlockRef, Log, Rollback
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
 
 pytestmark = pytest.mark.unit
 

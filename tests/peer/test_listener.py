@@ -4,22 +4,22 @@ import threading
 
 import pytest
 
-from chain.contracts import Market, MarketLens, Proofs
-from chain.decoder import Decoder
-from chain.fake import FakeChain, fake_deployment
-from chain.fake_sender import FakeSender
-from chain.follower import Follower
-from kernel import events
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
-from kernel.billing import NO_END
-from kernel.errors import Reverted, Unfunded, Unreachable
+from peer.chain_state.listener import Listener
+from peer.chain_state.view import DealState, State
+from peer.duties.commitments import Commitments
+from peer.duties.due_calls import Outlook
+from peer.duties.submitter import Agent
 from peer.folder import PeerFolder
-from peer.market.agent import Agent
-from peer.market.commitments import Commitments
-from peer.market.duties import Outlook
-from peer.market.listener import Listener
-from peer.market.standing import DealState, State
-from peer.receipts.book import ReceiptBook
+from peer.receipts.receipt_log import ReceiptBook
+from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.follower import Follower
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
+from wasmarket.kernel.billing import NO_END
+from wasmarket.kernel.errors import Reverted, Unfunded, Unreachable
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
+from wasmarket.testing.fake_sender import FakeSender
 
 pytestmark = pytest.mark.unit
 

@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from chain.wallet import Account
-from kernel.errors import Unreachable
-from kernel.signatures import parse_signature, recover
-from kernel.typed_data import digest, market_domain
-from peer.offers.book import OfferBook
-from peer.offers.keeper import REPEAT_SECONDS, REST_SECONDS, OfferKeeper, Situation, Ways
-from peer.offers.pricing import Machine, Pricing
-from peer.policy import Policy
+from peer.offers.reconciler import REPEAT_SECONDS, REST_SECONDS, OfferKeeper, Situation, Ways
+from peer.offers.signed_offers import OfferBook
+from peer.policy.policy import Policy
+from peer.policy.pricing import Machine, Pricing
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.errors import Unreachable
+from wasmarket.kernel.signing.signatures import parse_signature, recover
+from wasmarket.kernel.signing.typed_data import digest, market_domain
 
 pytestmark = pytest.mark.unit
 

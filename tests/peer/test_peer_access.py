@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from kernel.addresses import to_address
-from kernel.hashing import sha256
 from peer.access import MAX_ENTRIES
-from serving.bodies import MAX_BODY
 from tests.peer.peer_runner import GREETING, publish
 from tests.peer.runtime.guests import PARAMETERS
+from wasmarket.kernel.addresses import to_address
+from wasmarket.kernel.hashing import sha256
+from wasmarket.serving.bodies import MAX_BODY
 
 pytestmark = pytest.mark.e2e
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.peer.peer_runner import GREETING, publish
-from tests.serving.fuzzing import fuzz, list_operations, load_served_page
+from tests.wasmarket.serving.fuzzing import fuzz, list_operations, load_served_page
 
 pytestmark = [pytest.mark.anvil, pytest.mark.timeout(600)]
 

@@ -3,10 +3,10 @@
 import pytest
 
 from examples.build import EXAMPLES
-from kernel.apps import Limits
-from kernel.hashing import sha256
-from kernel.receipts import CallStatus, unpack_receipt
 from tests.peer.peer_runner import publish
+from wasmarket.kernel.documents.app_parts import Limits
+from wasmarket.kernel.documents.receipts import CallStatus, unpack_receipt
+from wasmarket.kernel.hashing import sha256
 
 pytestmark = pytest.mark.e2e
 

@@ -10,11 +10,11 @@ import httpx
 import psutil
 import pytest
 
-from kernel import events
-from kernel.receipts import receipt_hash, unpack_receipt
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.tcp_proxy import TcpProxy
-from wasmarket.local.plan import find_free_port
+from wasmarket.kernel import events
+from wasmarket.kernel.documents.receipts import receipt_hash, unpack_receipt
+from wasmarket_cli.local.plan import find_free_port
 
 pytestmark = pytest.mark.e2e
 

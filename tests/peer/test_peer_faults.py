@@ -8,13 +8,18 @@ import httpx
 import psutil
 import pytest
 
-from kernel import events
-from kernel.addresses import raw
-from kernel.apps import Limits
-from kernel.receipts import epoch_root, receipt_hash, unpack_receipt, unpack_summary
 from tests.peer.apps import build_sick, build_slow
 from tests.peer.peer_runner import GREETING, GREETING_V2, publish, wait_until
 from tests.peer.tcp_proxy import TcpProxy
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.documents.app_parts import Limits
+from wasmarket.kernel.documents.receipts import (
+    epoch_root,
+    receipt_hash,
+    unpack_receipt,
+    unpack_summary,
+)
 
 pytestmark = pytest.mark.e2e
 

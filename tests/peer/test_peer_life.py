@@ -3,16 +3,21 @@
 import httpx
 import pytest
 
-from kernel import events
-from kernel.addresses import raw
-from kernel.apps import Limits
-from kernel.hashing import sha256
-from kernel.merkle import verify_inclusion
-from kernel.receipts import CallStatus, receipt_hash, unpack_receipt, unpack_summary
 from peer.receipts.chain_file import Head
 from peer.receipts.heads import SignedHead, verify_head
 from tests.peer.apps import build_hostile
 from tests.peer.peer_runner import GREETING, publish, wait_until
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.documents.app_parts import Limits
+from wasmarket.kernel.documents.merkle import verify_inclusion
+from wasmarket.kernel.documents.receipts import (
+    CallStatus,
+    receipt_hash,
+    unpack_receipt,
+    unpack_summary,
+)
+from wasmarket.kernel.hashing import sha256
 
 pytestmark = pytest.mark.e2e
 

@@ -6,15 +6,15 @@ import threading
 
 import pytest
 
-from content.folder import BlockFolder
-from kernel import events
-from kernel.apps import Effectors, HttpEffector
-from kernel.content_ids import app_hash, raw_cid
-from kernel.reasons import LeaveReason
 from peer.folder import PeerFolder
 from tests.peer.apps import NUMBER, build_counting, build_hostile, build_importing, build_sick
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.runtime.guests import build_guest
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel import events
+from wasmarket.kernel.documents.app_parts import Effectors, HttpEffector
+from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
+from wasmarket.kernel.reasons import LeaveReason
 
 pytestmark = pytest.mark.e2e
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from kernel import events
 from tests.peer.peer_runner import GREETING, publish, wait_until
+from wasmarket.kernel import events
 
 pytestmark = pytest.mark.e2e
 

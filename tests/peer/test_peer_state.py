@@ -4,10 +4,19 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chain.blocks import BlockRef
-from kernel.addresses import ZERO_ADDRESS, ZERO_HASH, raw, to_address
-from kernel.billing import NO_END
-from kernel.errors import (
+from peer.access import Access, AccessFile, check_key, check_signer, parse_access
+from peer.chain_state.view import Assignment, Deal, DealState, Standing, State
+from peer.duties.commitments import Commitments, last_closed
+from peer.folder import PeerFolder, public_key, write_atomically
+from peer.receipts.chain_file import CallRecord, Head
+from peer.receipts.heads import SignedHead, sign_head, verify_head
+from peer.receipts.receipt_log import ReceiptBook
+from wasmarket.chain.reading.blocks import BlockRef
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, raw, to_address
+from wasmarket.kernel.billing import NO_END
+from wasmarket.kernel.documents.merkle import EMPTY_ROOT, verify_inclusion
+from wasmarket.kernel.documents.receipts import CallStatus, pack_summary
+from wasmarket.kernel.errors import (
     ConfigError,
     Conflict,
     Forbidden,
@@ -15,16 +24,7 @@ from kernel.errors import (
     InvalidSignature,
     Unauthorized,
 )
-from kernel.hashing import sha256
-from kernel.merkle import EMPTY_ROOT, verify_inclusion
-from kernel.receipts import CallStatus, pack_summary
-from peer.access import Access, AccessFile, check_key, check_signer, parse_access
-from peer.folder import PeerFolder, public_key, write_atomically
-from peer.market.commitments import Commitments, last_closed
-from peer.market.standing import Assignment, Deal, DealState, Standing, State
-from peer.receipts.book import ReceiptBook
-from peer.receipts.chain_file import CallRecord, Head
-from peer.receipts.heads import SignedHead, sign_head, verify_head
+from wasmarket.kernel.hashing import sha256
 
 pytestmark = pytest.mark.unit
 

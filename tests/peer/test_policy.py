@@ -4,12 +4,8 @@ import os
 
 import pytest
 
-from kernel.addresses import to_address
-from kernel.apps import Effectors, HttpEffector, Limits, Manifest, Module, Service
-from kernel.content_ids import raw_cid
-from kernel.errors import ConfigError
-from kernel.reasons import LeaveReason
-from peer.policy import (
+from peer.policy.file import PolicyFile
+from peer.policy.policy import (
     Applicant,
     Policy,
     PolicyRefused,
@@ -17,7 +13,18 @@ from peer.policy import (
     check_manifest,
     parse_policy,
 )
-from peer.policy_file import PolicyFile
+from wasmarket.kernel.addresses import to_address
+from wasmarket.kernel.documents.app_parts import (
+    Effectors,
+    HttpEffector,
+    Limits,
+    Manifest,
+    Module,
+    Service,
+)
+from wasmarket.kernel.documents.content_ids import raw_cid
+from wasmarket.kernel.errors import ConfigError
+from wasmarket.kernel.reasons import LeaveReason
 
 pytestmark = pytest.mark.unit
 

@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kernel.addresses import ZERO_ADDRESS, to_address
-from kernel.errors import ConfigError
-from kernel.regions import region_index
-from kernel.traits import trait_mask
-from peer.offers.pricing import DAY, Ask, Machine, Pricing, Window, find_asks, next_change
-from peer.policy import Policy, parse_policy
+from peer.policy.policy import Policy, parse_policy
+from peer.policy.pricing import DAY, Ask, Machine, Pricing, Window, find_asks, next_change
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
+from wasmarket.kernel.errors import ConfigError
+from wasmarket.kernel.regions import region_index
+from wasmarket.kernel.traits import trait_mask
 
 pytestmark = pytest.mark.unit
 

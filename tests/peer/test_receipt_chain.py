@@ -7,8 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.receipts import RECEIPT_BYTES, ZERO, CallStatus, receipt_hash, unpack_receipt
 from peer.receipts.chain_file import NO_HEAD, CallRecord, ReceiptChain
+from wasmarket.kernel.documents.receipts import (
+    RECEIPT_BYTES,
+    ZERO,
+    CallStatus,
+    receipt_hash,
+    unpack_receipt,
+)
 
 pytestmark = pytest.mark.unit
 

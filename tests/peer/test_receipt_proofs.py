@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernel.merkle import MerkleTree, verify_inclusion
 from peer.receipts.chain_file import ReceiptChain
 from peer.receipts.proofs import FlatTree, ReceiptTrees
 from tests.peer.test_receipt_chain import call
+from wasmarket.kernel.documents.merkle import MerkleTree, verify_inclusion
 
 pytestmark = pytest.mark.unit
 

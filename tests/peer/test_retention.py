@@ -9,21 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from content.folder import BlockFolder
-from kernel.content_ids import app_hash, raw_cid
-from kernel.merkle import EMPTY_ROOT, MerkleTree
-from kernel.receipts import ZERO
+from peer.chain_state.view import State
+from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
-from peer.hosting.sweeper import KeptStorage, Retention, Sweeper
-from peer.market.commitments import Commitments, last_closed
-from peer.market.standing import State
-from peer.receipts.book import ReceiptBook
+from peer.hosting.retention import KeptStorage, Retention, Sweeper
 from peer.receipts.epoch_tally import GrowingRoot
-from peer.runtime.code_files import EngineSettings, name_code
+from peer.receipts.receipt_log import ReceiptBook
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
+from peer.runtime.module.code_files import EngineSettings, name_code
 from tests.peer.peer_runner import publish
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
+from wasmarket.kernel.documents.merkle import EMPTY_ROOT, MerkleTree
+from wasmarket.kernel.documents.receipts import ZERO
 
 pytestmark = pytest.mark.unit
 

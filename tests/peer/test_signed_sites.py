@@ -3,9 +3,9 @@
 import pytest
 
 from examples.build import EXAMPLES
-from kernel.apps import Limits, Site
 from tests.peer.peer_runner import publish
 from tests.peer.real_gateway import RealGateway
+from wasmarket.kernel.documents.app_parts import Limits, Site
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 

@@ -6,8 +6,12 @@ from itertools import accumulate
 
 import pytest
 
-from chain.abi import load_abi
-from chain.words import (
+from tools.contract_docs.facts import CONTRACTS, Function, Natspec, parse_natspec, read_contracts
+from tools.contract_docs.packed import read_fields
+from tools.contract_docs.page import ROLES, build_page
+from tools.contract_docs.texts import Unexplained, explain_getter, explain_slot, say_who
+from wasmarket.chain.contracts.abi import load_abi
+from wasmarket.chain.contracts.packed_words import (
     AccountWord,
     AssignmentWord,
     DealWord,
@@ -15,10 +19,6 @@ from chain.words import (
     PeerExtraWord,
     PeerWord,
 )
-from tools.contract_docs.facts import CONTRACTS, Function, Natspec, parse_natspec, read_contracts
-from tools.contract_docs.packed import read_fields
-from tools.contract_docs.page import ROLES, build_page
-from tools.contract_docs.texts import Unexplained, explain_getter, explain_slot, say_who
 
 pytestmark = pytest.mark.unit
 

@@ -14,7 +14,7 @@ HEAD = """# Contracts
 Generated from NatSpec and the compiler by `make generate`.
 The rules behind it: [contracts-law.md](contracts-law.md); how to integrate:
 [how-to/integrate-the-contracts.md](how-to/integrate-the-contracts.md); numbers of
-reasons: [reasons.md](reasons.md); ABIs: `kernel/abi/`; gas: [bench](../bench/README.md).
+reasons: [reasons.md](reasons.md); ABIs: `wasmarket/kernel/abi/`; gas: [bench](../bench/README.md).
 
 Amounts are base units: USDC 6 decimals, FLT 18. An epoch is `block.timestamp // EPOCH_SECONDS`. No
 contract can be upgraded, and none has

@@ -1,5 +1,1 @@
-"""The Python client: what the commands do, for programs."""
-
-from wasmarket.client.facade import Client
-
-__all__ = ["Client"]
+"""The Python client: what developers and providers do, for programs."""

@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from chain.views import AssignmentView
-from kernel.errors import MarketError
-from kernel.events import Claimed, Skipped
-from kernel.units import Address, format_usdc
-from wasmarket.wiring import Wiring
+from wasmarket.chain.contracts.views import AssignmentView
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.events import Claimed, Skipped
+from wasmarket.kernel.units import Address, format_usdc
 
 logger = logging.getLogger(__name__)
 

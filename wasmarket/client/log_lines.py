@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 
-from kernel.errors import TimedOut, Unreachable
-from wasmarket.client.http import Service
+from wasmarket.client.service import Service
+from wasmarket.kernel.errors import TimedOut, Unreachable
 
 PAUSE_SECONDS = 1.0
 BACKLOG = 1_000

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from chain.contracts import Erc20
-from chain.wallet import Account
-from kernel.deployment import Deployment
-from kernel.signatures import sign
-from kernel.typed_data import digest, hash_permit
+from wasmarket.chain.contracts.bindings import Erc20
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.typed_data import digest, hash_permit
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,21 +5,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chain.transactions import Call, Receipt
-from chain.views import PeerView
-from kernel.addresses import ZERO_ADDRESS
-from kernel.errors import Conflict, InvalidInput
-from kernel.events import Claimed, Ended, PeerRegistered, Skipped, Stake
-from kernel.offers import ProviderOffer, dump_offer
-from kernel.published import encode_published
-from kernel.reasons import LeaveReason
-from kernel.signatures import sign
-from kernel.typed_data import digest, hash_offer
-from kernel.units import Address, Hash, format_flt
+from wasmarket.chain.contracts.views import PeerView
+from wasmarket.chain.sending.transactions import Call, Receipt
 from wasmarket.client.earnings import ClaimResult, Due, Earnings, batches
-from wasmarket.client.http import Service
+from wasmarket.client.service import Service
 from wasmarket.client.tokens import approve
-from wasmarket.wiring import Wiring
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.errors import Conflict, InvalidInput
+from wasmarket.kernel.events import Claimed, Ended, PeerRegistered, Skipped, Stake
+from wasmarket.kernel.reasons import LeaveReason
+from wasmarket.kernel.signing.offers import ProviderOffer, dump_offer
+from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.typed_data import digest, hash_offer
+from wasmarket.kernel.units import Address, Hash, format_flt
 
 MONTH = 30 * 86_400
 ENDED = 3

@@ -1,8 +1,8 @@
 """Allowances of the tokens that Market and Staking pull."""
 
-from chain.contracts import Erc20
-from kernel.units import Address
-from wasmarket.wiring import Wiring
+from wasmarket.chain.contracts.bindings import Erc20
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.units import Address
 
 
 def approve(wiring: Wiring, token: Erc20, spender: Address, amount: int, key: str | None) -> None:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-from kernel.receipts import CallStatus
 from peer.runtime.effectors.http_effect import HttpEffect, HttpRequest
 from peer.runtime.effectors.ipfs_effect import IpfsEffect
 from peer.runtime.effectors.kv_effect import KvEffect
@@ -19,6 +18,7 @@ from peer.runtime.effectors.mounted import run_curl
 from peer.runtime.effectors.programs import ProgramGate
 from peer.runtime.effectors.signatures import CURL, HTTP, IPFS, KV, PROGRAMS
 from peer.runtime.messages import HostAnswer, HostCall
+from wasmarket.kernel.documents.receipts import CallStatus
 
 GRACE_SECONDS: Final = 1.0
 """How long after a call's own time its worker is killed."""

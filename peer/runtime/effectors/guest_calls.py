@@ -6,16 +6,16 @@ from typing import Any, Final
 
 from wasmtime import FuncType, Linker, ValType
 
+from peer.runtime.abi.guest_types import BYTE_TAG, SCALARS
+from peer.runtime.abi.json_values import compile_arguments, compile_result
 from peer.runtime.effectors.signatures import LOG
 from peer.runtime.errors import CallRefused, GuestOutput, GuestTrap
-from peer.runtime.function_code import compile_take
-from peer.runtime.guest import U32, Guest
-from peer.runtime.guest_types import BYTE_TAG, SCALARS
-from peer.runtime.host_functions import HostState
-from peer.runtime.json_values import compile_arguments, compile_result
-from peer.runtime.linked_calls import VALUE_TYPES, compile_give
-from peer.runtime.links import EffectLink, get_core_type
-from peer.runtime.wasm_sections import CoreType
+from peer.runtime.execution.function_code import compile_take
+from peer.runtime.execution.guest import U32, Guest
+from peer.runtime.execution.host_functions import HostState
+from peer.runtime.execution.linked_calls import VALUE_TYPES, compile_give
+from peer.runtime.module.links import EffectLink, get_core_type
+from peer.runtime.wasm.sections import CoreType
 
 MAX_ARGUMENT_BYTES: Final = 16 << 20
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import httpx
 
-from content.folder import BlockFolder
-from kernel.content_ids import parse_cid
 from peer.runtime.effectors.effects import Effects, ServiceEffects
 from peer.runtime.effectors.http_effect import HttpEffect, HttpGate
 from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate, read_ledger
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.effectors.programs import ProgramGate
-from peer.runtime.service import ServiceSpec
+from peer.runtime.module.service import ServiceSpec
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.content_ids import parse_cid
 
 FOLDER = "effects"
 """Beside a deal's storage, out of the guests' reach."""

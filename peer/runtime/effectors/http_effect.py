@@ -9,8 +9,8 @@ from typing import Any, Final
 import httpx
 import msgspec
 
-from serving.outbound import PORTS, Outbound
-from serving.outbound_http import create_async_client
+from wasmarket.serving.outbound import PORTS, Outbound
+from wasmarket.serving.outbound_http import create_async_client
 
 METHOD: Final = re.compile(r"[A-Z]{1,20}")
 REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})

@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import msgspec
 
-from content.exporter import read_file
-from content.fetcher import Fetcher, FetchLimits
-from content.folder import BlockFolder
-from content.importer import import_bytes
-from kernel.content_ids import Cid, parse_cid
-from kernel.errors import ContentNotFound, InvalidInput, MarketError
 from peer.folder import write_atomically
+from wasmarket.content.exporter import read_file
+from wasmarket.content.fetcher import Fetcher, FetchLimits
+from wasmarket.content.folder import BlockFolder
+from wasmarket.content.importer import import_bytes
+from wasmarket.kernel.documents.content_ids import Cid, parse_cid
+from wasmarket.kernel.errors import ContentNotFound, InvalidInput, MarketError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import Final
 
-from peer.runtime.syscalls import refuse_connections
+from peer.runtime.sandbox.syscalls import refuse_connections
 
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NO_NEW_PRIVS: Final = 38

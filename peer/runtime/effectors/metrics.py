@@ -4,9 +4,9 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from kernel.receipts import CallStatus
 from peer.runtime.effectors.signatures import HTTP, IPFS, KV, PROGRAMS
 from peer.runtime.messages import HostAnswer
+from wasmarket.kernel.documents.receipts import CallStatus
 
 EFFECTORS: Final = frozenset({HTTP, IPFS, KV, PROGRAMS})
 UNKNOWN: Final = "unknown"

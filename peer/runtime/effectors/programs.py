@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import peer
 from peer.runtime.effectors import launch
-from peer.runtime.privileges import NOBODY, is_root
+from peer.runtime.sandbox.privileges import NOBODY, is_root
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
 
 PREFIX: Final = "wasmarket:"
 """No module of a service can have such a name."""

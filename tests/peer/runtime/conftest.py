@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from wasmtime import Engine
 
-from kernel.receipts import CallStatus
-from peer.runtime.code_files import EngineSettings
-from peer.runtime.deadline import Watchdog
-from peer.runtime.engine import AotCache, build_engine
 from peer.runtime.errors import FAULTS
+from peer.runtime.execution.deadline import Watchdog
+from peer.runtime.execution.engine import AotCache, build_engine
+from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Answer, Call
-from peer.runtime.module_file import read_modules
-from peer.runtime.service import ServiceSpec
-from peer.runtime.service_host import ServiceHost
+from peer.runtime.module.code_files import EngineSettings
+from peer.runtime.module.module_file import read_modules
+from peer.runtime.module.service import ServiceSpec
 from tests.peer.runtime.guests import build_spec
+from wasmarket.kernel.documents.receipts import CallStatus
 
 BuildHost = Callable[..., ServiceHost]
 HostService = Callable[[ServiceSpec], ServiceHost]

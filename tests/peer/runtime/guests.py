@@ -6,11 +6,18 @@ from pathlib import Path
 
 from wasmtime import wat2wasm
 
-from peer.runtime.guest_types import SCALARS, Field, GuestType, RecordType, Signature, flatten_type
-from peer.runtime.interface_encoder import encode_interface
-from peer.runtime.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
-from peer.runtime.signature_text import parse_signature
-from peer.runtime.wasm_sections import append_custom
+from peer.runtime.abi.encoder import encode_interface
+from peer.runtime.abi.guest_types import (
+    SCALARS,
+    Field,
+    GuestType,
+    RecordType,
+    Signature,
+    flatten_type,
+)
+from peer.runtime.abi.signature_text import parse_signature
+from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.runtime.wasm.sections import append_custom
 
 ALLOCATE = """
   (func (export "allocate") (param $count i32) (param $tag i32) (result i32) (local $at i32)

@@ -7,9 +7,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from peer.runtime.nursery import ROOT
-from peer.runtime.pool import PoolSettings, WorkerPool
-from peer.runtime.service import ServiceSpec
+from peer.runtime.module.service import ServiceSpec
+from peer.runtime.workers.pool import PoolSettings, WorkerPool
+from peer.runtime.workers.spawner import ROOT
 from tests.peer.runtime.guests import build_guest
 
 QUICK = PoolSettings(grace_seconds=0.2, queue_seconds=10)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kernel.hashing import sha256
-from peer.runtime.code_files import EngineSettings, prune_code
-from peer.runtime.engine import AotCache
 from peer.runtime.errors import ModuleError
+from peer.runtime.execution.engine import AotCache
+from peer.runtime.module.code_files import EngineSettings, prune_code
 from tests.peer.runtime.conftest import Engines
 from tests.peer.runtime.guests import COUNTER, LOOP, TRAP
+from wasmarket.kernel.hashing import sha256
 
 pytestmark = pytest.mark.unit
 SETTINGS = EngineSettings()

@@ -3,8 +3,8 @@
 import pytest
 from wasmtime import wat2wasm
 
-from kernel.reasons import LeaveReason
-from peer.runtime.check import (
+from peer.runtime.errors import EffectorRefused, ModuleError
+from peer.runtime.module.check import (
     MANIFEST_SECTION,
     SDK_SECTION,
     ModuleManifest,
@@ -12,9 +12,9 @@ from peer.runtime.check import (
     encode_manifest,
     inspect_module,
 )
-from peer.runtime.errors import EffectorRefused, ModuleError
-from peer.runtime.wasm_sections import append_custom
+from peer.runtime.wasm.sections import append_custom
 from tests.peer.runtime.guests import API, COUNTER, LOGGER, MEMORY, SLEEPER, build_guest
+from wasmarket.kernel.reasons import LeaveReason
 
 pytestmark = pytest.mark.unit
 NOTHING = '(func (export "f"))'

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from peer.runtime.cores import Cores, pin_process
+from peer.runtime.workers.cores import Cores, pin_process
 
 pytestmark = pytest.mark.unit
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from examples.build import EXAMPLES, PINNED_COMPILER, build_app, find_compiler
-from peer.runtime.check import inspect_module
-from peer.runtime.pool import WorkerPool
-from peer.runtime.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.runtime.module.check import inspect_module
+from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.runtime.workers.pool import WorkerPool
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 APPS = ["greeting", "greeting-v2"]

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from kernel.receipts import CallStatus
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, RecordType, Signature
 from peer.runtime.errors import GuestFault
-from peer.runtime.guest_types import ArrayType, Basic, Field, RecordType, Signature
-from peer.runtime.pool import WorkerPool
-from peer.runtime.service import CallLimits, ServiceSpec
+from peer.runtime.module.service import CallLimits, ServiceSpec
+from peer.runtime.workers.pool import WorkerPool
 from tests.peer.runtime import guests
 from tests.peer.runtime.guests import API, build_guest, build_spec
+from wasmarket.kernel.documents.receipts import CallStatus
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 TRAP, TIME, MEM, OUT = CallStatus.TRAP, CallStatus.TIME, CallStatus.MEMORY, CallStatus.OUTPUT

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peer.runtime.errors import ModuleError
-from peer.runtime.guest_types import (
+from peer.runtime.abi.encoder import encode_interface
+from peer.runtime.abi.guest_types import (
     ArrayType,
     Basic,
     Field,
@@ -17,8 +17,8 @@ from peer.runtime.guest_types import (
     describe_interface,
     describe_type,
 )
-from peer.runtime.interface_encoder import encode_interface
-from peer.runtime.interface_types import parse_interface
+from peer.runtime.abi.interface_types import parse_interface
+from peer.runtime.errors import ModuleError
 from tests.peer.runtime.type_strategies import guest_types, names
 
 pytestmark = pytest.mark.unit

@@ -5,9 +5,9 @@ import math
 
 import pytest
 
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.json_values import compile_arguments, compile_result
 from peer.runtime.errors import CallRefused
-from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
-from peer.runtime.json_values import compile_arguments, compile_result
 
 pytestmark = pytest.mark.unit
 POINT = RecordType("Point", (Field("x", Basic.S32), Field("tags", ArrayType(Basic.STRING))))

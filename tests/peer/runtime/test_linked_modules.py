@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
 from peer.runtime.errors import (
     EffectorRefused,
     GuestMemory,
@@ -16,8 +17,7 @@ from peer.runtime.errors import (
     ModuleError,
     StartFailed,
 )
-from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
-from peer.runtime.service import CallLimits
+from peer.runtime.module.service import CallLimits
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import HostService, ask, run
 from tests.peer.runtime.guests import (

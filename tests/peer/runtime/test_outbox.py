@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from peer.runtime.messages import Answer, encode_frame, split_frames
-from peer.runtime.outbox import PAGE_BYTES, Outbox, OutboxReader, make_page
+from peer.runtime.workers.shared_page import PAGE_BYTES, Outbox, OutboxReader, make_page
 
 pytestmark = pytest.mark.unit
 

@@ -9,8 +9,7 @@ import pytest
 from wasmtime import wat2wasm
 
 from examples.build_raw import EXAMPLES, SOURCES
-from peer.runtime.check import inspect_module
-from peer.runtime.embed import embed_interface
+from peer.runtime.abi.signature_text import parse_signatures
 from peer.runtime.errors import (
     CallRefused,
     EffectorRefused,
@@ -19,9 +18,10 @@ from peer.runtime.errors import (
     GuestTrap,
     ModuleError,
 )
-from peer.runtime.service import CallLimits, ServiceSpec
-from peer.runtime.service_host import ServiceHost
-from peer.runtime.signature_text import parse_signatures
+from peer.runtime.execution.service_host import ServiceHost
+from peer.runtime.module.check import inspect_module
+from peer.runtime.module.embed import embed_interface
+from peer.runtime.module.service import CallLimits, ServiceSpec
 from tests.peer.runtime.conftest import BuildHost, HostService, ask
 from tests.peer.runtime.guests import build_service
 

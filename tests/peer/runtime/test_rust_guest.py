@@ -7,7 +7,7 @@ import pytest
 
 from examples.build import EXAMPLES, compile_crate, find_compiler, finish_module, read_package
 from peer.runtime.errors import GuestMemory, GuestTrap
-from peer.runtime.service_host import ServiceHost
+from peer.runtime.execution.service_host import ServiceHost
 from tests.peer.runtime.conftest import BuildHost, ask, run
 
 pytestmark = [

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from peer.runtime.check import inspect_module
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
 from peer.runtime.errors import EffectorRefused, ModuleError
-from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
 from peer.runtime.messages import Call
-from peer.runtime.wasm_sections import append_custom
+from peer.runtime.module.check import inspect_module
+from peer.runtime.wasm.sections import append_custom
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import BuildHost, ask
 from tests.peer.runtime.guests import build_guest

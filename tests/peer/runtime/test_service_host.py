@@ -11,9 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import Instance, Module, Store, Trap, TrapCode
 
-from kernel.receipts import CallStatus
-from peer.runtime.code_files import EngineSettings
-from peer.runtime.deadline import Watchdog
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType
 from peer.runtime.errors import (
     CallRefused,
     GuestMemory,
@@ -23,13 +21,15 @@ from peer.runtime.errors import (
     ModuleError,
     StartFailed,
 )
-from peer.runtime.guest_types import ArrayType, Basic, Field, GuestType, RecordType
+from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.messages import Call
-from peer.runtime.service import CallLimits
+from peer.runtime.module.code_files import EngineSettings
+from peer.runtime.module.service import CallLimits
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import BuildHost, Engines, ask, run
 from tests.peer.runtime.guests import build_echo, build_guest
 from tests.peer.runtime.type_strategies import guest_types, values_of
+from wasmarket.kernel.documents.receipts import CallStatus
 
 pytestmark = pytest.mark.unit
 POINT = RecordType("Point", (Field("x", Basic.S16), Field("label", Basic.STRING)))

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from peer.runtime.abi.guest_types import ArrayType, Basic, Field, RecordType, Signature
+from peer.runtime.abi.signature_text import parse_declarations, parse_signatures
 from peer.runtime.errors import ModuleError
-from peer.runtime.guest_types import ArrayType, Basic, Field, RecordType, Signature
-from peer.runtime.signature_text import parse_declarations, parse_signatures
 
 pytestmark = pytest.mark.unit
 

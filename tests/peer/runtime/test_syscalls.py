@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from peer.runtime.pool import WorkerPool
-from peer.runtime.syscalls import MACHINES
+from peer.runtime.sandbox.syscalls import MACHINES
+from peer.runtime.workers.pool import WorkerPool
 from tests.peer.runtime.guests import COUNTER, build_spec
 
 pytestmark = [

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from peer.runtime.binary import ByteReader, encode_leb
 from peer.runtime.errors import ModuleError
-from peer.runtime.wasm_sections import (
+from peer.runtime.wasm.binary import ByteReader, encode_leb
+from peer.runtime.wasm.sections import (
     CoreFunction,
     CoreType,
     append_custom,

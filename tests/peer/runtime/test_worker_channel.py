@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from kernel.receipts import CallStatus
 from peer.runtime.messages import HostAnswer, encode_frame
-from peer.runtime.outbox import make_page
-from peer.runtime.worker_channel import WorkerChannel
+from peer.runtime.workers.channel import WorkerChannel
+from peer.runtime.workers.shared_page import make_page
+from wasmarket.kernel.documents.receipts import CallStatus
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from kernel.errors import BadContent, ContentNotFound, NotFound
 from peer.runtime.errors import (
     CallRefused,
     EffectorRefused,
@@ -25,9 +24,9 @@ from peer.runtime.errors import (
     NoWorker,
     StartFailed,
 )
-from peer.runtime.nursery import ROOT
-from peer.runtime.pool import WorkerPool
-from peer.runtime.service import BodyKind, CallLimits, ServiceSpec
+from peer.runtime.module.service import BodyKind, CallLimits, ServiceSpec
+from peer.runtime.workers.pool import WorkerPool
+from peer.runtime.workers.spawner import ROOT
 from tests.peer.runtime import guests
 from tests.peer.runtime.guests import build_guest, build_spec
 from tests.peer.runtime.pools import (
@@ -38,6 +37,7 @@ from tests.peer.runtime.pools import (
     in_loop,
     running,
 )
+from wasmarket.kernel.errors import BadContent, ContentNotFound, NotFound
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from peer.runtime.cores import Cores
 from peer.runtime.errors import (
     GuestTimeout,
     GuestTrap,
     NoWorker,
     PoolBusy,
 )
-from peer.runtime.nursery import Nursery
-from peer.runtime.pool import PoolSettings, WorkerPool
-from peer.runtime.service import CallLimits
+from peer.runtime.module.service import CallLimits
+from peer.runtime.workers.cores import Cores
+from peer.runtime.workers.pool import PoolSettings, WorkerPool
+from peer.runtime.workers.spawner import Nursery
 from tests.peer.runtime import guests
 from tests.peer.runtime.guests import build_guest, build_spec
 from tests.peer.runtime.pools import (
@@ -222,7 +222,9 @@ async def test_spare__killed_while_it_waits__is_made_up_for(tmp_path: Path) -> N
         def find_spares() -> list[psutil.Process]:
             # Those of peers that run beside this test are not children of its own zygote.
             mine = psutil.Process().children()
-            zygotes = [child for child in mine if "peer.runtime.zygote" in child.cmdline()]
+            zygotes = [
+                child for child in mine if "peer.runtime.workers.fork_server" in child.cmdline()
+            ]
             children = [child for zygote in zygotes for child in zygote.children()]
             return [child for child in children if child.name() == "wasm-spare"]
 

@@ -4,7 +4,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from peer.runtime.guest_types import INTEGER_RANGES, ArrayType, Basic, Field, GuestType, RecordType
+from peer.runtime.abi.guest_types import (
+    INTEGER_RANGES,
+    ArrayType,
+    Basic,
+    Field,
+    GuestType,
+    RecordType,
+)
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
 basics = st.sampled_from(list(Basic))

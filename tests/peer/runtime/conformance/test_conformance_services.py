@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from content.folder import BlockFolder
 from examples.build import find_compiler
-from kernel.apps import Effectors, HttpEffector
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.errors import EffectorRefused, GuestTrap
-from peer.runtime.pool import WorkerPool
-from peer.runtime.service import CallLimits, ServiceSpec
+from peer.runtime.module.service import CallLimits, ServiceSpec
+from peer.runtime.workers.pool import WorkerPool
 from tests.peer.runtime.conformance.test_conformance_types import ANN, BOB, OLDER
 from tests.peer.runtime.guests import build_service
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.app_parts import Effectors, HttpEffector
 
 pytestmark = [
     pytest.mark.e2e,

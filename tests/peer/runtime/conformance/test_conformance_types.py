@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from examples.build import find_compiler
-from peer.runtime.check import inspect_module
+from peer.runtime.abi.guest_types import describe_interface
 from peer.runtime.errors import (
     CallRefused,
     GuestFault,
@@ -15,8 +15,8 @@ from peer.runtime.errors import (
     GuestTimeout,
     GuestTrap,
 )
-from peer.runtime.guest_types import describe_interface
-from peer.runtime.service_host import ServiceHost
+from peer.runtime.execution.service_host import ServiceHost
+from peer.runtime.module.check import inspect_module
 from tests.peer.runtime.conftest import BuildHost, ask, run
 
 pytestmark = [

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from examples.build import find_compiler
-from kernel.apps import Effectors
 from peer.runtime.effectors.signatures import EFFECTORS
 from peer.runtime.errors import EffectorRefused, ModuleError
-from peer.runtime.links import plan_service
+from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Answer, Call
-from peer.runtime.service import CallLimits, InstanceMode, validate_spec
-from peer.runtime.service_host import ServiceHost
+from peer.runtime.module.links import plan_service
+from peer.runtime.module.service import CallLimits, InstanceMode, validate_spec
 from tests.peer.runtime.conftest import HostService
 from tests.peer.runtime.guests import COUNTER, PARAMETERS, build_guest, build_spec
+from wasmarket.kernel.documents.app_parts import Effectors
 
 pytestmark = [
     pytest.mark.e2e,

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kernel.receipts import CallStatus
 from peer.runtime.effectors.effects import (
     GRACE_SECONDS,
     CallAllowance,
@@ -19,6 +18,7 @@ from peer.runtime.effectors.kv_effect import KvEffect, KvStores
 from peer.runtime.effectors.kv_file import KvLimits
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.messages import HostAnswer, HostCall
+from wasmarket.kernel.documents.receipts import CallStatus
 
 pytestmark = pytest.mark.unit
 SMALL = KvLimits(total_bytes=10_000, keys=100, key_bytes=100, value_bytes=5_000)

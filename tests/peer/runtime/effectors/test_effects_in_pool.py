@@ -13,14 +13,14 @@ import httpx
 import pytest
 from wasmtime import wat2wasm
 
-from content.folder import BlockFolder
-from kernel.apps import Effectors, HttpEffector
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.signatures import EFFECTORS, MOUNTED
 from peer.runtime.errors import EffectorRefused, GuestTimeout, GuestTrap, ModuleError
-from peer.runtime.pool import WorkerPool
-from peer.runtime.service import BodyKind, CallLimits, ServiceSpec
+from peer.runtime.module.service import BodyKind, CallLimits, ServiceSpec
+from peer.runtime.workers.pool import WorkerPool
 from tests.peer.runtime.guests import build_guest, build_spec
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.app_parts import Effectors, HttpEffector
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 KV_ADD = EFFECTORS["kv"]["add"]

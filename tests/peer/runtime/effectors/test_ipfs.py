@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from content.folder import BlockFolder
-from content.importer import import_bytes
-from kernel.content_ids import parse_cid, raw_cid
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate, IpfsLimits, read_ledger
+from wasmarket.content.folder import BlockFolder
+from wasmarket.content.importer import import_bytes
+from wasmarket.kernel.documents.content_ids import parse_cid, raw_cid
 
 pytestmark = pytest.mark.e2e
 SMALL = IpfsLimits(content_bytes=2_000_000, put_bytes=3_000_000, cached_bytes=3_000_000)

@@ -14,14 +14,14 @@ from typing import Any
 import httpx
 import pytest
 
-from content.folder import BlockFolder
-from kernel.apps import Effectors
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.launch import FILTER, NAMESPACE, NOT_RUN
 from peer.runtime.effectors.programs import ROOT, ProgramGate, ProgramLimits
 from peer.runtime.errors import EffectorRefused
-from peer.runtime.pool import WorkerPool
+from peer.runtime.workers.pool import WorkerPool
 from tests.peer.runtime.effectors.test_effects_in_pool import call, describe, mounting
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.documents.app_parts import Effectors
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
 SHELL = {"sh": "/bin/sh", "bash": "/bin/bash", "gone": "/nowhere/program"}

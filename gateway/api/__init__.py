@@ -1,0 +1,1 @@
+"""The gateway's HTTP in: routes, sites, CORS and what every request meets first."""

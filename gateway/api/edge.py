@@ -1,0 +1,187 @@
+"""What every request meets first: rate limits, CORS, and the short way to calls and sites.
+
+Calls and sites are most of what a gateway does, so they do not go through the web framework, which
+would cost more than the rest of the gateway; all else does, calls that are oddly spelt included.
+"""
+
+import hashlib
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.calls import Calls
+from gateway.api.cors import Cors, answer_preflight, is_preflight, with_exposed
+from gateway.api.incoming import CallerGone
+from gateway.api.sites import Sites
+from gateway.metrics import GatewayMetrics
+from gateway.upstream.connection import Header
+from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
+from wasmarket.serving.clients import Clients
+from wasmarket.serving.limits import RateLimited, TokenBucket
+from wasmarket.serving.problems import render, request_id_of
+
+RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json"})
+"""First parts of paths that are the gateway's own."""
+UNLIMITED = ("/v1/health/", "/metrics", "/v1/status")
+DEALS = "/v1/deals/"
+KEY_SCHEME = "Bearer "
+
+Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLimits:
+    """Who may ask how often."""
+
+    by_address: TokenBucket
+    by_key: TokenBucket
+
+
+class Edge:
+    """ASGI middleware in front of a gateway's routes."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        calls: Calls,
+        sites: Sites,
+        clients: Clients,
+        cors: Cors,
+        limits: EdgeLimits,
+        hosts: Mapping[str, int],
+        metrics: GatewayMetrics,
+    ) -> None:
+        """`hosts` are the host names that are sites of their own, with their deals."""
+        self._app = app
+        self._calls = calls
+        self._sites = sites
+        self._clients = clients
+        self._cors = cors
+        self._limits = limits
+        self._hosts = hosts
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        deal, handler, is_named = self._find(scope)
+        headers = self._cors.allow(scope, deal)
+        sending = _Sending(send, with_exposed(headers) if headers else headers)
+        try:
+            self._check_limits(scope)
+            if headers and is_named and deal is not None and await self._sites.is_site(deal):
+                # A site's function minds CORS itself.
+                headers = sending.added = []
+            if headers and is_preflight(scope):
+                await answer_preflight(headers, send)
+                return
+            await (handler or self._app)(scope, receive, sending)
+        except CallerGone:
+            return
+        except MarketError as error:
+            # What has begun cannot become another answer: break off, so that the caller sees it.
+            if sending.has_begun:
+                raise
+            if isinstance(error, RateLimited | TooLarge) and _has_body(scope):
+                sending.add((b"connection", b"close"))
+            await render(error, request_id_of(Request(scope)))(scope, receive, sending)
+
+    def _find(self, scope: Scope) -> tuple[int | None, Handler | None, bool]:
+        """Return the deal a request is about, the short way to answer it, and whether it has
+        the deal by a name, as sites have.
+        """
+        if self._hosts:
+            deal = self._hosts.get(_host(scope))
+            if deal is not None:
+                return deal, self._site(deal, ""), True
+        path: str = scope["raw_path"].decode("ascii")
+        if path.startswith(DEALS):
+            return self._find_call(scope, path)
+        name = path[1:].partition("/")[0]
+        if name in RESERVED:
+            return None, None, False
+        try:
+            deal = self._calls.deal_of(name)
+        except NotFound:
+            return None, None, False
+        return deal, self._site(deal, f"/{name}"), True
+
+    def _find_call(self, scope: Scope, path: str) -> tuple[int | None, Handler | None, bool]:
+        parts = path[len(DEALS) :].split("/")
+        number = parts[0]
+        if not (number.isdigit() and 0 < int(number[:11]) < 2**32):
+            return None, None, False
+        deal = int(number)
+        if scope["method"] != "POST" or len(parts) != 3 or not (parts[1] and parts[2]):
+            return deal, None, False
+
+        async def call(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._calls.answer(scope, receive, send, deal)
+
+        return deal, call, False
+
+    def _site(self, deal: int, prefix: str) -> Handler:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            await self._sites.answer(scope, receive, send, deal, prefix)
+
+        return answer
+
+    def _check_limits(self, scope: Scope) -> None:
+        """Count a request. Raises RateLimited."""
+        limits = self._limits
+        if not (limits.by_address.is_on or limits.by_key.is_on):
+            return
+        if scope["path"].startswith(UNLIMITED):
+            return
+        try:
+            limits.by_address.take(self._clients.of(scope).address, "from one address")
+        except RateLimited:
+            self._metrics.limited.labels("address").inc()
+            raise
+        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
+        if given.startswith(KEY_SCHEME.encode()):
+            # The key itself is nothing to keep in memory for longer than its call.
+            key = hashlib.sha256(given).hexdigest()
+            try:
+                limits.by_key.take(key, "with one key")
+            except RateLimited:
+                self._metrics.limited.labels("key").inc()
+                raise
+
+
+class _Sending:
+    """A `send` that adds headers to the answer's head and knows whether it has begun."""
+
+    __slots__ = ("_send", "added", "has_begun")
+
+    def __init__(self, send: Send, added: list[Header]) -> None:
+        self._send = send
+        self.added = added
+        self.has_begun = False
+
+    def add(self, header: Header) -> None:
+        """Add one more header."""
+        self.added = [*self.added, header]
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_begun = True
+            if self.added:
+                message["headers"] = [*message.get("headers", ()), *self.added]
+        await self._send(message)
+
+
+def _host(scope: Scope) -> str:
+    given = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return (
+        str(given.decode("latin-1")).rpartition(":")[0].lower() or given.decode("latin-1").lower()
+    )
+
+
+def _has_body(scope: Scope) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])

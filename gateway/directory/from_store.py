@@ -1,0 +1,71 @@
+"""Read from the store where deals run."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+from gateway.directory.deals import DealRoute, PeerRoute
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.units import Hash
+from wasmarket.store.chain.deals import fetch_deal, fetch_deals
+from wasmarket.store.chain.state import fetch_indexed
+from wasmarket.store.database import Database, Session
+from wasmarket.store.enums import AssignmentState
+from wasmarket.store.views import DealView
+
+BATCH = 500
+
+Result = TypeVar("Result")
+
+
+class StoreDirectory:
+    """The deals that the indexer wrote."""
+
+    def __init__(self, database: Database) -> None:
+        """`database` is only read."""
+        self._database = database
+
+    async def find(self, deal: int) -> DealRoute | None:
+        """Return a deal's route; None: no such deal. Raises Unreachable."""
+        return await run_in_threadpool(self._read, lambda session: _find(session, deal))
+
+    async def find_apps(self) -> frozenset[Hash]:
+        """Return the apps of all deals that have not ended. Raises Unreachable."""
+        return await run_in_threadpool(self._read, _find_apps)
+
+    def _read(self, query: Callable[[Session], Result]) -> Result:
+        with self._database.read() as session:
+            return query(session)
+
+
+def _find(session: Session, deal: int) -> DealRoute | None:
+    try:
+        return _route(fetch_deal(session, fetch_indexed(session), deal))
+    except NotFound:
+        return None
+
+
+def _find_apps(session: Session) -> frozenset[Hash]:
+    at = fetch_indexed(session)
+    apps: set[Hash] = set()
+    after = 0
+    while views := fetch_deals(session, at, after=after, limit=BATCH):
+        apps.update(view.app for view in views if view.status is not DealStatus.ENDED)
+        after = views[-1].id
+    return frozenset(apps)
+
+
+def _route(view: DealView) -> DealRoute:
+    return DealRoute(
+        deal=view.id,
+        developer=view.developer,
+        app=view.app,
+        status=view.status,
+        peers=tuple(
+            PeerRoute(entry.peer, entry.endpoint, entry.region)
+            for entry in view.live
+            if entry.state is AssignmentState.ACTIVE
+        ),
+    )

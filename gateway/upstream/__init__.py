@@ -1,0 +1,1 @@
+"""Connections to peers: which one, kept alive, one exchange at a time."""

@@ -1,0 +1,1 @@
+"""Questions about the order book: quotes, explanations, relaxations, lost opportunities."""

@@ -1,0 +1,83 @@
+"""Show a provider what it did not get: why, and at which price it would have."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from matcher.engine.index.book import Book
+from matcher.engine.index.filters import build_filter
+from matcher.engine.index.layout import LAST, NONE
+from matcher.engine.index.supply import judge_provider
+from matcher.engine.rules import count_live
+from matcher.engine.single.candidates import limits_of
+from matcher.engine.values import MAX_LIVE, Demand
+from wasmarket.kernel.reasons import FillReason
+from wasmarket.kernel.units import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """A demand and what became of it: the dearest price taken (None: units still missing)."""
+
+    demand: Demand
+    dearest: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """What stood between a provider and a demand.
+
+    `reasons`: why none of its asks fits. `price_to_win`: the highest ask per unit and epoch that
+    would get units, `lost_by` how much lower that is than its best ask; None when price alone
+    does not help.
+    """
+
+    demand: Demand
+    reasons: tuple[FillReason, ...]
+    price_to_win: int | None
+    lost_by: int | None
+
+
+def find_opportunities(
+    provider: Address, contests: Iterable[Contest], book: Book
+) -> tuple[Opportunity, ...]:
+    """Return the contests in which no ask of the provider wins as it stands."""
+    found = (_compare(contest, provider, book) for contest in contests)
+    return tuple(opportunity for opportunity in found if opportunity is not None)
+
+
+def _compare(contest: Contest, provider: Address, book: Book) -> Opportunity | None:
+    demand = contest.demand
+    bits, best = _judge(demand, provider, book)
+    against = tuple(reason for reason in FillReason if bits >> reason & 1)
+    if best == NONE:
+        return Opportunity(demand, against, None, None)
+    # A price equal to the dearest one taken loses against the earlier offer.
+    limit = demand.offer.max_price if contest.dearest is None else contest.dearest - 1
+    winning = min(limit, demand.offer.max_price)
+    if best <= winning:
+        return None
+    return Opportunity(demand, against, winning, best - winning)
+
+
+def _judge(demand: Demand, provider: Address, book: Book) -> tuple[int, int]:
+    """Return the reasons against the provider's asks as bits, and its best price or NONE."""
+    account = book.account_slot(provider)
+    if account == NONE:
+        return 0, NONE
+    limits, tally = limits_of(demand, book), count_live(demand, book)
+    terms = (
+        demand.offer.max_price,
+        tally.live >= MAX_LIVE,
+        max(0, demand.offer.units - tally.units),
+        max(0, demand.balance - tally.cost),
+    )
+    bits, best = judge_provider(
+        book.columns,
+        build_filter(demand, book.storage, limits),
+        account,
+        book.now,
+        np.array([min(term, LAST) for term in terms], np.int64),
+    )
+    return int(bits), int(best)

@@ -1,0 +1,1 @@
+"""Batch auction: many demands at once, with a proven bound on the surplus beside the result."""

@@ -1,0 +1,31 @@
+"""The plain way to match a round: one demand after the other, highest bid first."""
+
+from collections.abc import Iterable
+
+from matcher.engine.index.book import Book
+from matcher.engine.single.solve import match_one
+from matcher.engine.values import Demand, Match, Round
+
+
+def in_order(demands: Iterable[Demand]) -> list[Demand]:
+    """Return the demands by higher bid, earlier offer, hash."""
+    return sorted(demands, key=lambda d: (-d.offer.max_price, d.sequence, d.hash))
+
+
+def match_in_turn(demands: Iterable[Demand], book: Book) -> Round:
+    """Match demands one by one; whoever comes later gets what those before left.
+
+    The bound is what they would save if each were alone.
+    """
+    taken: dict[int, int] = {}
+    matches: list[Match] = []
+    bound = 0
+    for demand in demands:
+        alone = match_one(demand, book)
+        match = match_one(demand, book, taken) if taken else alone
+        bound += alone.bound
+        for fill in match.fills:
+            peer = fill.ask.offer.peer
+            taken[peer] = taken.get(peer, 0) + fill.units
+        matches.append(match)
+    return Round(tuple(matches), bound)

@@ -1,0 +1,1 @@
+"""One demand alone: the cheapest feasible fills."""

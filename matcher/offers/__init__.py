@@ -1,0 +1,1 @@
+"""Offers on their way in: checked, kept, funded, replaced; by HTTP or from the chain."""

@@ -1,0 +1,138 @@
+"""The rules that an offer must pass at a matcher's door, beyond what Market itself demands."""
+
+from dataclasses import dataclass
+
+from matcher.engine.values import PRICE_BELOW
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
+from wasmarket.kernel.errors import Conflict, Expired, InvalidInput, InvalidSignature
+from wasmarket.kernel.signing.offers import (
+    DeveloperOffer,
+    Offer,
+    ProviderOffer,
+    parse_uint,
+    validate_terms,
+)
+from wasmarket.kernel.signing.signatures import Signature, recover
+from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer
+from wasmarket.kernel.traits import traits_of
+from wasmarket.kernel.units import Address
+
+STORED_AMOUNT_BELOW = 2**63
+TRAITS_BELOW = 2**96
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the chain knows of an account and one of its offers."""
+
+    counter: int
+    approved: bool
+    cancelled: bool
+
+
+def check_bid(offer: DeveloperOffer, matcher: Address) -> None:
+    """Refuse a developer offer that could never be matched here. Raises InvalidInput."""
+    validate_terms(offer)
+    parse_uint(offer.deposit + offer.tip, field="deposit", below=STORED_AMOUNT_BELOW)
+    parse_uint(offer.traits, field="traits", below=TRAITS_BELOW)
+    if offer.app == ZERO_HASH:
+        raise InvalidInput("the offer names no app", field="app")
+    if offer.max_price == 0:
+        raise InvalidInput(
+            "max_price is 0: nobody sells for nothing", field="max_price", remedy="offer more"
+        )
+    places = offer.regions.bit_count() if offer.regions else offer.units
+    if offer.min_regions > min(places, offer.units):
+        raise InvalidInput(
+            "min_regions is more than units or the wanted regions can give",
+            field="min_regions",
+            remedy="ask for fewer regions, or allow more of them",
+        )
+    if offer.deposit < offer.min_units:
+        raise InvalidInput(
+            "the deposit pays for no epoch of min_units at any price",
+            field="deposit",
+            remedy="deposit several epochs' worth: units times price times epochs",
+        )
+    if offer.matcher not in (ZERO_ADDRESS, matcher):
+        raise InvalidInput(
+            f"the offer may only be matched by {offer.matcher}, this is {matcher}",
+            field="matcher",
+            remedy=f"name {matcher} or the zero address",
+        )
+
+
+def check_target(offer: DeveloperOffer, target: int | None) -> None:
+    """Refuse a target that the offer does not allow; None is all of it. Raises InvalidInput."""
+    if target is not None and not max(1, offer.min_units) <= target <= offer.units:
+        raise InvalidInput(
+            f"the target is {target}, the offer is for {offer.min_units} to {offer.units} units",
+            field="target",
+            remedy="wish for a number of units that the offer allows",
+        )
+
+
+def check_effectors(offer: DeveloperOffer, needed: int | None) -> None:
+    """Refuse an offer that could be matched to peers that must reject its app.
+
+    `needed` are the traits of the app's effectors, None when unknown. Raises InvalidInput.
+    """
+    missing = (needed or 0) & ~offer.traits
+    if missing:
+        names = ", ".join(traits_of(missing))
+        raise InvalidInput(
+            f"the app asks for {names}, the offer does not",
+            field="traits",
+            remedy=f"add {names} to the offer's traits",
+        )
+
+
+def check_ask(offer: ProviderOffer) -> None:
+    """Refuse a provider offer whose price Market would never accept. Raises InvalidInput."""
+    if not 0 < offer.price < PRICE_BELOW:
+        raise InvalidInput(
+            f"the price is not between 1 and {PRICE_BELOW - 1}",
+            field="price",
+            remedy="give USDC base units (6 decimals) per unit and epoch",
+        )
+
+
+def check_standing(offer: Offer, standing: Standing, now: int) -> None:
+    """Refuse an offer that holds no longer. Raises Expired, Conflict, InvalidInput."""
+    if offer.valid_until < now:
+        raise Expired(
+            f"the offer expired {now - offer.valid_until} s ago (chain time)",
+            field="valid_until",
+            remedy="sign it again with a later valid_until",
+        )
+    if standing.cancelled:
+        raise Conflict(
+            "the offer was cancelled on chain", field="salt", remedy="sign one with another salt"
+        )
+    if offer.counter != standing.counter:
+        raise InvalidInput(
+            f"the account's counter is {standing.counter}, the offer says {offer.counter}",
+            field="counter",
+            remedy=f"sign it again with counter {standing.counter}",
+        )
+
+
+def check_signature(
+    offer: Offer, signature: Signature, account: Address, standing: Standing, domain: Domain
+) -> None:
+    """Refuse an offer that its account neither signed nor approved. Raises InvalidSignature."""
+    if standing.approved:
+        return
+    if signature.is_empty:
+        raise InvalidSignature(
+            "the offer is not signed, and not approved on chain",
+            field="signature",
+            remedy="sign it, or publish its hash with Market.publish first",
+        )
+    signer = recover(digest(domain, hash_offer(offer)), signature)
+    if signer != account:
+        raise InvalidSignature(
+            f"the signature is by {signer}, not by {account}",
+            field="signature",
+            remedy="sign with the key of that account, for this chain and this Market",
+        )

@@ -1,0 +1,250 @@
+"""The exact input of a round as one document, and the replay of a round from it.
+
+Canonical JSON (sorted keys, no spaces); its SHA-256 is the book's name in match records.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matcher.engine.auction.match import match_round
+from matcher.engine.index.book import Book
+from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
+from wasmarket.kernel.addresses import parse_address, parse_hash, to_hash
+from wasmarket.kernel.errors import BadContent, MarketError
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.offers import (
+    DeveloperOffer,
+    ProviderOffer,
+    dump_offer,
+    parse_offer,
+    parse_uint,
+)
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.kernel.units import Address, Hash
+
+VERSION = 1
+NUMBER_BELOW = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class BookHead:
+    """Which block of which market a book is of; `time` is the block's, in seconds."""
+
+    chain_id: int
+    market: Address
+    block: int
+    block_hash: Hash
+    time: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookDocument:
+    """A book that was read back. `signatures` by offer hash; None: approved on chain."""
+
+    head: BookHead
+    engine: str
+    book: Book
+    demands: tuple[Demand, ...]
+    signatures: dict[Hash, str | None]
+    absent: tuple[int, ...]
+
+
+def dump_book(
+    head: BookHead,
+    book: Book,
+    demands: Sequence[Demand],
+    signatures: Mapping[Hash, str | None],
+    absent: Sequence[int] = (),
+) -> bytes:
+    """Write the input of a round; equal inputs give equal bytes.
+
+    `absent` names the peers whose asks were left out, because they were evicted and have proved
+    nothing since.
+    """
+    named = {entry.peer for demand in demands for entry in demand.live}
+    asks = bytearray(b"[")
+    for ask in book.asks():
+        named.add(ask.offer.peer)
+        asks += _write_ask(ask, signatures.get(ask.hash)) + b","
+    peers, counters = bytearray(b"["), {}
+    for peer in book.peers():
+        if peer.id in named:
+            peers += _write_peer(peer) + b","
+            counters[peer.provider] = str(book.get_counter(peer.provider))
+    members = {
+        "version": _write(VERSION),
+        "engine": _write(ENGINE),
+        "chain_id": _write(head.chain_id),
+        "market": _write(head.market),
+        "block": _write(head.block),
+        "block_hash": _write(head.block_hash),
+        "time": _write(head.time),
+        "absent": _write(sorted(absent)),
+        "peers": _close(peers),
+        "counters": _write(counters),
+        "asks": _close(asks),
+        "demands": _write(
+            [
+                _dump_demand(demand, signatures.get(demand.hash))
+                for demand in sorted(demands, key=lambda d: (d.sequence, d.hash))
+            ]
+        ),
+    }
+    content = bytearray(b"{")
+    for name in sorted(members):
+        content += b'"%b":%b,' % (name.encode(), members.pop(name))
+    return _close(content, b"}")
+
+
+def _close(content: bytearray, end: bytes = b"]") -> bytes:
+    """Return a list or an object whose members have each a comma behind it."""
+    return bytes(content[:-1] if content.endswith(b",") else content) + end
+
+
+def _write(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _write_ask(ask: Ask, signature: str | None) -> bytes:
+    """Write an ask as `_write` would, quicker: there may be a million."""
+    offer = ask.offer
+    return (
+        f'{{"offer":{{"counter":"{offer.counter}","developer":"{offer.developer}"'
+        f',"peer":"{offer.peer}","price":"{offer.price}","salt":"{offer.salt}"'
+        f',"valid_until":"{offer.valid_until}"}},"sequence":{ask.sequence}'
+        f',"signature":{json.dumps(signature)}}}'
+    ).encode()
+
+
+def _write_peer(peer: Peer) -> bytes:
+    """Write a peer as `_write` would, quicker."""
+    return (
+        f'{{"id":{peer.id},"memory_mib":{peer.memory_mib},"provider":"{peer.provider}"'
+        f',"region":{peer.region},"traits":"{peer.traits}","units":{peer.units}'
+        f',"used":{peer.used}}}'
+    ).encode()
+
+
+def digest_of(content: bytes) -> Hash:
+    """Return the name of a book document."""
+    return to_hash(sha256(content))
+
+
+def load_book(content: bytes) -> BookDocument:
+    """Read a book document. Raises BadContent."""
+    try:
+        document = json.loads(content)
+        if document["version"] != VERSION:
+            raise BadContent(f"book version {document['version']} is not known")
+        return _load(document)
+    except (ValueError, KeyError, TypeError, AttributeError, MarketError) as error:
+        raise BadContent(f"this is not a book document: {error}") from error
+
+
+def replay(document: BookDocument) -> Round:
+    """Compute the round anew from its book."""
+    return match_round(document.demands, document.book)
+
+
+def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
+    wishes: dict[str, Any] = {"hold": demand.hold} if demand.hold else {}
+    if demand.replacing:
+        wishes["replacing"] = sorted(demand.replacing)
+    return wishes | {
+        "offer": dump_offer(demand.offer),
+        "signature": signature,
+        "sequence": demand.sequence,
+        "deal": demand.deal,
+        "balance": str(demand.balance),
+        "avoid": sorted(demand.avoid),
+        "live": [
+            {"id": e.id, "peer": e.peer, "units": e.units, "price": str(e.price)}
+            for e in demand.live
+        ],
+    }
+
+
+def _load(document: Mapping[str, Any]) -> BookDocument:
+    signatures: dict[Hash, str | None] = {}
+    book = Book.load(
+        _number(document["time"]),
+        map(_load_peer, document["peers"]),
+        {
+            parse_address(account): parse_uint(counter, field="counters")
+            for account, counter in document["counters"].items()
+        },
+        (_load_ask(entry, signatures) for entry in document["asks"]),
+    )
+    demands = []
+    for entry in document["demands"]:
+        demand = _load_demand(entry)
+        signatures[demand.hash] = _text(entry["signature"])
+        demands.append(demand)
+    head = BookHead(
+        _number(document["chain_id"]),
+        parse_address(document["market"]),
+        _number(document["block"]),
+        parse_hash(document["block_hash"]),
+        _number(document["time"]),
+    )
+    absent = tuple(_number(peer) for peer in document["absent"])
+    return BookDocument(head, str(document["engine"]), book, tuple(demands), signatures, absent)
+
+
+def _load_peer(entry: Mapping[str, Any]) -> Peer:
+    return Peer(
+        id=_number(entry["id"]),
+        provider=parse_address(entry["provider"]),
+        units=_number(entry["units"]),
+        used=_number(entry["used"]),
+        memory_mib=_number(entry["memory_mib"]),
+        region=_number(entry["region"]),
+        traits=parse_uint(entry["traits"], field="traits"),
+    )
+
+
+def _load_ask(entry: Mapping[str, Any], signatures: dict[Hash, str | None]) -> Ask:
+    """Read an ask; its signature goes to `signatures`."""
+    offer = parse_offer(ProviderOffer, entry["offer"])
+    name = hash_offer(offer)
+    signatures[name] = _text(entry["signature"])
+    return Ask(name, offer, _number(entry["sequence"]))
+
+
+def _load_demand(entry: Mapping[str, Any]) -> Demand:
+    offer = parse_offer(DeveloperOffer, entry["offer"])
+    live = tuple(
+        Live(
+            _number(e["id"]),
+            _number(e["peer"]),
+            _number(e["units"]),
+            parse_uint(e["price"], field="price"),
+        )
+        for e in entry["live"]
+    )
+    return Demand(
+        hash=hash_offer(offer),
+        offer=offer,
+        sequence=_number(entry["sequence"]),
+        balance=parse_uint(entry["balance"], field="balance"),
+        deal=_number(entry["deal"]),
+        live=live,
+        avoid=frozenset(_number(peer) for peer in entry["avoid"]),
+        hold=_number(entry.get("hold", 0)),
+        replacing=frozenset(_number(id_) for id_ in entry.get("replacing", ())),
+    )
+
+
+def _number(value: object) -> int:
+    """Return a whole number that is one in JSON: strangers write books too."""
+    if type(value) is not int or not 0 <= value < NUMBER_BELOW:
+        raise BadContent(f"{value!r} is not a number of a book")
+    return value
+
+
+def _text(value: object) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise BadContent("a signature is a text or null")
+    return value

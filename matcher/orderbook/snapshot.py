@@ -1,0 +1,155 @@
+"""Read from the store what the engine needs: the book and the demands as of one block."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from matcher.engine.index.book import Book
+from matcher.engine.values import Ask, Demand, Live, Peer
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.units import Address, Hash
+from wasmarket.store.chain.departures import Departure, fetch_departures, fetch_evictions
+from wasmarket.store.chain.peers import fetch_peers
+from wasmarket.store.chain.state import fetch_counters, fetch_indexed, fetch_paused
+from wasmarket.store.database import Session
+from wasmarket.store.matching.live_offers import (
+    fetch_live_provider_offers,
+    fetch_open_developer_offers,
+)
+from wasmarket.store.views import (
+    DealView,
+    Indexed,
+    OpenOffer,
+    PeerView,
+    StoredDeveloperOffer,
+    StoredProviderOffer,
+)
+
+AVOID_EPOCHS = 10
+"""So long a peer that left a deal does not get it again, and one that was evicted gets none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The market as of a block: `open` are the developer offers that may get units, by hash.
+
+    `signatures` are of the asks in the book, None for what is approved on chain. `absent` peers
+    were evicted lately and have proved nothing since: their asks are left out. `avoid` has by
+    deal the peers that gave it up lately or were dropped from it.
+    """
+
+    at: Indexed
+    book: Book
+    signatures: dict[Hash, str | None]
+    open: dict[Hash, OpenOffer]
+    paused: bool
+    absent: frozenset[int]
+    avoid: dict[int, frozenset[int]]
+
+
+def read_snapshot(session: Session) -> Snapshot:
+    """Read book and open offers anew. Raises NotIndexed while there is no block."""
+    at = fetch_indexed(session)
+    peers = fetch_peers(session, limit=None)
+    absent = find_absent_peers(peers, fetch_evictions(session), at)
+    live = fetch_live_provider_offers(session, at)
+    asks = [ask for ask in live if ask.offer.peer not in absent]
+    offers = fetch_open_developer_offers(session, at)
+    return Snapshot(
+        at=at,
+        book=_build_book(session, at, peers, asks),
+        signatures={Hash(ask.hash): ask.signature for ask in asks},
+        open={Hash(entry.stored.hash): entry for entry in offers},
+        paused=fetch_paused(session),
+        absent=absent,
+        avoid=read_avoided(session, at, [o.deal.id for o in offers if o.deal is not None]),
+    )
+
+
+def find_absent_peers(
+    peers: Iterable[PeerView], evictions: Mapping[int, int], at: Indexed
+) -> frozenset[int]:
+    """Return the peers that were evicted lately (`evictions`: when) and have proved nothing since.
+
+    A peer that still works for somebody is back after one epoch. One that lost all its work has
+    nothing to prove, so it gets another chance after `AVOID_EPOCHS`.
+    """
+    since = at.timestamp - AVOID_EPOCHS * at.epoch_seconds
+    return frozenset(
+        peer.id
+        for peer in peers
+        if peer.id in evictions
+        and evictions[peer.id] >= since
+        and evictions[peer.id] // at.epoch_seconds > (-1 if peer.proven is None else peer.proven)
+    )
+
+
+def read_avoided(session: Session, at: Indexed, deals: Iterable[int]) -> dict[int, frozenset[int]]:
+    """Return by deal the peers that must not get it now: whoever was dropped, or gave it up
+    within `AVOID_EPOCHS`."""
+    return find_avoided(fetch_departures(session, deals), at)
+
+
+def find_avoided(departures: Iterable[Departure], at: Indexed) -> dict[int, frozenset[int]]:
+    """Return of these departures those that count as of `at`, peers by deal."""
+    avoided: dict[int, set[int]] = {}
+    since = at.timestamp - AVOID_EPOCHS * at.epoch_seconds
+    for departure in departures:
+        if departure.kind == EndKind.DROPPED or departure.at >= since:
+            avoided.setdefault(departure.deal, set()).add(departure.peer)
+    return {deal: frozenset(peers) for deal, peers in avoided.items()}
+
+
+def to_demand(
+    stored: StoredDeveloperOffer,
+    deal: DealView | None,
+    avoid: Mapping[int, frozenset[int]] | None = None,
+    replacing: Iterable[int] = (),
+) -> Demand:
+    """Return what an offer, or the deal it made, still wants.
+
+    `replacing` are assignments that their developer wants elsewhere before they go.
+    """
+    live = () if deal is None else deal.live
+    return Demand(
+        hash=Hash(stored.hash),
+        offer=stored.offer,
+        sequence=stored.sequence,
+        balance=stored.offer.deposit if deal is None else deal.balance,
+        deal=0 if deal is None else deal.id,
+        live=tuple(Live(entry.id, entry.peer, entry.units, entry.price) for entry in live),
+        avoid=frozenset() if deal is None or avoid is None else avoid.get(deal.id, frozenset()),
+        hold=0 if stored.target is None else max(0, stored.offer.units - stored.target),
+        replacing=frozenset(replacing),
+    )
+
+
+def is_for(stored: StoredDeveloperOffer, matcher: Address) -> bool:
+    """Whether the offer lets this matcher fill it."""
+    return stored.offer.matcher in (ZERO_ADDRESS, matcher)
+
+
+def _build_book(
+    session: Session, at: Indexed, peers: list[PeerView], asks: list[StoredProviderOffer]
+) -> Book:
+    book = Book(at.timestamp)
+    for row in peers:
+        book.put_peer(to_peer(row))
+    for account, counter in fetch_counters(session, {row.provider for row in peers}).items():
+        book.set_counter(account, counter)
+    for ask in asks:
+        book.add(Ask(Hash(ask.hash), ask.offer, ask.sequence))
+    return book
+
+
+def to_peer(row: PeerView) -> Peer:
+    """Return a peer as the engine knows it."""
+    return Peer(
+        id=row.id,
+        provider=Address(row.provider),
+        units=row.units,
+        used=row.used,
+        memory_mib=row.memory_mib,
+        region=row.region,
+        traits=row.traits,
+    )

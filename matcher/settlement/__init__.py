@@ -1,0 +1,1 @@
+"""From a round to transactions: proposals, submissions, evictions, notices, their outcome."""

@@ -1,0 +1,130 @@
+"""Keep served deals alive: evict absent peers, and give back units of what is dead.
+
+Anyone may evict a peer that did not activate or does not prove; whoever does gets the fault fee.
+Anyone may release a dead assignment; peers do, unless they are gone, and then nobody else can have
+the units.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from matcher.settlement.submissions import EVICT, RELEASE, Submissions
+from wasmarket.chain.contracts.bindings import Market, MarketLens
+from wasmarket.chain.sending.transactions import Call, Receipt
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.deployment import Parameters
+from wasmarket.kernel.errors import Reverted
+from wasmarket.kernel.units import Address, BlockNumber, Timestamp
+from wasmarket.store.database import Database, Session
+from wasmarket.store.matching.overdue_assignments import fetch_dead, fetch_late, fetch_silent
+from wasmarket.store.views import Indexed
+
+logger = logging.getLogger(__name__)
+
+MAX_IDS = 64
+PATIENCE = 1
+"""Whole epochs that a dead assignment is left for its peer to release."""
+
+
+class Keeper:
+    """Ends what should have ended, for the deals that this matcher serves."""
+
+    def __init__(
+        self,
+        database: Database,
+        market: Market,
+        lens: MarketLens,
+        submissions: Submissions,
+        account: Address,
+        parameters: Parameters,
+    ) -> None:
+        """`account` is the matcher's; it serves deals of offers for it or for anybody."""
+        self._database = database
+        self._market = market
+        self._lens = lens
+        self._submissions = submissions
+        self._account = account
+        self._parameters = parameters
+        self._kept_in: int | None = None
+        self._waits_for = BlockNumber(0)
+
+    def keep(self, at: Indexed) -> list[Receipt]:
+        """Evict and release what can be as of `at`; return what was mined.
+
+        Silence and death only show with a new epoch, so they are looked for once in each.
+        Raises TimedOut, Unreachable.
+        """
+        if at.block < self._waits_for:
+            return []
+        is_new_epoch = at.epoch != self._kept_in
+        with self._database.read() as session:
+            absent = find_late(session, at, self._account, self._parameters)
+            if is_new_epoch:
+                absent += find_silent(session, at, self._account, self._parameters)
+            dead = find_dead(session, at, self._account) if is_new_epoch else ()
+        receipts = [
+            self._send(EVICT, self._market.call("evict", list(ids)), at)
+            for ids in confirm_absent(self._lens, sorted(absent))
+        ]
+        receipts += [
+            self._send(
+                RELEASE, self._market.call("release", list(dead[first : first + MAX_IDS])), at
+            )
+            for first in range(0, len(dead), MAX_IDS)
+        ]
+        mined = [receipt for receipt in receipts if receipt is not None]
+        if mined:
+            self._waits_for = max(receipt.block_number for receipt in mined)
+        self._kept_in = at.epoch
+        return mined
+
+    def _send(self, purpose: str, call: Call, at: Indexed) -> Receipt | None:
+        try:
+            receipt = self._submissions.send_batch(purpose, call, Timestamp(at.timestamp))
+        except Reverted as error:
+            # Another was faster with all of them; the next block shows it.
+            logger.info("%s refused", purpose, extra={"detail": error.detail})
+            return None
+        logger.info("%s mined", purpose, extra={"tx": receipt.tx_hash})
+        return receipt
+
+
+def find_absent(
+    session: Session, at: Indexed, matcher: Address, parameters: Parameters
+) -> tuple[int, ...]:
+    """Return assignments of this matcher's deals whose peer seems absent as of `at`, by id."""
+    late = find_late(session, at, matcher, parameters)
+    return tuple(sorted(late + find_silent(session, at, matcher, parameters)))
+
+
+def find_late(
+    session: Session, at: Indexed, matcher: Address, parameters: Parameters
+) -> tuple[int, ...]:
+    """Return those that were not activated in time."""
+    late = fetch_late(session, at, [ZERO_ADDRESS, matcher], parameters.accept_seconds)
+    return tuple(entry.id for entry in late)
+
+
+def find_silent(
+    session: Session, at: Indexed, matcher: Address, parameters: Parameters
+) -> tuple[int, ...]:
+    """Return those whose peer has not proved for `max_missed` final epochs."""
+    # The contract's words: start <= E - W - MAX_MISSED, and E - W - 1 is the last final epoch.
+    since = at.final_epoch + 1 - parameters.max_missed
+    return tuple(entry.id for entry in fetch_silent(session, at, [ZERO_ADDRESS, matcher], since))
+
+
+def find_dead(session: Session, at: Indexed, matcher: Address) -> tuple[int, ...]:
+    """Return dead assignments that their peers have left unreleased for a while."""
+    return tuple(entry.id for entry in fetch_dead(session, at, [ZERO_ADDRESS, matcher], PATIENCE))
+
+
+def confirm_absent(lens: MarketLens, ids: Iterable[int]) -> Iterator[tuple[int, ...]]:
+    """Yield those that the chain would let anybody evict now, in batches for one call each."""
+    listed = list(ids)
+    for first in range(0, len(listed), MAX_IDS):
+        batch = listed[first : first + MAX_IDS]
+        evictable = lens.evictable(batch)
+        chosen = tuple(id_ for id_, yes in zip(batch, evictable, strict=True) if yes)
+        if chosen:
+            yield chosen

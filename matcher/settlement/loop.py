@@ -1,0 +1,287 @@
+"""The loop: read the store, compute the round, send its matches, evict who is absent."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matcher.engine.answers.explain import explain
+from matcher.engine.auction.match import match_round
+from matcher.engine.values import Ask, Demand, Round
+from matcher.metrics import MatcherMetrics
+from matcher.offers.funding import Funding, fetch_purses, parse_permit, split_by_funds
+from matcher.offers.onchain_offers import PublishedOffers
+from matcher.orderbook.incremental import Feed
+from matcher.orderbook.snapshot import Snapshot, is_for, to_demand
+from matcher.settlement.evictions import Keeper
+from matcher.settlement.offer_status import Voice
+from matcher.settlement.proposals import (
+    Proposal,
+    build_book_document,
+    build_proposals,
+    fetch_refusals,
+)
+from matcher.settlement.sentences import to_sentences
+from matcher.settlement.submissions import Submissions
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.sending.transactions import Receipt
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError, Reverted
+from wasmarket.kernel.events import Assigned, Ended, FillSkipped, Matched
+from wasmarket.kernel.reasons import EndKind, describe
+from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
+from wasmarket.store.chain.events import fetch_stamp
+from wasmarket.store.chain.state import NotIndexed, fetch_account
+from wasmarket.store.database import Database
+from wasmarket.store.enums import BookState
+from wasmarket.store.leader import Leader
+
+logger = logging.getLogger(__name__)
+
+SOLVES = 4
+"""How often a round is solved anew because the chain would refuse a fill of it."""
+
+EXPLAINED = 16
+"""Unmatched offers explained per turn; the rest are told where to look."""
+
+EXPLAINED_BOOK = 50_000
+"""Asks up to which a turn stops to explain at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """The contracts that a matcher reads and calls."""
+
+    market: Market
+    lens: MarketLens
+    usdc: Erc20
+
+
+class Matchmaker:
+    """The loop of the elected submitter; other matcher processes on the store only serve."""
+
+    def __init__(
+        self,
+        database: Database,
+        deployment: Deployment,
+        contracts: Contracts,
+        submissions: Submissions,
+        leader: Leader,
+        account: Address,
+        metrics: MatcherMetrics,
+        *,
+        evict: bool = True,
+    ) -> None:
+        """`account` sends the matches; `evict` also ends what should have, of served deals."""
+        self._database = database
+        self._deployment = deployment
+        self._contracts = contracts
+        self._submissions = submissions
+        self._leader = leader
+        self._account = account
+        self._metrics = metrics
+        self._keeper = Keeper(
+            database,
+            contracts.market,
+            contracts.lens,
+            submissions,
+            account,
+            deployment.parameters,
+        )
+        self._keeps = evict
+        self._feed = Feed(database)
+        self._voice = Voice(database, leader)
+        self._published = PublishedOffers(database)
+        self._seen: tuple[object, int] | None = None
+        self._reorg = 0
+        self._generation = 0
+        self._wake = threading.Event()
+        self._mined_at: dict[Hash, BlockNumber] = {}
+        self.gap_ppm = 0
+
+    def wake(self) -> None:
+        """Have the next turn now: an offer came or went."""
+        self._generation += 1
+        self._wake.set()
+
+    def run(self, stop: threading.Event, interval: float) -> None:
+        """Take turns until told to stop; what goes wrong is logged, counted and tried again."""
+        while not stop.is_set():
+            try:
+                self.take_turn()
+                self._metrics.steps.labels("ok").inc()
+            except MarketError as error:
+                self._metrics.steps.labels("failed").inc()
+                logger.warning("turn failed", extra={"detail": error.detail})
+            except Exception:
+                self._metrics.steps.labels("bug").inc()
+                logger.exception("turn failed unexpectedly")
+            self._wake.wait(interval)
+            self._wake.clear()
+        self._leader.release()
+
+    def take_turn(self) -> bool:
+        """Do whatever is new since the last turn; return whether there was anything.
+
+        Raises what the store or the node raise; nothing is lost then.
+        """
+        if not self._leader.is_held:
+            self._voice.begin()
+        if not self._leader.acquire():
+            self._metrics.leads.set(0)
+            return False
+        self._metrics.leads.set(1)
+        for submission, receipt in self._submissions.resume():
+            self._note_mined(submission.offer, receipt)
+        generation = self._generation
+        with self._database.read() as session:
+            stamp = fetch_stamp(session)
+        if stamp[0] is None or (stamp, generation) == self._seen:
+            return False
+        try:
+            snapshot = self._read(stamp[1])
+        except NotIndexed:
+            return False
+        seen = (self._feed.stamp, generation)
+        self._voice.keep(snapshot.open)
+        self._match(snapshot)
+        if self._keeps:
+            for receipt in self._keeper.keep(snapshot.at):
+                self._note_mined(None, receipt)
+        self._seen = seen
+        return True
+
+    def _read(self, reorg: int) -> Snapshot:
+        if reorg != self._reorg:
+            self._published.restart()
+            self._reorg = reorg
+        self._published.take_in()
+        began, rebuilds, changes = time.perf_counter(), self._feed.rebuilds, self._feed.changes
+        snapshot = self._feed.refresh()
+        while self._published.has_news():
+            # A block came in between: a book of that block must have what it published.
+            self._published.take_in()
+            snapshot = self._feed.refresh()
+        self._metrics.feed_seconds.observe(time.perf_counter() - began)
+        self._metrics.rebuilds.inc(self._feed.rebuilds - rebuilds)
+        self._metrics.changes.inc(self._feed.changes - changes)
+        return snapshot
+
+    def _match(self, snapshot: Snapshot) -> None:
+        self._mined_at = {h: b for h, b in self._mined_at.items() if b > snapshot.at.block}
+        demands = [
+            demand
+            for hash_, entry in snapshot.open.items()
+            if is_for(entry.stored, self._account) and hash_ not in self._mined_at
+            if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid, entry.replacing)).want
+        ]
+        self._metrics.book.set(len(snapshot.book))
+        self._metrics.open.set(len(demands))
+        if not demands:
+            return
+        if snapshot.paused:
+            told = {d.hash: ("matching is paused",) for d in demands}
+            self._voice.tell(told, snapshot.at.block)
+            return
+        funding = self._fund(snapshot, demands)
+        left_out: list[Ask] = []
+        try:
+            result = self._solve(snapshot, funding.funded, left_out)
+            document = build_book_document(snapshot, result) if _fills(result) else b""
+            proposals = list(build_proposals(snapshot, self._contracts.market, result, document))
+            self._tell(snapshot, funding, result)
+        finally:
+            # The chain refuses them now; it may not after the next block.
+            for ask in left_out:
+                snapshot.book.add(ask)
+        self.gap_ppm = result.gap_ppm
+        self._metrics.gap_ppm.set(result.gap_ppm)
+        self._send(snapshot, proposals, document)
+
+    def _fund(self, snapshot: Snapshot, demands: Sequence[Demand]) -> Funding:
+        first = [demand for demand in demands if demand.is_first]
+        with self._database.read() as session:
+            free = {
+                d.offer.developer: fetch_account(session, d.offer.developer).free for d in first
+            }
+        purses = fetch_purses(self._contracts.usdc, self._deployment.market, free)
+        permits = {d.hash: parse_permit(snapshot.open[d.hash].stored.permit) for d in first}
+        return split_by_funds(demands, purses, permits, snapshot.at.timestamp)
+
+    def _solve(self, snapshot: Snapshot, demands: Sequence[Demand], left_out: list[Ask]) -> Round:
+        """Solve, and leave out of the book whatever the chain would refuse by now."""
+        for _ in range(SOLVES):
+            result = match_round(demands, snapshot.book)
+            refused = fetch_refusals(snapshot, self._contracts.lens, result)
+            if not refused:
+                return result
+            demands = [demand for demand in demands if demand.hash not in refused.stale]
+            for hash_, reason in refused.asks.items():
+                logger.info("ask left out", extra={"offer": hash_, "reason": describe(reason)})
+                self._metrics.fills.labels("refused").inc()
+                ask = snapshot.book.get_ask(hash_)
+                if ask is not None:
+                    left_out.append(ask)
+                    snapshot.book.remove(hash_)
+        return Round((), 0)
+
+    def _send(self, snapshot: Snapshot, proposals: Sequence[Proposal], document: bytes) -> None:
+        if not proposals:
+            return
+        outcomes = self._submissions.send_matches(
+            proposals, document, Timestamp(snapshot.at.timestamp)
+        )
+        failed: list[MarketError] = []
+        for proposal, outcome in zip(proposals, outcomes, strict=True):
+            self._voice.unsay(proposal.offer)
+            if isinstance(outcome, Receipt):
+                self._note_mined(proposal.offer, outcome)
+            elif isinstance(outcome, Reverted):
+                self._lose(snapshot, proposal, outcome)
+            else:
+                self._metrics.matches.labels("open").inc()
+                failed.append(outcome)
+        if failed:
+            raise failed[0]
+
+    def _lose(self, snapshot: Snapshot, proposal: Proposal, error: Reverted) -> None:
+        """Another was faster, or the chain is ahead of the store: the next block will tell."""
+        self._metrics.matches.labels("lost").inc()
+        logger.info("match lost", extra={"offer": proposal.offer, "detail": error.detail})
+        told = {proposal.offer: (f"the last match was refused: {error.detail}",)}
+        self._voice.tell(told, snapshot.at.block)
+
+    def _note_mined(self, offer: str | None, receipt: Receipt) -> None:
+        ended = [event.kind for event in receipt.find(Ended)]
+        self._metrics.evictions.inc(ended.count(EndKind.EVICTED))
+        self._metrics.releases.inc(ended.count(EndKind.RELEASED))
+        if offer is None:
+            return
+        self._mined_at[Hash(offer)] = receipt.block_number
+        self._metrics.matches.labels("mined").inc()
+        self._metrics.fills.labels("assigned").inc(len(receipt.find(Assigned)))
+        self._metrics.fills.labels("skipped").inc(len(receipt.find(FillSkipped)))
+        for event in receipt.find(Matched):
+            logger.info(
+                "deal matched",
+                extra={"deal": event.deal, "units": event.units, "tx": receipt.tx_hash},
+            )
+
+    def _tell(self, snapshot: Snapshot, funding: Funding, result: Round) -> None:
+        block = snapshot.at.block
+        unfunded = {hash_: (reason,) for hash_, reason in funding.unfunded.items()}
+        self._voice.tell(unfunded, block, BookState.UNFUNDED)
+        empty = [match.demand for match in result.matches if not match.fills]
+        told: dict[Hash, tuple[str, ...]] = {}
+        for place, demand in enumerate(empty):
+            told[demand.hash] = (
+                to_sentences(explain(demand, snapshot.book))
+                if place < EXPLAINED and len(snapshot.book) <= EXPLAINED_BOOK
+                else (f"see /v1/developer-offers/{demand.hash}/explain",)
+            )
+        self._voice.tell(told, block)
+
+
+def _fills(result: Round) -> bool:
+    return any(match.fills for match in result.matches)

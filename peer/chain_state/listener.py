@@ -1,0 +1,242 @@
+"""Follow the chain and publish what this peer has to do with it.
+
+Finds work without anybody's notice. When the chain cannot be reached, the last standing stays as
+it is: only the chain ends an assignment.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from peer.chain_state.facts import Facts, apply_update
+from peer.chain_state.view import Assignment, Deal, DealState, Standing, State
+from peer.folder import write_atomically
+from wasmarket.chain.contracts.bindings import MarketLens
+from wasmarket.chain.contracts.views import DealView
+from wasmarket.chain.reading.blocks import BlockRef
+from wasmarket.chain.reading.follower import Follower
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.units import Address, AssignmentId, DealId, Hash
+
+logger = logging.getLogger(__name__)
+
+SAVE_BLOCKS = 200
+"""Save after so many blocks even if no epoch began."""
+
+Subscriber = Callable[[Standing], None]
+
+
+class Saved(msgspec.Struct):
+    """The file `chain.json`."""
+
+    facts: Facts
+    standing: Standing | None
+
+
+def read_saved(path: Path) -> Saved | None:
+    """Return what a peer kept of the chain; None if it is not there or not readable."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Saved)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError:
+        logger.warning("chain.json is not readable: the chain is read anew")
+        return None
+
+
+class Listener:
+    """Keeps `standing` current; one thread calls `step`, anybody reads."""
+
+    def __init__(
+        self,
+        follower: Follower,
+        lens: MarketLens,
+        deployment: Deployment,
+        *,
+        path: Path,
+        key: Hash,
+        wallet: Address,
+        peer_id: int = 0,
+    ) -> None:
+        """`path` is where facts are kept; `peer_id` 0: find it by `key` and `wallet`."""
+        self._follower = follower
+        self._lens = lens
+        self._deployment = deployment
+        self._path = path
+        self._key = key
+        self._wallet = wallet
+        self._peer_id = peer_id
+        self._unsaved = 0
+        self._stale = True
+        self._subscribers: list[Subscriber] = []
+        self.problem = "the chain was not read yet"
+        self.failures = 0
+        self.wake = threading.Event()
+        saved = self._load()
+        self._facts = saved.facts
+        self._standing = saved.standing
+
+    @property
+    def standing(self) -> Standing | None:
+        """Return the newest standing; None before the peer is found on chain."""
+        return self._standing
+
+    @property
+    def endpoint(self) -> str:
+        """Return where the chain says that this peer is reached; empty if it is not known."""
+        fact = self._facts.peers.get(self._facts.peer)
+        return "" if fact is None else fact.endpoint
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` with each new standing, on the listener's thread."""
+        self._subscribers.append(subscriber)
+
+    def restore(self) -> None:
+        """Publish the standing of the last run, so that services start without the chain."""
+        if self._standing is not None:
+            self._publish(self._standing)
+
+    def run(self, stop: threading.Event, poll_seconds: float) -> None:
+        """Step until `stop`, every `poll_seconds` or when `wake` is set."""
+        while not stop.is_set():
+            try:
+                self.step()
+                self.problem = ""
+            except MarketError as error:
+                self._report(error.detail)
+            except Exception:
+                # The one loop that listens: without it the peer would miss all further work.
+                logger.exception("unexpected failure")
+                self._report("the listener failed unexpectedly")
+            self.wake.wait(poll_seconds)
+            self.wake.clear()
+        self.save()
+
+    def _report(self, detail: str) -> None:
+        self.failures += 1
+        if self.problem != detail:
+            logger.warning("cannot follow the chain", extra={"error": detail})
+        self.problem = detail
+
+    def step(self) -> None:
+        """Apply what is new and publish the standing at the newest block.
+
+        Raises Unreachable and other errors of the chain; what was applied stays applied.
+        """
+        for update in self._follower.poll(self._facts.tail):
+            self._stale |= apply_update(self._facts, update)
+            self._unsaved += 1
+        if not self._facts.tail:
+            return
+        self._settle_identity()
+        head = self._facts.tail[-1]
+        before = self._standing
+        if self._facts.peer and (before is None or before.head != head or self._stale):
+            self._refresh(head, before)
+        if self._unsaved >= SAVE_BLOCKS:
+            self.save()
+
+    def save(self) -> None:
+        """Keep facts and standing on disk; without them, the next start reads the chain anew."""
+        write_atomically(self._path, msgspec.json.encode(Saved(self._facts, self._standing)))
+        self._unsaved = 0
+
+    def _settle_identity(self) -> None:
+        found = self._peer_id or self._facts.find_peer(self._key, self._wallet)
+        if found == self._facts.peer or (self._peer_id and found not in self._facts.peers):
+            return
+        # Assignments made before the peer was known to be ours were passed over: read again.
+        logger.info("peer found on chain", extra={"peer": found})
+        facts = Facts(self._deployment.chain_id, self._deployment.market, found)
+        for update in self._follower.poll(facts.tail):
+            apply_update(facts, update)
+        self._facts = facts
+        self._stale = True
+
+    def _refresh(self, head: BlockRef, before: Standing | None) -> None:
+        epoch = self._deployment.epoch_of(head.timestamp)
+        if not self._stale and before is not None and before.epoch == epoch:
+            self._standing = replace(before, head=head)
+        else:
+            self._standing = self._read(head)
+            self._stale = False
+            # Saved before anybody acts on it: a restart must not go back to an older app.
+            self.save()
+        self._publish(self._standing)
+
+    def _read(self, head: BlockRef) -> Standing:
+        """Read assignments and deals as of `head`; the block is named, so that no node that lags
+        behind can make an assignment disappear.
+        """
+        facts, block = self._facts, head.hash
+        ids = sorted(facts.assignments)
+        [peer] = self._lens.peers([facts.peer], block=block)
+        assignments = {}
+        for number, view in zip(ids, self._lens.assignments(ids, block=block), strict=True):
+            if view.state == State.NONE:
+                facts.mark_cleared(number, head.number)
+                continue
+            facts.mark_held(number)
+            assignments[number] = Assignment(
+                AssignmentId(number),
+                DealId(view.deal),
+                view.units,
+                view.price,
+                view.start,
+                view.next,
+                State(view.state),
+                view.alive,
+                view.end_of,
+            )
+        deal_ids = sorted({fact.deal for fact in facts.assignments.values()})
+        deals = {
+            number: self._deal(number, view)
+            for number, view in zip(deal_ids, self._lens.deals(deal_ids, block=block), strict=True)
+            if view.status != DealState.NONE and facts.deals[number].apps
+        }
+        return Standing(
+            peer=facts.peer,
+            head=head,
+            epoch=self._deployment.epoch_of(head.timestamp),
+            units=peer.units,
+            memory_mib=peer.memory_mib,
+            provider=peer.provider,
+            wallet=peer.wallet,
+            assignments={n: a for n, a in assignments.items() if a.deal in deals},
+            deals=deals,
+        )
+
+    def _deal(self, number: int, view: DealView) -> Deal:
+        fact = self._facts.deals[number]
+        others = (self._facts.peers.get(peer) for peer in fact.peers if peer != self._facts.peer)
+        return Deal(
+            id=DealId(number),
+            developer=fact.developer,
+            app=fact.apps[-1][1],
+            balance=view.balance,
+            rate=view.rate,
+            end=view.end,
+            status=DealState(view.status),
+            runway=view.runway,
+            last_funded=view.last_funded,
+            endpoints=tuple(other.endpoint for other in others if other is not None),
+        )
+
+    def _publish(self, standing: Standing) -> None:
+        for subscriber in self._subscribers:
+            subscriber(standing)
+
+    def _load(self) -> Saved:
+        fresh = Saved(Facts(self._deployment.chain_id, self._deployment.market), None)
+        saved = read_saved(self._path)
+        if saved is None:
+            return fresh
+        here = (self._deployment.chain_id, self._deployment.market)
+        if (saved.facts.chain_id, saved.facts.market) != here:
+            return fresh
+        return saved

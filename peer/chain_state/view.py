@@ -1,0 +1,114 @@
+"""What the chain says of this peer's assignments at one block, and the rules that follow from it.
+
+Pure. Epochs are absolute; CONTRACTS sections 4 and 5 are the law.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from wasmarket.chain.reading.blocks import BlockRef
+from wasmarket.kernel import billing
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.units import Address, AssignmentId, DealId, Epoch, Hash
+
+
+class State(IntEnum):
+    """State of an assignment's record."""
+
+    NONE = 0
+    PENDING = 1
+    ACTIVE = 2
+    ENDED = 3
+
+
+class DealState(IntEnum):
+    """Status of a deal, as MarketLens numbers it."""
+
+    NONE = 0
+    WAITING = 1
+    RUNNING = 2
+    LAPSED = 3
+    STOPPING = 4
+    ENDED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One assignment of this peer. `start`: time of the match while PENDING, then an epoch."""
+
+    id: AssignmentId
+    deal: DealId
+    units: int
+    price: int
+    start: int
+    next: int
+    state: State
+    alive: bool
+    end_of: int
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it can never be billed again and its units can be given back."""
+        return self.state in (State.PENDING, State.ACTIVE) and not self.alive
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """A deal that this peer has or had a part in; amounts are USDC base units."""
+
+    id: DealId
+    developer: Address
+    app: Hash
+    balance: int
+    rate: int
+    end: int
+    status: DealState
+    runway: int
+    last_funded: int
+    endpoints: tuple[str, ...] = ()
+    """Of the deal's other peers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything known at `head`."""
+
+    peer: int
+    head: BlockRef
+    epoch: Epoch
+    units: int = 0
+    memory_mib: int = 0
+    provider: Address = ZERO_ADDRESS
+    wallet: Address = ZERO_ADDRESS
+    assignments: Mapping[int, Assignment] = field(default_factory=dict)
+    deals: Mapping[int, Deal] = field(default_factory=dict)
+
+
+def serving_until(assignment: Assignment, deal: Deal) -> int:
+    """Return the last epoch in which the assignment is to be served; -1 if it never ran."""
+    if assignment.state in (State.NONE, State.PENDING):
+        return -1
+    if assignment.state == State.ACTIVE and assignment.alive:
+        return min(assignment.end_of, deal.last_funded)
+    return assignment.end_of
+
+
+def is_serving(assignment: Assignment, deal: Deal, epoch: int) -> bool:
+    """Say whether calls are to be answered in `epoch`."""
+    return epoch <= serving_until(assignment, deal)
+
+
+def is_funded(assignment: Assignment, deal: Deal, now: int, epoch_seconds: int) -> bool:
+    """Say whether Market would let a PENDING assignment activate at `now` (CONTRACTS 5)."""
+    rate = assignment.price * assignment.units
+    skipped = billing.skipped_part(now, epoch_seconds)
+    return deal.balance >= billing.share(rate, skipped) + deal.rate + rate
+
+
+def must_commit(standing: Standing, epoch: int) -> bool:
+    """Say whether `epoch` is to be proven: somebody's pay for it is open, busy or idle."""
+    return any(
+        held.state in (State.ACTIVE, State.ENDED) and held.next <= epoch <= held.end_of
+        for held in standing.assignments.values()
+    )

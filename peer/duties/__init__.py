@@ -1,0 +1,1 @@
+"""What this peer owes the chain: activate, leave, release, prove; and sending it."""

@@ -1,0 +1,131 @@
+"""Close epochs: fix each one's summaries and root in a file, then let the agent commit the root.
+
+The file comes first and is never rewritten: whatever crashes afterwards, the same root is sent.
+"""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from peer.chain_state.view import Standing, State, serving_until
+from peer.folder import write_atomically
+from peer.receipts.receipt_log import ReceiptBook
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.documents.merkle import MerkleTree
+from wasmarket.kernel.documents.receipts import Summary, epoch_tree, pack_summary, unpack_summary
+from wasmarket.kernel.units import Hash
+
+logger = logging.getLogger(__name__)
+
+KEPT = 1_024
+"""Epochs remembered as proven; the window is far smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """An epoch as it was or will be committed; `summaries` by assignment."""
+
+    peer: int
+    epoch: int
+    root: Hash
+    summaries: tuple[Summary, ...]
+
+    def tree(self) -> MerkleTree:
+        """Return the tree whose root is committed."""
+        return epoch_tree(self.summaries)
+
+
+class _File(msgspec.Struct):
+    peer: int
+    epoch: int
+    root: str
+    summaries: list[str]
+
+
+def last_closed(folder: Path) -> int:
+    """Return the newest epoch that was closed in a folder of commitments, -1 if none was."""
+    return max((int(path.stem) for path in folder.glob("*.json")), default=-1)
+
+
+class Commitments:
+    """The closed epochs of one peer, a file each."""
+
+    def __init__(self, folder: Path, book: ReceiptBook) -> None:
+        self._folder = folder
+        self._book = book
+        self.proven: set[int] = set()
+
+    def prepare(self, standing: Standing, epoch: int) -> Commitment:
+        """Return the epoch's commitment, made and stored at the first call.
+
+        From then on no receipt enters the epoch.
+        """
+        known = self.get(epoch)
+        if known is not None:
+            return known
+        self._book.close_epoch(epoch)
+        summaries = tuple(
+            self._book.open(assignment, deal).summarize(standing.peer, epoch)
+            for assignment, deal in self._concerned(standing, epoch)
+        )
+        commitment = Commitment(
+            standing.peer, epoch, to_hash(epoch_tree(summaries).root), summaries
+        )
+        self._store(commitment)
+        return commitment
+
+    def get(self, epoch: int) -> Commitment | None:
+        """Return a closed epoch; None if it is open or was never closed."""
+        try:
+            data = self._path(epoch).read_bytes()
+        except FileNotFoundError:
+            return None
+        file = msgspec.json.decode(data, type=_File)
+        summaries = tuple(unpack_summary(bytes.fromhex(packed)) for packed in file.summaries)
+        return Commitment(file.peer, file.epoch, Hash(file.root), summaries)
+
+    def mark_proven(self, epoch: int) -> None:
+        """Remember that the chain has the epoch's root."""
+        self.proven.add(epoch)
+        self.proven = {known for known in self.proven if known > epoch - KEPT}
+
+    def prune(self, before: int) -> None:
+        """Remove epochs below `before`; the newest stays, since it says what is closed."""
+        for path in sorted(self._folder.glob("*.json"))[:-1]:
+            if int(path.stem) < before:
+                path.unlink(missing_ok=True)
+
+    def _concerned(self, standing: Standing, epoch: int) -> list[tuple[int, int]]:
+        """Return (assignment, deal) of all that ran in the epoch, by the chain or by receipts."""
+        found: dict[int, int] = {
+            held.id: held.deal
+            for held in standing.assignments.values()
+            if held.state in (State.ACTIVE, State.ENDED)
+            and held.start <= epoch <= serving_until(held, standing.deals[held.deal])
+        }
+        for chain in self._book.chains():
+            if epoch in chain.epochs():
+                found[chain.assignment] = chain.deal
+        return sorted(found.items())
+
+    def _store(self, commitment: Commitment) -> None:
+        file = _File(
+            commitment.peer,
+            commitment.epoch,
+            commitment.root,
+            [pack_summary(summary).hex() for summary in commitment.summaries],
+        )
+        write_atomically(self._path(commitment.epoch), msgspec.json.encode(file))
+        logger.info(
+            "epoch closed",
+            extra={
+                "epoch": commitment.epoch,
+                "root": commitment.root,
+                "receipts": sum(summary.count for summary in commitment.summaries),
+            },
+        )
+
+    def _path(self, epoch: int) -> Path:
+        return self._folder / f"{epoch:010d}.json"

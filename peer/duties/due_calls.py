@@ -1,0 +1,100 @@
+"""Decide what this peer owes the chain now. Pure; epochs are absolute, times in chain seconds."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from peer.chain_state.view import Assignment, Standing, State, is_funded, must_commit
+from wasmarket.kernel.deployment import Parameters
+from wasmarket.kernel.reasons import LeaveReason
+
+MAX_BATCH = 64
+"""Most ids that one call of Market takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What the services say: which PENDING assignments can be served, which are refused and why."""
+
+    ready: frozenset[int] = frozenset()
+    refused: Mapping[int, LeaveReason] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What is to be sent, each a batch of at most 64 ids; epochs to commit, oldest first."""
+
+    commit: tuple[int, ...] = ()
+    activate: tuple[int, ...] = ()
+    leave: tuple[tuple[LeaveReason, tuple[int, ...]], ...] = ()
+    release: tuple[int, ...] = ()
+    claim: tuple[int, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is to be sent."""
+        return not (self.commit or self.activate or self.leave or self.release or self.claim)
+
+
+def find_duties(
+    standing: Standing,
+    outlook: Outlook,
+    parameters: Parameters,
+    *,
+    proven: Collection[int],
+    claim_every: int = 0,
+) -> Duties:
+    """Return what is owed. `proven`: epochs known to be committed; `claim_every` epochs, 0: never.
+
+    A PENDING assignment that is ready but not funded waits for half of ACCEPT_SECONDS and is then
+    given back, since staying silent would be a fault.
+    """
+    now = standing.head.timestamp
+    activate: list[int] = []
+    refused = dict(outlook.refused)
+    for held in _pending(standing):
+        if held.id in refused or held.id not in outlook.ready:
+            continue
+        if is_funded(held, standing.deals[held.deal], now, parameters.epoch_seconds):
+            activate.append(held.id)
+        elif now > held.start + parameters.accept_seconds // 2:
+            refused[held.id] = LeaveReason.POLICY
+    leave: dict[LeaveReason, list[int]] = {}
+    for held in _pending(standing):
+        if held.id in refused:
+            leave.setdefault(refused[held.id], []).append(held.id)
+    return Duties(
+        commit=tuple(
+            epoch
+            for epoch in range(standing.epoch - parameters.proof_window, standing.epoch)
+            if epoch not in proven and must_commit(standing, epoch)
+        ),
+        activate=_batch(activate),
+        leave=tuple((why, _batch(ids)) for why, ids in sorted(leave.items())),
+        release=_batch(
+            held.id
+            for held in standing.assignments.values()
+            if held.is_dead and (held.state == State.PENDING or standing.epoch > held.end_of)
+        ),
+        claim=_batch(_claimable(standing, parameters, claim_every)),
+    )
+
+
+def _pending(standing: Standing) -> list[Assignment]:
+    return [
+        held for held in standing.assignments.values() if held.state == State.PENDING and held.alive
+    ]
+
+
+def _claimable(standing: Standing, parameters: Parameters, every: int) -> list[int]:
+    if not every or standing.epoch % every:
+        return []
+    final = standing.epoch - 1 - parameters.proof_window
+    return [
+        held.id
+        for held in standing.assignments.values()
+        if held.state in (State.ACTIVE, State.ENDED) and held.next <= min(held.end_of, final)
+    ]
+
+
+def _batch(ids: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(ids)[:MAX_BATCH])

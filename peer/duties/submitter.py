@@ -1,0 +1,164 @@
+"""Send what this peer owes the chain, with its wallet, until the chain shows that it is done."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+
+from peer.chain_state.view import Standing
+from peer.duties.commitments import Commitments
+from peer.duties.due_calls import Duties, Outlook, find_duties
+from wasmarket.chain.contracts.bindings import Market, Proofs
+from wasmarket.chain.sending.transactions import Call, Submitter
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError, Reverted, Unfunded
+from wasmarket.kernel.events import Skipped
+from wasmarket.kernel.reasons import describe
+
+logger = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.5
+"""Seconds before the first retry of a failed transaction; doubles up to `retry_seconds`."""
+
+
+class Agent:
+    """Activates, leaves, releases, commits and claims; one thread runs it.
+
+    It keeps no list of what it sent: duties follow from the standing, so nothing is lost by a
+    crash and nothing is sent twice once the standing has caught up.
+    """
+
+    def __init__(
+        self,
+        sender: Submitter,
+        market: Market,
+        proofs: Proofs,
+        deployment: Deployment,
+        commitments: Commitments,
+        outlook: Callable[[], Outlook],
+        *,
+        claim_every: int = 0,
+        retry_seconds: float = 15.0,
+        on_sent: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`outlook` says which assignments can be served; it and `on_sent`, which hears of each
+        transaction that was mined, are called on the agent's thread.
+        """
+        self._sender = sender
+        self._market = market
+        self._proofs = proofs
+        self._deployment = deployment
+        self._commitments = commitments
+        self._outlook = outlook
+        self._claim_every = claim_every
+        self._retry_seconds = retry_seconds
+        self._on_sent = on_sent
+        self._standing: Standing | None = None
+        self._sent_at = -1
+        self._wake = threading.Event()
+        self.problem = ""
+        self.failures = 0
+
+    def notify(self, standing: Standing) -> None:
+        """Take a new standing; any thread."""
+        before = self._standing
+        if before is not None and standing.head.number < before.head.number:
+            # The chain went back, maybe with what was sent: the standing tells what is owed.
+            self._sent_at = standing.head.number
+        self._standing = standing
+        self._wake.set()
+
+    def poke(self) -> None:
+        """Look again at what is owed, because the outlook changed; any thread."""
+        self._wake.set()
+
+    def run(self, stop: threading.Event) -> None:
+        """Act until `stop` is set; wake it with `poke` to end at once."""
+        pause = FIRST_PAUSE
+        while not stop.is_set():
+            self._wake.wait(pause if self.problem else None)
+            self._wake.clear()
+            if stop.is_set():
+                return
+            try:
+                self.act()
+                self.problem = ""
+                pause = FIRST_PAUSE
+                continue
+            except MarketError as error:
+                self._report(error)
+            except Exception:
+                # The one loop that acts: it goes on, since not to commit costs the provider's pay.
+                logger.exception("unexpected failure")
+                self.problem = "the agent failed unexpectedly"
+            self.failures += 1
+            stop.wait(pause)
+            pause = min(pause * 2, self._retry_seconds)
+
+    def act(self) -> None:
+        """Send everything that is owed now.
+
+        What the chain refuses does not keep the rest from being sent; the first refusal is raised
+        at the end. Other errors of the node are raised at once.
+        """
+        standing = self._standing
+        # What was sent must be in the standing, or it would be sent again.
+        if standing is None or standing.head.number < self._sent_at:
+            return
+        duties = self._find(standing)
+        refusal: Reverted | None = None
+        for epoch in duties.commit:
+            try:
+                self._commit(standing, epoch)
+            except Reverted as error:
+                refusal = refusal or error
+        for call in self._calls(duties):
+            try:
+                self._send(call)
+            except Reverted as error:
+                refusal = refusal or error
+        if refusal is not None:
+            raise refusal
+
+    def _commit(self, standing: Standing, epoch: int) -> None:
+        commitment = self._commitments.prepare(standing, epoch)
+        if not self._proofs.is_proven(standing.peer, epoch):
+            self._send(self._proofs.call("commit", epoch, [(standing.peer, commitment.root)]))
+        self._commitments.mark_proven(epoch)
+
+    def _send(self, call: Call) -> None:
+        receipt = self._sender.send(call)
+        self._sent_at = max(self._sent_at, receipt.block_number)
+        self._on_sent()
+        logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
+        for skipped in receipt.find(Skipped):
+            logger.warning(
+                "the market skipped an assignment",
+                extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
+            )
+
+    def _find(self, standing: Standing) -> Duties:
+        return find_duties(
+            standing,
+            self._outlook(),
+            self._deployment.parameters,
+            proven=self._commitments.proven,
+            claim_every=self._claim_every,
+        )
+
+    def _calls(self, duties: Duties) -> Iterator[Call]:
+        if duties.activate:
+            yield self._market.call("activate", duties.activate)
+        for why, ids in duties.leave:
+            yield self._market.call("leave", ids, int(why))
+        if duties.release:
+            yield self._market.call("release", duties.release)
+        if duties.claim:
+            yield self._market.call("claim", duties.claim)
+
+    def _report(self, error: MarketError) -> None:
+        detail = error.detail
+        if isinstance(error, Unfunded):
+            detail = f"the wallet {self._sender.address} cannot pay for gas: {error.detail}"
+        if detail != self.problem:
+            logger.warning("cannot act on the chain", extra={"error": detail})
+        self.problem = detail

@@ -1,0 +1,43 @@
+"""What every deal's host needs from the peer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from peer.hosting.sources import SourceHints
+from peer.hosting.versions import Preparer
+from peer.policy.file import PolicyFile
+from peer.receipts.receipt_log import ReceiptBook
+from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.workers.spawner import Nursery
+
+if TYPE_CHECKING:
+    from peer.hosting.hosted_deal import HostedDeal
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The peer's own parts; a deal's host uses them, and reports through `changed`."""
+
+    preparer: Preparer
+    policy: PolicyFile
+    book: ReceiptBook
+    hints: SourceHints
+    gateways: tuple[str, ...]
+    cache: Path
+    effectors: EffectorHost
+    nursery: Nursery
+    idle_seconds: float
+    """How long a worker without calls is kept; 0 = for ever."""
+    starting: asyncio.Semaphore
+    """How many deals may start workers at once."""
+    retry_seconds: float
+    log_bytes: int
+    """Most bytes of a deal's log."""
+    ask_access: "Callable[[HostedDeal], Awaitable[None]]"
+    """Asks a deal's other peers who may call."""
+    now_epoch: Callable[[], int] = lambda: -1
+    changed: Callable[[], None] = lambda: None
+    """Called when readiness or a refusal changed."""

@@ -1,0 +1,229 @@
+"""Let go of what a peer need not keep any more: storage, receipts, blocks, laid-out modules.
+
+Nothing that a live assignment needs is touched: what the chain said last is asked, not what this
+process happens to run.
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from peer.chain_state.view import Standing
+from peer.duties.commitments import Commitments
+from peer.folder import PeerFolder, write_atomically
+from peer.hosting.deal_host import VERSION_FILE
+from peer.hosting.host import Host
+from peer.hosting.wanted import find_wanted
+from peer.receipts.receipt_log import ReceiptBook
+from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.module.code_files import prune_code
+from wasmarket.content.folder import BlockFolder
+from wasmarket.content.retention import remove_unneeded
+from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.errors import InvalidInput, MarketError
+from wasmarket.kernel.units import Hash
+
+logger = logging.getLogger(__name__)
+
+OVER_FILE = "over"
+"""Holds the chain time since which a deal is not wanted here."""
+
+GONE_PREFIX = ".gone-"
+KEPT_FOREVER = frozenset({"access.json", "access.signed.json", OVER_FILE})
+"""Who may call is no storage: a deal that comes back must not be open to everybody."""
+
+GRACE_SECONDS = 600.0
+"""Age from which on a file that nobody is known to need is removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things stay: chain seconds for storage, epochs after the final one for receipts."""
+
+    storage_seconds: int
+    receipt_epochs: int
+    proof_window: int
+    code_bytes: int
+    """Compiled code of modules that nothing here needs now."""
+    grace_seconds: float = GRACE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStorage:
+    """Storage of a deal that is over here: its bytes, and the chain time until when it stays."""
+
+    deal: int
+    bytes: int
+    until: int
+
+
+class Sweeper:
+    """Sweeps every so often, on the event loop; file work is done in threads."""
+
+    def __init__(
+        self,
+        folder: PeerFolder,
+        blocks: BlockFolder,
+        host: Host,
+        book: ReceiptBook,
+        effectors: EffectorHost,
+        commitments: Commitments,
+        retention: Retention,
+    ) -> None:
+        self._folder = folder
+        self._blocks = blocks
+        self._host = host
+        self._book = book
+        self._effectors = effectors
+        self._commitments = commitments
+        self._retention = retention
+        self.kept: tuple[KeptStorage, ...] = ()
+
+    async def run(self, seconds: float) -> None:
+        """Sweep every so many seconds until cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except (MarketError, OSError):
+                logger.exception("not everything was swept")
+            await asyncio.sleep(seconds)
+
+    async def sweep(self) -> None:
+        """Sweep once; nothing before the chain was read."""
+        standing = self._host.standing
+        if standing is None:
+            return
+        gone = await self._set_aside(standing)
+        await asyncio.to_thread(_remove_all, gone)
+        self.kept = await asyncio.to_thread(self._measure)
+        keep = self._retention
+        before = standing.epoch - 1 - keep.proof_window - keep.receipt_epochs
+        await asyncio.to_thread(self._book.prune, before, frozenset(standing.assignments))
+        await asyncio.to_thread(self._commitments.prune, before)
+        await asyncio.to_thread(self._collect, find_needed(standing, self._folder))
+
+    async def _set_aside(self, standing: Standing) -> list[Path]:
+        """Move away what was kept long enough, before anybody can want it again."""
+        gone = list(self._folder.services.glob(f"{GONE_PREFIX}*"))
+        for path in self._deal_folders():
+            deal = int(path.name)
+            if self._is_wanted(deal, standing):
+                (path / OVER_FILE).unlink(missing_ok=True)
+                continue
+            since = _read_since(path / OVER_FILE)
+            now = standing.head.timestamp
+            if since is None:
+                write_atomically(path / OVER_FILE, str(now).encode())
+            elif now - since >= self._retention.storage_seconds:
+                await self._effectors.forget(path, self._deal_folders())
+                # The chain may have brought it back meanwhile.
+                if not self._is_wanted(deal, self._host.standing or standing):
+                    gone += self._move(path)
+        return gone
+
+    def _move(self, path: Path) -> list[Path]:
+        entries = [entry for entry in path.iterdir() if entry.name not in KEPT_FOREVER]
+        moved = []
+        for entry in entries:
+            target = path.parent / f"{GONE_PREFIX}{path.name}-{entry.name}"
+            if not target.exists():
+                entry.rename(target)
+                moved.append(target)
+        if entries:
+            logger.info("storage removed", extra={"deal": int(path.name)})
+            host = self._host.deals.get(int(path.name))
+            if host is not None:
+                host.tally.log.forget()
+        return moved
+
+    def _is_wanted(self, deal: int, standing: Standing) -> bool:
+        host = self._host.deals.get(deal)
+        if host is not None and host.runs:
+            return True
+        found = standing.deals.get(deal)
+        held = {i: a for i, a in standing.assignments.items() if a.deal == deal}
+        return found is not None and bool(find_wanted(held, found, standing.epoch))
+
+    def _measure(self) -> tuple[KeptStorage, ...]:
+        kept = []
+        for path in self._deal_folders():
+            since = _read_since(path / OVER_FILE)
+            if since is None:
+                continue
+            size = sum(_size(file) for file in path.rglob("*") if file.name not in KEPT_FOREVER)
+            if size:
+                until = since + self._retention.storage_seconds
+                kept.append(KeptStorage(int(path.name), size, until))
+        return tuple(sorted(kept, key=lambda entry: entry.deal))
+
+    def _collect(self, needed: set[Hash]) -> None:
+        removed = remove_unneeded(self._blocks, needed, self._retention.grace_seconds)
+        if removed:
+            logger.info("blocks removed", extra={"count": len(removed)})
+        modules = [
+            module
+            for host in list(self._host.deals.values())
+            for version in [host.version, *(run.workers.version for run in host.runs.values())]
+            if version is not None
+            for spec in version.specs
+            for module in spec.modules
+        ]
+        laid_out = {module.path for module in modules}
+        for path in (self._folder.cache / "modules").glob("*.wasm"):
+            if path not in laid_out and _age(path) >= self._retention.grace_seconds:
+                path.unlink(missing_ok=True)
+        keep = self._retention
+        digests = {module.digest for module in modules}
+        pruned = prune_code(self._folder.cache, digests, keep.code_bytes, keep.grace_seconds)
+        if pruned:
+            logger.info("compiled code removed", extra={"count": len(pruned)})
+
+    def _deal_folders(self) -> list[Path]:
+        return [path for path in self._folder.services.iterdir() if path.name.isdecimal()]
+
+
+def find_needed(standing: Standing, folder: PeerFolder) -> set[Hash]:
+    """Return the apps whose blocks a peer needs: of deals with a live assignment, and of those
+    whose storage is kept, as what ran last and as the chain names them now.
+    """
+    alive = {a.deal for a in standing.assignments.values()}
+    needed = {standing.deals[deal].app for deal in alive if deal in standing.deals}
+    for path in folder.services.glob(f"*/{VERSION_FILE}"):
+        try:
+            needed.add(parse_hash(path.read_text().strip()))
+        except (OSError, InvalidInput):
+            continue
+    return needed
+
+
+def _remove_all(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _read_since(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

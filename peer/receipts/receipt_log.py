@@ -1,0 +1,206 @@
+"""All receipt chains of a peer: opened when needed, flushed together, heads signed on demand."""
+
+import asyncio
+import logging
+import shutil
+import threading
+from collections.abc import Callable, Container
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from peer.folder import PeerFolder, write_atomically
+from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
+from peer.receipts.heads import SignedHead, sign_head
+from wasmarket.kernel.errors import MarketError, NotFound
+
+logger = logging.getLogger(__name__)
+
+DEAL_FILE = "deal"
+RETRY_SECONDS = 1.0
+
+Written = Callable[[Head | Exception], None]
+"""Told of a call's receipt, or why there is none."""
+
+
+class ReceiptBook:
+    """The chains by assignment. Appending is thread-safe; `run` flushes in a thread of its own."""
+
+    def __init__(
+        self, folder: PeerFolder, key: Ed25519PrivateKey, epoch_seconds: int, floor: int
+    ) -> None:
+        """`floor`: first epoch that is not closed yet. Opens what earlier runs left."""
+        self._folder = folder
+        self._key = key
+        self._seconds = epoch_seconds
+        self._floor = floor
+        self._lock = threading.Lock()
+        self._chains: dict[int, ReceiptChain] = {}
+        self._durable: dict[int, Head] = {}
+        self._signed: dict[int, SignedHead] = {}
+        self._dirty: set[int] = set()
+        self._dirty_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._ending: list[tuple[ReceiptChain, CallRecord, Written]] = []
+        self.peer = 0
+        self.problem = ""
+        for path in sorted(folder.receipts.iterdir()):
+            deal = path / DEAL_FILE
+            if deal.exists():
+                self.open(int(path.name), int(deal.read_text()))
+
+    def open(self, assignment: int, deal: int) -> ReceiptChain:
+        """Return the chain of an assignment, made if there is none."""
+        with self._lock:
+            chain = self._chains.get(assignment)
+            if chain is None:
+                path = self._folder.receipts_of(assignment)
+                chain = ReceiptChain(path, deal, assignment, self._seconds, self._floor)
+                if not (path / DEAL_FILE).exists():
+                    write_atomically(path / DEAL_FILE, str(deal).encode())
+                self._chains[assignment] = chain
+            return chain
+
+    def get(self, assignment: int) -> ReceiptChain:
+        """Return the chain of an assignment that has one. Raises NotFound."""
+        with self._lock:
+            chain = self._chains.get(assignment)
+        if chain is None:
+            raise NotFound(f"assignment {assignment} has no receipts here")
+        return chain
+
+    def chains(self) -> list[ReceiptChain]:
+        """Return all chains by assignment."""
+        with self._lock:
+            return [self._chains[assignment] for assignment in sorted(self._chains)]
+
+    def append(self, chain: ReceiptChain, call: CallRecord) -> Head:
+        """Add a receipt to a chain and let the next flush make it durable."""
+        head = chain.append(call)
+        self._mark(chain)
+        return head
+
+    def record(self, chain: ReceiptChain, call: CallRecord, written: Written) -> None:
+        """Add a receipt as `append` does, by one write with all that end in the same moment.
+
+        For one event loop only; `written` is called in it, behind the caller's back.
+        """
+        if not self._ending:
+            asyncio.get_running_loop().call_soon(self._write_ended)
+        self._ending.append((chain, call, written))
+
+    def _write_ended(self) -> None:
+        """Write what has ended: neighbours of the same chain and epoch together."""
+        ended, self._ending = self._ending, []
+        groups: dict[int, tuple[int, ReceiptChain, list[CallRecord], list[Written]]] = {}
+        for chain, call, written in ended:
+            epoch = call.time // self._seconds
+            group = groups.get(chain.assignment)
+            if group is None or group[0] != epoch:
+                if group is not None:
+                    self._write_together(*group[1:])
+                group = groups[chain.assignment] = (epoch, chain, [], [])
+            group[2].append(call)
+            group[3].append(written)
+        for _, chain, calls, told in groups.values():
+            self._write_together(chain, calls, told)
+
+    def _write_together(
+        self, chain: ReceiptChain, calls: list[CallRecord], told: list[Written]
+    ) -> None:
+        try:
+            heads = chain.append_all(calls)
+        except (OSError, MarketError) as error:
+            for written in told:
+                written(error)
+            return
+        self._mark(chain)
+        for written, head in zip(told, heads, strict=True):
+            written(head)
+
+    def _mark(self, chain: ReceiptChain) -> None:
+        """Let the next flush make a chain durable."""
+        with self._dirty_lock:
+            self._dirty.add(chain.assignment)
+        if not self._wake.is_set():
+            self._wake.set()
+
+    def sign(self, chain: ReceiptChain, head: Head) -> SignedHead:
+        """Make a head durable and return it signed."""
+        chain.flush()
+        return sign_head(self._key, self.peer, chain.assignment, head)
+
+    def signed_head(self, assignment: int) -> SignedHead | None:
+        """Return the newest head that is durable, signed; None before the first flush."""
+        head = self._durable.get(assignment)
+        if head is None or not self.peer:
+            return None
+        signed = self._signed.get(assignment)
+        if signed is None or signed.head != head:
+            signed = self._signed[assignment] = sign_head(self._key, self.peer, assignment, head)
+        return signed
+
+    def close_epoch(self, epoch: int) -> None:
+        """Let no receipt into `epoch` any more, in any chain, and make what is there durable."""
+        with self._lock:
+            self._floor = max(self._floor, epoch + 1)
+            chains = list(self._chains.values())
+        for chain in chains:
+            chain.close_epoch(epoch)
+            chain.flush()
+
+    def prune(self, before: int, live: Container[int]) -> int:
+        """Remove receipts of epochs below `before`; return how many epochs of chains went.
+
+        Of assignments that are not `live` any more the chain goes altogether once all of it is
+        that old.
+        """
+        removed = 0
+        for chain in self.chains():
+            removed += chain.prune(before)
+            epochs = chain.epochs()
+            if chain.assignment not in live and (not epochs or epochs[-1] < before):
+                removed += len(epochs)
+                with self._lock:
+                    del self._chains[chain.assignment]
+                    self._durable.pop(chain.assignment, None)
+                    self._signed.pop(chain.assignment, None)
+                chain.close()
+                shutil.rmtree(self._folder.receipts_of(chain.assignment), ignore_errors=True)
+        return removed
+
+    def flush(self) -> None:
+        """Make every receipt durable. Raises OSError; nothing is forgotten."""
+        with self._dirty_lock:
+            dirty, self._dirty = self._dirty, set()
+        try:
+            for assignment in sorted(dirty):
+                chain = self._chains.get(assignment)
+                if chain is None:
+                    continue
+                self._durable[assignment] = chain.flush()
+        except OSError:
+            with self._dirty_lock:
+                self._dirty |= dirty
+            raise
+
+    def run(self, stop: threading.Event, flush_ms: int) -> None:
+        """Flush whenever there are new receipts, at most once per `flush_ms`, until `stop`."""
+        while not stop.is_set():
+            self._wake.wait(RETRY_SECONDS if self.problem else None)
+            self._wake.clear()
+            stop.wait(flush_ms / 1_000)
+            try:
+                self.flush()
+                self.problem = ""
+            except OSError as error:
+                self.problem = f"receipts cannot be written: {error.strerror}"
+                logger.exception("receipts cannot be written")
+
+    def wake(self) -> None:
+        """Let `run` see that it is to stop."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Flush and close all files."""
+        for chain in self.chains():
+            chain.close()

@@ -1,0 +1,1 @@
+"""Run a service: instances, host functions, limits, traps."""

@@ -1,0 +1,1 @@
+"""Modules before they run: read, checked, linked, embedded."""

@@ -1,0 +1,1 @@
+"""The bytes of core WebAssembly: sections and numbers."""

@@ -1,0 +1,1 @@
+"""Worker processes: pre-forked, pooled, one to a compute unit."""

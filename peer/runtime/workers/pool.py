@@ -1,0 +1,363 @@
+"""Run the services of an assignment on as many worker processes as it has compute units."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peer.runtime.abi.guest_types import Interface, describe_interface
+from peer.runtime.effectors.effects import Effects
+from peer.runtime.errors import (
+    FAULTS,
+    FunctionNotFound,
+    GuestFault,
+    InputTooLarge,
+    ModuleError,
+    NoWorker,
+    PoolBusy,
+)
+from peer.runtime.messages import Answer, Call, Setup, encode_frame
+from peer.runtime.module.links import plan_service
+from peer.runtime.module.module_file import read_modules
+from peer.runtime.module.service import BodyKind, CallResult, ServiceSpec, validate_spec
+from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
+from peer.runtime.workers.spawner import Nursery
+from wasmarket.kernel.documents.receipts import CallStatus
+from wasmarket.kernel.errors import NotFound
+
+logger = logging.getLogger(__name__)
+
+MOST_NAMED = 20
+"""Functions or services that an error names."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSettings:
+    """Times in seconds: to load a worker, beyond a call's own time, to wait for a free worker.
+
+    With `idle_seconds`, a worker that has had no call for so long is ended, and started again when
+    a call needs it; `start` then starts one worker, to see that the services come up.
+    """
+
+    start_seconds: float = 60.0
+    grace_seconds: float = 1.0
+    queue_seconds: float = 30.0
+    queue_length: int = 1_000
+    restart_seconds: float = 0.1
+    restart_seconds_max: float = 5.0
+    idle_seconds: float | None = None
+
+
+class WorkerPool:
+    """N workers that host the same services; each runs one call at a time.
+
+    While calls are short a worker is given a few at once, which it answers together.
+    """
+
+    def __init__(
+        self,
+        specs: Iterable[ServiceSpec],
+        *,
+        units: int,
+        cache_dir: Path,
+        settings: PoolSettings | None = None,
+        effects: Effects | None = None,
+        nursery: Nursery | None = None,
+    ) -> None:
+        """`effects` does what guests ask of effectors; without it, there are none.
+
+        Workers come from `nursery`, or from one of this pool's own.
+        """
+        self._nursery = nursery or Nursery()
+        self._owns_nursery = nursery is None
+        self._specs = {spec.name: spec for spec in specs}
+        self._units = units
+        self._setup = Setup(tuple(self._specs.values()), cache_dir)
+        self._settings = settings or PoolSettings()
+        self._effects = effects
+        self._interfaces: dict[str, Interface] = {}
+        self._workers: set[WorkerProcess] = set()
+        self._waiting: deque[Ticket] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._leaving: set[WorkerProcess] = set()
+        self._starting = 0
+        self._is_stopping = False
+        self.restarts = 0
+
+    def start_later(self) -> None:
+        """Let the first call start a worker: for services that are known to come up."""
+        if self._settings.idle_seconds is not None:
+            self._spawn(self._dismiss_idle(self._settings.idle_seconds))
+
+    async def start(self) -> None:
+        """Check every module, then start the workers.
+
+        Raise `ModuleError` (its `reason` is the leave reason), `ContentNotFound` or `BadContent`.
+        """
+        for spec in self._specs.values():
+            validate_spec(spec)
+            wasms = await asyncio.to_thread(read_modules, spec)
+            self._interfaces[spec.name] = plan_service(spec, wasms).interface
+        try:
+            # NOTE: the first one compiles, the others find the code in the cache.
+            await self._add_worker()
+            if self._settings.idle_seconds is not None:
+                self._spawn(self._dismiss_idle(self._settings.idle_seconds))
+                return
+            others = [self._add_worker() for _ in range(1, self._units)]
+            for outcome in await asyncio.gather(*others, return_exceptions=True):
+                if outcome is not None:
+                    raise outcome
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """End all workers; calls under way fail."""
+        self._is_stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for ticket in tuple(self._waiting):
+            self._forsake(ticket)
+            ticket.done(NoWorker("the service is being stopped"))
+        await asyncio.gather(*(worker.stop() for worker in self._workers | self._leaving))
+        self._workers.clear()
+        if self._owns_nursery:
+            await self._nursery.close()
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """Return the process ids of the live workers."""
+        return tuple(worker.pid for worker in self._workers if worker.is_alive)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """Return the names of the hosted services."""
+        return tuple(self._specs)
+
+    def interface(self, service: str) -> dict[str, object]:
+        """Return the typed signatures of a service as JSON-able values; raise `NotFound`."""
+        return describe_interface(self._get_interface(service))
+
+    async def call(
+        self,
+        service: str,
+        function: str,
+        body: bytes,
+        kind: BodyKind = BodyKind.JSON,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> CallResult:
+        """Run a function and return its answer; raise a `GuestFault` that says how it failed.
+
+        `NotFound`, `PoolBusy` and `NoWorker` mean that the call never reached a worker.
+        `parameters` are what the guest gets from `get_call_parameters`, by field name.
+        """
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def settle(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        ticket = self.submit(service, function, body, kind, dict(parameters or {}), settle)
+        try:
+            outcome = await future
+        except asyncio.CancelledError:
+            self._forsake(ticket)
+            ticket.is_forsaken = True
+            raise
+        if not isinstance(outcome, Answer):
+            raise outcome
+        if outcome.status != CallStatus.ANSWERED:
+            raise build_fault(outcome)
+        return CallResult(outcome.output, outcome.fuel, outcome.duration_us, tuple(outcome.logs))
+
+    def submit(
+        self,
+        service: str,
+        function: str,
+        body: bytes,
+        kind: BodyKind,
+        parameters: dict[str, Any],
+        done: Callable[[Outcome], None],
+    ) -> Ticket:
+        """Let a function run; `done` is told how it ended. For the event loop only.
+
+        Raises as `call` what is known at once; nothing runs then.
+        """
+        interface = self._interfaces.get(service) or self._get_interface(service)
+        if function not in interface.functions:
+            raise FunctionNotFound(
+                f"service {service} has no function {function:.80}",
+                field="function",
+                remedy=_name_all(interface.functions),
+            )
+        limits = self._specs[service].limits
+        if len(body) > limits.input_bytes:
+            raise InputTooLarge(
+                f"the body has {len(body)} bytes, more than its limit of {limits.input_bytes}"
+            )
+        frame = encode_frame(Call(service, function, body, kind is BodyKind.RAW, parameters))
+        ticket = Ticket(frame, limits.call_ms, self._settings.grace_seconds, done)
+        self._place(ticket)
+        return ticket
+
+    def _get_interface(self, service: str) -> Interface:
+        known = self._interfaces.get(service)
+        if known is None:
+            spec = self._specs.get(service)
+            if spec is None:
+                raise NotFound(
+                    f"there is no service {service:.80}",
+                    field="service",
+                    remedy=_name_all(self._specs),
+                )
+            # Started later: the modules are read when somebody asks first.
+            known = self._interfaces[service] = plan_service(spec, read_modules(spec)).interface
+        return known
+
+    def _place(self, ticket: Ticket) -> None:
+        """Give a call to the least busy worker that has room, or let it wait."""
+        worker = self._choose()
+        if len(self._workers) + self._starting < self._units and (worker is None or worker.load):
+            self._grow()
+        if worker is not None and not self._waiting:
+            worker.submit(ticket)
+            return
+        if self._is_stopping:
+            raise NoWorker("the service is stopped")
+        if len(self._waiting) >= self._settings.queue_length:
+            raise PoolBusy(f"{len(self._waiting)} calls are waiting already", remedy="try later")
+        self._wait(ticket)
+
+    def _choose(self) -> WorkerProcess | None:
+        best: WorkerProcess | None = None
+        for worker in self._workers:
+            if worker.is_alive and worker.has_room and (best is None or worker.load < best.load):
+                best = worker
+        return best
+
+    def _grow(self) -> None:
+        """Start another worker if there are fewer than units."""
+        if not self._is_stopping and len(self._workers) + self._starting < self._units:
+            self._starting += 1
+            self._spawn(self._start_another())
+
+    def _wait(self, ticket: Ticket, *, first: bool = False) -> None:
+        loop = asyncio.get_running_loop()
+        ticket.timer = loop.call_later(self._settings.queue_seconds, self._expire, ticket)
+        if first:
+            self._waiting.appendleft(ticket)
+        else:
+            self._waiting.append(ticket)
+
+    def _expire(self, ticket: Ticket) -> None:
+        self._forsake(ticket)
+        ticket.done(NoWorker("no worker came free in time", remedy="try later"))
+
+    def _forsake(self, ticket: Ticket) -> None:
+        """Take a call out of the queue; one that a worker has runs to its end."""
+        if ticket.timer is not None:
+            ticket.timer.cancel()
+            ticket.timer = None
+            self._waiting.remove(ticket)
+
+    def feed(self, worker: WorkerProcess) -> None:
+        """Give a worker the calls that have waited longest, as many as it has room for."""
+        while self._waiting and worker.is_alive and worker.has_room:
+            ticket = self._waiting.popleft()
+            if ticket.timer is not None:
+                ticket.timer.cancel()
+                ticket.timer = None
+            worker.submit(ticket)
+
+    def take_back(self, worker: WorkerProcess, tickets: list[Ticket]) -> None:
+        """Let calls that a lost or slow worker never began go before all others to the next one."""
+        for ticket in reversed(tickets):
+            if self._is_stopping:
+                ticket.done(NoWorker("the service is being stopped"))
+            elif ticket.tries > self._units:
+                ticket.done(NoWorker("the workers keep dying", remedy="try later"))
+            else:
+                self._wait(ticket, first=True)
+        for other in self._workers:
+            if other is not worker:
+                self.feed(other)
+        if self._waiting:
+            self._grow()
+
+    async def _add_worker(self) -> None:
+        worker = await WorkerProcess.start(
+            self._setup, self, self._nursery, self._settings.start_seconds, self._effects
+        )
+        self._workers.add(worker)
+        self._nursery.cores.place(worker)
+        worker.lost.add_done_callback(lambda _: self._lose(worker))
+        self.feed(worker)
+
+    def _lose(self, worker: WorkerProcess) -> None:
+        self._nursery.cores.release(worker)
+        if not self._is_stopping and worker in self._workers:
+            self._spawn(self._replace(worker))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self, worker: WorkerProcess) -> None:
+        self._starting += 1
+        await self._let_go(worker)
+        self.restarts += 1
+        logger.warning("worker replaced", extra={"services": self.services})
+        await self._start_another()
+
+    async def _start_another(self) -> None:
+        """Start a worker, which counts as starting already, however often it takes."""
+        pause = self._settings.restart_seconds
+        try:
+            while True:
+                try:
+                    return await self._add_worker()
+                except (ModuleError, OSError) as error:
+                    logger.error("worker does not start", extra={"error": str(error)})
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, self._settings.restart_seconds_max)
+        finally:
+            self._starting -= 1
+
+    async def _dismiss_idle(self, seconds: float) -> None:
+        """End workers that have had no call for `seconds`, again and again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(seconds / 2)
+            for worker in tuple(self._workers):
+                if not worker.load and loop.time() - worker.idle_since >= seconds:
+                    await self._let_go(worker)
+
+    async def _let_go(self, worker: WorkerProcess) -> None:
+        self._workers.discard(worker)
+        self._leaving.add(worker)
+        await worker.stop()
+        self._leaving.discard(worker)
+
+
+def build_fault(answer: Answer) -> GuestFault:
+    """Return the fault with which a worker answered."""
+    return FAULTS[CallStatus(answer.status)](
+        answer.detail,
+        field=answer.field,
+        fuel=answer.fuel,
+        duration_us=answer.duration_us,
+        logs=answer.logs,
+    )
+
+
+def _name_all(names: Iterable[str]) -> str:
+    known = sorted(names)
+    more = ", …" if len(known) > MOST_NAMED else ""
+    return f"there is {', '.join(known[:MOST_NAMED])}{more}"

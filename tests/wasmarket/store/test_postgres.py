@@ -1,0 +1,163 @@
+"""The same promises on PostgreSQL: migrations, one state per reader, leadership, the indexer."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+from sqlalchemy import create_engine, make_url, text
+
+from tests.indexer.market_machine import PROFILE, indexed_in
+from tests.wasmarket.store.postgres import run_postgres
+from tests.wasmarket.store.test_processes import HOLD, UPGRADE
+from wasmarket.kernel.errors import ConfigError, Unreachable
+from wasmarket.kernel.units import Amount
+from wasmarket.store.chain.state import fetch_account
+from wasmarket.store.columns import Base
+from wasmarket.store.database import Database, open_database
+from wasmarket.store.enums import Uint
+from wasmarket.store.leader import Leader, LeadershipLost
+from wasmarket.store.migrate import upgrade
+from wasmarket.store.tables import Account
+
+pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
+
+ANYONE = "0x" + "11" * 20
+NUMBERS = count()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with run_postgres() as url:
+        yield url
+
+
+def new_database(server: str) -> str:
+    """Make an empty database on the server and return its URL."""
+    name = f"wasmarket_test_{next(NUMBERS)}"
+    engine = create_engine(
+        make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return str(make_url(server).set(database=name).render_as_string(hide_password=False))
+
+
+def new_store(server: str) -> Database:
+    """Make a migrated store on the server."""
+    database = open_database(new_database(server))
+    upgrade(database)
+    return database
+
+
+@pytest.fixture
+def store(server) -> Iterator[Database]:
+    store = new_store(server)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def rival(store) -> Iterator[Database]:
+    rival = open_database(store.engine.url.render_as_string(hide_password=False))
+    yield rival
+    rival.close()
+
+
+def test_upgrade__new_database__has_the_tables_of_the_models(store):
+    with store.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+    upgrade(store)
+
+
+def test_upgrade__processes_start_together__one_migrates_and_all_go_on(server):
+    url = new_database(server)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", UPGRADE, url], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(3)
+    ]
+    outcomes = [(p.communicate(b"go\n", timeout=60)[1][-300:], p.returncode) for p in processes]
+
+    assert outcomes == [(b"", 0)] * 3
+
+
+def test_read__another_writes_meanwhile__sees_one_state(store):
+    with store.read() as session:
+        assert fetch_account(session, ANYONE).free == 0
+        with store.write() as writer:
+            writer.add(Account(address=ANYONE, free=Amount(5), counter=Uint(2**256 - 1)))
+        session.expire_all()
+        assert fetch_account(session, ANYONE).free == 0
+
+    with store.read() as session:
+        assert fetch_account(session, ANYONE).counter == 2**256 - 1
+
+
+def test_open_database__no_server__is_unreachable():
+    database = open_database("postgresql://me@127.0.0.1:1/none")
+
+    with pytest.raises(Unreachable), database.read() as session:
+        session.execute(text("SELECT 1"))
+
+
+def test_upgrade__store_of_a_newer_version__is_refused(store):
+    with store.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(ConfigError, match="newer version"):
+        upgrade(store)
+
+
+def test_leader__two_processes__one_leads_until_it_is_killed(store):
+    url = store.engine.url.render_as_string(hide_password=False)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"True\n"
+    leader = Leader(store, "indexer")
+    assert not leader.acquire()
+
+    holder.kill()
+    holder.communicate()
+
+    # The server notices the broken connection by itself.
+    with leader:
+        assert leader.wait(stop_never(), 0.05)
+
+
+def test_check__lock_lost_and_another_took_over__is_fenced(store, rival):
+    paused, next_leader = Leader(store, "indexer", "a"), Leader(rival, "indexer", "b")
+    assert paused.acquire()
+    assert paused._connection is not None
+    with store.write() as session:
+        pid = paused._connection.scalar(text("SELECT pg_backend_pid()"))
+        session.execute(text("SELECT pg_terminate_backend(:pid, 1000)"), {"pid": pid})
+    assert next_leader.wait(stop_never(), 0.05)
+
+    with pytest.raises(LeadershipLost), store.write() as session:
+        paused.check(session)
+
+    next_leader.release()
+
+
+def stop_never():
+    """Return an event that nobody sets."""
+    return threading.Event()
+
+
+def test_index__random_history_with_reorgs__says_what_the_model_says(server):
+    few = settings(PROFILE, max_examples=2)
+
+    run_state_machine_as_test(indexed_in(lambda: new_store(server)), settings=few)

@@ -1,0 +1,1 @@
+"""Apps as their developers write them: the file `app.toml` and what is built from it."""

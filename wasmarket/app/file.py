@@ -1,0 +1,112 @@
+"""Build an app from `app.toml`: import its modules, write its manifest.
+
+The file reads like the manifest (DESIGN 8.4), but `[[service]]`, `[[service.module]]` and
+`[[trigger]]` are tables of their own and a module names the `path` of its Wasm, relative to the
+file, instead of a CID (and may say under `build` how that is made, which only build scripts read).
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wasmarket.content.importer import import_bytes
+from wasmarket.kernel.documents.content_ids import Cid, app_hash, raw_cid
+from wasmarket.kernel.documents.manifest import Manifest, dump_manifest, read_manifest
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.units import Hash
+
+FILE_NAME = "app.toml"
+_REMEDY = "see examples/README.md for the schema"
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app that is ready to be published: its manifest and all blocks by CID."""
+
+    manifest: Manifest
+    cid: Cid
+    blocks: Mapping[Cid, bytes]
+
+    @property
+    def app(self) -> Hash:
+        """What the chain calls the app."""
+        return app_hash(self.cid)
+
+    def get(self, cid: Cid) -> bytes:
+        """Return one of the app's blocks."""
+        return self.blocks[cid]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all blocks."""
+        return sum(len(block) for block in self.blocks.values())
+
+
+def load_app(path: Path) -> App:
+    """Build the app that `path` (an `app.toml` or its folder) describes. Raises InvalidInput."""
+    file = path / FILE_NAME if path.is_dir() else path
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InvalidInput(
+            f"there is no {file}", remedy="name an app.toml or its folder"
+        ) from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"cannot read {file}: {error}", remedy=_REMEDY) from error
+    blocks: dict[Cid, bytes] = {}
+    manifest = read_manifest(_manifest_document(document, file, blocks))
+    block = dump_manifest(manifest)
+    cid = raw_cid(block)
+    blocks[cid] = block
+    return App(manifest, cid, blocks)
+
+
+def _manifest_document(
+    document: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
+) -> dict[str, Any]:
+    """Turn the tables of an `app.toml` into a manifest's document; fill `blocks`."""
+    rest = {key: value for key, value in document.items() if key not in ("service", "trigger")}
+    triggers = document.get("trigger", [])
+    services = _tables(document, "service", f"{file} has no [[service]]")
+    return {
+        "wasmarket": 1,
+        **rest,
+        "services": [_service_document(entry, file, blocks) for entry in services],
+        "triggers": triggers,
+    }
+
+
+def _service_document(
+    service: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
+) -> dict[str, Any]:
+    rest = {key: value for key, value in service.items() if key != "module"}
+    modules = _tables(service, "module", f"{file}: a service has no [[service.module]]")
+    return {**rest, "modules": [_module_document(entry, file, blocks) for entry in modules]}
+
+
+def _tables(parent: Mapping[str, Any], name: str, missing: str) -> list[dict[str, Any]]:
+    """Return the tables of an array of tables. Raises InvalidInput that says what is `missing`."""
+    found = parent.get(name)
+    if not isinstance(found, list) or not found or not all(isinstance(e, dict) for e in found):
+        raise InvalidInput(missing, field=name, remedy=_REMEDY)
+    return found
+
+
+def _module_document(
+    module: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
+) -> dict[str, Any]:
+    rest = {key: value for key, value in module.items() if key not in ("path", "build")}
+    path = module.get("path")
+    if not isinstance(path, str):
+        raise InvalidInput(f"{file}: a module has no path", field="path", remedy=_REMEDY)
+    wasm = file.parent / path
+    try:
+        data = wasm.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read {wasm}: {error.strerror}", field="path", remedy="build the module first"
+        ) from error
+    imported = import_bytes(data, blocks.__setitem__)
+    return {**rest, "cid": str(imported.cid)}

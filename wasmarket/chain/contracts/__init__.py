@@ -1,0 +1,1 @@
+"""The contracts from outside: encode calls, decode answers and events, by the committed ABI."""

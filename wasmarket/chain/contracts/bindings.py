@@ -1,0 +1,237 @@
+"""Our contracts as values: functions encoded by name, views decoded, by the committed ABI."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+
+from wasmarket.chain.contracts.abi import Abi, load_abi
+from wasmarket.chain.contracts.fills import NO_PERMIT, Fill, Permit
+from wasmarket.chain.contracts.packed_words import (
+    AccountWord,
+    AssignmentWord,
+    DealWord,
+    OfferWord,
+    PeerExtraWord,
+    PeerWord,
+    Word,
+)
+from wasmarket.chain.contracts.views import AssignmentView, DealView, PeerView, StakeView
+from wasmarket.chain.reading.blocks import BlockTag, Reader
+from wasmarket.chain.sending.transactions import Call
+from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import Conflict, MarketError
+from wasmarket.kernel.signing.offers import DeveloperOffer
+from wasmarket.kernel.signing.signatures import Signature
+from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.kernel.units import Address, Hash
+
+WordT = TypeVar("WordT", bound=Word)
+
+ERC20_ABI = "TestUSDC"
+"""The functions of every ERC-20 with EIP-2612 permits have the names that ours has."""
+
+PERMIT_VERSIONS = ("1", "2")
+"""Domain versions of tokens in use; USDC's is 2."""
+
+
+class Contract:
+    """One contract at one address."""
+
+    def __init__(self, reader: Reader, address: Address, abi: Abi) -> None:
+        self.address = address
+        self._reader = reader
+        self._abi = abi
+
+    def call(self, function: str, *args: Any) -> Call:
+        """Encode a call to send. Structs may be dataclasses, mappings or sequences.
+
+        Raises InvalidInput for an unknown function or an argument that does not fit.
+        """
+        data = self._abi.function(function).encode(args)
+        return Call(self.address, data, f"{self._abi.contract}.{function}")
+
+    def read(self, function: str, *args: Any, block: BlockTag = "latest") -> Any:
+        """Call a view and return its output, several as a tuple. Raises Reverted, WrongChain."""
+        known = self._abi.function(function)
+        return known.decode_output(self._reader.call(self.address, known.encode(args), block=block))
+
+    def read_many(
+        self, function: str, many: Sequence[Sequence[Any]], block: BlockTag = "latest"
+    ) -> list[Any]:
+        """Call a view once per list of arguments, batched. Raises Reverted, WrongChain."""
+        known = self._abi.function(function)
+        calls = [(self.address, known.encode(args)) for args in many]
+        outputs = []
+        for answer in self._reader.call_many(calls, block=block):
+            if isinstance(answer, MarketError):
+                raise answer
+            outputs.append(known.decode_output(answer))
+        return outputs
+
+
+class _Deployed(Contract):
+    name: ClassVar[str]
+
+    def __init__(self, reader: Reader, deployment: Deployment) -> None:
+        super().__init__(reader, deployment.contracts[self.name].address, load_abi(self.name))
+        self._chain_id = deployment.chain_id
+
+
+class Market(_Deployed):
+    """The market; words are read in batches and belong to one block."""
+
+    name = "Market"
+
+    def match(
+        self,
+        offer: DeveloperOffer,
+        signature: Signature,
+        fills: Sequence[Fill],
+        current: Sequence[int] = (),
+        permit: Permit = NO_PERMIT,
+    ) -> Call:
+        """Encode a match or refill; `current` are the deal's live assignments, ascending."""
+        return self.call("match", offer, signature.r, signature.vs, fills, current, permit)
+
+    def accounts(
+        self, addresses: Sequence[Address], block: BlockTag = "latest"
+    ) -> list[AccountWord]:
+        """Return free balances and counters."""
+        return self._words(AccountWord, "account_word", [(a,) for a in addresses], block)
+
+    def account(self, address: Address, block: BlockTag = "latest") -> AccountWord:
+        """Return an account's free balance and counter."""
+        return self.accounts([address], block)[0]
+
+    def offers(
+        self, offers: Sequence[tuple[Address, Hash]], block: BlockTag = "latest"
+    ) -> list[OfferWord]:
+        """Return what the chain knows of offers, each by its account and hash."""
+        return self._words(OfferWord, "offer_word", offers, block)
+
+    def peers(self, peers: Sequence[int], block: BlockTag = "latest") -> list[PeerWord]:
+        """Return peers' records; unknown ones are all zero."""
+        return self._words(PeerWord, "peer_word", [(peer,) for peer in peers], block)
+
+    def peer_extras(self, peers: Sequence[int], block: BlockTag = "latest") -> list[PeerExtraWord]:
+        """Return peers' wallets and traits."""
+        return self._words(PeerExtraWord, "peer_extra_word", [(peer,) for peer in peers], block)
+
+    def deals(self, deals: Sequence[int], block: BlockTag = "latest") -> list[DealWord]:
+        """Return deals as stored, not settled."""
+        return self._words(DealWord, "deal_word", [(deal,) for deal in deals], block)
+
+    def assignments(self, ids: Sequence[int], block: BlockTag = "latest") -> list[AssignmentWord]:
+        """Return assignments as stored; cleared and unknown ones are all zero."""
+        return self._words(AssignmentWord, "assignment_word", [(id,) for id in ids], block)
+
+    def domain_separator(self) -> Hash:
+        """Return the EIP-712 domain separator that the contract uses."""
+        return Hash(self.read("domain_separator"))
+
+    def _words(
+        self, kind: type[WordT], view: str, many: Sequence[Sequence[Any]], block: BlockTag
+    ) -> list[WordT]:
+        return [kind.unpack(word) for word in self.read_many(view, many, block)]
+
+
+class MarketLens(_Deployed):
+    """Views over Market that settle first."""
+
+    name = "MarketLens"
+
+    def deals(self, deals: Sequence[int], block: BlockTag = "latest") -> list[DealView]:
+        """Return deals with status and runway."""
+        return [DealView(*view) for view in self.read_many("deal", [(d,) for d in deals], block)]
+
+    def assignments(self, ids: Sequence[int], block: BlockTag = "latest") -> list[AssignmentView]:
+        """Return assignments with liveness and claimable money."""
+        views = self.read_many("assignment", [(id,) for id in ids], block)
+        return [AssignmentView(*view) for view in views]
+
+    def peers(self, peers: Sequence[int], block: BlockTag = "latest") -> list[PeerView]:
+        """Return peers."""
+        return [PeerView(*view) for view in self.read_many("peer", [(p,) for p in peers], block)]
+
+    def claimable(self, ids: Sequence[int], block: BlockTag = "latest") -> list[tuple[int, int]]:
+        """Return (paid, refund) per assignment, USDC base units; at most 64 ids."""
+        return list(self.read("claimable", ids, block=block))
+
+    def evictable(self, ids: Sequence[int], block: BlockTag = "latest") -> list[bool]:
+        """Return per assignment whether anybody may evict it; at most 64 ids."""
+        return list(self.read("evictable", ids, block=block))
+
+    def why(
+        self,
+        offer: DeveloperOffer,
+        fill: Fill,
+        current: Sequence[int] = (),
+        block: BlockTag = "latest",
+    ) -> int:
+        """Return the reason for which `match` would skip a fill; 0 when it would be accepted."""
+        return int(self.read("why", offer, fill, current, block=block))
+
+
+class Staking(_Deployed):
+    """Provider bonds."""
+
+    name = "Staking"
+
+    def stake(self, address: Address, block: BlockTag = "latest") -> StakeView:
+        """Return a provider's stake."""
+        free, locked = (self.read(view, address, block=block) for view in ("free", "locked"))
+        return StakeView(free, locked, *self.read("leaving", address, block=block))
+
+
+class Proofs(_Deployed):
+    """Which epochs count as proven."""
+
+    name = "Proofs"
+
+    def is_proven(self, peer: int, epoch: int, block: BlockTag = "latest") -> bool:
+        """Return whether a peer has committed an epoch."""
+        return bool(self.read("is_proven", peer, epoch, block=block))
+
+
+class Faucet(_Deployed):
+    """Test tokens, on test networks only."""
+
+    name = "Faucet"
+
+
+class Erc20(Contract):
+    """A token; amounts in its base units."""
+
+    def __init__(self, reader: Reader, address: Address) -> None:
+        super().__init__(reader, address, load_abi(ERC20_ABI))
+
+    def balance(self, address: Address, block: BlockTag = "latest") -> int:
+        """Return an account's balance."""
+        return int(self.read("balanceOf", address, block=block))
+
+    def allowance(self, owner: Address, spender: Address, block: BlockTag = "latest") -> int:
+        """Return how much `spender` may take from `owner`."""
+        return int(self.read("allowance", owner, spender, block=block))
+
+    def permit_nonce(self, owner: Address, block: BlockTag = "latest") -> int:
+        """Return the nonce that the next permit must carry."""
+        return int(self.read("nonces", owner, block=block))
+
+    def domain_separator(self) -> Hash:
+        """Return the domain under which permits are signed."""
+        return Hash(self.read("DOMAIN_SEPARATOR"))
+
+    def permit_domain(self, chain_id: int) -> Domain:
+        """Return the domain under which permits are signed, found by the token's separator.
+
+        Raises Conflict for a token whose domain is none that we know.
+        """
+        name, separator = str(self.read("name")), raw(self.domain_separator())
+        for version in PERMIT_VERSIONS:
+            domain = Domain(name, version, chain_id, self.address)
+            if domain.separator() == separator:
+                return domain
+        raise Conflict(
+            f"the permits of token {self.address} are not understood",
+            remedy="deposit first: `wasmarket wallet deposit AMOUNT`; then no permit is needed",
+        )

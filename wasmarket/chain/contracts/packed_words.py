@@ -1,0 +1,110 @@
+"""Market's packed records (CONTRACTS section 2) taken apart; fields low bits first."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from wasmarket.kernel.addresses import to_address
+from wasmarket.kernel.units import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A record that fills one storage word."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = ()
+
+    @classmethod
+    def unpack(cls, word: int) -> Self:
+        """Read the fields, the first from the lowest bits."""
+        values = []
+        for width in cls.WIDTHS:
+            values.append(word & ((1 << width) - 1))
+            word >>= width
+        return cls(*values)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountWord(Word):
+    """An account: free balance (USDC base units) and offer counter."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (128, 128)
+
+    free: int
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferWord(Word):
+    """What the chain knows of an offer; `approved` and `cancelled` are 0 or 1."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (1, 1, 32)
+
+    approved: int
+    cancelled: int
+    deal: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerWord(Word):
+    """A peer; `units` for sale, `used` of them given away, `memory_mib` per unit."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (160, 16, 16, 32, 8)
+
+    provider_number: int
+    units: int
+    used: int
+    memory_mib: int
+    region: int
+
+    @property
+    def provider(self) -> Address:
+        """Account that owns the peer; zero when there is no such peer."""
+        return to_address(self.provider_number.to_bytes(20, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class PeerExtraWord(Word):
+    """The rest of a peer."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (160, 96)
+
+    wallet_number: int
+    traits: int
+
+    @property
+    def wallet(self) -> Address:
+        """The peer's hot key; zero when only the provider may act."""
+        return to_address(self.wallet_number.to_bytes(20, "big"))
+
+
+@dataclass(frozen=True, slots=True)
+class DealWord(Word):
+    """A deal as stored, not settled: `balance` and `rate` in USDC base units."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (96, 64, 32, 32, 16, 8, 8)
+
+    balance: int
+    rate: int
+    settled: int
+    end: int
+    units: int
+    run: int
+    stopped: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentWord(Word):
+    """An assignment; `state` 0 none, 1 pending, 2 active, 3 ended."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (32, 32, 16, 48, 32, 32, 32, 16, 8, 8)
+
+    deal: int
+    peer: int
+    units: int
+    price: int
+    start: int
+    next: int
+    end: int
+    skipped: int
+    run: int
+    state: int

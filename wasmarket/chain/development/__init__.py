@@ -1,0 +1,1 @@
+"""What only a development chain has: Anvil as a child process, its cheats, its funded accounts."""

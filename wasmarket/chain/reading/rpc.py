@@ -1,0 +1,187 @@
+"""What we ask a node, with types: heads, headers, logs, code, calls, fees."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from wasmarket.chain.errors import RpcError, to_reverted
+from wasmarket.chain.reading.blocks import BlockRef, BlockTag, RawLog
+from wasmarket.chain.reading.transport import Request, Transport
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError, WrongChain
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
+
+HASH_LENGTH = 66
+UNKNOWN_BLOCK = re.compile(
+    r"unknown (block|header)|(block|header)\b.*(not found|unknown|not exist)", re.IGNORECASE
+)
+TIP_IF_UNKNOWN = 10**9
+"""Wei per gas, where a node does not suggest a tip."""
+
+
+class _Header(msgspec.Struct, frozen=True, rename="camel"):
+    number: str
+    hash: str
+    parent_hash: str
+    timestamp: str
+    base_fee_per_gas: str | None = None
+
+    def to_ref(self) -> BlockRef:
+        return BlockRef(
+            BlockNumber(int(self.number, 16)),
+            Hash(self.hash),
+            Hash(self.parent_hash),
+            Timestamp(int(self.timestamp, 16)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """The base fee of the newest block and the tip that the node suggests, wei per gas."""
+
+    base: int
+    tip: int
+
+
+class Rpc(Transport):
+    """A node, safe to share between threads. All methods raise Unreachable, TimedOut, RpcError."""
+
+    def fetch_chain_id(self) -> int:
+        """Return the chain id."""
+        return int(self.request("eth_chainId", (), str), 16)
+
+    def fetch_block_number(self) -> BlockNumber:
+        """Return the newest block's number."""
+        return BlockNumber(int(self.request("eth_blockNumber", (), str), 16))
+
+    def fetch_head(self, tag: BlockTag = "latest") -> BlockRef:
+        """Return the newest block, or the newest that `tag` stands for."""
+        [head] = self.fetch_headers([tag])
+        if head is None:
+            raise RpcError(f"{self.origin} knows no block {tag}", code=0)
+        return head
+
+    def fetch_headers(self, tags: Sequence[BlockTag]) -> list[BlockRef | None]:
+        """Return one block per tag, None where the node knows no such block."""
+        answers = self.batch([_header_request(tag) for tag in tags], _Header | None)
+        return [header.to_ref() if header is not None else None for header in map(_value, answers)]
+
+    def fetch_logs(self, addresses: Sequence[Address], first: int, last: int) -> list[RawLog]:
+        """Return the logs of blocks first … last; RpcError when they are too many for the node."""
+        query = {"address": addresses, "fromBlock": hex(first), "toBlock": hex(last)}
+        logs: list[RawLog] = self.request("eth_getLogs", [query], list[RawLog])
+        return logs
+
+    def fetch_block_logs(
+        self, addresses: Sequence[Address], hashes: Sequence[Hash]
+    ) -> list[list[RawLog] | None]:
+        """Return each block's logs by block hash, None where the node knows no such block."""
+        requests: list[Request] = [
+            ("eth_getLogs", [{"address": addresses, "blockHash": hash}]) for hash in hashes
+        ]
+        answers = self.batch(requests, list[RawLog])
+        return [None if _is_unknown_block(answer) else _value(answer) for answer in answers]
+
+    def fetch_code(self, address: Address) -> bytes:
+        """Return the runtime code at an address, empty if there is none."""
+        return _bytes(self.request("eth_getCode", [address, "latest"], str))
+
+    def fetch_balance(self, address: Address) -> int:
+        """Return an account's native balance in wei."""
+        return int(self.request("eth_getBalance", [address, "latest"], str), 16)
+
+    def fetch_nonce(self, address: Address, tag: BlockTag = "latest") -> int:
+        """Return how many transactions an account has sent; "pending" counts waiting ones too."""
+        return int(self.request("eth_getTransactionCount", [address, _tag(tag)], str), 16)
+
+    def fetch_fees(self) -> Fees:
+        """Return what a transaction costs now."""
+        header, tip = self.batch(
+            [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
+        )
+        base = int(_value(header).get("baseFeePerGas", "0x0"), 16)
+        return Fees(base, TIP_IF_UNKNOWN if isinstance(tip, RpcError) else int(tip, 16))
+
+    def call(
+        self, to: Address, data: bytes, *, sender: Address | None = None, block: BlockTag = "latest"
+    ) -> bytes:
+        """Run a function without a transaction and return its output. Raises Reverted."""
+        _, params = _call_request(to, data, block, sender)
+        try:
+            return _bytes(self.request("eth_call", params, str))
+        except RpcError as error:
+            raise (to_reverted(error) or error) from error
+
+    def call_many(
+        self, calls: Sequence[tuple[Address, bytes]], *, block: BlockTag = "latest"
+    ) -> list[bytes | MarketError]:
+        """Run several functions on one block; a refused one gives its error in place."""
+        answers = self.batch([_call_request(to, data, block) for to, data in calls], str)
+        return [
+            to_reverted(answer) or answer if isinstance(answer, RpcError) else _bytes(answer)
+            for answer in answers
+        ]
+
+    def check_deployment(self, deployment: Deployment) -> None:
+        """Check chain id and code. Raises WrongChain that says what is different."""
+        chain_id = self.fetch_chain_id()
+        if chain_id != deployment.chain_id:
+            raise WrongChain(
+                f"{self.origin} is chain {chain_id}, "
+                f"the deployment {deployment.name!r} is on chain {deployment.chain_id}",
+                field="chain.rpc",
+                remedy="set the RPC URL of that chain, or choose another deployment file",
+            )
+        requests: list[Request] = [
+            ("eth_getCode", [entry.address, "latest"]) for entry in deployment.contracts.values()
+        ]
+        codes = [_bytes(_value(answer)) for answer in self.batch(requests, str)]
+        for (name, entry), code in zip(deployment.contracts.items(), codes, strict=True):
+            if to_hash(keccak(code)) != entry.code_hash:
+                found = "other code" if code else "no contract"
+                raise WrongChain(
+                    f"{self.origin} has {found} at {entry.address}, where {name} should be",
+                    field="chain.deployment",
+                    remedy="another Anvil may be running on this port, or the chain was reset: "
+                    "stop it, or deploy again (`ape run deploy`)",
+                )
+
+
+def _tag(tag: BlockTag) -> str | dict[str, str]:
+    if isinstance(tag, int):
+        return hex(tag)
+    return {"blockHash": tag} if len(tag) == HASH_LENGTH else tag
+
+
+def _header_request(tag: BlockTag) -> Request:
+    if isinstance(tag, str) and len(tag) == HASH_LENGTH:
+        return "eth_getBlockByHash", [tag, False]
+    return "eth_getBlockByNumber", [_tag(tag), False]
+
+
+def _call_request(
+    to: Address, data: bytes, block: BlockTag, sender: Address | None = None
+) -> Request:
+    transaction = {"to": to, "data": "0x" + data.hex()}
+    if sender is not None:
+        transaction["from"] = sender
+    return "eth_call", [transaction, _tag(block)]
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])
+
+
+def _value(answer: Any) -> Any:
+    if isinstance(answer, RpcError):
+        raise answer
+    return answer
+
+
+def _is_unknown_block(answer: Any) -> bool:
+    return isinstance(answer, RpcError) and UNKNOWN_BLOCK.search(answer.detail) is not None

@@ -1,0 +1,1 @@
+"""Send transactions: keys, nonces, fees, broadcast, waiting for receipts."""

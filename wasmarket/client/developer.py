@@ -1,0 +1,322 @@
+"""What a developer does, in one object: quote, deploy, call, watch, pay, stop."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from wasmarket.app.file import App
+from wasmarket.chain.contracts.bindings import Erc20, Market
+from wasmarket.chain.sending.transactions import Receipt
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.client.developer_offers import Bid, Wish, renew_permit, sign_bid
+from wasmarket.client.log_lines import read_logs
+from wasmarket.client.service import Service, request_signer
+from wasmarket.client.tokens import approve
+from wasmarket.client.wiring import Wiring
+from wasmarket.content.uploader import upload
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
+from wasmarket.kernel.events import DealBalance, Stopped
+from wasmarket.kernel.units import Hash
+
+RUNNING = frozenset({"active", "short"})
+"""Offer statuses in which functions answer."""
+FINAL = frozenset({"ended", "cancelled", "expired"})
+REPLACED = frozenset({"ready", "done"})
+"""States of a replacement in which the old assignment can go without a gap."""
+SEE_STATUS = "`wasmarket status` lists your deals"
+PERMIT_SECONDS = 1.0
+"""Between looks whether an offer's permit is still good."""
+PERMIT_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A function's answer: its value (JSON) or bytes (raw), and where it came from."""
+
+    value: Any
+    body: bytes
+    peer: str
+    receipt: str
+    fuel: str
+
+
+class Client:
+    """One developer's view of the market.
+
+    Every method raises errors of `kernel.errors`: Unreachable, TimedOut, Refused and its kin,
+    InvalidInput.
+    """
+
+    def __init__(self, wiring: Wiring, key: str | None = None) -> None:
+        """`key` names the account in `keys/`; it is loaded when something must be signed."""
+        self._wiring = wiring
+        self._key = key
+        settings = wiring.client
+        self.matcher = Service("matcher", settings.matcher, wiring.http, self._sign)
+        self.gateway = Service("gateway", settings.gateway, wiring.http, self._sign)
+
+    @property
+    def address(self) -> str:
+        """The account's address."""
+        return self._wiring.account(self._key).address
+
+    def quote(self, requirement: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the price curve for a requirement: what 1, 2, … units cost per epoch."""
+        curve = self.matcher.post("/v1/quotes", requirement)
+        return list(curve)
+
+    def publish(self, app: App) -> int:
+        """Send an app's manifest and modules to the gateway; return the number of blocks."""
+        wiring = self._wiring
+        roots = [app.cid, *app.manifest.module_cids]
+        return upload(wiring.http, wiring.client.gateway, roots, app.get, self._headers)
+
+    def offer(self, wish: Wish, app: Hash, target: int | None = None) -> Bid:
+        """Sign an offer for `app` and post it to the matcher.
+
+        `target`: units to fill for now; the rest of the wish is room for replacements.
+        """
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        bid = sign_bid(
+            wish,
+            app,
+            account,
+            wiring.deployment,
+            wiring.market,
+            wiring.usdc,
+            wiring.clock.refresh(),
+        )
+        return self._post(bid, {} if target is None else {"target": target})
+
+    def offer_state(self, offer: Hash) -> dict[str, Any]:
+        """Return an offer as the matcher knows it: status, deal, reasons."""
+        state: dict[str, Any] = self.matcher.get(f"/v1/developer-offers/{offer}")
+        return state
+
+    def watch_offer(self, bid: Bid, seconds: float) -> Iterator[dict[str, Any]]:
+        """Yield an offer's state whenever it changes, until its functions answer or it is over.
+
+        Meanwhile its permit is kept good. Raises TimedOut after `seconds` without either.
+        """
+        until = time.monotonic() + seconds
+        look_again = 0.0
+        last: dict[str, Any] | None = None
+        while True:
+            state = self.offer_state(bid.hash)
+            if state != last:
+                yield state
+                last = state
+            if state["status"] in RUNNING | FINAL:
+                return
+            if state["deal"] is None and time.monotonic() > look_again:
+                bid = self._renew(bid, is_unfunded=state["status"] == "unfunded") or bid
+                look_again = time.monotonic() + PERMIT_SECONDS
+            if time.monotonic() > until:
+                raise TimedOut(
+                    f"the offer is still {state['status']} after {seconds:.0f} s",
+                    remedy=f"`wasmarket explain {bid.hash}` says why; it stays posted",
+                )
+            time.sleep(0.2)
+
+    def deal(self, deal: int) -> dict[str, Any]:
+        """Return a deal as the matcher knows it, settled now."""
+        try:
+            state: dict[str, Any] = self.matcher.get(f"/v1/deals/{deal}")
+        except NotFound as error:
+            raise NotFound(error.detail, field="deal", remedy=SEE_STATUS) from error
+        return state
+
+    def interface(self, deal: int) -> dict[str, Any]:
+        """Return the typed functions of a deal, by service, as one of its peers says."""
+        services: dict[str, Any] = self.gateway.get(f"/v1/deals/{deal}/interface")["services"]
+        return services
+
+    def wait_for_interface(self, deal: int, seconds: float) -> dict[str, Any]:
+        """Return the functions of a deal that is active, once a peer of it has seen that too.
+
+        Raises Unreachable after `seconds` without one.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                return self.interface(deal)
+            except Unreachable:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
+
+    def deals(self) -> list[dict[str, Any]]:
+        """Return the account's deals."""
+        return list(self.matcher.items("/v1/deals", {"developer": self.address}))
+
+    def explain(self, offer: str) -> dict[str, Any]:
+        """Return why an offer has fewer units than it wants, and what would help."""
+        answer: dict[str, Any] = self.matcher.get(f"/v1/developer-offers/{offer}/explain")
+        return answer
+
+    def call(
+        self,
+        deal: int,
+        service: str,
+        function: str,
+        arguments: Any = None,
+        *,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        signed: bool = False,
+    ) -> Answer:
+        """Call a function through the gateway, with JSON `arguments` or `raw` bytes.
+
+        `signed`: as this account, for a deal that lets in accounts.
+        """
+        path = f"/v1/deals/{deal}/{service}/{function}"
+        if raw is not None:
+            sent = {"Content-Type": "application/octet-stream", **(headers or {})}
+            response = self.gateway.send("POST", path, body=raw, headers=sent, signed=signed)
+            return _answer(response, None)
+        value = [] if arguments is None else arguments
+        response = self.gateway.send("POST", path, value=value, headers=headers, signed=signed)
+        try:
+            return _answer(response, response.json()["result"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise MarketError(
+                f"the peer's answer is not a result: {response.text[:200]}"
+            ) from error
+
+    def logs(self, deal: int, *, follow: bool) -> Iterator[str]:
+        """Yield log lines of a deal's functions at one of its peers; see `read_logs`."""
+        return read_logs(self.gateway, deal, follow=follow)
+
+    def access(self, deal: int) -> dict[str, Any]:
+        """Return who may call a deal, as one of its peers knows it."""
+        return dict(self.gateway.send("GET", f"/v1/deals/{deal}/access", signed=True).json())
+
+    def set_access(self, deal: int, document: dict[str, Any]) -> dict[str, Any]:
+        """Say who may call a deal; return which `peers` have it and which were `silent`."""
+        body = json.dumps(document).encode()
+        headers = {"Content-Type": "application/json"}
+        path = f"/v1/deals/{deal}/access"
+        answer = self.gateway.send("PUT", path, body=body, headers=headers, signed=True).json()
+        return dict(answer)
+
+    def update(self, deal: int, app: App) -> Receipt:
+        """Publish a new version and name it on chain; peers switch without a gap."""
+        self.publish(app)
+        return self._send("set_app", deal, app.app)
+
+    def top_up(self, deal: int, amount: int) -> int:
+        """Put USDC into a deal, from the free balance first; return the deal's balance."""
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        missing = max(0, amount - wiring.market.account(account.address).free)
+        approve(wiring, wiring.usdc, wiring.deployment.market, missing, self._key)
+        return self._send("top_up", deal, amount).find(DealBalance)[0].balance
+
+    def take(self, deal: int, amount: int) -> int:
+        """Move USDC of a deal to the free balance; return the deal's balance."""
+        return self._send("take", deal, amount).find(DealBalance)[0].balance
+
+    def drop(self, assignments: list[int], why: int) -> Receipt:
+        """End single assignments; the epoch begun is paid."""
+        return self._send("drop", assignments, why)
+
+    def replace(self, assignments: list[int], seconds: float) -> Iterator[dict[int, str]]:
+        """Have assignments' units given elsewhere; yield how far each is, until all are ready.
+
+        Raises Conflict where an offer leaves no room, TimedOut after `seconds`: the wishes stay.
+        """
+        until = time.monotonic() + seconds
+        deals = {
+            id_: int(self.matcher.get(f"/v1/assignments/{id_}")["deal"]) for id_ in assignments
+        }
+        for id_, deal in deals.items():
+            path = f"/v1/deals/{deal}/replacements"
+            self.matcher.send("POST", path, value={"assignment": id_}, signed=True)
+        last: dict[int, str] = {}
+        while True:
+            states = {
+                row["assignment"]: str(row["status"])
+                for deal in sorted(set(deals.values()))
+                for row in self.matcher.items(f"/v1/deals/{deal}/replacements")
+                if row["assignment"] in deals
+            }
+            if states != last:
+                yield states
+                last = states
+            if all(state in REPLACED for state in states.values()):
+                return
+            if time.monotonic() > until:
+                raise TimedOut(
+                    f"not every replacement is active after {seconds:.0f} s",
+                    remedy="the wishes stay, and `wasmarket explain DEAL` says what they wait for:"
+                    " say it again later, or drop without a replacement",
+                )
+            time.sleep(0.2)
+
+    def stop(self, deal: int) -> int:
+        """End a deal; return what went back to the free balance."""
+        return self._send("stop", deal).find(Stopped)[0].returned
+
+    def withdraw(self, amount: int | None, to: str) -> int:
+        """Send free USDC (all of it if None) to an address; return how much."""
+        account = self._wiring.account(self._key)
+        free = self._wiring.market.account(account.address).free
+        wanted = free if amount is None else amount
+        if wanted == 0:
+            raise InvalidInput(f"{account.address} has no free balance", field="amount")
+        self._send("withdraw", wanted, to)
+        return wanted
+
+    def _post(self, bid: Bid, more: dict[str, Any]) -> Bid:
+        """Post a bid; sign its permit anew if another of the account was used meanwhile."""
+        tries = PERMIT_TRIES
+        while True:
+            try:
+                self.matcher.post("/v1/developer-offers", bid.body | more)
+                return bid
+            except MarketError as error:
+                tries -= 1
+                is_dead = bool(tries) and error.field == "permit.signature"
+                renewed = renew_permit(bid, *self._payer(), is_unfunded=False) if is_dead else None
+                if renewed is None:
+                    raise
+                bid = renewed
+
+    def _renew(self, bid: Bid, *, is_unfunded: bool) -> Bid | None:
+        renewed = renew_permit(bid, *self._payer(), is_unfunded=is_unfunded)
+        return None if renewed is None else self._post(renewed, {})
+
+    def _payer(self) -> tuple[Account, Deployment, Erc20]:
+        wiring = self._wiring
+        return wiring.account(self._key), wiring.deployment, wiring.usdc
+
+    def _send(self, function: str, *arguments: Any) -> Receipt:
+        market: Market = self._wiring.market
+        sender = self._wiring.sender(self._wiring.account(self._key))
+        return sender.send(market.call(function, *arguments))
+
+    def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
+        return {"Authorization": self._sign(method, target, body)}
+
+    def _sign(self, method: str, target: str, body: bytes) -> str:
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        return request_signer(wiring.domain, account.key, wiring.clock.refresh)(
+            method, target, body
+        )
+
+
+def _answer(response: httpx.Response, value: Any) -> Answer:
+    return Answer(
+        value=value,
+        body=response.content,
+        peer=response.headers.get("Wasmarket-Peer", ""),
+        receipt=response.headers.get("Wasmarket-Receipt", ""),
+        fuel=response.headers.get("Wasmarket-Fuel", ""),
+    )

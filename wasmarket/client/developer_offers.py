@@ -1,0 +1,146 @@
+"""Make a developer offer, and keep the permit that pays for it good."""
+
+import secrets
+from dataclasses import dataclass, field, replace
+
+from wasmarket.chain.contracts.bindings import Erc20, Market
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.client.permits import Permit, sign_permit
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import Unfunded
+from wasmarket.kernel.signing.offers import (
+    DeveloperOffer,
+    ProvidersMode,
+    dump_offer,
+    validate_terms,
+)
+from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.typed_data import digest, hash_offer, market_domain
+from wasmarket.kernel.units import Address, Hash, format_usdc
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a developer wants. USDC base units, MiB, chain seconds; masks as in DESIGN 8.1."""
+
+    units: int
+    max_price: int
+    deposit: int
+    min_units: int = 1
+    max_units_per_provider: int = 0
+    min_regions: int = 0
+    epochs: int = 0
+    min_memory_mib: int = 0
+    regions: int = 0
+    traits: int = 0
+    providers: tuple[Address, ...] = ()
+    providers_mode: ProvidersMode = ProvidersMode.ANY
+    matcher: Address = ZERO_ADDRESS
+    tip: int = 0
+    valid_seconds: int = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """A signed developer offer; with a permit if tokens must be pulled."""
+
+    offer: DeveloperOffer
+    hash: Hash
+    signature: str = field(repr=False)
+    permit: Permit | None = field(default=None, repr=False)
+
+    @property
+    def body(self) -> dict[str, object]:
+        """The offer as the matcher takes it."""
+        body: dict[str, object] = {"offer": dump_offer(self.offer), "signature": self.signature}
+        return body if self.permit is None else body | {"permit": self.permit.to_json()}
+
+    @property
+    def cost(self) -> int:
+        """USDC base units that the match takes at most."""
+        return self.offer.deposit + self.offer.tip
+
+
+def make_offer(wish: Wish, app: Hash, developer: Address, counter: int, now: int) -> DeveloperOffer:
+    """Return the offer for a wish. Raises InvalidInput for terms that Market would refuse."""
+    offer = DeveloperOffer(
+        developer=developer,
+        app=app,
+        min_units=wish.min_units,
+        units=wish.units,
+        max_units_per_provider=wish.max_units_per_provider,
+        min_regions=wish.min_regions,
+        max_price=wish.max_price,
+        epochs=wish.epochs,
+        deposit=wish.deposit,
+        min_memory_mib=wish.min_memory_mib,
+        regions=wish.regions,
+        traits=wish.traits,
+        providers=wish.providers,
+        providers_mode=wish.providers_mode,
+        matcher=wish.matcher,
+        tip=wish.tip,
+        valid_until=now + wish.valid_seconds,
+        counter=counter,
+        salt=secrets.randbits(128),
+    )
+    validate_terms(offer)
+    return offer
+
+
+def sign_bid(
+    wish: Wish,
+    app: Hash,
+    account: Account,
+    deployment: Deployment,
+    market: Market,
+    usdc: Erc20,
+    now: int,
+) -> Bid:
+    """Sign the offer for a wish, with a permit for what the free balance does not cover.
+
+    Raises InvalidInput, Unfunded.
+    """
+    state = market.account(account.address)
+    offer = make_offer(wish, app, account.address, state.counter, now)
+    hash_ = hash_offer(offer)
+    domain = market_domain(deployment.chain_id, deployment.market)
+    signature = sign(digest(domain, hash_), account.key).to_hex()
+    bid = Bid(offer, hash_, signature)
+    missing = max(0, bid.cost - state.free)
+    held = usdc.balance(account.address)
+    if held < missing:
+        raise Unfunded(
+            f"{account.address} holds {format_usdc(held)} USDC and {format_usdc(state.free)} free"
+            f" in Market, the deposit and tip are {format_usdc(bid.cost)}",
+            field="deposit",
+            remedy="offer a smaller deposit, or get USDC (local chains: `wasmarket local faucet`)",
+        )
+    if missing > usdc.allowance(account.address, deployment.market):
+        permit = sign_permit(account, deployment, usdc, missing, offer.valid_until)
+        return replace(bid, permit=permit)
+    return bid
+
+
+def renew_permit(
+    bid: Bid, account: Account, deployment: Deployment, usdc: Erc20, *, is_unfunded: bool
+) -> Bid | None:
+    """Return a bid with a permit that holds, or None if a new one would change nothing.
+
+    A permit dies when another of the account is used: offers that are signed at the same time
+    have one nonce. And of the free balance an older offer may have the first claim, so what is
+    unfunded gets a permit for all of its cost.
+    """
+    given = bid.permit
+    if given is None and not is_unfunded:
+        return None
+    nonce = usdc.permit_nonce(account.address)
+    is_dead = given is not None and given.nonce != nonce
+    value = min(bid.cost, usdc.balance(account.address)) if is_unfunded else 0
+    if given is not None:
+        value = max(value, given.value)
+    if not is_dead and value <= (given.value if given else 0):
+        return None
+    permit = sign_permit(account, deployment, usdc, value, bid.offer.valid_until)
+    return replace(bid, permit=permit)

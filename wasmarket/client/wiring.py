@@ -1,0 +1,235 @@
+"""Wire the parts of one run together: settings to clients, once, on first use."""
+
+import getpass
+import json
+import logging
+import sys
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from wasmarket.chain.clock import ChainClock
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs, Staking
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.sender import Sender
+from wasmarket.chain.sending.wallet import Account, list_accounts, load_account
+from wasmarket.chain.settings import ChainSettings
+from wasmarket.client.home import Home
+from wasmarket.client.settings import (
+    ClientSettings,
+    Configuration,
+    StoreSettings,
+)
+from wasmarket.kernel.deployment import Deployment, parse_deployment
+from wasmarket.kernel.errors import ConfigError, NotFound, Unauthorized, Unreachable
+from wasmarket.kernel.signing.typed_data import Domain, market_domain
+from wasmarket.serving.outbound import OutboundSettings
+
+logger = logging.getLogger(__name__)
+
+PASSWORD = "WASMARKET_PASSWORD"
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@dataclass
+class Wiring:
+    """Everything that a command may need; nothing is opened before it is asked for."""
+
+    configuration: Configuration
+    _accounts: dict[str, Account] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Home:
+        """The home of this run."""
+        return self.configuration.home
+
+    @cached_property
+    def chain(self) -> ChainSettings:
+        """Settings of `[chain]`."""
+        return self.configuration.read(ChainSettings, "chain")
+
+    @cached_property
+    def client(self) -> ClientSettings:
+        """Settings of `[client]`."""
+        return self.configuration.read(ClientSettings, "client")
+
+    @cached_property
+    def outbound(self) -> OutboundSettings:
+        """Settings of `[outbound]`."""
+        return self.configuration.read(OutboundSettings, "outbound")
+
+    @cached_property
+    def store_url(self) -> str:
+        """The database's URL."""
+        given = self.configuration.read(StoreSettings, "store").url
+        return given or f"sqlite:///{self.home.store}"
+
+    @cached_property
+    def rpc(self) -> Rpc:
+        """The node. Nothing is sent yet."""
+        return Rpc(self.chain.rpc)
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """The connections to services. Nothing is sent yet."""
+        return httpx.Client(timeout=self.client.timeout)
+
+    def close(self) -> None:
+        """Close the connections that were opened; the wiring is of no use afterwards."""
+        for name in ("rpc", "http"):
+            opened = self.__dict__.pop(name, None)
+            if opened is not None:
+                opened.close()
+
+    @cached_property
+    def deployment(self) -> Deployment:
+        """The deployment, checked to be what runs on the node's chain.
+
+        Raises ConfigError, WrongChain, Unreachable.
+        """
+        deployment = self.load_deployment()
+        self.rpc.check_deployment(deployment)
+        return deployment
+
+    @cached_property
+    def known_deployment(self) -> Deployment:
+        """The deployment for a process that lives through outages of the node.
+
+        Checked if the node answers; else the only one this home knows. Raises as `deployment`.
+        """
+        try:
+            return self.deployment
+        except Unreachable as silence:
+            given = self.chain.deployment
+            paths = [Path(given)] if given else sorted(self.home.deployments.glob("*.json"))
+            if len(paths) != 1 or not paths[0].is_file():
+                raise
+            logger.warning(
+                "the chain is silent, going on with the known deployment",
+                extra={"file": paths[0], "why": silence.detail},
+            )
+            return _read_deployment(paths[0])
+
+    def load_deployment(self) -> Deployment:
+        """Read the deployment file, by path or by the node's chain id. Raises ConfigError."""
+        if self.chain.deployment:
+            candidates = [Path(self.chain.deployment).expanduser()]
+        else:
+            name = f"{self.rpc.fetch_chain_id()}.json"
+            candidates = [self.home.deployments / name, CHECKOUT / "deployments" / name]
+        for path in candidates:
+            if path.is_file():
+                return _read_deployment(path)
+        raise ConfigError(
+            f"there is no deployment file {candidates[0]}",
+            field="chain.deployment",
+            remedy="run `wasmarket local up`, or deploy with `ape run deploy`",
+        )
+
+    @property
+    def domain(self) -> Domain:
+        """The EIP-712 domain of offers and requests."""
+        return market_domain(self.deployment.chain_id, self.deployment.market)
+
+    @cached_property
+    def clock(self) -> ChainClock:
+        """The chain's time."""
+        return ChainClock(self.rpc, self.known_deployment)
+
+    @cached_property
+    def market(self) -> Market:
+        """Market."""
+        return Market(self.rpc, self.deployment)
+
+    @cached_property
+    def lens(self) -> MarketLens:
+        """MarketLens."""
+        return MarketLens(self.rpc, self.deployment)
+
+    @cached_property
+    def staking(self) -> Staking:
+        """Staking."""
+        return Staking(self.rpc, self.deployment)
+
+    @cached_property
+    def proofs(self) -> Proofs:
+        """Proofs."""
+        return Proofs(self.rpc, self.deployment)
+
+    @cached_property
+    def usdc(self) -> Erc20:
+        """The token of pay."""
+        return Erc20(self.rpc, self.deployment.usdc.address)
+
+    @cached_property
+    def flt(self) -> Erc20:
+        """The token of bonds."""
+        return Erc20(self.rpc, self.deployment.flt.address)
+
+    def account(self, name: str | None = None) -> Account:
+        """Load the key `name`, else the configured one, else the only one there is.
+
+        Raises ConfigError, NotFound.
+        """
+        chosen = name or self.client.key or self._only_key()
+        if chosen not in self._accounts:
+            password = self.password(chosen)
+            self._accounts[chosen] = load_account(self.home.keys, chosen, password)
+        return self._accounts[chosen]
+
+    def password(self, name: str) -> str:
+        """Return the password of a key: from the environment, else asked for, else empty."""
+        given = self.configuration.environ.get(PASSWORD)
+        if given is not None:
+            return given
+        try:
+            load_account(self.home.keys, name, "")
+        except NotFound:
+            return ""
+        except Unauthorized:
+            if sys.stdin.isatty():
+                return getpass.getpass(f"Password of key {name}: ")
+        return ""
+
+    def sender(self, account: Account, stop: threading.Event | None = None) -> Sender:
+        """Return the sender of an account's transactions, one process at a time per home.
+
+        `stop` ends waiting for a transaction early.
+        """
+        return Sender(
+            self.rpc,
+            account,
+            chain_id=self.known_deployment.chain_id,
+            decoder=Decoder(self.known_deployment),
+            lock=self.home.locks / f"{account.address}.lock",
+            stop=stop,
+        )
+
+    def _only_key(self) -> str:
+        # The hot wallets of this machine's peers sign for nobody else.
+        wallets = {self.home.wallet_name(peer) for peer in self.home.peer_names()}
+        names = sorted(list_accounts(self.home.keys).keys() - wallets)
+        if len(names) == 1:
+            return names[0]
+        if not names:
+            raise NotFound(
+                f"there is no key in {self.home.keys}", remedy="make one: `wasmarket wallet new`"
+            )
+        raise ConfigError(
+            f"there are {len(names)} keys: {', '.join(names)}",
+            field="client.key",
+            remedy="choose with --key or [client] key",
+        )
+
+
+def _read_deployment(path: Path) -> Deployment:
+    try:
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}", field="chain.deployment") from error
+    return parse_deployment(data)

@@ -1,0 +1,93 @@
+"""Send blocks to a gateway, as signed CAR files of bounded size."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import httpx
+
+from wasmarket.content.car import MEDIA_TYPE, write_car
+from wasmarket.content.exporter import GetBlock, walk
+from wasmarket.kernel.documents.content_ids import Cid
+from wasmarket.kernel.errors import (
+    MarketError,
+    Refused,
+    TimedOut,
+    Unreachable,
+    find_error,
+    revive_error,
+)
+
+BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BLOCKS = 4_096
+TARGET = "/v1/blocks"
+
+SignRequest = Callable[[str, str, bytes], Mapping[str, str]]
+"""Returns the headers that sign a request, from its method, target and body."""
+
+
+def upload(
+    client: httpx.Client, gateway: str, roots: Iterable[Cid], get: GetBlock, sign: SignRequest
+) -> int:
+    """Send `roots` and all blocks below them to the gateway at a base URL; return their number.
+
+    Raises ContentNotFound if a block is missing here, Unreachable, TimedOut, and the gateway's
+    own refusals: LimitReached, TooLarge, Unauthorized and the like.
+    """
+    sent = 0
+    for batch in _batches(_below(roots, get)):
+        body = b"".join(write_car([batch[0][0]], batch))
+        headers = {"Content-Type": MEDIA_TYPE, **sign("POST", _target(gateway), body)}
+        try:
+            response = client.post(gateway.rstrip("/") + TARGET, content=body, headers=headers)
+        except httpx.TimeoutException as error:
+            raise TimedOut(f"{gateway} took too long", remedy="try again") from error
+        except httpx.HTTPError as error:
+            raise Unreachable(
+                f"{gateway} cannot be reached ({type(error).__name__})",
+                remedy="check the gateway's URL and that it runs",
+            ) from error
+        if response.status_code != httpx.codes.CREATED:
+            raise _refusal(gateway, response)
+        sent += len(batch)
+    return sent
+
+
+def _below(roots: Iterable[Cid], get: GetBlock) -> Iterator[tuple[Cid, bytes]]:
+    seen: set[Cid] = set()
+    for root in roots:
+        for cid, block in walk(root, get):
+            if cid not in seen and block is not None:
+                seen.add(cid)
+                yield cid, block
+
+
+def _batches(blocks: Iterable[tuple[Cid, bytes]]) -> Iterator[list[tuple[Cid, bytes]]]:
+    batch: list[tuple[Cid, bytes]] = []
+    size = 0
+    for cid, block in blocks:
+        if batch and (size + len(block) > BATCH_BYTES or len(batch) == BATCH_BLOCKS):
+            yield batch
+            batch, size = [], 0
+        batch.append((cid, block))
+        size += len(block)
+    if batch:
+        yield batch
+
+
+def _target(gateway: str) -> str:
+    return httpx.URL(gateway).path.rstrip("/") + TARGET
+
+
+def _refusal(gateway: str, response: httpx.Response) -> MarketError:
+    """Return the error that a problem document describes."""
+    try:
+        problem = response.json()
+        slug = str(problem["type"]).removeprefix("urn:wasmarket:")
+        detail = str(problem["detail"])
+        remedy = problem.get("remedy")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Unreachable(
+            f"{gateway} answered {response.status_code}",
+            remedy="check that it is a gateway of ours",
+        )
+    known = slug if find_error(slug) else Refused.slug
+    return revive_error(known, f"{gateway}: {detail}", remedy=remedy and str(remedy))

@@ -1,0 +1,1 @@
+"""Documents with one spelling, named by their hash: manifests, content ids, receipts, trees."""

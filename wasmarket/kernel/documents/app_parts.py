@@ -1,0 +1,122 @@
+"""Name the parts of an app as its manifest describes them (DESIGN 8.4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from wasmarket.kernel.documents.content_ids import Cid
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.traits import trait_mask
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One Wasm module of a service; `memory_limit` in bytes, None: the service's limit alone."""
+
+    name: str
+    cid: Cid
+    memory_limit: int | None = None
+    logger_enabled: bool = True
+    logging_mask: int = 0
+    envs: Mapping[str, str] = field(default_factory=dict)
+    mapped_dirs: Mapping[str, str] = field(default_factory=dict)
+    mounted_binaries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Linked modules that are called through the last one; `total_memory_limit` in bytes.
+
+    A deterministic one answers the same to the same call, wherever it runs.
+    """
+
+    name: str
+    total_memory_limit: int
+    modules: tuple[Module, ...]
+    abi: str = "marine"
+    instance: str = "fresh"
+    deterministic: bool = False
+
+    @property
+    def facade(self) -> Module:
+        """Return the module whose functions are called."""
+        return self.modules[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpEffector:
+    """Outbound HTTP to these hosts only, each a lower-case name with or without `:port`."""
+
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Effectors:
+    """The host capabilities that an app asks for."""
+
+    http: HttpEffector | None = None
+    ipfs: bool = False
+    kv: bool = False
+    programs: tuple[str, ...] = ()
+    """Programs of the host that modules mount, by the names that providers give them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of those asked for, as `kernel.traits` knows them."""
+        asked = {"http": self.http is not None, "ipfs": self.ipfs, "kv": self.kv}
+        return tuple(name for name, wanted in asked.items() if wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one call may take: milliseconds, bytes in, bytes out, fuel (None: not metered)."""
+
+    call_ms: int = 5_000
+    input_bytes: int = 1_048_576
+    output_bytes: int = 1_048_576
+    fuel: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The function that is called to see whether the app is well."""
+
+    service: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The function that answers HTTP requests: a message in, a message out (decision 0018)."""
+
+    service: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """An app as its developer published it."""
+
+    name: str
+    services: tuple[Service, ...]
+    effectors: Effectors = field(default_factory=Effectors)
+    limits: Limits = field(default_factory=Limits)
+    health: Health | None = None
+    site: Site | None = None
+
+    @property
+    def traits(self) -> int:
+        """Return the trait bits of the effectors asked for."""
+        return trait_mask(self.effectors.names)
+
+    @property
+    def module_cids(self) -> tuple[Cid, ...]:
+        """Return the ids of all modules, each once, in order of first use."""
+        return tuple(dict.fromkeys(m.cid for service in self.services for m in service.modules))
+
+    def service(self, name: str) -> Service:
+        """Return a service by name. Raises NotFound."""
+        for service in self.services:
+            if service.name == name:
+                return service
+        known = ", ".join(service.name for service in self.services)
+        raise NotFound(f"{self.name} has no service {name!r:.80}", remedy=f"it has: {known}")

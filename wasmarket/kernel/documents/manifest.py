@@ -1,0 +1,304 @@
+"""Describe an app: its services, what they may use, their limits (DESIGN 8.4).
+
+A manifest is one raw block of canonical JSON. Keys that have a default may be left out when it is
+read; `dump_manifest` always writes them.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from wasmarket.kernel.documents.app_parts import (
+    Effectors,
+    Health,
+    HttpEffector,
+    Limits,
+    Manifest,
+    Module,
+    Service,
+    Site,
+)
+from wasmarket.kernel.documents.canonical_json import MAX_INTEGER, dump_canonical, parse_canonical
+from wasmarket.kernel.documents.content_ids import parse_cid
+from wasmarket.kernel.documents.json_fields import JsonFields, check_text
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.traits import effector_names
+
+__all__ = [
+    "MAX_MANIFEST_BYTES",
+    "Effectors",
+    "Health",
+    "HttpEffector",
+    "Limits",
+    "Manifest",
+    "Module",
+    "Service",
+    "Site",
+    "dump_manifest",
+    "parse_manifest",
+    "read_manifest",
+]
+
+VERSION = 1
+HTTP_TRIGGER = "http"
+MAX_MANIFEST_BYTES = 1024 * 1024
+MAX_SERVICES = 64
+MAX_MODULES = 64
+MAX_HOSTS = 256
+MAX_PROGRAMS = 32
+MAX_TRIGGERS = 1
+"""One kind so far, and an app has one site."""
+PAGE_BYTES = 65_536
+MAX_MODULE_MEMORY = 2**32
+MAX_SERVICE_MEMORY = 2**40
+MAX_CALL_MS = 600_000
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+_FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
+_ENV_NAME = re.compile(r"[^=\0]{1,255}")
+_ENV_VALUE = re.compile(r"[^\0]*")
+_ALIAS = re.compile(r"(?!.*\.\.)[^\0]{1,255}", re.DOTALL)
+_STORAGE = re.compile(r"/storage(/(?!\.{1,2}(/|$))[^/\0]+)*")
+_LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?")
+_A_NAME = "1 to 64 letters, digits, `_`, `-` or `.`"
+_ENV_KEYS = (_ENV_NAME, "names without `=`")
+_ENV_VALUES = (_ENV_VALUE, "a string without NUL")
+_ALIASES = (_ALIAS, "paths without `..`")
+_STORAGES = (_STORAGE, "`/storage` or a folder in it")
+_BINARIES = (_NAME, _A_NAME)
+_A_FUNCTION = "the name of an exported function"
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """Read a manifest. Raises InvalidInput with the path of the field and what to do."""
+    if len(data) > MAX_MANIFEST_BYTES:
+        raise InvalidInput(
+            f"the manifest has {len(data)} bytes",
+            remedy=f"keep it to {MAX_MANIFEST_BYTES}; put data into the modules",
+        )
+    return read_manifest(parse_canonical(data))
+
+
+def read_manifest(document: Any) -> Manifest:
+    """Read a manifest from its JSON value. Raises InvalidInput with the path of the field."""
+    fields = JsonFields(document)
+    fields.integer("wasmarket", VERSION, VERSION)
+    effectors = _effectors(JsonFields(fields.take("effectors", {}), "effectors"))
+    services = tuple(
+        _service(entry, effectors) for entry in fields.objects("services", 1, MAX_SERVICES)
+    )
+    _check_unique([service.name for service in services], "services")
+    manifest = Manifest(
+        name=fields.text("name", _NAME, _A_NAME),
+        services=services,
+        effectors=effectors,
+        limits=_limits(JsonFields(fields.take("limits", {}), "limits")),
+        health=_health(fields.take("health", None), services),
+        site=_site(fields.objects("triggers", 0, MAX_TRIGGERS, []), services),
+    )
+    fields.finish()
+    return manifest
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """Return the manifest's block. Raises InvalidInput if no reader would accept it."""
+    data = dump_canonical(_document(manifest))
+    if parse_manifest(data) != manifest:
+        raise InvalidInput("the manifest does not read as it was written")
+    return data
+
+
+def _service(fields: JsonFields, effectors: Effectors) -> Service:
+    modules = tuple(
+        _module(entry, effectors) for entry in fields.objects("modules", 1, MAX_MODULES)
+    )
+    _check_unique([module.name for module in modules], fields.path("modules"))
+    service = Service(
+        name=fields.text("name", _NAME, _A_NAME),
+        total_memory_limit=fields.integer("total_memory_limit", PAGE_BYTES, MAX_SERVICE_MEMORY),
+        modules=modules,
+        abi=fields.choice("abi", ("marine", "raw"), "marine"),
+        instance=fields.choice("instance", ("fresh", "warm"), "fresh"),
+        deterministic=fields.boolean("deterministic", False),
+    )
+    fields.finish()
+    _check_deterministic(service, fields)
+    return service
+
+
+def _check_deterministic(service: Service, fields: JsonFields) -> None:
+    """Check that a deterministic service has nothing that outlives a call, and no effect."""
+    if not service.deterministic:
+        return
+    for name, present in (
+        ("instance", service.instance != "fresh"),
+        ("modules", any(module.mapped_dirs for module in service.modules)),
+        ("modules", any(module.mounted_binaries for module in service.modules)),
+    ):
+        if present:
+            raise InvalidInput(
+                f"{fields.path(name)}: a deterministic service has fresh instances, no folders and "
+                "no effectors",
+                field=fields.path(name),
+                remedy="leave that out, or do not say `deterministic`",
+            )
+
+
+def _module(fields: JsonFields, effectors: Effectors) -> Module:
+    module = Module(
+        name=fields.text("name", _NAME, _A_NAME),
+        cid=parse_cid(fields.take("cid"), field=fields.path("cid")),
+        memory_limit=fields.optional_integer("memory_limit", PAGE_BYTES, MAX_MODULE_MEMORY),
+        logger_enabled=fields.boolean("logger_enabled", True),
+        logging_mask=fields.integer("logging_mask", -(2**31), 2**31 - 1, 0),
+        envs=fields.texts("envs", _ENV_KEYS, _ENV_VALUES),
+        mapped_dirs=fields.texts("mapped_dirs", _ALIASES, _STORAGES),
+        mounted_binaries=fields.texts("mounted_binaries", _BINARIES, _BINARIES),
+    )
+    for binary, effector in module.mounted_binaries.items():
+        if effector not in effectors.names and effector not in effectors.programs:
+            path = f"{fields.path('mounted_binaries')}.{binary}"
+            known = effector in effector_names()
+            raise InvalidInput(
+                f"{path} is {effector!r}, which is not among the app's effectors",
+                field=path,
+                remedy=f"add {effector!r} to `effectors`"
+                if known
+                else f"choose from {', '.join(effector_names())}",
+            )
+    fields.finish()
+    return module
+
+
+def _effectors(fields: JsonFields) -> Effectors:
+    http = None
+    if fields.has("http"):
+        entry = JsonFields(fields.take("http"), "effectors.http")
+        hosts = entry.items("hosts", 1, MAX_HOSTS)
+        for index, host in enumerate(hosts):
+            path = f"effectors.http.hosts[{index}]"
+            check_text(host, _HOST, "a lower-case host name, `:port` if not the usual", path)
+        _check_unique(hosts, "effectors.http.hosts")
+        entry.finish()
+        http = HttpEffector(tuple(hosts))
+    asked = {}
+    for name in ("ipfs", "kv"):
+        asked[name] = fields.has(name)
+        JsonFields(fields.take(name, {}), f"effectors.{name}").finish()
+    programs: list[str] = []
+    if fields.has("programs"):
+        entry = JsonFields(fields.take("programs"), "effectors.programs")
+        programs = entry.items("names", 1, MAX_PROGRAMS)
+        for index, name in enumerate(programs):
+            path = f"effectors.programs.names[{index}]"
+            check_text(name, _NAME, _A_NAME, path)
+            if name in effector_names():
+                raise InvalidInput(
+                    f"{path} is {name!r}, which is an effector", field=path, remedy="leave it out"
+                )
+        _check_unique(programs, "effectors.programs.names")
+        entry.finish()
+    fields.finish()
+    return Effectors(http=http, programs=tuple(programs), **asked)
+
+
+def _limits(fields: JsonFields) -> Limits:
+    usual = Limits()
+    limits = Limits(
+        call_ms=fields.integer("call_ms", 1, MAX_CALL_MS, usual.call_ms),
+        input_bytes=fields.integer("input_bytes", 0, MAX_BODY_BYTES, usual.input_bytes),
+        output_bytes=fields.integer("output_bytes", 0, MAX_BODY_BYTES, usual.output_bytes),
+        fuel=fields.optional_integer("fuel", 1, MAX_INTEGER),
+    )
+    fields.finish()
+    return limits
+
+
+def _health(value: Any, services: tuple[Service, ...]) -> Health | None:
+    if value is None:
+        return None
+    fields = JsonFields(value, "health")
+    health = Health(
+        service=fields.choice("service", tuple(service.name for service in services)),
+        function=fields.text("function", _FUNCTION, _A_FUNCTION),
+    )
+    fields.finish()
+    return health
+
+
+def _site(triggers: Iterable[JsonFields], services: tuple[Service, ...]) -> Site | None:
+    site = None
+    for fields in triggers:
+        fields.choice("kind", (HTTP_TRIGGER,))
+        site = Site(
+            service=fields.choice("service", tuple(service.name for service in services)),
+            function=fields.text("function", _FUNCTION, _A_FUNCTION),
+        )
+        fields.finish()
+    return site
+
+
+def _check_unique(names: list[str], path: str) -> None:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise InvalidInput(
+                f"{path} has {name!r} twice", field=f"{path}[{index}]", remedy="rename one"
+            )
+
+
+def _document(manifest: Manifest) -> dict[str, Any]:
+    effectors: dict[str, Any] = {name: {} for name in manifest.effectors.names}
+    if manifest.effectors.http is not None:
+        effectors["http"] = {"hosts": list(manifest.effectors.http.hosts)}
+    if manifest.effectors.programs:
+        effectors["programs"] = {"names": list(manifest.effectors.programs)}
+    limits, health = manifest.limits, manifest.health
+    return {
+        "wasmarket": VERSION,
+        "name": manifest.name,
+        "services": [_service_document(service) for service in manifest.services],
+        "effectors": effectors,
+        "limits": {
+            "call_ms": limits.call_ms,
+            "input_bytes": limits.input_bytes,
+            "output_bytes": limits.output_bytes,
+            "fuel": limits.fuel,
+        },
+        "health": health and {"service": health.service, "function": health.function},
+        "triggers": [
+            {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
+            for site in (manifest.site,)
+            if site is not None
+        ],
+    }
+
+
+def _service_document(service: Service) -> dict[str, Any]:
+    document = {
+        "name": service.name,
+        "abi": service.abi,
+        "instance": service.instance,
+        "total_memory_limit": service.total_memory_limit,
+        "modules": [_module_document(module) for module in service.modules],
+    }
+    # Written only where it is said, so that older manifests keep their ids.
+    if service.deterministic:
+        document["deterministic"] = True
+    return document
+
+
+def _module_document(module: Module) -> dict[str, Any]:
+    document = {
+        "name": module.name,
+        "cid": str(module.cid),
+        "logger_enabled": module.logger_enabled,
+        "logging_mask": module.logging_mask,
+        "envs": dict(module.envs),
+        "mapped_dirs": dict(module.mapped_dirs),
+        "mounted_binaries": dict(module.mounted_binaries),
+    }
+    if module.memory_limit is not None:
+        document["memory_limit"] = module.memory_limit
+    return document

@@ -1,0 +1,97 @@
+"""Read what happened to assignments: claims, and what matches and batches left out."""
+
+from typing import Any
+
+from sqlalchemy import Select, select, tuple_
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.units import Address, Hash
+from wasmarket.store.chain.state import Place
+from wasmarket.store.tables import BatchSkip, Claim, FillSkip
+from wasmarket.store.views import BatchSkipView, ClaimView, FillSkipView
+
+
+def fetch_claims(
+    session: Session,
+    *,
+    deal: int | None = None,
+    assignment: int | None = None,
+    provider: Address | None = None,
+    after: Place | None = None,
+    limit: int | None = 100,
+) -> list[ClaimView]:
+    """Return claims in the order of the chain."""
+    query = _paged(select(Claim), Claim, after, limit)
+    for column, value in (
+        (Claim.deal, deal),
+        (Claim.assignment, assignment),
+        (Claim.provider, provider),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return [
+        ClaimView(
+            row.block_number,
+            row.log_index,
+            row.assignment,
+            row.deal,
+            row.provider,
+            row.first,
+            row.last,
+            row.paid,
+            row.refunded,
+            row.timestamp,
+            row.tx_hash,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def fetch_fill_skips(
+    session: Session,
+    *,
+    deal: int | None = None,
+    peer: int | None = None,
+    tx_hash: Hash | None = None,
+    after: Place | None = None,
+    limit: int | None = 100,
+) -> list[FillSkipView]:
+    """Return refused fills in the order of the chain."""
+    query = _paged(select(FillSkip), FillSkip, after, limit)
+    for column, value in (
+        (FillSkip.deal, deal),
+        (FillSkip.peer, peer),
+        (FillSkip.tx_hash, tx_hash),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    return [
+        FillSkipView(row.block_number, row.log_index, row.tx_hash, row.deal, row.peer, row.reason)
+        for row in session.scalars(query)
+    ]
+
+
+def fetch_batch_skips(
+    session: Session,
+    *,
+    assignment: int | None = None,
+    tx_hash: Hash | None = None,
+    after: Place | None = None,
+    limit: int | None = 100,
+) -> list[BatchSkipView]:
+    """Return ids that batches left out, in the order of the chain."""
+    query = _paged(select(BatchSkip), BatchSkip, after, limit)
+    if assignment is not None:
+        query = query.where(BatchSkip.assignment == assignment)
+    if tx_hash is not None:
+        query = query.where(BatchSkip.tx_hash == tx_hash)
+    return [
+        BatchSkipView(row.block_number, row.log_index, row.tx_hash, row.assignment, row.reason)
+        for row in session.scalars(query)
+    ]
+
+
+def _paged(query: Select[Any], kind: Any, after: Place | None, limit: int | None) -> Select[Any]:
+    place = (kind.block_number, kind.log_index)
+    query = query.order_by(*place).limit(limit)
+    return query if after is None else query.where(tuple_(*place) > after)

@@ -1,0 +1,145 @@
+"""Read peers, the epochs that they proved, and providers."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.units import Address
+from wasmarket.store.chain.assignments import fetch_assignments
+from wasmarket.store.chain.state import BATCH
+from wasmarket.store.tables import Account, Claim, Commitment, Peer, StakeRow
+from wasmarket.store.views import Indexed, PeerView, ProviderView
+
+
+def fetch_peer(session: Session, peer: int) -> PeerView:
+    """Return one peer. Raises NotFound."""
+    row = session.get(Peer, peer)
+    if row is None:
+        raise NotFound(
+            f"there is no peer {peer}", field="peer", remedy="take a number of the list of peers"
+        )
+    return _views(session, [row])[0]
+
+
+def fetch_last_peer(session: Session) -> int:
+    """Return the number of the newest peer, 0 before the first: all below it exist."""
+    return int(session.scalar(select(func.max(Peer.id))) or 0)
+
+
+def fetch_peers(
+    session: Session,
+    *,
+    provider: Address | None = None,
+    region: int | None = None,
+    wallet: Address | None = None,
+    ids: Sequence[int] | None = None,
+    after: int = 0,
+    limit: int | None = 100,
+) -> list[PeerView]:
+    """Return peers by id."""
+    query = select(Peer).where(Peer.id > after).order_by(Peer.id).limit(limit)
+    for column, value in (
+        (Peer.provider, provider),
+        (Peer.region, region),
+        (Peer.wallet, wallet),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if ids is not None:
+        query = query.where(Peer.id.in_(ids))
+    return _views(session, session.scalars(query).all())
+
+
+def fetch_provider(session: Session, at: Indexed, address: Address) -> ProviderView:
+    """Return an account as a provider. Raises NotFound for one without peers and stake."""
+    found = fetch_providers(session, at, address=address)
+    if not found:
+        raise NotFound(
+            f"{address} has no peer and no stake",
+            field="address",
+            remedy="take an address of the list of providers",
+        )
+    return found[0]
+
+
+def fetch_providers(
+    session: Session,
+    at: Indexed,
+    *,
+    address: Address | None = None,
+    after: str = "",
+    limit: int | None = 100,
+) -> list[ProviderView]:
+    """Return the accounts that have a peer or stake, by address."""
+    known = (
+        select(Peer.provider.label("address"))
+        .union(select(StakeRow.provider.label("address")))
+        .subquery()
+    )
+    query = select(known.c.address).where(known.c.address > after)
+    if address is not None:
+        query = query.where(known.c.address == address)
+    addresses = session.scalars(query.order_by(known.c.address).limit(limit)).all()
+    return [_provider(session, at, Address(entry)) for entry in addresses]
+
+
+def _provider(session: Session, at: Indexed, address: Address) -> ProviderView:
+    account = session.get(Account, address)
+    stake = session.get(StakeRow, address)
+    count, units, used = session.execute(
+        select(
+            func.count(),
+            func.coalesce(func.sum(Peer.units), 0),
+            func.coalesce(func.sum(Peer.used), 0),
+        ).where(Peer.provider == address)
+    ).one()
+    paid = session.scalar(
+        select(func.coalesce(func.sum(Claim.paid), 0)).where(Claim.provider == address)
+    )
+    alive = fetch_assignments(session, at, provider=address, alive_only=True, limit=None)
+    return ProviderView(
+        address=address,
+        free=account.free if account else 0,
+        counter=account.counter if account else 0,
+        stake_free=stake.free if stake else 0,
+        stake_locked=stake.locked if stake else 0,
+        leaving=stake.leaving if stake else 0,
+        ready=stake.ready if stake else 0,
+        peers=int(count),
+        units=int(units),
+        used=int(used),
+        alive_units=sum(view.units for view in alive),
+        paid=int(paid or 0),
+    )
+
+
+def _views(session: Session, rows: Sequence[Peer]) -> list[PeerView]:
+    proven: dict[int, int] = {}
+    ids = [row.id for row in rows]
+    for start in range(0, len(ids), BATCH):
+        query = (
+            select(Commitment.peer, func.max(Commitment.epoch))
+            .where(Commitment.peer.in_(ids[start : start + BATCH]))
+            .group_by(Commitment.peer)
+        )
+        proven.update((int(peer), int(epoch)) for peer, epoch in session.execute(query))
+    return [
+        PeerView(
+            id=row.id,
+            provider=row.provider,
+            key=row.key,
+            units=row.units,
+            used=row.used,
+            memory_mib=row.memory_mib,
+            region=row.region,
+            traits=row.traits,
+            wallet=row.wallet,
+            endpoint=row.endpoint,
+            registered_block=row.registered_block,
+            registered_at=row.registered_at,
+            proven=proven.get(row.id),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,239 @@
+"""Apply blocks and undo them: rows, journal and cursor in one transaction each."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from msgspec.json import decode as from_json
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import Conflict, WrongChain
+from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
+from wasmarket.store.chain.rows import ChainRows, appended_tables, journaled_tables
+from wasmarket.store.database import Database
+from wasmarket.store.tables import BlockRow, Cursor, JournalRow, Reorg
+
+DEPTH = 64
+"""Blocks that can be undone; below, the chain is final."""
+
+PRUNE_EVERY = 32
+
+
+class Ref(Protocol):
+    """A block, as `chain.blocks.BlockRef`."""
+
+    @property
+    def number(self) -> BlockNumber: ...
+    @property
+    def hash(self) -> Hash: ...
+    @property
+    def parent(self) -> Hash: ...
+    @property
+    def timestamp(self) -> Timestamp: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A block that was applied."""
+
+    number: BlockNumber
+    hash: Hash
+    parent: Hash
+    timestamp: Timestamp
+
+
+class ChainWriter:
+    """The one writer of the chain's tables. Not for several threads.
+
+    `guard` runs first in each transaction and raises if this process may no longer write
+    (`Leader.check`).
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        deployment: Deployment,
+        *,
+        guard: Callable[[Session], None] | None = None,
+        depth: int = DEPTH,
+    ) -> None:
+        """Write what `deployment` does into `database`; call `open` first."""
+        self._database = database
+        self._deployment = deployment
+        self._guard = guard
+        self.depth = depth
+        self._session = database.open_writer()
+        self._rows = ChainRows(self._session)
+        self._at: Mark | None = None
+        self._applied = 0
+
+    def open(self) -> list[Mark]:
+        """Claim the store for the deployment and return the tail. Raises WrongChain.
+
+        The tail: the newest blocks that were applied, newest last, at most `depth`.
+        """
+        with self._database.write() as session:
+            _claim(session, self._deployment)
+        with self._database.read() as session:
+            tail = fetch_tail(session, self.depth)
+        self._rows.forget()
+        self._at = tail[-1] if tail else None
+        return tail
+
+    def apply(self, ref: Ref, fill: Callable[[ChainRows], None]) -> None:
+        """Let `fill` change the rows, and commit them with the block, or nothing.
+
+        Raises Conflict when another process has moved the store on.
+        """
+        try:
+            with self._session.begin():
+                self._check()
+                fill(self._rows)
+                self._rows.flush(ref.number)
+                self._session.execute(
+                    insert(BlockRow).values(
+                        number=ref.number, hash=ref.hash, parent=ref.parent, timestamp=ref.timestamp
+                    )
+                )
+                _move(self._session, ref)
+                self._applied += 1
+                if self._applied % PRUNE_EVERY == 0:
+                    _prune(self._session, self.depth)
+        except BaseException:
+            self._rows.forget()
+            raise
+        self._at = Mark(ref.number, ref.hash, ref.parent, ref.timestamp)
+
+    def undo(self, number: BlockNumber, block_hash: Hash) -> None:
+        """Put everything back to how it was after a block. Raises Conflict for an unknown block."""
+        self._rows.forget()
+        with self._session.begin():
+            self._check()
+            target = self._session.get(BlockRow, number)
+            if target is None or target.hash != block_hash:
+                raise Conflict(
+                    f"block {number} cannot be returned to: the store does not know it",
+                    remedy="index anew",
+                )
+            mark = Mark(target.number, target.hash, target.parent, target.timestamp)
+            undone_from = self._at.number if self._at else number
+            _restore(self._session, number)
+            self._session.execute(
+                insert(Reorg).values(from_block=undone_from, to_block=number, to_hash=block_hash)
+            )
+            _move(self._session, mark)
+        self._rows.forget()
+        self._at = mark
+
+    def clear(self) -> None:
+        """Drop all that came from the chain, to index it anew; the matcher's tables stay."""
+        self._rows.forget()
+        with self._session.begin():
+            if self._guard:
+                self._guard(self._session)
+            for table in [*appended_tables(), *journaled_tables().values()]:
+                self._session.execute(delete(table))
+            self._session.execute(delete(JournalRow))
+            self._session.execute(delete(BlockRow))
+            self._session.execute(
+                insert(Reorg).values(
+                    from_block=self._at.number if self._at else 0, to_block=0, to_hash=ZERO
+                )
+            )
+            self._session.execute(delete(Cursor))
+            _claim(self._session, self._deployment)
+        self._at = None
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._session.close()
+
+    def _check(self) -> None:
+        if self._guard:
+            self._guard(self._session)
+        query = select(Cursor.block_number, Cursor.block_hash).with_for_update()
+        found = self._session.execute(query).one()
+        known = (self._at.number, self._at.hash) if self._at else (None, None)
+        if tuple(found) != known:
+            raise Conflict(
+                f"the store is at block {found[0]}, not {known[0]}: another indexer wrote to it",
+                remedy="run one indexer per store; this one starts again from the store",
+            )
+
+
+ZERO = Hash("0x" + "0" * 64)
+
+
+def fetch_tail(session: Session, depth: int = DEPTH) -> list[Mark]:
+    """Return the newest blocks that were applied, newest last."""
+    rows = session.execute(
+        select(BlockRow.number, BlockRow.hash, BlockRow.parent, BlockRow.timestamp)
+        .order_by(BlockRow.number.desc())
+        .limit(depth)
+    )
+    return [Mark(*row) for row in reversed(rows.all())]
+
+
+def _claim(session: Session, deployment: Deployment) -> None:
+    """Make the store this deployment's, or check that it is."""
+    cursor = session.get(Cursor, 1)
+    if cursor is None:
+        session.add(
+            Cursor(
+                id=1,
+                chain_id=deployment.chain_id,
+                market=deployment.market,
+                epoch_seconds=deployment.parameters.epoch_seconds,
+                proof_window=deployment.parameters.proof_window,
+                block_number=None,
+                block_hash=None,
+                timestamp=None,
+            )
+        )
+    elif (cursor.chain_id, cursor.market) != (deployment.chain_id, deployment.market):
+        raise WrongChain(
+            f"the store is of chain {cursor.chain_id}, Market {cursor.market}, not of chain "
+            f"{deployment.chain_id}, Market {deployment.market}",
+            field="store.url",
+            remedy="use one store per deployment: another URL, or remove the old file",
+        )
+
+
+def _move(session: Session, ref: Ref) -> None:
+    session.execute(
+        update(Cursor)
+        .values(block_number=ref.number, block_hash=ref.hash, timestamp=ref.timestamp)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _prune(session: Session, depth: int) -> None:
+    """Forget what lies deeper than any reorg that is undone."""
+    oldest = session.scalar(
+        select(BlockRow.number).order_by(BlockRow.number.desc()).offset(depth).limit(1)
+    )
+    if oldest is not None:
+        session.execute(delete(BlockRow).where(BlockRow.number < oldest))
+        session.execute(delete(JournalRow).where(JournalRow.block_number <= oldest))
+
+
+def _restore(session: Session, number: BlockNumber) -> None:
+    tables = journaled_tables()
+    entries: Sequence[Any] = session.execute(
+        select(JournalRow.entity, JournalRow.key, JournalRow.image)
+        .where(JournalRow.block_number > number)
+        .order_by(JournalRow.id.desc())
+    ).all()
+    for entity, key, image in entries:
+        table = tables[entity]
+        match = [table.c[name] == value for name, value in from_json(key).items()]
+        if image is None:
+            session.execute(delete(table).where(*match))
+        else:
+            session.execute(update(table).where(*match).values(**from_json(image)))
+    for table in appended_tables():
+        session.execute(delete(table).where(table.c.block_number > number))
+    session.execute(delete(JournalRow).where(JournalRow.block_number > number))
+    session.execute(delete(BlockRow).where(BlockRow.number > number))

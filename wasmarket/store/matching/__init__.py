@@ -1,0 +1,1 @@
+"""What matchers keep: offers, matches, submissions, notices."""

@@ -1,0 +1,121 @@
+"""Keep the books that matches were computed from, what two of them share only once.
+
+A book is cut where its own text says so, never at fixed places: between two rounds only the parts
+around what changed are different, the others are there already.
+"""
+
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.units import Hash
+from wasmarket.store.chain.rows import Inconsistent
+from wasmarket.store.tables import Book, BookPart
+
+CUTS = re.compile(rb'[048c]0"\},|"id":\d*00,|00":"')
+"""Behind the signature of one in 64 offers, the number of one in 100 peers, and the address of one
+in 256 accounts. Any cuts are right; these make parts of some 10 KB."""
+
+MOST_BYTES = 256 * 1024
+"""Of a part: offers without signatures, or with chosen ones, cannot make it larger."""
+
+DIGEST_BYTES = 32
+BATCH = 200
+"""Parts in one query, some megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookOutline:
+    """What a book is made of: its size in bytes, and the parts by digest, in order."""
+
+    size: int
+    parts: Sequence[bytes]
+    whole: bytes | None = None
+    """An older book, as it was kept."""
+
+    def stretches(self) -> Iterator["BookOutline"]:
+        """Yield outlines of its stretches, each small enough to be read at once."""
+        if self.whole is not None:
+            yield self
+        for first in range(0, len(self.parts), BATCH):
+            yield BookOutline(0, self.parts[first : first + BATCH])
+
+
+def put_book(session: Session, digest: Hash, content: bytes) -> None:
+    """Keep a book under its digest; a known one stays, and so does every known part."""
+    if session.get(Book, digest) is not None:
+        return
+    stretches = list(cut(content))
+    names = [sha256(content[first:last]) for first, last in stretches]
+    known = set(chain.from_iterable(_fetch_known(session, part) for part in _batches(names)))
+    new = {name: place for place, name in enumerate(names) if name not in known}
+    for batch in _batches(list(new)):
+        rows = []
+        for name in batch:
+            first, last = stretches[new[name]]
+            rows.append({"digest": name, "content": zlib.compress(content[first:last])})
+        session.execute(insert(BookPart), rows)
+    session.add(Book(digest=digest, content=b"".join(names), size=len(content), in_parts=True))
+    session.flush()
+
+
+def fetch_book_outline(session: Session, digest: Hash) -> BookOutline:
+    """Return what a book is made of. Raises NotFound."""
+    row = session.get(Book, digest)
+    if row is None:
+        raise NotFound(
+            f"there is no book {digest}",
+            field="digest",
+            remedy="take the `book` of a match record of this matcher",
+        )
+    if not row.in_parts:
+        return BookOutline(row.size, (), row.content)
+    places = range(0, len(row.content), DIGEST_BYTES)
+    return BookOutline(row.size, [row.content[at : at + DIGEST_BYTES] for at in places])
+
+
+def fetch_book_parts(session: Session, stretch: BookOutline) -> bytes:
+    """Return the bytes of one of an outline's stretches. Raises Inconsistent."""
+    if stretch.whole is not None:
+        return zlib.decompress(stretch.whole, bufsize=stretch.size or 1)
+    query = select(BookPart.digest, BookPart.content).where(BookPart.digest.in_(stretch.parts))
+    found = {bytes(name): content for name, content in session.execute(query)}
+    missing = [name.hex() for name in stretch.parts if name not in found]
+    if missing:
+        raise Inconsistent(f"the store has lost a part of a book: {missing[0]}")
+    return b"".join([zlib.decompress(found[name]) for name in stretch.parts])
+
+
+def fetch_book(session: Session, digest: Hash) -> bytes:
+    """Return the bytes of a book. Raises NotFound, Inconsistent."""
+    outline = fetch_book_outline(session, digest)
+    return b"".join([fetch_book_parts(session, part) for part in outline.stretches()])
+
+
+def cut(content: bytes) -> Iterator[tuple[int, int]]:
+    """Yield where each part of a book begins and ends."""
+    first = 0
+    for found in chain((match.end() for match in CUTS.finditer(content)), [len(content)]):
+        while found - first > MOST_BYTES:
+            yield first, first + MOST_BYTES
+            first += MOST_BYTES
+        if found > first:
+            yield first, found
+            first = found
+
+
+def _fetch_known(session: Session, names: Sequence[bytes]) -> list[bytes]:
+    query = select(BookPart.digest).where(BookPart.digest.in_(names))
+    return [bytes(name) for name in session.scalars(query)]
+
+
+def _batches(names: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    for first in range(0, len(names), BATCH):
+        yield names[first : first + BATCH]

@@ -1,0 +1,222 @@
+"""Read what a matcher may match now, and what each developer offer has become."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.billing import DealStatus
+from wasmarket.kernel.units import Address, DealId, Hash
+from wasmarket.store.chain.deals import fetch_deal_of_offer, fetch_deals_by_id
+from wasmarket.store.chain.state import batches, fetch_account, fetch_cancelled
+from wasmarket.store.columns import Uint256
+from wasmarket.store.enums import AssignmentState, OfferStatus
+from wasmarket.store.matching.offers import (
+    developer_offer_view,
+    fetch_developer_offer,
+    provider_offer_view,
+)
+from wasmarket.store.matching.replacements import fetch_replacements
+from wasmarket.store.tables import (
+    Account,
+    Deal,
+    DeveloperOfferRow,
+    OfferCancellation,
+    Peer,
+    ProviderOfferRow,
+    PublishedOffer,
+)
+from wasmarket.store.views import (
+    DealView,
+    Indexed,
+    OfferStatusView,
+    OpenOffer,
+    StoredDeveloperOffer,
+    StoredProviderOffer,
+)
+
+MAX_RUN = 255
+"""A deal that lapsed so often is matched no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Bids by hash, by developer, or by the deal that they made."""
+
+    hashes: frozenset[Hash] = frozenset()
+    developers: frozenset[Address] = frozenset()
+    deals: frozenset[int] = frozenset()
+
+
+def fetch_live_provider_offers(
+    session: Session,
+    at: Indexed,
+    *,
+    hashes: Iterable[Hash] | None = None,
+    after: int = 0,
+    limit: int | None = None,
+) -> list[StoredProviderOffer]:
+    """Return the asks that hold as of `at`, in order of arrival, whatever units are left.
+
+    They hold by time, counter, cancellation and approval, their peer is the provider's, and they
+    were not withdrawn from this matcher. `hashes`: only of these, in any order.
+    """
+    if hashes is not None:
+        return [
+            provider_offer_view(found)
+            for batch in batches(hashes)
+            for found in session.scalars(_live(at, after, limit).where(_hash_in(batch)))
+        ]
+    return [provider_offer_view(found) for found in session.scalars(_live(at, after, limit))]
+
+
+def fetch_asks_of(
+    session: Session, *, peers: Iterable[int] = (), providers: Iterable[Address] = ()
+) -> set[Hash]:
+    """Return the hashes of all asks for these peers or by these providers."""
+    found: set[Hash] = set()
+    row = ProviderOfferRow
+    for some_peers in batches(peers):
+        found.update(session.scalars(select(row.hash).where(row.peer.in_(some_peers))))
+    for some in batches(providers):
+        found.update(session.scalars(select(row.hash).where(row.provider.in_(some))))
+    return found
+
+
+def _hash_in(batch: list[Hash]) -> ColumnElement[bool]:
+    return ProviderOfferRow.hash.in_(batch)
+
+
+def _live(at: Indexed, after: int, limit: int | None) -> Select[ProviderOfferRow]:
+    row = ProviderOfferRow
+    return (
+        select(row)
+        .join(Peer, and_(Peer.id == row.peer, Peer.provider == row.provider))
+        .outerjoin(Account, Account.address == row.provider)
+        .where(
+            row.sequence > after,
+            row.valid_until >= at.timestamp,
+            *holds(row, row.provider),
+        )
+        .order_by(row.sequence)
+        .limit(limit)
+    )
+
+
+def fetch_open_developer_offers(
+    session: Session, at: Indexed, chosen: Choice | None = None
+) -> list[OpenOffer]:
+    """Return the bids to match, in order of arrival: still valid, or with a deal short of units.
+
+    A refill needs neither signature nor expiry, but the deal must run: not stopped, before its
+    last epoch, lapsed less than 255 times. `chosen`: only those, in any order.
+    """
+    query = _open(at)
+    if chosen is None:
+        found = list(session.execute(query))
+    else:
+        row = DeveloperOfferRow
+        parts = [
+            query.where(column.in_(batch))
+            for column, keys in (
+                (row.hash, chosen.hashes),
+                (row.developer, chosen.developers),
+                (Deal.id, chosen.deals),
+            )
+            for batch in batches(keys)  # type: ignore[type-var]
+        ]
+        lines = {line[0].sequence: line for part in parts for line in session.execute(part)}
+        found = [lines[sequence] for sequence in sorted(lines)]
+    ids = [deal for _, deal in found if deal is not None]
+    deals = fetch_deals_by_id(session, at, ids)
+    wishes = fetch_replacements(session, ids)
+    pairs = [
+        _open_offer(stored, None if deal is None else deals[deal], wishes.get(deal or 0, ()))
+        for stored, deal in found
+    ]
+    return [pair for pair in pairs if pair.deal is None or _can_refill(pair)]
+
+
+def _open_offer(row: DeveloperOfferRow, deal: DealView | None, wishes: Iterable[int]) -> OpenOffer:
+    alive = set() if deal is None else {entry.id for entry in deal.live}
+    return OpenOffer(developer_offer_view(row), deal, tuple(id_ for id_ in wishes if id_ in alive))
+
+
+def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:
+    row = DeveloperOfferRow
+    # A deal that has lapsed unnoticed has lost its units.
+    has_room = or_(Deal.units < row.units, lasts_epochs() < at.epoch - Deal.settled)
+    return (
+        select(row, Deal.id)
+        .outerjoin(Deal, and_(Deal.developer == row.developer, Deal.offer == row.hash))
+        .outerjoin(Account, Account.address == row.developer)
+        .where(
+            *holds(row, row.developer),
+            or_(
+                and_(Deal.id.is_(None), row.valid_until >= at.timestamp),
+                and_(Deal.stopped.is_(False), Deal.end > at.epoch, has_room),
+            ),
+        )
+        .order_by(row.sequence)
+    )
+
+
+def lasts_epochs() -> ColumnElement[int]:
+    """Return in SQL how many epochs a deal's balance pays for; null while nothing is billed."""
+    # A division of whole numbers in SQL rounds down on both databases; `//` would make it a FLOOR.
+    return Deal.balance.op("/", return_type=BigInteger())(func.nullif(Deal.rate, 0))
+
+
+def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatusView:
+    """Return what became of a developer offer. Raises NotFound."""
+    stored = fetch_developer_offer(session, hash)
+    deal = fetch_deal_of_offer(session, at, stored.hash, stored.offer.developer)
+    status = _status_before(session, at, stored) if deal is None else _status_of_deal(stored, deal)
+    return OfferStatusView(stored.hash, status, deal.id if deal else None, stored.reasons)
+
+
+def holds(row: Any, account: Any) -> tuple[ColumnElement[bool], ...]:
+    """Return what offers of either kind must satisfy; `Account` is outer-joined."""
+    cancelled = exists().where(
+        OfferCancellation.account == account, OfferCancellation.hash == row.hash
+    )
+    approved = exists().where(PublishedOffer.account == account, PublishedOffer.hash == row.hash)
+    return (
+        row.withdrawn.is_(False),
+        row.counter == func.coalesce(Account.counter, literal(0, Uint256)),
+        ~cancelled,
+        # An approval may be gone with a reorg.
+        or_(row.signature.is_not(None), approved),
+    )
+
+
+def _can_refill(pair: OpenOffer) -> bool:
+    deal = pair.deal
+    return deal is not None and deal.run < MAX_RUN and deal.units < pair.stored.offer.units
+
+
+def _status_before(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> OfferStatus:
+    developer = stored.offer.developer
+    if (
+        stored.withdrawn
+        or fetch_account(session, developer).counter != stored.offer.counter
+        or fetch_cancelled(session, [(developer, stored.hash)])
+    ):
+        return OfferStatus.CANCELLED
+    if stored.offer.valid_until < at.timestamp:
+        return OfferStatus.EXPIRED
+    return OfferStatus(stored.state.value)
+
+
+def _status_of_deal(stored: StoredDeveloperOffer, deal: DealView) -> OfferStatus:
+    if deal.status in (DealStatus.ENDED, DealStatus.STOPPING):
+        return OfferStatus.ENDED
+    if deal.status == DealStatus.LAPSED:
+        return OfferStatus.LAPSED
+    states = {view.state for view in deal.live}
+    if states == {AssignmentState.PENDING}:
+        return OfferStatus.PENDING
+    wanted = stored.offer.units if stored.target is None else stored.target
+    return OfferStatus.SHORT if deal.units < wanted else OfferStatus.ACTIVE

@@ -1,0 +1,95 @@
+"""Keep match records."""
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.units import DealId, Hash
+from wasmarket.store.tables import MatchRecord
+from wasmarket.store.views import MatchDraft, MatchView
+
+
+def add_match(session: Session, draft: MatchDraft) -> int:
+    """Keep a match as computed, its book first; returns its number."""
+    row = MatchRecord(
+        engine=draft.engine,
+        block=draft.block,
+        block_hash=draft.block_hash,
+        book=draft.book,
+        offer=draft.offer,
+        deal=draft.deal,
+        offers=json.dumps(draft.offers),
+        fills=json.dumps(draft.fills),
+        total=draft.total,
+        saving=draft.saving,
+        bound=draft.bound,
+        gap_ppm=draft.gap_ppm,
+        tx=None,
+    )
+    session.add(row)
+    session.flush()
+    return row.id
+
+
+def set_match_tx(session: Session, match: int, tx: Hash, deal: DealId | None = None) -> None:
+    """Record by which transaction a match went on chain, and its deal. Raises NotFound."""
+    row = _get(session, match)
+    row.tx = tx
+    if deal is not None:
+        row.deal = deal
+    session.flush()
+
+
+def fetch_match(session: Session, match: int) -> MatchView:
+    """Return one match record. Raises NotFound."""
+    return match_view(_get(session, match))
+
+
+def fetch_matches(
+    session: Session,
+    *,
+    deal: int | None = None,
+    offer: Hash | None = None,
+    after: int = 0,
+    limit: int | None = 100,
+) -> list[MatchView]:
+    """Return match records by number."""
+    query = select(MatchRecord).where(MatchRecord.id > after).order_by(MatchRecord.id).limit(limit)
+    if deal is not None:
+        query = query.where(MatchRecord.deal == deal)
+    if offer is not None:
+        query = query.where(MatchRecord.offer == offer)
+    return [match_view(row) for row in session.scalars(query)]
+
+
+def _get(session: Session, match: int) -> MatchRecord:
+    row = session.get(MatchRecord, match)
+    if row is None:
+        raise NotFound(
+            f"there is no match {match}",
+            field="match",
+            remedy="take a number of the deal's matches: this matcher has records of its own alone",
+        )
+    return row
+
+
+def match_view(row: MatchRecord) -> MatchView:
+    """Return a row as a value."""
+    return MatchView(
+        id=row.id,
+        engine=row.engine,
+        block=row.block,
+        block_hash=row.block_hash,
+        book=row.book,
+        offer=row.offer,
+        offers=json.loads(row.offers),
+        fills=json.loads(row.fills),
+        total=row.total,
+        saving=row.saving,
+        bound=row.bound,
+        gap_ppm=row.gap_ppm,
+        deal=row.deal,
+        tx=row.tx,
+    )

@@ -1,0 +1,276 @@
+"""Keep the offers that a matcher received, and say what became of each."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
+from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
+from wasmarket.store.chain.rows import Inconsistent
+from wasmarket.store.enums import BookState, OfferSource
+from wasmarket.store.tables import DeveloperOfferRow, OfferClock, ProviderOfferRow
+from wasmarket.store.views import StoredDeveloperOffer, StoredProviderOffer
+
+NOT_POSTED = "post it here first, or ask the matcher that has it"
+
+
+def add_provider_offer(
+    session: Session,
+    offer: ProviderOffer,
+    provider: Address,
+    *,
+    signature: str | None,
+    source: OfferSource,
+    received_at: Timestamp,
+    client: str | None = None,
+) -> tuple[StoredProviderOffer, bool]:
+    """Keep a checked ask; a known one stays as it is. Returns it and whether it is new.
+
+    `client` is the address that it was posted from.
+    """
+    hash_ = hash_offer(offer)
+    known = session.scalar(select(ProviderOfferRow).where(ProviderOfferRow.hash == hash_))
+    if known is not None:
+        return provider_offer_view(known), False
+    row = ProviderOfferRow(
+        hash=hash_,
+        provider=provider,
+        peer=offer.peer,
+        price=offer.price,
+        developer=offer.developer,
+        valid_until=offer.valid_until,
+        counter=offer.counter,
+        salt=offer.salt,
+        signature=signature,
+        source=source,
+        received_at=received_at,
+        withdrawn=False,
+        changed=_tick(session),
+        client=client,
+    )
+    session.add(row)
+    session.flush()
+    return provider_offer_view(row), True
+
+
+def add_developer_offer(
+    session: Session,
+    offer: DeveloperOffer,
+    *,
+    signature: str | None,
+    permit: dict[str, Any] | None,
+    source: OfferSource,
+    received_at: Timestamp,
+    client: str | None = None,
+) -> tuple[StoredDeveloperOffer, bool]:
+    """Keep a checked bid; a known one stays, but takes a newer permit. As add_provider_offer."""
+    hash_ = hash_offer(offer)
+    known = session.scalar(select(DeveloperOfferRow).where(DeveloperOfferRow.hash == hash_))
+    if known is not None:
+        if permit is not None:
+            known.permit = json.dumps(permit)
+            known.changed = _tick(session)
+            session.flush()
+        return developer_offer_view(known), False
+    row = DeveloperOfferRow(
+        hash=hash_,
+        developer=offer.developer,
+        app=offer.app,
+        units=offer.units,
+        max_price=offer.max_price,
+        matcher=offer.matcher,
+        valid_until=offer.valid_until,
+        counter=offer.counter,
+        offer=json.dumps(dump_offer(offer)),
+        signature=signature,
+        permit=None if permit is None else json.dumps(permit),
+        source=source,
+        received_at=received_at,
+        withdrawn=False,
+        state=BookState.POSTED,
+        reasons="[]",
+        tried_block=None,
+        changed=_tick(session),
+        target=None,
+        client=client,
+    )
+    session.add(row)
+    session.flush()
+    return developer_offer_view(row), True
+
+
+def fetch_provider_offer(session: Session, hash: Hash) -> StoredProviderOffer:
+    """Return one ask. Raises NotFound."""
+    row = session.scalar(select(ProviderOfferRow).where(ProviderOfferRow.hash == hash))
+    if row is None:
+        raise NotFound(f"there is no provider offer {hash}", field="hash", remedy=NOT_POSTED)
+    return provider_offer_view(row)
+
+
+def fetch_developer_offer(session: Session, hash: Hash) -> StoredDeveloperOffer:
+    """Return one bid. Raises NotFound."""
+    row = session.scalar(select(DeveloperOfferRow).where(DeveloperOfferRow.hash == hash))
+    if row is None:
+        raise NotFound(f"there is no developer offer {hash}", field="hash", remedy=NOT_POSTED)
+    return developer_offer_view(row)
+
+
+def fetch_provider_offers(
+    session: Session,
+    *,
+    provider: Address | None = None,
+    peer: int | None = None,
+    after: int = 0,
+    limit: int | None = 100,
+) -> list[StoredProviderOffer]:
+    """Return asks in order of arrival, whether they still hold or not."""
+    query = (
+        select(ProviderOfferRow)
+        .where(ProviderOfferRow.sequence > after)
+        .order_by(ProviderOfferRow.sequence)
+        .limit(limit)
+    )
+    if provider is not None:
+        query = query.where(ProviderOfferRow.provider == provider)
+    if peer is not None:
+        query = query.where(ProviderOfferRow.peer == peer)
+    return [provider_offer_view(row) for row in session.scalars(query)]
+
+
+def fetch_developer_offers(
+    session: Session,
+    *,
+    developer: Address | None = None,
+    after: int = 0,
+    limit: int | None = 100,
+) -> list[StoredDeveloperOffer]:
+    """Return bids in order of arrival, whether they still hold or not."""
+    query = (
+        select(DeveloperOfferRow)
+        .where(DeveloperOfferRow.sequence > after)
+        .order_by(DeveloperOfferRow.sequence)
+        .limit(limit)
+    )
+    if developer is not None:
+        query = query.where(DeveloperOfferRow.developer == developer)
+    return [developer_offer_view(row) for row in session.scalars(query)]
+
+
+def withdraw_offer(session: Session, hash: Hash) -> None:
+    """Take an offer of either kind out of this book for good. Raises NotFound."""
+    version = _tick(session)
+    for kind in (ProviderOfferRow, DeveloperOfferRow):
+        changed = session.execute(
+            update(kind)
+            .where(kind.hash == hash)
+            .values(withdrawn=True, changed=version)
+            .returning(kind.sequence)
+        ).all()
+        if changed:
+            return
+    raise NotFound(f"there is no offer {hash}", field="hash")
+
+
+def set_offer_state(
+    session: Session,
+    hash: Hash,
+    state: BookState,
+    *,
+    reasons: Sequence[Any] = (),
+    tried_block: BlockNumber | None = None,
+) -> None:
+    """Record what the matcher's last attempt at a bid said. Raises NotFound."""
+    changed = session.execute(
+        update(DeveloperOfferRow)
+        .where(DeveloperOfferRow.hash == hash)
+        .values(state=state, reasons=json.dumps(list(reasons)), tried_block=tried_block)
+        .returning(DeveloperOfferRow.sequence)
+    ).all()
+    if not changed:
+        raise NotFound(f"there is no developer offer {hash}", field="hash")
+
+
+def set_offer_target(session: Session, hash: Hash, target: int | None) -> None:
+    """Record how many units of a bid are wanted for now. Raises NotFound."""
+    changed = session.execute(
+        update(DeveloperOfferRow)
+        .where(DeveloperOfferRow.hash == hash)
+        .values(target=target, changed=_tick(session))
+        .returning(DeveloperOfferRow.sequence)
+    ).all()
+    if not changed:
+        raise NotFound(f"there is no developer offer {hash}", field="hash")
+
+
+def touch_offer(session: Session, hash: Hash) -> None:
+    """Have every book look at a bid again: something beside its row changed."""
+    session.execute(
+        update(DeveloperOfferRow)
+        .where(DeveloperOfferRow.hash == hash)
+        .values(changed=_tick(session))
+    )
+
+
+def fetch_offer_version(session: Session) -> int:
+    """Return the offer clock: it moves with every offer that comes, goes or changes."""
+    return session.scalar(select(OfferClock.version)) or 0
+
+
+def fetch_changed_offers(session: Session, after: int) -> tuple[list[Hash], list[Hash]]:
+    """Return the hashes of asks and of bids that changed behind a version."""
+    asks, bids = (
+        list(session.scalars(select(kind.hash).where(kind.changed > after)))
+        for kind in (ProviderOfferRow, DeveloperOfferRow)
+    )
+    return asks, bids
+
+
+def _tick(session: Session) -> int:
+    """Count a change. The row stays locked until the commit, so readers miss no version."""
+    version: int | None = session.scalar(
+        update(OfferClock).values(version=OfferClock.version + 1).returning(OfferClock.version)
+    )
+    if version is None:
+        raise Inconsistent(
+            "the store has no offer clock", remedy="let `wasmarket matcher run` upgrade the store"
+        )
+    return version
+
+
+def provider_offer_view(row: ProviderOfferRow) -> StoredProviderOffer:
+    """Return a row as a value."""
+    return StoredProviderOffer(
+        sequence=row.sequence,
+        hash=row.hash,
+        provider=row.provider,
+        offer=ProviderOffer(
+            row.peer, row.price, row.developer, row.valid_until, row.counter, row.salt
+        ),
+        signature=row.signature,
+        source=OfferSource(row.source),
+        received_at=row.received_at,
+        withdrawn=row.withdrawn,
+    )
+
+
+def developer_offer_view(row: DeveloperOfferRow) -> StoredDeveloperOffer:
+    """Return a row as a value."""
+    return StoredDeveloperOffer(
+        sequence=row.sequence,
+        hash=row.hash,
+        offer=parse_offer(DeveloperOffer, json.loads(row.offer)),
+        signature=row.signature,
+        permit=None if row.permit is None else json.loads(row.permit),
+        source=OfferSource(row.source),
+        received_at=row.received_at,
+        withdrawn=row.withdrawn,
+        state=BookState(row.state),
+        reasons=tuple(json.loads(row.reasons)),
+        tried_block=row.tried_block,
+        target=row.target,
+    )

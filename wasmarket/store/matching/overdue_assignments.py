@@ -1,0 +1,72 @@
+"""Find assignments that somebody should end: peers that are late or silent, and what is dead."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.units import Address
+from wasmarket.store.chain.assignments import OPEN, fetch_chosen
+from wasmarket.store.enums import AssignmentState
+from wasmarket.store.matching.live_offers import lasts_epochs
+from wasmarket.store.tables import Assignment, Commitment, Deal, DeveloperOfferRow, Peer
+from wasmarket.store.views import AssignmentView, Indexed
+
+MOST = 640
+"""Assignments given at once; the rest come when these are gone."""
+
+
+def fetch_late(
+    session: Session, at: Indexed, matchers: list[Address], accept_seconds: int
+) -> list[AssignmentView]:
+    """Return pending alive assignments that had `accept_seconds` to begin, by id."""
+    rule = and_(
+        Assignment.start.is_(None),
+        Assignment.state == AssignmentState.PENDING,
+        Assignment.assigned_at < at.timestamp - accept_seconds,
+    )
+    return [view for view in _fetch(session, at, matchers, rule) if view.alive]
+
+
+def fetch_silent(
+    session: Session, at: Indexed, matchers: list[Address], since: int
+) -> list[AssignmentView]:
+    """Return active alive assignments, begun until epoch `since`, unproven from it on, by id."""
+    proven = exists().where(Commitment.peer == Assignment.peer, Commitment.epoch >= since)
+    rule = and_(Assignment.start <= since, Assignment.state == AssignmentState.ACTIVE, ~proven)
+    return [view for view in _fetch(session, at, matchers, rule) if view.alive]
+
+
+def fetch_dead(
+    session: Session, at: Indexed, matchers: list[Address], patience: int
+) -> list[AssignmentView]:
+    """Return dead assignments whose units nobody has released for `patience` epochs, by id."""
+    rule = or_(
+        Deal.stopped.is_(True),
+        Deal.end < at.epoch,
+        Assignment.run < Deal.run,
+        lasts_epochs() < at.epoch - Deal.settled,
+    )
+    found = _fetch(session, at, matchers, rule)
+    return [view for view in found if not view.alive and _died(view, at) + patience < at.epoch]
+
+
+def _died(view: AssignmentView, at: Indexed) -> int:
+    """Return the last epoch of pay; of one that never ran, the epoch of its match."""
+    return view.assigned_at // at.epoch_seconds if view.end_of is None else view.end_of
+
+
+def _fetch(
+    session: Session, at: Indexed, matchers: list[Address], rule: ColumnElement[Any]
+) -> list[AssignmentView]:
+    """Return assignments of deals whose offer is here and for one of these matchers."""
+    bid = DeveloperOfferRow
+    query = (
+        select(Assignment, Peer)
+        .join(Deal, Deal.id == Assignment.deal)
+        .join(bid, and_(bid.hash == Deal.offer, bid.developer == Deal.developer))
+        .where(Assignment.state.in_(OPEN), bid.matcher.in_(matchers), rule)
+        .order_by(Assignment.id)
+        .limit(MOST)
+    )
+    return fetch_chosen(session, at, query)

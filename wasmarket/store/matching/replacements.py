@@ -1,0 +1,60 @@
+"""Keep which assignments their developers want replaced before they drop them."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.units import AssignmentId, DealId, Timestamp
+from wasmarket.store.chain.state import batches
+from wasmarket.store.matching.offers import touch_offer
+from wasmarket.store.tables import Deal, Replacement
+
+
+def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp) -> bool:
+    """Keep a wish; return whether it is new. One that was withdrawn counts again."""
+    row = session.get(Replacement, assignment)
+    if row is not None and not row.withdrawn:
+        return False
+    if row is None:
+        row = Replacement(assignment=AssignmentId(assignment), deal=DealId(deal))
+        session.add(row)
+    row.requested_at, row.withdrawn = now, False
+    _touch(session, deal)
+    return True
+
+
+def withdraw_replacement(session: Session, assignment: int) -> bool:
+    """Forget a wish; return whether there was one."""
+    row = session.get(Replacement, assignment)
+    if row is None or row.withdrawn:
+        return False
+    row.withdrawn = True
+    _touch(session, row.deal)
+    return True
+
+
+def _touch(session: Session, deal: int) -> None:
+    session.flush()
+    row = session.get(Deal, deal)
+    if row is not None:
+        touch_offer(session, row.offer)
+
+
+def fetch_wishes(session: Session, deals: Iterable[int]) -> dict[int, dict[int, int]]:
+    """Return by deal which assignments are to be replaced, and since when (chain time)."""
+    found: dict[int, dict[int, int]] = {}
+    for batch in batches(deals):
+        query = (
+            select(Replacement.deal, Replacement.assignment, Replacement.requested_at)
+            .where(Replacement.deal.in_(batch), Replacement.withdrawn.is_(False))
+            .order_by(Replacement.assignment)
+        )
+        for deal, assignment, since in session.execute(query):
+            found.setdefault(deal, {})[assignment] = since
+    return found
+
+
+def fetch_replacements(session: Session, deals: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Return by deal which assignments are to be replaced, alive or not."""
+    return {deal: tuple(wishes) for deal, wishes in fetch_wishes(session, deals).items()}

@@ -1,0 +1,101 @@
+"""How far the chain is indexed, what undoing needs, and every event as it came."""
+
+from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wasmarket.kernel.units import (
+    Address,
+    AssignmentId,
+    BlockNumber,
+    DealId,
+    Hash,
+    PeerId,
+    Timestamp,
+)
+from wasmarket.store.columns import Appended, Base, Serial, in_range, not_negative
+
+
+class Cursor(Base):
+    """The one row that says which deployment this store is of and which block it is as of."""
+
+    __tablename__ = "cursor"
+    __table_args__ = (
+        in_range("id", 1, 1),
+        CheckConstraint("epoch_seconds > 0", name="epoch_seconds_positive"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    chain_id: Mapped[int]
+    market: Mapped[Address]
+    epoch_seconds: Mapped[int]
+    proof_window: Mapped[int]
+    block_number: Mapped[BlockNumber | None]
+    block_hash: Mapped[Hash | None]
+    timestamp: Mapped[Timestamp | None]
+
+
+class BlockRow(Base):
+    """A block that was applied and could still be undone, newest 64."""
+
+    __tablename__ = "block"
+
+    number: Mapped[BlockNumber] = mapped_column(primary_key=True, autoincrement=False)
+    hash: Mapped[Hash]
+    parent: Mapped[Hash]
+    timestamp: Mapped[Timestamp]
+
+
+class JournalRow(Base):
+    """A row as it was before a block changed it; `image` null: it was not there."""
+
+    __tablename__ = "journal"
+    __table_args__ = (Index(None, "block_number"),)
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    block_number: Mapped[BlockNumber]
+    entity: Mapped[str] = mapped_column(String(40))
+    key: Mapped[str]
+    image: Mapped[str | None]
+
+
+class Reorg(Base):
+    """Blocks were undone down to `to_block`; readers of events fall back to it."""
+
+    __tablename__ = "reorg"
+    __table_args__ = not_negative("to_block")
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    from_block: Mapped[BlockNumber]
+    to_block: Mapped[BlockNumber]
+    to_hash: Mapped[Hash]
+
+
+class EventRow(Appended, Base):
+    """One event of the contracts; `data` is its fields as JSON, the rest is for looking it up."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index(None, "deal", "block_number", "log_index"),
+        Index(None, "assignment", "block_number", "log_index"),
+        Index(None, "tx_hash"),
+    )
+
+    block_number: Mapped[BlockNumber] = mapped_column(primary_key=True, autoincrement=False)
+    log_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(String(40))
+    timestamp: Mapped[Timestamp]
+    tx_hash: Mapped[Hash]
+    deal: Mapped[DealId | None]
+    assignment: Mapped[AssignmentId | None]
+    peer: Mapped[PeerId | None]
+    data: Mapped[str]
+
+
+class Leadership(Base):
+    """Who may write as what; `token` grows with each new leader and fences the ones before."""
+
+    __tablename__ = "leadership"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    token: Mapped[int]
+    holder: Mapped[str]

@@ -1,0 +1,157 @@
+"""What the matcher proposed, sent and told: records, books, submissions, notices."""
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from wasmarket.kernel.units import (
+    Address,
+    Amount,
+    AssignmentId,
+    BlockNumber,
+    DealId,
+    Hash,
+    Timestamp,
+)
+from wasmarket.store.columns import Base, Serial, not_negative, one_of
+from wasmarket.store.enums import NoticeState, SubmissionState, Uint
+
+
+class Book(Base):
+    """The exact input of a match by its digest: canonical JSON of `size` bytes.
+
+    `content` has the digests of its parts, one behind the other; of an older book, which is not
+    `in_parts`, all of it, compressed with zlib.
+    """
+
+    __tablename__ = "book"
+
+    digest: Mapped[Hash] = mapped_column(primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+    size: Mapped[int]
+    in_parts: Mapped[bool]
+
+
+class BookPart(Base):
+    """A stretch of one or more books by its SHA-256, compressed with zlib."""
+
+    __tablename__ = "book_part"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary(32), primary_key=True)
+    content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class MatchRecord(Base):
+    """What a match was computed from and what came out (DESIGN 8.6).
+
+    `offers` and `fills` are JSON lists, `offer` the developer offer of the deal, `deal` known once
+    mined. Amounts are USDC base units per epoch.
+    """
+
+    __tablename__ = "match_record"
+    __table_args__ = (
+        *not_negative("total", "gap_ppm"),
+        Index(None, "deal", "id"),
+        Index(None, "offer", "id"),
+        Index(None, "tx"),
+    )
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    engine: Mapped[str] = mapped_column(String(40))
+    block: Mapped[BlockNumber]
+    block_hash: Mapped[Hash]
+    book: Mapped[Hash] = mapped_column(ForeignKey("book.digest"))
+    offer: Mapped[Hash]
+    deal: Mapped[DealId | None]
+    offers: Mapped[str]
+    fills: Mapped[str]
+    total: Mapped[Amount]
+    saving: Mapped[Uint]
+    bound: Mapped[Uint]
+    gap_ppm: Mapped[int]
+    tx: Mapped[Hash | None]
+
+
+class Submission(Base):
+    """A signed transaction, recorded before it is sent; `raw` can be sent again after a crash."""
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        UniqueConstraint("tx_hash"),
+        one_of("state", SubmissionState),
+        *not_negative("nonce"),
+        Index(None, "state", "id"),
+        Index(None, "offer", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Serial, primary_key=True)
+    tx_hash: Mapped[Hash]
+    raw: Mapped[str]
+    nonce: Mapped[int]
+    purpose: Mapped[str] = mapped_column(String(40))
+    offer: Mapped[Hash | None]
+    match: Mapped[int | None] = mapped_column(ForeignKey("match_record.id"))
+    state: Mapped[SubmissionState] = mapped_column(String(10))
+    reason: Mapped[str | None]
+    created_at: Mapped[Timestamp]
+    block_number: Mapped[BlockNumber | None]
+
+
+class LostMatch(Base):
+    """A match that the chain refused, as computed from `block`; `number` counts them from 1.
+
+    The winner is in the history of the offer's deal. Only the newest are kept.
+    """
+
+    __tablename__ = "lost_match"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    offer: Mapped[Hash]
+    reason: Mapped[str]
+    block: Mapped[BlockNumber]
+
+
+class Notice(Base):
+    """A hint to a peer that it has an assignment; times are seconds of the matcher's own clock."""
+
+    __tablename__ = "notice"
+    __table_args__ = (
+        one_of("state", NoticeState),
+        *not_negative("attempts"),
+        Index(None, "state", "next_at"),
+    )
+
+    assignment: Mapped[AssignmentId] = mapped_column(primary_key=True, autoincrement=False)
+    tx: Mapped[Hash] = mapped_column(primary_key=True)
+    deal: Mapped[DealId]
+    block_number: Mapped[BlockNumber]
+    sources: Mapped[str]
+    state: Mapped[NoticeState] = mapped_column(String(10))
+    attempts: Mapped[int]
+    next_at: Mapped[int]
+    error: Mapped[str | None]
+
+
+class Replacement(Base):
+    """A developer's wish that an assignment's units be given elsewhere before it is dropped.
+
+    `requested_at` is chain time. A row is history once its assignment is no longer alive.
+    """
+
+    __tablename__ = "replacement"
+    __table_args__ = (Index(None, "deal"),)
+
+    assignment: Mapped[AssignmentId] = mapped_column(primary_key=True, autoincrement=False)
+    deal: Mapped[DealId]
+    requested_at: Mapped[Timestamp]
+    withdrawn: Mapped[bool]
+
+
+class RequestNonce(Base):
+    """The nonce of a signed request that was accepted; forgotten once it has expired anyway."""
+
+    __tablename__ = "request_nonce"
+    __table_args__ = (Index(None, "expires"),)
+
+    address: Mapped[Address] = mapped_column(primary_key=True)
+    nonce: Mapped[Hash] = mapped_column(primary_key=True)
+    expires: Mapped[Timestamp]

@@ -1,0 +1,111 @@
+"""A sender for tests: each transaction does what the test said and is mined at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.errors import RpcError
+from wasmarket.chain.reading.blocks import BlockTag
+from wasmarket.chain.sending.transactions import Call, OnSigned, Receipt, Signed
+from wasmarket.kernel.addresses import raw as to_raw
+from wasmarket.kernel.addresses import to_address, to_hash
+from wasmarket.kernel.errors import MarketError, Reverted
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.units import Address, Hash
+from wasmarket.testing.fake_chain import FakeChain, Handled
+
+NONCE_BYTES = 8
+ADDRESS_BYTES = 20
+GAS = 100_000
+GAS_PRICE = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction that was mined."""
+
+    contract: str
+    function: str
+    args: tuple[Any, ...]
+    tx_hash: Hash
+
+
+class FakeSender:
+    """Sends for one account to a FakeChain's handlers; `sent` lists what was mined."""
+
+    def __init__(self, chain: FakeChain, address: Address) -> None:
+        self.sent: list[Sent] = []
+        self._chain = chain
+        self._address = address
+        self._decoder = Decoder(chain.deployment)
+        self._receipts: dict[Hash, Receipt] = {}
+        self._nonce = 0
+
+    @property
+    def address(self) -> Address:
+        """The account that sends."""
+        return self._address
+
+    def simulate(self, call: Call, block: BlockTag = "latest") -> bytes:
+        """Answer a view; for a transaction only check that the test handles it."""
+        if self._find(call) is None:
+            return self._chain.call(call.to, call.data, sender=self._address, block=block)
+        self._chain.fetch_head()
+        return b""
+
+    def send(self, call: Call, on_signed: OnSigned | None = None) -> Receipt:
+        """Run the test's handler and mine its events in one block. Raises Reverted as it does."""
+        self.simulate(call)
+        self._nonce += 1
+        raw = self._nonce.to_bytes(NONCE_BYTES, "big") + to_raw(call.to) + call.data
+        signed = Signed(to_hash(keccak(raw)), raw, self._nonce)
+        if on_signed is not None:
+            on_signed(signed)
+        return self._mine(call, signed.hash)
+
+    def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
+        """Send each in turn."""
+        return [self.send(call) for call in calls]
+
+    def send_each(
+        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
+    ) -> list[Receipt | MarketError]:
+        """Send each in turn; a refusal of one does not hold up the others."""
+        outcomes: list[Receipt | MarketError] = []
+        for call, on_signed in calls:
+            try:
+                outcomes.append(self.send(call, on_signed))
+            except MarketError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def resume(
+        self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
+    ) -> Receipt | None:
+        """Return the receipt of what was mined; send what was not; None when it would revert."""
+        if tx_hash in self._receipts:
+            return self._receipts[tx_hash]
+        start = NONCE_BYTES + ADDRESS_BYTES
+        to = to_address(raw[NONCE_BYTES:start])
+        try:
+            return self._mine(Call(to, raw[start:], "the transaction"), tx_hash)
+        except Reverted:
+            return None
+
+    def _find(self, call: Call) -> Handled | None:
+        return self._chain.handlers.get((call.to, call.data[:4]))
+
+    def _mine(self, call: Call, tx_hash: Hash) -> Receipt:
+        handled = self._find(call)
+        if handled is None:
+            raise RpcError(f"the test does not handle {call.description}", code=-32000)
+        args = handled.function.decode_inputs(call.data[4:])
+        events = tuple(handled.handler(self._address, *args) or ())
+        ref = self._chain.mine(*events, tx_hash=tx_hash)
+        self.sent.append(Sent(handled.contract, handled.function.name, args, tx_hash))
+        raws = self._chain.fetch_logs(self._decoder.addresses, ref.number, ref.number)
+        logs = self._decoder.decode_all(raws, {ref.hash: ref.timestamp})
+        receipt = Receipt(tx_hash, ref.number, ref.hash, GAS, GAS_PRICE, logs)
+        self._receipts[tx_hash] = receipt
+        return receipt

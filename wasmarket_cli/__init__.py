@@ -1,0 +1,1 @@
+"""The `wasmarket` command: the only place that wires library and services together."""

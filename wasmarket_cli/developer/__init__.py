@@ -1,0 +1,1 @@
+"""Commands of developers: from an app to a running function, its calls, its money."""

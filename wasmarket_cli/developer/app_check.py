@@ -1,0 +1,41 @@
+"""Check an app as a peer would, before anybody pays for it: its modules, links and effectors."""
+
+from pathlib import Path
+
+from peer.hosting.versions import build_spec
+from peer.runtime.abi.guest_types import Basic, Interface
+from peer.runtime.errors import ModuleError
+from peer.runtime.module.links import plan_service
+from peer.runtime.module.service import validate_spec
+from wasmarket.app.file import App
+from wasmarket.content.exporter import read_file
+from wasmarket.kernel.documents.app_parts import Site
+from wasmarket.kernel.hashing import sha256
+
+
+def check_app(app: App) -> None:
+    """Raise `ModuleError` with what a peer would refuse, whatever its policy."""
+    manifest = app.manifest
+    wasms = {cid: read_file(cid, app.get) for cid in manifest.module_cids}
+    files = {cid: (Path(), sha256(wasm)) for cid, wasm in wasms.items()}
+    for service in manifest.services:
+        spec = build_spec(service, manifest.limits, files, Path(), manifest.effectors)
+        validate_spec(spec)
+        plan = plan_service(spec, [wasms[module.cid] for module in service.modules])
+        if manifest.site is not None and manifest.site.service == service.name:
+            _check_site(manifest.site, plan.interface)
+
+
+def _check_site(site: Site, interface: Interface) -> None:
+    """Raise `ModuleError` unless the site's function takes a message and returns one."""
+    signature = interface.functions.get(site.function)
+    name = f"{site.service}.{site.function}"
+    if signature is None:
+        raise ModuleError(f"the http trigger names {name}, which is not there")
+    if [part.type for part in signature.parameters] != [Basic.BYTES] or signature.outputs != (
+        Basic.BYTES,
+    ):
+        raise ModuleError(
+            f"the http trigger names {name}, which is no function from bytes to bytes",
+            remedy="take the request as one byte array and return the answer as one",
+        )

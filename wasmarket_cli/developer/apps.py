@@ -1,0 +1,149 @@
+"""`wasmarket build | run`: an app on this machine, without a chain."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import httpx
+from rich.control import strip_control_codes
+
+from peer.hosting.versions import build_spec
+from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.module.service import BodyKind, CallResult
+from peer.runtime.sandbox.privileges import hand_over, is_root
+from peer.runtime.workers.pool import WorkerPool
+from wasmarket.app.file import App, load_app
+from wasmarket.content.exporter import read_file
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.hashing import sha256
+from wasmarket_cli.developer.app_check import check_app
+from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
+from wasmarket_cli.options import json_option
+from wasmarket_cli.output import print_facts, print_json, print_value
+
+STATE = ".effectors"
+"""Beside the storage of the services: what their effectors keep."""
+
+
+@click.command()
+@click.argument("app", type=click.Path(path_type=Path), default=".")
+@json_option
+def build(app: Path, as_json: bool) -> None:
+    """Build the manifest of APP (an app.toml or its folder), check it as a peer would, show it.
+
+    The Wasm itself is built by your compiler; examples/build.py shows how for Rust.
+    """
+    built = load_app(app)
+    check_app(built)
+    modules = [
+        (f"{service.name}/{module.name}", str(module.cid))
+        for service in built.manifest.services
+        for module in service.modules
+    ]
+    if as_json:
+        print_json(
+            {
+                "name": built.manifest.name,
+                "app": built.app,
+                "cid": str(built.cid),
+                "modules": modules,
+            }
+        )
+        return
+    print_facts(
+        built.manifest.name,
+        [("manifest", built.cid), ("on chain", built.app), ("bytes", f"{built.size:,}"), *modules],
+    )
+
+
+@click.command()
+@click.argument("app", type=click.Path(path_type=Path))
+@click.argument("function", metavar="SERVICE.FUNCTION")
+@click.argument("arguments", nargs=-1)
+@click.option("--storage", type=click.Path(path_type=Path), help="Keep /storage in this folder")
+@click.option("--trust", multiple=True, metavar="URL", help="Let `http` reach this private host")
+@raw_option
+@json_option
+def run(
+    app: Path,
+    function: str,
+    arguments: tuple[str, ...],
+    storage: Path | None,
+    trust: tuple[str, ...],
+    raw: str | None,
+    as_json: bool,
+) -> None:
+    """Call SERVICE.FUNCTION of APP on this machine, as a peer would, and print its answer.
+
+    Each of ARGUMENTS is JSON, or a string if it is not valid JSON.
+    """
+    built = load_app(app)
+    target = parse_function(function)
+    if raw is None:
+        kind, body = BodyKind.JSON, json.dumps(parse_arguments(arguments)).encode()
+    else:
+        kind, body = BodyKind.RAW, read_raw(raw, arguments)
+    with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder:
+        kept = storage or Path(folder) / "storage"
+        kept.mkdir(parents=True, exist_ok=True)
+        owner = kept.stat()
+        try:
+            call = _run(built, Path(folder), kept, target, body, kind, trust)
+            result = asyncio.run(call)
+        finally:
+            if is_root():
+                # The worker was nobody, and so are its files.
+                hand_over(kept, owner.st_uid, owner.st_gid)
+    if raw is not None:
+        _print_logs(result)
+        sys.stdout.buffer.write(result.output)
+        return
+    value = json.loads(result.output)["result"]
+    if as_json:
+        print_json({"result": value, "fuel": result.fuel, "duration_us": result.duration_us})
+        return
+    _print_logs(result)
+    print_value(value)
+
+
+def _print_logs(result: CallResult) -> None:
+    for line in result.logs:
+        click.echo(strip_control_codes(str(line)), err=True)
+
+
+async def _run(
+    app: App,
+    folder: Path,
+    storage: Path,
+    function: tuple[str, str],
+    body: bytes,
+    kind: BodyKind,
+    trusted: tuple[str, ...],
+) -> CallResult:
+    files = {}
+    for cid in app.manifest.module_cids:
+        wasm = read_file(cid, app.get)
+        path = folder / f"{cid}.wasm"
+        path.write_bytes(wasm)
+        files[cid] = (path, sha256(wasm))
+    specs = [
+        build_spec(service, app.manifest.limits, files, storage, app.manifest.effectors)
+        for service in app.manifest.services
+    ]
+    for spec in specs:
+        if spec.storage_dir is not None:
+            spec.storage_dir.mkdir(parents=True, exist_ok=True)
+    async with httpx.AsyncClient(trust_env=False) as client:
+        blocks = BlockFolder(storage / STATE / "blocks")
+        effectors = EffectorHost(blocks, folder / "content", client, trusted=trusted)
+        effects = effectors.open(specs, storage / STATE)
+        pool = WorkerPool(specs, units=1, cache_dir=folder / "cache", effects=effects)
+        await pool.start()
+        try:
+            return await pool.call(*function, body, kind)
+        finally:
+            await pool.stop()
+            await effectors.close()

@@ -1,0 +1,98 @@
+"""`wasmarket call | logs`: use a deal's functions."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.control import strip_control_codes
+
+from wasmarket.client.developer import SEE_STATUS, Client
+from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
+from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
+from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.output import print_json, print_value
+from wasmarket_cli.wiring import wire
+
+
+@click.command()
+@click.argument("deal", type=click.IntRange(1))
+@click.argument("function", metavar="SERVICE.FUNCTION")
+@click.argument("arguments", nargs=-1)
+@raw_option
+@click.option("--api-key", envvar="WASMARKET_API_KEY", help="Key of a deal with `keys` access")
+@click.option(
+    "--key", metavar="NAME", help="Sign as this account, for a deal with `signers` access"
+)
+@json_option
+@click.pass_context
+def call(
+    ctx: click.Context,
+    deal: int,
+    function: str,
+    arguments: tuple[str, ...],
+    raw: str | None,
+    api_key: str | None,
+    key: str | None,
+    as_json: bool,
+) -> None:
+    """Call SERVICE.FUNCTION of DEAL and print its answer.
+
+    Each of ARGUMENTS is JSON, or a string if it is not valid JSON: `wasmarket call 1
+    greeting.greeting World`.
+    """
+    service, name = parse_function(function)
+    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+    if api_key and key:
+        raise InvalidInput("give either --api-key or --key", field="key")
+    client, signed = Client(wire(ctx), key), key is not None
+    body = None if raw is None else read_raw(raw, arguments)
+    values = parse_arguments(arguments)
+    try:
+        answer = client.call(deal, service, name, values, raw=body, headers=headers, signed=signed)
+    except NotFound as error:
+        raise NotFound(error.detail, field=error.field, remedy=_list(client, deal)) from error
+    if raw is not None:
+        sys.stdout.buffer.write(answer.body)
+        return
+    if as_json:
+        print_json(
+            {
+                "result": answer.value,
+                "peer": answer.peer,
+                "receipt": answer.receipt,
+                "fuel": answer.fuel,
+            }
+        )
+        return
+    print_value(answer.value)
+
+
+@click.command()
+@click.argument("deal", type=click.IntRange(1))
+@click.option("--follow", "-f", is_flag=True, help="Go on as lines come")
+@key_option
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON object a line")
+@click.pass_context
+def logs(ctx: click.Context, deal: int, follow: bool, key: str | None, as_json: bool) -> None:
+    """Show what the functions of DEAL logged at one of its peers; you must be its developer."""
+    for line in Client(wire(ctx), key).logs(deal, follow=follow):
+        click.echo(line if as_json else _write_entry(json.loads(line)))
+
+
+def _list(client: Client, deal: int) -> str:
+    """Say what can be called instead."""
+    try:
+        services = client.interface(deal)
+    except MarketError:
+        return SEE_STATUS
+    names = [f"{service}.{f['name']}" for service, it in services.items() for f in it["functions"]]
+    return f"its functions: {', '.join(names)}"
+
+
+def _write_entry(entry: dict[str, Any]) -> str:
+    """Write a line of a log for people; functions choose its text, so no control codes."""
+    at = datetime.fromtimestamp(int(entry["time"]), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    text = strip_control_codes(str(entry["text"]))
+    return f"{at} {entry['level']:<5} {entry['function']}: {text}"

@@ -1,0 +1,239 @@
+"""`wasmarket status | explain | runway`: what becomes of offers and deals."""
+
+from typing import Any
+
+import click
+
+from wasmarket.client.developer import FINAL, Client
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.documents.content_ids import app_cid
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.regions import region_code, regions_of
+from wasmarket.kernel.traits import traits_of
+from wasmarket.kernel.units import Hash, format_usdc
+from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.output import count, print_facts, print_json, print_table, usdc
+from wasmarket_cli.wiring import wire
+
+
+@click.command()
+@click.argument("what", metavar="[DEAL|OFFER]", required=False)
+@key_option
+@json_option
+@click.pass_context
+def status(ctx: click.Context, what: str | None, key: str | None, as_json: bool) -> None:
+    """Show one deal (a number), one offer (0x…), or all of yours."""
+    wiring = wire(ctx)
+    client = Client(wiring, key)
+    if what is None:
+        _show_all(client, as_json)
+    elif what.isascii() and what.isdigit():
+        _show_deal(wiring, client.deal(int(what)), as_json)
+    else:
+        _show_offer(client.offer_state(parse_hash(what, field="offer")), as_json)
+
+
+@click.command()
+@click.argument("offer", metavar="OFFER|DEAL")
+@json_option
+@click.pass_context
+def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
+    """Say which wish of OFFER excludes whom, and which smallest change would fill it."""
+    client = Client(wire(ctx))
+    if offer.isascii() and offer.isdigit():
+        offer = str(client.deal(int(offer))["offer"])
+    answer = client.explain(parse_hash(offer, field="offer"))
+    if as_json:
+        print_json(answer)
+        return
+    if not answer["want"]:
+        click.echo("it has all the units that it wants")
+        return
+    click.echo(f"wants {answer['want']} units, {answer['units']} can be had now")
+    click.echo(_describe_distance(answer["price_distance"]))
+    print_table(
+        "What excludes whom",
+        ["wish", "#peers, alone", "#units, alone", "#peers, last", "#units, last"],
+        [
+            (
+                row["constraint"],
+                row["alone"]["peers"],
+                row["alone"]["units"],
+                row["last"]["peers"],
+                row["last"]["units"],
+            )
+            for row in answer["excluded"]
+        ],
+    )
+    print_table(
+        "Smallest changes that help",
+        ["wish", "from", "to", "#units then", "#USDC per unit"],
+        [
+            (
+                row["field"],
+                _name(row["field"], row["from"]),
+                _name(row["field"], row["to"]),
+                row["units"],
+                format_usdc(int(row["price"])),
+            )
+            for row in answer["relaxations"]
+        ],
+    )
+    if not answer["relaxations"] and answer["units"] < answer["want"]:
+        click.echo("no single change fills it: nobody offers enough units now")
+
+
+def _describe_distance(distance: dict[str, str | None]) -> str:
+    """Say how far the price is from a match; amounts are base units per unit and epoch."""
+    first, whole = distance["any"], distance["all"]
+    if first is None:
+        return "no price fills it, with all else equal"
+    if whole == "0":
+        return "the price is high enough for all of them"
+    parts = [] if first == "0" else [f"{usdc(first)} more per unit gives the first units"]
+    if whole is None:
+        parts.append("no price gives all, with all else equal")
+    elif whole == first:
+        return f"{usdc(whole)} more per unit gives all"
+    else:
+        parts.append(f"{usdc(whole)} more per unit gives all")
+    return ", ".join(parts)
+
+
+@click.command()
+@click.argument("deal", type=click.IntRange(1))
+@json_option
+@click.pass_context
+def runway(ctx: click.Context, deal: int, as_json: bool) -> None:
+    """Show for how many epochs the balance of DEAL still pays."""
+    wiring = wire(ctx)
+    row = Client(wiring).deal(deal)
+    seconds = wiring.deployment.parameters.epoch_seconds * int(row["runway"])
+    if as_json:
+        keys = ("runway", "last_funded", "balance", "rate", "status")
+        print_json({"deal": deal, **{name: row[name] for name in keys}, "seconds": seconds})
+        return
+    click.echo(
+        f"deal {deal} is {row['status']}: {usdc(row['balance'])} at {usdc(row['rate'])} per epoch"
+        f" pay for {count(int(row['runway']), 'more epoch')} ({_duration(seconds)})"
+    )
+
+
+def _show_all(client: Client, as_json: bool) -> None:
+    address = client.address
+    offers = list(client.matcher.items("/v1/developer-offers", {"developer": address}))
+    deals = client.deals()
+    if as_json:
+        print_json({"offers": offers, "deals": deals})
+        return
+    print_table(
+        f"Deals of {address}",
+        ["#deal", "status", "#units", "#USDC", "#USDC per epoch", "#epochs left", "peers"],
+        [
+            (
+                row["id"],
+                row["status"],
+                row["units"],
+                format_usdc(int(row["balance"])),
+                format_usdc(int(row["rate"])),
+                row["runway"],
+                " ".join(str(entry["peer"]) for entry in row["assignments"]),
+            )
+            for row in deals
+        ],
+    )
+    for row in offers:
+        if row["deal"] is None and row["status"] not in FINAL:
+            print_facts(f"Offer {row['hash']}", _offer_facts(row))
+
+
+def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(row)
+        return
+    epoch_seconds = wiring.deployment.parameters.epoch_seconds
+    print_facts(
+        f"Deal {row['id']}",
+        [
+            ("status", row["status"]),
+            ("developer", row["developer"]),
+            ("app", app_cid(Hash(row["app"]))),
+            ("balance", usdc(row["balance"])),
+            ("rate", f"{usdc(row['rate'])} per epoch"),
+            (
+                "runway",
+                f"{count(int(row['runway']), 'epoch')}"
+                f" ({_duration(epoch_seconds * int(row['runway']))})",
+            ),
+            ("as of block", row["block"]),
+        ],
+    )
+    print_table(
+        "Assignments",
+        ["#id", "#peer", "region", "#units", "#USDC per unit", "state", "endpoint"],
+        [
+            (
+                entry["id"],
+                entry["peer"],
+                region_code(entry["region"]),
+                entry["units"],
+                format_usdc(int(entry["price"])),
+                entry["state"],
+                entry["endpoint"],
+            )
+            for entry in row["assignments"]
+        ],
+    )
+    _hint_at_need(row)
+
+
+def _hint_at_need(row: dict[str, Any]) -> None:
+    if row["status"] == "waiting" and not row["assignments"]:
+        click.echo(f"no peer has it now: `wasmarket explain {row['id']}` says why")
+    elif row["status"] == "lapsed":
+        click.echo(
+            f"its money ran out: `wasmarket top-up {row['id']} AMOUNT` brings it back"
+            " as long as its offer stands"
+        )
+
+
+def _show_offer(row: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(row)
+        return
+    print_facts(f"Offer {row['hash']}", _offer_facts(row))
+    if row["deal"] is None:
+        click.echo(f"  next: `wasmarket explain {row['hash']}`")
+
+
+def _offer_facts(row: dict[str, Any]) -> list[tuple[str, object]]:
+    facts: list[tuple[str, object]] = [
+        ("status", row["status"]),
+        ("deal", row["deal"] or "none yet"),
+    ]
+    return facts + [("reason", reason) for reason in row["reasons"]]
+
+
+def _name(field: str, value: Any) -> str:
+    """Write a wish's value as people do."""
+    if isinstance(value, list):
+        return " ".join(str(entry) for entry in value) or "nobody"
+    if not str(value).isdigit():
+        raise InvalidInput(f"{value!r} is not a wish's value", field=field)
+    number = int(value)
+    if field == "regions":
+        return ",".join(regions_of(number)) or "anywhere"
+    if field == "traits":
+        return ",".join(traits_of(number)) or "none"
+    if field in ("max_price", "deposit", "tip"):
+        return format_usdc(number)
+    return str(number)
+
+
+def _duration(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, rest = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"

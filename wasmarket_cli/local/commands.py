@@ -1,0 +1,163 @@
+"""`wasmarket local`: a whole market on this machine, for trying and developing."""
+
+import signal
+import threading
+
+import click
+import httpx
+from rich.console import Console
+
+from wasmarket.chain.development.anvil import CHAIN_ID
+from wasmarket.chain.sending.wallet import list_accounts
+from wasmarket.client.home import Home
+from wasmarket.client.service import Service
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.units import Address, format_flt
+from wasmarket_cli.local.epochs import next_epoch
+from wasmarket_cli.local.network import LocalMarket, drip, give_coins, start_market
+from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, Plan, Ports
+from wasmarket_cli.options import ADDRESS, json_option, key_option
+from wasmarket_cli.output import format_coins, print_json, print_line, print_table, usdc
+from wasmarket_cli.wiring import wire
+
+
+@click.group()
+def local() -> None:
+    """A whole market on this machine: chain, contracts, services, peers."""
+
+
+@local.command()
+@click.option("--free-ports", is_flag=True, help="Take any free ports instead of the usual ones")
+@click.option("--block-time", type=click.FloatRange(0.1), help="Seconds [a block per transaction]")
+@click.option("--epoch-seconds", type=click.IntRange(10), default=60, show_default=True)
+@click.option("--peers", type=click.IntRange(1, len(DEFAULT_PEERS)), default=len(DEFAULT_PEERS))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line when it is up")
+@click.pass_context
+def up(
+    ctx: click.Context,
+    free_ports: bool,
+    block_time: float | None,
+    epoch_seconds: int,
+    peers: int,
+    as_json: bool,
+) -> None:
+    """Start everything, print where it is, run until Ctrl-C; the home keeps keys and logs."""
+    home, _ = ctx.find_root().obj
+    plan = Plan(
+        peers=DEFAULT_PEERS[:peers],
+        ports=FREE_PORTS if free_ports else Ports(),
+        block_time=block_time,
+        epoch_seconds=epoch_seconds,
+    )
+    console = Console(stderr=True)
+    # Until it is up a signal interrupts the start itself, which takes down what there is.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    market = _start(home, plan, console)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        if as_json:
+            print_line(ready=True, url=market.services["gateway"].url, home=str(home.root))
+        else:
+            show_market(market)
+        stop.wait()
+    finally:
+        console.print("stopping")
+        market.stop()
+
+
+@local.command()
+@click.argument("count", type=click.IntRange(1, 1_000), default=1)
+@json_option
+@click.pass_context
+def epoch(ctx: click.Context, count: int, as_json: bool) -> None:
+    """Travel COUNT epochs ahead, one at a time; running peers commit each of them."""
+    wiring = wire(ctx)
+    with httpx.Client(timeout=2.0) as http:
+        for _ in range(count):
+            now = next_epoch(wiring, lambda peer: _is_running(wiring, http, peer))
+            if not as_json:
+                click.echo(f"epoch {now}")
+    if as_json:
+        print_json({"epoch": int(now)})
+
+
+@local.command()
+@click.option("--to", type=ADDRESS, help="Somebody else's address")
+@key_option
+@json_option
+@click.pass_context
+def faucet(ctx: click.Context, to: Address | None, key: str | None, as_json: bool) -> None:
+    """Get test USDC and FLT, on a local chain also coins for gas.
+
+    The faucet gives tokens once in a while per address.
+    """
+    wiring = wire(ctx)
+    account = wiring.account(key)
+    target = to or account.address
+    if wiring.deployment.chain_id == CHAIN_ID:
+        for address in {account.address, target}:
+            give_coins(wiring, address)
+    drip(wiring, account, target)
+    held = {
+        "usdc": wiring.usdc.balance(target),
+        "flt": wiring.flt.balance(target),
+        "gas_wei": wiring.rpc.fetch_balance(target),
+    }
+    if as_json:
+        print_json({"address": target, **{name: str(amount) for name, amount in held.items()}})
+        return
+    click.echo(
+        f"{target} now has {usdc(held['usdc'])}, {format_flt(held['flt'])} FLT"
+        f" and {format_coins(held['gas_wei'])} coins for gas"
+    )
+
+
+def _start(home: Home, plan: Plan, console: Console) -> LocalMarket:
+    """Start a market and tell of each step: on one line of a terminal, else line by line."""
+    if not console.is_terminal:
+        return start_market(home, plan, lambda step: console.print(f"  starting: {step}"))
+    with console.status("starting", spinner="dots") as line:
+        return start_market(home, plan, lambda step: line.update(f"starting: {step}"))
+
+
+def show_market(market: LocalMarket) -> None:
+    """Print where everything is and what to try next."""
+    rows = [("chain", market.anvil.url)]
+    rows += [(name, f"{service.url}/docs") for name, service in market.services.items()]
+    rows += [
+        (f"peer {market.peer_ids[name]} ({name})", f"{process.url}/docs")
+        for name, process in market.peers.items()
+    ]
+    print_table("Running", ["part", "where"], rows)
+    names = ", ".join(list_accounts(market.home.keys))
+    click.echo(f"home {market.home.root} · keys: {names}")
+    prefix = f"wasmarket --home {market.home.root}"
+    click.echo("Try, in another terminal (.venv/bin on the PATH):")
+    for text in (
+        "deploy examples/greeting --units 2 --yes",
+        "call 1 greeting.greeting World",
+        "status 1",
+        "local epoch",
+        "claim --key alpha --withdraw",
+        "stop 1",
+    ):
+        click.echo(f"  {prefix} {text}")
+    click.echo("Ctrl-C ends it all.")
+
+
+def _is_running(wiring: Wiring, http: httpx.Client, peer: int) -> bool:
+    """Say whether a peer's process answers where the chain says it is."""
+    matcher = Service("matcher", wiring.client.matcher, wiring.http)
+    return _answers(http, str(matcher.get(f"/v1/peers/{peer}")["endpoint"]))
+
+
+def _answers(http: httpx.Client, endpoint: str) -> bool:
+    try:
+        Service("peer", endpoint, http).get("/v1/health/live")
+    except MarketError:
+        return False
+    return True

@@ -1,0 +1,53 @@
+"""Travel through time on a local chain, one epoch at a time (DESIGN 8.1)."""
+
+import time
+from collections.abc import Callable, Collection
+
+from wasmarket.chain.development.cheats import Cheats
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.errors import TimedOut
+from wasmarket.kernel.units import Epoch
+
+PROOF_SECONDS = 30.0
+ACTIVE, ENDED = 2, 3
+
+IsRunning = Callable[[int], bool]
+"""Says whether a peer's process is there to commit."""
+
+
+def next_epoch(wiring: Wiring, is_running: IsRunning) -> Epoch:
+    """Begin the next epoch and wait until each running peer has committed the one before.
+
+    Raises TimedOut that names the peers which have not.
+    """
+    deployment = wiring.deployment
+    ended = deployment.epoch_of(wiring.clock.refresh())
+    committers = {peer for peer in find_committers(wiring, ended) if is_running(peer)}
+    cheats = Cheats(wiring.rpc)
+    cheats.set_next_timestamp(deployment.start_of(ended + 1))
+    cheats.mine()
+    wait_proven(wiring, committers, ended)
+    return Epoch(ended + 1)
+
+
+def find_committers(wiring: Wiring, epoch: int) -> set[int]:
+    """Return the peers that have pay open for `epoch`: what they commit decides about it."""
+    count = wiring.market.read("assignment_count")
+    return {
+        view.peer
+        for view in wiring.lens.assignments(range(1, count + 1))
+        if view.state in (ACTIVE, ENDED) and view.next <= epoch <= view.end_of
+    }
+
+
+def wait_proven(wiring: Wiring, peers: Collection[int], epoch: int) -> None:
+    """Wait until `peers` have committed `epoch`. Raises TimedOut."""
+    missing = set(peers)
+    until = time.monotonic() + PROOF_SECONDS
+    while missing := {peer for peer in missing if not wiring.proofs.is_proven(peer, epoch)}:
+        if time.monotonic() > until:
+            raise TimedOut(
+                f"peers {sorted(missing)} did not commit epoch {epoch} in {PROOF_SECONDS:.0f} s",
+                remedy="do they run? see their logs",
+            )
+        time.sleep(0.1)

@@ -1,0 +1,215 @@
+"""Bring a local market up step by step, and down again."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import IO
+
+from wasmarket.chain.contracts.bindings import Faucet
+from wasmarket.chain.development.anvil import Anvil, check_port
+from wasmarket.chain.development.cheats import Cheats
+from wasmarket.chain.sending.wallet import Account, load_or_create_account
+from wasmarket.client.home import ENVIRONMENT, Home
+from wasmarket.client.provider import Machine, ProviderClient
+from wasmarket.client.settings import load_configuration
+from wasmarket.client.wiring import CHECKOUT, PASSWORD, Wiring
+from wasmarket.kernel.errors import MarketError, TimedOut
+from wasmarket.kernel.regions import region_index
+from wasmarket.kernel.units import Address
+from wasmarket_cli.local.homes import claim_home, forget_chain
+from wasmarket_cli.local.plan import PeerPlan, Plan, find_free_port, settle_ports, write_settings
+from wasmarket_cli.local.processes import Process, stop_all
+from wasmarket_cli.provider.peer_keys import load_peer_keys
+
+COINS = 100 * 10**18
+"""Wei that every account of a local market gets for gas."""
+
+START_SECONDS = 180.0
+"""The matching engine compiles itself once after each change, which may take a minute."""
+DEPLOY_SECONDS = 300.0
+SERVICES = ("indexer", "matcher", "gateway")
+
+OnStep = Callable[[str], None]
+
+
+class DeployFailed(MarketError):
+    """The contracts could not be deployed"""
+
+    slug = "deploy-failed"
+
+
+@dataclass
+class LocalMarket:
+    """A running local market: its chain, its services and its peers by name."""
+
+    home: Home
+    plan: Plan
+    anvil: Anvil
+    wiring: Wiring
+    claim: IO[str]
+    """Keeps other local markets out of the home."""
+    services: dict[str, Process] = field(default_factory=dict)
+    peers: dict[str, Process] = field(default_factory=dict)
+    peer_ids: dict[str, int] = field(default_factory=dict)
+    peer_ports: dict[str, int] = field(default_factory=dict)
+
+    def stop(self) -> None:
+        """End everything: peers, services, chain."""
+        stop_all([*self.peers.values(), *self.services.values()])
+        self.wiring.close()
+        self.anvil.stop()
+        self.claim.close()
+
+    def start_service(self, name: str) -> Process:
+        """Start indexer, matcher or gateway, or start it again; returns before it is ready."""
+        process = Process(name, [name, "run"], self.home, os.environ)
+        self.services[name] = process
+        process.start()
+        return process
+
+    def start_peer(self, name: str) -> Process:
+        """Start the process of a peer, or start it again; returns before it is ready."""
+        port = str(self.peer_ports[name])
+        process = Process(name, ["peer", "run", name, "--port", port], self.home, os.environ)
+        self.peers[name] = process
+        process.start()
+        return process
+
+    def fund(self, account: Account) -> None:
+        """Give an account coins for gas and what the faucet gives."""
+        give_coins(self.wiring, account.address)
+        drip(self.wiring, account, account.address)
+
+
+def give_coins(wiring: Wiring, address: Address) -> None:
+    """Give an account of a local chain coins for gas, unless it has enough."""
+    if wiring.rpc.fetch_balance(address) < COINS:
+        Cheats(wiring.rpc).set_balance(address, COINS)
+
+
+def drip(wiring: Wiring, payer: Account, to: Address) -> None:
+    """Send test tokens from the faucet to an address; `payer` pays the gas."""
+    faucet = Faucet(wiring.rpc, wiring.deployment)
+    wiring.sender(payer).send(faucet.call("drip", to))
+
+
+def start_market(home: Home, plan: Plan, on_step: OnStep = lambda _: None) -> LocalMarket:
+    """Start chain, contracts, services and peers; `on_step` hears of each before it begins.
+
+    Raises PortInUse, Conflict (the home has settings of its own, or a market runs in it),
+    DeployFailed, ProcessFailed, TimedOut; what was started is ended then.
+    """
+    on_step("chain")
+    for port in plan.wanted_ports:
+        check_port(port)
+    claim = claim_home(home)
+    try:
+        return _start(home, plan, on_step, claim)
+    except BaseException:
+        claim.close()
+        raise
+
+
+def _start(home: Home, plan: Plan, on_step: OnStep, claim: IO[str]) -> LocalMarket:
+    forget_chain(home, (peer.name for peer in plan.peers))
+    home.logs.mkdir(parents=True, exist_ok=True)
+    ports = settle_ports(plan.ports)
+    anvil = Anvil.start(port=ports.chain, block_time=plan.block_time, log=home.logs / "anvil.log")
+    try:
+        write_settings(home, ports, anvil.url)
+        environ = {name: value for name, value in os.environ.items() if name == PASSWORD}
+        wiring = Wiring(load_configuration(home, {PASSWORD: "", **environ}))
+        market = LocalMarket(home, replace(plan, ports=ports), anvil, wiring, claim)
+    except BaseException:
+        anvil.stop()
+        raise
+    try:
+        on_step("contracts")
+        deploy_contracts(home, anvil.url, plan.epoch_seconds)
+        on_step("accounts")
+        _fund_accounts(market)
+        on_step("services")
+        _await(market.start_service(name) for name in SERVICES)
+        on_step("peers")
+        for index, peer in enumerate(plan.peers):
+            _register(market, peer, plan.peer_port(index) or find_free_port())
+        _await(market.start_peer(peer.name) for peer in plan.peers)
+        on_step("offers")
+        for peer in plan.peers:
+            client = ProviderClient(wiring, peer.provider)
+            client.post(client.sign_offer(market.peer_ids[peer.name], peer.price))
+    except BaseException:
+        market.stop()
+        raise
+    return market
+
+
+def deploy_contracts(home: Home, rpc: str, epoch_seconds: int) -> None:
+    """Deploy the contracts with the Ape script; it writes the deployment file.
+
+    Raises DeployFailed with the script's last words, TimedOut.
+    """
+    command = [
+        *(str(CHECKOUT / ".venv" / "bin" / "ape"), "run", "deploy"),
+        *("--network", "ethereum:local:foundry", "--epoch-seconds", str(epoch_seconds)),
+    ]
+    environ = os.environ | {
+        "APE_FOUNDRY_HOST": rpc,
+        "APE_DATA_FOLDER": str(CHECKOUT / ".build" / "ape"),
+        ENVIRONMENT: str(home.root),
+        "PATH": os.pathsep.join(
+            (
+                str(CHECKOUT / "tools/node_modules/.bin"),
+                str(CHECKOUT / ".venv/bin"),
+                os.environ["PATH"],
+            )
+        ),
+    }
+    try:
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env=environ,
+            capture_output=True,
+            text=True,
+            timeout=DEPLOY_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TimedOut(f"`ape run deploy` took longer than {DEPLOY_SECONDS:.0f} s") from error
+    (home.logs / "deploy.log").write_text(done.stdout + done.stderr, encoding="utf-8")
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise DeployFailed(
+            f"`ape run deploy` failed: {lines[-1] if lines else 'it wrote nothing'}",
+            remedy=f"see {home.logs / 'deploy.log'}",
+        )
+
+
+def _fund_accounts(market: LocalMarket) -> None:
+    keys = market.home.keys
+    for name in (*market.plan.developers, *market.plan.providers):
+        market.fund(load_or_create_account(keys, name, market.wiring.password(name)))
+    matcher = load_or_create_account(keys, "matcher", market.wiring.password("matcher"))
+    market.anvil.cheats.set_balance(matcher.address, COINS)
+
+
+def _register(market: LocalMarket, plan: PeerPlan, port: int) -> None:
+    key, wallet = load_peer_keys(market.wiring, plan.name)
+    market.anvil.cheats.set_balance(wallet.address, COINS)
+    machine = Machine(
+        units=plan.units,
+        memory_mib=plan.memory_mib,
+        region=region_index(plan.region),
+        endpoint=f"http://127.0.0.1:{port}",
+    )
+    client = ProviderClient(market.wiring, plan.provider)
+    market.peer_ids[plan.name] = client.register(key, wallet.address, machine)
+    market.peer_ports[plan.name] = port
+
+
+def _await(started: Iterable[Process]) -> None:
+    """Wait until all are ready; they start side by side."""
+    for process in list(started):
+        process.wait_ready(START_SECONDS)

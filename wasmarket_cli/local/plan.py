@@ -1,0 +1,116 @@
+"""What a local market is made of, and the settings file that its commands read."""
+
+import socket
+from dataclasses import dataclass, replace
+
+import tomli_w
+
+from wasmarket.client.home import Home
+from wasmarket.kernel.errors import Conflict
+
+MARK = "# Written by `wasmarket local up`; remove this line to keep your own changes.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerPlan:
+    """One peer of a local market; `price` is USDC base units per unit and epoch."""
+
+    name: str
+    provider: str
+    region: str
+    units: int
+    memory_mib: int
+    price: int
+
+
+DEFAULT_PEERS = (
+    PeerPlan("alpha-1", "alpha", "DE", 4, 2_048, 10_000),
+    PeerPlan("alpha-2", "alpha", "FR", 4, 2_048, 12_000),
+    PeerPlan("beta-1", "beta", "US", 4, 4_096, 15_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where everything listens; 0: any free port. Peers take `peer` and those after it."""
+
+    chain: int = 8545
+    matcher: int = 8600
+    gateway: int = 8601
+    indexer: int = 8602
+    peer: int = 8610
+
+
+FREE_PORTS = Ports(0, 0, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A local market. `block_time` in seconds, None: a block per transaction."""
+
+    peers: tuple[PeerPlan, ...] = DEFAULT_PEERS
+    ports: Ports = Ports()
+    developers: tuple[str, ...] = ("developer",)
+    block_time: float | None = None
+    epoch_seconds: int = 60
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """Names of the providers, each once."""
+        return tuple(dict.fromkeys(peer.provider for peer in self.peers))
+
+    @property
+    def wanted_ports(self) -> tuple[int, ...]:
+        """The ports that must be free: those of the services and one for each peer."""
+        ports = self.ports
+        peers = (self.peer_port(index) for index in range(len(self.peers)))
+        named = (ports.chain, ports.matcher, ports.gateway, ports.indexer, *peers)
+        return tuple(port for port in named if port)
+
+    def peer_port(self, index: int) -> int:
+        """Return the port of the peer at `index`; 0: any free one."""
+        return self.ports.peer + index if self.ports.peer else 0
+
+
+def settle_ports(ports: Ports) -> Ports:
+    """Return the same ports with the services' zeros replaced by ports that are free now."""
+    return replace(
+        ports,
+        matcher=ports.matcher or find_free_port(),
+        gateway=ports.gateway or find_free_port(),
+        indexer=ports.indexer or find_free_port(),
+    )
+
+
+def find_free_port() -> int:
+    """Return a port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def is_ours(home: Home) -> bool:
+    """Say whether a home's settings were written for a local market."""
+    return home.config.exists() and home.config.read_text(encoding="utf-8").startswith(MARK)
+
+
+def write_settings(home: Home, ports: Ports, rpc: str) -> None:
+    """Write the home's `wasmarket.toml` for a local market. Raises Conflict if it is the user's."""
+    if home.config.exists() and not is_ours(home):
+        raise Conflict(
+            f"{home.config} is your own",
+            field="home",
+            remedy="choose another home: `wasmarket --home DIR local up`",
+        )
+    matcher, gateway = f"http://127.0.0.1:{ports.matcher}", f"http://127.0.0.1:{ports.gateway}"
+    tables = {
+        "chain": {"rpc": rpc},
+        "indexer": {"port": ports.indexer},
+        "matcher": {"port": ports.matcher, "sources": [gateway]},
+        "gateway": {"port": ports.gateway},
+        "peer": {"gateways": [gateway]},
+        # Everything of a local market is on this machine.
+        "outbound": {"allow_private_addresses": True},
+        "client": {"matcher": matcher, "gateway": gateway, "key": "developer"},
+    }
+    home.config.write_text(MARK + tomli_w.dumps(tables), encoding="utf-8")

@@ -1,0 +1,153 @@
+"""The `wasmarket` command: find the command's module, run it, turn errors into one line and an
+exit code.
+
+Only the module of the command that is called is imported, so that `--help` is instant.
+"""
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from wasmarket import __version__
+from wasmarket.client.home import Home, find_home
+from wasmarket.client.remedies import find_remedy
+from wasmarket.kernel.errors import MarketError
+from wasmarket_cli.errors import Exit, exit_code
+
+DEBUG = "WASMARKET_DEBUG"
+"""Set: bugs end with their trace on stderr instead of in a file."""
+
+DEVELOPER = {
+    "quote": ("wasmarket_cli.developer.deploy:quote", "Ask what units would cost now"),
+    "deploy": (
+        "wasmarket_cli.developer.deploy:deploy",
+        "Publish an app, offer for units, wait for it",
+    ),
+    "update": ("wasmarket_cli.developer.deploy:update", "Give a deal a new version of its app"),
+    "build": ("wasmarket_cli.developer.apps:build", "Build an app's manifest and show its CIDs"),
+    "run": ("wasmarket_cli.developer.apps:run", "Call a function of an app here, without a chain"),
+    "explain": ("wasmarket_cli.developer.deals:explain", "Say why an offer is not matched"),
+    "status": ("wasmarket_cli.developer.deals:status", "Show offers and deals"),
+    "call": ("wasmarket_cli.developer.calls:call", "Call a function of a deal"),
+    "access": ("wasmarket_cli.developer.access:access", "Show or change who may call a deal"),
+    "logs": ("wasmarket_cli.developer.calls:logs", "Show what a deal's functions logged"),
+    "runway": ("wasmarket_cli.developer.deals:runway", "Show how long a deal's balance lasts"),
+    "top-up": ("wasmarket_cli.developer.money:top_up", "Put USDC into a deal"),
+    "take": ("wasmarket_cli.developer.money:take", "Take USDC out of a deal"),
+    "drop": ("wasmarket_cli.developer.money:drop", "End single assignments of a deal"),
+    "stop": ("wasmarket_cli.developer.money:stop", "End a deal and get the rest back"),
+    "claim": ("wasmarket_cli.provider.providers:claim", "Claim what assignments have earned"),
+}
+NOUNS = {
+    "provider": ("wasmarket_cli.provider.providers:provider", "Stake, earnings, withdrawals"),
+    "offer": ("wasmarket_cli.provider.offers:offer", "Sign, post, list and cancel provider offers"),
+    "peer": ("wasmarket_cli.provider.peers:peer", "Register a peer, run it"),
+    "indexer": ("wasmarket_cli.operator.services:indexer", "Run the indexer"),
+    "matcher": ("wasmarket_cli.operator.services:matcher", "Run the matcher"),
+    "gateway": ("wasmarket_cli.operator.services:gateway", "Run the gateway"),
+    "content": ("wasmarket_cli.operator.contents:content", "List, pin and remove content blocks"),
+    "local": ("wasmarket_cli.local.commands:local", "A whole market on this machine"),
+    "wallet": ("wasmarket_cli.wallets:wallet", "Keys, balances, deposits"),
+    "module": ("wasmarket_cli.developer.modules:module", "Look into Wasm modules"),
+    "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),
+    "receipt": ("wasmarket_cli.developer.receipts:receipt", "Fetch and verify receipts"),
+    "config": ("wasmarket_cli.setup:config", "Show the settings in force"),
+    "doctor": ("wasmarket_cli.setup:doctor", "Check that everything can be reached"),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is called."""
+
+    _sections = (("For developers", DEVELOPER), ("For providers and operators", NOUNS))
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names, in the order of the help."""
+        return [name for _, section in self._sections for name in section]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return one command."""
+        entry = (DEVELOPER | NOUNS).get(name)
+        if entry is None:
+            return None
+        module, _, attribute = entry[0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the lists of commands without importing any."""
+        for title, section in self._sections:
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in section.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 ok, 1 failed, 2 usage, 3 refused, 4 unreachable, 5 timed out.",
+)
+@click.option("--home", metavar="DIR", help="Home folder [$WASMARKET_HOME, ~/.wasmarket]")
+@click.option("--profile", metavar="NAME", help="Profile of wasmarket.toml to use")
+@click.version_option(__version__, message="%(version)s")
+@click.pass_context
+def root(ctx: click.Context, home: str | None, profile: str | None) -> None:
+    """Rent other people's machines to run WebAssembly functions, or rent out yours."""
+    ctx.obj = (find_home(os.environ, home), profile)
+
+
+def save_crash(bug: Exception, home: Home) -> MarketError:
+    """Keep the trace of a bug in a file; return the error that names it."""
+    folder = home.logs
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"crash-{os.getpid()}.log"
+    file.write_text("".join(traceback.format_exception(bug)), encoding="utf-8")
+    return MarketError(
+        f"this is a bug of ours: {type(bug).__name__}: {bug}", remedy=f"please report {file}"
+    )
+
+
+def report(error: MarketError) -> Exit:
+    """Write an error as one line and a hint to stderr; return its exit code."""
+    click.echo(f"wasmarket: {error.detail}", err=True)
+    if remedy := find_remedy(error):
+        click.echo(f"  hint: {remedy}", err=True)
+    return exit_code(error)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    try:
+        result: Any = root.main(arguments, prog_name="wasmarket", standalone_mode=False)
+    except MarketError as error:
+        return report(error)
+    except click.exceptions.Abort:
+        click.echo("wasmarket: interrupted", err=True)
+        return Exit.FAILED
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough; keep Python from complaining when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.OK
+    except Exception as error:
+        if os.environ.get(DEBUG):
+            raise
+        given = _given_home(sys.argv[1:] if arguments is None else arguments)
+        return report(save_crash(error, find_home(os.environ, given)))
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _given_home(arguments: Sequence[str]) -> str | None:
+    """Return the value of --home, which a bug may have kept from being read."""
+    for index, text in enumerate(arguments):
+        name, separator, value = text.partition("=")
+        if name == "--home":
+            return value if separator else "".join(arguments[index + 1 : index + 2])
+    return None

@@ -1,0 +1,1 @@
+"""Commands of providers: stake, peers, offers, earnings."""

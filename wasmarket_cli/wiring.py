@@ -1,0 +1,18 @@
+"""Hand the wiring of one run to its commands: settings read once, clients made on first use."""
+
+import os
+
+import click
+
+from wasmarket.client.settings import load_configuration
+from wasmarket.client.wiring import Wiring
+
+
+def wire(ctx: click.Context) -> Wiring:
+    """Return the wiring of a click context, made on first use."""
+    root = ctx.find_root()
+    if not isinstance(root.obj, Wiring):
+        home, profile = root.obj
+        root.obj = Wiring(load_configuration(home, os.environ, profile))
+        root.call_on_close(root.obj.close)
+    return root.obj
