@@ -18,7 +18,13 @@ from ape.contracts import ContractInstance
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
 from scripts._deployment_file import LOCAL_CHAIN_ID, build_path, load_contracts, write_file
-from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token, dump_deployment
+from wasmarket.kernel.deployment import (
+    DeployedContract,
+    Deployment,
+    Parameters,
+    Token,
+    dump_deployment,
+)
 
 USDC_UNIT = 10**6
 FLT_UNIT = 10**18
@@ -212,7 +218,9 @@ def cli(account: str | None, usdc: str | None, flt: str | None, force: bool, **g
         chain_id=chain_id,
         name="local" if is_local else f"{network.ecosystem.name}-{network.name}",
         block=block,
-        contracts={n: Contract(c.address, fetch_code_hash(c.address)) for n, c in done.items()},
+        contracts={
+            n: DeployedContract(c.address, fetch_code_hash(c.address)) for n, c in done.items()
+        },
         usdc=Token(usdc, decimals[usdc]),
         flt=Token(flt, decimals[flt]),
         parameters=parameters,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from wasmarket.app.file import load_app
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Bid, Wish, sign_bid
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
@@ -134,7 +134,7 @@ def record(market: LocalMarket) -> Recorder:
 def _trade(market: LocalMarket, recorder: Recorder) -> tuple[Bid, int]:
     """Post an offer of three units with room for a fourth, and wait until it runs."""
     wiring = market.wiring
-    client = Client(wiring, "developer")
+    client = DeveloperClient(wiring, "developer")
     app = load_app(CHECKOUT / "examples" / "greeting")
     client.publish(app)
     wish = Wish(

@@ -10,7 +10,7 @@ from indexer.settings import IndexerSettings
 from matcher.settings import MatcherSettings
 from peer.settings import PeerSettings
 from wasmarket.chain.settings import ChainSettings
-from wasmarket.client.service import Service
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.settings import ClientSettings, StoreSettings
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import MarketError
@@ -62,8 +62,8 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     """Check the chain, the deployment, the matcher, the gateway and your key; say what to do."""
     wiring = wire(ctx)
     client = wiring.client
-    matcher = Service("matcher", client.matcher, wiring.http)
-    gateway = Service("gateway", client.gateway, wiring.http)
+    matcher = ServiceClient("matcher", client.matcher, wiring.http)
+    gateway = ServiceClient("gateway", client.gateway, wiring.http)
     checks: list[tuple[str, Callable[[], object]]] = [
         ("chain", lambda: f"block {wiring.rpc.fetch_block_number()} at {wiring.chain.rpc}"),
         ("deployment", lambda: f"Market {wiring.deployment.market}"),
@@ -91,7 +91,7 @@ def _try(check: Callable[[], object]) -> tuple[bool, str, str]:
         return False, error.detail, error.remedy or ""
 
 
-def _ready(service: Service) -> str:
+def _ready(service: ServiceClient) -> str:
     status = service.get("/v1/status")
     service.get("/v1/health/ready")
     return f"{service.name} {status['version']} at {service.url}"

@@ -5,7 +5,7 @@ import sys
 import click
 
 from wasmarket.chain.sending.wallet import Account, list_accounts, save_account
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import PASSWORD
 from wasmarket.kernel.events import Deposited
@@ -129,7 +129,7 @@ def withdraw(
     ctx: click.Context, amount: int | None, to: str | None, key: str | None, as_json: bool
 ) -> None:
     """Move AMOUNT (all) of the free balance from Market to the wallet."""
-    client = Client(wire(ctx), key)
+    client = DeveloperClient(wire(ctx), key)
     moved = client.withdraw(amount, to or client.address)
     target = to or client.address
     show_done(as_json, f"withdrew {usdc(moved)} to {target}", withdrawn=str(moved), to=target)

@@ -9,8 +9,8 @@ import rlp  # type: ignore[import-untyped]
 from wasmarket.chain.contracts.abi import load_abi
 from wasmarket.chain.development.anvil import CHAIN_ID, Anvil
 from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.chain.sending.signing import Plan, sign_plan
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.signing import TransactionPlan, sign_plan
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import raw, to_address
 from wasmarket.kernel.errors import MarketError, Reverted
@@ -73,13 +73,13 @@ class Node:
             raise NotDone("a contract refused its constructor's arguments")
         return address
 
-    def send(self, account: Account, call: Call) -> int:
+    def send(self, account: Account, call: ContractCall) -> int:
         """Send a transaction in a block of its own and return the gas it used.
 
         Raises Reverted, and NotDone when an id or a fill was skipped: a cheap figure for nothing.
         """
         nonce = self.rpc.fetch_nonce(account.address)
-        plan = Plan(call, CHAIN_ID, nonce, GAS_LIMIT, 0, MAX_FEE)
+        plan = TransactionPlan(call, CHAIN_ID, nonce, GAS_LIMIT, 0, MAX_FEE)
         signed = sign_plan(plan, account)
         receipt = self._mine("eth_sendRawTransaction", ["0x" + signed.raw.hex()])
         if int(receipt["status"], 16) != 1:

@@ -10,7 +10,7 @@ from typing import Any
 from bench.gas import measures as m
 from bench.gas.town import DEPOSIT, PRICE, UNLIMITED, Town
 from wasmarket.chain.contracts.fills import NO_PERMIT
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.units import USDC
 
@@ -82,7 +82,7 @@ def measure_offers(town: Town) -> Figures:
     signed = town.node.spent_since(before)
     town.match(town.bid(1), [repriced])
 
-    def publish() -> Call:
+    def publish() -> ContractCall:
         return town.market.call("publish", town.root(), b"\x01" * 224)
 
     provider = town.providers[0]
@@ -144,7 +144,7 @@ def measure_claim(town: Town) -> Figures:
     town.wait_epochs()
     provider = town.providers[0]
 
-    def claim_and_withdraw() -> Call:
+    def claim_and_withdraw() -> ContractCall:
         return town.market.call("claim_and_withdraw", [deals.pop()], provider.address)
 
     return figures | {m.CLAIM_WITHDRAW: second(town, provider, claim_and_withdraw)}
@@ -189,7 +189,7 @@ def measure_endings(town: Town) -> Figures:
     town.wait_epochs()
     developer, market = town.developer, town.market
 
-    def end(function: str, *args: Any) -> Callable[[], Call]:
+    def end(function: str, *args: Any) -> Callable[[], ContractCall]:
         return lambda: market.call(function, [ids.pop(0)], *args)
 
     figures = {
@@ -229,7 +229,7 @@ def measure_all(town: Town) -> Figures:
     return figures
 
 
-def second(town: Town, account: Account, build: Callable[[], Call]) -> int:
+def second(town: Town, account: Account, build: Callable[[], ContractCall]) -> int:
     """Send two calls of a kind and return the gas of the second one."""
     town.node.send(account, build())
     return town.node.send(account, build())
@@ -248,7 +248,7 @@ def share(gas: int, items: int) -> int:
     return -(-gas // items)
 
 
-def data_gas(call: Call) -> int:
+def data_gas(call: ContractCall) -> int:
     """Return what the bytes of a call cost: 4 gas for a zero, 16 for any other."""
     zeros = call.data.count(0)
     return 4 * zeros + 16 * (len(call.data) - zeros)

@@ -10,13 +10,13 @@ from random import Random
 
 from bench.gas.node import Node
 from wasmarket.chain.contracts.bindings import Erc20, Market, Proofs, Staking
-from wasmarket.chain.contracts.fills import NO_PERMIT, Fill, Permit, build_fill
+from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit, SignedFill, build_fill
 from wasmarket.chain.development.anvil import CHAIN_ID
 from wasmarket.chain.development.dev_accounts import dev_accounts
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
-from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
 from wasmarket.kernel.signing.signatures import Signature, sign
@@ -112,12 +112,12 @@ class Town:
         fetch = self.node.rpc.fetch_code
         return {name: len(fetch(c.address)) for name, c in self.deployment.contracts.items()}
 
-    def ask(self, peer: int, units: int = 1, price: int = PRICE) -> Fill:
+    def ask(self, peer: int, units: int = 1, price: int = PRICE) -> SignedFill:
         """Sign a provider offer and return it as a fill."""
         offer = ProviderOffer(peer, price, ZERO_ADDRESS, FOREVER, 0, self._random.getrandbits(256))
         return build_fill(offer, units, self._sign(offer, self._provider_of(peer)))
 
-    def asks(self, peers: Sequence[int]) -> list[Fill]:
+    def asks(self, peers: Sequence[int]) -> list[SignedFill]:
         """Sign offers of one unit of several peers."""
         return [self.ask(peer) for peer in peers]
 
@@ -146,12 +146,12 @@ class Town:
         )
         return Bid(offer, self._sign(offer, self.developer))
 
-    def permit(self) -> Permit:
+    def permit(self) -> MatchPermit:
         """Sign a permit of the developer for one deposit."""
         owner, spender = self.developer.address, self.market.address
         hashed = hash_permit(owner, spender, DEPOSIT, self.usdc.permit_nonce(owner), FOREVER)
         signature = sign(digest(self.usdc.permit_domain(CHAIN_ID), hashed), self.developer.key)
-        return Permit(DEPOSIT, FOREVER, signature.r, signature.vs)
+        return MatchPermit(DEPOSIT, FOREVER, signature.r, signature.vs)
 
     def root(self) -> Hash:
         """Return any 32 bytes: a root of receipts, an app, a key."""
@@ -160,19 +160,19 @@ class Town:
     def match_call(
         self,
         bid: Bid,
-        fills: Sequence[Fill],
+        fills: Sequence[SignedFill],
         current: Sequence[int] = (),
-        permit: Permit = NO_PERMIT,
-    ) -> Call:
+        permit: MatchPermit = NO_PERMIT,
+    ) -> ContractCall:
         """Encode a match."""
         return self.market.match(bid.offer, bid.signature, fills, current, permit)
 
     def match(
         self,
         bid: Bid,
-        fills: Sequence[Fill],
+        fills: Sequence[SignedFill],
         current: Sequence[int] = (),
-        permit: Permit = NO_PERMIT,
+        permit: MatchPermit = NO_PERMIT,
     ) -> tuple[int, list[int]]:
         """Match and return the gas and the new assignments."""
         gas = self.node.send(self.matcher, self.match_call(bid, fills, current, permit))
@@ -230,7 +230,9 @@ class Town:
         lens = self.node.create(by, artifacts["MarketLens"], market)
         places = {"Market": market, "MarketLens": lens, "Staking": staking, "Proofs": proofs}
         codes = {name: to_hash(keccak(self.node.rpc.fetch_code(a))) for name, a in places.items()}
-        contracts = {name: Contract(address, codes[name]) for name, address in places.items()}
+        contracts = {
+            name: DeployedContract(address, codes[name]) for name, address in places.items()
+        }
         tokens = Token(usdc, 6), Token(flt, 18)
         return Deployment(CHAIN_ID, "gas", BlockNumber(1), contracts, *tokens, p)
 

@@ -18,8 +18,7 @@ from wasmarket.kernel.units import Hash
 from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.store.matching.book_documents import fetch_book, put_book
 from wasmarket.store.migrate import upgrade
-from wasmarket.store.tables import Book as BookRow
-from wasmarket.store.tables import BookPart
+from wasmarket.store.tables import BookDocumentRow, BookPartRow
 
 OFFERS = (100_000, 1_000_000)
 CHANGES = 100
@@ -107,5 +106,5 @@ def _size(database: Database) -> int:
     with database.read() as session:
         return sum(
             session.scalar(select(func.sum(func.length(kind.content)))) or 0
-            for kind in (BookRow, BookPart)
+            for kind in (BookDocumentRow, BookPartRow)
         )

@@ -25,7 +25,7 @@ from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.store.enums import OfferSource
 from wasmarket.store.migrate import upgrade
-from wasmarket.store.tables import Peer, ProviderOfferRow
+from wasmarket.store.tables import PeerRow, ProviderOfferRow
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 from wasmarket.testing.fake_sender import FakeSender
 from wasmarket_cli.logs import configure_logging
@@ -70,7 +70,7 @@ def _say_ready(url: str) -> None:
 def _fill(database: Database, shape: Shape) -> None:
     peers = list(draw_peers(shape))
     providers = {peer.id: peer.provider for peer in peers}
-    _insert(database, Peer, (_peer_row(peer) for peer in peers))
+    _insert(database, PeerRow, (_peer_row(peer) for peer in peers))
     rows = (
         {
             "sequence": ask.sequence + 1,

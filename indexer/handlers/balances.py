@@ -3,14 +3,14 @@
 from wasmarket.kernel.units import Address, Amount
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.enums import Uint
-from wasmarket.store.tables import Account
+from wasmarket.store.tables import AccountRow
 
 
-def get_account(rows: ChainRows, address: Address) -> Account:
+def get_account(rows: ChainRows, address: Address) -> AccountRow:
     """Return an account's row, a new one with nothing in it at its first appearance."""
-    account = rows.find(Account, address)
+    account = rows.find(AccountRow, address)
     if account is None:
-        account = rows.add(Account(address=address, free=Amount(0), counter=Uint(0)))
+        account = rows.add(AccountRow(address=address, free=Amount(0), counter=Uint(0)))
     return account
 
 

@@ -22,7 +22,7 @@ from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, Amount
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.enums import OfferKind, Uint
-from wasmarket.store.tables import MarketState, OfferCancellation, Peer, PublishedOffer
+from wasmarket.store.tables import MarketStateRow, OfferCancellationRow, PeerRow, PublishedOfferRow
 
 ACCOUNTS = Handlers()
 
@@ -52,9 +52,9 @@ def counter_bumped(scope: Scope, log: Log[CounterBumped]) -> None:
 def offer_cancelled(scope: Scope, log: Log[OfferCancelled]) -> None:
     """An account took one offer back; doing so again changes nothing."""
     key = (log.event.account, log.event.hash)
-    if scope.rows.find(OfferCancellation, *key) is None:
+    if scope.rows.find(OfferCancellationRow, *key) is None:
         scope.rows.add(
-            OfferCancellation(account=key[0], hash=key[1], block_number=log.block_number)
+            OfferCancellationRow(account=key[0], hash=key[1], block_number=log.block_number)
         )
 
 
@@ -66,9 +66,9 @@ def offer_published(scope: Scope, log: Log[OfferPublished]) -> None:
     """
     event = log.event
     offer, problem = _read_offer(scope.rows, log)
-    row = scope.rows.find(PublishedOffer, event.account, event.hash)
+    row = scope.rows.find(PublishedOfferRow, event.account, event.hash)
     if row is None:
-        row = scope.rows.add(PublishedOffer(account=event.account, hash=event.hash))
+        row = scope.rows.add(PublishedOfferRow(account=event.account, hash=event.hash))
     elif offer is None and row.offer is not None:
         return
     row.block_number, row.log_index = log.block_number, log.log_index
@@ -95,7 +95,7 @@ def _owner(rows: ChainRows, offer: Offer) -> Address | None:
     """Return whose offer it is; None for a peer that nobody has registered yet."""
     if isinstance(offer, DeveloperOffer):
         return offer.developer
-    peer = rows.find(Peer, offer.peer) if offer.peer < MAX_ID else None
+    peer = rows.find(PeerRow, offer.peer) if offer.peer < MAX_ID else None
     return peer.provider if peer else None
 
 
@@ -122,8 +122,8 @@ def ownership_transferred(scope: Scope, log: Log[OwnershipTransferred]) -> None:
     market.owner, market.next_owner = log.event.owner, None
 
 
-def _get_market(rows: ChainRows) -> MarketState:
-    market = rows.find(MarketState, 1)
+def _get_market(rows: ChainRows) -> MarketStateRow:
+    market = rows.find(MarketStateRow, 1)
     if market is None:
-        market = rows.add(MarketState(id=1, paused=False, owner=None, next_owner=None))
+        market = rows.add(MarketStateRow(id=1, paused=False, owner=None, next_owner=None))
     return market

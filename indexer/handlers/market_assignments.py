@@ -8,7 +8,7 @@ from wasmarket.kernel.events import Activated, Assigned, Claimed, Ended, Skipped
 from wasmarket.kernel.reasons import EndKind
 from wasmarket.kernel.units import Amount, AssignmentId, DealId, Epoch, PeerId
 from wasmarket.store.enums import AssignmentState, Uint
-from wasmarket.store.tables import Assignment, BatchSkip, Claim, Deal, Peer
+from wasmarket.store.tables import AssignmentRow, BatchSkipRow, ClaimRow, DealRow, PeerRow
 
 ASSIGNMENTS = Handlers()
 
@@ -17,11 +17,11 @@ ASSIGNMENTS = Handlers()
 def assigned(scope: Scope, log: Log[Assigned]) -> None:
     """Units of a peer were given to a deal, which the same match may only be making."""
     event = log.event
-    deal = scope.rows.find(Deal, event.deal)
-    peer = scope.rows.get(Peer, event.peer)
+    deal = scope.rows.find(DealRow, event.deal)
+    peer = scope.rows.get(PeerRow, event.peer)
     peer.used += event.units
     scope.rows.add(
-        Assignment(
+        AssignmentRow(
             id=AssignmentId(event.assignment),
             deal=DealId(event.deal),
             peer=PeerId(event.peer),
@@ -50,10 +50,10 @@ def assigned(scope: Scope, log: Log[Assigned]) -> None:
 def activated(scope: Scope, log: Log[Activated]) -> None:
     """A peer began to run an assignment."""
     event, epoch = log.event, Epoch(log.event.epoch)
-    assignment = scope.rows.get(Assignment, event.assignment)
+    assignment = scope.rows.get(AssignmentRow, event.assignment)
     assignment.state = AssignmentState.ACTIVE
     assignment.start, assignment.next, assignment.skipped = epoch, epoch, event.skipped
-    deal = scope.rows.get(Deal, event.deal)
+    deal = scope.rows.get(DealRow, event.deal)
     deal.rate = Amount(event.rate)
     set_balance(deal, event.balance, epoch)
 
@@ -62,10 +62,10 @@ def activated(scope: Scope, log: Log[Activated]) -> None:
 def ended(scope: Scope, log: Log[Ended]) -> None:
     """An assignment ended, and its units are the peer's again."""
     event = log.event
-    assignment = scope.rows.get(Assignment, event.assignment)
-    peer = scope.rows.get(Peer, event.peer)
+    assignment = scope.rows.get(AssignmentRow, event.assignment)
+    peer = scope.rows.get(PeerRow, event.peer)
     peer.used -= assignment.units
-    deal = scope.rows.get(Deal, event.deal)
+    deal = scope.rows.get(DealRow, event.deal)
     if event.kind != EndKind.RELEASED:
         # What is released was dead: the deal had lost its units before.
         deal.units -= assignment.units
@@ -84,8 +84,8 @@ def ended(scope: Scope, log: Log[Ended]) -> None:
 def claimed(scope: Scope, log: Log[Claimed]) -> None:
     """Final epochs were paid to the provider or given back to the developer."""
     event = log.event
-    assignment = scope.rows.get(Assignment, event.assignment)
-    deal = scope.rows.get(Deal, assignment.deal)
+    assignment = scope.rows.get(AssignmentRow, event.assignment)
+    deal = scope.rows.get(DealRow, assignment.deal)
     credit(scope.rows, event.provider, event.paid)
     credit(scope.rows, deal.developer, event.refunded)
     first = assignment.next
@@ -95,7 +95,7 @@ def claimed(scope: Scope, log: Log[Claimed]) -> None:
     if assignment.end is not None and event.last >= assignment.end:
         assignment.state = AssignmentState.CLEARED
     scope.rows.append(
-        Claim,
+        ClaimRow,
         block_number=log.block_number,
         log_index=log.log_index,
         assignment=assignment.id,
@@ -114,7 +114,7 @@ def claimed(scope: Scope, log: Log[Claimed]) -> None:
 def skipped(scope: Scope, log: Log[Skipped]) -> None:
     """A batch left out an id, which may be anything."""
     scope.rows.append(
-        BatchSkip,
+        BatchSkipRow,
         block_number=log.block_number,
         log_index=log.log_index,
         tx_hash=log.tx_hash,

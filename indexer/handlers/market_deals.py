@@ -17,7 +17,7 @@ from wasmarket.kernel.events import (
 )
 from wasmarket.kernel.units import Address, Amount, DealId, Epoch, Hash
 from wasmarket.store.enums import DealChangeKind, Uint
-from wasmarket.store.tables import Deal, DealChange, FillSkip, RunEnd
+from wasmarket.store.tables import DealChangeRow, DealRow, FillSkipRow, RunEndRow
 
 DEALS = Handlers()
 
@@ -26,7 +26,7 @@ DEALS = Handlers()
 def fill_skipped(scope: Scope, log: Log[FillSkipped]) -> None:
     """A fill of a match was refused; its peer number may be anything."""
     scope.rows.append(
-        FillSkip,
+        FillSkipRow,
         block_number=log.block_number,
         log_index=log.log_index,
         tx_hash=log.tx_hash,
@@ -41,7 +41,7 @@ def deal_created(scope: Scope, log: Log[DealCreated]) -> None:
     """A developer offer became a deal, and its deposit was spent."""
     event, epoch = log.event, scope.epoch(log)
     deal = scope.rows.add(
-        Deal(
+        DealRow(
             id=DealId(event.deal),
             developer=event.developer,
             offer=event.offer,
@@ -76,7 +76,7 @@ def deal_created(scope: Scope, log: Log[DealCreated]) -> None:
 def matched(scope: Scope, log: Log[Matched]) -> None:
     """A match is complete: the deal's units, and the tip from developer to caller."""
     event = log.event
-    deal = scope.rows.get(Deal, event.deal)
+    deal = scope.rows.get(DealRow, event.deal)
     bill(deal, scope.epoch(log))
     deal.units = event.units
     if event.tip:
@@ -97,11 +97,11 @@ def matched(scope: Scope, log: Log[Matched]) -> None:
 def lapsed(scope: Scope, log: Log[Lapsed]) -> None:
     """A run of funded epochs ended with `last`; the contract noticed only now."""
     event = log.event
-    deal = scope.rows.get(Deal, event.deal)
+    deal = scope.rows.get(DealRow, event.deal)
     deal.run, deal.rate, deal.units = event.run + 1, Amount(0), 0
     set_balance(deal, event.balance, scope.epoch(log))
     scope.rows.append(
-        RunEnd,
+        RunEndRow,
         deal=deal.id,
         run=event.run,
         last=Epoch(event.last),
@@ -114,7 +114,7 @@ def lapsed(scope: Scope, log: Log[Lapsed]) -> None:
 def deal_balance(scope: Scope, log: Log[DealBalance]) -> None:
     """Somebody topped the deal up, or its developer took money out."""
     event, epoch = log.event, scope.epoch(log)
-    deal = scope.rows.get(Deal, event.deal)
+    deal = scope.rows.get(DealRow, event.deal)
     bill(deal, epoch)
     added = event.balance - deal.balance
     if added >= 0:
@@ -130,7 +130,7 @@ def deal_balance(scope: Scope, log: Log[DealBalance]) -> None:
 def stopped(scope: Scope, log: Log[Stopped]) -> None:
     """The developer stopped the deal and has the rest as free money."""
     event = log.event
-    deal = scope.rows.get(Deal, event.deal)
+    deal = scope.rows.get(DealRow, event.deal)
     deal.rate, deal.units, deal.end, deal.stopped = Amount(0), 0, Epoch(event.end), True
     set_balance(deal, 0, scope.epoch(log))
     credit(scope.rows, deal.developer, event.returned)
@@ -147,18 +147,18 @@ def stopped(scope: Scope, log: Log[Stopped]) -> None:
 @DEALS.on(AppChanged)
 def app_changed(scope: Scope, log: Log[AppChanged]) -> None:
     """The developer updated what runs."""
-    deal = scope.rows.get(Deal, log.event.deal)
+    deal = scope.rows.get(DealRow, log.event.deal)
     deal.app, deal.version = log.event.app, deal.version + 1
     _note(scope, log, deal, DealChangeKind.APP, by=deal.developer, app=log.event.app)
 
 
-def set_balance(deal: Deal, balance: int, epoch: int) -> None:
+def set_balance(deal: DealRow, balance: int, epoch: int) -> None:
     """Record a balance that the contract gave, settled at `epoch`."""
     deal.balance = Amount(balance)
     deal.settled = Epoch(max(deal.settled, min(epoch, deal.end)))
 
 
-def bill(deal: Deal, epoch: int) -> None:
+def bill(deal: DealRow, epoch: int) -> None:
     """Settle the row as the contract settled its own before it emitted the event.
 
     A lapse has its own event, which came before: here it can only be billed, never lapse.
@@ -172,7 +172,7 @@ def bill(deal: Deal, epoch: int) -> None:
 def _note(
     scope: Scope,
     log: Log[Any],
-    deal: Deal,
+    deal: DealRow,
     kind: DealChangeKind,
     *,
     by: Address | None = None,
@@ -182,7 +182,7 @@ def _note(
 ) -> None:
     """Add a line to the deal's history."""
     scope.rows.append(
-        DealChange,
+        DealChangeRow,
         block_number=log.block_number,
         log_index=log.log_index,
         deal=deal.id,

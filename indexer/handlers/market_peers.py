@@ -5,7 +5,7 @@ from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.events import PeerEndpoint, PeerRegistered, PeerUnits, PeerWallet
 from wasmarket.kernel.units import PeerId
 from wasmarket.store.enums import Uint
-from wasmarket.store.tables import Peer
+from wasmarket.store.tables import PeerRow
 
 PEERS = Handlers()
 
@@ -15,7 +15,7 @@ def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
     """A provider registered a peer."""
     event = log.event
     scope.rows.add(
-        Peer(
+        PeerRow(
             id=PeerId(event.peer),
             provider=event.provider,
             key=event.key,
@@ -35,16 +35,16 @@ def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
 @PEERS.on(PeerUnits)
 def peer_units(scope: Scope, log: Log[PeerUnits]) -> None:
     """A peer sells more or fewer units: its provider said so, or it was evicted."""
-    scope.rows.get(Peer, log.event.peer).units = log.event.units
+    scope.rows.get(PeerRow, log.event.peer).units = log.event.units
 
 
 @PEERS.on(PeerWallet)
 def peer_wallet(scope: Scope, log: Log[PeerWallet]) -> None:
     """A peer has another hot key."""
-    scope.rows.get(Peer, log.event.peer).wallet = log.event.wallet
+    scope.rows.get(PeerRow, log.event.peer).wallet = log.event.wallet
 
 
 @PEERS.on(PeerEndpoint)
 def peer_endpoint(scope: Scope, log: Log[PeerEndpoint]) -> None:
     """A peer is reached elsewhere."""
-    scope.rows.get(Peer, log.event.peer).endpoint = log.event.endpoint
+    scope.rows.get(PeerRow, log.event.peer).endpoint = log.event.endpoint

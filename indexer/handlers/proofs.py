@@ -4,7 +4,7 @@ from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.events import Committed
 from wasmarket.kernel.units import Epoch, PeerId
-from wasmarket.store.tables import Commitment
+from wasmarket.store.tables import CommitmentRow
 
 PROOFS = Handlers()
 
@@ -13,7 +13,7 @@ PROOFS = Handlers()
 def committed(scope: Scope, log: Log[Committed]) -> None:
     """A peer committed to an epoch; the contract tells only the first time."""
     scope.rows.append(
-        Commitment,
+        CommitmentRow,
         peer=PeerId(log.event.peer),
         epoch=Epoch(log.event.epoch),
         root=log.event.root,

@@ -6,7 +6,7 @@ from typing import Any
 
 from matcher.engine.values import Demand
 from wasmarket.chain.contracts.bindings import Erc20
-from wasmarket.chain.contracts.fills import NO_PERMIT, Permit
+from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit
 from wasmarket.kernel.signing.offers import DeveloperOffer, parse_uint
 from wasmarket.kernel.signing.signatures import parse_signature
 from wasmarket.kernel.units import Address, Hash, format_usdc
@@ -20,7 +20,7 @@ class Purse:
     tokens: int
     allowance: int
 
-    def shortfall(self, amount: int, permit: Permit, now: int) -> int:
+    def shortfall(self, amount: int, permit: MatchPermit, now: int) -> int:
         """Return what is missing for `amount`; a permit stands in for the allowance."""
         pulled = max(0, amount - self.free)
         promised = permit.value if permit.deadline >= now else 0
@@ -47,12 +47,12 @@ def cost_of(offer: DeveloperOffer) -> int:
     return offer.deposit + offer.tip
 
 
-def parse_permit(data: Mapping[str, Any] | None) -> Permit:
+def parse_permit(data: Mapping[str, Any] | None) -> MatchPermit:
     """Read a permit from JSON; none when there is none. Raises InvalidInput, InvalidSignature."""
     if data is None:
         return NO_PERMIT
     signature = parse_signature(str(data.get("signature")), field="permit.signature")
-    return Permit(
+    return MatchPermit(
         value=parse_uint(data.get("value"), field="permit.value"),
         deadline=parse_uint(data.get("deadline"), field="permit.deadline"),
         r=signature.r,
@@ -74,7 +74,7 @@ def fetch_purses(usdc: Erc20, market: Address, free: Mapping[Address, int]) -> d
 def split_by_funds(
     demands: Sequence[Demand],
     purses: Mapping[Address, Purse],
-    permits: Mapping[Hash, Permit],
+    permits: Mapping[Hash, MatchPermit],
     now: int,
 ) -> Funding:
     """Serve each developer's offers in order of bid until the money is spoken for.

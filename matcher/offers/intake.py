@@ -17,7 +17,7 @@ from matcher.offers.validation import (
     check_target,
 )
 from wasmarket.chain.contracts.bindings import Erc20
-from wasmarket.chain.contracts.fills import Permit
+from wasmarket.chain.contracts.fills import MatchPermit
 from wasmarket.kernel.errors import (
     Conflict,
     Forbidden,
@@ -218,7 +218,7 @@ class Intake:
         except InvalidSignature:
             return False
 
-    def _check_permit(self, offer: DeveloperOffer, permit: Permit) -> None:
+    def _check_permit(self, offer: DeveloperOffer, permit: MatchPermit) -> None:
         if self._token is None:
             self._token = self._usdc.permit_domain(self._domain.chain_id)
         nonce = self._usdc.permit_nonce(offer.developer)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from matcher.settlement.submissions import EVICT, RELEASE, Submissions
 from wasmarket.chain.contracts.bindings import Market, MarketLens
-from wasmarket.chain.sending.transactions import Call, Receipt
+from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.errors import Reverted
@@ -48,7 +48,7 @@ class Keeper:
         self._kept_in: int | None = None
         self._waits_for = BlockNumber(0)
 
-    def keep(self, at: Indexed) -> list[Receipt]:
+    def keep(self, at: Indexed) -> list[TransactionReceipt]:
         """Evict and release what can be as of `at`; return what was mined.
 
         Silence and death only show with a new epoch, so they are looked for once in each.
@@ -78,7 +78,7 @@ class Keeper:
         self._kept_in = at.epoch
         return mined
 
-    def _send(self, purpose: str, call: Call, at: Indexed) -> Receipt | None:
+    def _send(self, purpose: str, call: ContractCall, at: Indexed) -> TransactionReceipt | None:
         try:
             receipt = self._submissions.send_batch(purpose, call, Timestamp(at.timestamp))
         except Reverted as error:

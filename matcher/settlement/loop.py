@@ -25,7 +25,7 @@ from matcher.settlement.proposals import (
 from matcher.settlement.sentences import to_sentences
 from matcher.settlement.submissions import Submissions
 from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
-from wasmarket.chain.sending.transactions import Receipt
+from wasmarket.chain.sending.transactions import TransactionReceipt
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError, Reverted
 from wasmarket.kernel.events import Assigned, Ended, FillSkipped, Matched
@@ -235,7 +235,7 @@ class Matchmaker:
         failed: list[MarketError] = []
         for proposal, outcome in zip(proposals, outcomes, strict=True):
             self._voice.unsay(proposal.offer)
-            if isinstance(outcome, Receipt):
+            if isinstance(outcome, TransactionReceipt):
                 self._note_mined(proposal.offer, outcome)
             elif isinstance(outcome, Reverted):
                 self._lose(snapshot, proposal, outcome)
@@ -252,7 +252,7 @@ class Matchmaker:
         told = {proposal.offer: (f"the last match was refused: {error.detail}",)}
         self._voice.tell(told, snapshot.at.block)
 
-    def _note_mined(self, offer: str | None, receipt: Receipt) -> None:
+    def _note_mined(self, offer: str | None, receipt: TransactionReceipt) -> None:
         ended = [event.kind for event in receipt.find(Ended)]
         self._metrics.evictions.inc(ended.count(EndKind.EVICTED))
         self._metrics.releases.inc(ended.count(EndKind.RELEASED))

@@ -8,9 +8,8 @@ from matcher.offers.funding import parse_permit
 from matcher.orderbook.document import BookHead, digest_of, dump_book
 from matcher.orderbook.snapshot import Snapshot
 from wasmarket.chain.contracts.bindings import Market, MarketLens
-from wasmarket.chain.contracts.fills import NO_PERMIT, build_fill
-from wasmarket.chain.contracts.fills import Fill as FillArgument
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.contracts.fills import NO_PERMIT, SignedFill, build_fill
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_signature
 from wasmarket.kernel.units import Address, Hash
@@ -22,7 +21,7 @@ class Proposal:
     """A match to send, and the record of it. `deal` is 0 for a first match."""
 
     match: Match
-    call: Call
+    call: ContractCall
     draft: MatchDraft
 
     @property
@@ -109,7 +108,7 @@ def build_proposals(
             )
 
 
-def _build_call(snapshot: Snapshot, market: Market, match: Match) -> Call:
+def _build_call(snapshot: Snapshot, market: Market, match: Match) -> ContractCall:
     demand = match.demand
     stored = snapshot.open[demand.hash].stored
     return market.match(
@@ -121,7 +120,7 @@ def _build_call(snapshot: Snapshot, market: Market, match: Match) -> Call:
     )
 
 
-def _fill_argument(snapshot: Snapshot, fill: Fill) -> FillArgument:
+def _fill_argument(snapshot: Snapshot, fill: Fill) -> SignedFill:
     signature = snapshot.signatures[fill.ask.hash]
     return build_fill(fill.ask.offer, fill.units, to_signature(signature))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from matcher.settlement.proposals import Proposal
-from wasmarket.chain.sending.transactions import Call, Receipt, Signed, Submitter
+from wasmarket.chain.sending.transactions import ContractCall, Signed, Submitter, TransactionReceipt
 from wasmarket.kernel.errors import InvalidInput, MarketError, Reverted
 from wasmarket.kernel.events import Assigned, DealCreated, FillSkipped
 from wasmarket.kernel.reasons import describe
@@ -87,7 +87,7 @@ class Submissions:
 
     def send_matches(
         self, proposals: Sequence[Proposal], book: bytes, at: Timestamp
-    ) -> list[Receipt | MarketError]:
+    ) -> list[TransactionReceipt | MarketError]:
         """Send matches one behind the other and wait until they are mined; `at`: the book's time.
 
         Returns for each its receipt, Reverted when the chain refuses it, or TimedOut when it is
@@ -100,7 +100,7 @@ class Submissions:
         ]
         outcomes = self._sender.send_each(calls, max_gas=MAX_GAS)
         for proposal, attempts, outcome in zip(proposals, signed, outcomes, strict=True):
-            if isinstance(outcome, Receipt):
+            if isinstance(outcome, TransactionReceipt):
                 self._finish(outcome)
             elif isinstance(outcome, Reverted):
                 self._lose(attempts, proposal, outcome.detail)
@@ -124,7 +124,7 @@ class Submissions:
 
         return _Recorder(record)
 
-    def send_batch(self, purpose: str, call: Call, at: Timestamp) -> Receipt:
+    def send_batch(self, purpose: str, call: ContractCall, at: Timestamp) -> TransactionReceipt:
         """Send an eviction or a release and wait until it is mined. Raises Reverted, TimedOut."""
 
         def record(signed: Signed, match: int | None) -> int | None:
@@ -143,7 +143,7 @@ class Submissions:
         self._finish(receipt)
         return receipt
 
-    def resume(self) -> list[tuple[SubmissionView, Receipt]]:
+    def resume(self) -> list[tuple[SubmissionView, TransactionReceipt]]:
         """Finish what was signed and not yet seen mined or lost, by this process or one before.
 
         Raises TimedOut, Unreachable.
@@ -160,7 +160,7 @@ class Submissions:
                     break
         return finished
 
-    def _resume_one(self, attempt: SubmissionView, *, is_last: bool) -> Receipt | None:
+    def _resume_one(self, attempt: SubmissionView, *, is_last: bool) -> TransactionReceipt | None:
         """Finish one of the transactions with one nonce; when the last fails, the match is lost."""
 
         def record(signed: Signed) -> None:
@@ -193,7 +193,7 @@ class Submissions:
         self._finish(receipt)
         return receipt
 
-    def _finish(self, receipt: Receipt) -> None:
+    def _finish(self, receipt: TransactionReceipt) -> None:
         """Record what was mined: its submission, the match's deal, the notices to its peers."""
         with self._writing() as session:
             mined = None
@@ -215,7 +215,9 @@ class Submissions:
             if mined.match is not None:
                 self._finish_match(session, mined, receipt)
 
-    def _finish_match(self, session: Session, mined: SubmissionView, receipt: Receipt) -> None:
+    def _finish_match(
+        self, session: Session, mined: SubmissionView, receipt: TransactionReceipt
+    ) -> None:
         assigned = receipt.find(Assigned)
         deals = {event.deal for event in assigned} | {e.deal for e in receipt.find(DealCreated)}
         deal = min(deals, default=None)

@@ -35,7 +35,7 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
+class ObservedDeparture:
     """A peer went from a deal; `time` in seconds of the chain."""
 
     block: int
@@ -61,7 +61,7 @@ class History:
 
     last: int
     published: list[Publication] = field(default_factory=list)
-    departures: list[Departure] = field(default_factory=list)
+    departures: list[ObservedDeparture] = field(default_factory=list)
     matched: list[MatchOnChain] = field(default_factory=list)
     assigned: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     committed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
@@ -115,7 +115,9 @@ def _note(history: History, log: Log[Event], times: Mapping[int, int]) -> None:
         place = (block, log.log_index)
         history.published.append(Publication(place, event.account, event.hash, event.data))
     elif isinstance(event, Ended):
-        departure = Departure(block, times.get(block, 0), event.deal, event.peer, event.kind)
+        departure = ObservedDeparture(
+            block, times.get(block, 0), event.deal, event.peer, event.kind
+        )
         history.departures.append(departure)
     elif isinstance(event, Matched):
         history.matched.append(MatchOnChain(block, log.tx_hash, event.deal, event.caller))

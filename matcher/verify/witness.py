@@ -8,7 +8,7 @@ from matcher.engine.values import Peer
 from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.packed_words import AccountWord, OfferWord, PeerExtraWord, PeerWord
-from wasmarket.chain.contracts.views import AssignmentView, DealView
+from wasmarket.chain.contracts.views import OnchainAssignment, OnchainDeal
 from wasmarket.chain.errors import RpcError
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.chain.reading.rpc import Rpc
@@ -93,14 +93,14 @@ class Witness:
         words: list[OfferWord] = self._at(block, self._market.offers, offers)
         return dict(zip(offers, words, strict=True))
 
-    def deals(self, ids: Sequence[int], block: int) -> dict[int, DealView]:
+    def deals(self, ids: Sequence[int], block: int) -> dict[int, OnchainDeal]:
         """Return deals, settled at a block."""
-        views: list[DealView] = self._at(block, self._lens.deals, ids)
+        views: list[OnchainDeal] = self._at(block, self._lens.deals, ids)
         return dict(zip(ids, views, strict=True))
 
-    def assignments(self, ids: Sequence[int], block: int) -> dict[int, AssignmentView]:
+    def assignments(self, ids: Sequence[int], block: int) -> dict[int, OnchainAssignment]:
         """Return assignments, settled at a block."""
-        views: list[AssignmentView] = self._at(block, self._lens.assignments, ids)
+        views: list[OnchainAssignment] = self._at(block, self._lens.assignments, ids)
         return dict(zip(ids, views, strict=True))
 
     def purse(self, account: Address, block: int) -> int:

@@ -16,7 +16,7 @@ from peer.chain_state.facts import Facts, apply_update
 from peer.chain_state.view import Assignment, Deal, DealState, Standing, State
 from peer.folder import write_atomically
 from wasmarket.chain.contracts.bindings import MarketLens
-from wasmarket.chain.contracts.views import DealView
+from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
@@ -211,7 +211,7 @@ class Listener:
             deals=deals,
         )
 
-    def _deal(self, number: int, view: DealView) -> Deal:
+    def _deal(self, number: int, view: OnchainDeal) -> Deal:
         fact = self._facts.deals[number]
         others = (self._facts.peers.get(peer) for peer in fact.peers if peer != self._facts.peer)
         return Deal(

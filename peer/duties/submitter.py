@@ -8,7 +8,7 @@ from peer.chain_state.view import Standing
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Duties, Outlook, find_duties
 from wasmarket.chain.contracts.bindings import Market, Proofs
-from wasmarket.chain.sending.transactions import Call, Submitter
+from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError, Reverted, Unfunded
 from wasmarket.kernel.events import Skipped
@@ -125,7 +125,7 @@ class Agent:
             self._send(self._proofs.call("commit", epoch, [(standing.peer, commitment.root)]))
         self._commitments.mark_proven(epoch)
 
-    def _send(self, call: Call) -> None:
+    def _send(self, call: ContractCall) -> None:
         receipt = self._sender.send(call)
         self._sent_at = max(self._sent_at, receipt.block_number)
         self._on_sent()
@@ -145,7 +145,7 @@ class Agent:
             claim_every=self._claim_every,
         )
 
-    def _calls(self, duties: Duties) -> Iterator[Call]:
+    def _calls(self, duties: Duties) -> Iterator[ContractCall]:
         if duties.activate:
             yield self._market.call("activate", duties.activate)
         for why, ids in duties.leave:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from scripts.story.teller import Teller
 from wasmarket.app.file import load_app
-from wasmarket.client.developer import Answer, Client
+from wasmarket.client.developer import CallAnswer, DeveloperClient
 from wasmarket.client.developer_offers import Wish
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
@@ -52,7 +52,7 @@ class Story:
         self._market: LocalMarket | None = None
         self._money: Money | None = None
         self._deal = 0
-        self._last: Answer | None = None
+        self._last: CallAnswer | None = None
 
     @property
     def market(self) -> LocalMarket:
@@ -203,15 +203,15 @@ class Story:
         for provider in self.market.plan.providers:
             self._claim_all(provider)
         for name in ("developer", "matcher"):
-            client = Client(self.market.wiring, name)
+            client = DeveloperClient(self.market.wiring, name)
             moved = client.withdraw(None, client.address)
             self._say.fact(f"{name} withdraws {format_usdc(moved)} USDC")
         self._show_money()
         if self._money is not None and self._money.held:
             raise Unexpected(f"Market still holds {format_usdc(self._money.held)} USDC")
 
-    def _developer(self) -> Client:
-        return Client(self.market.wiring, "developer")
+    def _developer(self) -> DeveloperClient:
+        return DeveloperClient(self.market.wiring, "developer")
 
     def _account(self, name: str) -> Address:
         return self.market.wiring.account(name).address

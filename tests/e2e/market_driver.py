@@ -19,7 +19,7 @@ import pytest
 from tests.e2e.stories import read_events
 from tests.peer.tcp_proxy import TcpProxy
 from wasmarket.app.file import App, load_app
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Wish
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
@@ -161,9 +161,9 @@ class MarketDriver:
                 "--home", str(self.home.root), *(str(a) for a in arguments), stdin=stdin
             )
 
-    def client(self, name: str = "developer") -> Client:
+    def client(self, name: str = "developer") -> DeveloperClient:
         """Return a developer's client."""
-        return Client(self.wiring, name)
+        return DeveloperClient(self.wiring, name)
 
     def provider(self, name: str) -> ProviderClient:
         """Return a provider's client."""

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 from scripts.story import Story
 from wasmarket.app.file import App
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.client.developer import Answer, Client
-from wasmarket.client.service import Service
+from wasmarket.client.developer import CallAnswer, DeveloperClient
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.billing import share
 from wasmarket.kernel.errors import MarketError, Unreachable
@@ -36,7 +36,7 @@ def retry(act: Callable[[], Result]) -> Result:
         time.sleep(0.1)
 
 
-class PatientService(Service):
+class PatientService(ServiceClient):
     """A service that is asked again while it is away."""
 
     def send(self, *arguments: Any, **options: Any) -> Any:
@@ -44,7 +44,7 @@ class PatientService(Service):
         return retry(lambda: super(PatientService, self).send(*arguments, **options))
 
 
-class PatientClient(Client):
+class PatientClient(DeveloperClient):
     """A developer who tries again while a service is away."""
 
     def __init__(self, wiring: Wiring, key: str) -> None:
@@ -53,7 +53,7 @@ class PatientClient(Client):
         self.matcher = PatientService("matcher", settings.matcher, wiring.http, self._sign)
         self.gateway = PatientService("gateway", settings.gateway, wiring.http, self._sign)
 
-    def call(self, *arguments: Any, **options: Any) -> Answer:
+    def call(self, *arguments: Any, **options: Any) -> CallAnswer:
         """Call what may run twice, so that the gateway goes on to another peer in the middle."""
         headers = {"Idempotency-Key": secrets.token_hex(8)}
         return super().call(*arguments, headers=headers, **options)
@@ -66,7 +66,7 @@ class PatientClient(Client):
 class ShakenStory(Story):
     """The story, told by somebody who does not mind processes that come and go."""
 
-    def _developer(self) -> Client:
+    def _developer(self) -> DeveloperClient:
         return PatientClient(self.market.wiring, "developer")
 
     def _is_running(self, peer: int) -> bool:

@@ -29,7 +29,7 @@ from wasmarket.store.chain.state import (
     fetch_published,
     is_approved,
 )
-from wasmarket.store.tables import MarketState
+from wasmarket.store.tables import MarketStateRow
 
 pytestmark = pytest.mark.unit
 
@@ -306,13 +306,13 @@ def test_admin__pause_and_handover__are_known(store):
     assert store.read(fetch_paused)
     store.mine(events.Paused(False), events.OwnershipOffered(WALLET))
     with store.database.read() as session:
-        assert session.get_one(MarketState, 1).next_owner == WALLET
+        assert session.get_one(MarketStateRow, 1).next_owner == WALLET
 
     store.mine(events.OwnershipTransferred(WALLET))
 
     assert not store.read(fetch_paused)
     with store.database.read() as session:
-        state = session.get_one(MarketState, 1)
+        state = session.get_one(MarketStateRow, 1)
     assert (state.owner, state.next_owner) == (WALLET, None)
 
 

@@ -20,7 +20,7 @@ from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.addresses import raw as to_raw
-from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.events import PeerRegistered
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
@@ -68,7 +68,7 @@ def deploy(anvil, creation_code):
         anvil.cheats.mine()
     addresses = dict(zip(NAMES[2:], [faucet, staking, proofs, market, lens], strict=True))
     contracts = {
-        name: Contract(address, to_hash(keccak(rpc.fetch_code(address))))
+        name: DeployedContract(address, to_hash(keccak(rpc.fetch_code(address))))
         for name, address in addresses.items()
     }
     return Deployment(31337, "test", 1, contracts, Token(usdc, 6), Token(flt, 18), PARAMETERS)

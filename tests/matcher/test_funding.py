@@ -4,12 +4,12 @@ import pytest
 
 from matcher.offers.funding import Purse, parse_permit, split_by_funds
 from tests.matcher.markets import DEVELOPER, NOW, PROVIDERS, demand
-from wasmarket.chain.contracts.fills import NO_PERMIT, Permit
+from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit
 from wasmarket.kernel.errors import MarketError
 
 pytestmark = pytest.mark.unit
 
-PERMIT = Permit(100, NOW, 1, 2)
+PERMIT = MatchPermit(100, NOW, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -21,8 +21,8 @@ PERMIT = Permit(100, NOW, 1, 2)
         (Purse(40, 59, 99), NO_PERMIT, 1),
         (Purse(0, 100, 0), PERMIT, 0),
         (Purse(0, 99, 0), PERMIT, 1),
-        (Purse(0, 100, 0), Permit(100, NOW - 1, 1, 2), 100),
-        (Purse(0, 100, 100), Permit(1, NOW, 1, 2), 0),
+        (Purse(0, 100, 0), MatchPermit(100, NOW - 1, 1, 2), 100),
+        (Purse(0, 100, 100), MatchPermit(1, NOW, 1, 2), 0),
     ],
 )
 def test_shortfall__of_100(purse, permit, missing):

@@ -9,7 +9,7 @@ from tests.matcher.fake_town import Http, make_account
 from wasmarket.kernel.events import Assigned, DealCreated, FillSkipped, Matched
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.store.matching.lost_matches import KEPT, add_lost_match
-from wasmarket.store.tables import LostMatch
+from wasmarket.store.tables import LostMatchRow
 
 pytestmark = pytest.mark.unit
 
@@ -119,7 +119,7 @@ def test_lost_matches__many__are_counted_and_the_newest_told(stocked):
     assert (told["count"], len(told["latest"])) == (KEPT + 5, TOLD)
     assert told["latest"][0]["block"] == KEPT + 4
     with stocked.database.read() as session:
-        assert session.scalar(select(func.count()).select_from(LostMatch)) == KEPT
+        assert session.scalar(select(func.count()).select_from(LostMatchRow)) == KEPT
 
 
 def test_fill_taken_by_another_in_the_same_block__is_skipped_and_the_developer_told(stocked):

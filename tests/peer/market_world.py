@@ -17,11 +17,11 @@ from wasmarket.chain.contracts.fills import build_fill
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.sender import Sender
-from wasmarket.chain.sending.transactions import Call, Receipt
+from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, raw, to_address, to_hash
-from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.signatures import sign
@@ -89,7 +89,7 @@ class MarketWorld:
         self._offers: dict[int, DeveloperOffer] = {}
         self._fund()
 
-    def send(self, account: Account, call: Call) -> Receipt:
+    def send(self, account: Account, call: ContractCall) -> TransactionReceipt:
         """Send a transaction and wait for it."""
         sender = self._senders.get(account.address)
         if sender is None:
@@ -219,7 +219,7 @@ class MarketWorld:
             name="test",
             block=BlockNumber(block),
             contracts={
-                name: Contract(place, to_hash(keccak(self.rpc.fetch_code(place))))
+                name: DeployedContract(place, to_hash(keccak(self.rpc.fetch_code(place))))
                 for name, place in places.items()
             },
             usdc=Token(usdc, 6),
@@ -251,7 +251,7 @@ class MarketWorld:
         ):
             kinds = ["address", "uint256"][-types:]
             data = keccak(signature.encode())[:4] + encode(kinds, arguments)
-            self.send(who, Call(to, data, signature))
+            self.send(who, ContractCall(to, data, signature))
 
 
 def _created(deployer: Address, nonce: int) -> Address:

@@ -10,11 +10,11 @@ import httpx
 
 from wasmarket.app.file import App
 from wasmarket.chain.contracts.bindings import Erc20, Market
-from wasmarket.chain.sending.transactions import Receipt
+from wasmarket.chain.sending.transactions import TransactionReceipt
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.client.developer_offers import Bid, Wish, renew_permit, sign_bid
 from wasmarket.client.log_lines import read_logs
-from wasmarket.client.service import Service, request_signer
+from wasmarket.client.service import ServiceClient, request_signer
 from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import Wiring
 from wasmarket.content.uploader import upload
@@ -35,7 +35,7 @@ PERMIT_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallAnswer:
     """A function's answer: its value (JSON) or bytes (raw), and where it came from."""
 
     value: Any
@@ -45,7 +45,7 @@ class Answer:
     fuel: str
 
 
-class Client:
+class DeveloperClient:
     """One developer's view of the market.
 
     Every method raises errors of `kernel.errors`: Unreachable, TimedOut, Refused and its kin,
@@ -57,8 +57,8 @@ class Client:
         self._wiring = wiring
         self._key = key
         settings = wiring.client
-        self.matcher = Service("matcher", settings.matcher, wiring.http, self._sign)
-        self.gateway = Service("gateway", settings.gateway, wiring.http, self._sign)
+        self.matcher = ServiceClient("matcher", settings.matcher, wiring.http, self._sign)
+        self.gateway = ServiceClient("gateway", settings.gateway, wiring.http, self._sign)
 
     @property
     def address(self) -> str:
@@ -170,7 +170,7 @@ class Client:
         raw: bytes | None = None,
         headers: dict[str, str] | None = None,
         signed: bool = False,
-    ) -> Answer:
+    ) -> CallAnswer:
         """Call a function through the gateway, with JSON `arguments` or `raw` bytes.
 
         `signed`: as this account, for a deal that lets in accounts.
@@ -205,7 +205,7 @@ class Client:
         answer = self.gateway.send("PUT", path, body=body, headers=headers, signed=True).json()
         return dict(answer)
 
-    def update(self, deal: int, app: App) -> Receipt:
+    def update(self, deal: int, app: App) -> TransactionReceipt:
         """Publish a new version and name it on chain; peers switch without a gap."""
         self.publish(app)
         return self._send("set_app", deal, app.app)
@@ -222,7 +222,7 @@ class Client:
         """Move USDC of a deal to the free balance; return the deal's balance."""
         return self._send("take", deal, amount).find(DealBalance)[0].balance
 
-    def drop(self, assignments: list[int], why: int) -> Receipt:
+    def drop(self, assignments: list[int], why: int) -> TransactionReceipt:
         """End single assignments; the epoch begun is paid."""
         return self._send("drop", assignments, why)
 
@@ -296,7 +296,7 @@ class Client:
         wiring = self._wiring
         return wiring.account(self._key), wiring.deployment, wiring.usdc
 
-    def _send(self, function: str, *arguments: Any) -> Receipt:
+    def _send(self, function: str, *arguments: Any) -> TransactionReceipt:
         market: Market = self._wiring.market
         sender = self._wiring.sender(self._wiring.account(self._key))
         return sender.send(market.call(function, *arguments))
@@ -312,8 +312,8 @@ class Client:
         )
 
 
-def _answer(response: httpx.Response, value: Any) -> Answer:
-    return Answer(
+def _answer(response: httpx.Response, value: Any) -> CallAnswer:
+    return CallAnswer(
         value=value,
         body=response.content,
         peer=response.headers.get("Wasmarket-Peer", ""),

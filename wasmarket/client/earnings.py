@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from wasmarket.chain.contracts.views import AssignmentView
+from wasmarket.chain.contracts.views import OnchainAssignment
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.events import Claimed, Skipped
@@ -56,7 +56,7 @@ class Earnings:
         self._mine: set[int] = set()
         self._seen = 0
 
-    def find(self) -> Iterator[tuple[int, AssignmentView]]:
+    def find(self) -> Iterator[tuple[int, OnchainAssignment]]:
         """Yield the provider's assignments that are not over and paid, by number."""
         lens = self._wiring.lens
         count = self._wiring.market.read("assignment_count")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from wasmarket.client.service import Service
+from wasmarket.client.service import ServiceClient
 from wasmarket.kernel.errors import TimedOut, Unreachable
 
 PAUSE_SECONDS = 1.0
@@ -14,7 +14,7 @@ BACKLOG = 1_000
 """Lines asked for after a break, of which those that came before are left out."""
 
 
-def read_logs(gateway: Service, deal: int, *, follow: bool) -> Iterator[str]:
+def read_logs(gateway: ServiceClient, deal: int, *, follow: bool) -> Iterator[str]:
     """Yield a deal's log lines, each a JSON object; with `follow` also those to come.
 
     A peer that restarts, or another one in its place, is asked again and goes on after the line

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from wasmarket.chain.contracts.views import PeerView
-from wasmarket.chain.sending.transactions import Call, Receipt
+from wasmarket.chain.contracts.views import OnchainPeer
+from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.client.earnings import ClaimResult, Due, Earnings, batches
-from wasmarket.client.service import Service
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -27,7 +27,7 @@ ENDED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class PeerCapacity:
     """What a peer has to sell: units (cores), MiB per unit, where it is and how it is reached."""
 
     units: int
@@ -38,7 +38,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class SignedAsk:
     """A signed provider offer, as JSON for the matcher."""
 
     offer: ProviderOffer
@@ -62,7 +62,7 @@ class ProviderClient:
         self._wiring = wiring
         self._key = key
         settings = wiring.client
-        self.matcher = Service("matcher", settings.matcher, wiring.http)
+        self.matcher = ServiceClient("matcher", settings.matcher, wiring.http)
 
     @property
     def address(self) -> Address:
@@ -92,7 +92,7 @@ class ProviderClient:
             )
         self.stake(missing)
 
-    def register(self, key: Hash, wallet: Address, machine: Machine) -> int:
+    def register(self, key: Hash, wallet: Address, machine: PeerCapacity) -> int:
         """Register a peer with its bond; return its number.
 
         Raises Conflict if its key and wallet are registered: a peer runs as the first of them.
@@ -134,7 +134,7 @@ class ProviderClient:
 
     def sign_offer(
         self, peer: int, price: int, developer: Address = ZERO_ADDRESS, seconds: int = MONTH
-    ) -> Ask:
+    ) -> SignedAsk:
         """Sign an offer of a peer's units at `price` per unit and epoch.
 
         Raises InvalidInput for a peer that is not the provider's.
@@ -152,17 +152,17 @@ class ProviderClient:
         )
         hash_ = hash_offer(offer)
         signature = sign(digest(wiring.domain, hash_), account.key).to_hex()
-        return Ask(offer, hash_, {"offer": dump_offer(offer), "signature": signature})
+        return SignedAsk(offer, hash_, {"offer": dump_offer(offer), "signature": signature})
 
-    def publish(self, ask: Ask) -> None:
+    def publish(self, ask: SignedAsk) -> None:
         """Put an offer on chain, so that no matcher can hide it."""
         self._send(self._wiring.market.call("publish", ask.hash, encode_published(ask.offer)))
 
-    def post(self, ask: Ask) -> str:
+    def post(self, ask: SignedAsk) -> str:
         """Post an offer to the matcher; return its status."""
         return str(self.matcher.post("/v1/provider-offers", ask.body)["status"])
 
-    def find_peers(self, owner: Address | None = None) -> Iterator[tuple[int, PeerView]]:
+    def find_peers(self, owner: Address | None = None) -> Iterator[tuple[int, OnchainPeer]]:
         """Yield a provider's peers by number, read from the chain alone."""
         provider = owner or self.address
         count = self._wiring.market.read("peer_count")
@@ -212,7 +212,7 @@ class ProviderClient:
         )
         return max((view.end_of for view in views if view.state == ENDED), default=0)
 
-    def _send(self, call: Call) -> Receipt:
+    def _send(self, call: ContractCall) -> TransactionReceipt:
         return self._wiring.sender(self._wiring.account(self._key)).send(call)
 
     def _find_peer(self, wallet: Address) -> int:

@@ -44,7 +44,7 @@ def request_signer(domain: Domain, key: bytes, now: Callable[[], int]) -> Sign:
     return sign
 
 
-class Service:
+class ServiceClient:
     """One service at one URL."""
 
     def __init__(self, name: str, url: str, http: httpx.Client, sign: Sign | None = None) -> None:

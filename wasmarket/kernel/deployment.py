@@ -13,7 +13,7 @@ CONTRACTS = ("Market", "Staking", "Proofs", "MarketLens")
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
+class DeployedContract:
     """One deployed contract; `code_hash` is keccak-256 of its runtime code."""
 
     address: Address
@@ -48,7 +48,7 @@ class Deployment:
     chain_id: int
     name: str
     block: BlockNumber
-    contracts: dict[str, Contract]
+    contracts: dict[str, DeployedContract]
     usdc: Token
     flt: Token
     parameters: Parameters
@@ -86,7 +86,7 @@ def parse_deployment(data: Mapping[str, Any]) -> Deployment:
     """Read a deployment document. Raises ConfigError that names what is missing."""
     try:
         contracts = {
-            name: Contract(parse_address(entry["address"]), parse_hash(entry["code_hash"]))
+            name: DeployedContract(parse_address(entry["address"]), parse_hash(entry["code_hash"]))
             for name, entry in data["contracts"].items()
         }
         for name in CONTRACTS:

@@ -13,7 +13,7 @@ GROUP_BITS = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientAddress:
     """A caller's address and the scheme they used."""
 
     address: str
@@ -27,13 +27,13 @@ class Clients:
         """`proxies` are addresses."""
         self._proxies = frozenset(proxies)
 
-    def of(self, scope: Scope) -> Client:
+    def of(self, scope: Scope) -> ClientAddress:
         """Return who sent a request."""
         given = scope.get("client")
         address = str(given[0]) if given else ""
         scheme = str(scope.get("scheme", "http"))
         if address not in self._proxies:
-            return Client(address, scheme)
+            return ClientAddress(address, scheme)
         hops: list[str] = []
         for name, value in scope["headers"]:
             if name == FORWARDED_FOR:
@@ -47,7 +47,7 @@ class Clients:
             address = hop
             if hop not in self._proxies:
                 break
-        return Client(address, scheme)
+        return ClientAddress(address, scheme)
 
 
 def group_of(address: str) -> str:

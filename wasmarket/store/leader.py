@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import Conflict
 from wasmarket.store.database import Database
-from wasmarket.store.tables import Leadership
+from wasmarket.store.tables import LeadershipRow
 
 
 class LeadershipLost(Conflict):
@@ -66,7 +66,7 @@ class Leader:
 
     def check(self, session: Session) -> None:
         """Make sure, until the transaction ends, that no other took over. Raises LeadershipLost."""
-        query = select(Leadership.token).where(Leadership.name == self._name)
+        query = select(LeadershipRow.token).where(LeadershipRow.name == self._name)
         # A share lock makes the next leader wait for this transaction before it counts up.
         token = session.scalar(query.with_for_update(read=True))
         if self._token is None or token != self._token:
@@ -131,9 +131,9 @@ class Leader:
 
     def _next_token(self) -> int:
         with self._database.write() as session:
-            row = session.get(Leadership, self._name, with_for_update=True)
+            row = session.get(LeadershipRow, self._name, with_for_update=True)
             if row is None:
-                row = Leadership(name=self._name, token=0, holder="")
+                row = LeadershipRow(name=self._name, token=0, holder="")
                 session.add(row)
             row.token += 1
             row.holder = self._holder

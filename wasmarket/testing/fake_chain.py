@@ -13,7 +13,7 @@ from wasmarket.chain.contracts.encoder import encode_event
 from wasmarket.chain.errors import RpcError
 from wasmarket.chain.reading.blocks import BlockRef, BlockTag, RawLog
 from wasmarket.kernel.addresses import ZERO_HASH, to_address, to_hash
-from wasmarket.kernel.deployment import CONTRACTS, Contract, Deployment, Parameters, Token
+from wasmarket.kernel.deployment import CONTRACTS, DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.errors import MarketError, Reverted, Unreachable
 from wasmarket.kernel.events import EVENTS, Event
 from wasmarket.kernel.hashing import keccak
@@ -243,7 +243,7 @@ def fake_deployment(*, epoch_seconds: int = 60, block: int = 1) -> Deployment:
         chain_id=31337,
         name="fake",
         block=BlockNumber(block),
-        contracts={name: Contract(addresses[name], code_hash) for name in names[:-2]},
+        contracts={name: DeployedContract(addresses[name], code_hash) for name in names[:-2]},
         usdc=Token(addresses["usdc"], 6),
         flt=Token(addresses["flt"], 18),
         parameters=Parameters(

@@ -7,7 +7,7 @@ from typing import Any
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.errors import RpcError
 from wasmarket.chain.reading.blocks import BlockTag
-from wasmarket.chain.sending.transactions import Call, OnSigned, Receipt, Signed
+from wasmarket.chain.sending.transactions import ContractCall, OnSigned, Signed, TransactionReceipt
 from wasmarket.kernel.addresses import raw as to_raw
 from wasmarket.kernel.addresses import to_address, to_hash
 from wasmarket.kernel.errors import MarketError, Reverted
@@ -39,7 +39,7 @@ class FakeSender:
         self._chain = chain
         self._address = address
         self._decoder = Decoder(chain.deployment)
-        self._receipts: dict[Hash, Receipt] = {}
+        self._receipts: dict[Hash, TransactionReceipt] = {}
         self._nonce = 0
 
     @property
@@ -47,14 +47,14 @@ class FakeSender:
         """The account that sends."""
         return self._address
 
-    def simulate(self, call: Call, block: BlockTag = "latest") -> bytes:
+    def simulate(self, call: ContractCall, block: BlockTag = "latest") -> bytes:
         """Answer a view; for a transaction only check that the test handles it."""
         if self._find(call) is None:
             return self._chain.call(call.to, call.data, sender=self._address, block=block)
         self._chain.fetch_head()
         return b""
 
-    def send(self, call: Call, on_signed: OnSigned | None = None) -> Receipt:
+    def send(self, call: ContractCall, on_signed: OnSigned | None = None) -> TransactionReceipt:
         """Run the test's handler and mine its events in one block. Raises Reverted as it does."""
         self.simulate(call)
         self._nonce += 1
@@ -64,15 +64,15 @@ class FakeSender:
             on_signed(signed)
         return self._mine(call, signed.hash)
 
-    def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
+    def send_many(self, calls: Sequence[ContractCall]) -> list[TransactionReceipt]:
         """Send each in turn."""
         return [self.send(call) for call in calls]
 
     def send_each(
-        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
-    ) -> list[Receipt | MarketError]:
+        self, calls: Sequence[tuple[ContractCall, OnSigned]], *, max_gas: int
+    ) -> list[TransactionReceipt | MarketError]:
         """Send each in turn; a refusal of one does not hold up the others."""
-        outcomes: list[Receipt | MarketError] = []
+        outcomes: list[TransactionReceipt | MarketError] = []
         for call, on_signed in calls:
             try:
                 outcomes.append(self.send(call, on_signed))
@@ -82,21 +82,21 @@ class FakeSender:
 
     def resume(
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
-    ) -> Receipt | None:
+    ) -> TransactionReceipt | None:
         """Return the receipt of what was mined; send what was not; None when it would revert."""
         if tx_hash in self._receipts:
             return self._receipts[tx_hash]
         start = NONCE_BYTES + ADDRESS_BYTES
         to = to_address(raw[NONCE_BYTES:start])
         try:
-            return self._mine(Call(to, raw[start:], "the transaction"), tx_hash)
+            return self._mine(ContractCall(to, raw[start:], "the transaction"), tx_hash)
         except Reverted:
             return None
 
-    def _find(self, call: Call) -> Handled | None:
+    def _find(self, call: ContractCall) -> Handled | None:
         return self._chain.handlers.get((call.to, call.data[:4]))
 
-    def _mine(self, call: Call, tx_hash: Hash) -> Receipt:
+    def _mine(self, call: ContractCall, tx_hash: Hash) -> TransactionReceipt:
         handled = self._find(call)
         if handled is None:
             raise RpcError(f"the test does not handle {call.description}", code=-32000)
@@ -106,6 +106,6 @@ class FakeSender:
         self.sent.append(Sent(handled.contract, handled.function.name, args, tx_hash))
         raws = self._chain.fetch_logs(self._decoder.addresses, ref.number, ref.number)
         logs = self._decoder.decode_all(raws, {ref.hash: ref.timestamp})
-        receipt = Receipt(tx_hash, ref.number, ref.hash, GAS, GAS_PRICE, logs)
+        receipt = TransactionReceipt(tx_hash, ref.number, ref.hash, GAS, GAS_PRICE, logs)
         self._receipts[tx_hash] = receipt
         return receipt

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Address
@@ -42,7 +42,7 @@ def access(
     chosen = [public, new_key, bool(signers)].count(True)
     if chosen > 1 or (revoke and not chosen):
         raise InvalidInput("choose one of --public, --new-key and --signer", field="mode")
-    client = Client(wire(ctx), key)
+    client = DeveloperClient(wire(ctx), key)
     document = client.access(deal)
     made = secrets.token_urlsafe(KEY_BYTES) if new_key else None
     if chosen:

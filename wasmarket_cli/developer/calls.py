@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.control import strip_control_codes
 
-from wasmarket.client.developer import SEE_STATUS, Client
+from wasmarket.client.developer import SEE_STATUS, DeveloperClient
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option, key_option
@@ -46,7 +46,7 @@ def call(
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     if api_key and key:
         raise InvalidInput("give either --api-key or --key", field="key")
-    client, signed = Client(wire(ctx), key), key is not None
+    client, signed = DeveloperClient(wire(ctx), key), key is not None
     body = None if raw is None else read_raw(raw, arguments)
     values = parse_arguments(arguments)
     try:
@@ -77,11 +77,11 @@ def call(
 @click.pass_context
 def logs(ctx: click.Context, deal: int, follow: bool, key: str | None, as_json: bool) -> None:
     """Show what the functions of DEAL logged at one of its peers; you must be its developer."""
-    for line in Client(wire(ctx), key).logs(deal, follow=follow):
+    for line in DeveloperClient(wire(ctx), key).logs(deal, follow=follow):
         click.echo(line if as_json else _write_entry(json.loads(line)))
 
 
-def _list(client: Client, deal: int) -> str:
+def _list(client: DeveloperClient, deal: int) -> str:
     """Say what can be called instead."""
     try:
         services = client.interface(deal)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from wasmarket.client.developer import FINAL, Client
+from wasmarket.client.developer import FINAL, DeveloperClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.documents.content_ids import app_cid
@@ -25,7 +25,7 @@ from wasmarket_cli.wiring import wire
 def status(ctx: click.Context, what: str | None, key: str | None, as_json: bool) -> None:
     """Show one deal (a number), one offer (0x…), or all of yours."""
     wiring = wire(ctx)
-    client = Client(wiring, key)
+    client = DeveloperClient(wiring, key)
     if what is None:
         _show_all(client, as_json)
     elif what.isascii() and what.isdigit():
@@ -40,7 +40,7 @@ def status(ctx: click.Context, what: str | None, key: str | None, as_json: bool)
 @click.pass_context
 def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
     """Say which wish of OFFER excludes whom, and which smallest change would fill it."""
-    client = Client(wire(ctx))
+    client = DeveloperClient(wire(ctx))
     if offer.isascii() and offer.isdigit():
         offer = str(client.deal(int(offer))["offer"])
     answer = client.explain(parse_hash(offer, field="offer"))
@@ -108,7 +108,7 @@ def _describe_distance(distance: dict[str, str | None]) -> str:
 def runway(ctx: click.Context, deal: int, as_json: bool) -> None:
     """Show for how many epochs the balance of DEAL still pays."""
     wiring = wire(ctx)
-    row = Client(wiring).deal(deal)
+    row = DeveloperClient(wiring).deal(deal)
     seconds = wiring.deployment.parameters.epoch_seconds * int(row["runway"])
     if as_json:
         keys = ("runway", "last_funded", "balance", "rate", "status")
@@ -120,7 +120,7 @@ def runway(ctx: click.Context, deal: int, as_json: bool) -> None:
     )
 
 
-def _show_all(client: Client, as_json: bool) -> None:
+def _show_all(client: DeveloperClient, as_json: bool) -> None:
     address = client.address
     offers = list(client.matcher.items("/v1/developer-offers", {"developer": address}))
     deals = client.deals()

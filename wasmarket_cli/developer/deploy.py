@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from wasmarket.app.file import App, load_app
-from wasmarket.client.developer import RUNNING, Client
+from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Wish
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import ProvidersMode
@@ -44,7 +44,7 @@ def quote(
     as_json: bool,
 ) -> None:
     """Ask what units like these would cost per epoch now; creates nothing."""
-    curve = Client(wire(ctx)).quote(needs.to_json(max_price))
+    curve = DeveloperClient(wire(ctx)).quote(needs.to_json(max_price))
     if as_json:
         print_json(curve)
         return
@@ -109,7 +109,7 @@ def deploy(
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
     built = load_app(app)
     check_app(built)
-    client = Client(wire(ctx), key)
+    client = DeveloperClient(wire(ctx), key)
     units = needs.units
     needs = replace(
         needs,
@@ -163,7 +163,7 @@ def update(ctx: click.Context, deal: int, app: Path, key: str | None, as_json: b
     """Publish a new version of DEAL's app and switch to it without a gap."""
     built = load_app(app)
     check_app(built)
-    receipt = Client(wire(ctx), key).update(deal, built)
+    receipt = DeveloperClient(wire(ctx), key).update(deal, built)
     if as_json:
         print_json({"deal": deal, "app": str(built.cid), "tx": receipt.tx_hash})
         return
@@ -203,7 +203,7 @@ def _show_plan(app: App, wish: Wish, spare: int) -> None:
     )
 
 
-def _wait(client: Client, bid: Bid, seconds: int, quiet: bool) -> dict[str, Any]:
+def _wait(client: DeveloperClient, bid: Bid, seconds: int, quiet: bool) -> dict[str, Any]:
     """Show an offer's way until its functions answer or the time is up."""
     state: dict[str, Any] = {}
     console = Console(stderr=True)
@@ -217,7 +217,7 @@ def _wait(client: Client, bid: Bid, seconds: int, quiet: bool) -> dict[str, Any]
     return state
 
 
-def _show_next(client: Client, app: App, state: dict[str, Any]) -> None:
+def _show_next(client: DeveloperClient, app: App, state: dict[str, Any]) -> None:
     deal = state["deal"]
     services = client.wait_for_interface(deal, ANSWER_SECONDS)
     if app.manifest.site is not None:

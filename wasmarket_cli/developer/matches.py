@@ -9,8 +9,8 @@ from matcher.verify.findings import CHECKS, Findings
 from matcher.verify.match import DealReport, MatchReport, verify_deal
 from matcher.verify.record import parse_record
 from matcher.verify.witness import Witness
-from wasmarket.client.developer import Client
-from wasmarket.client.service import Service
+from wasmarket.client.developer import DeveloperClient
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.units import Address, Hash, format_usdc
@@ -76,12 +76,12 @@ def verify(ctx: click.Context, deal: int, matcher: str | None, as_json: bool) ->
     return Exit.OK if report.is_verified else Exit.FAILED
 
 
-def _service(wiring: Wiring, url: str | None) -> Service:
-    client = Client(wiring)
-    return client.matcher if url is None else Service("matcher", url, wiring.http, None)
+def _service(wiring: Wiring, url: str | None) -> ServiceClient:
+    client = DeveloperClient(wiring)
+    return client.matcher if url is None else ServiceClient("matcher", url, wiring.http, None)
 
 
-def _records(service: Service, deal: int) -> list[dict[str, Any]]:
+def _records(service: ServiceClient, deal: int) -> list[dict[str, Any]]:
     return list(service.items(f"/v1/deals/{deal}/matches"))
 
 

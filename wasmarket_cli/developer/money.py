@@ -2,7 +2,7 @@
 
 import click
 
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.events import Ended, Skipped
 from wasmarket.kernel.reasons import DropReason, describe
 from wasmarket_cli.errors import Exit
@@ -26,7 +26,7 @@ WHY = {
 @click.pass_context
 def top_up(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: bool) -> None:
     """Put AMOUNT USDC into DEAL; anybody may."""
-    _show_balance(deal, Client(wire(ctx), key).top_up(deal, amount), as_json)
+    _show_balance(deal, DeveloperClient(wire(ctx), key).top_up(deal, amount), as_json)
 
 
 @click.command()
@@ -37,7 +37,7 @@ def top_up(ctx: click.Context, deal: int, amount: int, key: str | None, as_json:
 @click.pass_context
 def take(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: bool) -> None:
     """Move AMOUNT USDC of DEAL to your free balance."""
-    _show_balance(deal, Client(wire(ctx), key).take(deal, amount), as_json)
+    _show_balance(deal, DeveloperClient(wire(ctx), key).take(deal, amount), as_json)
 
 
 @click.command()
@@ -62,7 +62,7 @@ def drop(
     With --make-before-break their units run elsewhere first. The offer must have room for it:
     `wasmarket deploy --spare`.
     """
-    client = Client(wire(ctx), key)
+    client = DeveloperClient(wire(ctx), key)
     chosen = sorted(set(assignments))
     if make_before_break:
         for states in client.replace(chosen, wait):
@@ -91,7 +91,7 @@ def stop(ctx: click.Context, deal: int, key: str | None, yes: bool, as_json: boo
     """End DEAL for good; its balance goes to your free balance."""
     if not yes and not as_json:
         click.confirm(f"Stop deal {deal}? Its functions stop at the end of the epoch", abort=True)
-    returned = Client(wire(ctx), key).stop(deal)
+    returned = DeveloperClient(wire(ctx), key).stop(deal)
     if as_json:
         print_json({"deal": deal, "returned": str(returned)})
         return

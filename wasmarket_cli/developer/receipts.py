@@ -7,7 +7,7 @@ import click
 
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.logs import LogReader
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.documents.merkle import verify_inclusion
 from wasmarket.kernel.documents.receipts import (
@@ -84,7 +84,7 @@ def _fetch(
     wiring: Wiring, deal: int, receipt: tuple[int, int], epoch: int | None, peer: int
 ) -> dict[str, Any]:
     """Return what the peer says of a receipt, of the newest epoch that has it. Raises NotFound."""
-    gateway = Client(wiring).gateway
+    gateway = DeveloperClient(wiring).gateway
     headers = {"Wasmarket-Peer": str(peer)} if peer else None
     assignment, sequence = receipt
     newest = wiring.deployment.epoch_of(wiring.clock.refresh())

@@ -10,7 +10,7 @@ from rich.console import Console
 from wasmarket.chain.development.anvil import CHAIN_ID
 from wasmarket.chain.sending.wallet import list_accounts
 from wasmarket.client.home import Home
-from wasmarket.client.service import Service
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import Address, format_flt
@@ -151,13 +151,13 @@ def show_market(market: LocalMarket) -> None:
 
 def _is_running(wiring: Wiring, http: httpx.Client, peer: int) -> bool:
     """Say whether a peer's process answers where the chain says it is."""
-    matcher = Service("matcher", wiring.client.matcher, wiring.http)
+    matcher = ServiceClient("matcher", wiring.client.matcher, wiring.http)
     return _answers(http, str(matcher.get(f"/v1/peers/{peer}")["endpoint"]))
 
 
 def _answers(http: httpx.Client, endpoint: str) -> bool:
     try:
-        Service("peer", endpoint, http).get("/v1/health/live")
+        ServiceClient("peer", endpoint, http).get("/v1/health/live")
     except MarketError:
         return False
     return True

@@ -11,7 +11,7 @@ from wasmarket.chain.development.anvil import Anvil, check_port
 from wasmarket.chain.development.cheats import Cheats
 from wasmarket.chain.sending.wallet import Account, load_or_create_account
 from wasmarket.client.home import ENVIRONMENT, Home
-from wasmarket.client.provider import Machine, ProviderClient
+from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import CHECKOUT, PASSWORD, Wiring
 from wasmarket.kernel.errors import MarketError, TimedOut
@@ -198,7 +198,7 @@ def _fund_accounts(market: LocalMarket) -> None:
 def _register(market: LocalMarket, plan: PeerPlan, port: int) -> None:
     key, wallet = load_peer_keys(market.wiring, plan.name)
     market.anvil.cheats.set_balance(wallet.address, COINS)
-    machine = Machine(
+    machine = PeerCapacity(
         units=plan.units,
         memory_mib=plan.memory_mib,
         region=region_index(plan.region),

@@ -10,7 +10,7 @@ from gateway.settings import GatewaySettings
 from peer.chain_state.listener import read_saved
 from peer.folder import PeerFolder
 from peer.hosting.retention import GRACE_SECONDS, find_needed
-from wasmarket.client.service import Service
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.content.fetcher import Fetcher
 from wasmarket.content.folder import BlockFolder
@@ -157,7 +157,7 @@ def _collect_peer(place: Place) -> list[Cid]:
 
 def _collect_gateway(wiring: Wiring, place: Place) -> list[Cid]:
     # The matcher knows every deal; when it is silent nothing is removed.
-    matcher = Service("matcher", wiring.client.matcher, wiring.http)
+    matcher = ServiceClient("matcher", wiring.client.matcher, wiring.http)
     apps = {Hash(deal["app"]) for deal in matcher.items("/v1/deals") if deal["status"] != "ended"}
     settings = wiring.configuration.read(GatewaySettings, "gateway")
     ledger = UploadLedger(place.blocks, Quota(signer_bytes=settings.quota_bytes))

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from wasmarket.client.developer import Client
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.provider import MONTH, ProviderClient
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_hash
 from wasmarket.kernel.errors import InvalidInput, NotFound, Unreachable
@@ -63,7 +63,7 @@ def list_offers(
     ctx: click.Context, provider: str | None, everybody: bool, key: str | None, as_json: bool
 ) -> None:
     """List offers as the matcher knows them."""
-    client = Client(wire(ctx), key)
+    client = DeveloperClient(wire(ctx), key)
     owner = None if everybody else provider or client.address
     rows: list[dict[str, Any]] = list(
         client.matcher.items("/v1/provider-offers", {"provider": owner})
@@ -99,7 +99,7 @@ def cancel(ctx: click.Context, hash_: str, off_chain: bool, key: str | None, as_
     """
     wiring = wire(ctx)
     wanted: Hash = parse_hash(hash_, field="hash")
-    client = Client(wiring, key)
+    client = DeveloperClient(wiring, key)
     found = _find(client, wanted)
     if found is not None and found[1] != client.address:
         raise InvalidInput(
@@ -149,14 +149,14 @@ def post(ctx: click.Context, file: Any, as_json: bool) -> None:
         parse_offer(ProviderOffer, body["offer"])
     except (ValueError, KeyError, TypeError) as error:
         raise InvalidInput(f"{file.name} is not a signed offer: {error}", field="file") from error
-    answer = Client(wire(ctx)).matcher.post("/v1/provider-offers", body)
+    answer = DeveloperClient(wire(ctx)).matcher.post("/v1/provider-offers", body)
     if as_json:
         print_json({"hash": answer["hash"], "status": answer["status"]})
         return
     click.echo(f"{answer['hash']}: {answer['status']}")
 
 
-def _find(client: Client, offer: Hash) -> tuple[str, str] | None:
+def _find(client: DeveloperClient, offer: Hash) -> tuple[str, str] | None:
     """Return an offer's path at the matcher and whose it is; None if the matcher cannot say."""
     matcher = client.matcher
     try:

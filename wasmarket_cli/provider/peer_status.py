@@ -6,7 +6,7 @@ import click
 import httpx
 
 from peer.settings import PeerSettings
-from wasmarket.client.service import Service
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import Unreachable
@@ -26,7 +26,7 @@ def show_status(ctx: click.Context, name: str | None, url: str | None, as_json: 
     """Show what the running peer NAME [peer] serves, offers, refused and keeps."""
     wiring = wire(ctx)
     where = url or _find_url(wiring, name)
-    service = Service("peer", where, wiring.http)
+    service = ServiceClient("peer", where, wiring.http)
     status: dict[str, Any] = service.get("/v1/status")
     if as_json:
         print_json(status)

@@ -11,7 +11,7 @@ from peer.run import PeerParts, run_peer
 from peer.settings import PeerSettings
 from wasmarket import __version__
 from wasmarket.chain.development.anvil import CHAIN_ID
-from wasmarket.client.provider import Machine, ProviderClient
+from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.reasons import LeaveReason, describe
@@ -85,7 +85,7 @@ def register(
     wiring = wire(ctx)
     client = ProviderClient(wiring, key)
     peer_key, wallet = load_peer_keys(wiring, name)
-    machine = Machine(units, memory, region, endpoint, traits)
+    machine = PeerCapacity(units, memory, region, endpoint, traits)
     number = client.register(peer_key, wallet.address, machine)
     if as_json:
         print_json({"peer": number, "key": peer_key, "wallet": wallet.address})

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from wasmarket.chain.contracts.views import StakeView
+from wasmarket.chain.contracts.views import OnchainStake
 from wasmarket.client.earnings import ClaimResult, Due
 from wasmarket.client.provider import ProviderClient
 from wasmarket.kernel.events import Leaving
@@ -221,7 +221,7 @@ def opportunities(
     )
 
 
-def _write_leaving(stake: StakeView) -> str:
+def _write_leaving(stake: OnchainStake) -> str:
     if not stake.leaving:
         return "0 FLT"
     return f"{format_flt(stake.leaving)} FLT, ready at {write_time(stake.ready)}"

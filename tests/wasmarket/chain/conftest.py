@@ -9,13 +9,13 @@ from vyper import compile_code
 
 from tests.wasmarket.chain.senders import COUNTER, build_sender
 from wasmarket.chain.contracts.abi import parse_abi
-from wasmarket.chain.contracts.bindings import Contract as Counter
+from wasmarket.chain.contracts.bindings import ContractBinding as Counter
 from wasmarket.chain.contracts.encoder import encode_event
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.kernel.addresses import parse_address, to_hash
-from wasmarket.kernel.deployment import Contract, Deployment
+from wasmarket.kernel.deployment import DeployedContract, Deployment
 from wasmarket.kernel.events import EVENTS, Event
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.units import Address, BlockNumber
@@ -129,7 +129,7 @@ def fake_world() -> FakeWorld:
 def _place(base: Deployment, addresses: list[Address], block: int, rpc: Any) -> Deployment:
     contracts = dict(base.contracts)
     for name, address in zip(EVENTS, addresses, strict=True):
-        contracts[name] = Contract(address, to_hash(keccak(rpc.fetch_code(address))))
+        contracts[name] = DeployedContract(address, to_hash(keccak(rpc.fetch_code(address))))
     kept = {name: contracts[name] for name in (*EVENTS, "MarketLens")}
     return replace(base, contracts=kept, block=BlockNumber(block))
 

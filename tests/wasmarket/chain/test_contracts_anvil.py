@@ -12,17 +12,17 @@ from vyper.compiler.input_bundle import FilesystemInputBundle
 from wasmarket.chain.contracts.abi import load_abi
 from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.contracts.fills import Permit, build_fill
+from wasmarket.chain.contracts.fills import MatchPermit, build_fill
 from wasmarket.chain.contracts.packed_words import AccountWord
-from wasmarket.chain.contracts.views import StakeView
+from wasmarket.chain.contracts.views import OnchainStake
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.sending.sender import Sender
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.addresses import raw as to_raw
-from wasmarket.kernel.deployment import Contract, Deployment, Parameters, Token
+from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.errors import Reverted, WrongChain
 from wasmarket.kernel.events import (
     Activated,
@@ -97,7 +97,7 @@ def deploy(anvil, bytecode):
         assert rpc.fetch_code(address)
     names = {"Market": market, "Staking": staking, "Proofs": proofs, "MarketLens": lens}
     contracts = {
-        name: Contract(address, to_hash(keccak(rpc.fetch_code(address))))
+        name: DeployedContract(address, to_hash(keccak(rpc.fetch_code(address))))
         for name, address in (names | {"Faucet": faucet}).items()
     }
     return Deployment(31337, "test", 1, contracts, Token(usdc, 6), Token(flt, 18), PARAMETERS)
@@ -159,7 +159,7 @@ def register(town, endpoint, units=4):
     data = bytearray(function.encode([b"\1" * 32, units, 512, 9, 1, wallet, "x" * len(endpoint)]))
     start = data.rindex(b"x" * len(endpoint))
     data[start : start + len(endpoint)] = endpoint
-    return Call(town.market.address, bytes(data), "Market.register_peer")
+    return ContractCall(town.market.address, bytes(data), "Market.register_peer")
 
 
 def build_offers(town, **changes):
@@ -248,7 +248,7 @@ def test_register_peer__shows_in_event_words_and_lens(town):
     )
     assert (extra.wallet, extra.traits) == (provider, 1)
     assert (view.provider, view.units, view.wallet, view.traits) == (provider, 4, provider, 1)
-    assert town.staking.stake(provider) == StakeView(0, 400 * FLT, 0, 0)
+    assert town.staking.stake(provider) == OnchainStake(0, 400 * FLT, 0, 0)
     assert town.market.peers([99])[0].provider == ZERO_ADDRESS
 
 
@@ -267,7 +267,7 @@ def test_register_peer__dirty_padding__is_followed(town):
     town.as_provider.send(town.flt.call("approve", town.staking.address, 100 * FLT))
     town.as_provider.send(town.staking.call("deposit", 100 * FLT))
     clean = register(town, b"http://a", units=1)
-    dirty = Call(clean.to, clean.data[:-24] + b"\xee" * 24, clean.description)
+    dirty = ContractCall(clean.to, clean.data[:-24] + b"\xee" * 24, clean.description)
 
     receipt = town.as_provider.send(dirty)
 
@@ -291,7 +291,7 @@ def test_match__signed_offers_and_permit__makes_a_deal(town):
             bid,
             sign_offer(town, bid, town.developer),
             [unknown, fill],
-            permit=Permit(100_000, FOREVER, signature.r, signature.vs),
+            permit=MatchPermit(100_000, FOREVER, signature.r, signature.vs),
         )
     )
 

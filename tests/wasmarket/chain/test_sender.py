@@ -11,7 +11,7 @@ from tests.wasmarket.chain.senders import await_pending, await_true, build_sende
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.signing import read_plan, sign_plan
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.errors import InvalidInput, Reverted, TimedOut, Unfunded, Unreachable
 
@@ -116,7 +116,7 @@ def test_send__two_senders_of_one_key_with_a_lock__both_get_through(
 
 def test_send__another_program_takes_the_nonce__uses_the_next(anvil, counter, account):
     pair = [build_sender(anvil.rpc, account) for _ in range(2)]
-    gifts = [Call(Account.create().address, b"", "a gift", value=5) for _ in range(6)]
+    gifts = [ContractCall(Account.create().address, b"", "a gift", value=5) for _ in range(6)]
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda i: pair[i % 2].send(gifts[i]), range(6)))
@@ -208,7 +208,7 @@ def test_send__nonce_taken_while_waiting__is_sent_again_with_the_next(
     signed = []
     result = in_thread(sender.send, counter.call("add"), signed.append)
     await_pending(anvil.rpc, 1)
-    gift = Call(Account.create().address, b"", "a gift", value=5)
+    gift = ContractCall(Account.create().address, b"", "a gift", value=5)
     plan = read_plan(signed[0].raw)
     rival = sign_plan(replace(plan, call=gift, tip=plan.tip * 2, max_fee=plan.max_fee * 2), account)
     anvil.rpc.request("eth_sendRawTransaction", ["0x" + rival.raw.hex()])
@@ -402,6 +402,6 @@ def test_send__outage_before_signing__raises_and_records_nothing(flaky, counter,
 def test_send__value__moves_coins(anvil, sender, counter):
     receiver = Account.create().address
 
-    sender.send(Call(receiver, b"", "a gift", value=5))
+    sender.send(ContractCall(receiver, b"", "a gift", value=5))
 
     assert anvil.rpc.fetch_balance(receiver) == 5

@@ -19,8 +19,8 @@ from wasmarket.chain.contracts.packed_words import (
 from wasmarket.chain.errors import RpcError, read_reason, to_reverted
 from wasmarket.chain.reading.rpc import Fees
 from wasmarket.chain.sending.nonces import NonceLock
-from wasmarket.chain.sending.signing import Plan, bump, choose_fees, read_plan
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.signing import TransactionPlan, bump, choose_fees, read_plan
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from wasmarket.kernel.errors import InvalidInput, TimedOut, Unreachable, WrongChain
 from wasmarket.testing.fake_chain import START, FakeChain, fake_deployment
@@ -178,7 +178,7 @@ def try_lock(lock):
         return "timed out"
 
 
-PLAN = Plan(Call(ZERO_ADDRESS, b"", "x"), 1, 0, 21_000, tip=8, max_fee=100)
+PLAN = TransactionPlan(ContractCall(ZERO_ADDRESS, b"", "x"), 1, 0, 21_000, tip=8, max_fee=100)
 
 
 @pytest.mark.parametrize(

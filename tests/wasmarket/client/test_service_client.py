@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from wasmarket.client.service import Service, request_signer
+from wasmarket.client.service import ServiceClient, request_signer
 from wasmarket.kernel import errors
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.signing.requests import authenticate
@@ -32,7 +32,7 @@ def service(answer, sign=None):
         return given
 
     http = httpx.Client(transport=httpx.MockTransport(handle))
-    return Service("matcher", "http://m/base/", http, sign)
+    return ServiceClient("matcher", "http://m/base/", http, sign)
 
 
 def problem(status, slug, **members):

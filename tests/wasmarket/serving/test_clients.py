@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasmarket.serving.clients import Client, Clients, group_of
+from wasmarket.serving.clients import ClientAddress, Clients, group_of
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +23,7 @@ def test_of__header_of_a_stranger__is_not_believed():
 
     found = clients.of(scope(CALLER, x_forwarded_for="1.2.3.4", x_forwarded_proto="https"))
 
-    assert found == Client(CALLER, "http")
+    assert found == ClientAddress(CALLER, "http")
 
 
 @pytest.mark.parametrize("hops", [CALLER, f"1.2.3.4, {CALLER}", f"1.2.3.4, {CALLER}, {PROXY}"])
@@ -32,7 +32,7 @@ def test_of__behind_a_proxy_of_ours__is_the_last_hop_before_it(hops):
 
     found = clients.of(scope(PROXY, x_forwarded_for=hops, x_forwarded_proto="https"))
 
-    assert found == Client(CALLER, "https")
+    assert found == ClientAddress(CALLER, "https")
 
 
 def test_of__proxy_says_nonsense__is_the_proxy():

@@ -10,7 +10,7 @@ from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.hashing import sha256
 from wasmarket.store.chain.rows import Inconsistent
 from wasmarket.store.matching.book_documents import MOST_BYTES, cut, fetch_book, put_book
-from wasmarket.store.tables import Book, BookPart
+from wasmarket.store.tables import BookDocumentRow, BookPartRow
 
 pytestmark = pytest.mark.unit
 
@@ -39,7 +39,7 @@ def read(database, digest):
 
 def count_parts(database):
     with database.read() as session:
-        return session.scalar(select(func.count()).select_from(BookPart))
+        return session.scalar(select(func.count()).select_from(BookPartRow))
 
 
 def test_put_book__next_round__keeps_only_what_changed(database):
@@ -75,7 +75,9 @@ def test_fetch_book__of_before_parts__is_read_as_it_was_kept(database):
     digest = to_hash(sha256(content))
     with database.write() as session:
         session.add(
-            Book(digest=digest, content=zlib.compress(content), size=len(content), in_parts=False)
+            BookDocumentRow(
+                digest=digest, content=zlib.compress(content), size=len(content), in_parts=False
+            )
         )
 
     assert read(database, digest) == content
@@ -84,7 +86,7 @@ def test_fetch_book__of_before_parts__is_read_as_it_was_kept(database):
 def test_fetch_book__part_is_gone__is_said(database):
     digest = keep(database, book_of(range(500)))
     with database.write() as session:
-        session.execute(delete(BookPart))
+        session.execute(delete(BookPartRow))
 
     with pytest.raises(Inconsistent, match="lost a part"):
         read(database, digest)

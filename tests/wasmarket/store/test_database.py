@@ -12,7 +12,7 @@ from wasmarket.store.chain.state import fetch_account
 from wasmarket.store.columns import AmountTooLarge
 from wasmarket.store.database import open_database, sqlite_url
 from wasmarket.store.enums import Uint
-from wasmarket.store.tables import Account
+from wasmarket.store.tables import AccountRow
 
 pytestmark = pytest.mark.unit
 
@@ -53,8 +53,8 @@ def test_open_database__file_that_is_no_store__is_unreachable(tmp_path):
 
 
 def test_write__error_inside__nothing_is_kept(database):
-    broken = Account(address=ANYONE, free=Amount(5), counter=None)
-    good = Account(address="0x" + "22" * 20, free=Amount(5), counter=Uint(0))
+    broken = AccountRow(address=ANYONE, free=Amount(5), counter=None)
+    good = AccountRow(address="0x" + "22" * 20, free=Amount(5), counter=Uint(0))
     with pytest.raises(IntegrityError), database.write() as session:
         session.add_all([good, broken])
 
@@ -66,7 +66,7 @@ def test_read__another_writes_meanwhile__sees_one_state(database):
     with database.read() as session:
         before = fetch_account(session, ANYONE).free
         with database.write() as writer:
-            writer.add(Account(address=ANYONE, free=Amount(5), counter=Uint(0)))
+            writer.add(AccountRow(address=ANYONE, free=Amount(5), counter=Uint(0)))
         session.expire_all()
         assert fetch_account(session, ANYONE).free == before == 0
 
@@ -76,12 +76,12 @@ def test_read__another_writes_meanwhile__sees_one_state(database):
 
 def test_write__many_threads_add_up__none_is_lost(database):
     with database.write() as session:
-        session.add(Account(address=ANYONE, free=Amount(0), counter=Uint(0)))
+        session.add(AccountRow(address=ANYONE, free=Amount(0), counter=Uint(0)))
 
     def add() -> None:
         for _ in range(10):
             with database.write() as session:
-                session.get_one(Account, ANYONE).free += 1
+                session.get_one(AccountRow, ANYONE).free += 1
 
     threads = [threading.Thread(target=add) for _ in range(4)]
     for thread in threads:
@@ -96,13 +96,13 @@ def test_write__many_threads_add_up__none_is_lost(database):
 @pytest.mark.parametrize("free", [-1, 2**63])
 def test_amount__outside_of_64_signed_bits__is_refused_clearly(database, free):
     with pytest.raises(AmountTooLarge, match=str(free)), database.write() as session:
-        session.add(Account(address=ANYONE, free=Amount(free), counter=Uint(0)))
+        session.add(AccountRow(address=ANYONE, free=Amount(free), counter=Uint(0)))
 
 
 @pytest.mark.parametrize("counter", [0, 2**53, 2**256 - 1])
 def test_uint256__any_value__comes_back(database, counter):
     with database.write() as session:
-        session.add(Account(address=ANYONE, free=Amount(2**63 - 1), counter=Uint(counter)))
+        session.add(AccountRow(address=ANYONE, free=Amount(2**63 - 1), counter=Uint(counter)))
 
     with database.read() as session:
         view = fetch_account(session, ANYONE)
@@ -112,4 +112,4 @@ def test_uint256__any_value__comes_back(database, counter):
 @pytest.mark.parametrize("counter", [-1, 2**256])
 def test_uint256__out_of_range__is_refused(database, counter):
     with pytest.raises(AmountTooLarge), database.write() as session:
-        session.add(Account(address=ANYONE, free=Amount(0), counter=Uint(counter)))
+        session.add(AccountRow(address=ANYONE, free=Amount(0), counter=Uint(counter)))

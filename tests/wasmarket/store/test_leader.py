@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from wasmarket.store.database import open_database
 from wasmarket.store.leader import Leader, LeadershipLost
-from wasmarket.store.tables import Leadership
+from wasmarket.store.tables import LeadershipRow
 
 pytestmark = pytest.mark.unit
 
@@ -39,7 +39,7 @@ def test_acquire__another_task__is_free(database, rival):
 def test_check__leader__passes_and_holder_is_shown(database):
     with Leader(database, "indexer", "me") as leader, database.write() as session:
         leader.check(session)
-        assert session.scalar(select(Leadership.holder)) == "me"
+        assert session.scalar(select(LeadershipRow.holder)) == "me"
 
 
 def test_check__another_took_over__is_fenced(database, rival):

@@ -24,7 +24,7 @@ from wasmarket.store.database import Database, open_database
 from wasmarket.store.enums import Uint
 from wasmarket.store.leader import Leader, LeadershipLost
 from wasmarket.store.migrate import upgrade
-from wasmarket.store.tables import Account
+from wasmarket.store.tables import AccountRow
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 
@@ -96,7 +96,7 @@ def test_read__another_writes_meanwhile__sees_one_state(store):
     with store.read() as session:
         assert fetch_account(session, ANYONE).free == 0
         with store.write() as writer:
-            writer.add(Account(address=ANYONE, free=Amount(5), counter=Uint(2**256 - 1)))
+            writer.add(AccountRow(address=ANYONE, free=Amount(5), counter=Uint(2**256 - 1)))
         session.expire_all()
         assert fetch_account(session, ANYONE).free == 0
 

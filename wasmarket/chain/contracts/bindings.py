@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
 from wasmarket.chain.contracts.abi import Abi, load_abi
-from wasmarket.chain.contracts.fills import NO_PERMIT, Fill, Permit
+from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit, SignedFill
 from wasmarket.chain.contracts.packed_words import (
     AccountWord,
     AssignmentWord,
@@ -14,9 +14,14 @@ from wasmarket.chain.contracts.packed_words import (
     PeerWord,
     Word,
 )
-from wasmarket.chain.contracts.views import AssignmentView, DealView, PeerView, StakeView
+from wasmarket.chain.contracts.views import (
+    OnchainAssignment,
+    OnchainDeal,
+    OnchainPeer,
+    OnchainStake,
+)
 from wasmarket.chain.reading.blocks import BlockTag, Reader
-from wasmarket.chain.sending.transactions import Call
+from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import Conflict, MarketError
@@ -34,7 +39,7 @@ PERMIT_VERSIONS = ("1", "2")
 """Domain versions of tokens in use; USDC's is 2."""
 
 
-class Contract:
+class ContractBinding:
     """One contract at one address."""
 
     def __init__(self, reader: Reader, address: Address, abi: Abi) -> None:
@@ -42,13 +47,13 @@ class Contract:
         self._reader = reader
         self._abi = abi
 
-    def call(self, function: str, *args: Any) -> Call:
+    def call(self, function: str, *args: Any) -> ContractCall:
         """Encode a call to send. Structs may be dataclasses, mappings or sequences.
 
         Raises InvalidInput for an unknown function or an argument that does not fit.
         """
         data = self._abi.function(function).encode(args)
-        return Call(self.address, data, f"{self._abi.contract}.{function}")
+        return ContractCall(self.address, data, f"{self._abi.contract}.{function}")
 
     def read(self, function: str, *args: Any, block: BlockTag = "latest") -> Any:
         """Call a view and return its output, several as a tuple. Raises Reverted, WrongChain."""
@@ -69,7 +74,7 @@ class Contract:
         return outputs
 
 
-class _Deployed(Contract):
+class _Deployed(ContractBinding):
     name: ClassVar[str]
 
     def __init__(self, reader: Reader, deployment: Deployment) -> None:
@@ -86,10 +91,10 @@ class Market(_Deployed):
         self,
         offer: DeveloperOffer,
         signature: Signature,
-        fills: Sequence[Fill],
+        fills: Sequence[SignedFill],
         current: Sequence[int] = (),
-        permit: Permit = NO_PERMIT,
-    ) -> Call:
+        permit: MatchPermit = NO_PERMIT,
+    ) -> ContractCall:
         """Encode a match or refill; `current` are the deal's live assignments, ascending."""
         return self.call("match", offer, signature.r, signature.vs, fills, current, permit)
 
@@ -140,18 +145,20 @@ class MarketLens(_Deployed):
 
     name = "MarketLens"
 
-    def deals(self, deals: Sequence[int], block: BlockTag = "latest") -> list[DealView]:
+    def deals(self, deals: Sequence[int], block: BlockTag = "latest") -> list[OnchainDeal]:
         """Return deals with status and runway."""
-        return [DealView(*view) for view in self.read_many("deal", [(d,) for d in deals], block)]
+        return [OnchainDeal(*view) for view in self.read_many("deal", [(d,) for d in deals], block)]
 
-    def assignments(self, ids: Sequence[int], block: BlockTag = "latest") -> list[AssignmentView]:
+    def assignments(
+        self, ids: Sequence[int], block: BlockTag = "latest"
+    ) -> list[OnchainAssignment]:
         """Return assignments with liveness and claimable money."""
         views = self.read_many("assignment", [(id,) for id in ids], block)
-        return [AssignmentView(*view) for view in views]
+        return [OnchainAssignment(*view) for view in views]
 
-    def peers(self, peers: Sequence[int], block: BlockTag = "latest") -> list[PeerView]:
+    def peers(self, peers: Sequence[int], block: BlockTag = "latest") -> list[OnchainPeer]:
         """Return peers."""
-        return [PeerView(*view) for view in self.read_many("peer", [(p,) for p in peers], block)]
+        return [OnchainPeer(*view) for view in self.read_many("peer", [(p,) for p in peers], block)]
 
     def claimable(self, ids: Sequence[int], block: BlockTag = "latest") -> list[tuple[int, int]]:
         """Return (paid, refund) per assignment, USDC base units; at most 64 ids."""
@@ -164,7 +171,7 @@ class MarketLens(_Deployed):
     def why(
         self,
         offer: DeveloperOffer,
-        fill: Fill,
+        fill: SignedFill,
         current: Sequence[int] = (),
         block: BlockTag = "latest",
     ) -> int:
@@ -177,10 +184,10 @@ class Staking(_Deployed):
 
     name = "Staking"
 
-    def stake(self, address: Address, block: BlockTag = "latest") -> StakeView:
+    def stake(self, address: Address, block: BlockTag = "latest") -> OnchainStake:
         """Return a provider's stake."""
         free, locked = (self.read(view, address, block=block) for view in ("free", "locked"))
-        return StakeView(free, locked, *self.read("leaving", address, block=block))
+        return OnchainStake(free, locked, *self.read("leaving", address, block=block))
 
 
 class Proofs(_Deployed):
@@ -199,7 +206,7 @@ class Faucet(_Deployed):
     name = "Faucet"
 
 
-class Erc20(Contract):
+class Erc20(ContractBinding):
     """A token; amounts in its base units."""
 
     def __init__(self, reader: Reader, address: Address) -> None:

@@ -8,7 +8,7 @@ from wasmarket.kernel.units import Address
 
 
 @dataclass(frozen=True, slots=True)
-class Fill:
+class SignedFill:
     """One line of a match as `Market.match` takes it: a provider offer, units, its signature."""
 
     peer: int
@@ -23,7 +23,7 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
-class Permit:
+class MatchPermit:
     """A USDC permit as `Market.match` takes it; `deadline` 0: none."""
 
     value: int
@@ -32,12 +32,12 @@ class Permit:
     vs: int
 
 
-NO_PERMIT = Permit(0, 0, 0, 0)
+NO_PERMIT = MatchPermit(0, 0, 0, 0)
 
 
-def build_fill(offer: ProviderOffer, units: int, signature: Signature = NO_SIGNATURE) -> Fill:
+def build_fill(offer: ProviderOffer, units: int, signature: Signature = NO_SIGNATURE) -> SignedFill:
     """Build a fill; without a signature the offer must be approved on chain."""
-    return Fill(
+    return SignedFill(
         offer.peer,
         offer.price,
         offer.developer,

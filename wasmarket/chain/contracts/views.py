@@ -6,7 +6,7 @@ from wasmarket.kernel.units import Address
 
 
 @dataclass(frozen=True, slots=True)
-class DealView:
+class OnchainDeal:
     """A deal, settled. `status` 1 waiting, 2 running, 3 lapsed, 4 stopping, 5 ended, 0 unknown."""
 
     developer: Address
@@ -23,7 +23,7 @@ class DealView:
 
 
 @dataclass(frozen=True, slots=True)
-class AssignmentView:
+class OnchainAssignment:
     """An assignment with what a claim would give now (USDC base units)."""
 
     deal: int
@@ -40,7 +40,7 @@ class AssignmentView:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerView:
+class OnchainPeer:
     """A peer: capacity, place, wallet and traits."""
 
     provider: Address
@@ -53,7 +53,7 @@ class PeerView:
 
 
 @dataclass(frozen=True, slots=True)
-class StakeView:
+class OnchainStake:
     """A provider's stake, FLT base units; `leaving` is withdrawable from second `ready` on."""
 
     free: int

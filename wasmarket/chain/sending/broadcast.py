@@ -10,7 +10,7 @@ from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.errors import RpcError, build_reverted
 from wasmarket.chain.reading.blocks import Log, RawLog
 from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.chain.sending.transactions import Call, Receipt, Signed
+from wasmarket.chain.sending.transactions import ContractCall, Signed, TransactionReceipt
 from wasmarket.kernel.errors import Reverted, TimedOut, Unfunded, Unreachable
 from wasmarket.kernel.events import Event
 from wasmarket.kernel.units import Address, BlockNumber, Hash
@@ -105,8 +105,8 @@ def look(rpc: Rpc, address: Address, hashes: Sequence[Hash]) -> Sight:
 
 
 def build_receipt(
-    rpc: Rpc, decoder: Decoder | None, mined: MinedReceipt, call: Call, sender: Address
-) -> Receipt:
+    rpc: Rpc, decoder: Decoder | None, mined: MinedReceipt, call: ContractCall, sender: Address
+) -> TransactionReceipt:
     """Decode a receipt. Raises Reverted, with the reason, if the contract refused."""
     if int(mined.status, 16) == 0:
         raise build_reverted(call.description, _find_reason(rpc, mined, call, sender))
@@ -114,7 +114,7 @@ def build_receipt(
     if decoder is not None and mined.logs:
         timestamp = rpc.fetch_head(mined.block_hash).timestamp
         logs = decoder.decode_all(mined.logs, {mined.block_hash: timestamp})
-    return Receipt(
+    return TransactionReceipt(
         Hash(mined.transaction_hash),
         BlockNumber(mined.number),
         Hash(mined.block_hash),
@@ -124,7 +124,7 @@ def build_receipt(
     )
 
 
-def _find_reason(rpc: Rpc, mined: MinedReceipt, call: Call, sender: Address) -> str:
+def _find_reason(rpc: Rpc, mined: MinedReceipt, call: ContractCall, sender: Address) -> str:
     """Run the call again on the block before it; transactions in between may change the answer."""
     try:
         rpc.call(call.to, call.data, sender=sender, block=mined.number - 1)

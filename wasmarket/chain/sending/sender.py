@@ -17,8 +17,8 @@ from wasmarket.chain.reading.blocks import BlockTag
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.broadcast import MinedReceipt, Outcome, broadcast, build_receipt, look
 from wasmarket.chain.sending.nonces import NonceLock
-from wasmarket.chain.sending.signing import Plan, bump, choose_fees, read_plan, sign_plan
-from wasmarket.chain.sending.transactions import Call, OnSigned, Receipt, Signed
+from wasmarket.chain.sending.signing import TransactionPlan, bump, choose_fees, read_plan, sign_plan
+from wasmarket.chain.sending.transactions import ContractCall, OnSigned, Signed, TransactionReceipt
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.errors import (
@@ -47,7 +47,7 @@ LAPSE_GAS = 40_000
 class _Pending:
     """A call between signing and its receipt: every attempt has the same nonce."""
 
-    plan: Plan
+    plan: TransactionPlan
     attempts: list[Signed]
     on_signed: OnSigned | None
     sent_at: float
@@ -100,14 +100,14 @@ class Sender:
         """The account that sends."""
         return self._account.address
 
-    def simulate(self, call: Call, block: BlockTag = "latest") -> bytes:
+    def simulate(self, call: ContractCall, block: BlockTag = "latest") -> bytes:
         """Run a call without sending it and return its output. Raises Reverted."""
         try:
             return self._rpc.call(call.to, call.data, sender=self.address, block=block)
         except Reverted as error:
             raise build_reverted(call.description, error.reason) from error
 
-    def send(self, call: Call, on_signed: OnSigned | None = None) -> Receipt:
+    def send(self, call: ContractCall, on_signed: OnSigned | None = None) -> TransactionReceipt:
         """Simulate, send and wait until mined and confirmed.
 
         `on_signed` is told every signed transaction before its broadcast. Raises Reverted,
@@ -115,14 +115,14 @@ class Sender:
         """
         return self._finish(self._start(call, on_signed, "latest"))
 
-    def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
+    def send_many(self, calls: Sequence[ContractCall]) -> list[TransactionReceipt]:
         """Send several calls one behind the other without waiting, then wait for all.
 
         Each is simulated on top of those that wait. Of those that fail the first error is raised,
         after all that were sent are done.
         """
         started: list[_Pending] = []
-        receipts: list[Receipt] = []
+        receipts: list[TransactionReceipt] = []
         refused: list[MarketError] = []
         for call in calls:
             try:
@@ -141,14 +141,14 @@ class Sender:
         return receipts
 
     def send_each(
-        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
-    ) -> list[Receipt | MarketError]:
+        self, calls: Sequence[tuple[ContractCall, OnSigned]], *, max_gas: int
+    ) -> list[TransactionReceipt | MarketError]:
         """Send several calls one behind the other; return what became of each, in order.
 
         Each is simulated on top of those that wait, and a refusal of one does not hold up the
         others. Once those that wait may use `max_gas`, they are waited for first.
         """
-        outcomes: dict[int, Receipt | MarketError] = {}
+        outcomes: dict[int, TransactionReceipt | MarketError] = {}
         waiting: dict[int, _Pending] = {}
         for place, (call, on_signed) in enumerate(calls):
             try:
@@ -161,8 +161,10 @@ class Sender:
         outcomes |= self._finish_each(waiting)
         return [outcomes[place] for place in range(len(calls))]
 
-    def _finish_each(self, waiting: dict[int, _Pending]) -> dict[int, Receipt | MarketError]:
-        outcomes: dict[int, Receipt | MarketError] = {}
+    def _finish_each(
+        self, waiting: dict[int, _Pending]
+    ) -> dict[int, TransactionReceipt | MarketError]:
+        outcomes: dict[int, TransactionReceipt | MarketError] = {}
         stuck: TimedOut | None = None
         for place, pending in waiting.items():
             try:
@@ -178,7 +180,7 @@ class Sender:
 
     def resume(
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
-    ) -> Receipt | None:
+    ) -> TransactionReceipt | None:
         """Finish a transaction that was recorded before a crash.
 
         Mined: its receipt. Waiting, or never broadcast and still good: broadcast and waited for.
@@ -205,7 +207,7 @@ class Sender:
         mined = self._await(pending)
         return None if mined is None else self._read(mined, plan.call)
 
-    def _may_broadcast(self, plan: Plan) -> bool:
+    def _may_broadcast(self, plan: TransactionPlan) -> bool:
         """Say whether a transaction that the node does not know can still do what it should."""
         if self._rpc.fetch_nonce(self.address, "pending") != plan.nonce:
             return False
@@ -215,12 +217,12 @@ class Sender:
             return False
         return True
 
-    def _start(self, call: Call, on_signed: OnSigned | None, block: str) -> _Pending:
+    def _start(self, call: ContractCall, on_signed: OnSigned | None, block: str) -> _Pending:
         gas = self._estimate(call, block)
         for _ in range(NONCE_TRIES):
             with self._lock.held():
                 tip, max_fee = choose_fees(self._rpc.fetch_fees(), self._max_fee)
-                plan = Plan(call, self._chain_id, self._next_nonce(), gas, tip, max_fee)
+                plan = TransactionPlan(call, self._chain_id, self._next_nonce(), gas, tip, max_fee)
                 signed = sign_plan(plan, self._account)
                 if on_signed is not None:
                     on_signed(signed)
@@ -233,7 +235,7 @@ class Sender:
             remedy="give each program a key of its own, or a common lock file",
         )
 
-    def _estimate(self, call: Call, block: str) -> int:
+    def _estimate(self, call: ContractCall, block: str) -> int:
         """Simulate and return the gas to offer: a fifth over the estimate, and a lapse."""
         transaction = {
             "from": self.address,
@@ -253,7 +255,7 @@ class Sender:
         waiting = self._rpc.fetch_nonce(self.address, "pending")
         return max(waiting, *(nonce + 1 for nonce in tuple(self._in_flight)), 0)
 
-    def _finish(self, pending: _Pending) -> Receipt:
+    def _finish(self, pending: _Pending) -> TransactionReceipt:
         call, on_signed = pending.plan.call, pending.on_signed
         for _ in range(NONCE_TRIES):
             mined = self._await(pending)
@@ -265,7 +267,7 @@ class Sender:
             remedy="give each program a key of its own, or a common lock file",
         )
 
-    def _read(self, mined: MinedReceipt, call: Call) -> Receipt:
+    def _read(self, mined: MinedReceipt, call: ContractCall) -> TransactionReceipt:
         return build_receipt(self._rpc, self._decoder, mined, call, self.address)
 
     def _await(self, pending: _Pending) -> MinedReceipt | None:

@@ -8,7 +8,7 @@ from hexbytes import HexBytes
 from rlp.exceptions import RLPException  # type: ignore[import-untyped]
 
 from wasmarket.chain.reading.rpc import Fees
-from wasmarket.chain.sending.transactions import Call, Signed
+from wasmarket.chain.sending.transactions import ContractCall, Signed
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import to_address, to_hash
 from wasmarket.kernel.errors import InvalidInput
@@ -18,10 +18,10 @@ BUMP_NUMERATOR, BUMP_DENOMINATOR = 5, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class TransactionPlan:
     """Everything that is signed: the call, its nonce, gas, and fees in wei per gas."""
 
-    call: Call
+    call: ContractCall
     chain_id: int
     nonce: int
     gas: int
@@ -37,7 +37,7 @@ def choose_fees(fees: Fees, limit: int | None) -> tuple[int, int]:
     return min(fees.tip, max_fee), max_fee
 
 
-def bump(plan: Plan, fees: Fees, limit: int | None) -> Plan | None:
+def bump(plan: TransactionPlan, fees: Fees, limit: int | None) -> TransactionPlan | None:
     """Return the plan with fees that replace it; None when `limit` leaves no room for that."""
     tip, max_fee = choose_fees(fees, None)
     tip, max_fee = max(tip, _more(plan.tip)), max(max_fee, _more(plan.max_fee))
@@ -48,7 +48,7 @@ def bump(plan: Plan, fees: Fees, limit: int | None) -> Plan | None:
     return replace(plan, tip=min(tip, max_fee), max_fee=max_fee)
 
 
-def sign_plan(plan: Plan, account: Account) -> Signed:
+def sign_plan(plan: TransactionPlan, account: Account) -> Signed:
     """Sign a transaction."""
     signed = EthAccount.sign_transaction(
         {
@@ -67,12 +67,14 @@ def sign_plan(plan: Plan, account: Account) -> Signed:
     return Signed(to_hash(bytes(signed.hash)), bytes(signed.raw_transaction), plan.nonce)
 
 
-def read_plan(raw: bytes) -> Plan:
+def read_plan(raw: bytes) -> TransactionPlan:
     """Read what a signed transaction says. Raises InvalidInput."""
     try:
         values = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
-        call = Call(to_address(bytes(values["to"])), bytes(values["data"]), "the transaction")
-        return Plan(
+        call = ContractCall(
+            to_address(bytes(values["to"])), bytes(values["data"]), "the transaction"
+        )
+        return TransactionPlan(
             replace(call, value=int(values["value"])),
             int(values["chainId"]),
             int(values["nonce"]),

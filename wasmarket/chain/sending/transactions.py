@@ -13,7 +13,7 @@ EventT = TypeVar("EventT", bound=Event)
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ContractCall:
     """A function to call, encoded; `description` is what people read; `value` in wei."""
 
     to: Address
@@ -32,7 +32,7 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class TransactionReceipt:
     """A transaction that was mined and did not revert. `gas_price` in wei per gas."""
 
     tx_hash: Hash
@@ -58,21 +58,21 @@ class Submitter(Protocol):
     def address(self) -> Address:
         """The account that sends."""
 
-    def simulate(self, call: Call, block: BlockTag = "latest") -> bytes:
+    def simulate(self, call: ContractCall, block: BlockTag = "latest") -> bytes:
         """Run a call without sending it and return its output. Raises Reverted."""
 
-    def send(self, call: Call, on_signed: OnSigned | None = None) -> Receipt:
+    def send(self, call: ContractCall, on_signed: OnSigned | None = None) -> TransactionReceipt:
         """Simulate, send and wait until mined. Raises Reverted, Unfunded, TimedOut, Unreachable."""
 
-    def send_many(self, calls: Sequence[Call]) -> list[Receipt]:
+    def send_many(self, calls: Sequence[ContractCall]) -> list[TransactionReceipt]:
         """Send several calls one behind the other, then wait for all."""
 
     def send_each(
-        self, calls: Sequence[tuple[Call, OnSigned]], *, max_gas: int
-    ) -> list[Receipt | MarketError]:
+        self, calls: Sequence[tuple[ContractCall, OnSigned]], *, max_gas: int
+    ) -> list[TransactionReceipt | MarketError]:
         """Send several calls one behind the other; return what became of each, in order."""
 
     def resume(
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
-    ) -> Receipt | None:
+    ) -> TransactionReceipt | None:
         """Finish what a crash interrupted; None if that transaction can no longer be mined."""

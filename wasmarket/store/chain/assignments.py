@@ -10,7 +10,7 @@ from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address
 from wasmarket.store.chain.state import BATCH
 from wasmarket.store.enums import AssignmentState
-from wasmarket.store.tables import Assignment, Commitment, Deal, Peer, RunEnd
+from wasmarket.store.tables import AssignmentRow, CommitmentRow, DealRow, PeerRow, RunEndRow
 from wasmarket.store.views import AssignmentView, Indexed
 
 OPEN = (AssignmentState.PENDING, AssignmentState.ACTIVE)
@@ -19,7 +19,9 @@ MAX_CLAIM = 1_024
 
 def fetch_assignment(session: Session, at: Indexed, assignment: int) -> AssignmentView:
     """Return one assignment. Raises NotFound."""
-    found = fetch_chosen(session, at, select(Assignment, Peer).where(Assignment.id == assignment))
+    found = fetch_chosen(
+        session, at, select(AssignmentRow, PeerRow).where(AssignmentRow.id == assignment)
+    )
     if not found:
         raise NotFound(
             f"there is no assignment {assignment}",
@@ -41,20 +43,22 @@ def fetch_assignments(
     limit: int | None = 100,
 ) -> list[AssignmentView]:
     """Return assignments by id. `alive_only` may give fewer than `limit`, never skips any."""
-    query = select(Assignment, Peer).where(Assignment.id > after).order_by(Assignment.id)
+    query = (
+        select(AssignmentRow, PeerRow).where(AssignmentRow.id > after).order_by(AssignmentRow.id)
+    )
     if deal is not None:
-        query = query.where(Assignment.deal == deal)
+        query = query.where(AssignmentRow.deal == deal)
     if peer is not None:
-        query = query.where(Assignment.peer == peer)
+        query = query.where(AssignmentRow.peer == peer)
     if provider is not None:
-        query = query.where(Peer.provider == provider)
+        query = query.where(PeerRow.provider == provider)
     if not alive_only:
         return fetch_chosen(session, at, query.limit(limit))
-    query = query.join(Deal, Deal.id == Assignment.deal).where(
-        Assignment.state.in_(OPEN),
-        Assignment.run == Deal.run,
-        Deal.stopped.is_(False),
-        Deal.end >= at.epoch,
+    query = query.join(DealRow, DealRow.id == AssignmentRow.deal).where(
+        AssignmentRow.state.in_(OPEN),
+        AssignmentRow.run == DealRow.run,
+        DealRow.stopped.is_(False),
+        DealRow.end >= at.epoch,
     )
     alive: list[AssignmentView] = []
     # A deal may have lapsed without an event yet: the rest of "alive" is known once it is settled.
@@ -64,7 +68,7 @@ def fetch_assignments(
         alive += [view for view in found if view.alive]
         if step is None or len(found) < step:
             break
-        query = query.where(Assignment.id > found[-1].id)
+        query = query.where(AssignmentRow.id > found[-1].id)
     return alive
 
 
@@ -76,9 +80,11 @@ def alive_of_deals(
     alive: dict[int, list[AssignmentView]] = {deal: [] for deal in wanted}
     for start in range(0, len(wanted), BATCH):
         query = (
-            select(Assignment, Peer)
-            .where(Assignment.deal.in_(wanted[start : start + BATCH]), Assignment.state.in_(OPEN))
-            .order_by(Assignment.id)
+            select(AssignmentRow, PeerRow)
+            .where(
+                AssignmentRow.deal.in_(wanted[start : start + BATCH]), AssignmentRow.state.in_(OPEN)
+            )
+            .order_by(AssignmentRow.id)
         )
         for view in fetch_chosen(session, at, query):
             if view.alive:
@@ -93,7 +99,9 @@ def fetch_claimable(
     wanted = sorted(set(assignments))
     claimable = dict.fromkeys(wanted, (0, 0))
     for start in range(0, len(wanted), BATCH):
-        query = select(Assignment, Peer).where(Assignment.id.in_(wanted[start : start + BATCH]))
+        query = select(AssignmentRow, PeerRow).where(
+            AssignmentRow.id.in_(wanted[start : start + BATCH])
+        )
         for view in fetch_chosen(session, at, query):
             claimable[view.id] = _claimable(session, at, view)
     return claimable
@@ -106,8 +114,8 @@ def _claimable(session: Session, at: Indexed, view: AssignmentView) -> tuple[int
     epochs = last + 1 - view.next
     if epochs <= 0:
         return 0, 0
-    query = select(Commitment.epoch).where(
-        Commitment.peer == view.peer, Commitment.epoch.between(view.next, last)
+    query = select(CommitmentRow.epoch).where(
+        CommitmentRow.peer == view.peer, CommitmentRow.epoch.between(view.next, last)
     )
     proven = set(session.scalars(query))
     rate = view.price * view.units
@@ -118,10 +126,10 @@ def _claimable(session: Session, at: Indexed, view: AssignmentView) -> tuple[int
 
 
 def fetch_chosen(
-    session: Session, at: Indexed, query: Select[Assignment, Peer]
+    session: Session, at: Indexed, query: Select[AssignmentRow, PeerRow]
 ) -> list[AssignmentView]:
     """Return what a query of assignments and their peers chose."""
-    pairs = session.execute(query.join(Peer, Peer.id == Assignment.peer)).all()
+    pairs = session.execute(query.join(PeerRow, PeerRow.id == AssignmentRow.peer)).all()
     deals = fetch_settled(session, at, {assignment.deal for assignment, _ in pairs})
     runs = fetch_run_ends(session, deals)
     return [_view(row, peer, deals[row.deal], runs, at) for row, peer in pairs]
@@ -132,7 +140,9 @@ def fetch_settled(session: Session, at: Indexed, deals: Iterable[int]) -> dict[i
     wanted = sorted(set(deals))
     settled: dict[int, Settlement] = {}
     for start in range(0, len(wanted), BATCH):
-        for deal in session.scalars(select(Deal).where(Deal.id.in_(wanted[start : start + BATCH]))):
+        for deal in session.scalars(
+            select(DealRow).where(DealRow.id.in_(wanted[start : start + BATCH]))
+        ):
             settled[deal.id] = settle(terms_of(deal), at.epoch)
     return settled
 
@@ -142,8 +152,8 @@ def fetch_run_ends(session: Session, deals: Mapping[int, Settlement]) -> dict[tu
     lapsed = sorted(deal for deal, settlement in deals.items() if settlement.terms.run > 0)
     ends: dict[tuple[int, int], int] = {}
     for start in range(0, len(lapsed), BATCH):
-        query = select(RunEnd.deal, RunEnd.run, RunEnd.last).where(
-            RunEnd.deal.in_(lapsed[start : start + BATCH])
+        query = select(RunEndRow.deal, RunEndRow.run, RunEndRow.last).where(
+            RunEndRow.deal.in_(lapsed[start : start + BATCH])
         )
         ends.update(((deal, run), last) for deal, run, last in session.execute(query))
     for deal in lapsed:
@@ -153,7 +163,7 @@ def fetch_run_ends(session: Session, deals: Mapping[int, Settlement]) -> dict[tu
     return ends
 
 
-def terms_of(deal: Deal) -> DealTerms:
+def terms_of(deal: DealRow) -> DealTerms:
     """Return the billing half of a deal's row."""
     return DealTerms(
         deal.balance, deal.rate, deal.settled, deal.end, deal.units, deal.run, deal.stopped
@@ -161,8 +171,8 @@ def terms_of(deal: Deal) -> DealTerms:
 
 
 def _view(
-    row: Assignment,
-    peer: Peer,
+    row: AssignmentRow,
+    peer: PeerRow,
     deal: Settlement,
     runs: Mapping[tuple[int, int], int],
     at: Indexed,

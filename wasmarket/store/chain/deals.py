@@ -11,13 +11,13 @@ from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.assignments import alive_of_deals, fetch_run_ends, terms_of
 from wasmarket.store.chain.state import Place, batches
 from wasmarket.store.enums import DealChangeKind
-from wasmarket.store.tables import Deal, DealChange
+from wasmarket.store.tables import DealChangeRow, DealRow
 from wasmarket.store.views import DealChangeView, DealView, Indexed
 
 
 def fetch_deal(session: Session, at: Indexed, deal: int) -> DealView:
     """Return one deal. Raises NotFound."""
-    row = session.get(Deal, deal)
+    row = session.get(DealRow, deal)
     if row is None:
         raise NotFound(
             f"there is no deal {deal}",
@@ -38,13 +38,13 @@ def fetch_deals(
     limit: int | None = 100,
 ) -> list[DealView]:
     """Return deals by id; `live_only` leaves out those that have ended or are stopping."""
-    query = select(Deal).where(Deal.id > after).order_by(Deal.id).limit(limit)
+    query = select(DealRow).where(DealRow.id > after).order_by(DealRow.id).limit(limit)
     if developer is not None:
-        query = query.where(Deal.developer == developer)
+        query = query.where(DealRow.developer == developer)
     if app is not None:
-        query = query.where(Deal.app == app)
+        query = query.where(DealRow.app == app)
     if live_only:
-        query = query.where(Deal.stopped.is_(False), Deal.end >= at.epoch)
+        query = query.where(DealRow.stopped.is_(False), DealRow.end >= at.epoch)
     return _views(session, at, session.scalars(query).all())
 
 
@@ -53,7 +53,7 @@ def fetch_deals_by_id(session: Session, at: Indexed, ids: Sequence[int]) -> dict
     rows = [
         row
         for batch in batches(ids)
-        for row in session.scalars(select(Deal).where(Deal.id.in_(batch)))
+        for row in session.scalars(select(DealRow).where(DealRow.id.in_(batch)))
     ]
     return {view.id: view for view in _views(session, at, rows)}
 
@@ -62,9 +62,9 @@ def fetch_deal_of_offer(
     session: Session, at: Indexed, hash: Hash, developer: Address | None = None
 ) -> DealView | None:
     """Return the deal that an offer made, None before its first match."""
-    query = select(Deal).where(Deal.offer == hash).order_by(Deal.id)
+    query = select(DealRow).where(DealRow.offer == hash).order_by(DealRow.id)
     if developer is not None:
-        query = query.where(Deal.developer == developer)
+        query = query.where(DealRow.developer == developer)
     row = session.scalars(query).first()
     return None if row is None else _views(session, at, [row])[0]
 
@@ -73,8 +73,8 @@ def fetch_deal_changes(
     session: Session, deal: int, *, after: Place | None = None, limit: int | None = 100
 ) -> list[DealChangeView]:
     """Return a deal's history in the order of the chain."""
-    place = (DealChange.block_number, DealChange.log_index)
-    query = select(DealChange).where(DealChange.deal == deal).order_by(*place).limit(limit)
+    place = (DealChangeRow.block_number, DealChangeRow.log_index)
+    query = select(DealChangeRow).where(DealChangeRow.deal == deal).order_by(*place).limit(limit)
     if after is not None:
         query = query.where(tuple_(*place) > after)
     return [
@@ -94,7 +94,7 @@ def fetch_deal_changes(
     ]
 
 
-def _views(session: Session, at: Indexed, rows: Sequence[Deal]) -> list[DealView]:
+def _views(session: Session, at: Indexed, rows: Sequence[DealRow]) -> list[DealView]:
     settled: dict[int, Settlement] = {row.id: settle(terms_of(row), at.epoch) for row in rows}
     runs = fetch_run_ends(session, settled)
     alive = alive_of_deals(session, at, settled)

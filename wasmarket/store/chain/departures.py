@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.reasons import EndKind
 from wasmarket.store.chain.state import BATCH
-from wasmarket.store.tables import Assignment
+from wasmarket.store.tables import AssignmentRow
 
 GIVEN_UP = (EndKind.LEFT, EndKind.DROPPED, EndKind.EVICTED)
 
@@ -26,13 +26,13 @@ class Departure:
 def fetch_departures(session: Session, deals: Iterable[int]) -> list[Departure]:
     """Return who left, was dropped from or evicted from these deals while they were alive."""
     wanted = sorted(set(deals))
-    keys = (Assignment.deal, Assignment.peer, Assignment.ended_kind)
+    keys = (AssignmentRow.deal, AssignmentRow.peer, AssignmentRow.ended_kind)
     found: list[Departure] = []
     for first in range(0, len(wanted), BATCH):
         query = (
-            select(*keys, func.max(Assignment.ended_at))
-            .where(Assignment.deal.in_(wanted[first : first + BATCH]))
-            .where(Assignment.ended_kind.in_(GIVEN_UP))
+            select(*keys, func.max(AssignmentRow.ended_at))
+            .where(AssignmentRow.deal.in_(wanted[first : first + BATCH]))
+            .where(AssignmentRow.ended_kind.in_(GIVEN_UP))
             .group_by(*keys)
             .order_by(*keys)
         )
@@ -47,8 +47,8 @@ def fetch_departures(session: Session, deals: Iterable[int]) -> list[Departure]:
 def fetch_evictions(session: Session) -> dict[int, int]:
     """Return by peer when it was last evicted from any deal, in seconds of the chain."""
     query = (
-        select(Assignment.peer, func.max(Assignment.ended_at))
-        .where(Assignment.ended_kind == EndKind.EVICTED)
-        .group_by(Assignment.peer)
+        select(AssignmentRow.peer, func.max(AssignmentRow.ended_at))
+        .where(AssignmentRow.ended_kind == EndKind.EVICTED)
+        .group_by(AssignmentRow.peer)
     )
     return {peer: at for peer, at in session.execute(query) if at is not None}

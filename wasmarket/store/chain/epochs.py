@@ -6,15 +6,16 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.billing import share
 from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
 from wasmarket.store.enums import AssignmentState
-from wasmarket.store.tables import Assignment, Commitment
+from wasmarket.store.tables import AssignmentRow, CommitmentRow
 from wasmarket.store.views import EpochView, Indexed
 
 
 def fetch_epoch(session: Session, at: Indexed, epoch: int) -> EpochView:
     """Return an epoch's figures as of `at`; of one to come, what would run if nothing changed."""
     rows = session.scalars(
-        select(Assignment).where(
-            Assignment.start <= epoch, or_(Assignment.end.is_(None), Assignment.end >= epoch)
+        select(AssignmentRow).where(
+            AssignmentRow.start <= epoch,
+            or_(AssignmentRow.end.is_(None), AssignmentRow.end >= epoch),
         )
     ).all()
     deals = fetch_settled(session, at, {row.deal for row in rows})
@@ -35,7 +36,7 @@ def fetch_epoch(session: Session, at: Indexed, epoch: int) -> EpochView:
         rate = row.price * row.units
         billed += share(rate, row.skipped) if row.start == epoch else rate
     committed = session.scalar(
-        select(func.count()).select_from(Commitment).where(Commitment.epoch == epoch)
+        select(func.count()).select_from(CommitmentRow).where(CommitmentRow.epoch == epoch)
     )
     return EpochView(
         epoch=epoch,

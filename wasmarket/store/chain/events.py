@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Hash
 from wasmarket.store.chain.state import Place
-from wasmarket.store.tables import Cursor, EventRow, OfferClock, Reorg
+from wasmarket.store.tables import CursorRow, EventRow, OfferClockRow, ReorgRow
 from wasmarket.store.views import Changes, EventView, Position
 
 LAST = 2**62
@@ -16,7 +16,7 @@ LAST = 2**62
 
 def fetch_latest(session: Session) -> Position:
     """Return the position behind everything that is indexed."""
-    block = session.scalar(select(Cursor.block_number))
+    block = session.scalar(select(CursorRow.block_number))
     return Position(-1 if block is None else block, LAST, _latest_reorg(session))
 
 
@@ -25,9 +25,9 @@ def fetch_stamp(session: Session) -> tuple[str | None, int, int]:
 
     One question to the database, for whoever asks often.
     """
-    block = select(Cursor.block_hash).scalar_subquery()
-    reorg = select(func.max(Reorg.id)).scalar_subquery()
-    version = select(OfferClock.version).scalar_subquery()
+    block = select(CursorRow.block_hash).scalar_subquery()
+    reorg = select(func.max(ReorgRow.id)).scalar_subquery()
+    version = select(OfferClockRow.version).scalar_subquery()
     row = session.execute(select(block, reorg, version)).one()
     return row[0], int(row[1] or 0), int(row[2] or 0)
 
@@ -47,7 +47,9 @@ def fetch_changes(session: Session, position: Position, *, limit: int = 500) -> 
     In a session of `Database.read`: events and reorgs must be of one state.
     """
     reorgs = session.execute(
-        select(func.max(Reorg.id), func.min(Reorg.to_block)).where(Reorg.id > position.reorg)
+        select(func.max(ReorgRow.id), func.min(ReorgRow.to_block)).where(
+            ReorgRow.id > position.reorg
+        )
     ).one()
     latest = position.reorg
     if reorgs[0] is not None:
@@ -94,4 +96,4 @@ def fetch_events(
 
 
 def _latest_reorg(session: Session) -> int:
-    return int(session.scalar(select(func.max(Reorg.id))) or 0)
+    return int(session.scalar(select(func.max(ReorgRow.id))) or 0)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.state import Place
-from wasmarket.store.tables import BatchSkip, Claim, FillSkip
+from wasmarket.store.tables import BatchSkipRow, ClaimRow, FillSkipRow
 from wasmarket.store.views import BatchSkipView, ClaimView, FillSkipView
 
 
@@ -21,11 +21,11 @@ def fetch_claims(
     limit: int | None = 100,
 ) -> list[ClaimView]:
     """Return claims in the order of the chain."""
-    query = _paged(select(Claim), Claim, after, limit)
+    query = _paged(select(ClaimRow), ClaimRow, after, limit)
     for column, value in (
-        (Claim.deal, deal),
-        (Claim.assignment, assignment),
-        (Claim.provider, provider),
+        (ClaimRow.deal, deal),
+        (ClaimRow.assignment, assignment),
+        (ClaimRow.provider, provider),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -57,11 +57,11 @@ def fetch_fill_skips(
     limit: int | None = 100,
 ) -> list[FillSkipView]:
     """Return refused fills in the order of the chain."""
-    query = _paged(select(FillSkip), FillSkip, after, limit)
+    query = _paged(select(FillSkipRow), FillSkipRow, after, limit)
     for column, value in (
-        (FillSkip.deal, deal),
-        (FillSkip.peer, peer),
-        (FillSkip.tx_hash, tx_hash),
+        (FillSkipRow.deal, deal),
+        (FillSkipRow.peer, peer),
+        (FillSkipRow.tx_hash, tx_hash),
     ):
         if value is not None:
             query = query.where(column == value)
@@ -80,11 +80,11 @@ def fetch_batch_skips(
     limit: int | None = 100,
 ) -> list[BatchSkipView]:
     """Return ids that batches left out, in the order of the chain."""
-    query = _paged(select(BatchSkip), BatchSkip, after, limit)
+    query = _paged(select(BatchSkipRow), BatchSkipRow, after, limit)
     if assignment is not None:
-        query = query.where(BatchSkip.assignment == assignment)
+        query = query.where(BatchSkipRow.assignment == assignment)
     if tx_hash is not None:
-        query = query.where(BatchSkip.tx_hash == tx_hash)
+        query = query.where(BatchSkipRow.tx_hash == tx_hash)
     return [
         BatchSkipView(row.block_number, row.log_index, row.tx_hash, row.assignment, row.reason)
         for row in session.scalars(query)

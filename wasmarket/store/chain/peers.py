@@ -9,13 +9,13 @@ from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address
 from wasmarket.store.chain.assignments import fetch_assignments
 from wasmarket.store.chain.state import BATCH
-from wasmarket.store.tables import Account, Claim, Commitment, Peer, StakeRow
+from wasmarket.store.tables import AccountRow, ClaimRow, CommitmentRow, PeerRow, StakeRow
 from wasmarket.store.views import Indexed, PeerView, ProviderView
 
 
 def fetch_peer(session: Session, peer: int) -> PeerView:
     """Return one peer. Raises NotFound."""
-    row = session.get(Peer, peer)
+    row = session.get(PeerRow, peer)
     if row is None:
         raise NotFound(
             f"there is no peer {peer}", field="peer", remedy="take a number of the list of peers"
@@ -25,7 +25,7 @@ def fetch_peer(session: Session, peer: int) -> PeerView:
 
 def fetch_last_peer(session: Session) -> int:
     """Return the number of the newest peer, 0 before the first: all below it exist."""
-    return int(session.scalar(select(func.max(Peer.id))) or 0)
+    return int(session.scalar(select(func.max(PeerRow.id))) or 0)
 
 
 def fetch_peers(
@@ -39,16 +39,16 @@ def fetch_peers(
     limit: int | None = 100,
 ) -> list[PeerView]:
     """Return peers by id."""
-    query = select(Peer).where(Peer.id > after).order_by(Peer.id).limit(limit)
+    query = select(PeerRow).where(PeerRow.id > after).order_by(PeerRow.id).limit(limit)
     for column, value in (
-        (Peer.provider, provider),
-        (Peer.region, region),
-        (Peer.wallet, wallet),
+        (PeerRow.provider, provider),
+        (PeerRow.region, region),
+        (PeerRow.wallet, wallet),
     ):
         if value is not None:
             query = query.where(column == value)
     if ids is not None:
-        query = query.where(Peer.id.in_(ids))
+        query = query.where(PeerRow.id.in_(ids))
     return _views(session, session.scalars(query).all())
 
 
@@ -74,7 +74,7 @@ def fetch_providers(
 ) -> list[ProviderView]:
     """Return the accounts that have a peer or stake, by address."""
     known = (
-        select(Peer.provider.label("address"))
+        select(PeerRow.provider.label("address"))
         .union(select(StakeRow.provider.label("address")))
         .subquery()
     )
@@ -86,17 +86,17 @@ def fetch_providers(
 
 
 def _provider(session: Session, at: Indexed, address: Address) -> ProviderView:
-    account = session.get(Account, address)
+    account = session.get(AccountRow, address)
     stake = session.get(StakeRow, address)
     count, units, used = session.execute(
         select(
             func.count(),
-            func.coalesce(func.sum(Peer.units), 0),
-            func.coalesce(func.sum(Peer.used), 0),
-        ).where(Peer.provider == address)
+            func.coalesce(func.sum(PeerRow.units), 0),
+            func.coalesce(func.sum(PeerRow.used), 0),
+        ).where(PeerRow.provider == address)
     ).one()
     paid = session.scalar(
-        select(func.coalesce(func.sum(Claim.paid), 0)).where(Claim.provider == address)
+        select(func.coalesce(func.sum(ClaimRow.paid), 0)).where(ClaimRow.provider == address)
     )
     alive = fetch_assignments(session, at, provider=address, alive_only=True, limit=None)
     return ProviderView(
@@ -115,14 +115,14 @@ def _provider(session: Session, at: Indexed, address: Address) -> ProviderView:
     )
 
 
-def _views(session: Session, rows: Sequence[Peer]) -> list[PeerView]:
+def _views(session: Session, rows: Sequence[PeerRow]) -> list[PeerView]:
     proven: dict[int, int] = {}
     ids = [row.id for row in rows]
     for start in range(0, len(ids), BATCH):
         query = (
-            select(Commitment.peer, func.max(Commitment.epoch))
-            .where(Commitment.peer.in_(ids[start : start + BATCH]))
-            .group_by(Commitment.peer)
+            select(CommitmentRow.peer, func.max(CommitmentRow.epoch))
+            .where(CommitmentRow.peer.in_(ids[start : start + BATCH]))
+            .group_by(CommitmentRow.peer)
         )
         proven.update((int(peer), int(epoch)) for peer, epoch in session.execute(query))
     return [

@@ -11,7 +11,13 @@ from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer, parse_offer
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.enums import OfferKind
-from wasmarket.store.tables import Account, Cursor, MarketState, OfferCancellation, PublishedOffer
+from wasmarket.store.tables import (
+    AccountRow,
+    CursorRow,
+    MarketStateRow,
+    OfferCancellationRow,
+    PublishedOfferRow,
+)
 from wasmarket.store.views import AccountView, Indexed, PublishedView
 
 Place = tuple[int, int]
@@ -39,7 +45,7 @@ class NotIndexed(Unreachable):
 
 def fetch_indexed(session: Session) -> Indexed:
     """Return as of which block the store is. Raises NotIndexed before the first."""
-    cursor = session.get(Cursor, 1)
+    cursor = session.get(CursorRow, 1)
     if (
         cursor is None
         or cursor.block_number is None
@@ -63,7 +69,7 @@ def fetch_indexed(session: Session) -> Indexed:
 
 def fetch_account(session: Session, address: Address) -> AccountView:
     """Return an account's free balance and counter; zeros for one that never appeared."""
-    row = session.get(Account, address)
+    row = session.get(AccountRow, address)
     return AccountView(address, row.free if row else 0, row.counter if row else 0)
 
 
@@ -72,8 +78,8 @@ def fetch_counters(session: Session, addresses: Iterable[Address]) -> dict[Addre
     wanted = sorted(set(addresses))
     counters = dict.fromkeys(wanted, 0)
     for at in range(0, len(wanted), BATCH):
-        query = select(Account.address, Account.counter).where(
-            Account.address.in_(wanted[at : at + BATCH])
+        query = select(AccountRow.address, AccountRow.counter).where(
+            AccountRow.address.in_(wanted[at : at + BATCH])
         )
         counters.update((address, counter) for address, counter in session.execute(query))
     return counters
@@ -85,7 +91,7 @@ def fetch_cancelled(
     """Return which of these (account, hash) were cancelled on chain."""
     wanted = sorted(set(offers))
     found: set[tuple[Address, Hash]] = set()
-    columns = (OfferCancellation.account, OfferCancellation.hash)
+    columns = (OfferCancellationRow.account, OfferCancellationRow.hash)
     for at in range(0, len(wanted), BATCH):
         query = select(*columns).where(tuple_(*columns).in_(wanted[at : at + BATCH]))
         found.update((account, hash_) for account, hash_ in session.execute(query))
@@ -94,7 +100,7 @@ def fetch_cancelled(
 
 def fetch_paused(session: Session) -> bool:
     """Return whether new matches are paused."""
-    state = session.get(MarketState, 1)
+    state = session.get(MarketStateRow, 1)
     return state is not None and state.paused
 
 
@@ -107,20 +113,20 @@ def fetch_published(
     limit: int | None = 100,
 ) -> list[PublishedView]:
     """Return offers approved on chain, in the order of their latest readable publication."""
-    place = (PublishedOffer.block_number, PublishedOffer.log_index)
-    query = select(PublishedOffer).order_by(*place).limit(limit)
+    place = (PublishedOfferRow.block_number, PublishedOfferRow.log_index)
+    query = select(PublishedOfferRow).order_by(*place).limit(limit)
     if after is not None:
         query = query.where(tuple_(*place) > after)
     if account is not None:
-        query = query.where(PublishedOffer.account == account)
+        query = query.where(PublishedOfferRow.account == account)
     if hash is not None:
-        query = query.where(PublishedOffer.hash == hash)
+        query = query.where(PublishedOfferRow.hash == hash)
     return [_published_view(row) for row in session.scalars(query)]
 
 
 def is_approved(session: Session, account: Address, hash: Hash) -> bool:
     """Return whether an account approved an offer's hash on chain."""
-    return session.get(PublishedOffer, (account, hash)) is not None
+    return session.get(PublishedOfferRow, (account, hash)) is not None
 
 
 def _read_offer(kind: OfferKind, text: str) -> Offer:
@@ -129,7 +135,7 @@ def _read_offer(kind: OfferKind, text: str) -> Offer:
     return parse_offer(DeveloperOffer, json.loads(text))
 
 
-def _published_view(row: PublishedOffer) -> PublishedView:
+def _published_view(row: PublishedOfferRow) -> PublishedView:
     known = row.kind is not None and row.offer is not None
     return PublishedView(
         account=row.account,

@@ -6,7 +6,7 @@ from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.store.enums import AssignmentState
-from wasmarket.store.tables import Assignment, Claim, Deal, MatchRecord, Peer
+from wasmarket.store.tables import AssignmentRow, ClaimRow, DealRow, MatchRecordRow, PeerRow
 from wasmarket.store.views import Indexed
 
 
@@ -37,27 +37,32 @@ def fetch_statistics(session: Session, at: Indexed) -> Statistics:
     providers, peers, units, used = _row(
         session,
         select(
-            func.count(Peer.provider.distinct()),
+            func.count(PeerRow.provider.distinct()),
             func.count(),
-            func.sum(Peer.units),
-            func.sum(Peer.used),
-        ).select_from(Peer),
+            func.sum(PeerRow.units),
+            func.sum(PeerRow.used),
+        ).select_from(PeerRow),
     )
-    deals, deposited = _row(session, select(func.count(), func.sum(Deal.deposit)).select_from(Deal))
+    deals, deposited = _row(
+        session, select(func.count(), func.sum(DealRow.deposit)).select_from(DealRow)
+    )
     [live] = _row(
         session,
-        select(func.count()).select_from(Deal).where(Deal.stopped.is_(False), Deal.end >= at.epoch),
+        select(func.count())
+        .select_from(DealRow)
+        .where(DealRow.stopped.is_(False), DealRow.end >= at.epoch),
     )
-    [assignments] = _row(session, select(func.count()).select_from(Assignment))
+    [assignments] = _row(session, select(func.count()).select_from(AssignmentRow))
     [active] = _row(
         session,
         select(func.count())
-        .select_from(Assignment)
-        .where(Assignment.state == AssignmentState.ACTIVE),
+        .select_from(AssignmentRow)
+        .where(AssignmentRow.state == AssignmentState.ACTIVE),
     )
-    paid, refunded = _row(session, select(func.sum(Claim.paid), func.sum(Claim.refunded)))
+    paid, refunded = _row(session, select(func.sum(ClaimRow.paid), func.sum(ClaimRow.refunded)))
     [matches] = _row(
-        session, select(func.count()).select_from(MatchRecord).where(MatchRecord.tx.is_not(None))
+        session,
+        select(func.count()).select_from(MatchRecordRow).where(MatchRecordRow.tx.is_not(None)),
     )
     return Statistics(
         providers=providers,

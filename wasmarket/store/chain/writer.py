@@ -13,7 +13,7 @@ from wasmarket.kernel.errors import Conflict, WrongChain
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.rows import ChainRows, appended_tables, journaled_tables
 from wasmarket.store.database import Database
-from wasmarket.store.tables import BlockRow, Cursor, JournalRow, Reorg
+from wasmarket.store.tables import BlockRow, CursorRow, JournalRow, ReorgRow
 
 DEPTH = 64
 """Blocks that can be undone; below, the chain is final."""
@@ -121,7 +121,7 @@ class ChainWriter:
             undone_from = self._at.number if self._at else number
             _restore(self._session, number)
             self._session.execute(
-                insert(Reorg).values(from_block=undone_from, to_block=number, to_hash=block_hash)
+                insert(ReorgRow).values(from_block=undone_from, to_block=number, to_hash=block_hash)
             )
             _move(self._session, mark)
         self._rows.forget()
@@ -138,11 +138,11 @@ class ChainWriter:
             self._session.execute(delete(JournalRow))
             self._session.execute(delete(BlockRow))
             self._session.execute(
-                insert(Reorg).values(
+                insert(ReorgRow).values(
                     from_block=self._at.number if self._at else 0, to_block=0, to_hash=ZERO
                 )
             )
-            self._session.execute(delete(Cursor))
+            self._session.execute(delete(CursorRow))
             _claim(self._session, self._deployment)
         self._at = None
 
@@ -153,7 +153,7 @@ class ChainWriter:
     def _check(self) -> None:
         if self._guard:
             self._guard(self._session)
-        query = select(Cursor.block_number, Cursor.block_hash).with_for_update()
+        query = select(CursorRow.block_number, CursorRow.block_hash).with_for_update()
         found = self._session.execute(query).one()
         known = (self._at.number, self._at.hash) if self._at else (None, None)
         if tuple(found) != known:
@@ -178,10 +178,10 @@ def fetch_tail(session: Session, depth: int = DEPTH) -> list[Mark]:
 
 def _claim(session: Session, deployment: Deployment) -> None:
     """Make the store this deployment's, or check that it is."""
-    cursor = session.get(Cursor, 1)
+    cursor = session.get(CursorRow, 1)
     if cursor is None:
         session.add(
-            Cursor(
+            CursorRow(
                 id=1,
                 chain_id=deployment.chain_id,
                 market=deployment.market,
@@ -203,7 +203,7 @@ def _claim(session: Session, deployment: Deployment) -> None:
 
 def _move(session: Session, ref: Ref) -> None:
     session.execute(
-        update(Cursor)
+        update(CursorRow)
         .values(block_number=ref.number, block_hash=ref.hash, timestamp=ref.timestamp)
         .execution_options(synchronize_session=False)
     )

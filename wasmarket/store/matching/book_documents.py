@@ -17,7 +17,7 @@ from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
 from wasmarket.store.chain.rows import Inconsistent
-from wasmarket.store.tables import Book, BookPart
+from wasmarket.store.tables import BookDocumentRow, BookPartRow
 
 CUTS = re.compile(rb'[048c]0"\},|"id":\d*00,|00":"')
 """Behind the signature of one in 64 offers, the number of one in 100 peers, and the address of one
@@ -50,7 +50,7 @@ class BookOutline:
 
 def put_book(session: Session, digest: Hash, content: bytes) -> None:
     """Keep a book under its digest; a known one stays, and so does every known part."""
-    if session.get(Book, digest) is not None:
+    if session.get(BookDocumentRow, digest) is not None:
         return
     stretches = list(cut(content))
     names = [sha256(content[first:last]) for first, last in stretches]
@@ -61,14 +61,16 @@ def put_book(session: Session, digest: Hash, content: bytes) -> None:
         for name in batch:
             first, last = stretches[new[name]]
             rows.append({"digest": name, "content": zlib.compress(content[first:last])})
-        session.execute(insert(BookPart), rows)
-    session.add(Book(digest=digest, content=b"".join(names), size=len(content), in_parts=True))
+        session.execute(insert(BookPartRow), rows)
+    session.add(
+        BookDocumentRow(digest=digest, content=b"".join(names), size=len(content), in_parts=True)
+    )
     session.flush()
 
 
 def fetch_book_outline(session: Session, digest: Hash) -> BookOutline:
     """Return what a book is made of. Raises NotFound."""
-    row = session.get(Book, digest)
+    row = session.get(BookDocumentRow, digest)
     if row is None:
         raise NotFound(
             f"there is no book {digest}",
@@ -85,7 +87,9 @@ def fetch_book_parts(session: Session, stretch: BookOutline) -> bytes:
     """Return the bytes of one of an outline's stretches. Raises Inconsistent."""
     if stretch.whole is not None:
         return zlib.decompress(stretch.whole, bufsize=stretch.size or 1)
-    query = select(BookPart.digest, BookPart.content).where(BookPart.digest.in_(stretch.parts))
+    query = select(BookPartRow.digest, BookPartRow.content).where(
+        BookPartRow.digest.in_(stretch.parts)
+    )
     found = {bytes(name): content for name, content in session.execute(query)}
     missing = [name.hex() for name in stretch.parts if name not in found]
     if missing:
@@ -112,7 +116,7 @@ def cut(content: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _fetch_known(session: Session, names: Sequence[bytes]) -> list[bytes]:
-    query = select(BookPart.digest).where(BookPart.digest.in_(names))
+    query = select(BookPartRow.digest).where(BookPartRow.digest.in_(names))
     return [bytes(name) for name in session.scalars(query)]
 
 

@@ -20,13 +20,13 @@ from wasmarket.store.matching.offers import (
 )
 from wasmarket.store.matching.replacements import fetch_replacements
 from wasmarket.store.tables import (
-    Account,
-    Deal,
+    AccountRow,
+    DealRow,
     DeveloperOfferRow,
-    OfferCancellation,
-    Peer,
+    OfferCancellationRow,
+    PeerRow,
     ProviderOfferRow,
-    PublishedOffer,
+    PublishedOfferRow,
 )
 from wasmarket.store.views import (
     DealView,
@@ -93,8 +93,8 @@ def _live(at: Indexed, after: int, limit: int | None) -> Select[ProviderOfferRow
     row = ProviderOfferRow
     return (
         select(row)
-        .join(Peer, and_(Peer.id == row.peer, Peer.provider == row.provider))
-        .outerjoin(Account, Account.address == row.provider)
+        .join(PeerRow, and_(PeerRow.id == row.peer, PeerRow.provider == row.provider))
+        .outerjoin(AccountRow, AccountRow.address == row.provider)
         .where(
             row.sequence > after,
             row.valid_until >= at.timestamp,
@@ -123,7 +123,7 @@ def fetch_open_developer_offers(
             for column, keys in (
                 (row.hash, chosen.hashes),
                 (row.developer, chosen.developers),
-                (Deal.id, chosen.deals),
+                (DealRow.id, chosen.deals),
             )
             for batch in batches(keys)  # type: ignore[type-var]
         ]
@@ -147,16 +147,16 @@ def _open_offer(row: DeveloperOfferRow, deal: DealView | None, wishes: Iterable[
 def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:
     row = DeveloperOfferRow
     # A deal that has lapsed unnoticed has lost its units.
-    has_room = or_(Deal.units < row.units, lasts_epochs() < at.epoch - Deal.settled)
+    has_room = or_(DealRow.units < row.units, lasts_epochs() < at.epoch - DealRow.settled)
     return (
-        select(row, Deal.id)
-        .outerjoin(Deal, and_(Deal.developer == row.developer, Deal.offer == row.hash))
-        .outerjoin(Account, Account.address == row.developer)
+        select(row, DealRow.id)
+        .outerjoin(DealRow, and_(DealRow.developer == row.developer, DealRow.offer == row.hash))
+        .outerjoin(AccountRow, AccountRow.address == row.developer)
         .where(
             *holds(row, row.developer),
             or_(
-                and_(Deal.id.is_(None), row.valid_until >= at.timestamp),
-                and_(Deal.stopped.is_(False), Deal.end > at.epoch, has_room),
+                and_(DealRow.id.is_(None), row.valid_until >= at.timestamp),
+                and_(DealRow.stopped.is_(False), DealRow.end > at.epoch, has_room),
             ),
         )
         .order_by(row.sequence)
@@ -166,7 +166,7 @@ def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:
 def lasts_epochs() -> ColumnElement[int]:
     """Return in SQL how many epochs a deal's balance pays for; null while nothing is billed."""
     # A division of whole numbers in SQL rounds down on both databases; `//` would make it a FLOOR.
-    return Deal.balance.op("/", return_type=BigInteger())(func.nullif(Deal.rate, 0))
+    return DealRow.balance.op("/", return_type=BigInteger())(func.nullif(DealRow.rate, 0))
 
 
 def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatusView:
@@ -180,12 +180,14 @@ def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatus
 def holds(row: Any, account: Any) -> tuple[ColumnElement[bool], ...]:
     """Return what offers of either kind must satisfy; `Account` is outer-joined."""
     cancelled = exists().where(
-        OfferCancellation.account == account, OfferCancellation.hash == row.hash
+        OfferCancellationRow.account == account, OfferCancellationRow.hash == row.hash
     )
-    approved = exists().where(PublishedOffer.account == account, PublishedOffer.hash == row.hash)
+    approved = exists().where(
+        PublishedOfferRow.account == account, PublishedOfferRow.hash == row.hash
+    )
     return (
         row.withdrawn.is_(False),
-        row.counter == func.coalesce(Account.counter, literal(0, Uint256)),
+        row.counter == func.coalesce(AccountRow.counter, literal(0, Uint256)),
         ~cancelled,
         # An approval may be gone with a reorg.
         or_(row.signature.is_not(None), approved),

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address, BlockNumber, Hash
 from wasmarket.store.enums import DealChangeKind
-from wasmarket.store.tables import Deal, DealChange, LostMatch
+from wasmarket.store.tables import DealChangeRow, DealRow, LostMatchRow
 
 KEPT = 100
 """Rows; their numbers go on counting."""
@@ -28,9 +28,9 @@ class LostMatchView:
 def add_lost_match(session: Session, offer: Hash, reason: str, block: BlockNumber) -> None:
     """Keep a refused match of an offer, computed as of `block`. Only the elected sender writes."""
     number = _count(session) + 1
-    session.add(LostMatch(number=number, offer=offer, reason=reason, block=block))
+    session.add(LostMatchRow(number=number, offer=offer, reason=reason, block=block))
     session.flush()
-    session.execute(delete(LostMatch).where(LostMatch.number <= number - KEPT))
+    session.execute(delete(LostMatchRow).where(LostMatchRow.number <= number - KEPT))
 
 
 def fetch_lost_matches(
@@ -40,11 +40,11 @@ def fetch_lost_matches(
     next, as far as that is indexed."""
     query = (
         select(
-            LostMatch,
-            _next_match(DealChange.by, account).label("winner"),
-            _next_match(DealChange.block_number, account).label("won_in"),
+            LostMatchRow,
+            _next_match(DealChangeRow.by, account).label("winner"),
+            _next_match(DealChangeRow.block_number, account).label("won_in"),
         )
-        .order_by(LostMatch.number.desc())
+        .order_by(LostMatchRow.number.desc())
         .limit(limit)
     )
     lost = [
@@ -55,22 +55,22 @@ def fetch_lost_matches(
 
 
 def _count(session: Session) -> int:
-    return session.scalar(select(func.max(LostMatch.number))) or 0
+    return session.scalar(select(func.max(LostMatchRow.number))) or 0
 
 
 def _next_match(column: Any, account: Address) -> ColumnElement[Any]:
     """Return in SQL a column of the first match by another behind a lost one's block."""
     return (
         select(column)
-        .join(Deal, Deal.id == DealChange.deal)
+        .join(DealRow, DealRow.id == DealChangeRow.deal)
         .where(
-            Deal.offer == LostMatch.offer,
-            DealChange.kind == DealChangeKind.MATCHED,
-            DealChange.by != account,
-            DealChange.block_number > LostMatch.block,
+            DealRow.offer == LostMatchRow.offer,
+            DealChangeRow.kind == DealChangeKind.MATCHED,
+            DealChangeRow.by != account,
+            DealChangeRow.block_number > LostMatchRow.block,
         )
-        .order_by(DealChange.block_number, DealChange.log_index)
+        .order_by(DealChangeRow.block_number, DealChangeRow.log_index)
         .limit(1)
-        .correlate(LostMatch)
+        .correlate(LostMatchRow)
         .scalar_subquery()
     )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address
 from wasmarket.store.matching.matches import match_view
-from wasmarket.store.tables import Assignment, Book, EventRow, MatchRecord, Peer
+from wasmarket.store.tables import AssignmentRow, BookDocumentRow, EventRow, MatchRecordRow, PeerRow
 from wasmarket.store.views import MatchView
 
 
@@ -37,15 +37,15 @@ class RegionFill:
 def fetch_mined_matches(session: Session, since: int, limit: int) -> list[MinedMatch]:
     """Return the records of matches mined since a time, newest first."""
     query = (
-        select(MatchRecord, EventRow.timestamp, Book.size)
-        .join(EventRow, EventRow.tx_hash == MatchRecord.tx)
-        .join(Book, Book.digest == MatchRecord.book)
+        select(MatchRecordRow, EventRow.timestamp, BookDocumentRow.size)
+        .join(EventRow, EventRow.tx_hash == MatchRecordRow.tx)
+        .join(BookDocumentRow, BookDocumentRow.digest == MatchRecordRow.book)
         .where(
             EventRow.name == "Matched",
-            EventRow.deal == MatchRecord.deal,
+            EventRow.deal == MatchRecordRow.deal,
             EventRow.timestamp >= since,
         )
-        .order_by(MatchRecord.id.desc())
+        .order_by(MatchRecordRow.id.desc())
         .limit(limit)
     )
     return [MinedMatch(match_view(row), at, size) for row, at, size in session.execute(query)]
@@ -66,19 +66,21 @@ def fetch_region_fills(session: Session, provider: Address, since: int) -> list[
 
 
 def _sum_peers(session: Session, provider: Address | None) -> dict[int, tuple[int, int]]:
-    query = select(Peer.region, func.sum(Peer.units), func.sum(Peer.used)).group_by(Peer.region)
+    query = select(PeerRow.region, func.sum(PeerRow.units), func.sum(PeerRow.used)).group_by(
+        PeerRow.region
+    )
     if provider is not None:
-        query = query.where(Peer.provider == provider)
+        query = query.where(PeerRow.provider == provider)
     return {region: (int(units), int(used)) for region, units, used in session.execute(query)}
 
 
 def _sum_matched(session: Session, since: int, provider: Address | None) -> dict[int, int]:
     query = (
-        select(Peer.region, func.sum(Assignment.units))
-        .join(Assignment, Assignment.peer == Peer.id)
-        .where(Assignment.assigned_at >= since)
-        .group_by(Peer.region)
+        select(PeerRow.region, func.sum(AssignmentRow.units))
+        .join(AssignmentRow, AssignmentRow.peer == PeerRow.id)
+        .where(AssignmentRow.assigned_at >= since)
+        .group_by(PeerRow.region)
     )
     if provider is not None:
-        query = query.where(Peer.provider == provider)
+        query = query.where(PeerRow.provider == provider)
     return {region: int(units) for region, units in session.execute(query)}

@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import DealId, Hash
-from wasmarket.store.tables import MatchRecord
+from wasmarket.store.tables import MatchRecordRow
 from wasmarket.store.views import MatchDraft, MatchView
 
 
 def add_match(session: Session, draft: MatchDraft) -> int:
     """Keep a match as computed, its book first; returns its number."""
-    row = MatchRecord(
+    row = MatchRecordRow(
         engine=draft.engine,
         block=draft.block,
         block_hash=draft.block_hash,
@@ -56,16 +56,21 @@ def fetch_matches(
     limit: int | None = 100,
 ) -> list[MatchView]:
     """Return match records by number."""
-    query = select(MatchRecord).where(MatchRecord.id > after).order_by(MatchRecord.id).limit(limit)
+    query = (
+        select(MatchRecordRow)
+        .where(MatchRecordRow.id > after)
+        .order_by(MatchRecordRow.id)
+        .limit(limit)
+    )
     if deal is not None:
-        query = query.where(MatchRecord.deal == deal)
+        query = query.where(MatchRecordRow.deal == deal)
     if offer is not None:
-        query = query.where(MatchRecord.offer == offer)
+        query = query.where(MatchRecordRow.offer == offer)
     return [match_view(row) for row in session.scalars(query)]
 
 
-def _get(session: Session, match: int) -> MatchRecord:
-    row = session.get(MatchRecord, match)
+def _get(session: Session, match: int) -> MatchRecordRow:
+    row = session.get(MatchRecordRow, match)
     if row is None:
         raise NotFound(
             f"there is no match {match}",
@@ -75,7 +80,7 @@ def _get(session: Session, match: int) -> MatchRecord:
     return row
 
 
-def match_view(row: MatchRecord) -> MatchView:
+def match_view(row: MatchRecordRow) -> MatchView:
     """Return a row as a value."""
     return MatchView(
         id=row.id,

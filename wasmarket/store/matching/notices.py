@@ -9,16 +9,16 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import AssignmentId, Hash
 from wasmarket.store.enums import NoticeState
-from wasmarket.store.tables import Assignment, Notice, Peer
+from wasmarket.store.tables import AssignmentRow, NoticeRow, PeerRow
 from wasmarket.store.views import NoticeDraft, NoticeView
 
 
 def add_notices(session: Session, drafts: Iterable[NoticeDraft], now: int) -> None:
     """Put notices into the outbox, due at once; a known (assignment, tx) stays as it is."""
     for draft in drafts:
-        if session.get(Notice, (draft.assignment, draft.tx)) is None:
+        if session.get(NoticeRow, (draft.assignment, draft.tx)) is None:
             session.add(
-                Notice(
+                NoticeRow(
                     assignment=draft.assignment,
                     tx=draft.tx,
                     deal=draft.deal,
@@ -36,11 +36,11 @@ def add_notices(session: Session, drafts: Iterable[NoticeDraft], now: int) -> No
 def fetch_due_notices(session: Session, now: int, limit: int = 100) -> list[NoticeView]:
     """Return waiting notices whose time has come and whose assignment is indexed, oldest first."""
     query = (
-        select(Notice, Peer.endpoint)
-        .join(Assignment, Assignment.id == Notice.assignment)
-        .join(Peer, Peer.id == Assignment.peer)
-        .where(Notice.state == NoticeState.WAITING, Notice.next_at <= now)
-        .order_by(Notice.next_at, Notice.assignment)
+        select(NoticeRow, PeerRow.endpoint)
+        .join(AssignmentRow, AssignmentRow.id == NoticeRow.assignment)
+        .join(PeerRow, PeerRow.id == AssignmentRow.peer)
+        .where(NoticeRow.state == NoticeState.WAITING, NoticeRow.next_at <= now)
+        .order_by(NoticeRow.next_at, NoticeRow.assignment)
         .limit(limit)
     )
     return [
@@ -70,7 +70,7 @@ def mark_notice(
     next_at: int = 0,
 ) -> None:
     """Record an attempt to send; WAITING tries again at `next_at`. Raises NotFound."""
-    row = session.get(Notice, (assignment, tx))
+    row = session.get(NoticeRow, (assignment, tx))
     if row is None:
         raise NotFound(f"there is no notice of assignment {assignment}", field="assignment")
     row.state, row.error, row.next_at = state, error, next_at

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address, Timestamp
 from wasmarket.store.matching.live_offers import holds
-from wasmarket.store.tables import Account, DeveloperOfferRow, ProviderOfferRow
+from wasmarket.store.tables import AccountRow, DeveloperOfferRow, ProviderOfferRow
 
 
 def count_asks(session: Session, provider: Address, now: Timestamp) -> int:
@@ -36,7 +36,7 @@ def _count(
     query = (
         select(func.count())
         .select_from(row)
-        .outerjoin(Account, Account.address == account)
+        .outerjoin(AccountRow, AccountRow.address == account)
         .where(mine, row.valid_until >= now, *holds(row, account))
     )
     return session.scalar(query) or 0

@@ -13,7 +13,7 @@ from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.rows import Inconsistent
 from wasmarket.store.enums import BookState, OfferSource
-from wasmarket.store.tables import DeveloperOfferRow, OfferClock, ProviderOfferRow
+from wasmarket.store.tables import DeveloperOfferRow, OfferClockRow, ProviderOfferRow
 from wasmarket.store.views import StoredDeveloperOffer, StoredProviderOffer
 
 NOT_POSTED = "post it here first, or ask the matcher that has it"
@@ -218,7 +218,7 @@ def touch_offer(session: Session, hash: Hash) -> None:
 
 def fetch_offer_version(session: Session) -> int:
     """Return the offer clock: it moves with every offer that comes, goes or changes."""
-    return session.scalar(select(OfferClock.version)) or 0
+    return session.scalar(select(OfferClockRow.version)) or 0
 
 
 def fetch_changed_offers(session: Session, after: int) -> tuple[list[Hash], list[Hash]]:
@@ -233,7 +233,9 @@ def fetch_changed_offers(session: Session, after: int) -> tuple[list[Hash], list
 def _tick(session: Session) -> int:
     """Count a change. The row stays locked until the commit, so readers miss no version."""
     version: int | None = session.scalar(
-        update(OfferClock).values(version=OfferClock.version + 1).returning(OfferClock.version)
+        update(OfferClockRow)
+        .values(version=OfferClockRow.version + 1)
+        .returning(OfferClockRow.version)
     )
     if version is None:
         raise Inconsistent(

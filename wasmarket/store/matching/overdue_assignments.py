@@ -9,7 +9,7 @@ from wasmarket.kernel.units import Address
 from wasmarket.store.chain.assignments import OPEN, fetch_chosen
 from wasmarket.store.enums import AssignmentState
 from wasmarket.store.matching.live_offers import lasts_epochs
-from wasmarket.store.tables import Assignment, Commitment, Deal, DeveloperOfferRow, Peer
+from wasmarket.store.tables import AssignmentRow, CommitmentRow, DealRow, DeveloperOfferRow, PeerRow
 from wasmarket.store.views import AssignmentView, Indexed
 
 MOST = 640
@@ -21,9 +21,9 @@ def fetch_late(
 ) -> list[AssignmentView]:
     """Return pending alive assignments that had `accept_seconds` to begin, by id."""
     rule = and_(
-        Assignment.start.is_(None),
-        Assignment.state == AssignmentState.PENDING,
-        Assignment.assigned_at < at.timestamp - accept_seconds,
+        AssignmentRow.start.is_(None),
+        AssignmentRow.state == AssignmentState.PENDING,
+        AssignmentRow.assigned_at < at.timestamp - accept_seconds,
     )
     return [view for view in _fetch(session, at, matchers, rule) if view.alive]
 
@@ -32,8 +32,10 @@ def fetch_silent(
     session: Session, at: Indexed, matchers: list[Address], since: int
 ) -> list[AssignmentView]:
     """Return active alive assignments, begun until epoch `since`, unproven from it on, by id."""
-    proven = exists().where(Commitment.peer == Assignment.peer, Commitment.epoch >= since)
-    rule = and_(Assignment.start <= since, Assignment.state == AssignmentState.ACTIVE, ~proven)
+    proven = exists().where(CommitmentRow.peer == AssignmentRow.peer, CommitmentRow.epoch >= since)
+    rule = and_(
+        AssignmentRow.start <= since, AssignmentRow.state == AssignmentState.ACTIVE, ~proven
+    )
     return [view for view in _fetch(session, at, matchers, rule) if view.alive]
 
 
@@ -42,10 +44,10 @@ def fetch_dead(
 ) -> list[AssignmentView]:
     """Return dead assignments whose units nobody has released for `patience` epochs, by id."""
     rule = or_(
-        Deal.stopped.is_(True),
-        Deal.end < at.epoch,
-        Assignment.run < Deal.run,
-        lasts_epochs() < at.epoch - Deal.settled,
+        DealRow.stopped.is_(True),
+        DealRow.end < at.epoch,
+        AssignmentRow.run < DealRow.run,
+        lasts_epochs() < at.epoch - DealRow.settled,
     )
     found = _fetch(session, at, matchers, rule)
     return [view for view in found if not view.alive and _died(view, at) + patience < at.epoch]
@@ -62,11 +64,11 @@ def _fetch(
     """Return assignments of deals whose offer is here and for one of these matchers."""
     bid = DeveloperOfferRow
     query = (
-        select(Assignment, Peer)
-        .join(Deal, Deal.id == Assignment.deal)
-        .join(bid, and_(bid.hash == Deal.offer, bid.developer == Deal.developer))
-        .where(Assignment.state.in_(OPEN), bid.matcher.in_(matchers), rule)
-        .order_by(Assignment.id)
+        select(AssignmentRow, PeerRow)
+        .join(DealRow, DealRow.id == AssignmentRow.deal)
+        .join(bid, and_(bid.hash == DealRow.offer, bid.developer == DealRow.developer))
+        .where(AssignmentRow.state.in_(OPEN), bid.matcher.in_(matchers), rule)
+        .order_by(AssignmentRow.id)
         .limit(MOST)
     )
     return fetch_chosen(session, at, query)

@@ -8,16 +8,16 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.units import AssignmentId, DealId, Timestamp
 from wasmarket.store.chain.state import batches
 from wasmarket.store.matching.offers import touch_offer
-from wasmarket.store.tables import Deal, Replacement
+from wasmarket.store.tables import DealRow, ReplacementRow
 
 
 def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp) -> bool:
     """Keep a wish; return whether it is new. One that was withdrawn counts again."""
-    row = session.get(Replacement, assignment)
+    row = session.get(ReplacementRow, assignment)
     if row is not None and not row.withdrawn:
         return False
     if row is None:
-        row = Replacement(assignment=AssignmentId(assignment), deal=DealId(deal))
+        row = ReplacementRow(assignment=AssignmentId(assignment), deal=DealId(deal))
         session.add(row)
     row.requested_at, row.withdrawn = now, False
     _touch(session, deal)
@@ -26,7 +26,7 @@ def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp
 
 def withdraw_replacement(session: Session, assignment: int) -> bool:
     """Forget a wish; return whether there was one."""
-    row = session.get(Replacement, assignment)
+    row = session.get(ReplacementRow, assignment)
     if row is None or row.withdrawn:
         return False
     row.withdrawn = True
@@ -36,7 +36,7 @@ def withdraw_replacement(session: Session, assignment: int) -> bool:
 
 def _touch(session: Session, deal: int) -> None:
     session.flush()
-    row = session.get(Deal, deal)
+    row = session.get(DealRow, deal)
     if row is not None:
         touch_offer(session, row.offer)
 
@@ -46,9 +46,9 @@ def fetch_wishes(session: Session, deals: Iterable[int]) -> dict[int, dict[int, 
     found: dict[int, dict[int, int]] = {}
     for batch in batches(deals):
         query = (
-            select(Replacement.deal, Replacement.assignment, Replacement.requested_at)
-            .where(Replacement.deal.in_(batch), Replacement.withdrawn.is_(False))
-            .order_by(Replacement.assignment)
+            select(ReplacementRow.deal, ReplacementRow.assignment, ReplacementRow.requested_at)
+            .where(ReplacementRow.deal.in_(batch), ReplacementRow.withdrawn.is_(False))
+            .order_by(ReplacementRow.assignment)
         )
         for deal, assignment, since in session.execute(query):
             found.setdefault(deal, {})[assignment] = since

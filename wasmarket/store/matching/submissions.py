@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 from wasmarket.store.enums import SubmissionState
-from wasmarket.store.tables import Submission
+from wasmarket.store.tables import SubmissionRow
 from wasmarket.store.views import SubmissionView
 
 OPEN = (SubmissionState.SIGNED, SubmissionState.SENT)
@@ -24,10 +24,10 @@ def record_submission(
     created_at: Timestamp,
 ) -> None:
     """Keep a signed transaction before it is sent; a known one stays as it is."""
-    if session.scalar(select(Submission.id).where(Submission.tx_hash == tx_hash)) is not None:
+    if session.scalar(select(SubmissionRow.id).where(SubmissionRow.tx_hash == tx_hash)) is not None:
         return
     session.add(
-        Submission(
+        SubmissionRow(
             tx_hash=tx_hash,
             raw="0x" + raw.hex(),
             nonce=nonce,
@@ -53,10 +53,10 @@ def set_submission_state(
 ) -> None:
     """Record how far a transaction has come. Raises NotFound."""
     changed = session.execute(
-        update(Submission)
-        .where(Submission.tx_hash == tx_hash)
+        update(SubmissionRow)
+        .where(SubmissionRow.tx_hash == tx_hash)
         .values(state=state, reason=reason, block_number=block_number)
-        .returning(Submission.id)
+        .returning(SubmissionRow.id)
     ).all()
     if not changed:
         raise NotFound(f"there is no submission {tx_hash}", field="tx_hash")
@@ -65,9 +65,9 @@ def set_submission_state(
 def fetch_open_submissions(session: Session) -> list[SubmissionView]:
     """Return what was signed or sent and is not known to be mined or lost, by nonce."""
     query = (
-        select(Submission)
-        .where(Submission.state.in_(OPEN))
-        .order_by(Submission.nonce, Submission.id)
+        select(SubmissionRow)
+        .where(SubmissionRow.state.in_(OPEN))
+        .order_by(SubmissionRow.nonce, SubmissionRow.id)
     )
     return [_view(row) for row in session.scalars(query)]
 
@@ -76,13 +76,18 @@ def fetch_submissions(
     session: Session, *, offer: Hash | None = None, after: int = 0, limit: int | None = 100
 ) -> list[SubmissionView]:
     """Return submissions in order of signing."""
-    query = select(Submission).where(Submission.id > after).order_by(Submission.id).limit(limit)
+    query = (
+        select(SubmissionRow)
+        .where(SubmissionRow.id > after)
+        .order_by(SubmissionRow.id)
+        .limit(limit)
+    )
     if offer is not None:
-        query = query.where(Submission.offer == offer)
+        query = query.where(SubmissionRow.offer == offer)
     return [_view(row) for row in session.scalars(query)]
 
 
-def _view(row: Submission) -> SubmissionView:
+def _view(row: SubmissionRow) -> SubmissionView:
     return SubmissionView(
         id=row.id,
         tx_hash=row.tx_hash,

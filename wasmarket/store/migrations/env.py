@@ -6,9 +6,9 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy.types import TypeDecorator
 
-from wasmarket.store.tables import Account
+from wasmarket.store.tables import AccountRow
 
-METADATA = Account.metadata
+METADATA = AccountRow.metadata
 
 
 def render_item(kind: str, item: Any, _autogen: AutogenContext) -> str | Literal[False]:

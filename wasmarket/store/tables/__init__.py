@@ -1,58 +1,65 @@
 """All tables. The indexer writes those of the chain, the matcher its own; everyone reads."""
 
 from wasmarket.store.tables.accounts import (
-    Account,
-    MarketState,
-    OfferCancellation,
-    PublishedOffer,
+    AccountRow,
+    MarketStateRow,
+    OfferCancellationRow,
+    PublishedOfferRow,
     StakeRow,
 )
-from wasmarket.store.tables.assignments import Assignment, BatchSkip, Claim, FillSkip
-from wasmarket.store.tables.chain import BlockRow, Cursor, EventRow, JournalRow, Leadership, Reorg
-from wasmarket.store.tables.deals import Deal, DealChange, RunEnd
-from wasmarket.store.tables.matching import (
-    Book,
-    BookPart,
-    LostMatch,
-    MatchRecord,
-    Notice,
-    Replacement,
-    RequestNonce,
-    Submission,
+from wasmarket.store.tables.assignments import AssignmentRow, BatchSkipRow, ClaimRow, FillSkipRow
+from wasmarket.store.tables.chain import (
+    BlockRow,
+    CursorRow,
+    EventRow,
+    JournalRow,
+    LeadershipRow,
+    ReorgRow,
 )
-from wasmarket.store.tables.offers import DeveloperOfferRow, OfferClock, ProviderOfferRow
-from wasmarket.store.tables.peers import Commitment, Peer
+from wasmarket.store.tables.deals import DealChangeRow, DealRow, RunEndRow
+from wasmarket.store.tables.matching import (
+    BookDocumentRow,
+    BookPartRow,
+    LostMatchRow,
+    MatchRecordRow,
+    NoticeRow,
+    ReplacementRow,
+    RequestNonceRow,
+    SubmissionRow,
+)
+from wasmarket.store.tables.offers import DeveloperOfferRow, OfferClockRow, ProviderOfferRow
+from wasmarket.store.tables.peers import CommitmentRow, PeerRow
 
 __all__ = [
-    "Account",
-    "Assignment",
-    "BatchSkip",
+    "AccountRow",
+    "AssignmentRow",
+    "BatchSkipRow",
     "BlockRow",
-    "Book",
-    "BookPart",
-    "Claim",
-    "Commitment",
-    "Cursor",
-    "Deal",
-    "DealChange",
+    "BookDocumentRow",
+    "BookPartRow",
+    "ClaimRow",
+    "CommitmentRow",
+    "CursorRow",
+    "DealChangeRow",
+    "DealRow",
     "DeveloperOfferRow",
     "EventRow",
-    "FillSkip",
+    "FillSkipRow",
     "JournalRow",
-    "Leadership",
-    "LostMatch",
-    "MarketState",
-    "MatchRecord",
-    "Notice",
-    "OfferCancellation",
-    "OfferClock",
-    "Peer",
+    "LeadershipRow",
+    "LostMatchRow",
+    "MarketStateRow",
+    "MatchRecordRow",
+    "NoticeRow",
+    "OfferCancellationRow",
+    "OfferClockRow",
+    "PeerRow",
     "ProviderOfferRow",
-    "PublishedOffer",
-    "Reorg",
-    "Replacement",
-    "RequestNonce",
-    "RunEnd",
+    "PublishedOfferRow",
+    "ReorgRow",
+    "ReplacementRow",
+    "RequestNonceRow",
+    "RunEndRow",
     "StakeRow",
-    "Submission",
+    "SubmissionRow",
 ]

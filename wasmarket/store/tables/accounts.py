@@ -8,7 +8,7 @@ from wasmarket.store.columns import Base, Journaled, in_range, not_negative, one
 from wasmarket.store.enums import OfferKind, Uint
 
 
-class Account(Journaled, Base):
+class AccountRow(Journaled, Base):
     """Free balance (USDC base units) and offer counter of an account."""
 
     __tablename__ = "account"
@@ -31,7 +31,7 @@ class StakeRow(Journaled, Base):
     ready: Mapped[Timestamp]
 
 
-class OfferCancellation(Journaled, Base):
+class OfferCancellationRow(Journaled, Base):
     """An account took one offer back for good."""
 
     __tablename__ = "offer_cancellation"
@@ -41,7 +41,7 @@ class OfferCancellation(Journaled, Base):
     block_number: Mapped[BlockNumber]
 
 
-class PublishedOffer(Journaled, Base):
+class PublishedOfferRow(Journaled, Base):
     """An offer hash approved on chain; `offer` is its JSON if the bytes are an offer of the hash.
 
     `problem` says why they are not. The approval stands either way. `block_number` and
@@ -66,7 +66,7 @@ class PublishedOffer(Journaled, Base):
     problem: Mapped[str | None]
 
 
-class MarketState(Journaled, Base):
+class MarketStateRow(Journaled, Base):
     """The one row of what the admin has said."""
 
     __tablename__ = "market_state"

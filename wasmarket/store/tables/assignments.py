@@ -18,7 +18,7 @@ from wasmarket.store.columns import Appended, Base, Journaled, in_range, not_neg
 from wasmarket.store.enums import AssignmentState, Uint
 
 
-class Assignment(Journaled, Base):
+class AssignmentRow(Journaled, Base):
     """Units of a peer given to a deal at an ask (USDC base units per unit and epoch).
 
     `start` and `next` as on chain once active, `skipped` that of the epoch `start` (kept, where the
@@ -66,7 +66,7 @@ class Assignment(Journaled, Base):
     refunded: Mapped[Amount]
 
 
-class Claim(Appended, Base):
+class ClaimRow(Appended, Base):
     """One claim: epochs `first` … `last` of an assignment, paid and refunded USDC base units."""
 
     __tablename__ = "claim"
@@ -87,7 +87,7 @@ class Claim(Appended, Base):
     tx_hash: Mapped[Hash]
 
 
-class FillSkip(Appended, Base):
+class FillSkipRow(Appended, Base):
     """A fill that a match refused; `reason` is a FillReason, `peer` whatever the fill named."""
 
     __tablename__ = "fill_skip"
@@ -101,7 +101,7 @@ class FillSkip(Appended, Base):
     reason: Mapped[int]
 
 
-class BatchSkip(Appended, Base):
+class BatchSkipRow(Appended, Base):
     """An id that a batch call left out; `reason` is a BatchReason, the id whatever was given."""
 
     __tablename__ = "batch_skip"

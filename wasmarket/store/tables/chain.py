@@ -15,7 +15,7 @@ from wasmarket.kernel.units import (
 from wasmarket.store.columns import Appended, Base, Serial, in_range, not_negative
 
 
-class Cursor(Base):
+class CursorRow(Base):
     """The one row that says which deployment this store is of and which block it is as of."""
 
     __tablename__ = "cursor"
@@ -58,7 +58,7 @@ class JournalRow(Base):
     image: Mapped[str | None]
 
 
-class Reorg(Base):
+class ReorgRow(Base):
     """Blocks were undone down to `to_block`; readers of events fall back to it."""
 
     __tablename__ = "reorg"
@@ -91,7 +91,7 @@ class EventRow(Appended, Base):
     data: Mapped[str]
 
 
-class Leadership(Base):
+class LeadershipRow(Base):
     """Who may write as what; `token` grows with each new leader and fences the ones before."""
 
     __tablename__ = "leadership"

@@ -10,7 +10,7 @@ from wasmarket.store.enums import DealChangeKind
 DEAL = ForeignKey("deal.id", deferrable=True, initially="DEFERRED")
 
 
-class Deal(Journaled, Base):
+class DealRow(Journaled, Base):
     """A deal as the last event that touched it left it; readers settle it (kernel.billing).
 
     `settled` is the epoch up to which `balance` is billed, `end` 2^32 − 1 until it is stopped.
@@ -46,7 +46,7 @@ class Deal(Journaled, Base):
     tx_hash: Mapped[Hash]
 
 
-class RunEnd(Appended, Base):
+class RunEndRow(Appended, Base):
     """The last funded epoch of a run that lapsed."""
 
     __tablename__ = "run_end"
@@ -58,7 +58,7 @@ class RunEnd(Appended, Base):
     block_number: Mapped[BlockNumber]
 
 
-class DealChange(Appended, Base):
+class DealChangeRow(Appended, Base):
     """One line of a deal's history.
 
     `amount` is what moved (deposit, top-up, taken, returned, tip; USDC base units), `balance` what

@@ -16,7 +16,7 @@ from wasmarket.store.columns import Base, Serial, not_negative, one_of
 from wasmarket.store.enums import NoticeState, SubmissionState, Uint
 
 
-class Book(Base):
+class BookDocumentRow(Base):
     """The exact input of a match by its digest: canonical JSON of `size` bytes.
 
     `content` has the digests of its parts, one behind the other; of an older book, which is not
@@ -31,7 +31,7 @@ class Book(Base):
     in_parts: Mapped[bool]
 
 
-class BookPart(Base):
+class BookPartRow(Base):
     """A stretch of one or more books by its SHA-256, compressed with zlib."""
 
     __tablename__ = "book_part"
@@ -40,7 +40,7 @@ class BookPart(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
-class MatchRecord(Base):
+class MatchRecordRow(Base):
     """What a match was computed from and what came out (DESIGN 8.6).
 
     `offers` and `fills` are JSON lists, `offer` the developer offer of the deal, `deal` known once
@@ -71,7 +71,7 @@ class MatchRecord(Base):
     tx: Mapped[Hash | None]
 
 
-class Submission(Base):
+class SubmissionRow(Base):
     """A signed transaction, recorded before it is sent; `raw` can be sent again after a crash."""
 
     __tablename__ = "submission"
@@ -96,7 +96,7 @@ class Submission(Base):
     block_number: Mapped[BlockNumber | None]
 
 
-class LostMatch(Base):
+class LostMatchRow(Base):
     """A match that the chain refused, as computed from `block`; `number` counts them from 1.
 
     The winner is in the history of the offer's deal. Only the newest are kept.
@@ -110,7 +110,7 @@ class LostMatch(Base):
     block: Mapped[BlockNumber]
 
 
-class Notice(Base):
+class NoticeRow(Base):
     """A hint to a peer that it has an assignment; times are seconds of the matcher's own clock."""
 
     __tablename__ = "notice"
@@ -131,7 +131,7 @@ class Notice(Base):
     error: Mapped[str | None]
 
 
-class Replacement(Base):
+class ReplacementRow(Base):
     """A developer's wish that an assignment's units be given elsewhere before it is dropped.
 
     `requested_at` is chain time. A row is history once its assignment is no longer alive.
@@ -146,7 +146,7 @@ class Replacement(Base):
     withdrawn: Mapped[bool]
 
 
-class RequestNonce(Base):
+class RequestNonceRow(Base):
     """The nonce of a signed request that was accepted; forgotten once it has expired anyway."""
 
     __tablename__ = "request_nonce"

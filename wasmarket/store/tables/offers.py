@@ -10,7 +10,7 @@ from wasmarket.store.enums import BookState, OfferSource, Uint
 CLIENT_CHARS = 64
 
 
-class OfferClock(Base):
+class OfferClockRow(Base):
     """The one row that counts the changes of all offers, in the order in which they commit."""
 
     __tablename__ = "offer_clock"

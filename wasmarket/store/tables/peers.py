@@ -8,7 +8,7 @@ from wasmarket.store.columns import Appended, Base, Journaled, in_range
 from wasmarket.store.enums import Uint
 
 
-class Peer(Journaled, Base):
+class PeerRow(Journaled, Base):
     """One machine of a provider; `units` for sale, of which `used`."""
 
     __tablename__ = "peer"
@@ -35,7 +35,7 @@ class Peer(Journaled, Base):
     registered_at: Mapped[Timestamp]
 
 
-class Commitment(Appended, Base):
+class CommitmentRow(Appended, Base):
     """A peer proved an epoch; the first root stands."""
 
     __tablename__ = "commitment"
