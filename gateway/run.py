@@ -5,7 +5,7 @@ import logging
 import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,14 +35,15 @@ from wasmarket.content.gateway_routes import create_gateway_router
 from wasmarket.content.ledger import Quota, UploadLedger
 from wasmarket.content.upload_routes import create_upload_router
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import ConfigError, MarketError, NotFound
+from wasmarket.kernel.errors import ConfigError, NotFound
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Timestamp
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.bodies import BoundedBodies
 from wasmarket.serving.clients import Clients
+from wasmarket.serving.daemon import Loops, Pace, TaskLoop
 from wasmarket.serving.limits import TokenBucket
-from wasmarket.serving.nonce_files import NonceFiles
+from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
 from wasmarket.serving.service import (
@@ -56,6 +57,8 @@ from wasmarket.serving.service import (
 logger = logging.getLogger(__name__)
 
 MANIFEST_LIMITS = FetchLimits(source_seconds=2.0)
+COLLECT_PAUSE = 300.0
+"""Most seconds until removing content is tried again."""
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -106,23 +109,27 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     clients = Clients(settings.proxies)
     sites = Sites(calls, Apps(Fetcher(blocks, http, MANIFEST_LIMITS), clock), clients)
     prober = Prober(wire, choice, settings.probe_seconds, clock)
-    silence: dict[str, str] = {"chain": "its time is not known yet"}
+    probing = TaskLoop("probes", prober.probe_due, Pace(prober.pause))
+    choice.on_open = probing.wake
+    loops = Loops(
+        TaskLoop("chain", lambda: asyncio.to_thread(parts.refresh), Pace(1.0, longest_pause=1.0)),
+        TaskLoop(
+            "collect",
+            lambda: _collect(parts, ledger),
+            Pace(settings.collect_seconds, waits_first=True, longest_pause=COLLECT_PAUSE),
+        ),
+        probing,
+        TaskLoop("nonces", nonces.keep, Pace(SYNC_SECONDS)),
+    )
+    registry.register(loops)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [
-            asyncio.create_task(_keep_time(parts, silence)),
-            asyncio.create_task(_collect(settings, parts, ledger)),
-            asyncio.create_task(prober.run()),
-            asyncio.create_task(nonces.run()),
-        ]
+        loops.start()
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await loops.close()
             nonces.close()
             wire.close()
             await http.aclose()
@@ -138,7 +145,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             finality=None,
             extra={"aliases": dict(settings.aliases)},
         ),
-        readiness=lambda: _readiness(silence),
+        readiness=lambda: Readiness(not (why := "; ".join(loops.problems())), why),
         registry=registry,
         lifespan=lifespan,
     )
@@ -216,30 +223,8 @@ def read_deals(by_name: Mapping[str, str], deal_of: Callable[[str], int]) -> dic
         raise ConfigError(error.detail, field="gateway.cors") from error
 
 
-def _readiness(silence: Mapping[str, str]) -> Readiness:
-    why = "; ".join(f"{part}: {reason}" for part, reason in silence.items())
-    return Readiness(not why, why)
-
-
-async def _keep_time(parts: GatewayParts, silence: dict[str, str]) -> None:
-    """Follow the chain's time, by which signed requests expire and uploads age."""
-    while True:
-        try:
-            await asyncio.to_thread(parts.refresh)
-            silence.pop("chain", None)
-        except MarketError as error:
-            silence["chain"] = error.detail
-        await asyncio.sleep(1.0)
-
-
-async def _collect(settings: GatewaySettings, parts: GatewayParts, ledger: UploadLedger) -> None:
-    """Remove content that nobody keeps, every so often."""
-    while True:
-        await asyncio.sleep(settings.collect_seconds)
-        try:
-            apps = await parts.directory.find_apps()
-            removed = await asyncio.to_thread(ledger.collect_garbage, apps, parts.now())
-        except MarketError as error:
-            logger.warning("content not collected", extra={"why": error.detail})
-        else:
-            logger.info("content collected", extra={"blocks": len(removed)})
+async def _collect(parts: GatewayParts, ledger: UploadLedger) -> None:
+    """Remove content that nobody keeps."""
+    apps = await parts.directory.find_apps()
+    removed = await asyncio.to_thread(ledger.collect_garbage, apps, parts.now())
+    logger.info("content collected", extra={"blocks": len(removed)})

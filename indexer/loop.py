@@ -1,8 +1,8 @@
-"""The daemon's loop: lead, look at the chain, apply or undo, and never give up."""
+"""A turn of the indexer: lead, look at the chain, apply or undo."""
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from indexer.apply import apply_logs
 from indexer.progress import Board
@@ -10,7 +10,7 @@ from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.blocks import Block, BlockRef, Reader, Rollback
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError
+from wasmarket.serving.daemon import explain
 from wasmarket.store.chain.writer import ChainWriter, Mark, fetch_tail
 from wasmarket.store.database import Database
 from wasmarket.store.leader import Leader
@@ -35,8 +35,12 @@ class IndexLoop:
         board: Board,
         *,
         confirmations: int = 0,
+        reindex: bool = False,
     ) -> None:
-        """Set up; nothing is read or written before `run` or `step`."""
+        """Set up; nothing is read or written before `take_turn` or `step`.
+
+        `reindex`: drop what the store has, once this process leads.
+        """
         self._database = database
         self._reader = reader
         self._deployment = deployment
@@ -47,28 +51,25 @@ class IndexLoop:
         )
         self._writer = ChainWriter(database, deployment, guard=self._leader.check)
         self._tail: list[Mark] | None = None
+        self._wants_clear = reindex
 
-    def run(self, stop: threading.Event, interval: float, *, reindex: bool = False) -> None:
-        """Step every `interval` seconds until `stop` is set."""
+    def take_turn(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
+        """Lead if nobody else does, and then step; `beat` is called with each block.
+
+        Raises whatever keeps it from that: the next turn reads the store again.
+        """
         try:
-            while not stop.is_set():
-                try:
-                    if self._lead():
-                        if reindex:
-                            self.clear()
-                            reindex = False
-                        self.step(stop)
-                        self._board.succeed()
-                except MarketError as error:
-                    self._fail(error.detail, error)
-                except Exception as error:  # the daemon's loop counts it and goes on
-                    logger.exception("indexing failed")
-                    self._fail(f"{type(error).__name__}: {error}", error)
-                stop.wait(interval)
-        finally:
-            self.close()
+            if self._lead():
+                if self._wants_clear:
+                    self.clear()
+                    self._wants_clear = False
+                self.step(stop, beat)
+                self._board.succeed()
+        except Exception as error:
+            self._fail(explain(error))
+            raise
 
-    def step(self, stop: threading.Event) -> None:
+    def step(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
         """Bring the store up to the chain's head, or until `stop` is set. Raises MarketError."""
         if self._tail is None:
             self._tail = self._writer.open()
@@ -79,6 +80,7 @@ class IndexLoop:
                 self._undo(update)
             else:
                 self._apply(update)
+            beat()
             if stop.is_set():
                 return
 
@@ -130,13 +132,12 @@ class IndexLoop:
         self._board.count_undo(to.number)
         logger.warning("blocks undone", extra={"to_block": to.number})
 
-    def _fail(self, problem: str, error: Exception) -> None:
+    def _fail(self, problem: str) -> None:
         # What is in memory may not be what the store has: read it again.
         self._tail = None
         self._board.fail(problem)
         if not self._leader.is_held:
             self._board.set_leader(False)
-        logger.warning("indexing stopped", extra={"problem": problem, "kind": type(error).__name__})
 
 
 def _refs(tail: Sequence[Mark]) -> list[BlockRef]:

@@ -39,9 +39,6 @@ class Board:
         self._undone = Counter(
             "wasmarket_reorgs", "times that blocks were undone", registry=registry
         )
-        self._rounds = Counter(
-            "wasmarket_index_rounds", "looks at the chain", ["result"], registry=registry
-        )
 
     @property
     def progress(self) -> Progress:
@@ -79,12 +76,10 @@ class Board:
 
     def succeed(self) -> None:
         """Record a look at the chain that went through."""
-        self._rounds.labels("ok").inc()
         self._change(problem="")
 
     def fail(self, problem: str) -> None:
         """Record a look at the chain that did not, and why."""
-        self._rounds.labels("failed").inc()
         self._change(problem=problem)
 
     def _change(self, **changes: object) -> None:

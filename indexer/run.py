@@ -10,11 +10,15 @@ from indexer.progress import Board
 from indexer.settings import IndexerSettings
 from wasmarket.chain.reading.blocks import Reader
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.server import bind, serve
 from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from wasmarket.store.chain.writer import DEPTH
 from wasmarket.store.database import Database
 from wasmarket.store.migrate import upgrade
+
+LONGEST_PAUSE = 5.0
+"""Seconds between looks at a chain that does not answer."""
 
 
 def run(
@@ -35,27 +39,30 @@ def run(
     upgrade(database)
     registry = CollectorRegistry()
     board = Board(registry)
-    loop = IndexLoop(database, reader, deployment, board, confirmations=confirmations)
-    stop = threading.Event()
-    worker = threading.Thread(
-        target=loop.run,
-        args=(stop, settings.poll_seconds),
-        kwargs={"reindex": settings.reindex},
-        name="index",
-        daemon=True,
+    index = IndexLoop(
+        database, reader, deployment, board, confirmations=confirmations, reindex=settings.reindex
     )
+    stop = threading.Event()
+    loop = ThreadLoop(
+        "index",
+        lambda: index.take_turn(stop, loop.beat),
+        Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
+        on_end=index.close,
+    )
+    loops = Loops(loop)
+    registry.register(loops)
     app = create_service(
         ServiceInfo("indexer", version),
         status=lambda: read_status(board, deployment),
-        readiness=lambda: read_readiness(board, settings.max_lag),
+        readiness=lambda: read_readiness(board, settings.max_lag, loops),
         registry=registry,
     )
-    worker.start()
+    loops.start()
     try:
         serve(app, listener, on_ready)
     finally:
         stop.set()
-        worker.join()
+        loops.stop()
 
 
 def read_status(board: Board, deployment: Deployment) -> ServiceStatus:
@@ -71,11 +78,13 @@ def read_status(board: Board, deployment: Deployment) -> ServiceStatus:
     )
 
 
-def read_readiness(board: Board, max_lag: int) -> Readiness:
+def read_readiness(board: Board, max_lag: int, loops: Loops | None = None) -> Readiness:
     """Return whether the store is fresh enough to answer from, and if not, why."""
     now = board.progress
     if now.problem:
         return Readiness(False, now.problem)
+    if loops is not None and (problems := loops.problems()):
+        return Readiness(False, "; ".join(problems))
     if now.lag is None:
         return Readiness(False, "nothing is indexed yet")
     if now.lag > max_lag:

@@ -10,9 +10,6 @@ class MatcherMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register with the process's registry."""
-        self.steps = Counter(
-            "wasmarket_matcher_steps", "Turns of the loop", ["outcome"], registry=registry
-        )
         self.matches = Counter(
             "wasmarket_matcher_matches", "Matches by outcome", ["outcome"], registry=registry
         )

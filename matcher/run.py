@@ -32,6 +32,7 @@ from wasmarket.chain.sending.transactions import Submitter
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.clients import Clients
+from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_client
 from wasmarket.serving.server import bind, serve
@@ -52,6 +53,8 @@ class Matcher:
     messenger: Messenger
     leader: Leader
     wishes: Replacements
+    loops: Loops
+    """Of a process that may submit; empty else."""
 
 
 def build_matcher(
@@ -78,6 +81,8 @@ def build_matcher(
     market = Market(reader, deployment)
     usdc = Erc20(reader, deployment.usdc.address)
     registry = CollectorRegistry()
+    loops = Loops()
+    registry.register(loops)
     leader = Leader(database, SUBMITTER)
     submissions = Submissions(database, sender, leader, sources=settings.sources, now=now)
     matchmaker = Matchmaker(
@@ -125,7 +130,7 @@ def build_matcher(
         book=book,
         door=door,
         wishes=wishes,
-        head=HeadWatch(database, reader, extra, settings.max_lag_seconds),
+        head=HeadWatch(database, reader, extra, settings.max_lag_seconds, loops.problems),
         limits=RequestLimits(
             by_signer,
             RateLimit(settings.requests_per_minute, clock, "requests from one address"),
@@ -136,7 +141,9 @@ def build_matcher(
         poll_seconds=settings.poll_seconds,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
-    return Matcher(create_app(parts, registry), matchmaker, messenger, leader, wishes)
+    if settings.submit:
+        _add_loops(loops, settings.poll_seconds, matchmaker, messenger, leader)
+    return Matcher(create_app(parts, registry), matchmaker, messenger, leader, wishes, loops)
 
 
 def run(
@@ -170,34 +177,24 @@ def run(
             version=version,
             http=http,
         )
-        loops = _start(settings, matcher, stop)
+        matcher.loops.start()
         try:
             serve(matcher.app, listener, on_ready)
         finally:
             stop.set()
-            matcher.matchmaker.wake()
-            for loop in loops:
-                loop.join(JOIN_SECONDS)
+            matcher.loops.stop(JOIN_SECONDS)
 
 
-def _start(
-    settings: MatcherSettings, matcher: Matcher, stop: threading.Event
-) -> list[threading.Thread]:
-    """Start the loops of the process that may submit."""
-    if not settings.submit:
-        return []
-    interval = settings.poll_seconds
-    loops = [
-        threading.Thread(
-            target=matcher.matchmaker.run, args=(stop, interval), name="matchmaker", daemon=True
-        ),
-        threading.Thread(
-            target=matcher.messenger.run,
-            args=(stop, interval, lambda: matcher.leader.is_held),
-            name="messenger",
-            daemon=True,
-        ),
-    ]
-    for loop in loops:
-        loop.start()
-    return loops
+def _add_loops(
+    loops: Loops, seconds: float, matchmaker: Matchmaker, messenger: Messenger, leader: Leader
+) -> None:
+    """Add the loops of a process that may submit."""
+
+    def send_notices() -> None:
+        if leader.is_held:
+            messenger.send_due()
+
+    matching = ThreadLoop("matching", matchmaker.take_turn, Pace(seconds), on_end=matchmaker.close)
+    matchmaker.on_change = matching.wake
+    loops.add(matching)
+    loops.add(ThreadLoop("notices", send_notices, Pace(seconds)))

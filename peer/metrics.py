@@ -6,18 +6,14 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from peer.chain_state.listener import Listener
-from peer.duties.submitter import Agent
 from peer.hosting.host import Host
 
 
 class PeerMetrics(Collector):
-    """Calls by outcome, deals by state, workers, and failures of the loops."""
+    """Calls by outcome, deals by state, and workers."""
 
-    def __init__(self, host: Host, listener: Listener, agent: Agent) -> None:
+    def __init__(self, host: Host) -> None:
         self._host = host
-        self._listener = listener
-        self._agent = agent
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as they are now (prometheus_client calls this)."""
@@ -27,8 +23,6 @@ class PeerMetrics(Collector):
             for status, count in deal.tally.by_status.items():
                 calls[status.name.lower()] += count
         yield _counter("calls", "Calls that reached a worker", "outcome", calls)
-        failures = {"listener": self._listener.failures, "agent": self._agent.failures}
-        yield _counter("failures", "Failed turns of a loop", "loop", failures)
         states = GaugeMetricFamily("wasmarket_peer_deals", "Deals by state", labels=["state"])
         for state, count in Counter(deal.state().value for deal in deals).items():
             states.add_metric([state], count)

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from peer.chain_state.listener import Listener
-from peer.duties.submitter import Agent
 from peer.hosting.host import Host
 from peer.hosting.retention import Sweeper
 from peer.offers.reconciler import OfferKeeper
 from peer.policy.file import PolicyFile
-from peer.receipts.receipt_log import ReceiptBook
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.units import Address
+from wasmarket.serving.daemon import Loops
 from wasmarket.serving.service import Readiness, ServiceStatus
 
 
@@ -23,9 +21,7 @@ class Report:
     wallet: Address
     policy: PolicyFile
     host: Host
-    listener: Listener
-    agent: Agent
-    book: ReceiptBook
+    loops: Loops
     sweeper: Sweeper
     keeper: OfferKeeper | None
 
@@ -57,13 +53,10 @@ class Report:
 
     def readiness(self) -> Readiness:
         """Say whether the peer does all that it should, or why not."""
-        reasons = [self.listener.problem, self.agent.problem, self.book.problem]
-        if self.keeper is not None and self.keeper.problem:
-            reasons.append(f"offers: {self.keeper.problem}")
-        reasons += self.host.failures()
-        if not self.listener.problem and self.host.standing is None:
+        reasons = self.loops.problems() + self.host.failures()
+        if not reasons and self.host.standing is None:
             reasons.append(f"no peer is registered with this key and the wallet {self.wallet}")
-        why = "; ".join(reason for reason in reasons if reason)
+        why = "; ".join(reasons)
         return Readiness(not why, why)
 
     def _refusals(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from peer.chain_state.view import Standing
 from peer.duties.commitments import Commitments, last_closed
 from peer.duties.submitter import Agent
 from peer.folder import PeerFolder, public_key
-from peer.hosting.access_gossip import AccessGossip
+from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
 from peer.hosting.deal_context import Tools
 from peer.hosting.host import Host
 from peer.hosting.retention import Retention, Sweeper
@@ -47,7 +47,8 @@ from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.auth import Authenticator
-from wasmarket.serving.nonce_files import NonceFiles
+from wasmarket.serving.daemon import Loops, Pace, TaskLoop, ThreadLoop
+from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
 from wasmarket.serving.server import bind, serve
@@ -57,6 +58,10 @@ logger = logging.getLogger(__name__)
 
 OFFER_SECONDS = 1.0
 """Pause between looks at what is to be offered."""
+
+LISTEN_PAUSE = 5.0
+RECEIPT_PAUSE = 5.0
+"""Most seconds between tries while the chain does not answer, and while the disk is full."""
 
 STARTS_AT_ONCE = 2
 """Deals that start workers at the same time; a start keeps a core busy."""
@@ -136,9 +141,8 @@ class Peer:
             self._commitments,
             lambda: self._host.outlook,
             claim_every=settings.claim_every_epochs,
-            retry_seconds=settings.retry_seconds,
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
-            on_sent=self._listener.wake.set,
+            on_sent=self._look_now,
         )
         registry = CollectorRegistry()
         self._nursery = Nursery(Cores(os.sched_getaffinity(0) if settings.pin_workers else ()))
@@ -176,7 +180,7 @@ class Peer:
                 log_bytes=settings.log_bytes,
                 ask_access=self._gossip.ask,
             ),
-            on_outlook=self._agent.poke,
+            on_outlook=self._act_now,
         )
         self._sweeper = Sweeper(
             folder,
@@ -204,18 +208,18 @@ class Peer:
                 self._find_peers,
                 self._matchers,
             )
+        self._build_loops()
         report = Report(
             deployment,
             wallet.address,
             parts.policy,
             self._host,
-            self._listener,
-            self._agent,
-            self._book,
+            self.loops,
             self._sweeper,
             self._keeper,
         )
-        registry.register(PeerMetrics(self._host, self._listener, self._agent))
+        registry.register(PeerMetrics(self._host))
+        registry.register(self.loops)
         self.app = create_app(
             ServiceInfo("peer", parts.version),
             self._host,
@@ -229,10 +233,42 @@ class Peer:
             OwnPlace(raw(public_key(key)), lambda: self._listener.endpoint),
             status=report.status,
             readiness=report.readiness,
-            wake=self._listener.wake.set,
+            wake=self._look_now,
             registry=registry,
             lifespan=self._lifespan,
         )
+
+    def _build_loops(self) -> None:
+        settings = self._settings
+        self._listening = ThreadLoop(
+            "listening",
+            self._listener.step,
+            Pace(settings.poll_seconds, longest_pause=LISTEN_PAUSE),
+            on_end=self._listener.save,
+        )
+        self._submitting = ThreadLoop(
+            "submitting",
+            self._agent.act,
+            Pace(None, longest_pause=settings.retry_seconds),
+            explain=self._agent.explain,
+        )
+        receipts = ThreadLoop(
+            "receipts",
+            self._book.flush,
+            Pace(None, gather=settings.receipt_flush_ms / 1_000, longest_pause=RECEIPT_PAUSE),
+        )
+        self._book.on_news = receipts.wake
+        self.loops = Loops(
+            self._listening,
+            self._submitting,
+            receipts,
+            TaskLoop("retention", self._sweeper.sweep, Pace(settings.sweep_seconds)),
+            TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
+            TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
+        )
+        if self._keeper is not None:
+            pace = Pace(OFFER_SECONDS, longest_pause=OFFER_SECONDS)
+            self.loops.add(ThreadLoop("offers", self._keeper.take_turn, pace))
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -240,48 +276,35 @@ class Peer:
 
         def take(standing: Standing) -> None:
             loop.call_soon_threadsafe(self._host.take, standing)
+            self._agent.notify(standing)
+            self._submitting.wake()
 
         self._listener.subscribe(take)
-        self._listener.subscribe(self._agent.notify)
         self._listener.restore()
-        threads = [
-            threading.Thread(
-                target=self._listener.run, args=(self._stop, self._settings.poll_seconds)
-            ),
-            threading.Thread(target=self._agent.run, args=(self._stop,)),
-            threading.Thread(
-                target=self._book.run, args=(self._stop, self._settings.receipt_flush_ms)
-            ),
-        ]
-        if self._keeper is not None:
-            threads.append(
-                threading.Thread(target=self._keeper.run, args=(self._stop, OFFER_SECONDS))
-            )
-        for thread in threads:
-            thread.start()
+        self.loops.start()
         await self._nursery.start()
-        tasks = [
-            asyncio.create_task(self._sweeper.run(self._settings.sweep_seconds)),
-            asyncio.create_task(self._nonces.run()),
-            asyncio.create_task(self._gossip.run(lambda: list(self._host.deals.values()))),
-        ]
         try:
             yield
         finally:
             self._stop.set()
-            for task in tasks:
-                task.cancel()
-            for wake in (self._listener.wake.set, self._agent.poke, self._book.wake):
-                wake()
+            self.loops.ask_to_stop()
             await self._host.close()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.gather(*(asyncio.to_thread(thread.join) for thread in threads))
+            await self.loops.close()
             self._book.close()
             await self._nursery.close()
             await self._effectors.close()
             await self._http.aclose()
             self._matchers.close()
             self._nonces.close()
+
+    def _look_now(self) -> None:
+        self._listening.wake()
+
+    def _act_now(self) -> None:
+        self._submitting.wake()
+
+    async def _tell_access(self) -> None:
+        await self._gossip.tell(list(self._host.deals.values()))
 
     def _find_peers(self) -> tuple[int, ...] | None:
         standing = self._listener.standing

@@ -46,9 +46,8 @@ def main(offers: int, core: int) -> None:
         database = open_database(sqlite_url(Path(folder) / "store.sqlite"))
         upgrade(database)
         index = IndexLoop(database, chain, deployment, Board(CollectorRegistry()))
-        stop = threading.Event()
-        threading.Timer(1.0, stop.set).start()
-        index.run(stop, 0.1)
+        index.take_turn(threading.Event())
+        index.close()
         _fill(database, Shape(offers))
         matcher = build_matcher(
             MatcherSettings(submit=False),

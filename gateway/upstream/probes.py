@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 
 from gateway.upstream.choice import Breaker, Choice, PeerState
 from gateway.upstream.connection import Outgoing
@@ -29,17 +28,6 @@ class Prober:
         self._choice = choice
         self._seconds = seconds
         self._clock = clock
-
-    async def run(self) -> None:
-        """Probe what is due, then wait for the next that is, or for a breaker to open."""
-        woken = asyncio.Event()
-        self._choice.on_open = woken.set
-        while True:
-            await self.probe_due()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.pause()):
-                    await woken.wait()
-            woken.clear()
 
     async def probe_due(self) -> None:
         """Ask every peer whose time has come."""

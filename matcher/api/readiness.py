@@ -20,11 +20,15 @@ class HeadWatch:
         reader: Reader,
         extra: Callable[[], dict[str, Any]],
         max_lag: int,
+        problems: Callable[[], list[str]] = list,
     ) -> None:
-        """`extra` goes into the status; `max_lag` is in seconds of chain time."""
+        """`extra` goes into the status; `max_lag` is in seconds of chain time; `problems` says
+        what the process's loops cannot do.
+        """
         self._database = database
         self._reader = reader
         self._max_lag = max_lag
+        self._problems = problems
         self.extra = extra
 
     def number(self) -> int | None:
@@ -50,4 +54,5 @@ class HeadWatch:
         behind = self._reader.fetch_head().timestamp - indexed.timestamp
         if behind > self._max_lag:
             return Readiness(False, f"the store is {behind} s behind the chain")
-        return Readiness(True)
+        problems = "; ".join(self._problems())
+        return Readiness(not problems, problems)

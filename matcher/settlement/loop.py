@@ -1,9 +1,8 @@
 """The loop: read the store, compute the round, send its matches, evict who is absent."""
 
 import logging
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matcher.engine.answers.explain import explain
@@ -96,29 +95,18 @@ class Matchmaker:
         self._seen: tuple[object, int] | None = None
         self._reorg = 0
         self._generation = 0
-        self._wake = threading.Event()
+        self.on_change: Callable[[], object] = lambda: None
+        """Called when there is something new to do."""
         self._mined_at: dict[Hash, BlockNumber] = {}
         self.gap_ppm = 0
 
     def wake(self) -> None:
         """Have the next turn now: an offer came or went."""
         self._generation += 1
-        self._wake.set()
+        self.on_change()
 
-    def run(self, stop: threading.Event, interval: float) -> None:
-        """Take turns until told to stop; what goes wrong is logged, counted and tried again."""
-        while not stop.is_set():
-            try:
-                self.take_turn()
-                self._metrics.steps.labels("ok").inc()
-            except MarketError as error:
-                self._metrics.steps.labels("failed").inc()
-                logger.warning("turn failed", extra={"detail": error.detail})
-            except Exception:
-                self._metrics.steps.labels("bug").inc()
-                logger.exception("turn failed unexpectedly")
-            self._wake.wait(interval)
-            self._wake.clear()
+    def close(self) -> None:
+        """Let another process lead."""
         self._leader.release()
 
     def take_turn(self) -> bool:

@@ -1,12 +1,10 @@
 """Tell peers of new assignments: hints from an outbox; peers find their work without them too."""
 
 import logging
-import threading
 from collections.abc import Callable
 
 import httpx
 
-from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import AssignmentId, Hash
 from wasmarket.store.database import Database
 from wasmarket.store.enums import NoticeState
@@ -41,18 +39,6 @@ class Messenger:
         with self._database.read() as session:
             due = fetch_due_notices(session, self._now())
         return sum(self._send(notice) for notice in due)
-
-    def run(self, stop: threading.Event, interval: float, may_send: Callable[[], bool]) -> None:
-        """Send until told to stop, while this process is the one that may.
-
-        A store that does not answer is tried again.
-        """
-        while not stop.wait(interval):
-            try:
-                if may_send():
-                    self.send_due()
-            except MarketError as error:
-                logger.warning("notices wait", extra={"detail": error.detail})
 
     def _send(self, notice: NoticeView) -> bool:
         problem = self._post(notice)

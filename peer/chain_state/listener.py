@@ -5,7 +5,6 @@ it is: only the chain ends an assignment.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import Address, AssignmentId, DealId, Hash
 
 logger = logging.getLogger(__name__)
@@ -74,9 +72,6 @@ class Listener:
         self._unsaved = 0
         self._stale = True
         self._subscribers: list[Subscriber] = []
-        self.problem = "the chain was not read yet"
-        self.failures = 0
-        self.wake = threading.Event()
         saved = self._load()
         self._facts = saved.facts
         self._standing = saved.standing
@@ -100,28 +95,6 @@ class Listener:
         """Publish the standing of the last run, so that services start without the chain."""
         if self._standing is not None:
             self._publish(self._standing)
-
-    def run(self, stop: threading.Event, poll_seconds: float) -> None:
-        """Step until `stop`, every `poll_seconds` or when `wake` is set."""
-        while not stop.is_set():
-            try:
-                self.step()
-                self.problem = ""
-            except MarketError as error:
-                self._report(error.detail)
-            except Exception:
-                # The one loop that listens: without it the peer would miss all further work.
-                logger.exception("unexpected failure")
-                self._report("the listener failed unexpectedly")
-            self.wake.wait(poll_seconds)
-            self.wake.clear()
-        self.save()
-
-    def _report(self, detail: str) -> None:
-        self.failures += 1
-        if self.problem != detail:
-            logger.warning("cannot follow the chain", extra={"error": detail})
-        self.problem = detail
 
     def step(self) -> None:
         """Apply what is new and publish the standing at the newest block.

@@ -1,7 +1,6 @@
 """Send what this peer owes the chain, with its wallet, until the chain shows that it is done."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 
 from peer.chain_state.view import Standing
@@ -10,14 +9,12 @@ from peer.duties.due_calls import Duties, Outlook, find_duties
 from wasmarket.chain.contracts.bindings import Market, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError, Reverted, Unfunded
+from wasmarket.kernel.errors import Reverted, Unfunded
 from wasmarket.kernel.events import Skipped
 from wasmarket.kernel.reasons import describe
+from wasmarket.serving.daemon import explain
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE = 0.5
-"""Seconds before the first retry of a failed transaction; doubles up to `retry_seconds`."""
 
 
 class Agent:
@@ -37,7 +34,6 @@ class Agent:
         outlook: Callable[[], Outlook],
         *,
         claim_every: int = 0,
-        retry_seconds: float = 15.0,
         on_sent: Callable[[], object] = lambda: None,
     ) -> None:
         """`outlook` says which assignments can be served; it and `on_sent`, which hears of each
@@ -50,13 +46,9 @@ class Agent:
         self._commitments = commitments
         self._outlook = outlook
         self._claim_every = claim_every
-        self._retry_seconds = retry_seconds
         self._on_sent = on_sent
         self._standing: Standing | None = None
         self._sent_at = -1
-        self._wake = threading.Event()
-        self.problem = ""
-        self.failures = 0
 
     def notify(self, standing: Standing) -> None:
         """Take a new standing; any thread."""
@@ -65,34 +57,6 @@ class Agent:
             # The chain went back, maybe with what was sent: the standing tells what is owed.
             self._sent_at = standing.head.number
         self._standing = standing
-        self._wake.set()
-
-    def poke(self) -> None:
-        """Look again at what is owed, because the outlook changed; any thread."""
-        self._wake.set()
-
-    def run(self, stop: threading.Event) -> None:
-        """Act until `stop` is set; wake it with `poke` to end at once."""
-        pause = FIRST_PAUSE
-        while not stop.is_set():
-            self._wake.wait(pause if self.problem else None)
-            self._wake.clear()
-            if stop.is_set():
-                return
-            try:
-                self.act()
-                self.problem = ""
-                pause = FIRST_PAUSE
-                continue
-            except MarketError as error:
-                self._report(error)
-            except Exception:
-                # The one loop that acts: it goes on, since not to commit costs the provider's pay.
-                logger.exception("unexpected failure")
-                self.problem = "the agent failed unexpectedly"
-            self.failures += 1
-            stop.wait(pause)
-            pause = min(pause * 2, self._retry_seconds)
 
     def act(self) -> None:
         """Send everything that is owed now.
@@ -155,10 +119,8 @@ class Agent:
         if duties.claim:
             yield self._market.call("claim", duties.claim)
 
-    def _report(self, error: MarketError) -> None:
-        detail = error.detail
+    def explain(self, error: BaseException) -> str:
+        """Return what to tell the operator about an error of `act`."""
         if isinstance(error, Unfunded):
-            detail = f"the wallet {self._sender.address} cannot pay for gas: {error.detail}"
-        if detail != self.problem:
-            logger.warning("cannot act on the chain", extra={"error": detail})
-        self.problem = detail
+            return f"the wallet {self._sender.address} cannot pay for gas: {error.detail}"
+        return explain(error)

@@ -8,7 +8,7 @@ turn. Nothing is taken without the developer's signature, so it matters not who 
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,17 +60,15 @@ class AccessGossip:
         self._topics: dict[int, _Topic] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
 
-    async def run(self, deals: Callable[[], Iterable[HostedDeal]]) -> None:
-        """Tell whoever may not know, until cancelled."""
-        while True:
-            live = {
-                hosted.deal.id: hosted
-                for hosted in deals()
-                if hosted.assignments and hosted.deal.endpoints
-            }
-            self._topics = {deal: t for deal, t in self._topics.items() if deal in live}
-            await asyncio.gather(*(self._tell_due(hosted) for hosted in live.values()))
-            await asyncio.sleep(TICK_SECONDS)
+    async def tell(self, deals: Iterable[HostedDeal]) -> None:
+        """Tell whoever may not know what these deals' newest documents are."""
+        live = {
+            hosted.deal.id: hosted
+            for hosted in deals
+            if hosted.assignments and hosted.deal.endpoints
+        }
+        self._topics = {deal: t for deal, t in self._topics.items() if deal in live}
+        await asyncio.gather(*(self._tell_due(hosted) for hosted in live.values()))
 
     async def ask(self, hosted: HostedDeal) -> None:
         """Ask a deal's other peers what they have, and wait for it, ASK_SECONDS at most."""

@@ -7,7 +7,6 @@ anywhere and called again. Only the chain ends a run: a failure leaves what serv
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from peer.access import AccessFile
@@ -25,6 +24,7 @@ from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket.kernel.reasons import LeaveReason
 from wasmarket.kernel.units import Hash
+from wasmarket.serving.daemon import Pace, TaskLoop
 
 logger = logging.getLogger(__name__)
 
@@ -43,9 +43,9 @@ class DealHost(HostedDeal):
         self._standing: Standing | None = None
         self._was_well = False
         self._retry_at = 0.0
-        self._wake = asyncio.Event()
+        self._loop = TaskLoop(f"deal {deal.id}", self._take_turn, Pace(self._pause))
         self._asked = asyncio.ensure_future(self._ask_access())
-        self._task = asyncio.create_task(self._run())
+        self._loop.start()
 
     def take(self, standing: Standing, assignments: Mapping[int, Assignment]) -> None:
         """Take what the chain says now; `assignments` are this deal's, by id."""
@@ -58,37 +58,32 @@ class DealHost(HostedDeal):
         self.deal, self.assignments = deal, assignments
         for run in self.runs.values():
             run.serving_until = self._serving_until(run.assignment)
-        self._wake.set()
+        self._loop.wake()
 
     def poke(self) -> None:
         """Try again what failed, for instance because a new source is known."""
         self._retry_at = 0.0
-        self._wake.set()
+        self._loop.wake()
 
     async def close(self) -> None:
         """Stop everything here; the chain knows nothing of it."""
         self._asked.cancel()
-        self._task.cancel()
-        await asyncio.gather(self._asked, self._task, return_exceptions=True)
+        await asyncio.gather(self._asked, self._loop.close(), return_exceptions=True)
         runs, self.runs = list(self.runs.values()), {}
         await asyncio.gather(*(run.workers.stop() for run in runs))
         self.tally.log.close()
 
-    async def _run(self) -> None:
-        while True:
-            seconds = self._tools.retry_seconds if self._may_pass() else None
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._wake.wait()
-            self._wake.clear()
-            try:
-                await self._converge()
-            except (MarketError, OSError) as error:
-                self._fail(to_refusal(error))
-            except Exception:
-                # The loop of this deal: a bug in it must not leave the deal without one.
-                logger.exception("unexpected failure", extra={"deal": self.deal.id})
-                self._fail(Refusal(LeaveReason.FAILED_TO_START, "the peer failed unexpectedly"))
+    def _pause(self) -> float | None:
+        return self._tools.retry_seconds if self._may_pass() else None
+
+    async def _take_turn(self) -> None:
+        try:
+            await self._converge()
+        except (MarketError, OSError) as error:
+            self._fail(to_refusal(error))
+        except Exception:
+            self._fail(Refusal(LeaveReason.FAILED_TO_START, "the peer failed unexpectedly"))
+            raise
 
     async def _ask_access(self) -> None:
         """Learn who may call before anybody is served; others had their say while we prepare."""

@@ -24,7 +24,7 @@ from peer.runtime.module.code_files import prune_code
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.retention import remove_unneeded
 from wasmarket.kernel.addresses import parse_hash
-from wasmarket.kernel.errors import InvalidInput, MarketError
+from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.units import Hash
 
 logger = logging.getLogger(__name__)
@@ -82,15 +82,6 @@ class Sweeper:
         self._commitments = commitments
         self._retention = retention
         self.kept: tuple[KeptStorage, ...] = ()
-
-    async def run(self, seconds: float) -> None:
-        """Sweep every so many seconds until cancelled."""
-        while True:
-            try:
-                await self.sweep()
-            except (MarketError, OSError):
-                logger.exception("not everything was swept")
-            await asyncio.sleep(seconds)
 
     async def sweep(self) -> None:
         """Sweep once; nothing before the chain was read."""

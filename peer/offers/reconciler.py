@@ -6,7 +6,6 @@ the difference between what is to stand and what stands, so it can be killed any
 
 import logging
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from peer.offers.signed_offers import OfferBook, SignedOffer
 from peer.policy.policy import Policy
 from peer.policy.pricing import Ask, Machine, Pricing, find_asks
 from wasmarket.chain.sending.wallet import Account
-from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.errors import MarketError, Unreachable
 from wasmarket.kernel.signing.offers import ProviderOffer
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer
@@ -78,27 +77,17 @@ class OfferKeeper:
         self._brought_at: dict[tuple[Hash, str], float] = {}
         self._cancelled: set[Hash] = set()
         self._complaints: dict[str, str] = {}
-        self.problem = ""
-        self.failures = 0
 
     @property
     def standing(self) -> Mapping[Hash, SignedOffer]:
         """Return the offers that somebody may still fill."""
         return dict(self._book.offers)
 
-    def run(self, stop: threading.Event, seconds: float) -> None:
-        """Step every so many seconds until `stop`."""
-        while not stop.is_set():
-            try:
-                self.step()
-                self._report("; ".join(self._complaints.values()))
-            except MarketError as error:
-                self._report(error.detail)
-            except Exception:
-                # The one loop that sells: a failure of one turn must not end it.
-                logger.exception("unexpected failure")
-                self._report("the offers failed unexpectedly")
-            stop.wait(seconds)
+    def take_turn(self) -> None:
+        """Step, and raise what did not go well with one matcher or another, once all had theirs."""
+        self.step()
+        if self._complaints:
+            raise Unreachable("; ".join(self._complaints.values()))
 
     def step(self) -> None:
         """Close the gap between what is to stand and what stands. Raises Unreachable."""
@@ -225,13 +214,6 @@ class OfferKeeper:
     def _complain(self, url: str, error: MarketError) -> None:
         self._rest_until[url] = self._clock() + REST_SECONDS
         self._complaints[url] = error.detail
-
-    def _report(self, problem: str) -> None:
-        if problem:
-            self.failures += 1
-        if problem and problem != self.problem:
-            logger.warning("offers do not stand as they should", extra={"why": problem})
-        self.problem = problem
 
 
 def _terms(offer: ProviderOffer) -> tuple[int, Address, int]:

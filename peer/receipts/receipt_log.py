@@ -1,7 +1,6 @@
 """All receipt chains of a peer: opened when needed, flushed together, heads signed on demand."""
 
 import asyncio
-import logging
 import shutil
 import threading
 from collections.abc import Callable, Container
@@ -13,17 +12,14 @@ from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
 from peer.receipts.heads import SignedHead, sign_head
 from wasmarket.kernel.errors import MarketError, NotFound
 
-logger = logging.getLogger(__name__)
-
 DEAL_FILE = "deal"
-RETRY_SECONDS = 1.0
 
 Written = Callable[[Head | Exception], None]
 """Told of a call's receipt, or why there is none."""
 
 
 class ReceiptBook:
-    """The chains by assignment. Appending is thread-safe; `run` flushes in a thread of its own."""
+    """The chains by assignment. Appending is thread-safe; a loop of its own calls `flush`."""
 
     def __init__(
         self, folder: PeerFolder, key: Ed25519PrivateKey, epoch_seconds: int, floor: int
@@ -39,10 +35,11 @@ class ReceiptBook:
         self._signed: dict[int, SignedHead] = {}
         self._dirty: set[int] = set()
         self._dirty_lock = threading.Lock()
-        self._wake = threading.Event()
+        self._has_news = False
+        self.on_news: Callable[[], object] = lambda: None
+        """Called when there is something to flush, once until the next flush; any thread."""
         self._ending: list[tuple[ReceiptChain, CallRecord, Written]] = []
         self.peer = 0
-        self.problem = ""
         for path in sorted(folder.receipts.iterdir()):
             deal = path / DEAL_FILE
             if deal.exists():
@@ -121,8 +118,9 @@ class ReceiptBook:
         """Let the next flush make a chain durable."""
         with self._dirty_lock:
             self._dirty.add(chain.assignment)
-        if not self._wake.is_set():
-            self._wake.set()
+            is_first, self._has_news = not self._has_news, True
+        if is_first:
+            self.on_news()
 
     def sign(self, chain: ReceiptChain, head: Head) -> SignedHead:
         """Make a head durable and return it signed."""
@@ -169,36 +167,24 @@ class ReceiptBook:
         return removed
 
     def flush(self) -> None:
-        """Make every receipt durable. Raises OSError; nothing is forgotten."""
+        """Make every receipt durable. Raises the first error once all chains had their turn;
+        nothing is forgotten.
+        """
         with self._dirty_lock:
-            dirty, self._dirty = self._dirty, set()
-        try:
-            for assignment in sorted(dirty):
-                chain = self._chains.get(assignment)
-                if chain is None:
-                    continue
-                self._durable[assignment] = chain.flush()
-        except OSError:
-            with self._dirty_lock:
-                self._dirty |= dirty
-            raise
-
-    def run(self, stop: threading.Event, flush_ms: int) -> None:
-        """Flush whenever there are new receipts, at most once per `flush_ms`, until `stop`."""
-        while not stop.is_set():
-            self._wake.wait(RETRY_SECONDS if self.problem else None)
-            self._wake.clear()
-            stop.wait(flush_ms / 1_000)
+            dirty, self._dirty, self._has_news = self._dirty, set(), False
+        problem: Exception | None = None
+        for assignment in sorted(dirty):
+            chain = self._chains.get(assignment)
+            if chain is None:
+                continue
             try:
-                self.flush()
-                self.problem = ""
-            except OSError as error:
-                self.problem = f"receipts cannot be written: {error.strerror}"
-                logger.exception("receipts cannot be written")
-
-    def wake(self) -> None:
-        """Let `run` see that it is to stop."""
-        self._wake.set()
+                self._durable[assignment] = chain.flush()
+            except Exception as error:
+                with self._dirty_lock:
+                    self._dirty.add(assignment)
+                problem = problem or error
+        if problem is not None:
+            raise problem
 
     def close(self) -> None:
         """Flush and close all files."""

@@ -13,6 +13,7 @@ from gateway.upstream.connection import PeerFailed
 from gateway.upstream.probes import Prober
 from tests.gateway.peers import FakePeers
 from wasmarket.kernel.errors import Unreachable
+from wasmarket.serving.daemon import Pace, TaskLoop
 
 pytestmark = pytest.mark.unit
 
@@ -272,12 +273,13 @@ def test_run__breaker_opens__wakes_the_prober():
         town = Watched(seconds=0.0)
         probed = asyncio.Event()
         town.peers.scripts[1] = lambda _: probed.set() or httpx.Response(200)
-        task = asyncio.create_task(town.prober.run())
+        loop = TaskLoop("probes", town.prober.probe_due, Pace(town.prober.pause))
+        town.choice.on_open = loop.wake
+        loop.start()
         await asyncio.sleep(0)
         town.fail(1, is_down=True)
         town.now += REST
         await asyncio.wait_for(probed.wait(), 5)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await loop.close()
 
     asyncio.run(watch())

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
+from gateway.upstream.probes import Prober
 from tests.gateway.peers import FakeDirectory, route
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import to_hash
@@ -16,6 +17,7 @@ from wasmarket.kernel.documents.content_ids import raw_cid
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.signing.requests import Request, sign_request
 from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.nonce_files import NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.testing.fake_chain import fake_deployment
 
@@ -31,16 +33,20 @@ class WholeGateway:
     def __init__(self, folder, **settings):
         self.deployment = fake_deployment()
         self.chain_is_away = False
+        self.folder, self.settings = folder, GatewaySettings(**settings)
+        self.app = self.make()
+
+    def make(self):
         parts = GatewayParts(
             version="1.2.3",
             deployment=self.deployment,
             directory=FakeDirectory(route(1)),
             outbound=Outbound(allow_private=True),
-            folder=folder,
+            folder=self.folder,
             now=lambda: NOW,
             refresh=self._refresh,
         )
-        self.app = create_gateway(GatewaySettings(**settings), parts)
+        return create_gateway(self.settings, parts)
 
     def _refresh(self):
         if self.chain_is_away:
@@ -250,3 +256,44 @@ def test_upload__signed_long_ago__is_refused_before_it_is_read(gateway):
     answer = gateway.send("POST", "/v1/blocks", content=body(), headers=headers)
 
     assert (answer.status_code, answer.json()["type"]) == (400, "urn:wasmarket:expired")
+
+
+def test_loops__unforeseen_error_in_each__go_on_and_readiness_says_which(tmp_path, monkeypatch):
+    gateway = WholeGateway(tmp_path)
+    failing = [True]
+
+    def fail(*_):
+        if failing:
+            raise ValueError("a bug")
+
+    async def fail_later(*_):
+        fail()
+
+    monkeypatch.setattr(gateway, "_refresh", fail)
+    monkeypatch.setattr(Prober, "probe_due", fail_later)
+    monkeypatch.setattr(NonceFiles, "keep", fail_later)
+    gateway.app = gateway.make()
+
+    async def run():
+        transport = httpx.ASGITransport(gateway.app, raise_app_exceptions=False)
+        async with (
+            gateway.app.router.lifespan_context(gateway.app),
+            httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+        ):
+            answer = await ready(client)
+            while answer.text.count(": failed unexpectedly (ValueError") < 3:
+                await asyncio.sleep(0)
+                answer = await ready(client)
+            failing.clear()
+            while (await ready(client)).status_code != 200:
+                await asyncio.sleep(0.01)
+            return answer, (await client.get("/metrics")).text
+
+    def ready(client):
+        return client.get("/v1/health/ready")
+
+    answer, metrics = asyncio.run(asyncio.wait_for(run(), 10))
+
+    assert answer.status_code == 503
+    for name in ("chain", "probes", "nonces"):
+        assert f'wasmarket_loop_turns_total{{loop="{name}",outcome="bug"}}' in metrics

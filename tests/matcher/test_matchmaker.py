@@ -1,12 +1,13 @@
 """The loop: offers become deals, are refilled, survive crashes, are never left in silence."""
 
 import json
-import threading
 
 import pytest
 
 from matcher.settlement.evictions import find_absent
-from wasmarket.kernel.errors import MarketError, Reverted, TimedOut, Unreachable
+from matcher.settlement.notices import Messenger
+from matcher.settlement.submissions import Submissions
+from wasmarket.kernel.errors import Reverted, TimedOut, Unreachable
 from wasmarket.kernel.events import Activated, Ended, OfferCancelled, Paused
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.store.chain.state import fetch_indexed
@@ -427,23 +428,32 @@ def test_evict__deal_of_somebody_elses_offer__is_left_alone(stocked):
     assert find(stocked.other.address) == ()
 
 
-def test_run__error_in_a_turn__is_counted_and_the_loop_goes_on(stocked, caplog):
-    stop = threading.Event()
-    outcomes = []
-    maker = stocked.matcher.matchmaker
+def test_loops__error_in_each_turn__are_counted_told_and_go_on(stocked, monkeypatch):
+    wrong = [True]
 
-    def turn():
-        outcomes.append(len(outcomes))
-        if len(outcomes) == 1:
-            raise MarketError("the first fails")
-        if len(outcomes) == 2:
+    def fail(_):
+        if wrong:
             raise ValueError("a bug")
-        stop.set()
+        return 0
 
-    maker.take_turn = turn
-    maker.run(stop, 0.001)
+    monkeypatch.setattr(Submissions, "resume", fail)
+    monkeypatch.setattr(Messenger, "send_due", fail)
+    loops = list(stocked.matcher.loops)
+    stocked.matcher.leader.acquire()
+    for loop in loops:
+        loop.take_turn()
 
-    assert outcomes == [0, 1, 2]
-    assert "turn failed unexpectedly" in caplog.text
+    assert sorted(loop.name for loop in loops) == ["matching", "notices"]
+    refused = stocked.http.get("/v1/health/ready")
+    assert refused.status_code == 503
+    assert "matching: failed unexpectedly" in refused.json()["reason"]
+    assert "notices: failed unexpectedly" in refused.json()["reason"]
     metrics = stocked.http.get("/metrics").text
-    assert 'wasmarket_matcher_steps_total{outcome="bug"} 1.0' in metrics
+    for name in ("matching", "notices"):
+        assert f'wasmarket_loop_turns_total{{loop="{name}",outcome="bug"}} 1.0' in metrics
+
+    wrong.clear()
+    monkeypatch.setattr(Submissions, "resume", lambda _: [])
+    for loop in loops:
+        loop.take_turn()
+    assert stocked.http.get("/v1/health/ready").status_code == 200

@@ -1,11 +1,8 @@
 """Notices: hints to peers, tried again, given up, harmful to nobody."""
 
 import json
-import threading
 
 import pytest
-
-from wasmarket.kernel.errors import Unreachable
 
 pytestmark = pytest.mark.unit
 
@@ -68,34 +65,12 @@ def test_send_due__endpoint_is_nonsense__is_given_up_without_harm(town, endpoint
     assert all(url.startswith("http://") for url, _ in town.posted)
 
 
-def test_run__store_away_for_a_moment__goes_on(matched):
+def test_loops__not_the_elected_process__sends_nothing(matched):
     matched.index()
-    messenger, stop, calls = matched.matcher.messenger, threading.Event(), []
-    send = messenger.send_due
+    matched.matcher.leader.release()
 
-    def flaky():
-        calls.append(1)
-        if len(calls) == 1:
-            raise Unreachable("the store does not answer")
-        stop.set()
-        return send()
+    [notices] = [loop for loop in matched.matcher.loops if loop.name == "notices"]
+    notices.take_turn()
 
-    messenger.send_due = flaky
-    messenger.run(stop, 0.001, lambda: True)
-
-    assert len(matched.posted) == 1
-
-
-def test_run__not_the_elected_process__sends_nothing(matched):
-    matched.index()
-    stop, asked = threading.Event(), []
-
-    def may_send():
-        asked.append(1)
-        if len(asked) == 3:
-            stop.set()
-        return False
-
-    matched.matcher.messenger.run(stop, 0.001, may_send)
-
+    assert notices.turns["ok"] == 1
     assert matched.posted == []

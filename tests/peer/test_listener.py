@@ -18,6 +18,7 @@ from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_hash
 from wasmarket.kernel.billing import NO_END
 from wasmarket.kernel.errors import Reverted, Unfunded, Unreachable
+from wasmarket.serving.daemon import Pace, ThreadLoop
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 from wasmarket.testing.fake_sender import FakeSender
 
@@ -261,19 +262,18 @@ def test_run__errors__are_told_and_over_when_over(scene):
     listener = scene.listener()
     scene.register()
     scene.chain.offline = True
-    stop = threading.Event()
-    thread = threading.Thread(target=listener.run, args=(stop, 0.01))
+    loop = ThreadLoop("listening", listener.step, Pace(0.01), on_end=listener.save)
     told = threading.Event()
     listener.subscribe(lambda _: told.set())
-    thread.start()
-    try:
-        scene.chain.offline = False
-        assert told.wait(10)
-    finally:
-        stop.set()
-        listener.wake.set()
-        thread.join()
-    assert listener.problem == ""
+    loop.take_turn()
+    assert "offline" in loop.problem
+    scene.chain.offline = False
+    loop.start()
+    assert told.wait(10)
+    loop.ask_to_stop()
+    loop.join()
+
+    assert loop.problem == ""
     assert scene.folder.chain.exists()
 
 
@@ -387,17 +387,11 @@ def test_agent__outage__is_made_up_for(acting):
 def test_agent__no_gas__says_who_cannot_pay(acting):
     acting.listener.step()
     acting.scene.chain.handle("Market", "activate", _cannot_pay)
-    stop = threading.Event()
-    thread = threading.Thread(target=acting.agent.run, args=(stop,))
-    thread.start()
-    while not acting.agent.problem:
-        acting.agent.poke()
-    stop.set()
-    acting.agent.poke()
-    thread.join()
+    loop = ThreadLoop("submitting", acting.agent.act, Pace(None), explain=acting.agent.explain)
+    loop.take_turn()
 
-    assert WALLET in acting.agent.problem
-    assert "cannot pay" in acting.agent.problem
+    assert WALLET in loop.problem
+    assert "cannot pay" in loop.problem
 
 
 def _refuse(*_):

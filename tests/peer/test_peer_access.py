@@ -147,7 +147,7 @@ def test_metrics__after_calls__count_them(peer, deal):
     text = peer.get("/metrics").text
 
     assert 'wasmarket_peer_deals{state="serving"}' in text
-    assert 'wasmarket_peer_failures_total{loop="agent"}' in text
+    assert 'wasmarket_loop_turns_total{loop="submitting",outcome="ok"}' in text
     [calls] = [line for line in text.splitlines() if 'calls_total{outcome="answered"}' in line]
     assert float(calls.split()[-1]) >= 1
 

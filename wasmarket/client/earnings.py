@@ -1,13 +1,11 @@
 """Find what a provider has earned, from the chain alone, and send it to the wallet unasked."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wasmarket.chain.contracts.views import OnchainAssignment
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.events import Claimed, Skipped
 from wasmarket.kernel.units import Address, format_usdc
 
@@ -96,22 +94,6 @@ class Payouts:
         self._read_epoch = read_epoch
         self._every = every
         self._turn = -1
-        self._problem = ""
-        self.failures = 0
-
-    def run(self, stop: threading.Event, seconds: float) -> None:
-        """Look every so many seconds until `stop`."""
-        while not stop.is_set():
-            try:
-                self.step()
-                self._report("")
-            except MarketError as error:
-                self._report(error.detail)
-            except Exception:
-                # The one loop that gets paid: a failure of one turn must not end it.
-                logger.exception("unexpected failure")
-                self._report("claiming failed unexpectedly")
-            stop.wait(seconds)
 
     def step(self) -> None:
         """Claim what is due if a turn has begun since the last claim, and at the first step.
@@ -133,12 +115,6 @@ class Payouts:
                 },
             )
         self._turn = turn
-
-    def _report(self, problem: str) -> None:
-        self.failures += bool(problem)
-        if problem and problem != self._problem:
-            logger.warning("nothing was claimed", extra={"why": problem})
-        self._problem = problem
 
 
 def batches(ids: Sequence[int]) -> Iterator[list[int]]:

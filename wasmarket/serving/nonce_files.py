@@ -7,7 +7,6 @@ before it (`SYNC_SECONDS`).
 
 import asyncio
 import fcntl
-import logging
 import os
 import threading
 from pathlib import Path
@@ -17,8 +16,6 @@ from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.signing.requests import MAX_LIFETIME, Credentials
 from wasmarket.serving.auth import refuse_used
-
-logger = logging.getLogger(__name__)
 
 SYNC_SECONDS: Final = 0.2
 _RECORD: Final = 52
@@ -98,21 +95,22 @@ class NonceFiles:
                 hour.is_dirty = False
             # A duplicate, so that the file may be let go meanwhile.
             descriptors = [os.dup(hour.descriptor) for hour in dirty]
-        for descriptor in descriptors:
+        problem: OSError | None = None
+        for hour, descriptor in zip(dirty, descriptors, strict=True):
             try:
                 os.fdatasync(descriptor)
+            except OSError as error:
+                hour.is_dirty = True
+                problem = error
             finally:
                 os.close(descriptor)
+        if problem is not None:
+            raise problem
 
-    async def run(self) -> None:
-        """Sync every so often, until cancelled."""
-        while True:
-            await asyncio.sleep(SYNC_SECONDS)
-            if any(hour.is_dirty for hour in tuple(self._hours.values())):
-                try:
-                    await asyncio.to_thread(self.sync)
-                except OSError:
-                    logger.exception("nonces not synced", extra={"folder": str(self._folder)})
+    async def keep(self) -> None:
+        """Sync in a thread, if there is anything new. Raises OSError; the next call tries again."""
+        if any(hour.is_dirty for hour in tuple(self._hours.values())):
+            await asyncio.to_thread(self.sync)
 
     def close(self) -> None:
         """Sync, and let go of the files."""

@@ -1,7 +1,6 @@
 """`wasmarket provider run`: keep offers by a policy, and get paid, until told to stop."""
 
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGTERM, signal
@@ -16,6 +15,7 @@ from wasmarket.client.earnings import Earnings, Payouts
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import InvalidInput
+from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket_cli.logs import configure_logging
 from wasmarket_cli.options import key_option
 from wasmarket_cli.output import print_line
@@ -26,8 +26,6 @@ SECONDS = 1.0
 """Pause between looks at file and chain."""
 
 CLAIM_EVERY = 7
-
-Loop = Callable[[threading.Event, float], None]
 
 
 @click.command()
@@ -62,15 +60,17 @@ def run(
     # First: a peer of somebody else is a mistake of the command, not of the loop.
     SituationReader(wiring.rpc, wiring.deployment, account.address).read(peers)
     with create_matcher_client() as http:
-        loops: list[Loop] = []
+        loops = Loops()
         if claim_every:
-            loops.append(_payouts(wiring, account, key, claim_every).run)
+            payouts = _payouts(wiring, account, key, claim_every)
+            loops.add(ThreadLoop("claims", payouts.step, Pace(SECONDS)))
         if file is not None:
             seller = Seller(account, wiring.sender(account, stop), (wiring.client.matcher,))
             book = wiring.home.offers / f"{account.address}.json"
             deployment, source = wiring.deployment, PolicyFile(file)
             keeper = build_keeper(seller, wiring.rpc, deployment, source, book, lambda: peers, http)
-            loops.append(keeper.run)
+            pace = Pace(SECONDS, longest_pause=SECONDS)
+            loops.add(ThreadLoop("offers", keeper.take_turn, pace))
         for number in (SIGINT, SIGTERM):
             signal(number, lambda *_: stop.set())
         print_line(ready=True, url="")
@@ -86,14 +86,11 @@ def _payouts(wiring: Wiring, account: Account, key: str | None, every: int) -> P
     return Payouts(earnings.find_due, claim, read_epoch, every)
 
 
-def _run_all(loops: list[Loop], stop: threading.Event) -> None:
+def _run_all(loops: Loops, stop: threading.Event) -> None:
     """Run each loop in a thread of its own until `stop`; signals come to this one."""
-    threads = [threading.Thread(target=loop, args=(stop, SECONDS)) for loop in loops]
-    for thread in threads:
-        thread.start()
+    loops.start()
     try:
         stop.wait()
     finally:
         stop.set()
-        for thread in threads:
-            thread.join()
+        loops.stop()

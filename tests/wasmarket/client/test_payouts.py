@@ -1,7 +1,5 @@
 """Payouts claim once in so many epochs, all that is due, and try again what failed."""
 
-import threading
-
 import pytest
 
 from wasmarket.client.earnings import ClaimResult, Due, Payouts
@@ -65,14 +63,3 @@ def test_step__claim_fails__is_tried_again_in_the_same_turn():
     provider.payouts.step()
 
     assert provider.claims == [[1, 4]]
-
-
-def test_run__claim_fails__goes_on_and_says_so_once(caplog):
-    provider = Provider(every=1)
-    provider.error = Unreachable("no node")
-    stop = threading.Event()
-    stop.wait = lambda seconds: provider.payouts.failures >= 3 and stop.set()
-
-    provider.payouts.run(stop, 1.0)
-
-    assert [record.why for record in caplog.records] == ["no node"]
