@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from wasmarket.content.varints import decode_varint, encode_varint
 from wasmarket.kernel.documents.content_ids import (
     CID_BYTES,
     MAX_BLOCK_BYTES,
@@ -12,6 +11,7 @@ from wasmarket.kernel.documents.content_ids import (
     decode_cid,
 )
 from wasmarket.kernel.errors import BadContent, InvalidInput
+from wasmarket.kernel.varints import decode_varint, encode_varint
 
 MEDIA_TYPE = "application/vnd.ipld.car"
 MAX_ROOTS = 1_000

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wasmarket.content.varints import decode_varint, encode_varint
 from wasmarket.kernel.documents.content_ids import DAG_PB, Cid, decode_cid
 from wasmarket.kernel.errors import BadContent, InvalidInput
+from wasmarket.kernel.varints import decode_varint, encode_varint
 
 _NODE_DATA = 0x0A
 _NODE_LINK = 0x12

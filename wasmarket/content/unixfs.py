@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from wasmarket.content.dag_pb import Link, Node, decode_node, encode_node, read_fields
-from wasmarket.content.varints import encode_varint
 from wasmarket.kernel.documents.content_ids import RAW, Cid
 from wasmarket.kernel.errors import BadContent
+from wasmarket.kernel.varints import encode_varint
 
 _TYPE = 0x08
 _DATA = 0x12

@@ -28,7 +28,7 @@ from peer.runtime.abi.interface_types import (
     VERSION,
 )
 from peer.runtime.errors import ModuleError
-from peer.runtime.wasm.binary import encode_leb
+from wasmarket.kernel.varints import encode_varint
 
 WRITTEN_VERSION: Final = "0.20.0"
 TYPE_CODES: Final = {basic: code for code, basic in BASIC_CODES.items()}
@@ -91,22 +91,22 @@ class _Encoder:
     ) -> bytes:
         exports, adapters, implementations = [], [], []
         for name, (inputs, outputs) in zip(API_FUNCTIONS, API_TYPES, strict=True):
-            exports.append(encode_name(name) + encode_leb(self._add_function(inputs, outputs)))
+            exports.append(encode_name(name) + encode_varint(self._add_function(inputs, outputs)))
         for position, signature in enumerate(signatures, start=len(API_FUNCTIONS)):
             inputs = tuple((part.name, part.type) for part in signature.parameters)
             core = self._add_function(inputs, signature.outputs)
             adapter = self._add_function(inputs, signature.outputs)
-            exports.append(encode_name(signature.name) + encode_leb(core))
+            exports.append(encode_name(signature.name) + encode_varint(core))
             instructions = self._adapt(signature, position)
-            adapters.append(encode_leb(adapter) + _short_list(instructions))
-            implementations.append(encode_leb(core) + encode_leb(adapter))
+            adapters.append(encode_varint(adapter) + _short_list(instructions))
+            implementations.append(encode_varint(core) + encode_varint(adapter))
         imported = []
         for module, wanted in imports:
             inputs = tuple((part.name, part.type) for part in wanted.parameters)
             path = encode_name(module) + encode_name(wanted.name)
             # The interface type first, then the core type, as Marine's own tools write them.
             imported += [
-                path + encode_leb(self._add_function(inputs, wanted.outputs)) for _ in range(2)
+                path + encode_varint(self._add_function(inputs, wanted.outputs)) for _ in range(2)
             ]
         parts = {
             TYPES: self._types,
@@ -119,7 +119,7 @@ class _Encoder:
         for kind, entries in parts.items():
             if not entries and kind == IMPORTS:
                 continue  # keeps the bytes of modules that import nothing as they were
-            out += bytes([kind]) + encode_leb(len(entries)) + b"".join(entries)
+            out += bytes([kind]) + encode_varint(len(entries)) + b"".join(entries)
         return out
 
     def _add_function(
@@ -134,7 +134,7 @@ class _Encoder:
         if isinstance(guest_type, ArrayType):
             return bytes([ARRAY_CODE]) + self._encode_type(guest_type.element)
         if isinstance(guest_type, RecordType):
-            return bytes([RECORD_CODE]) + encode_leb(self._add_record(guest_type))
+            return bytes([RECORD_CODE]) + encode_varint(self._add_record(guest_type))
         return bytes([TYPE_CODES[guest_type]])
 
     def _add_record(self, record: RecordType) -> int:
@@ -181,7 +181,7 @@ class _Encoder:
 
 
 def _with(instruction: int, operand: int) -> bytes:
-    return bytes([instruction]) + encode_leb(operand)
+    return bytes([instruction]) + encode_varint(operand)
 
 
 def _short_list(entries: Sequence[bytes]) -> bytes:

@@ -1,10 +1,15 @@
 """The types that Marine functions speak, and how each lies in a guest's memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from functools import wraps
+from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
 
 from peer.runtime.wasm.sections import CoreType
+
+Made = TypeVar("Made")
 
 
 class Basic(StrEnum):
@@ -42,7 +47,7 @@ class Field:
     type: "GuestType"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class RecordType:
     """Named fields in order; compared by identity, since nesting makes deep comparison costly."""
 
@@ -51,6 +56,51 @@ class RecordType:
 
 
 GuestType = Basic | ArrayType | RecordType
+
+
+def once_per_record(make: Callable[[RecordType], Made]) -> Callable[[RecordType], Made]:
+    """Keep what `make` returns for as long as its record lives.
+
+    A record may use another one in many places: a few hundred bytes describe a value of thousands
+    of parts, and what is made of a type must cost what its description does.
+    """
+    kept: WeakKeyDictionary[RecordType, Made] = WeakKeyDictionary()
+
+    @wraps(make)
+    def find(record: RecordType) -> Made:
+        if record not in kept:
+            kept[record] = make(record)
+        return kept[record]
+
+    return find
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How deeply a type nests, and of how many parts it is made when written out in full."""
+
+    depth: int = 0
+    parts: int = 1
+
+
+def measure_type(guest_type: GuestType) -> Extent:
+    """Return the extent of a type."""
+    arrays = 0
+    while isinstance(guest_type, ArrayType):
+        guest_type = guest_type.element
+        arrays += 1
+    inner = measure_record(guest_type) if isinstance(guest_type, RecordType) else Extent()
+    return Extent(arrays + inner.depth, arrays + inner.parts)
+
+
+@once_per_record
+def measure_record(record: RecordType) -> Extent:
+    """Return the extent of a record."""
+    inner = [measure_type(part.type) for part in record.fields]
+    return Extent(
+        1 + max((extent.depth for extent in inner), default=0),
+        1 + sum(extent.parts for extent in inner),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +114,16 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What a module's `interface-types` section declares; imports by (namespace, name)."""
+    """What a module's `interface-types` section declares; imports by (namespace, name).
+
+    `host_records` are the records of the names in `HOST_RECORDS`, for functions of the host: real
+    modules do not declare those, only what they give.
+    """
 
     version: str
     functions: dict[str, Signature]
     imports: dict[tuple[str, str], Signature] = field(default_factory=dict)
+    host_records: dict[str, RecordType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +151,10 @@ SCALARS: Final[dict[Basic, Layout]] = {
     Basic.I32: Layout("i", 4, 7, CoreType.I32),
     Basic.I64: Layout("q", 8, 8, CoreType.I64),
 }
+CALL_PARAMETERS: Final = "CallParameters"
+BINARY_RESULT: Final = "MountedBinaryResult"
+BINARY_STRING_RESULT: Final = "MountedBinaryStringResult"
+HOST_RECORDS: Final = (CALL_PARAMETERS, BINARY_RESULT, BINARY_STRING_RESULT)
 BYTE_TAG: Final = SCALARS[Basic.U8].tag
 POINTER_TAG: Final = SCALARS[Basic.U32].tag
 POINTER_SIZE: Final = 4
@@ -134,6 +193,44 @@ def flatten_type(guest_type: GuestType) -> tuple[CoreType, ...]:
     if isinstance(guest_type, ArrayType) or guest_type not in SCALARS:
         return (CoreType.I32, CoreType.I32)
     return (SCALARS[guest_type].core,)
+
+
+def is_same_in_memory(one: GuestType, other: GuestType) -> bool:
+    """Tell whether values of two types lie in memory in the same way.
+
+    Names do not count, nor how SDKs of different age spell a type: `bytes` is `[u8]`, `i32` is
+    `s32`.
+    """
+    alike: set[tuple[RecordType, RecordType]] = set()
+
+    def compare(a: GuestType, b: GuestType) -> bool:
+        if isinstance(a, RecordType) and isinstance(b, RecordType):
+            if (a, b) in alike or len(a.fields) != len(b.fields):
+                return (a, b) in alike
+            pairs = zip(a.fields, b.fields, strict=True)
+            if all(compare(x.type, y.type) for x, y in pairs):
+                alike.add((a, b))
+            return (a, b) in alike
+        if isinstance(a, RecordType) or isinstance(b, RecordType):
+            return False
+        inner_a, inner_b = _get_element(a), _get_element(b)
+        if inner_a is None or inner_b is None:
+            return inner_a is inner_b and _get_shape(a) == _get_shape(b)
+        return compare(inner_a, inner_b)
+
+    return compare(one, other)
+
+
+def _get_element(guest_type: GuestType) -> GuestType | None:
+    """Return what a sequence is made of, None for what is none."""
+    if isinstance(guest_type, ArrayType):
+        return guest_type.element
+    return Basic.U8 if guest_type in (Basic.STRING, Basic.BYTES) else None
+
+
+def _get_shape(scalar: GuestType) -> tuple[int, CoreType] | None:
+    layout = SCALARS.get(scalar) if isinstance(scalar, Basic) else None
+    return None if layout is None else (layout.size, layout.core)
 
 
 def describe_interface(interface: Interface) -> dict[str, object]:

@@ -1,10 +1,11 @@
 """Read the `interface-types` section of a Marine module."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from peer.runtime.abi.guest_types import (
+    HOST_RECORDS,
     ArrayType,
     Basic,
     Field,
@@ -12,15 +13,20 @@ from peer.runtime.abi.guest_types import (
     Interface,
     RecordType,
     Signature,
+    measure_record,
 )
 from peer.runtime.errors import ModuleError
 from peer.runtime.wasm.binary import ByteReader
 
 SECTION: Final = "interface-types"
 OLDEST_VERSION: Final = (0, 20, 0)
+# What a section may hold. The largest known is 40 KB, with 120 functions.
+MAX_SECTION_BYTES: Final = 512 << 10
+MAX_PARTS: Final = 64
+MAX_ENTRIES: Final = 16_384
+MAX_FUNCTIONS: Final = 4_096
 MAX_TYPE_DEPTH: Final = 32
-MAX_TYPE_WEIGHT: Final = 4096
-TOO_DEEP: Final = "interface-types nests types too deeply"
+MAX_TYPE_PARTS: Final = 1 << 20
 API_FUNCTIONS: Final = (
     "allocate",
     "release_objects",
@@ -31,6 +37,13 @@ API_FUNCTIONS: Final = (
 )
 
 TYPES, IMPORTS, ADAPTERS, EXPORTS, IMPLEMENTATIONS, VERSION = range(6)
+PART_LIMITS: Final = {
+    TYPES: (MAX_ENTRIES, "types"),
+    IMPORTS: (2 * MAX_FUNCTIONS, "imports"),
+    ADAPTERS: (MAX_ENTRIES, "adapters"),
+    EXPORTS: (MAX_FUNCTIONS, "exports"),
+    IMPLEMENTATIONS: (MAX_ENTRIES, "implementations"),
+}
 FUNCTION_TYPE, RECORD_TYPE = 0, 1
 RECORD_CODE, ARRAY_CODE = 0x0E, 0x36
 BASIC_CODES: Final[dict[int, Basic]] = {
@@ -61,10 +74,10 @@ INSTRUCTIONS: Final[dict[int, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class _RawType:
-    """A type as written: a basic one, an array, or a record by its index."""
+    """A type as written: a basic one or a record by its index, in so many arrays."""
 
+    arrays: int
     basic: Basic | None = None
-    element: "_RawType | None" = None
     record: int = -1
 
 
@@ -91,6 +104,10 @@ class _RawSection:
 
 def parse_interface(content: bytes) -> Interface:
     """Read the section's content; raise `ModuleError` that says what does not fit."""
+    if len(content) > MAX_SECTION_BYTES:
+        raise ModuleError(
+            f"the interface-types section has {len(content)} bytes, more than {MAX_SECTION_BYTES}"
+        )
     raw = _read_section(ByteReader(content, "the interface-types section"))
     version = parse_version(raw.version, "interface-types version")
     if version < OLDEST_VERSION:
@@ -107,7 +124,7 @@ def parse_interface(content: bytes) -> Interface:
         # NOTE: each import stands twice, the interface type before the core type.
         if (namespace, name) not in imports:
             imports[namespace, name] = resolver.resolve_function(name, index)
-    return Interface(raw.version, functions, imports)
+    return Interface(raw.version, functions, imports, resolver.resolve_host_records())
 
 
 def parse_version(text: str, what: str) -> tuple[int, int, int]:
@@ -121,16 +138,18 @@ def parse_version(text: str, what: str) -> tuple[int, int, int]:
 
 def _read_section(reader: ByteReader) -> _RawSection:
     raw = _RawSection()
-    while not reader.at_end:
+    for _ in range(MAX_PARTS):
+        if reader.at_end:
+            return raw
         kind = reader.read_u8()
         if kind == VERSION:
             raw.version = _read_name(reader)
             continue
-        if kind > VERSION:
+        if kind not in PART_LIMITS:
             raise ModuleError(f"interface-types has an unknown part {kind}")
-        for _ in range(reader.read_leb()):
+        for _ in range(reader.read_count(*PART_LIMITS[kind])):
             _read_entry(reader, kind, raw)
-    return raw
+    raise ModuleError(f"the interface-types section has more than {MAX_PARTS} parts")
 
 
 def _read_entry(reader: ByteReader, kind: int, raw: _RawSection) -> None:
@@ -167,17 +186,17 @@ def _read_fields(reader: ByteReader) -> tuple[tuple[str, _RawType], ...]:
     return tuple((_read_name(reader), _read_type(reader)) for _ in range(reader.read_u8()))
 
 
-def _read_type(reader: ByteReader, depth: int = 0) -> _RawType:
-    if depth > MAX_TYPE_DEPTH:
-        raise ModuleError(TOO_DEEP)
-    code = reader.read_u8()
+def _read_type(reader: ByteReader) -> _RawType:
+    arrays, code = 0, reader.read_u8()
+    while code == ARRAY_CODE:
+        arrays, code = arrays + 1, reader.read_u8()
+    if arrays > MAX_TYPE_DEPTH:
+        raise ModuleError(f"interface-types nests more than {MAX_TYPE_DEPTH} arrays in one another")
     if code == RECORD_CODE:
-        return _RawType(record=reader.read_leb())
-    if code == ARRAY_CODE:
-        return _RawType(element=_read_type(reader, depth + 1))
+        return _RawType(arrays, record=reader.read_leb())
     if code not in BASIC_CODES:
         raise ModuleError(f"interface-types uses the unknown type 0x{code:02x}")
-    return _RawType(basic=BASIC_CODES[code])
+    return _RawType(arrays, BASIC_CODES[code])
 
 
 def _skip_adapter(reader: ByteReader) -> None:
@@ -193,31 +212,35 @@ def _skip_adapter(reader: ByteReader) -> None:
             _read_type(reader)
 
 
-@dataclass(frozen=True, slots=True)
-class _Extent:
-    """How deeply a type nests, and of how many parts it is made when written out in full."""
-
-    depth: int = 0
-    weight: int = 1
-
-
 class _Resolver:
     """Turn type indices into types, each record once; records that contain themselves fail."""
 
     def __init__(self, definitions: list[_RawDefinition]) -> None:
         self._definitions = definitions
-        self._records: dict[int, tuple[RecordType, _Extent]] = {}
+        self._records: dict[int, RecordType] = {}
+        self._functions: dict[int, Signature] = {}
 
     def resolve_function(self, name: str, index: int) -> Signature:
+        if index not in self._functions:
+            self._functions[index] = self._resolve_function(name, index)
+        return replace(self._functions[index], name=name)
+
+    def resolve_host_records(self) -> dict[str, RecordType]:
+        """Return the records of the host's own names; of two of one name, the first."""
+        found: dict[str, RecordType] = {}
+        for index, definition in enumerate(self._definitions):
+            if definition.kind == RECORD_TYPE and definition.name in HOST_RECORDS:
+                found.setdefault(definition.name, self._resolve_record(index))
+        return found
+
+    def _resolve_function(self, name: str, index: int) -> Signature:
         definition = self._get(index, FUNCTION_TYPE, f"function {name}")
         if len(definition.outputs) > 1:
             raise ModuleError(f"function {name} has more than one output")
-        parameters = tuple(
-            Field(part, self._resolve(raw, ())[0]) for part, raw in definition.fields
-        )
+        parameters = tuple(Field(part, self._resolve(raw)) for part, raw in definition.fields)
         if len({part.name for part in parameters}) < len(parameters):
             raise ModuleError(f"function {name} has two parameters of one name")
-        outputs = tuple(self._resolve(raw, ())[0] for raw in definition.outputs)
+        outputs = tuple(self._resolve(raw) for raw in definition.outputs)
         return Signature(name, parameters, outputs)
 
     def _get(self, index: int, kind: int, user: str) -> _RawDefinition:
@@ -225,38 +248,50 @@ class _Resolver:
             raise ModuleError(f"{user} refers to type {index}, which does not fit")
         return self._definitions[index]
 
-    def _resolve(self, raw: _RawType, open_records: tuple[int, ...]) -> tuple[GuestType, _Extent]:
-        if raw.basic is not None:
-            return raw.basic, _Extent()
-        if raw.element is not None:
-            element, inner = self._resolve(raw.element, open_records)
-            return ArrayType(element), _enclose([inner])
-        if raw.record not in self._records:
-            self._records[raw.record] = self._resolve_record(raw.record, open_records)
-        return self._records[raw.record]
+    def _resolve(self, raw: _RawType) -> GuestType:
+        resolved: GuestType = self._resolve_record(raw.record) if raw.basic is None else raw.basic
+        for _ in range(raw.arrays):
+            resolved = ArrayType(resolved)
+        return resolved
 
-    def _resolve_record(
-        self, index: int, open_records: tuple[int, ...]
-    ) -> tuple[RecordType, _Extent]:
-        definition = self._get(index, RECORD_TYPE, "a value")
-        if index in open_records:
-            raise ModuleError(f"record {definition.name} contains itself")
-        if len(open_records) > MAX_TYPE_DEPTH:
-            raise ModuleError(TOO_DEEP)
-        parts, extents = [], []
-        for name, raw in definition.fields:
-            part, extent = self._resolve(raw, (*open_records, index))
-            parts.append(Field(name, part))
-            extents.append(extent)
-        if len({part.name for part in parts}) < len(parts):
-            raise ModuleError(f"record {definition.name} has two fields of one name")
-        return RecordType(definition.name, tuple(parts)), _enclose(extents)
+    def _resolve_record(self, index: int) -> RecordType:
+        """Build a record after all that it is made of, without recursion."""
+        waiting = [index]
+        opened: set[int] = set()
+        while waiting:
+            current = waiting[-1]
+            if current in self._records:
+                waiting.pop()
+                continue
+            definition = self._get(current, RECORD_TYPE, "a value")
+            missing = [
+                raw.record
+                for _, raw in definition.fields
+                if raw.basic is None and raw.record not in self._records
+            ]
+            if not missing:
+                self._records[current] = _build_record(
+                    definition.name,
+                    tuple(Field(name, self._resolve(raw)) for name, raw in definition.fields),
+                )
+                continue
+            # All of them wait above it, so on its second turn one is missing only in a circle.
+            if current in opened or current in missing:
+                raise ModuleError(f"record {definition.name} contains itself")
+            opened.add(current)
+            waiting.extend(dict.fromkeys(missing))
+        return self._records[index]
 
 
-def _enclose(parts: list[_Extent]) -> _Extent:
-    extent = _Extent(
-        1 + max((part.depth for part in parts), default=0), 1 + sum(part.weight for part in parts)
-    )
-    if extent.depth > MAX_TYPE_DEPTH or extent.weight > MAX_TYPE_WEIGHT:
-        raise ModuleError(TOO_DEEP)
-    return extent
+def _build_record(name: str, parts: tuple[Field, ...]) -> RecordType:
+    if len({part.name for part in parts}) < len(parts):
+        raise ModuleError(f"record {name} has two fields of one name")
+    record = RecordType(name, parts)
+    extent = measure_record(record)
+    if extent.depth > MAX_TYPE_DEPTH:
+        raise ModuleError(f"record {name} nests types more than {MAX_TYPE_DEPTH} levels deep")
+    if extent.parts > MAX_TYPE_PARTS:
+        raise ModuleError(
+            f"record {name} has more than {MAX_TYPE_PARTS} parts when written out in full"
+        )
+    return record

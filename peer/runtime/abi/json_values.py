@@ -19,11 +19,11 @@ from peer.runtime.abi.guest_types import (
     SCALARS,
     ArrayType,
     Basic,
-    Field,
     GuestType,
     RecordType,
     Signature,
     describe_type,
+    once_per_record,
 )
 from peer.runtime.errors import CallRefused
 
@@ -89,7 +89,7 @@ def _compile_read(guest_type: GuestType) -> Read:
     if isinstance(guest_type, ArrayType):
         return _read_array(guest_type)
     if isinstance(guest_type, RecordType):
-        return _read_record(guest_type.name, guest_type.fields)
+        return _read_record(guest_type)
     if guest_type in INTEGER_RANGES:
         return _read_integer(guest_type)
     return {
@@ -112,9 +112,11 @@ def _read_array(guest_type: ArrayType) -> Read:
     return read
 
 
-def _read_record(name: str, fields: tuple[Field, ...]) -> Read:
-    readers = [(part.name, _compile_read(part.type)) for part in fields]
-    names = {part.name for part in fields}
+@once_per_record
+def _read_record(record: RecordType) -> Read:
+    name = record.name
+    readers = [(part.name, _compile_read(part.type)) for part in record.fields]
+    names = {part.name for part in record.fields}
 
     def read(value: Any, where: str) -> Any:
         if not isinstance(value, dict):
@@ -209,14 +211,17 @@ def _compile_write(guest_type: GuestType) -> Write | None:
     if isinstance(guest_type, ArrayType):
         element = _compile_write(guest_type.element)
         return None if element is None else lambda value: [element(v) for v in value]
-    if isinstance(guest_type, RecordType):
-        parts = [(part.name, _compile_write(part.type)) for part in guest_type.fields]
-        if all(write is None for _, write in parts):
-            return None
-        return lambda value: {
-            name: value[name] if write is None else write(value[name]) for name, write in parts
-        }
-    return None
+    return _compile_write_record(guest_type) if isinstance(guest_type, RecordType) else None
+
+
+@once_per_record
+def _compile_write_record(record: RecordType) -> Write | None:
+    parts = [(part.name, _compile_write(part.type)) for part in record.fields]
+    if all(write is None for _, write in parts):
+        return None
+    return lambda value: {
+        name: value[name] if write is None else write(value[name]) for name, write in parts
+    }
 
 
 def _write_float(value: Any) -> Any:

@@ -21,6 +21,7 @@ from peer.runtime.abi.guest_types import (
     GuestType,
     RecordType,
     get_size,
+    once_per_record,
 )
 from peer.runtime.errors import GuestTrap
 
@@ -68,6 +69,7 @@ def compile_read_sequence(guest_type: GuestType) -> ReadSequence:
     raise TypeError(f"{guest_type} is no sequence")
 
 
+@once_per_record
 def compile_read_record(record: RecordType) -> Callable[[GuestHandle, int], Any]:
     """Return a function that reads a record at a pointer, as a dict."""
     parts = []
@@ -123,6 +125,7 @@ def _compile_place_array(element: GuestType) -> PlaceSequence:
     return place
 
 
+@once_per_record
 def _compile_place_record(record: RecordType) -> Callable[[GuestHandle, Any], int]:
     parts: list[tuple[Field, Pack]] = [(part, _compile_pack(part.type)) for part in record.fields]
 

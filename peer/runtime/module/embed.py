@@ -16,7 +16,7 @@ from peer.runtime.errors import ModuleError
 from peer.runtime.module.check import SDK_SECTION, check_module
 from peer.runtime.module.links import get_core_type
 from peer.runtime.module.raw_abi import ALLOC, ALLOC_TYPE, DEALLOC
-from peer.runtime.wasm.binary import ByteReader, encode_leb
+from peer.runtime.wasm.binary import ByteReader
 from peer.runtime.wasm.sections import (
     CUSTOM,
     MAGIC,
@@ -28,6 +28,7 @@ from peer.runtime.wasm.sections import (
     read_sections,
     remove_custom,
 )
+from wasmarket.kernel.varints import encode_varint
 
 TYPE, IMPORT, FUNCTION, GLOBAL, EXPORT, CODE = 1, 2, 3, 6, 7, 10
 SECTION_ORDER: Final = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)
@@ -87,7 +88,7 @@ class _Wrapper:
         if self._outline.functions.get(ALLOC) != ALLOC_TYPE:
             raise ModuleError("the module exports no alloc(size: i32) -> i32 to build upon")
         pointer, size = self._add_global(), self._add_global()
-        alloc = CALL + encode_leb(self._exports[ALLOC])
+        alloc = CALL + encode_varint(self._exports[ALLOC])
         self._add("allocate", CoreFunction((I32, I32), (I32,)), _get(0) + alloc)
         for name, cell in (("ptr", pointer), ("size", size)):
             self._add(f"get_result_{name}", CoreFunction((), (I32,)), GLOBAL_GET + cell)
@@ -101,8 +102,8 @@ class _Wrapper:
         if DEALLOC not in self._outline.functions:
             return b""
         return (
-            GLOBAL_GET + size + IF
-            + GLOBAL_GET + pointer + GLOBAL_GET + size + CALL + encode_leb(self._exports[DEALLOC])
+            GLOBAL_GET + size + IF + GLOBAL_GET + pointer + GLOBAL_GET + size
+            + CALL + encode_varint(self._exports[DEALLOC])
             + I32_CONST_0 + GLOBAL_SET + size + END
         )  # fmt: skip
 
@@ -122,11 +123,11 @@ class _Wrapper:
                 f"{'i32, a pointer' if is_record else 'i64, pointer << 32 | length'}"
             )
         body = b"".join(_get(index) for index in range(len(wanted.params)))
-        body += CALL + encode_leb(self._exports.pop(name))
+        body += CALL + encode_varint(self._exports.pop(name))
         if is_record:
             self._add(name, wanted, body + GLOBAL_SET + pointer)
             return
-        packed = encode_leb(len(wanted.params))
+        packed = encode_varint(len(wanted.params))
         body += LOCAL_TEE + packed + SHIFT_RIGHT_32 + WRAP + GLOBAL_SET + pointer
         body += LOCAL_GET + packed + WRAP + GLOBAL_SET + size
         self._add(name, wanted, body, has_i64=True)
@@ -135,16 +136,16 @@ class _Wrapper:
         kind = b"\x60" + _vector(core.params) + _vector(core.results)
         self._added[TYPE].append(kind)
         index = self._count(TYPE) + len(self._added[TYPE]) - 1
-        self._added[FUNCTION].append(encode_leb(index))
+        self._added[FUNCTION].append(encode_varint(index))
         code = (b"\x01\x01" + bytes([I64]) if has_i64 else b"\x00") + body + END
-        self._added[CODE].append(encode_leb(len(code)) + code)
+        self._added[CODE].append(encode_varint(len(code)) + code)
         self._exports[name] = self._next_function
         self._next_function += 1
 
     def _add_global(self) -> bytes:
         self._added[GLOBAL].append(bytes([I32, 1]) + I32_CONST_0 + END)
         self._next_global += 1
-        return encode_leb(self._next_global - 1)
+        return encode_varint(self._next_global - 1)
 
     def _count(self, section: int) -> int:
         content = self._sections.get(section)
@@ -166,31 +167,31 @@ class _Wrapper:
 
     def _build(self) -> bytes:
         exports = [*self._added[EXPORT], *(_export(n, 0, i) for n, i in self._exports.items())]
-        self._sections[EXPORT] = encode_leb(len(exports)) + b"".join(exports)
+        self._sections[EXPORT] = encode_varint(len(exports)) + b"".join(exports)
         for section in (TYPE, FUNCTION, GLOBAL, CODE):
             content = self._sections.get(section, b"\0")
             reader = ByteReader(content, "the module")
             count = reader.read_leb() + len(self._added[section])
             rest = content[reader.position :]
-            self._sections[section] = encode_leb(count) + rest + b"".join(self._added[section])
+            self._sections[section] = encode_varint(count) + rest + b"".join(self._added[section])
         out = bytearray(MAGIC)
         for section in SECTION_ORDER:
             if section in self._sections:
                 content = self._sections[section]
-                out += bytes([section]) + encode_leb(len(content)) + content
+                out += bytes([section]) + encode_varint(len(content)) + content
         for content in self._custom:
-            out += bytes([CUSTOM]) + encode_leb(len(content)) + content
+            out += bytes([CUSTOM]) + encode_varint(len(content)) + content
         return bytes(out)
 
 
 def _get(index: int) -> bytes:
-    return LOCAL_GET + encode_leb(index)
+    return LOCAL_GET + encode_varint(index)
 
 
 def _vector(types: Sequence[int]) -> bytes:
-    return encode_leb(len(types)) + bytes(types)
+    return encode_varint(len(types)) + bytes(types)
 
 
 def _export(name: str, kind: int, index: int) -> bytes:
     encoded = name.encode()
-    return encode_leb(len(encoded)) + encoded + bytes([kind]) + encode_leb(index)
+    return encode_varint(len(encoded)) + encoded + bytes([kind]) + encode_varint(index)

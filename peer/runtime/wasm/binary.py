@@ -1,8 +1,12 @@
-"""Read and write the byte shapes that Wasm and interface types share."""
+"""Read the byte shapes that Wasm and interface types share, bounded before anything is kept."""
+
+from typing import Final
 
 from peer.runtime.errors import ModuleError
+from wasmarket.kernel.errors import BadContent
+from wasmarket.kernel.varints import decode_varint
 
-MAX_LEB_BYTES = 5
+U32_BITS: Final = 32
 
 
 class ByteReader:
@@ -28,28 +32,37 @@ class ByteReader:
 
     def read_u8(self) -> int:
         """Read one byte."""
-        return self.read_bytes(1)[0]
+        position = self._position
+        if position >= self._end:
+            raise self._cut_short()
+        self._position = position + 1
+        return self._data[position]
 
     def read_bytes(self, count: int) -> bytes:
         """Read `count` bytes."""
         end = self._position + count
         if end > self._end:
-            raise ModuleError(f"{self._what} ends in the middle of a value")
+            raise self._cut_short()
         chunk = self._data[self._position : end]
         self._position = end
         return chunk
 
     def read_leb(self) -> int:
         """Read an unsigned LEB128 number of at most 32 bits."""
-        value = 0
-        for index in range(MAX_LEB_BYTES):
-            byte = self.read_u8()
-            value |= (byte & 0x7F) << (7 * index)
-            if byte < 0x80:
-                if value >= 1 << 32:
-                    break
-                return value
-        raise ModuleError(f"{self._what} holds a number of more than 32 bits")
+        try:
+            value, self._position = decode_varint(
+                self._data, self._position, self._end, bits=U32_BITS, shortest=False
+            )
+        except BadContent as error:
+            raise ModuleError(f"{self._what} does not read: {error.detail}") from error
+        return value
+
+    def read_count(self, limit: int, of: str) -> int:
+        """Read how many entries follow; raise `ModuleError` over `limit`, before any is read."""
+        count = self.read_leb()
+        if count > limit:
+            raise ModuleError(f"{self._what} has {count} {of}, more than {limit}")
+        return count
 
     def read_text(self, length: int) -> str:
         """Read `length` bytes of UTF-8."""
@@ -58,12 +71,5 @@ class ByteReader:
         except UnicodeDecodeError as error:
             raise ModuleError(f"{self._what} holds a name that is not UTF-8") from error
 
-
-def encode_leb(value: int) -> bytes:
-    """Write an unsigned LEB128 number."""
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    def _cut_short(self) -> ModuleError:
+        return ModuleError(f"{self._what} ends in the middle of a value")

@@ -113,15 +113,46 @@ def test_parse__records_that_double_at_each_level__are_refused() -> None:
         levels.append(b"\x01\x01R\x02\x01a\x0e%c\x01b\x0e%c" % (index, index))
     types = b"\x00%c" % (len(levels) + 1) + b"".join(levels) + b"\x00\x01\x01a\x0e\x14\x00"
 
-    with pytest.raises(ModuleError, match="too deeply"):
+    with pytest.raises(ModuleError, match="record R has more than 1048576 parts"):
         parse_interface(VERSION + types + b"\x03\x01\x01f\x15")
 
 
 def test_parse__arrays_without_end__are_refused() -> None:
     types = b"\x00\x01\x00\x01\x01a" + b"\x36" * 5_000 + b"\x06\x00"
 
-    with pytest.raises(ModuleError, match="too deeply"):
+    with pytest.raises(ModuleError, match="more than 32 arrays"):
         parse_interface(VERSION + types)
+
+
+@pytest.mark.parametrize("arrays", [0, 31])
+def test_parse__records_in_arrays_in_records__are_refused_for_their_depth(arrays: int) -> None:
+    levels = [b"\x01\x02R0\x01\x01a\x06"]
+    for index in range(40):
+        levels.append(b"\x01\x01R\x01\x01a" + b"\x36" * arrays + b"\x0e%c" % index)
+    types = b"\x00%c" % (len(levels) + 1) + b"".join(levels) + b"\x00\x01\x01a\x0e\x28\x00"
+
+    with pytest.raises(ModuleError, match="record R nests types more than 32 levels deep"):
+        parse_interface(VERSION + types + b"\x03\x01\x01f\x29")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (bytes(15 << 20), "has 15728640 bytes, more than 524288"),
+        (bytes(1 << 19), "more than 64 parts"),
+        (b"\x00\xff\xff\xff\xff\x0f", "has 4294967295 types, more than 16384"),
+        (b"\x01\x81\x40", "has 8193 imports, more than 8192"),
+        (b"\x02\x81\x80\x01", "has 16385 adapters, more than 16384"),
+        (b"\x03\x81\x20", "has 4097 exports, more than 4096"),
+        (b"\x04\x81\x80\x01", "has 16385 implementations"),
+    ],
+    ids=lambda value: value[:24] if isinstance(value, str) else "",
+)
+def test_parse__more_than_any_module_has__is_refused_before_it_is_read(
+    content: bytes, reason: str
+) -> None:
+    with pytest.raises(ModuleError, match=reason):
+        parse_interface(content)
 
 
 @settings(max_examples=300)

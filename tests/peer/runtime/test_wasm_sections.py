@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
 from peer.runtime.errors import ModuleError
-from peer.runtime.wasm.binary import ByteReader, encode_leb
+from peer.runtime.wasm.binary import ByteReader
 from peer.runtime.wasm.sections import (
     CoreFunction,
     CoreType,
@@ -18,6 +18,7 @@ from peer.runtime.wasm.sections import (
     remove_custom,
 )
 from tests.peer.runtime.guests import COUNTER, LOGGER
+from wasmarket.kernel.varints import encode_varint
 
 pytestmark = pytest.mark.unit
 EMPTY = bytes(wat2wasm("(module)"))
@@ -25,12 +26,12 @@ EMPTY = bytes(wat2wasm("(module)"))
 
 @given(st.integers(0, 2**32 - 1))
 def test_leb__any_number__comes_back(number: int) -> None:
-    assert ByteReader(encode_leb(number), "test").read_leb() == number
+    assert ByteReader(encode_varint(number), "test").read_leb() == number
 
 
 @pytest.mark.parametrize("data", [b"\xff\xff\xff\xff\x7f", b"\x80\x80\x80\x80\x80\x01"])
 def test_leb__more_than_32_bits__is_refused(data: bytes) -> None:
-    with pytest.raises(ModuleError, match="more than 32 bits"):
+    with pytest.raises(ModuleError, match="too large: more than 32 bits"):
         ByteReader(data, "test").read_leb()
 
 
@@ -54,6 +55,13 @@ def test_read_outline__imports_and_exports__are_typed() -> None:
         (b"\0asm\x01\0\0\0\x63\0", "unknown section 99"),
         (COUNTER[:-5], "ends in the middle"),
         (b"\0asm\x01\0\0\0\x07\x05\x01\x01f\x00\x09", "function 9 has no type"),
+        (EMPTY + b"\x01\x01\x00" * 2, "section 1 stands twice"),
+        (EMPTY + b"\x00\x01\x00" * 10_001, "more than 10000 sections"),
+        (EMPTY + b"\x01\x03\xa1\x9c\x01", "has 20001 types, more than 20000"),
+        (EMPTY + b"\x01\x04\x01\x60\xe9\x07", "has 1001 parameters, more than 1000"),
+        (EMPTY + b"\x02\x02\x91\x4e", "has 10001 imports, more than 10000"),
+        (EMPTY + b"\x03\x03\xa1\xc2\x1e", "has 500001 functions, more than 500000"),
+        (EMPTY + b"\x07\x03\xd1\x86\x03", "has 50001 exports, more than 50000"),
     ],
 )
 def test_read_outline__broken_bytes__are_refused(wasm: bytes, reason: str) -> None:

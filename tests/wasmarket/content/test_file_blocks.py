@@ -14,9 +14,9 @@ from wasmarket.content.dag_pb import Link, Node, encode_node
 from wasmarket.content.exporter import links_of, read_file, stream_file, walk
 from wasmarket.content.importer import Profile, import_bytes, import_file, import_stream
 from wasmarket.content.unixfs import Child, encode_file_node
-from wasmarket.content.varints import encode_varint
 from wasmarket.kernel.documents.content_ids import DAG_PB, RAW, Cid, dag_pb_cid, parse_cid, raw_cid
 from wasmarket.kernel.errors import BadContent, ContentNotFound, TooLarge
+from wasmarket.kernel.varints import encode_varint
 
 pytestmark = pytest.mark.unit
 
