@@ -53,6 +53,11 @@ class Home:
         """The gateway's blocks."""
         return self.root / "gateway"
 
+    @property
+    def code(self) -> Path:
+        """Compiled code of the modules that `wasmarket run` has run, named by their content."""
+        return self.root / "code"
+
     def peer(self, name: str) -> Path:
         """The folder of one peer."""
         return self.root / "peers" / name

@@ -4,7 +4,10 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import click
 import httpx
@@ -12,10 +15,13 @@ from rich.control import strip_control_codes
 
 from peer.hosting.versions import build_spec
 from peer.runtime.effectors.host import EffectorHost
+from peer.runtime.errors import CallRefused, GuestFault, GuestTrap
+from peer.runtime.module.code_files import prune_code
 from peer.runtime.module.service import BodyKind, CallResult
 from peer.runtime.sandbox.privileges import hand_over, is_root
 from peer.runtime.workers.pool import WorkerPool
 from wasmarket.app.file import App, load_app
+from wasmarket.client.home import Home
 from wasmarket.content.exporter import read_file
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.hashing import sha256
@@ -26,6 +32,9 @@ from wasmarket_cli.output import print_facts, print_json, print_value
 
 STATE = ".effectors"
 """Beside the storage of the services: what their effectors keep."""
+CODE_BYTES: Final = 256 << 20
+CODE_GRACE_SECONDS: Final = 3_600.0
+"""Compiled code that stays for later runs, and how young what other runs may use at least is."""
 
 
 @click.command()
@@ -67,7 +76,9 @@ def build(app: Path, as_json: bool) -> None:
 @click.option("--trust", multiple=True, metavar="URL", help="Let `http` reach this private host")
 @raw_option
 @json_option
+@click.pass_context
 def run(
+    ctx: click.Context,
     app: Path,
     function: str,
     arguments: tuple[str, ...],
@@ -86,37 +97,69 @@ def run(
         kind, body = BodyKind.JSON, json.dumps(parse_arguments(arguments)).encode()
     else:
         kind, body = BodyKind.RAW, read_raw(raw, arguments)
-    with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder:
+    home: Home = ctx.obj[0]
+    with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder, _open_code(home) as code:
         kept = storage or Path(folder) / "storage"
         kept.mkdir(parents=True, exist_ok=True)
         owner = kept.stat()
         try:
-            call = _run(built, Path(folder), kept, target, body, kind, trust)
+            call = _run(built, Path(folder), code, kept, target, body, kind, trust)
             result = asyncio.run(call)
+        except GuestFault as fault:
+            _print_logs(fault.logs)
+            raise _explain(fault) from fault
         finally:
             if is_root():
                 # The worker was nobody, and so are its files.
                 hand_over(kept, owner.st_uid, owner.st_gid)
     if raw is not None:
-        _print_logs(result)
+        _print_logs(result.logs)
         sys.stdout.buffer.write(result.output)
         return
     value = json.loads(result.output)["result"]
     if as_json:
         print_json({"result": value, "fuel": result.fuel, "duration_us": result.duration_us})
         return
-    _print_logs(result)
+    _print_logs(result.logs)
     print_value(value)
 
 
-def _print_logs(result: CallResult) -> None:
-    for line in result.logs:
+@contextmanager
+def _open_code(home: Home) -> Iterator[Path]:
+    """Give a folder for compiled code that later runs find again; it is kept small."""
+    code = home.code
+    try:
+        code.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError:
+        # A home that cannot be written costs a compilation at each run.
+        with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder:
+            yield Path(folder)
+        return
+    yield code
+    prune_code(code, (), CODE_BYTES, CODE_GRACE_SECONDS)
+
+
+def _explain(fault: GuestFault) -> GuestFault:
+    """Return the fault with a hint that helps here, where there is no deal whose logs to read."""
+    if isinstance(fault, CallRefused):
+        remedy = "`wasmarket module inspect FILE` says what each function takes"
+    elif isinstance(fault, GuestTrap):
+        said = "what it logged is above" if fault.logs else "it logged nothing"
+        remedy = f"{said}; a guest's panic message comes from its log or stderr"
+    else:
+        return fault
+    return type(fault)(fault.detail, field=fault.field, remedy=remedy, logs=fault.logs)
+
+
+def _print_logs(lines: Sequence[str]) -> None:
+    for line in lines:
         click.echo(strip_control_codes(str(line)), err=True)
 
 
 async def _run(
     app: App,
     folder: Path,
+    code: Path,
     storage: Path,
     function: tuple[str, str],
     body: bytes,
@@ -140,7 +183,7 @@ async def _run(
         blocks = BlockFolder(storage / STATE / "blocks")
         effectors = EffectorHost(blocks, folder / "content", client, trusted=trusted)
         effects = effectors.open(specs, storage / STATE)
-        pool = WorkerPool(specs, units=1, cache_dir=folder / "cache", effects=effects)
+        pool = WorkerPool(specs, units=1, cache_dir=code, effects=effects)
         await pool.start()
         try:
             return await pool.call(*function, body, kind)
