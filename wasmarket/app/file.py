@@ -8,7 +8,7 @@ file, instead of a CID (and may say under `build` how that is made, which only b
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wasmarket.content.importer import import_bytes
@@ -18,6 +18,7 @@ from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.units import Hash
 
 FILE_NAME = "app.toml"
+_STORAGE = PurePosixPath("/storage")
 _REMEDY = "see examples/README.md for the schema"
 
 
@@ -109,4 +110,21 @@ def _module_document(
             f"cannot read {wasm}: {error.strerror}", field="path", remedy="build the module first"
         ) from error
     imported = import_bytes(data, blocks.__setitem__)
+    folders = rest.get("mapped_dirs")
+    if isinstance(folders, dict):
+        rest["mapped_dirs"] = {name: _into_storage(folder) for name, folder in folders.items()}
     return {**rest, "cid": str(imported.cid)}
+
+
+def _into_storage(folder: Any) -> Any:
+    """Return the storage folder that a mapped folder means.
+
+    Configurations of Marine name folders of the host, such as `/tmp` or `./sites`; here a service
+    has one of that name in its storage. What is no such path is left to the manifest to refuse.
+    """
+    if not isinstance(folder, str):
+        return folder
+    path = PurePosixPath(folder)
+    if ".." in path.parts or path.is_relative_to(_STORAGE):
+        return folder
+    return str(_STORAGE / path.relative_to(path.anchor))

@@ -10,6 +10,7 @@ from peer.runtime.abi.guest_types import BYTE_TAG, SCALARS
 from peer.runtime.abi.json_values import compile_arguments, compile_result
 from peer.runtime.effectors.signatures import LOG
 from peer.runtime.errors import CallRefused, GuestOutput, GuestTrap
+from peer.runtime.execution.call_parameters import compile_fill
 from peer.runtime.execution.function_code import compile_take
 from peer.runtime.execution.guest import U32, Guest
 from peer.runtime.execution.host_functions import HostState
@@ -54,8 +55,13 @@ def _get_type(link: EffectLink) -> FuncType:
 
 def _build_typed(link: EffectLink, state: HostState, do: Effect) -> Callable[..., Any]:
     takes = [compile_take(part.type) for part in link.signature.parameters]
-    takes_memory = any(part.type not in SCALARS for part in link.signature.parameters)
+    # As the modules' own adapters have it: what is given to an import may go once it was read, but
+    # not what is given to the host itself.
+    releases = not link.is_mounted and any(
+        part.type not in SCALARS for part in link.signature.parameters
+    )
     give = compile_give(link.signature)
+    fill = compile_fill(link.signature.outputs[0]) if link.is_mounted else None
 
     def call(*core: Any) -> Any:
         guest = _get_caller(link, state)
@@ -63,9 +69,10 @@ def _build_typed(link: EffectLink, state: HostState, do: Effect) -> Callable[...
         arguments = _limited(
             guest, link, lambda: [take(guest, *islice(rest, width)) for width, take in takes]
         )
-        if takes_memory:
+        if releases:
             guest.call("release_objects")
-        return give(guest, do(arguments))
+        answer = do(arguments)
+        return give(guest, answer if fill is None else fill(answer))
 
     return call
 

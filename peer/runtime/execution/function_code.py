@@ -79,11 +79,14 @@ def compile_function(signature: Signature, abi: str = MARINE_ABI) -> FunctionCod
 
 
 def compile_invoke(signature: Signature) -> Invoke:
-    """Generate a call of a Marine function: arguments lowered, the answer lifted and released."""
+    """Generate a call of a Marine function: arguments lowered, the answer lifted and released.
+
+    Only an answer that lies in memory is released. A function that answers a number may have kept
+    what it was given: a database keeps the text that is bound to a statement.
+    """
     name = signature.name
     lowers = [compile_lower(part.type) for part in signature.parameters]
     lift = _compile_lift(signature)
-    takes_memory = any(part.type not in SCALARS for part in signature.parameters)
     gives_memory = bool(signature.outputs) and signature.outputs[0] not in SCALARS
 
     def invoke(guest: Guest, arguments: list[Any]) -> Any:
@@ -92,7 +95,7 @@ def compile_invoke(signature: Signature) -> Invoke:
             lowered += lower(guest, value)
         result = lift(guest, guest.call(name, *lowered))
         # An instance that ends with this call takes all of its memory with it.
-        if (takes_memory or gives_memory) and not guest.is_for_one_call:
+        if gives_memory and not guest.is_for_one_call:
             guest.call("release_objects")
         return result
 

@@ -6,7 +6,7 @@ from typing import Any, Final, Protocol
 
 from wasmtime import Caller, FuncType, Linker, Memory, Trap, ValType, WasmtimeError
 
-from peer.runtime.abi.guest_types import RecordType, Signature
+from peer.runtime.abi.guest_types import RecordType
 from peer.runtime.abi.lowering import compile_lower
 from peer.runtime.errors import GuestFault, GuestTrap
 from peer.runtime.execution.call_log import CallLog
@@ -14,6 +14,7 @@ from peer.runtime.execution.call_parameters import compile_parameters, complete_
 from peer.runtime.execution.guest import U32, Guest
 from peer.runtime.module.check import ModuleInfo
 from peer.runtime.module.host_api import CALL_PARAMETERS_FUNCTION, HOST_NAMESPACES, LOG_FUNCTION
+from peer.runtime.module.host_records import find_call_parameters
 from peer.runtime.module.service import ModuleSpec
 
 I32: Final = ValType.i32()
@@ -59,8 +60,8 @@ def define_host_functions(
         if wanted.name == LOG_FUNCTION:
             _define_log(linker, wanted.module, module, state)
         elif wanted.name == CALL_PARAMETERS_FUNCTION:
-            signature = info.interface.imports.get((wanted.module, wanted.name))
-            _define_call_parameters(linker, wanted.module, module.name, signature, state)
+            record = find_call_parameters(info.interface, wanted.module)
+            _define_call_parameters(linker, wanted.module, module.name, record, state)
 
 
 def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: HostState) -> None:
@@ -86,15 +87,13 @@ def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: HostS
 
 
 def _define_call_parameters(
-    linker: Linker, namespace: str, module: str, signature: Signature | None, state: HostState
+    linker: Linker, namespace: str, module: str, record: RecordType, state: HostState
 ) -> None:
-    """`get_call_parameters()`: answer the record that the module itself declares."""
-    record = signature.outputs[0] if signature is not None and signature.outputs else None
-    build = compile_parameters(record) if isinstance(record, RecordType) else None
-    lower = compile_lower(record) if isinstance(record, RecordType) else None
+    """`get_call_parameters()`: answer in the record that the module expects."""
+    build, lower = compile_parameters(record), compile_lower(record)
 
     def get_call_parameters() -> None:
-        if state.group is None or state.is_starting or build is None or lower is None:
+        if state.group is None or state.is_starting:
             raise GuestTrap("call parameters are not available here")
         given = complete_parameters(state.parameters, state.argument_count)
         guest, value = state.group.guests[module], build(given)

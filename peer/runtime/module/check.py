@@ -8,13 +8,20 @@ from peer.runtime.abi.guest_types import SCALARS, Interface, Signature, flatten_
 from peer.runtime.abi.interface_types import SECTION, parse_interface, parse_version
 from peer.runtime.effectors.signatures import EFFECTORS, LOG, PREFIX, Grants
 from peer.runtime.errors import EffectorRefused, ModuleError
-from peer.runtime.module.host_api import HOST_NAMESPACES, HOST_TYPES, WASI, WASI_FUNCTIONS
+from peer.runtime.module.host_api import (
+    CALL_PARAMETERS_FUNCTION,
+    HOST_NAMESPACES,
+    HOST_TYPES,
+    WASI,
+    WASI_FUNCTIONS,
+)
+from peer.runtime.module.host_records import find_call_parameters
 from peer.runtime.wasm.binary import ByteReader
 from peer.runtime.wasm.sections import (
     CoreFunction,
     CoreImport,
     CoreType,
-    Kind,
+    ExternKind,
     Outline,
     read_outline,
 )
@@ -88,6 +95,9 @@ def inspect_module(
     for signature in interface.functions.values():
         _check_export(outline, signature)
     check_imports(outline, linked, grants)
+    for wanted in outline.imports:
+        if wanted.module in HOST_NAMESPACES and wanted.name == CALL_PARAMETERS_FUNCTION:
+            find_call_parameters(interface, wanted.module)
     manifest = outline.custom.get(MANIFEST_SECTION)
     return ModuleInfo(
         interface,
@@ -167,7 +177,7 @@ def _check_export(outline: Outline, signature: Signature) -> None:
 
 def _check_import(wanted: CoreImport, linked: Collection[str], grants: Grants) -> None:
     name = f"{wanted.module}.{wanted.name}"
-    if wanted.kind != Kind.FUNCTION:
+    if wanted.kind != ExternKind.FUNCTION:
         raise ModuleError(f"the module imports {name}, which is not a function")
     if wanted.module == WASI:
         if wanted.name not in WASI_FUNCTIONS:

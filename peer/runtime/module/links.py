@@ -6,12 +6,10 @@ from typing import Final
 
 from peer.runtime.abi.guest_types import (
     SCALARS,
-    ArrayType,
-    GuestType,
     Interface,
-    RecordType,
     Signature,
     flatten_type,
+    is_same_in_memory,
 )
 from peer.runtime.effectors.signatures import (
     EFFECTORS,
@@ -24,6 +22,7 @@ from peer.runtime.effectors.signatures import (
 from peer.runtime.errors import ModuleError
 from peer.runtime.module.check import JSON_TYPE, ModuleInfo, inspect_module
 from peer.runtime.module.host_api import HOST_NAMESPACES, HOST_TYPES, WASI
+from peer.runtime.module.host_records import find_binary_result
 from peer.runtime.module.raw_abi import inspect_raw_module
 from peer.runtime.module.service import RAW_ABI, ModuleSpec, ServiceSpec
 from peer.runtime.wasm.sections import CoreFunction, CoreImport
@@ -51,6 +50,11 @@ class EffectLink:
     effector: str
     signature: Signature
     is_json: bool
+
+    @property
+    def is_mounted(self) -> bool:
+        """Tell whether this is a mounted binary, which lies in the host's own namespace."""
+        return self.namespace in HOST_NAMESPACES
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,8 @@ def _find_effects(module: ModuleSpec, info: ModuleInfo) -> tuple[EffectLink, ...
         effector, signature = found
         name = f"{wanted.module}.{wanted.name}"
         declared = info.interface.imports.get((wanted.module, wanted.name))
+        if declared is None and wanted.module in HOST_NAMESPACES:
+            declared = signature = replace(signature, outputs=(find_binary_result(info.interface),))
         if declared is None and wanted.function != JSON_TYPE:
             raise ModuleError(
                 f"module {caller} imports {name} without declaring its types",
@@ -178,20 +184,9 @@ def _is_alike(one: Signature, other: Signature) -> bool:
         return False
     parameters = zip(one.parameters, other.parameters, strict=True)
     outputs = zip(one.outputs, other.outputs, strict=True)
-    return all(_has_same_shape(a.type, b.type) for a, b in parameters) and all(
-        _has_same_shape(a, b) for a, b in outputs
+    return all(is_same_in_memory(a.type, b.type) for a, b in parameters) and all(
+        is_same_in_memory(a, b) for a, b in outputs
     )
-
-
-def _has_same_shape(one: GuestType, other: GuestType) -> bool:
-    """Compare as memory sees it: names of records and fields do not count."""
-    if isinstance(one, ArrayType) and isinstance(other, ArrayType):
-        return _has_same_shape(one.element, other.element)
-    if isinstance(one, RecordType) and isinstance(other, RecordType):
-        return len(one.fields) == len(other.fields) and all(
-            _has_same_shape(a.type, b.type) for a, b in zip(one.fields, other.fields, strict=True)
-        )
-    return one == other
 
 
 def _order_start(names: Sequence[str], links: Mapping[str, tuple[Link, ...]]) -> list[str]:

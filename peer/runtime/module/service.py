@@ -140,10 +140,12 @@ def _validate_module(spec: ServiceSpec, module: ModuleSpec) -> None:
 
 
 def get_mapped_path(alias: str, target: str) -> PurePosixPath:
-    """Return `target` relative to the storage folder; raise `ModuleError` outside of it."""
+    """Return the folder inside the storage that `target` means, whatever it looks like.
+
+    Older services name folders of the host, such as `/tmp` or `./sites`: these are folders of
+    that name in the storage. Raise `ModuleError` for a path that leads upwards.
+    """
     path = PurePosixPath(target)
     if not alias or "\0" in alias + target or ".." in path.parts:
         raise ModuleError(f"the mapped folder {alias!r} = {target!r} is not valid")
-    if not path.is_relative_to(STORAGE):
-        raise ModuleError(f"the mapped folder {alias!r} must lie in {STORAGE}, not {target!r}")
-    return path.relative_to(STORAGE)
+    return path.relative_to(STORAGE if path.is_relative_to(STORAGE) else path.anchor)

@@ -58,6 +58,27 @@ def test_load_app__build_of_a_module__is_for_build_scripts_only(write):
     assert load_app(write('name = "a"' + SERVICE + MODULE + 'build = { crate = "." }')) == plain
 
 
+def test_load_app__folders_of_a_host__are_folders_in_the_storage(write):
+    folders = '{ tmp = "/tmp", "/var/db" = "./sites", a = "x/y", b = "/", c = "/storage/kept" }'
+
+    app = load_app(write('name = "a"' + SERVICE + MODULE + f"mapped_dirs = {folders}"))
+
+    [service] = app.manifest.services
+    assert service.facade.mapped_dirs == {
+        "tmp": "/storage/tmp",
+        "/var/db": "/storage/sites",
+        "a": "/storage/x/y",
+        "b": "/storage",
+        "c": "/storage/kept",
+    }
+
+
+@pytest.mark.parametrize("folder", ['"/tmp/../etc"', '"../x"', '"/storage/../x"', "5", "[]"])
+def test_load_app__folder_that_leads_upwards__is_refused(write, folder):
+    with pytest.raises(InvalidInput, match="mapped_dirs"):
+        load_app(write('name = "a"' + SERVICE + MODULE + f"mapped_dirs = {{ t = {folder} }}"))
+
+
 def test_load_app__large_module__is_cut_into_blocks(write, tmp_path):
     folder = write('name = "a"' + SERVICE + MODULE)
     wasm = bytes(range(256)) * 10_000

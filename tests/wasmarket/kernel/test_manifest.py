@@ -271,6 +271,16 @@ def test_parse_manifest__deterministic_service_that_keeps_something__is_refused(
     assert caught.value.field == field
 
 
+def test_parse_manifest__program_called_as_an_effector__is_mounted_as_one():
+    document = json.loads(changed(("effectors",), {"programs": {"names": ["ipfs", "kv"]}}))
+    document["services"][0]["modules"] = [MODULE_WITH | {"mounted_binaries": {"ipfs": "ipfs"}}]
+
+    manifest = parse_manifest(dump_canonical(document))
+
+    assert manifest.effectors.programs == ("ipfs", "kv")
+    assert manifest.effectors.names == ()
+
+
 def test_parse_manifest__programs__may_be_mounted_and_are_written_again():
     document = json.loads(changed(("effectors",), {"programs": {"names": ["qr"]}}))
     document["services"][0]["modules"] = [MODULE_WITH | {"mounted_binaries": {"code": "qr"}}]

@@ -68,6 +68,8 @@ _ENV_VALUES = (_ENV_VALUE, "a string without NUL")
 _ALIASES = (_ALIAS, "paths without `..`")
 _STORAGES = (_STORAGE, "`/storage` or a folder in it")
 _BINARIES = (_NAME, _A_NAME)
+_MOUNTABLE = "http"
+"""The one effector that can stand behind a mounted binary; all other names may be programs."""
 _A_FUNCTION = "the name of an exported function"
 
 
@@ -194,9 +196,11 @@ def _effectors(fields: JsonFields) -> Effectors:
         for index, name in enumerate(programs):
             path = f"effectors.programs.names[{index}]"
             check_text(name, _NAME, _A_NAME, path)
-            if name in effector_names():
+            if name == _MOUNTABLE:
                 raise InvalidInput(
-                    f"{path} is {name!r}, which is an effector", field=path, remedy="leave it out"
+                    f"{path} is {name!r}, which is the effector that binaries may stand for",
+                    field=path,
+                    remedy="leave it out, or give the program another name",
                 )
         _check_unique(programs, "effectors.programs.names")
         entry.finish()
