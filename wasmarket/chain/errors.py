@@ -25,6 +25,17 @@ class RpcError(MarketError):
         self.data = data
 
 
+class ContradictoryAnswer(RpcError):
+    """The node's answers contradict one another"""
+
+    slug: ClassVar[str] = "contradictory-answer"
+
+    def __init__(self, detail: str, *, remedy: str) -> None:
+        """Say which answer it is, and what to do when it does not pass."""
+        super().__init__(detail, code=0)
+        self.remedy = remedy
+
+
 class ReorgTooDeep(Conflict):
     """The chain changed deeper than can be undone"""
 

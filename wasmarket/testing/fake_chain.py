@@ -11,7 +11,8 @@ from typing import Any
 from wasmarket.chain.contracts.abi import Function, load_abi
 from wasmarket.chain.contracts.encoder import encode_event
 from wasmarket.chain.errors import RpcError
-from wasmarket.chain.reading.blocks import BlockRef, BlockTag, RawLog
+from wasmarket.chain.reading.blocks import BlockRef, BlockTag, Header, LogRange, RawLog
+from wasmarket.chain.reading.bloom import bloom_of
 from wasmarket.kernel.addresses import ZERO_HASH, to_address, to_hash
 from wasmarket.kernel.deployment import CONTRACTS, DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.errors import MarketError, Reverted, Unreachable
@@ -47,8 +48,11 @@ class FakeChain:
     """A reader over blocks that the test mines.
 
     Block numbers begin at the deployment's block. `offline` True: every request raises
-    Unreachable. `max_logs`: the node refuses to return more logs at once.
+    Unreachable. `max_logs`: the node refuses to return more logs at once. Hashes of blocks are made
+    up, so no header is checked against its own.
     """
+
+    origin = "the fake chain"
 
     def __init__(
         self, deployment: Deployment, *, timestamp: int = START, max_logs: int | None = None
@@ -151,6 +155,18 @@ class FakeChain:
         found = [self._find(tag) for tag in tags]
         return [block.ref if block is not None else None for block in found]
 
+    def fetch_checked_headers(self, tags: Sequence[BlockTag]) -> list[Header | None]:
+        """Return one block per tag with its bloom, None where there is none."""
+        self._count("fetch_checked_headers")
+        found = [self._find(tag) for tag in tags]
+        return [Header(b.ref, bloom_of(b.logs)) if b is not None else None for b in found]
+
+    def fetch_range(self, addresses: Sequence[Address], first: int, last: int) -> LogRange:
+        """Return the logs of blocks first … last, and the block `last`."""
+        logs = self.fetch_logs(addresses, first, last)
+        found = self._find(last)
+        return LogRange(logs, None if found is None else found.ref)
+
     def fetch_logs(self, addresses: Sequence[Address], first: int, last: int) -> list[RawLog]:
         """Return the logs of blocks first … last."""
         self._count("fetch_logs")
@@ -168,11 +184,13 @@ class FakeChain:
     def fetch_block_logs(
         self, addresses: Sequence[Address], hashes: Sequence[Hash]
     ) -> list[list[RawLog] | None]:
-        """Return each block's logs, None for unknown blocks."""
+        """Return each block's logs, None for unknown blocks; without addresses: all."""
         self._count("fetch_block_logs")
         blocks = [self._by_hash.get(hash) for hash in hashes]
         return [
-            None if block is None else [log for log in block.logs if log.address in addresses]
+            None
+            if block is None
+            else [log for log in block.logs if not addresses or log.address in addresses]
             for block in blocks
         ]
 

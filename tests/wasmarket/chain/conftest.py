@@ -130,7 +130,7 @@ def _place(base: Deployment, addresses: list[Address], block: int, rpc: Any) -> 
     contracts = dict(base.contracts)
     for name, address in zip(EVENTS, addresses, strict=True):
         contracts[name] = DeployedContract(address, to_hash(keccak(rpc.fetch_code(address))))
-    kept = {name: contracts[name] for name in (*EVENTS, "MarketLens")}
+    kept = {name: contracts[name] for name in EVENTS}
     return replace(base, contracts=kept, block=BlockNumber(block))
 
 

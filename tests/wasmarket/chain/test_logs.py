@@ -5,11 +5,12 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.errors import RpcError
-from wasmarket.chain.reading.logs import LogReader, is_too_much
-from wasmarket.kernel.errors import TimedOut, TooLarge
+from wasmarket.chain.errors import ContradictoryAnswer, RpcError
+from wasmarket.chain.reading.logs import LogReader
+from wasmarket.kernel.errors import TimedOut, TooLarge, Unreachable
 from wasmarket.kernel.events import PeerUnits
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 
@@ -62,14 +63,14 @@ def test_scan__small_answers__grow_the_span_again():
 def test_scan__time_runs_out__halves_the_span():
     chain = FakeChain(DEPLOYMENT)
     chain.mine_many(10)
-    answer = chain.fetch_logs
+    answer = chain.fetch_range
 
     def slow(addresses, first, last):
         if last - first > 3:
             raise TimedOut("slow")
         return answer(addresses, first, last)
 
-    chain.fetch_logs = slow
+    chain.fetch_range = slow
     stretches = list(LogReader(chain, ADDRESSES).scan(1, 11))
 
     assert stretches[-1].last == 11
@@ -77,22 +78,73 @@ def test_scan__time_runs_out__halves_the_span():
 
 
 @pytest.mark.parametrize(
-    ("message", "smaller_helps"),
+    "refusal",
     [
-        ("query returned more than 10000 results", True),
-        ("Log response size exceeded", True),
-        ("block range is too wide", True),
-        ("query timeout", True),
-        ("eth_getLogs is limited to a 1024 block range", True),
-        ("BlockOutOfRangeError: block height is 0 but requested was 5", False),
-        ("method not found", False),
-        ("invalid params", False),
+        RpcError("please narrow your filter", code=-32602),
+        RpcError("zu viele Ergebnisse", code=-32005),
+        RpcError("", code=-32000),
+        TimedOut("slow"),
+        TooLarge("413"),
+        Unreachable("HTTP 504"),
+    ],
+    ids=str,
+)
+def test_scan__a_range_is_refused_in_any_words__is_read_in_smaller_ones(refusal):
+    chain = RefusingChain(refusal, longest=3)
+    for unit in range(20):
+        chain.mine(PeerUnits(1, unit))
+
+    stretches = list(LogReader(chain, ADDRESSES).scan(2, chain.head.number))
+
+    assert sum(len(stretch.logs) for stretch in stretches) == 20
+
+
+def test_scan__even_one_block_is_refused__raises_it_and_later_asks_for_as_many_as_before():
+    chain = RefusingChain(RpcError("method not found", code=-32601), longest=0)
+    chain.mine_many(40)
+    reader = LogReader(chain, ADDRESSES, span=32)
+
+    with pytest.raises(RpcError, match="method not found"):
+        list(reader.scan(1, 40))
+
+    assert reader.span == 32
+
+
+class RefusingChain(FakeChain):
+    """Refuses ranges of more blocks than `longest`."""
+
+    def __init__(self, refusal, longest):
+        super().__init__(DEPLOYMENT)
+        self.refusal, self.longest = refusal, longest
+
+    def fetch_range(self, addresses, first, last):
+        if last - first + 1 > self.longest:
+            raise self.refusal
+        return super().fetch_range(addresses, first, last)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda logs: [*logs, logs[0]], "given twice"),
+        (lambda logs: [structs.replace(logs[0], removed=True), *logs[1:]], "removed"),
+        (lambda logs: [structs.replace(logs[0], block_number="0x999"), *logs[1:]], "not in blocks"),
+        (lambda logs: [structs.replace(logs[0], log_index="one"), *logs[1:]], "not in hex"),
     ],
 )
-def test_is_too_much__messages_of_nodes__are_told_apart(message, smaller_helps):
-    assert is_too_much(RpcError(message, code=-32000)) is smaller_helps
+def test_scan__logs_that_cannot_be__are_refused_by_name(change, words):
+    chain = FakeChain(DEPLOYMENT)
+    chain.mine(PeerUnits(1, 1), PeerUnits(1, 2))
+    answer = chain.fetch_logs
+    chain.fetch_logs = lambda *query: change(answer(*query))
+
+    with pytest.raises(ContradictoryAnswer, match=words):
+        list(LogReader(chain, ADDRESSES).scan(1, chain.head.number))
 
 
-def test_is_too_much__no_rpc_error__means_yes():
-    assert is_too_much(TimedOut("slow"))
-    assert is_too_much(TooLarge("413"))
+def test_scan__node_gives_logs_of_blocks_that_it_does_not_know__is_behind():
+    chain = FakeChain(DEPLOYMENT)
+    chain.mine_many(3)
+
+    with pytest.raises(RpcError, match="behind"):
+        list(LogReader(chain, ADDRESSES).scan(1, chain.head.number + 2))

@@ -25,7 +25,10 @@ ADDRESSES_KEPT = 1 << 16
 
 
 class Decoder:
-    """Decode the logs of one deployment. Counts logs it does not know in `unknown`, by topic."""
+    """Decode the logs of one deployment. Counts logs it does not know in `unknown`, by topic.
+
+    `topics`: the first topics of each contract's events.
+    """
 
     def __init__(self, deployment: Deployment) -> None:
         self.unknown: Counter[str] = Counter()
@@ -33,6 +36,7 @@ class Decoder:
             deployment.contracts[name].address for name in EVENTS
         )
         self._table: dict[tuple[str, str], tuple[Address, Decode]] = {}
+        self.topics: dict[Address, tuple[str, ...]] = {}
         for name, kinds in EVENTS.items():
             address = deployment.contracts[name].address
             events = load_abi(name).events
@@ -40,6 +44,7 @@ class Decoder:
                 event = events[kind.__name__]
                 decode = build_decode(kind, event)
                 self._table[address.lower(), event.topic] = address, decode
+            self.topics[address] = tuple(events[kind.__name__].topic for kind in kinds)
 
     def decode(self, raw: RawLog, timestamp: Timestamp) -> Log[Event] | None:
         """Return the log's event; None for one that is not ours. Raises WrongChain if malformed."""

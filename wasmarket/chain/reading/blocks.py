@@ -27,6 +27,14 @@ class BlockRef:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """A block whose members were checked against its hash, and the bloom of its logs."""
+
+    ref: BlockRef
+    bloom: int
+
+
+@dataclass(frozen=True, slots=True)
 class Log(Generic[EventT_co]):
     """One event of our contracts and where it happened."""
 
@@ -67,6 +75,7 @@ class RawLog(msgspec.Struct, frozen=True, rename="camel"):
     block_hash: str
     transaction_hash: str
     log_index: str
+    removed: bool = False
 
     @property
     def number(self) -> BlockNumber:
@@ -74,8 +83,21 @@ class RawLog(msgspec.Struct, frozen=True, rename="camel"):
         return BlockNumber(int(self.block_number, 16))
 
 
+@dataclass(frozen=True, slots=True)
+class LogRange:
+    """The logs of some blocks, and the last of these blocks as the same node knows it."""
+
+    logs: list[RawLog]
+    last: BlockRef | None
+
+
 class Reader(Protocol):
-    """What following a chain and reading contracts need; `Rpc` and `FakeChain` are readers."""
+    """What following a chain and reading contracts need; `Rpc` and `FakeChain` are readers.
+
+    `origin` names the node in messages, without the keys that its URL may hold.
+    """
+
+    origin: str
 
     def fetch_chain_id(self) -> int:
         """Return the chain id."""
@@ -86,13 +108,25 @@ class Reader(Protocol):
     def fetch_headers(self, tags: Sequence[BlockTag]) -> list[BlockRef | None]:
         """Return one block per tag, None where the node knows no such block."""
 
+    def fetch_checked_headers(self, tags: Sequence[BlockTag]) -> list[Header | None]:
+        """Return one block per tag with its bloom, None where the node knows no such block.
+
+        Raises ContradictoryAnswer for a header that does not have its hash.
+        """
+
     def fetch_logs(self, addresses: Sequence[Address], first: int, last: int) -> list[RawLog]:
         """Return the logs of blocks first … last."""
+
+    def fetch_range(self, addresses: Sequence[Address], first: int, last: int) -> LogRange:
+        """Return the logs of blocks first … last and, in the same request, the block `last`."""
 
     def fetch_block_logs(
         self, addresses: Sequence[Address], hashes: Sequence[Hash]
     ) -> list[list[RawLog] | None]:
-        """Return each block's logs by block hash, None where the node knows no such block."""
+        """Return each block's logs by block hash, None where the node knows no such block.
+
+        Without addresses: those of every contract.
+        """
 
     def fetch_code(self, address: Address) -> bytes:
         """Return the runtime code at an address, empty if there is none."""

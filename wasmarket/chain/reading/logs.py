@@ -1,12 +1,11 @@
 """Read long stretches of logs in ranges that the node can answer, found by trying."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wasmarket.chain.errors import RpcError
-from wasmarket.chain.reading.blocks import RawLog, Reader
-from wasmarket.kernel.errors import MarketError, TimedOut, TooLarge
+from wasmarket.chain.errors import ContradictoryAnswer, RpcError
+from wasmarket.chain.reading.blocks import BlockRef, LogRange, RawLog, Reader
+from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import Address
 
 FIRST_SPAN = 500
@@ -17,20 +16,17 @@ FEW_LOGS = 5_000
 MANY_LOGS = 20_000
 """Below: twice as many blocks next time; above: half. Bounds the memory of an answer."""
 
-_TOO_MUCH = re.compile(
-    r"too (many|large|big|wide)|more than|exceed|limit|block range|time(d)?\s?-?out|response size",
-    re.IGNORECASE,
-)
-_OUT_OF_RANGE = re.compile(r"out\s?of\s?range|beyond|greater than latest", re.IGNORECASE)
+ANOTHER_NODE = "nothing was kept of it, and it is asked again; if it stays so, use another node"
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """All logs of blocks first … last."""
+    """All logs of blocks first … last; `end` is the last block, known to whoever gave the logs."""
 
     first: int
     last: int
     logs: list[RawLog]
+    end: BlockRef
 
 
 class LogReader:
@@ -46,28 +42,65 @@ class LogReader:
     def scan(self, first: int, last: int) -> Iterator[Stretch]:
         """Yield the logs of first … last in stretches, in order.
 
-        Halves the span while the node says "too many" or does not answer in time and doubles it
-        when answers are small. Raises the node's error when one block alone is too much for it.
+        Halves the span whenever a range is refused, whatever the node says, and doubles it when
+        answers are small. Raises the node's error when it refuses one block alone, and
+        ContradictoryAnswer for logs that cannot be.
         """
         while first <= last:
             until = min(first + self.span - 1, last)
-            try:
-                logs = self._reader.fetch_logs(self._addresses, first, until)
-            except (RpcError, TimedOut, TooLarge) as error:
-                if until == first or not is_too_much(error):
-                    raise
-                self.span = max(1, (until - first + 1) // 2)
-                continue
-            yield Stretch(first, until, logs)
+            answer, until = self._ask(first, until)
+            if answer.last is None:
+                raise RpcError(
+                    f"{self._reader.origin} gave the logs of blocks {first} … {until}, but does "
+                    f"not know block {until}: it is behind",
+                    code=0,
+                )
+            check_logs(answer.logs, first, until, self._reader.origin)
+            yield Stretch(first, until, answer.logs, answer.last)
             first = until + 1
-            if len(logs) < FEW_LOGS:
+            if len(answer.logs) < FEW_LOGS:
                 self.span = min(self.span * 2, LONGEST_SPAN)
-            elif len(logs) > MANY_LOGS:
+            elif len(answer.logs) > MANY_LOGS:
                 self.span = max(1, self.span // 2)
 
+    def _ask(self, first: int, until: int) -> tuple[LogRange, int]:
+        """Return the answer to first … until, or to the part of it that the node will answer."""
+        span = until - first + 1
+        while True:
+            try:
+                answer = self._reader.fetch_range(self._addresses, first, first + span - 1)
+            except MarketError:
+                if span == 1:
+                    # It was not the size: later ranges need not suffer for it.
+                    raise
+                span //= 2
+                continue
+            if span < until - first + 1:
+                self.span = span
+            return answer, first + span - 1
 
-def is_too_much(error: MarketError) -> bool:
-    """Say whether a smaller range may get an answer."""
-    if not isinstance(error, RpcError):
-        return True
-    return bool(_TOO_MUCH.search(error.detail)) and not _OUT_OF_RANGE.search(error.detail)
+
+def check_logs(logs: Sequence[RawLog], first: int, last: int, origin: str) -> None:
+    """Raise ContradictoryAnswer for logs that are removed, given twice or of other blocks."""
+    seen = set()
+    for log in logs:
+        try:
+            number, index = log.number, int(log.log_index, 16)
+        except ValueError as error:
+            raise ContradictoryAnswer(
+                f"{origin} gave a log whose numbers are not in hex: {log.block_number!r:.40}, "
+                f"{log.log_index!r:.40}",
+                remedy=ANOTHER_NODE,
+            ) from error
+        fault = ""
+        if log.removed:
+            fault = "is marked as removed"
+        elif not first <= number <= last:
+            fault = f"is not in blocks {first} … {last}, which were asked for"
+        elif (number, index) in seen:
+            fault = "was given twice"
+        if fault:
+            raise ContradictoryAnswer(
+                f"{origin} gave log {index} of block {number}, which {fault}", remedy=ANOTHER_NODE
+            )
+        seen.add((number, index))

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-
 from wasmarket.chain.errors import RpcError, to_reverted
-from wasmarket.chain.reading.blocks import BlockRef, BlockTag, RawLog
+from wasmarket.chain.reading.blocks import BlockRef, BlockTag, Header, LogRange, RawLog
+from wasmarket.chain.reading.headers import RawHeader, read_header
+from wasmarket.chain.reading.identity import check_identity
 from wasmarket.chain.reading.transport import Request, Transport
-from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError, WrongChain
-from wasmarket.kernel.hashing import keccak
-from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.units import Address, BlockNumber, Hash
 
 HASH_LENGTH = 66
 UNKNOWN_BLOCK = re.compile(
@@ -22,22 +20,6 @@ UNKNOWN_BLOCK = re.compile(
 )
 TIP_IF_UNKNOWN = 10**9
 """Wei per gas, where a node does not suggest a tip."""
-
-
-class _Header(msgspec.Struct, frozen=True, rename="camel"):
-    number: str
-    hash: str
-    parent_hash: str
-    timestamp: str
-    base_fee_per_gas: str | None = None
-
-    def to_ref(self) -> BlockRef:
-        return BlockRef(
-            BlockNumber(int(self.number, 16)),
-            Hash(self.hash),
-            Hash(self.parent_hash),
-            Timestamp(int(self.timestamp, 16)),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +50,19 @@ class Rpc(Transport):
 
     def fetch_headers(self, tags: Sequence[BlockTag]) -> list[BlockRef | None]:
         """Return one block per tag, None where the node knows no such block."""
-        answers = self.batch([_header_request(tag) for tag in tags], _Header | None)
+        answers = self.batch([_header_request(tag) for tag in tags], RawHeader | None)
         return [header.to_ref() if header is not None else None for header in map(_value, answers)]
+
+    def fetch_checked_headers(self, tags: Sequence[BlockTag]) -> list[Header | None]:
+        """Return one block per tag with its bloom, None where the node knows no such block.
+
+        Raises ContradictoryAnswer for a header that does not have its hash.
+        """
+        answers = self.batch([_header_request(tag) for tag in tags], RawHeader | None)
+        return [
+            read_header(header, self.origin) if header is not None else None
+            for header in map(_value, answers)
+        ]
 
     def fetch_logs(self, addresses: Sequence[Address], first: int, last: int) -> list[RawLog]:
         """Return the logs of blocks first … last; RpcError when they are too many for the node."""
@@ -77,12 +70,25 @@ class Rpc(Transport):
         logs: list[RawLog] = self.request("eth_getLogs", [query], list[RawLog])
         return logs
 
+    def fetch_range(self, addresses: Sequence[Address], first: int, last: int) -> LogRange:
+        """Return the logs of blocks first … last and, in the same request, the block `last`."""
+        query = {"address": addresses, "fromBlock": hex(first), "toBlock": hex(last)}
+        requests: list[Request] = [("eth_getLogs", [query]), _header_request(last)]
+        logs, header = map(_value, self.batch(requests, list[RawLog] | RawHeader | None))
+        if not isinstance(logs, list) or isinstance(header, list):
+            raise RpcError(f"{self.origin} gave an unexpected answer about logs", code=0)
+        return LogRange(logs, None if header is None else header.to_ref())
+
     def fetch_block_logs(
         self, addresses: Sequence[Address], hashes: Sequence[Hash]
     ) -> list[list[RawLog] | None]:
-        """Return each block's logs by block hash, None where the node knows no such block."""
+        """Return each block's logs by block hash, None where the node knows no such block.
+
+        Without addresses: those of every contract.
+        """
+        chosen = {"address": addresses} if addresses else {}
         requests: list[Request] = [
-            ("eth_getLogs", [{"address": addresses, "blockHash": hash}]) for hash in hashes
+            ("eth_getLogs", [{**chosen, "blockHash": hash}]) for hash in hashes
         ]
         answers = self.batch(requests, list[RawLog])
         return [None if _is_unknown_block(answer) else _value(answer) for answer in answers]
@@ -129,27 +135,7 @@ class Rpc(Transport):
 
     def check_deployment(self, deployment: Deployment) -> None:
         """Check chain id and code. Raises WrongChain that says what is different."""
-        chain_id = self.fetch_chain_id()
-        if chain_id != deployment.chain_id:
-            raise WrongChain(
-                f"{self.origin} is chain {chain_id}, "
-                f"the deployment {deployment.name!r} is on chain {deployment.chain_id}",
-                field="chain.rpc",
-                remedy="set the RPC URL of that chain, or choose another deployment file",
-            )
-        requests: list[Request] = [
-            ("eth_getCode", [entry.address, "latest"]) for entry in deployment.contracts.values()
-        ]
-        codes = [_bytes(_value(answer)) for answer in self.batch(requests, str)]
-        for (name, entry), code in zip(deployment.contracts.items(), codes, strict=True):
-            if to_hash(keccak(code)) != entry.code_hash:
-                found = "other code" if code else "no contract"
-                raise WrongChain(
-                    f"{self.origin} has {found} at {entry.address}, where {name} should be",
-                    field="chain.deployment",
-                    remedy="another Anvil may be running on this port, or the chain was reset: "
-                    "stop it, or deploy again (`ape run deploy`)",
-                )
+        check_identity(self, deployment)
 
 
 def _tag(tag: BlockTag) -> str | dict[str, str]:

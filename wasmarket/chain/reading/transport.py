@@ -19,6 +19,9 @@ from wasmarket.kernel.errors import ConfigError, MarketError, TimedOut, TooLarge
 BATCH = 100
 """Requests per HTTP request; common providers refuse more."""
 
+LARGEST_ANSWER = 32 << 20
+"""Bytes of an answer that are read; what a node answers to a question of ours can be made huge."""
+
 LONGEST_PAUSE = 5.0
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
 RATE_LIMIT_WORDS = ("rate limit", "too many requests", "throttl", "capacity exceeded")
@@ -154,7 +157,8 @@ class Transport:
 
     def _post_once(self, body: bytes) -> _Answer | list[_Answer]:
         try:
-            response = self._client.post(self.url, content=body)
+            with self._client.stream("POST", self.url, content=body) as response:
+                content = self._read_bounded(response)
         except httpx.ConnectTimeout as error:
             raise _Retry(self._unreachable("does not answer")) from error
         except httpx.TimeoutException as error:
@@ -169,7 +173,7 @@ class Transport:
         if response.status_code == 413:
             raise TooLarge(f"{self.origin} refused a request as too large")
         try:
-            answers: _Answer | list[_Answer] = _ANSWER.decode(response.content)
+            answers: _Answer | list[_Answer] = _ANSWER.decode(content)
         except msgspec.DecodeError as error:
             raise self._unreachable(
                 f"answered HTTP {response.status_code}, which is not JSON-RPC"
@@ -178,6 +182,18 @@ class Transport:
             if answer.error is not None and _is_rate(answer.error):
                 raise _Retry(_to_error(answer.error))
         return answers
+
+    def _read_bounded(self, response: httpx.Response) -> bytes:
+        parts, size = [], 0
+        for part in response.iter_bytes():
+            size += len(part)
+            if size > LARGEST_ANSWER:
+                raise TooLarge(
+                    f"{self.origin} answered more than {LARGEST_ANSWER >> 20} MiB",
+                    remedy="ask for less at once",
+                )
+            parts.append(part)
+        return b"".join(parts)
 
     def _unreachable(self, what: str) -> Unreachable:
         return Unreachable(

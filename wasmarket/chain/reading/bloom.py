@@ -1,0 +1,74 @@
+"""Logs blooms: what a block's header says of the logs that the block has.
+
+A bloom never denies a log that is there. It may suggest one that is not, the more often the
+fuller it is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from wasmarket.chain.reading.blocks import RawLog
+from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.units import Address
+
+MASKS_KEPT = 1 << 15
+FULL_BITS = 1_024
+"""Of 2,048 bits; in a bloom with more of them set, a match proves little."""
+
+
+@lru_cache(MASKS_KEPT)
+def mask_of(item: str) -> int:
+    """Return the three bits that an address or a topic sets (yellow paper, section 4.4.1)."""
+    digest = keccak(bytes.fromhex(item[2:]))
+    mask = 0
+    for at in (0, 2, 4):
+        mask |= 1 << (int.from_bytes(digest[at : at + 2], "big") & 2047)
+    return mask
+
+
+def bloom_of(logs: Iterable[RawLog]) -> int:
+    """Return the bloom of some logs."""
+    bloom = 0
+    for log in logs:
+        bloom |= mask_of(log.address)
+        for topic in log.topics:
+            bloom |= mask_of(topic)
+    return bloom
+
+
+class WantedLogs:
+    """Which events of which contracts are read, as bits of a bloom."""
+
+    def __init__(self, topics: Mapping[Address, Sequence[str]]) -> None:
+        """Take the first topics that each contract's events have."""
+        self._masks = {
+            (address.lower(), topic): mask_of(address) | mask_of(topic)
+            for address, names in topics.items()
+            for topic in names
+        }
+        self._by_address = [
+            (mask_of(address), [self._masks[address.lower(), topic] for topic in names])
+            for address, names in topics.items()
+        ]
+
+    def may_be_in(self, bloom: int) -> bool:
+        """Say whether a block with this bloom may have any of these events."""
+        return any(
+            bloom & contract == contract and any(bloom & mask == mask for mask in masks)
+            for contract, masks in self._by_address
+        )
+
+    def may_miss(self, bloom: int, logs: Sequence[RawLog]) -> bool:
+        """Say whether the bloom suggests a kind of event that is not among the logs."""
+        if not self.may_be_in(bloom):
+            return False
+        seen = {(log.address.lower(), log.topics[0]) for log in logs if log.topics}
+        return any(bloom & mask == mask for event, mask in self._masks.items() if event not in seen)
+
+    def denied(self, bloom: int, logs: Sequence[RawLog]) -> RawLog | None:
+        """Return a log whose contract and kind the bloom says are not in the block."""
+        for log in logs:
+            mask = self._masks.get((log.address.lower(), log.topics[0] if log.topics else ""))
+            if mask is not None and bloom & mask != mask:
+                return log
+        return None
