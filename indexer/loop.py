@@ -35,6 +35,7 @@ class IndexLoop:
         board: Board,
         *,
         confirmations: int = 0,
+        check_headers: bool = True,
         reindex: bool = False,
     ) -> None:
         """Set up; nothing is read or written before `take_turn` or `step`.
@@ -47,7 +48,11 @@ class IndexLoop:
         self._board = board
         self._leader = Leader(database, LEADER)
         self._follower = Follower(
-            reader, deployment, Decoder(deployment), confirmations=confirmations
+            reader,
+            deployment,
+            Decoder(deployment),
+            confirmations=confirmations,
+            check_headers=check_headers,
         )
         self._writer = ChainWriter(database, deployment, guard=self._leader.check)
         self._tail: list[Mark] | None = None

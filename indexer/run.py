@@ -28,6 +28,7 @@ def run(
     reader: Reader,
     deployment: Deployment,
     confirmations: int = 0,
+    check_headers: bool = True,
     version: str,
     on_ready: Callable[[str], None],
 ) -> None:
@@ -40,7 +41,13 @@ def run(
     registry = CollectorRegistry()
     board = Board(registry)
     index = IndexLoop(
-        database, reader, deployment, board, confirmations=confirmations, reindex=settings.reindex
+        database,
+        reader,
+        deployment,
+        board,
+        confirmations=confirmations,
+        check_headers=check_headers,
+        reindex=settings.reindex,
     )
     stop = threading.Event()
     loop = ThreadLoop(

@@ -79,6 +79,7 @@ class PeerParts:
     outbound: Outbound
     version: str
     confirmations: int = 0
+    check_headers: bool = True
     seller: Seller | None = None
     """The provider's account, if this process is to make the peer's offers."""
 
@@ -118,7 +119,13 @@ class Peer:
         )
         self._commitments = Commitments(folder.commitments, self._book)
         self._listener = Listener(
-            Follower(rpc, deployment, decoder, confirmations=parts.confirmations),
+            Follower(
+                rpc,
+                deployment,
+                decoder,
+                confirmations=parts.confirmations,
+                check_headers=parts.check_headers,
+            ),
             MarketLens(rpc, deployment),
             deployment,
             path=folder.chain,

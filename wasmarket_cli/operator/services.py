@@ -51,6 +51,7 @@ def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex:
         reader=wiring.rpc,
         deployment=wiring.known_deployment,
         confirmations=wiring.chain.confirmations,
+        check_headers=wiring.chain.check_headers,
         version=__version__,
         on_ready=_ready,
     )

@@ -245,6 +245,7 @@ def run(
         outbound=Outbound(wiring.outbound.allow_private_addresses, trusted=settings.gateways),
         version=__version__,
         confirmations=wiring.chain.confirmations,
+        check_headers=wiring.chain.check_headers,
         seller=_seller(wiring, settings),
     )
     announced: list[str] = []

@@ -82,6 +82,11 @@ class RawLog(msgspec.Struct, frozen=True, rename="camel"):
         """Number of the log's block."""
         return BlockNumber(int(self.block_number, 16))
 
+    @property
+    def index(self) -> int:
+        """Place of the log in its block."""
+        return int(self.log_index, 16)
+
 
 @dataclass(frozen=True, slots=True)
 class LogRange:

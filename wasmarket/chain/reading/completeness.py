@@ -108,15 +108,17 @@ class Completeness:
         self, header: Header, given: Sequence[RawLog], everything: list[RawLog]
     ) -> list[RawLog]:
         """Return our logs among all of a block. Raises ContradictoryAnswer unless they are all."""
-        if header.bloom & ~bloom_of(everything):
-            raise self._contradiction(header, f"{len(everything)} logs, and its header has more")
+        check_logs(everything, header.ref.number, header.ref.number, self._reader.origin)
+        is_counted = sorted(log.index for log in everything) == list(range(len(everything)))
+        if header.bloom & ~bloom_of(everything) or not is_counted:
+            raise self._contradiction(header, f"{len(everything)} logs, and it has more")
         ours = [log for log in everything if log.address.lower() in self._ours]
         self._compare(header, given, ours)
         return ours
 
     def _compare(self, header: Header, first: Sequence[RawLog], second: Sequence[RawLog]) -> None:
         """Refuse a second answer that lacks logs of the first, or is of another block."""
-        if {log.log_index for log in first} - {log.log_index for log in second}:
+        if {log.index for log in first} - {log.index for log in second}:
             raise self._contradiction(header, f"{len(first)} logs of ours, then {len(second)}")
         if any(log.block_hash != header.ref.hash for log in second):
             raise self._contradiction(header, "logs of another block")

@@ -85,7 +85,7 @@ def check_logs(logs: Sequence[RawLog], first: int, last: int, origin: str) -> No
     seen = set()
     for log in logs:
         try:
-            number, index = log.number, int(log.log_index, 16)
+            number, index = log.number, log.index
         except ValueError as error:
             raise ContradictoryAnswer(
                 f"{origin} gave a log whose numbers are not in hex: {log.block_number!r:.40}, "
