@@ -1,4 +1,4 @@
-"""`python -m wasmarket`."""
+"""`python -m wasmarket_cli`."""
 
 import sys
 

@@ -26,7 +26,7 @@ def run_script(tmp_path, monkeypatch):
     started = []
 
     def run(text, name="script"):
-        package = tmp_path / "package" / "wasmarket"
+        package = tmp_path / "package" / "wasmarket_cli"
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
         (package / "__main__.py").write_text(text)

@@ -63,7 +63,7 @@ class Process:
         self._home.logs.mkdir(parents=True, exist_ok=True)
         command = [
             *_end_with_parent(),
-            *(sys.executable, "-P", "-m", "wasmarket", "--home", str(self._home.root)),
+            *(sys.executable, "-P", "-m", "wasmarket_cli", "--home", str(self._home.root)),
             *self._arguments,
         ]
         with self.log.open("ab") as log:
