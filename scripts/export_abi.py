@@ -1,10 +1,11 @@
-"""Write the contracts' ABIs to wasmarket/kernel/abi, or check that they are up to date.
+"""Write the contracts' ABIs and creation code into the library, or check that they are fresh.
 
 Run as `ape run export_abi` or `python scripts/export_abi.py`; needs no chain.
 """
 
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 import click
@@ -13,7 +14,9 @@ from vyper.compiler.input_bundle import FilesystemInputBundle
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ROOT / "contracts"
-TARGET = ROOT / "wasmarket" / "kernel" / "abi"
+ABI = ROOT / "wasmarket" / "kernel" / "abi"
+CREATION_CODE = ROOT / "wasmarket" / "chain" / "deploying" / "creation_code"
+HEX_WIDTH = 96
 CONTRACTS = (
     "Market.vy",
     "MarketLens.vy",
@@ -25,35 +28,38 @@ CONTRACTS = (
 )
 
 
-def build_abi(source: Path) -> str:
-    """Compile one contract and return its ABI as text that does not depend on declaration order."""
+def build_texts(source: Path) -> dict[Path, str]:
+    """Compile one contract; return its files. The ABI does not depend on declaration order."""
     bundle = FilesystemInputBundle([SOURCES])
     with bundle.search_path(source.parent):
         file = bundle.load_file(source)
-    abi = compile_from_file_input(file, input_bundle=bundle, output_formats=["abi"])["abi"]
-    entries = sorted(abi, key=lambda entry: (entry["type"], entry.get("name", "")))
-    return json.dumps(entries, indent=2, sort_keys=True) + "\n"
+    formats = ["abi", "bytecode"]
+    out = compile_from_file_input(file, input_bundle=bundle, output_formats=formats)
+    entries = sorted(out["abi"], key=lambda entry: (entry["type"], entry.get("name", "")))
+    code = textwrap.fill(out["bytecode"].removeprefix("0x"), HEX_WIDTH)
+    return {
+        ABI / f"{source.stem}.json": json.dumps(entries, indent=2, sort_keys=True) + "\n",
+        CREATION_CODE / f"{source.stem}.hex": code + "\n",
+    }
 
 
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; fail if a file is stale.")
 def cli(check: bool) -> None:
-    """Export the ABIs of the contracts."""
+    """Export the ABIs and the creation code of the contracts."""
     stale = []
     for name in CONTRACTS:
-        source = SOURCES / name
-        target = TARGET / f"{source.stem}.json"
-        text = build_abi(source)
-        if target.is_file() and target.read_text() == text:
-            continue
-        stale.append(target.name)
-        if not check:
-            TARGET.mkdir(parents=True, exist_ok=True)
-            target.write_text(text)
+        for target, text in build_texts(SOURCES / name).items():
+            if target.is_file() and target.read_text() == text:
+                continue
+            stale.append(target.name)
+            if not check:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text)
     if stale and check:
         click.echo(f"stale: {', '.join(stale)}; run `ape run export_abi`", err=True)
         sys.exit(1)
-    click.echo("changed: " + ", ".join(stale) if stale else "ABIs are up to date")
+    click.echo("changed: " + ", ".join(stale) if stale else "ABIs and bytecode are up to date")
 
 
 if __name__ == "__main__":

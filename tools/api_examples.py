@@ -19,11 +19,12 @@ from wasmarket.client.developer_offers import Bid, Wish, sign_bid
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.service import Sign, request_signer
-from wasmarket.client.wiring import CHECKOUT, Wiring
+from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.units import Hash
 from wasmarket_cli.local.network import LocalMarket, start_market
 from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, PeerPlan, Plan
 
+CHECKOUT = Path(__file__).resolve().parents[1]
 FOLDER = CHECKOUT / "matcher" / "api" / "examples"
 ITEMS = 2
 LINES = 12

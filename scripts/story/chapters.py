@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from scripts.story.teller import Teller
@@ -10,7 +11,6 @@ from wasmarket.client.developer import CallAnswer, DeveloperClient
 from wasmarket.client.developer_offers import Wish
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket.kernel.errors import MarketError, TimedOut
 from wasmarket.kernel.units import Address, format_flt, format_usdc
 from wasmarket_cli.developer.receipts import check_receipt, find_root
@@ -21,6 +21,7 @@ from wasmarket_cli.local.plan import FREE_PORTS, Plan
 from wasmarket_cli.output import count
 
 WAIT_SECONDS = 60.0
+CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "examples"
 UNITS = 3
 TIP = 30_000

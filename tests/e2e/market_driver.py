@@ -17,13 +17,14 @@ import httpx
 import pytest
 
 from tests.e2e.stories import read_events
+from tests.paths import CHECKOUT
 from tests.peer.tcp_proxy import TcpProxy
 from wasmarket.app.file import App, load_app
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Wish
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
-from wasmarket.client.wiring import CHECKOUT, Wiring
+from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.events import Event
 from wasmarket_cli.local.epochs import next_epoch
 from wasmarket_cli.local.network import LocalMarket, start_market

@@ -8,8 +8,8 @@ import click
 import pytest
 
 from tests.e2e.market_driver import COMMAND, own_settings, run_here, run_process
+from tests.paths import CHECKOUT
 from wasmarket import __version__
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket_cli.main import root
 
 pytestmark = pytest.mark.e2e

@@ -16,9 +16,9 @@ from rich.console import Console
 from scripts.story import Story, Teller
 from tests.e2e.market_driver import COMMAND, own_settings
 from tests.e2e.stories import Killer, ShakenStory, compute_pay
+from tests.paths import CHECKOUT
 from wasmarket.chain.reading.transport import Transport
 from wasmarket.client.home import Home
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.units import USDC
 

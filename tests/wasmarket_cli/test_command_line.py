@@ -5,9 +5,9 @@ import os
 import click
 import pytest
 
+from tests.paths import CHECKOUT
 from wasmarket.chain.errors import RpcError
 from wasmarket.client.remedies import REMEDIES
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket.kernel import errors
 from wasmarket.kernel.regions import region_mask
 from wasmarket_cli import wallets

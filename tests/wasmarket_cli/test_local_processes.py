@@ -30,7 +30,7 @@ def run_script(tmp_path, monkeypatch):
         package.mkdir(parents=True, exist_ok=True)
         (package / "__init__.py").touch()
         (package / "__main__.py").write_text(text)
-        monkeypatch.setattr("wasmarket_cli.local.processes.CHECKOUT", tmp_path / "package")
+        monkeypatch.setattr("wasmarket_cli.local.processes.ROOT", tmp_path / "package")
         process = Process(name, [], Home(tmp_path / "home"), {"PATH": os.defpath})
         started.append(process)
         process.start()

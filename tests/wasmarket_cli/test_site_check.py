@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from peer.runtime.errors import ModuleError
+from tests.paths import CHECKOUT
 from wasmarket.app.file import load_app
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket_cli.developer.app_check import check_app
 
 pytestmark = pytest.mark.unit

@@ -1,14 +1,12 @@
 """Wire the parts of one run together: settings to clients, once, on first use."""
 
 import getpass
-import json
 import logging
 import sys
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -19,13 +17,14 @@ from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.wallet import Account, list_accounts, load_account
 from wasmarket.chain.settings import ChainSettings
+from wasmarket.client.deployment_files import find_deployment, read_deployment
 from wasmarket.client.home import Home
 from wasmarket.client.settings import (
     ClientSettings,
     Configuration,
     StoreSettings,
 )
-from wasmarket.kernel.deployment import Deployment, parse_deployment
+from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import ConfigError, NotFound, Unauthorized, Unreachable
 from wasmarket.kernel.signing.typed_data import Domain, market_domain
 from wasmarket.serving.outbound import OutboundSettings
@@ -33,7 +32,6 @@ from wasmarket.serving.outbound import OutboundSettings
 logger = logging.getLogger(__name__)
 
 PASSWORD = "WASMARKET_PASSWORD"
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @dataclass
@@ -113,23 +111,13 @@ class Wiring:
                 "the chain is silent, going on with the known deployment",
                 extra={"file": paths[0], "why": silence.detail},
             )
-            return _read_deployment(paths[0])
+            return read_deployment(paths[0])
 
     def load_deployment(self) -> Deployment:
         """Read the deployment file, by path or by the node's chain id. Raises ConfigError."""
         if self.chain.deployment:
-            candidates = [Path(self.chain.deployment).expanduser()]
-        else:
-            name = f"{self.rpc.fetch_chain_id()}.json"
-            candidates = [self.home.deployments / name, CHECKOUT / "deployments" / name]
-        for path in candidates:
-            if path.is_file():
-                return _read_deployment(path)
-        raise ConfigError(
-            f"there is no deployment file {candidates[0]}",
-            field="chain.deployment",
-            remedy="run `wasmarket local up`, or deploy with `ape run deploy`",
-        )
+            return read_deployment(Path(self.chain.deployment).expanduser())
+        return find_deployment(self.home, self.rpc.fetch_chain_id())
 
     @property
     def domain(self) -> Domain:
@@ -225,11 +213,3 @@ class Wiring:
             field="client.key",
             remedy="choose with --key or [client] key",
         )
-
-
-def _read_deployment(path: Path) -> Deployment:
-    try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", field="chain.deployment") from error
-    return parse_deployment(data)

@@ -1,20 +1,22 @@
 """Bring a local market up step by step, and down again."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import IO
 
 from wasmarket.chain.contracts.bindings import Faucet
+from wasmarket.chain.deploying.deployer import AccountSigner, Deployer, open_web3
+from wasmarket.chain.deploying.plan import LOCAL, LOCAL_CHAIN_ID
 from wasmarket.chain.development.anvil import Anvil, check_port
 from wasmarket.chain.development.cheats import Cheats
+from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.wallet import Account, load_or_create_account
-from wasmarket.client.home import ENVIRONMENT, Home
+from wasmarket.client.home import Home
 from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.settings import load_configuration
-from wasmarket.client.wiring import CHECKOUT, PASSWORD, Wiring
-from wasmarket.kernel.errors import MarketError, TimedOut
+from wasmarket.client.wiring import PASSWORD, Wiring
+from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.regions import region_index
 from wasmarket.kernel.units import Address
 from wasmarket_cli.local.homes import claim_home, forget_chain
@@ -27,16 +29,9 @@ COINS = 100 * 10**18
 
 START_SECONDS = 180.0
 """The matching engine compiles itself once after each change, which may take a minute."""
-DEPLOY_SECONDS = 300.0
 SERVICES = ("indexer", "matcher", "gateway")
 
 OnStep = Callable[[str], None]
-
-
-class DeployFailed(MarketError):
-    """The contracts could not be deployed"""
-
-    slug = "deploy-failed"
 
 
 @dataclass
@@ -145,46 +140,15 @@ def _start(home: Home, plan: Plan, on_step: OnStep, claim: IO[str]) -> LocalMark
     return market
 
 
-def deploy_contracts(home: Home, rpc: str, epoch_seconds: int) -> None:
-    """Deploy the contracts with the Ape script; it writes the deployment file.
+def deploy_contracts(home: Home, rpc: str, epoch_seconds: int) -> Deployment:
+    """Deploy the contracts with test tokens and write the deployment file.
 
-    Raises DeployFailed with the script's last words, TimedOut.
+    Raises DeployFailed, TimedOut.
     """
-    command = [
-        *(str(CHECKOUT / ".venv" / "bin" / "ape"), "run", "deploy"),
-        *("--network", "ethereum:local:foundry", "--epoch-seconds", str(epoch_seconds)),
-    ]
-    environ = os.environ | {
-        "APE_FOUNDRY_HOST": rpc,
-        "APE_DATA_FOLDER": str(CHECKOUT / ".build" / "ape"),
-        ENVIRONMENT: str(home.root),
-        "PATH": os.pathsep.join(
-            (
-                str(CHECKOUT / "tools/node_modules/.bin"),
-                str(CHECKOUT / ".venv/bin"),
-                os.environ["PATH"],
-            )
-        ),
-    }
-    try:
-        done = subprocess.run(
-            command,
-            cwd=CHECKOUT,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=DEPLOY_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TimedOut(f"`ape run deploy` took longer than {DEPLOY_SECONDS:.0f} s") from error
-    (home.logs / "deploy.log").write_text(done.stdout + done.stderr, encoding="utf-8")
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise DeployFailed(
-            f"`ape run deploy` failed: {lines[-1] if lines else 'it wrote nothing'}",
-            remedy=f"see {home.logs / 'deploy.log'}",
-        )
+    deployer = Deployer(open_web3(rpc), AccountSigner(dev_accounts()[0]))
+    parameters = replace(LOCAL, epoch_seconds=epoch_seconds)
+    path = home.deployments / f"{LOCAL_CHAIN_ID}.json"
+    return deployer.deploy(path, parameters, name="local")
 
 
 def _fund_accounts(market: LocalMarket) -> None:

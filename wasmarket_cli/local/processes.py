@@ -13,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+import wasmarket_cli
 from wasmarket.client.home import ENVIRONMENT, Home
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket.kernel.errors import MarketError, TimedOut
 
+ROOT = Path(wasmarket_cli.__file__).resolve().parents[1]
+"""Where the packages of this command are: a child runs the same ones."""
 STOP_SECONDS = 15.0
 
 
@@ -72,8 +74,7 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=self._environ
-                | {"PYTHONPATH": str(CHECKOUT), ENVIRONMENT: str(self._home.root)},
+                env=self._environ | {"PYTHONPATH": str(ROOT), ENVIRONMENT: str(self._home.root)},
                 # Ctrl-C in the terminal is for us: we stop the children in order.
                 start_new_session=True,
             )

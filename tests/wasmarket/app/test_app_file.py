@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.paths import CHECKOUT
 from wasmarket.app.file import load_app
-from wasmarket.client.wiring import CHECKOUT
 from wasmarket.content.exporter import read_file
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.documents.manifest import parse_manifest

@@ -9,8 +9,9 @@ import sys
 import psutil
 import pytest
 
+from tests.paths import CHECKOUT
 from wasmarket.chain.clock import ChainClock
-from wasmarket.chain.development.anvil import CHECKOUT, Anvil, check_port, find_anvil
+from wasmarket.chain.development.anvil import Anvil, check_port, find_anvil
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.kernel.errors import ConfigError, PortInUse, Unreachable
 from wasmarket.testing.fake_chain import fake_deployment
@@ -89,7 +90,7 @@ def test_log__given__takes_the_output(tmp_path):
 
 def test_parent_killed__ends_anvil_too():
     code = (
-        "import sys, threading; from chain.anvil import Anvil; a = Anvil.start();"
+        "import threading; from wasmarket.chain.development.anvil import Anvil; a = Anvil.start();"
         "print(a.pid, flush=True); threading.Event().wait()"
     )
     with subprocess.Popen(

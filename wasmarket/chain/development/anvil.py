@@ -20,7 +20,6 @@ from wasmarket.kernel.errors import ConfigError, MarketError, PortInUse, TimedOu
 
 CHAIN_ID = 31337
 HOST = "127.0.0.1"
-CHECKOUT = Path(__file__).resolve().parents[3]
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 
@@ -127,17 +126,14 @@ class Anvil:
 
 
 def find_anvil(binary: Path | str | None = None) -> Path:
-    """Return the binary: the one given, else the checkout's own, else one on the PATH.
-
-    Raises ConfigError.
-    """
-    own = CHECKOUT / "tools" / "node_modules" / ".bin" / "anvil"
-    candidates: list[Path | str] = [own, "anvil"] if binary is None else [binary]
-    for candidate in candidates:
-        found = shutil.which(candidate)
-        if found is not None:
-            return Path(found)
-    raise ConfigError("Anvil is not installed", remedy="run `make setup`, or install foundry")
+    """Return the binary: the one given, else the one on the PATH. Raises ConfigError."""
+    found = shutil.which(binary or "anvil")
+    if found is not None:
+        return Path(found)
+    raise ConfigError(
+        f"there is no {binary}" if binary else "there is no `anvil` on the PATH",
+        remedy="install Foundry, or in a checkout run `make setup` and use .venv/bin/wasmarket",
+    )
 
 
 def check_port(port: int) -> None:
