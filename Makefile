@@ -27,8 +27,14 @@ fmt: setup  ## Format all sources
 	tools/format-vyper
 
 .PHONY: generate
-generate: setup  ## Write ABIs, OpenAPI pages and the list of reasons anew
+generate: setup  ## Write ABIs, bytecode, OpenAPI pages and the list of reasons
 	@$(PY) tools/generated.py
+
+.PHONY: locks wheel
+locks: setup  ## Write both locks from pyproject.toml; UPGRADE=1 takes newer versions
+	@tools/locks $(if $(UPGRADE),--upgrade)
+wheel: setup  ## Build the wheel into .build/dist
+	@.tools/bin/uv build -q --wheel --python $(PY) --out-dir .build/dist .
 
 .PHONY: check
 check: setup  ## Formats, lints, types, imports, generated files

@@ -18,7 +18,12 @@ LONGEST_TEST = 500
 GENERATED = ("wasmarket/store/migrations/versions/", "wasmarket/kernel/abi/", "docs/openapi/")
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "misc"}
 MARKERS = {"unit", "anvil", "e2e"}
-LOCKS = ("requirements.lock", "tools/requirements.lock", "tools/package-lock.json")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    "tools/requirements.lock",
+    "tools/package-lock.json",
+)
 
 Offences = Iterator[str]
 

@@ -1,3 +1,3 @@
 """The `wasmarket` command and the Python client: the only name that users import."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

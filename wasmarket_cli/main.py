@@ -18,6 +18,7 @@ from wasmarket.client.home import Home, find_home
 from wasmarket.client.remedies import find_remedy
 from wasmarket.kernel.errors import MarketError
 from wasmarket_cli.errors import Exit, exit_code
+from wasmarket_cli.extras import explain_missing
 
 DEBUG = "WASMARKET_DEBUG"
 """Set: bugs end with their trace on stderr instead of in a file."""
@@ -56,6 +57,7 @@ NOUNS = {
     "module": ("wasmarket_cli.developer.modules:module", "Look into Wasm modules"),
     "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),
     "receipt": ("wasmarket_cli.developer.receipts:receipt", "Fetch and verify receipts"),
+    "example": ("wasmarket_cli.developer.examples:example", "Copy an example app to start from"),
     "config": ("wasmarket_cli.setup:config", "Show the settings in force"),
     "doctor": ("wasmarket_cli.setup:doctor", "Check that everything can be reached"),
 }
@@ -76,9 +78,19 @@ class LazyGroup(click.Group):
         if entry is None:
             return None
         module, _, attribute = entry[0].partition(":")
-        command = getattr(importlib.import_module(module), attribute)
+        try:
+            command = getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise explain_missing(error, name) or error from error
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was named; it may load more of its modules only now."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            raise explain_missing(error, ctx.invoked_subcommand) or error from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the lists of commands without importing any."""

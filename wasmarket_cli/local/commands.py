@@ -12,13 +12,19 @@ from wasmarket.chain.sending.wallet import list_accounts
 from wasmarket.client.home import Home
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.errors import Conflict, MarketError
 from wasmarket.kernel.units import Address, format_flt
 from wasmarket_cli.local.epochs import next_epoch
-from wasmarket_cli.local.network import LocalMarket, drip, give_coins, start_market
+from wasmarket_cli.local.network import (
+    LocalMarket,
+    deploy_contracts,
+    drip,
+    give_coins,
+    start_market,
+)
 from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, Plan, Ports
 from wasmarket_cli.options import ADDRESS, json_option, key_option
-from wasmarket_cli.output import format_coins, print_json, print_line, print_table, usdc
+from wasmarket_cli.output import format_coins, print_json, print_line, print_table, show_done, usdc
 from wasmarket_cli.wiring import wire
 
 
@@ -67,6 +73,27 @@ def up(
     finally:
         console.print("stopping")
         market.stop()
+
+
+@local.command()
+@click.option("--epoch-seconds", type=click.IntRange(10), default=60, show_default=True)
+@json_option
+@click.pass_context
+def contracts(ctx: click.Context, epoch_seconds: int, as_json: bool) -> None:
+    """Deploy the contracts with test tokens on the Anvil of [chain] rpc; write their file."""
+    wiring = wire(ctx)
+    chain_id = wiring.rpc.fetch_chain_id()
+    if chain_id != CHAIN_ID:
+        raise Conflict(
+            f"{wiring.chain.rpc} is chain {chain_id}, not a local one ({CHAIN_ID})",
+            field="chain.rpc",
+            remedy="start `anvil`, or deploy with `ape run deploy` from a checkout",
+        )
+    deployment = deploy_contracts(wiring.home, wiring.chain.rpc, epoch_seconds)
+    path = wiring.home.deployments / f"{CHAIN_ID}.json"
+    show_done(
+        as_json, f"Market is at {deployment.market}; written to {path}", market=deployment.market
+    )
 
 
 @local.command()
@@ -136,9 +163,10 @@ def show_market(market: LocalMarket) -> None:
     names = ", ".join(list_accounts(market.home.keys))
     click.echo(f"home {market.home.root} · keys: {names}")
     prefix = f"wasmarket --home {market.home.root}"
-    click.echo("Try, in another terminal (.venv/bin on the PATH):")
+    click.echo("Try, in another terminal:")
     for text in (
-        "deploy examples/greeting --units 2 --yes",
+        "example greeting",
+        "deploy greeting --units 2 --yes",
         "call 1 greeting.greeting World",
         "status 1",
         "local epoch",
