@@ -49,7 +49,7 @@ def test_commands__are_all_there():
         ),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
-        *("config", "content", "doctor"),
+        *("config", "content", "doctor", "example"),
     }
 
 
@@ -87,7 +87,7 @@ def environ(tmp_path):
 
 def test_help__imports_nothing_heavy(environ):
     program = (
-        "import sys; from wasmarket.cli import main; code = main(['--help']);"
+        "import sys; from wasmarket_cli.main import main; code = main(['--help']);"
         f"heavy = [name for name in {HEAVY} if name in sys.modules];"
         "print(heavy, file=sys.stderr); sys.exit(code)"
     )
