@@ -25,12 +25,12 @@ class Clients:
 
     def __init__(self, proxies: Iterable[str]) -> None:
         """`proxies` are addresses."""
-        self._proxies = frozenset(proxies)
+        self._proxies = frozenset(map(canonical_address, proxies))
 
     def of(self, scope: Scope) -> ClientAddress:
         """Return who sent a request."""
         given = scope.get("client")
-        address = str(given[0]) if given else ""
+        address = canonical_address(str(given[0])) if given else ""
         scheme = str(scope.get("scheme", "http"))
         if address not in self._proxies:
             return ClientAddress(address, scheme)
@@ -44,23 +44,29 @@ class Clients:
         for hop in reversed(hops):
             if not _is_address(hop):
                 break
-            address = hop
-            if hop not in self._proxies:
+            address = canonical_address(hop)
+            if address not in self._proxies:
                 break
         return ClientAddress(address, scheme)
 
 
-def group_of(address: str) -> str:
-    """Return what a limit counts: an IPv4 address, the /64 of an IPv6 address; else the text."""
+def canonical_address(address: str) -> str:
+    """Return the one spelling of an IP address, IPv4 also where IPv6 carries it; else the text."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if not isinstance(parsed, IPv6Address):
-        return str(parsed)
-    if parsed.ipv4_mapped is not None:
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
         return str(parsed.ipv4_mapped)
-    return str(IPv6Network((parsed, GROUP_BITS), strict=False))
+    return str(parsed)
+
+
+def group_of(address: str) -> str:
+    """Return what a limit counts: an IPv4 address, the /64 of an IPv6 address; else the text."""
+    canonical = canonical_address(address)
+    if ":" not in canonical or not _is_address(canonical):
+        return canonical
+    return str(IPv6Network((canonical, GROUP_BITS), strict=False))
 
 
 def _is_address(text: str) -> bool:

@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from wasmarket.kernel.errors import ConfigError, PortInUse
+from wasmarket.serving.connections import ConnectionCounts, ConnectionLimits
 from wasmarket.serving.http_protocol import HttpProtocol
 
 LOOK_TICKS = 10
@@ -57,13 +58,16 @@ def serve(
     app: ASGIApp,
     listener: socket.socket,
     on_ready: Callable[[str], None],
-    protocol: type[asyncio.Protocol] = HttpProtocol,
+    protocol: type[HttpProtocol] = HttpProtocol,
+    limits: ConnectionLimits | None = None,
 ) -> None:
     """Serve on a bound socket until SIGINT or SIGTERM; `on_ready` gets the URL once it answers.
 
-    `protocol` reads the connections: `HttpProtocol`, or one made from it.
+    `protocol` reads the connections: `HttpProtocol`, or one made from it; `limits` bounds them.
     """
-    server = _Server(listener, on_ready, app, protocol)
+    counts = ConnectionCounts(limits or ConnectionLimits())
+    bounded = type("BoundedProtocol", (protocol,), {"counts": counts})
+    server = _Server(listener, on_ready, app, bounded)
     try:
         server.run(sockets=[listener])
     finally:
@@ -84,6 +88,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=protocol,
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
