@@ -125,9 +125,10 @@ def without_upgrade(headers: Headers) -> Headers:
         if name == b"connection":
             dropped = (b"upgrade", b"http2-settings")
             parts = [part.strip() for part in value.split(b",")]
-            value = b", ".join(part for part in parts if part.lower() not in dropped)
-            if not value:
-                continue
+            left = b", ".join(part for part in parts if part.lower() not in dropped)
+            if left:
+                kept.append((name, left))
+            continue
         kept.append((name, value))
     return kept
 

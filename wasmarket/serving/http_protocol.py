@@ -52,7 +52,8 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request (asyncio calls this)."""
         self._heard_at = self._began_at = self.loop.time()
-        self._is_coming = self._has_begun = self._has_head = self._asks_upgrade = False
+        self._is_coming = self._has_begun = self._has_head = self._has_ended = False
+        self._asks_upgrade = False
         # Whether no further request is read, and whether the client will send none.
         self._is_last = self._is_half_closed = False
         self._lingers_since: float | None = None
@@ -81,7 +82,7 @@ class HttpProtocol(HttpToolsProtocol):
                 cycle.message_event.set()
         super().connection_lost(exc)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override]
         """Keep the connection for the answers to come, for which a client may wait that has said
         all it had to say (asyncio calls this).
         """
@@ -106,7 +107,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._is_last:
             self._drop(data)
             return
-        was_coming, self._has_begun = self._is_coming, False
+        was_coming, self._has_begun, self._has_ended = self._is_coming, False, False
         heard_at, self._heard_at = self._heard_at, self.loop.time()
         self._feed(data)
         if self._has_begun:
@@ -170,7 +171,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Note that a request is here (the parser calls this)."""
         if self._asks_upgrade:
             return
-        self._is_coming = False
+        self._is_coming, self._has_ended = False, True
         self._is_last = self._is_last or not self._keeps
         super().on_message_complete()
 
@@ -238,8 +239,11 @@ class HttpProtocol(HttpToolsProtocol):
             except httptools.HttpParserError as error:
                 if not self._is_last:
                     cause = error.__context__
-                    is_ours = isinstance(cause, HeadRefused)
-                    self._refuse_head(cause if is_ours else explain_unreadable(data, str(error)))
+                    if not isinstance(cause, HeadRefused):
+                        # What it is about begins the data, unless something else came before.
+                        line = data if self._own is None and not self._has_ended else b""
+                        cause = explain_unreadable(line, str(error))
+                    self._refuse_head(cause)
                 return
             else:
                 return
