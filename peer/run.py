@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from peer.api.app import OwnPlace, create_app
-from peer.api.call_protocol import bind_protocol
+from peer.api.fastpath.protocol import bind_protocol
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import Standing
 from peer.duties.commitments import Commitments, last_closed

@@ -7,11 +7,12 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from peer.api.access_copies import create_access_copy_router
-from peer.api.call_counts import CallCounts
-from peer.api.call_path import CallPath, Calls
-from peer.api.calls import create_call_router
 from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
+from peer.api.fastpath.asgi import CallPath
+from peer.api.fastpath.counts import CallCounts
+from peer.api.fastpath.handler import CallHandler
+from peer.api.fastpath.routes import create_call_router
 from peer.api.notices import create_notice_router
 from peer.api.receipts import create_receipt_router
 from peer.duties.commitments import Commitments
@@ -61,7 +62,7 @@ def create_app(
     )
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
     counts = CallCounts(app.state.requests, info.name, registry)
-    calls = Calls(host, book, authenticator, counts)
+    calls = CallHandler(host, book, authenticator, counts)
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host))
     app.include_router(create_developer_router(host, book, authenticator))

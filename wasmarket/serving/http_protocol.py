@@ -122,12 +122,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Note that a request has begun (the parser calls this)."""
-        if self._is_last:
-            raise HeadRefused(HTTPStatus.BAD_REQUEST, "a request came after the last one")
-        self._is_coming = self._has_begun = True
-        self._has_head, self._own = False, None
-        self._head_bytes = self._dropped = 0
-        self._began_at = self._heard_at
+        self._note_begin()
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -171,8 +166,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Note that a request is here (the parser calls this)."""
         if self._asks_upgrade:
             return
-        self._is_coming, self._has_ended = False, True
-        self._is_last = self._is_last or not self._keeps
+        self._note_end()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -228,6 +222,18 @@ class HttpProtocol(HttpToolsProtocol):
     def date_lines(self) -> bytes:
         """The headers that every answer has, as lines."""
         return b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+
+    def _note_begin(self) -> None:
+        if self._is_last:
+            raise HeadRefused(HTTPStatus.BAD_REQUEST, "a request came after the last one")
+        self._is_coming = self._has_begun = True
+        self._has_head, self._own = False, None
+        self._head_bytes = self._dropped = 0
+        self._began_at = self._heard_at
+
+    def _note_end(self) -> None:
+        self._is_coming, self._has_ended = False, True
+        self._is_last = self._is_last or not self._keeps
 
     def _feed(self, data: bytes) -> None:
         """Have the parser read on."""

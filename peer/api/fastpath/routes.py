@@ -1,6 +1,6 @@
 """The call route as the framework knows it: its OpenAPI page, and requests that are not plain.
 
-Almost all calls end in front of it, in `CallPath`.
+Almost all calls end in front of it, in `CallProtocol` or `CallPath`.
 """
 
 from typing import Annotated, Any
@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import Response
 
-from peer.api.call_path import Calls, read_body
+from peer.api.fastpath.asgi import Disconnected, read_body, split_lines
+from peer.api.fastpath.handler import CallHandler
+from peer.api.fastpath.head import CallHead, make_id
 from peer.api.numbers import DealNumber
 from wasmarket.serving.bodies import allow_body
 from wasmarket.serving.problems import request_id_of
-from wasmarket.serving.service import REQUEST_ID
 
 ANY_BYTES: dict[str, Any] = {
     "application/octet-stream": {"schema": {"type": "string", "format": "binary"}}
@@ -50,7 +51,7 @@ RESULT: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_call_router(calls: Calls) -> APIRouter:
+def create_call_router(calls: CallHandler) -> APIRouter:
     """Return the route that runs functions."""
     router = APIRouter(tags=["calls"])
 
@@ -68,17 +69,19 @@ def create_call_router(calls: Calls) -> APIRouter:
         prefer: Annotated[str, Header()] = "",
     ) -> Response:
         """Run a function: JSON arguments by position or name, or raw bytes."""
-        given = dict(request.headers.raw)
+        headers = request.headers.raw
+        head = CallHead((deal, service, function), headers, lambda: request.scope)
         limit = calls.find_limit(deal)
         allow_body(request.scope, limit)
-        body = await read_body(given, request.receive, limit)
-        request_id = request_id_of(request) or ""
-        headers = [(REQUEST_ID.lower().encode(), request_id.encode())]
-        status, answer = await calls.answer(
-            deal, service, function, request.scope, given, headers, body
-        )
-        # The request id is added on the way out.
-        named = {name.decode(): value.decode() for name, value in headers[1:]}
+        try:
+            body = await read_body(headers, request.receive, limit)
+        except Disconnected:
+            # Nobody reads this.
+            return Response(status_code=400)
+        request_id = (request_id_of(request) or "").encode() or make_id()
+        status, lines, answer = await calls.answer(head, request_id, body)
+        # The request id, which comes first, is added on the way out; so is the answer counted.
+        named = {name.decode(): value.decode() for name, value in split_lines(lines)[1:]}
         return Response(answer, status, headers=named)
 
     return router

@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from peer.access import check_key, check_signer
-from peer.api.call_head import CallHead
+from peer.api.fastpath.head import CallHead
 from peer.hosting.hosted_deal import HostedDeal
 from peer.runtime.module.service import BodyKind
 from wasmarket.kernel.documents.app_parts import Site

@@ -1,8 +1,6 @@
-"""Answer calls in front of the framework: the one hot route, without its cost per request.
+"""Check, run and record calls, whoever has read the request.
 
-`Calls` checks, runs and records a call, whoever has read the request. `CallPath` reads it from
-ASGI; `CallProtocol` reads most calls before they get that far. No task, future or coroutine is
-made for a call on its way: each part is told when it is its turn.
+No task, future or coroutine is made for a call on its way: each part is called when its turn comes.
 """
 
 import asyncio
@@ -14,11 +12,10 @@ from typing import Any, Final
 
 import msgspec
 from fastapi.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from peer.api.call_access import check_access
-from peer.api.call_counts import CallCounts
-from peer.api.call_head import CallHead, read_target
+from peer.api.fastpath.access import check_access
+from peer.api.fastpath.counts import CallCounts
+from peer.api.fastpath.head import CallHead
 from peer.hosting.host import Host
 from peer.hosting.served_assignment import CallRequest, Deliver, Recorded
 from peer.receipts.receipt_log import ReceiptBook
@@ -44,18 +41,13 @@ RECORDED_LINES: Final = (
 SIGNED_LINES: Final = b"wasmarket-head: %b\r\npreference-applied: receipt\r\n"
 PROBLEM_LINE: Final = b"content-type: %b\r\n" % MEDIA_TYPE.encode()
 
-Headers = list[tuple[bytes, bytes]]
 Answered = tuple[int, bytes, bytes]
 """Status, lines of the head (the request's id comes first) and body of a response."""
 Respond = Callable[[Answered], None]
 
 
-class Disconnected(Exception):
-    """The caller went away before the whole body was here."""
-
-
-class Calls:
-    """Check, run and record calls."""
+class CallHandler:
+    """Checks, runs and records calls. Event loop only."""
 
     def __init__(
         self,
@@ -74,11 +66,11 @@ class Calls:
         """Return how many bytes the body of a call may have. Raises why the deal is not served."""
         return self._host.find(deal).pick().workers.version.manifest.limits.input_bytes
 
-    def begin(self, head: CallHead, body: bytes, respond: Respond) -> None:
-        """Run a call; `respond` is told the response, whatever becomes of it. Event loop only."""
-        _Responder(self, head, respond).begin(body)
+    def begin(self, head: CallHead, request_id: bytes, body: bytes, respond: Respond) -> None:
+        """Run a call; `respond` gets the response once, whatever becomes of the call."""
+        _Responder(self, head, request_id, respond).begin(body)
 
-    async def respond(self, head: CallHead, body: bytes) -> Answered:
+    async def answer(self, head: CallHead, request_id: bytes, body: bytes) -> Answered:
         """Return the response to a call, whatever becomes of it."""
         future: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
 
@@ -86,47 +78,8 @@ class Calls:
             if not future.done():
                 future.set_result(answered)
 
-        self.begin(head, body, settle)
+        self.begin(head, request_id, body, settle)
         return await future
-
-    def refuse(self, error: MarketError, head: CallHead) -> Answered:
-        """Return the response to a call that is not even tried."""
-        return self.count(self.render(error, head.next_id()))
-
-    async def answer(
-        self,
-        deal: int,
-        service: str,
-        function: str,
-        scope: Scope,
-        given: dict[bytes, bytes],
-        headers: Headers,
-        body: bytes,
-    ) -> tuple[int, bytes]:
-        """Return status and body, and add to `headers`, which begin with the request id.
-
-        For the framework, which counts and describes errors itself. `given` are the request's
-        headers. Raises what kept the call from a worker or from its receipt.
-        """
-        head = CallHead((deal, service, function), given.items(), lambda: scope)
-        request_id = headers[0][1]
-        future: asyncio.Future[Recorded] = asyncio.get_running_loop().create_future()
-
-        def settle(recorded: Recorded | Exception) -> None:
-            if future.done():
-                return
-            if isinstance(recorded, Exception):
-                future.set_exception(recorded)
-            else:
-                future.set_result(recorded)
-
-        self.submit(head, request_id, body, settle)
-        recorded = await future
-        status, lines, answer = self.conclude(head, request_id, recorded)
-        if head.asks_receipt:
-            lines += await self.sign(recorded)
-        headers += split_lines(lines)[1:]
-        return status, answer
 
     def submit(self, head: CallHead, request_id: bytes, body: bytes, deliver: Deliver) -> None:
         """Check a call and let it run. Raises what keeps it from a worker."""
@@ -186,7 +139,7 @@ class Calls:
         return int(status), lines + PROBLEM_LINE, _describe(error, status, request_id)
 
     def count(self, answered: Answered) -> Answered:
-        """Count a response."""
+        """Count a response, where nobody else does."""
         if answered[0] == 200:
             self._counts.answered += 1
         else:
@@ -206,14 +159,16 @@ class Calls:
 
 
 class _Responder:
-    """One call on its way; tells `respond` exactly once."""
+    """One call on its way; calls `respond` exactly once."""
 
     __slots__ = ("_calls", "_head", "_request_id", "_respond")
 
-    def __init__(self, calls: Calls, head: CallHead, respond: Respond) -> None:
+    def __init__(
+        self, calls: CallHandler, head: CallHead, request_id: bytes, respond: Respond
+    ) -> None:
         self._calls = calls
         self._head = head
-        self._request_id = head.next_id()
+        self._request_id = request_id
         self._respond = respond
 
     def begin(self, body: bytes) -> None:
@@ -234,13 +189,13 @@ class _Responder:
             try:
                 answered = calls.conclude(head, self._request_id, recorded)
             except Exception as error:
-                # NOTE: others end in the same moment; they must still be told.
+                # NOTE: others end in the same moment; they must still be answered.
                 self._refuse(error)
                 return
-            self._respond(calls.count(answered))
+            self._respond(answered)
 
     def _refuse(self, error: Exception) -> None:
-        self._respond(self._calls.count(self._calls.render(error, self._request_id)))
+        self._respond(self._calls.render(error, self._request_id))
 
     async def _end_signed(self, recorded: Recorded) -> None:
         calls = self._calls
@@ -250,67 +205,7 @@ class _Responder:
             self._refuse(error)
             return
         status, lines, body = calls.conclude(self._head, self._request_id, recorded)
-        self._respond(calls.count((status, lines + signed, body)))
-
-
-class CallPath:
-    """ASGI middleware: calls end here, everything else goes on."""
-
-    def __init__(self, app: ASGIApp, *, calls: Calls) -> None:
-        self._app = app
-        self._calls = calls
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_post = scope["type"] == "http" and scope["method"] == "POST"
-        target = read_target(scope["raw_path"]) if is_post else None
-        if target is None:
-            await self._app(scope, receive, send)
-            return
-        head = CallHead(target, scope["headers"], lambda: scope)
-        try:
-            limit = self._calls.find_limit(target[0])
-            body = await read_body(head.given, receive, limit)
-            answered = await self._calls.respond(head, body)
-        except MarketError as error:
-            answered = self._calls.refuse(error, head)
-        except Disconnected:
-            return
-        status, lines, answer = answered
-        headers = [*split_lines(lines), (b"content-length", b"%d" % len(answer))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
-
-
-def split_lines(lines: bytes) -> Headers:
-    """Return the names and values of a head's lines, which are our own."""
-    return [
-        (name, value)
-        for name, _, value in (line.partition(b": ") for line in lines.split(b"\r\n")[:-1])
-    ]
-
-
-async def read_body(given: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """Return the whole body, at most `limit` bytes. Raises TooLarge before reading further."""
-    declared = given.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
-        raise too_large(limit)
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    first: bytes = message.get("body", b"")
-    if len(first) > limit:
-        raise too_large(limit)
-    if not message.get("more_body", False):
-        return first
-    chunks = bytearray(first)
-    while message.get("more_body", False):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Disconnected
-        chunks += message.get("body", b"")
-        if len(chunks) > limit:
-            raise too_large(limit)
-    return bytes(chunks)
+        self._respond((status, lines + signed, body))
 
 
 def too_large(limit: int) -> TooLarge:

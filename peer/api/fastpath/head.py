@@ -3,13 +3,15 @@
 import itertools
 import re
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
 from starlette.types import Scope
 
 from peer.runtime.module.service import BodyKind
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.serving.http_head import ONCE, Headers
 from wasmarket.serving.service import REQUEST_ID
 
 RAW_TYPE: Final = b"application/octet-stream"
@@ -47,11 +49,14 @@ class CallHead:
         "service",
     )
 
-    def __init__(
-        self, target: Target, headers: Iterable[tuple[bytes, bytes]], describe: Callable[[], Scope]
-    ) -> None:
-        """`describe` returns the request as ASGI has it; few calls ask for that."""
+    def __init__(self, target: Target, headers: Headers, describe: Callable[[], Scope]) -> None:
+        """`describe` returns the request as ASGI has it; few calls ask for that.
+
+        Raises InvalidInput for a header that says two things.
+        """
         given = dict(headers)
+        if len(given) != len(headers):
+            given = _join(headers)
         self.deal, self.service, self.function = target
         self.given = given
         self._describe = describe
@@ -65,10 +70,6 @@ class CallHead:
     def scope(self) -> Scope:
         """Return the request as ASGI describes it."""
         return self._describe()
-
-    def next_id(self) -> bytes:
-        """Return the id of a request with this head: the caller's own, or a new one."""
-        return self.request_id or make_id()
 
 
 def read_target(path: bytes) -> Target | None:
@@ -95,6 +96,20 @@ def read_id(given: bytes | None) -> bytes | None:
 def make_id() -> bytes:
     """Return a request id that was never given before."""
     return b"%b%08x" % (_RUN, next(_numbers))
+
+
+def _join(headers: Headers) -> dict[bytes, bytes]:
+    """Return the headers with the values of lists that stand in several lines."""
+    joined: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name not in joined:
+            joined[name] = value
+            continue
+        if name in ONCE:
+            shown = name.decode("ascii", "replace").title()
+            raise InvalidInput(f"the header {shown} stands there twice", field=shown)
+        joined[name] = b"%b, %b" % (joined[name], value)
+    return joined
 
 
 def _kind_of(content_type: bytes) -> BodyKind:
