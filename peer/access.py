@@ -17,6 +17,7 @@ from wasmarket.kernel.signing.requests import Request, parse_authorization
 from wasmarket.kernel.signing.signatures import recover
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address
+from wasmarket.serving.api_keys import read_key
 from wasmarket.serving.texts import ADDRESS_SCHEMA
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,6 @@ MAX_ENTRIES = 1_000
 MAX_DOCUMENT = 192 * 1024
 """Bytes of a document: as many entries of both kinds as there may be, and spaces."""
 MAX_VERSION = 2**53 - 1
-KEY_SCHEME = "Bearer "
 ASK_DEVELOPER = "ask the deal's developer, who sets its access document"
 KEY_HASH = "^[0-9a-f]{64}$"
 ACCESS_SCHEMA: dict[str, Any] = {
@@ -134,13 +134,14 @@ def check_key(access: Access, header: str | None) -> None:
 
     Raises Unauthorized without one, Forbidden for one that is not listed.
     """
-    if not header or not header.startswith(KEY_SCHEME):
+    key = read_key(header)
+    if key is None:
         raise KeyWanted(
             "this deal is called with an API key",
             field="Authorization",
             remedy="send `Authorization: Bearer <key>`",
         )
-    digest = sha256(header.removeprefix(KEY_SCHEME).strip().encode()).hex()
+    digest = sha256(key.encode()).hex()
     if not any(hmac.compare_digest(digest, known) for known in access.key_hashes):
         raise Forbidden(
             "the API key is not on the deal's list", field="Authorization", remedy=ASK_DEVELOPER

@@ -19,15 +19,17 @@ from gateway.api.sites import Sites
 from gateway.metrics import GatewayMetrics
 from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
-from wasmarket.serving.clients import Clients
+from wasmarket.serving.api_keys import read_key
+from wasmarket.serving.clients import Clients, group_of
+from wasmarket.serving.http_head import find_single
 from wasmarket.serving.limits import RateLimited, TokenBucket
 from wasmarket.serving.problems import render, request_id_of
 
 RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json"})
 """First parts of paths that are the gateway's own."""
-UNLIMITED = ("/v1/health/", "/metrics", "/v1/status")
+UNLIMITED = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics", "/v1/status"})
+"""The gateway's own pages, by which it is watched."""
 DEALS = "/v1/deals/"
-KEY_SCHEME = "Bearer "
 
 Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
@@ -69,11 +71,14 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        deal, handler, is_named = self._find(scope)
-        headers = self._cors.allow(scope, deal)
-        sending = _Sending(send, with_exposed(headers) if headers else headers)
+        sending = _Sending(send, [])
         try:
-            self._check_limits(scope)
+            deal, handler, is_named = self._find(scope)
+            headers = self._cors.allow(scope, deal)
+            sending.added = with_exposed(headers) if headers else headers
+            # By the name of a site any path is the site's, however it is called.
+            if handler is not None or scope["path"] not in UNLIMITED:
+                self._check_limits(scope)
             if headers and is_named and deal is not None and await self._sites.is_site(deal):
                 # A site's function minds CORS itself.
                 headers = sending.added = []
@@ -136,17 +141,17 @@ class Edge:
         limits = self._limits
         if not (limits.by_address.is_on or limits.by_key.is_on):
             return
-        if scope["path"].startswith(UNLIMITED):
-            return
         try:
-            limits.by_address.take(self._clients.of(scope).address, "from one address")
+            limits.by_address.take(group_of(self._clients.of(scope).address), "from one address")
         except RateLimited:
             self._metrics.limited.labels("address").inc()
             raise
-        given = next((value for name, value in scope["headers"] if name == b"authorization"), b"")
-        if given.startswith(KEY_SCHEME.encode()):
+        # The same reading as at the peer, which lets the key in or not.
+        given = find_single(scope["headers"], b"authorization")
+        key = read_key(given.decode("latin-1")) if given is not None else None
+        if key is not None:
             # The key itself is nothing to keep in memory for longer than its call.
-            key = hashlib.sha256(given).hexdigest()
+            key = hashlib.sha256(key.encode()).hexdigest()
             try:
                 limits.by_key.take(key, "with one key")
             except RateLimited:
@@ -177,10 +182,11 @@ class _Sending:
 
 
 def _host(scope: Scope) -> str:
-    given = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    return (
-        str(given.decode("latin-1")).rpartition(":")[0].lower() or given.decode("latin-1").lower()
-    )
+    """Return the host that a request names, without its port."""
+    given = (find_single(scope["headers"], b"host") or b"").decode("latin-1").lower()
+    name, _, port = given.rpartition(":")
+    host = name if name and (port.isdigit() or not port) else given
+    return host.removesuffix(".")
 
 
 def _has_body(scope: Scope) -> bool:

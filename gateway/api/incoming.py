@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope
 from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import BrokenOff, TimedOut, TooLarge
 from wasmarket.serving.bodies import allow_body
+from wasmarket.serving.http_head import find_single
 
 
 class CallerGone(BrokenOff):
@@ -55,11 +56,9 @@ class Incoming:
         return f"{self.path}?{self.query}" if self.query else self.path
 
     def header(self, wanted: bytes) -> str | None:
-        """Return the first header of a lower-case name."""
-        for name, value in self.headers:
-            if name == wanted:
-                return value.decode("latin-1")
-        return None
+        """Return the header of a lower-case name. Raises InvalidInput if it stands there twice."""
+        value = find_single(self.headers, wanted)
+        return None if value is None else value.decode("latin-1")
 
     @property
     def request_id(self) -> str:

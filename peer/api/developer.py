@@ -24,7 +24,13 @@ from peer.receipts.receipt_log import ReceiptBook
 from peer.service_log import LogLine
 from wasmarket.kernel.errors import Forbidden, InvalidInput, LimitReached
 from wasmarket.kernel.units import Address
-from wasmarket.serving.auth import MAX_SIGNED_BODY, SIGNED, Authenticator, target_of
+from wasmarket.serving.auth import (
+    MAX_SIGNED_BODY,
+    SIGNED,
+    Authenticator,
+    authorization_of,
+    target_of,
+)
 from wasmarket.serving.bodies import read_body
 
 NDJSON = "application/x-ndjson"
@@ -120,7 +126,7 @@ def create_developer_router(
         hosted = host.find(deal)
         check(hosted, request, body)
         access = parse_access(_read_json(body))
-        header = request.headers.get("authorization", "")
+        header = authorization_of(request) or ""
         hosted.access.replace(access, SignedAccess(target_of(request), body.decode(), header))
         return AccessView(**dump_access(hosted.access.current))
 

@@ -60,6 +60,52 @@ def test_limit__of_a_key__is_for_that_key_only():
     assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 200]
 
 
+@pytest.mark.parametrize(
+    "spelling", ["Bearer  a", "Bearer a ", "bearer a", "BEARER\ta", "Bearer \t a"]
+)
+def test_limit__of_a_key__counts_every_spelling_that_lets_in(spelling):
+    gateway = make_gateway(rate_per_key=1.0, burst=1)
+
+    answers = [gateway.call(headers={"Authorization": key}) for key in ("Bearer a", spelling)]
+
+    assert [answer.status_code for answer in answers] == [200, 429]
+
+
+@pytest.mark.parametrize("first", ["junk", "Bearer b"])
+def test_limit__of_a_key_behind_another__is_refused_unread(first):
+    gateway = make_gateway(rate_per_key=1.0, burst=5)
+
+    answer = gateway.call(headers=[("Authorization", first), ("Authorization", "Bearer a")])
+
+    assert (answer.status_code, answer.json()["field"]) == (400, "Authorization")
+    assert gateway.peers.requests == []
+
+
+def test_limit__of_an_address__counts_an_ipv6_network_as_one_behind_our_proxy():
+    gateway = make_gateway(rate_per_address=1.0, burst=1, proxies=("127.0.0.1",))
+    callers = ("2001:db8::1", "2001:DB8:0::ffff", "2001:db8:0:1::1", "::ffff:1.1.1.1", "1.1.1.1")
+
+    answers = [gateway.call(headers={"X-Forwarded-For": caller}) for caller in callers]
+
+    assert [answer.status_code for answer in answers] == [200, 429, 200, 200, 429]
+
+
+@pytest.mark.parametrize("path", ["/v1/health/x", "/metrics", "/v1/status"])
+def test_limit__of_a_site__holds_for_paths_that_look_like_ours(path):
+    gateway = make_gateway(rate_per_address=1.0, burst=1, hosts={"app.example": DEAL})
+
+    answers = [gateway.send("GET", path, headers={"Host": "app.example"}) for _ in range(2)]
+
+    assert answers[1].status_code == 429
+
+
+@pytest.mark.parametrize("path", ["/metrics-x/s/f", "/v1/health/liver", "/v1/statuses"])
+def test_limit__of_paths_that_begin_like_our_pages__holds(path):
+    gateway = make_gateway(rate_per_address=1.0, burst=1)
+
+    assert [gateway.send("GET", path).status_code for _ in range(2)][1] == 429
+
+
 def test_limit__health_and_metrics__are_always_answered():
     gateway = make_gateway(rate_per_address=1.0, burst=1)
     gateway.call()

@@ -14,6 +14,7 @@ from gateway.upstream.connection import SMALL
 from tests.gateway.peers import APP, DEAL, DEVELOPER, FakeDirectory
 from tests.gateway.raw_peers import END, WAIT, RawPeer
 from wasmarket.kernel.billing import DealStatus
+from wasmarket.serving.http_protocol import HttpProtocol
 from wasmarket.serving.outbound import Outbound
 from wasmarket.testing.fake_chain import fake_deployment
 
@@ -50,7 +51,9 @@ async def serve_gateway(*peers, **settings):
         refresh=lambda: None,
     )
     app = create_gateway(GatewaySettings(**({"probe_seconds": 0.0} | settings)), parts)
-    config = uvicorn.Config(create_front(app), port=0, log_config=None, ws="none")
+    config = uvicorn.Config(
+        create_front(app), port=0, http=HttpProtocol, log_config=None, ws="none"
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -193,6 +196,21 @@ def test_call__long_body__streams_to_the_peer_while_it_comes(tmp_path):
     assert seen[-1] == 1
 
 
+def speak(message, peer, folder):
+    """Send bytes to a gateway, say that there are no more, and return all that comes back."""
+
+    async def act(client):
+        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+        writer.write(message)
+        writer.write_eof()
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        return answer
+
+    return visit(act, peer, folder=folder)
+
+
 def test_request__smuggled_in_another__is_refused_by_the_server(tmp_path):
     peer = RawPeer(ok())
     message = (
@@ -200,15 +218,35 @@ def test_request__smuggled_in_another__is_refused_by_the_server(tmp_path):
         "\r\n0\r\n\r\nGET /v1/deals/9 HTTP/1.1\r\nHost: x\r\n\r\n"
     ).encode()
 
-    async def act(client):
-        reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
-        writer.write(message)
-        async with asyncio.timeout(10):
-            answer = await reader.read()
-        writer.close()
-        return answer
-
-    answer = visit(act, peer, folder=tmp_path)
+    answer = speak(message, peer, tmp_path)
 
     assert answer.startswith(b"HTTP/1.1 400")
     assert peer.requests == []
+
+
+@pytest.mark.parametrize("upgrade", ["h2c", "websocket"])
+def test_request__in_the_body_of_an_upgrade__reaches_the_peer_as_a_body(tmp_path, upgrade):
+    peer = RawPeer(ok())
+    inner = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    message = (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: {upgrade}\r\n"
+        f"Content-Length: {len(inner)}\r\n\r\n{inner}"
+    )
+
+    answer = speak(message.encode(), peer, tmp_path)
+
+    assert answer.count(b"HTTP/1.1 200") == 1
+    (request,) = peer.requests
+    assert request.endswith(inner.encode())
+    assert b"pgrade: " not in request.removesuffix(inner.encode())
+
+
+def test_request__with_trailers__brings_no_header_to_the_peer(tmp_path):
+    peer = RawPeer(ok())
+    message = (
+        f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "1\r\nx\r\n0\r\nAuthorization: Bearer evil\r\n\r\n"
+    )
+
+    assert speak(message.encode(), peer, tmp_path).startswith(b"HTTP/1.1 200")
+    assert b"evil" not in peer.requests[0]

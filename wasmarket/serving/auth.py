@@ -18,6 +18,7 @@ from wasmarket.kernel.signing.requests import (
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.bodies import read_body
+from wasmarket.serving.http_head import find_single
 
 MAX_SIGNED_BODY = 64 * 1024
 """Bytes of a signed request's body, where the route names no other limit."""
@@ -46,6 +47,12 @@ def target_of(request: Request) -> str:
     """Return path and query as they were sent, because signatures cover them."""
     path: str = request.scope["raw_path"].decode("ascii")
     return path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def authorization_of(request: Request) -> str | None:
+    """Return the Authorization header. Raises InvalidInput if there are several."""
+    found = find_single(request.scope["headers"], b"authorization")
+    return None if found is None else found.decode("latin-1")
 
 
 class NonceBook(Protocol):
@@ -124,7 +131,7 @@ class Authenticator:
 
         To be asked before a long body is read: whoever wants to send one has to name himself.
         """
-        check_lifetime(parse_authorization(request.headers.get("authorization")), self._now())
+        check_lifetime(parse_authorization(authorization_of(request)), self._now())
 
     def check(
         self, request: Request, body: bytes, permit: Callable[[Address], None] | None = None
@@ -134,7 +141,7 @@ class Authenticator:
         `permit` raises for a signer who may not ask this; nothing is remembered of those.
         """
         self._check_peer(request)
-        header = request.headers.get("authorization")
+        header = authorization_of(request)
         return self.check_parts(header, request.method, target_of(request), body, permit)
 
     def check_parts(

@@ -2,7 +2,6 @@
 
 import resource
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,11 +52,6 @@ class ConnectionCounts:
         self._by_group[group] -= 1
         if not self._by_group[group]:
             del self._by_group[group]
-
-
-def build_limits(proxies: Collection[str]) -> ConnectionLimits:
-    """Return the usual limits for a service behind these proxies."""
-    return ConnectionLimits(trusted=frozenset(proxies))
 
 
 def _files() -> int:

@@ -91,8 +91,8 @@ class HttpProtocol(HttpToolsProtocol):
             return False
         if self._is_coming and self._own is not None:
             return False
-        # NOTE: of an endless answer there is no other sign that its reader has gone.
-        if running.response_started and getattr(running, "chunked_encoding", False):
+        # NOTE: once an answer has begun, this is the only sign that its reader has gone.
+        if running.response_started:
             return False
         self._is_half_closed = self._is_last = True
         return True

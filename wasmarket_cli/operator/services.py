@@ -18,6 +18,7 @@ from matcher.settings import MatcherSettings
 from wasmarket import __version__
 from wasmarket.chain.sending.wallet import load_or_create_account
 from wasmarket.client.wiring import Wiring
+from wasmarket.serving.connections import ConnectionLimits
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database, open_database
@@ -116,7 +117,8 @@ def gateway_run(
         refresh=wiring.clock.refresh,
     )
     listener = bind(settings.host, settings.port)
-    serve(create_front(create_gateway(settings, parts)), listener, _ready)
+    limits = ConnectionLimits(trusted=frozenset(settings.proxies))
+    serve(create_front(create_gateway(settings, parts)), listener, _ready, limits=limits)
 
 
 def _database(wiring: Wiring) -> Database:
