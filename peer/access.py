@@ -11,6 +11,7 @@ import msgspec
 from peer.folder import write_atomically
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.documents.json_fields import JsonFields
+from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, Unauthorized
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.requests import Request, parse_authorization
@@ -96,7 +97,7 @@ def verify_access(signed: SignedAccess, deal: int, developer: Address, domain: D
     if signer != developer or credentials.address != developer:
         raise Forbidden(f"the developer {developer} did not sign this document", field="document")
     try:
-        return parse_access(msgspec.json.decode(body))
+        return parse_access(decode_json(body))
     except msgspec.DecodeError as error:
         raise InvalidInput(f"the document is not JSON: {error}", field="document") from error
 
@@ -170,7 +171,7 @@ class AccessFile:
         self._read_signed()
         if path.exists():
             try:
-                self.current = parse_access(msgspec.json.decode(path.read_bytes()))
+                self.current = parse_access(decode_json(path.read_bytes()))
             except (msgspec.DecodeError, InvalidInput):
                 logger.exception("damaged access document", extra={"path": str(path)})
                 self.current = NOBODY
@@ -217,7 +218,7 @@ class AccessFile:
     def _read_signed(self) -> None:
         try:
             data = self._signed_path.read_bytes()
-            self.signed = msgspec.json.decode(data, type=SignedAccess)
+            self.signed = decode_json(data, SignedAccess)
         except FileNotFoundError:
             return
         except msgspec.DecodeError:

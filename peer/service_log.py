@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from wasmarket.kernel.documents.json_text import decode_json
+
 logger = logging.getLogger(__name__)
 
 MAX_LINES = 2_000
@@ -148,7 +150,7 @@ def _read(path: Path) -> list[LogLine]:
     lines = []
     for row in data.splitlines():
         try:
-            lines.append(msgspec.json.decode(row, type=LogLine))
+            lines.append(decode_json(row, LogLine))
         except msgspec.DecodeError:
             continue
     return lines

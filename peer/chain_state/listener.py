@@ -19,6 +19,7 @@ from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.units import Address, AssignmentId, DealId, Hash
 
 logger = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ class Saved(msgspec.Struct):
 def read_saved(path: Path) -> Saved | None:
     """Return what a peer kept of the chain; None if it is not there or not readable."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Saved)
+        return decode_json(path.read_bytes(), Saved)
     except FileNotFoundError:
         return None
     except msgspec.DecodeError:

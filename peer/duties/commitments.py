@@ -13,6 +13,7 @@ from peer.chain_state.view import Standing, State, serving_until
 from peer.folder import write_atomically
 from peer.receipts.receipt_log import ReceiptBook
 from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.merkle import MerkleTree
 from wasmarket.kernel.documents.receipts import Summary, epoch_tree, pack_summary, unpack_summary
 from wasmarket.kernel.units import Hash
@@ -82,7 +83,7 @@ class Commitments:
             data = self._path(epoch).read_bytes()
         except FileNotFoundError:
             return None
-        file = msgspec.json.decode(data, type=_File)
+        file = decode_json(data, _File)
         summaries = tuple(unpack_summary(bytes.fromhex(packed)) for packed in file.summaries)
         return Commitment(file.peer, file.epoch, Hash(file.root), summaries)
 

@@ -6,17 +6,18 @@ turn. Nothing is taken without the developer's signature, so it matters not who 
 """
 
 import asyncio
-import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 import msgspec
 
-from peer.access import SignedAccess, verify_access
+from peer.access import MAX_VERSION, SignedAccess, verify_access
 from peer.hosting.hosted_deal import HostedDeal
+from wasmarket.kernel.documents.json_text import decode_json
+from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.signing.typed_data import Domain
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,12 @@ LEAST_SECONDS_BETWEEN_ANSWERS = 1.0
 AT_ONCE = 8
 MAX_ANSWER = 4_096
 """Bytes of an answer: a version is all that is in it."""
+
+
+class _Told(msgspec.Struct):
+    """What a peer answers: the version that it has now."""
+
+    version: Annotated[int, msgspec.Meta(ge=0, le=MAX_VERSION)]
 
 
 @dataclass(slots=True)
@@ -68,14 +75,14 @@ class AccessGossip:
             if hosted.assignments and hosted.deal.endpoints
         }
         self._topics = {deal: t for deal, t in self._topics.items() if deal in live}
-        await asyncio.gather(*(self._tell_due(hosted) for hosted in live.values()))
+        await _do_all([self._tell_due(hosted) for hosted in live.values()])
 
     async def ask(self, hosted: HostedDeal) -> None:
         """Ask a deal's other peers what they have, and wait for it, ASK_SECONDS at most."""
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 told = [self._tell(hosted, endpoint) for endpoint in hosted.deal.endpoints]
-                newest = max(await asyncio.gather(*told), default=0)
+                newest = max(await _do_all(told), default=0)
                 while hosted.access.current.version < newest:
                     await asyncio.sleep(0.02)
         except TimeoutError:
@@ -109,7 +116,7 @@ class AccessGossip:
             talk = topic.talks.setdefault(endpoint, _Talk())
             if talk.said != hosted.access.state and now >= talk.not_before:
                 due.append(self._tell(hosted, endpoint))
-        await asyncio.gather(*due)
+        await _do_all(due)
 
     async def _tell(self, hosted: HostedDeal, endpoint: str) -> int:
         """Tell an endpoint what we have; return its version, 0 if it did not answer."""
@@ -123,7 +130,8 @@ class AccessGossip:
             async with self._gate, asyncio.timeout(ASK_SECONDS):
                 said = {"version": access.current.version, "document": document}
                 version = await self._put(url, said)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError, KeyError, TypeError):
+        except (httpx.HTTPError, httpx.InvalidURL, MarketError, OSError, ValueError) as error:
+            logger.debug("peer not told who may call", extra={"url": url, "why": repr(error)})
             talk.not_before = asyncio.get_running_loop().time() + talk.rest
             talk.rest = min(talk.rest * 2, LONGEST_REST)
             return 0
@@ -131,7 +139,7 @@ class AccessGossip:
         return version
 
     async def _put(self, url: str, said: dict[str, Any]) -> int:
-        """Tell one endpoint, and return its version. Raises as httpx does, ValueError, KeyError."""
+        """Tell one endpoint, and return its version. Raises as httpx does, and ValueError."""
         async with self._client.stream("PUT", url, json=said, timeout=ASK_SECONDS) as answer:
             answer.raise_for_status()
             body = bytearray()
@@ -140,4 +148,13 @@ class AccessGossip:
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise ValueError("the answer is too long")
-        return int(json.loads(body)["version"])
+        return decode_json(body, _Told).version
+
+
+async def _do_all(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Do all of it, and then raise the first error: one neighbour must not keep us from others."""
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return outcomes

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import msgspec
-
 from peer.hosting.refusals import Unhealthy
 from peer.hosting.versions import Version
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
@@ -21,6 +19,7 @@ from peer.runtime.workers.pool import PoolSettings, WorkerPool, build_fault
 from peer.runtime.workers.process import Outcome
 from peer.runtime.workers.spawner import Nursery
 from peer.service_log import ServiceLog
+from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.receipts import CallStatus, function_hash
 from wasmarket.kernel.errors import MarketError, Unreachable
 from wasmarket.kernel.hashing import sha256
@@ -146,7 +145,7 @@ class Workers:
             raise Unhealthy(
                 f"{health.service}.{health.function} failed: {error.detail}", remedy=error.remedy
             ) from error
-        if msgspec.json.decode(result.output).get("result") is False:
+        if decode_json(result.output).get("result") is False:
             raise Unhealthy(f"{health.service}.{health.function} answered false")
 
     def submit(self, request: CallRequest, done: Callable[[Outcome], None]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from peer.folder import write_atomically
+from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.errors import ConfigError, InvalidInput
 from wasmarket.kernel.signing.offers import ProviderOffer, dump_offer, parse_offer
 from wasmarket.kernel.signing.typed_data import hash_offer
@@ -41,7 +42,7 @@ class OfferBook:
         self._path = path
         self.offers: dict[Hash, SignedOffer] = {}
         try:
-            rows = msgspec.json.decode(path.read_bytes())
+            rows = decode_json(path.read_bytes())
             for row in rows:
                 offer = parse_offer(ProviderOffer, row["offer"])
                 signed = SignedOffer(

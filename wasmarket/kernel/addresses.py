@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.shown import shown
 from wasmarket.kernel.units import Address, Hash
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
@@ -32,7 +33,7 @@ def parse_address(text: str, *, field: str | None = None) -> Address:
     """
     if not isinstance(text, str) or not _ADDRESS.fullmatch(text):
         raise InvalidInput(
-            f"{text!r} is not an address", field=field, remedy="give 0x and 40 hex digits"
+            f"{shown(text)} is not an address", field=field, remedy="give 0x and 40 hex digits"
         )
     address = to_address(bytes.fromhex(text[2:]))
     digits = text[2:]
@@ -56,7 +57,7 @@ def parse_hash(text: str, *, field: str | None = None) -> Hash:
     """Return the lower-case form of 32 bytes in hex. Raises InvalidInput."""
     if not isinstance(text, str) or not _HASH.fullmatch(text):
         raise InvalidInput(
-            f"{text!r} is not a 32-byte hash", field=field, remedy="give 0x and 64 hex digits"
+            f"{shown(text)} is not a 32-byte hash", field=field, remedy="give 0x and 64 hex digits"
         )
     return Hash(text.lower())
 

@@ -19,6 +19,7 @@ from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.importer import import_bytes
 from wasmarket.kernel.documents.content_ids import Cid, parse_cid
+from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.errors import ContentNotFound, InvalidInput, MarketError
 
 
@@ -130,7 +131,7 @@ class IpfsEffect:
 def read_ledger(path: Path) -> dict[str, int]:
     """Return the bytes of what a service put, by CID. Raises OSError, InvalidInput."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
+        return decode_json(path.read_bytes(), dict[str, int])
     except FileNotFoundError:
         return {}
     except msgspec.DecodeError as error:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.shown import shown
 
 
 class JsonFields:
@@ -42,7 +43,7 @@ class JsonFields:
         value = self.take(name, *default)
         if value not in choices:
             raise InvalidInput(
-                f"{self.path(name)} is {value!r:.80}",
+                f"{self.path(name)} is {shown(value)}",
                 field=self.path(name),
                 remedy=f"choose from {', '.join(choices)}",
             )
@@ -54,7 +55,7 @@ class JsonFields:
         # bool is an int in Python, and no number in JSON.
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise InvalidInput(
-                f"{self.path(name)} is {value!r:.80}",
+                f"{self.path(name)} is {shown(value)}",
                 field=self.path(name),
                 remedy=f"give an integer from {low} to {high}",
             )
@@ -69,7 +70,7 @@ class JsonFields:
         value = self.take(name, *default)
         if not isinstance(value, bool):
             raise InvalidInput(
-                f"{self.path(name)} is {value!r:.80}",
+                f"{self.path(name)} is {shown(value)}",
                 field=self.path(name),
                 remedy="give true or false",
             )
@@ -120,5 +121,5 @@ class JsonFields:
 def check_text(value: Any, pattern: re.Pattern[str], what: str, path: str) -> str:
     """Return `value` if it is a string that matches `pattern` whole. Raises InvalidInput."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise InvalidInput(f"{path} is {value!r:.80}", field=path, remedy=f"give {what}")
+        raise InvalidInput(f"{path} is {shown(value)}", field=path, remedy=f"give {what}")
     return value
