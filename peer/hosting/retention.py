@@ -6,9 +6,9 @@ process happens to run.
 
 import asyncio
 import logging
-import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from peer.hosting.wanted import find_wanted
 from peer.receipts.receipt_log import ReceiptBook
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.module.code_files import prune_code
+from peer.runtime.sandbox.folder_walk import Unsteady, Usage, measure, remove, size_of
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.retention import remove_unneeded
 from wasmarket.kernel.addresses import parse_hash
-from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket.kernel.units import Hash
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,10 @@ OVER_FILE = "over"
 GONE_PREFIX = ".gone-"
 KEPT_FOREVER = frozenset({"access.json", "access.signed.json", OVER_FILE})
 """Who may call is no storage: a deal that comes back must not be open to everybody."""
+
+REMOVED_AT_ONCE = 50_000
+"""Names of one deal's storage that are removed in a turn; the rest goes in the next ones."""
+COUNTED_AT_ONCE = Usage(2**63, 100_000)
 
 GRACE_SECONDS = 600.0
 """Age from which on a file that nobody is known to need is removed."""
@@ -88,33 +93,47 @@ class Sweeper:
         standing = self._host.standing
         if standing is None:
             return
-        gone = await self._set_aside(standing)
-        await asyncio.to_thread(_remove_all, gone)
-        self.kept = await asyncio.to_thread(self._measure)
         keep = self._retention
         before = standing.epoch - 1 - keep.proof_window - keep.receipt_epochs
-        await asyncio.to_thread(self._book.prune, before, frozenset(standing.assignments))
-        await asyncio.to_thread(self._commitments.prune, before)
-        await asyncio.to_thread(self._collect, find_needed(standing, self._folder))
+        live = frozenset(standing.assignments)
+        problems = _Problems()
+        gone = await self._set_aside(standing, problems)
+        # One that fails must not keep the others: what they remove may be the room it lacks.
+        for step in (
+            lambda: _remove_all(gone),
+            self._count_kept,
+            lambda: self._book.prune(before, live),
+            lambda: self._commitments.prune(before),
+            lambda: self._collect(find_needed(standing, self._folder)),
+        ):
+            with problems.collected():
+                await asyncio.to_thread(step)
+        problems.raise_first()
 
-    async def _set_aside(self, standing: Standing) -> list[Path]:
+    async def _set_aside(self, standing: Standing, problems: "_Problems") -> list[Path]:
         """Move away what was kept long enough, before anybody can want it again."""
         gone = list(self._folder.services.glob(f"{GONE_PREFIX}*"))
         for path in self._deal_folders():
-            deal = int(path.name)
-            if self._is_wanted(deal, standing):
-                (path / OVER_FILE).unlink(missing_ok=True)
-                continue
-            since = _read_since(path / OVER_FILE)
-            now = standing.head.timestamp
-            if since is None:
-                write_atomically(path / OVER_FILE, str(now).encode())
-            elif now - since >= self._retention.storage_seconds:
-                await self._effectors.forget(path, self._deal_folders())
-                # The chain may have brought it back meanwhile.
-                if not self._is_wanted(deal, self._host.standing or standing):
-                    gone += self._move(path)
+            with problems.collected():
+                gone += await self._set_aside_deal(path, standing)
         return gone
+
+    async def _set_aside_deal(self, path: Path, standing: Standing) -> list[Path]:
+        deal, over, now = int(path.name), path / OVER_FILE, standing.head.timestamp
+        if self._is_wanted(deal, standing):
+            over.unlink(missing_ok=True)
+            return []
+        since = _read_since(over)
+        if since is None:
+            write_atomically(over, str(now).encode())
+            return []
+        if now - since < self._retention.storage_seconds:
+            return []
+        await self._effectors.forget(path, self._deal_folders())
+        # The chain may have brought it back meanwhile.
+        if self._is_wanted(deal, self._host.standing or standing):
+            return []
+        return self._move(path)
 
     def _move(self, path: Path) -> list[Path]:
         entries = [entry for entry in path.iterdir() if entry.name not in KEPT_FOREVER]
@@ -139,17 +158,17 @@ class Sweeper:
         held = {i: a for i, a in standing.assignments.items() if a.deal == deal}
         return found is not None and bool(find_wanted(held, found, standing.epoch))
 
-    def _measure(self) -> tuple[KeptStorage, ...]:
+    def _count_kept(self) -> None:
         kept = []
         for path in self._deal_folders():
             since = _read_since(path / OVER_FILE)
             if since is None:
                 continue
-            size = sum(_size(file) for file in path.rglob("*") if file.name not in KEPT_FOREVER)
+            size = _size(path)
             if size:
                 until = since + self._retention.storage_seconds
                 kept.append(KeptStorage(int(path.name), size, until))
-        return tuple(sorted(kept, key=lambda entry: entry.deal))
+        self.kept = tuple(sorted(kept, key=lambda entry: entry.deal))
 
     def _collect(self, needed: set[Hash]) -> None:
         removed = remove_unneeded(self._blocks, needed, self._retention.grace_seconds)
@@ -191,12 +210,30 @@ def find_needed(standing: Standing, folder: PeerFolder) -> set[Hash]:
     return needed
 
 
+class _Problems:
+    """What went wrong in a turn: the first is raised once all was tried."""
+
+    def __init__(self) -> None:
+        self._first: Exception | None = None
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except (MarketError, OSError, Unsteady) as error:
+            logger.warning("not everything was swept", extra={"why": str(error)})
+            self._first = self._first or error
+
+    def raise_first(self) -> None:
+        if self._first is not None:
+            raise self._first
+
+
 def _remove_all(paths: Iterable[Path]) -> None:
+    """Remove what fits one turn; the rest is found again in the next one."""
     for path in paths:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        if not remove(path, REMOVED_AT_ONCE):
+            return
 
 
 def _read_since(path: Path) -> int | None:
@@ -207,10 +244,16 @@ def _read_since(path: Path) -> int | None:
 
 
 def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size if path.is_file() else 0
-    except OSError:
-        return 0
+    """Return the bytes of a deal's storage and logs, as far as one turn can count them."""
+    total = 0
+    for entry in path.iterdir():
+        if entry.name in KEPT_FOREVER:
+            continue
+        total += size_of(entry.lstat())
+        if entry.is_dir() and not entry.is_symlink():
+            with suppress(Unsteady, FileNotFoundError):
+                total += measure(entry, COUNTED_AT_ONCE).bytes
+    return total
 
 
 def _age(path: Path) -> float:

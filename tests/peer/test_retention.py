@@ -1,6 +1,7 @@
 """What a peer lets go of, and what it never does."""
 
 import asyncio
+import errno
 import os
 
 import httpx
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from peer.chain_state.view import State
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
+from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, Sweeper
 from peer.receipts.epoch_tally import GrowingRoot
 from peer.receipts.receipt_log import ReceiptBook
@@ -19,6 +21,7 @@ from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from peer.runtime.module.code_files import EngineSettings, name_code
 from tests.peer.peer_runner import publish
+from tests.peer.runtime.test_folder_walk import nest
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
@@ -30,6 +33,9 @@ pytestmark = pytest.mark.unit
 KEEP = Retention(
     storage_seconds=120, receipt_epochs=2, proof_window=1, code_bytes=0, grace_seconds=0.0
 )
+
+
+OVER = {"state": State.ENDED, "alive": False, "end_of": 1}
 
 
 class FakeHost:
@@ -109,7 +115,11 @@ def test_storage__of_a_deal_that_is_over__goes_after_its_time(folder, sweep):
 
     kept = sweep(standing(10, **over)).kept
     still = sweep(standing(11, **over)).kept
-    assert kept == still == (KeptStorage(7, 5, 10 * SECONDS + 120),)
+    [entry] = kept
+    # What it takes on the disk: whole blocks, and its folders.
+    assert entry == KeptStorage(7, entry.bytes, 10 * SECONDS + 120)
+    assert entry.bytes >= 5
+    assert still == kept
     assert (path / "storage").exists()
     last = sweep(standing(12, **over)).kept
 
@@ -246,3 +256,36 @@ def test_compiled_code__of_what_nothing_runs__goes(folder, sweep):
     sweep(standing(2))
 
     assert [path for path in folder.cache.iterdir() if path.is_file()] == []
+
+
+def test_sweep__storage_of_1500_nested_folders__goes_and_does_not_end_the_sweep(folder, sweep):
+    nest(folder.service(7) / "storage" / "guest", 1_500)
+    (folder.service(8) / "storage").mkdir(parents=True)
+    (folder.service(8) / "storage" / "file").write_bytes(b"x")
+
+    sweep(standing(10, **OVER))
+    counted = sweep(standing(11, **OVER)).kept
+    sweep(standing(20, **OVER))
+
+    assert {kept.deal for kept in counted} == {7, 8}
+    assert not (folder.service(7) / "storage").exists()
+    assert not (folder.service(8) / "storage").exists()
+    assert not list(folder.services.glob(".gone-*"))
+
+
+def test_sweep__disk_is_full__removes_all_the_same_and_says_so(folder, sweep, monkeypatch):
+    for deal in (7, 8):
+        (folder.service(deal) / "storage").mkdir(parents=True)
+        (folder.service(deal) / "storage" / "file").write_bytes(b"x")
+    sweep(standing(10, **OVER))
+    (folder.service(9) / "storage").mkdir(parents=True)
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(retention, "write_atomically", fail)
+    with pytest.raises(OSError, match="No space"):
+        sweep(standing(20, **OVER))
+
+    assert not (folder.service(7) / "storage").exists()
+    assert not (folder.service(8) / "storage").exists()

@@ -18,7 +18,8 @@ from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.errors import CallRefused, GuestFault, GuestTrap
 from peer.runtime.module.code_files import prune_code
 from peer.runtime.module.service import BodyKind, CallResult
-from peer.runtime.sandbox.privileges import hand_over, is_root
+from peer.runtime.sandbox.folder_walk import hand_over
+from peer.runtime.sandbox.privileges import is_root
 from peer.runtime.workers.pool import WorkerPool
 from wasmarket.app.file import App, load_app
 from wasmarket.client.home import Home

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from peer.runtime.module.service import ServiceSpec
+from peer.runtime.sandbox.folder_walk import hand_over
 
 NOBODY: Final = 65534
 PR_SET_PDEATHSIG: Final = 1
@@ -55,11 +56,3 @@ def give_up_root(folders: Iterable[Path], user: int = NOBODY) -> None:
     # The kernel forgets this one whenever a process changes its user.
     if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError("prctl was refused")
-
-
-def hand_over(folder: Path, user: int, group: int) -> None:
-    """Change the owner of a folder and all in it; links are changed, never followed."""
-    for place, _, files in os.walk(folder):
-        for path in (place, *(os.path.join(place, name) for name in files)):
-            if os.lstat(path).st_uid != user:
-                os.lchown(path, user, group)
