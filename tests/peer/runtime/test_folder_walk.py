@@ -13,6 +13,20 @@ pytestmark = pytest.mark.unit
 DEPTH = 1_500
 
 
+@pytest.fixture
+def deep(tmp_path):
+    """A function that makes nested folders; they go after the test: pytest could not."""
+    made = []
+
+    def make(folder, depth):
+        made.append(folder)
+        nest(folder, depth)
+
+    yield make
+    for folder in made:
+        remove(folder)
+
+
 def nest(folder, depth):
     """Make so many folders, one in the other: deeper than any path may be long."""
     folder.mkdir(parents=True)
@@ -28,8 +42,8 @@ def nest(folder, depth):
     os.close(at)
 
 
-def test_measure__thousands_of_nested_folders__counts_all(tmp_path):
-    nest(tmp_path / "deep", DEPTH)
+def test_measure__thousands_of_nested_folders__counts_all(tmp_path, deep):
+    deep(tmp_path / "deep", DEPTH)
 
     usage = measure(tmp_path / "deep")
 
@@ -39,8 +53,8 @@ def test_measure__thousands_of_nested_folders__counts_all(tmp_path):
     assert not (tmp_path / "deep").exists()
 
 
-def test_remove__budget__ends_each_turn_and_gets_there(tmp_path):
-    nest(tmp_path / "deep", 300)
+def test_remove__budget__ends_each_turn_and_gets_there(tmp_path, deep):
+    deep(tmp_path / "deep", 300)
     for number in range(500):
         (tmp_path / "deep" / str(number)).write_bytes(b"")
 
@@ -100,8 +114,8 @@ def test_measure__file_with_a_hole__counts_the_hole(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_hand_over__nested_and_linked__changes_all_and_follows_nothing(tmp_path):
-    nest(tmp_path / "deep", DEPTH)
+def test_hand_over__nested_and_linked__changes_all_and_follows_nothing(tmp_path, deep):
+    deep(tmp_path / "deep", DEPTH)
     mine = tmp_path / "mine"
     mine.write_text("")
     (tmp_path / "deep" / "link").symlink_to(mine)
