@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from peer.runtime.module.service import ServiceSpec
+from peer.runtime.sandbox.storage_guard import StorageLimits
 from wasmarket.kernel.documents.receipts import CallStatus
 
 LENGTH_BYTES: Final = 4
@@ -21,6 +22,7 @@ class Setup(msgspec.Struct, array_like=True, tag=0):
 
     services: tuple[ServiceSpec, ...]
     cache_dir: Path
+    storage: StorageLimits = StorageLimits()
 
 
 class Ready(msgspec.Struct, array_like=True, tag=1):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module.links import plan_service
 from peer.runtime.module.module_file import read_modules
 from peer.runtime.module.service import BodyKind, CallResult, ServiceSpec, validate_spec
+from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import Nursery
 from wasmarket.kernel.documents.receipts import CallStatus
@@ -49,6 +50,7 @@ class PoolSettings:
     restart_seconds: float = 0.1
     restart_seconds_max: float = 5.0
     idle_seconds: float | None = None
+    storage: StorageLimits = field(default_factory=StorageLimits)
 
 
 class WorkerPool:
@@ -75,8 +77,8 @@ class WorkerPool:
         self._owns_nursery = nursery is None
         self._specs = {spec.name: spec for spec in specs}
         self._units = units
-        self._setup = Setup(tuple(self._specs.values()), cache_dir)
         self._settings = settings or PoolSettings()
+        self._setup = Setup(tuple(self._specs.values()), cache_dir, self._settings.storage)
         self._effects = effects
         self._interfaces: dict[str, Interface] = {}
         self._workers: set[WorkerProcess] = set()

@@ -19,7 +19,7 @@ from typing import Final, NoReturn
 
 from wasmtime import Linker
 
-from peer.runtime.errors import ModuleError
+from peer.runtime.errors import ModuleError, StartFailed
 from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.execution.engine import AotCache, InstancePool, build_engine
 from peer.runtime.execution.service_host import ServiceHost
@@ -29,6 +29,7 @@ from peer.runtime.module.module_file import read_modules
 from peer.runtime.module.service import ServiceSpec
 from peer.runtime.sandbox.output_pipes import OutputPipes
 from peer.runtime.sandbox.privileges import PR_SET_PDEATHSIG, enter_storage, give_up_root, is_root
+from peer.runtime.sandbox.storage_guard import StorageGuard, end_worker
 from peer.runtime.sandbox.syscalls import refuse_syscalls
 from peer.runtime.workers.channel import WorkerChannel
 from wasmarket.kernel.errors import MarketError
@@ -74,7 +75,7 @@ def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
 
 def load_services(
     setup: Setup, channel: WorkerChannel, output: OutputPipes
-) -> dict[str, ServiceHost]:
+) -> tuple[dict[str, ServiceHost], StorageGuard]:
     """Load every service and try that it starts; raise `ModuleError` for the first that cannot.
 
     A worker started as root stops being so once everything is compiled, before any guest runs.
@@ -85,7 +86,14 @@ def load_services(
     settings = EngineSettings(consume_fuel=is_metered, canonical_nans=is_deterministic)
     engine = build_engine(settings, size_pool(services))
     cache = AotCache(setup.cache_dir, engine, settings)
-    watchdog = Watchdog(engine, on_tick=channel.tick)
+    guards: list[StorageGuard] = []
+
+    def tick() -> None:
+        channel.tick()
+        for guard in guards:
+            guard.tick()
+
+    watchdog = Watchdog(engine, on_tick=tick)
     hosts = {}
     for spec in services:
         wasms = read_modules(spec)
@@ -99,11 +107,16 @@ def load_services(
             ask=partial(channel.ask, spec.name),
             output=output,
         )
+    folders = [spec.storage_dir for spec in services if spec.storage_dir is not None]
     if is_root():
-        give_up_root(spec.storage_dir for spec in services if spec.storage_dir is not None)
+        give_up_root(folders)
+    guard = StorageGuard([path for path in folders if path.is_dir()], setup.storage, end_worker)
+    if guard.problem:
+        raise StartFailed(guard.problem, remedy="end the deal, or ask the provider to allow more")
+    guards.append(guard)
     for host in hosts.values():
         host.try_start()
-    return hosts
+    return hosts, guard
 
 
 def serve(channel: WorkerChannel, output: OutputPipes) -> None:
@@ -112,7 +125,7 @@ def serve(channel: WorkerChannel, output: OutputPipes) -> None:
     if setup is None:
         return
     try:
-        hosts = load_services(setup, channel, output)
+        hosts, guard = load_services(setup, channel, output)
     except MarketError as error:
         reason = error.reason if isinstance(error, ModuleError) else LeaveReason.FAILED_TO_START
         channel.send(SetupFailed(reason, error.detail))
@@ -121,6 +134,7 @@ def serve(channel: WorkerChannel, output: OutputPipes) -> None:
     # What is loaded stays: keep the collector from walking it again and again.
     gc.freeze()
     while (call := channel.next_call()) is not None:
+        guard.look()
         channel.answer(hosts[call.service].answer(call))
 
 

@@ -231,8 +231,8 @@ async def test_worker__ends_with_its_supervisor(tmp_path: Path) -> None:
     code = f"""
 import asyncio
 from pathlib import Path
-from peer.runtime.pool import WorkerPool
-from peer.runtime.service import ModuleSpec, ServiceSpec
+from peer.runtime.workers.pool import WorkerPool
+from peer.runtime.module.service import ModuleSpec, ServiceSpec
 
 async def main():
     module = ModuleSpec("guest", Path({str(module.path)!r}), {module.digest!r})
