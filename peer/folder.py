@@ -29,11 +29,16 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o644) -> None:
     number = next(_numbers)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{number}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        # A full disk must not fill up with what did not fit.
+        temporary.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

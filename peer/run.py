@@ -16,6 +16,7 @@ from peer.api.app import OwnPlace, create_app
 from peer.api.fastpath.protocol import bind_protocol
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import Standing
+from peer.disk import DiskWatch
 from peer.duties.commitments import Commitments, last_closed
 from peer.duties.submitter import Agent
 from peer.folder import PeerFolder, public_key
@@ -58,6 +59,9 @@ logger = logging.getLogger(__name__)
 
 OFFER_SECONDS = 1.0
 """Pause between looks at what is to be offered."""
+
+DISK_SECONDS = 1.0
+"""Pause between looks at the disk."""
 
 LISTEN_PAUSE = 5.0
 RECEIPT_PAUSE = 5.0
@@ -114,6 +118,7 @@ class Peer:
         self._stop = threading.Event()
         self._http = create_async_client(parts.outbound)
         blocks = BlockFolder(folder.blocks)
+        self._disk = DiskWatch(folder.path, settings.reserve_bytes)
         self._book = ReceiptBook(
             folder, key, parameters.epoch_seconds, last_closed(folder.commitments) + 1
         )
@@ -161,6 +166,7 @@ class Peer:
             find_programs=lambda: parts.policy.current.programs,
             find_networked=lambda: parts.policy.current.networked_programs,
             metrics=EffectMetrics(registry),
+            has_room=lambda: self._disk.has_room,
         )
         domain = market_domain(deployment.chain_id, deployment.market)
         self._nonces = NonceFiles(folder.path / "nonces")
@@ -184,6 +190,7 @@ class Peer:
                 idle_seconds=settings.idle_seconds,
                 starting=asyncio.Semaphore(STARTS_AT_ONCE),
                 retry_seconds=settings.retry_seconds,
+                reserve_bytes=settings.reserve_bytes,
                 log_bytes=settings.log_bytes,
                 ask_access=self._gossip.ask,
             ),
@@ -269,6 +276,7 @@ class Peer:
             self._listening,
             self._submitting,
             receipts,
+            ThreadLoop("disk", self._disk.look, Pace(DISK_SECONDS, longest_pause=DISK_SECONDS)),
             TaskLoop("retention", self._sweeper.sweep, Pace(settings.sweep_seconds)),
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),

@@ -48,5 +48,7 @@ class PeerSettings:
     """How many epochs receipts stay after their own is final."""
     keep_code_bytes: int = 256 << 20
     """Most bytes of compiled code that is kept for apps that nothing here runs now."""
+    reserve_bytes: int = 256 << 20
+    """Bytes of the disk that services leave to the peer's own files; of a small disk a tenth."""
     sweep_seconds: float = 60.0
     """Pause between removals of what need not be kept any more."""

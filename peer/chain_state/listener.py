@@ -71,6 +71,7 @@ class Listener:
         self._wallet = wallet
         self._peer_id = peer_id
         self._unsaved = 0
+        self._must_save = False
         self._stale = True
         self._subscribers: list[Subscriber] = []
         saved = self._load()
@@ -119,6 +120,7 @@ class Listener:
         """Keep facts and standing on disk; without them, the next start reads the chain anew."""
         write_atomically(self._path, msgspec.json.encode(Saved(self._facts, self._standing)))
         self._unsaved = 0
+        self._must_save = False
 
     def _settle_identity(self) -> None:
         found = self._peer_id or self._facts.find_peer(self._key, self._wallet)
@@ -139,9 +141,18 @@ class Listener:
         else:
             self._standing = self._read(head)
             self._stale = False
-            # Saved before anybody acts on it: a restart must not go back to an older app.
-            self.save()
+            self._must_save = True
+        problem: OSError | None = None
+        if self._must_save:
+            # Saved before anybody acts on it: a restart must not go back to an older app. But a
+            # disk that is full must not keep the peer from its work.
+            try:
+                self.save()
+            except OSError as error:
+                problem = error
         self._publish(self._standing)
+        if problem is not None:
+            raise problem
 
     def _read(self, head: BlockRef) -> Standing:
         """Read assignments and deals as of `head`; the block is named, so that no node that lags

@@ -56,6 +56,7 @@ class Commitments:
     def __init__(self, folder: Path, book: ReceiptBook) -> None:
         self._folder = folder
         self._book = book
+        self._unsaved: dict[int, Commitment] = {}
         self.proven: set[int] = set()
 
     def prepare(self, standing: Standing, epoch: int) -> Commitment:
@@ -66,7 +67,11 @@ class Commitments:
         known = self.get(epoch)
         if known is not None:
             return known
-        self._book.close_epoch(epoch)
+        try:
+            self._book.close_epoch(epoch)
+        except OSError:
+            # What the disk does not take is still in memory; not to commit costs the pay.
+            logger.exception("receipts are not durable yet", extra={"epoch": epoch})
         summaries = tuple(
             self._book.open(assignment, deal).summarize(standing.peer, epoch)
             for assignment, deal in self._concerned(standing, epoch)
@@ -74,11 +79,27 @@ class Commitments:
         commitment = Commitment(
             standing.peer, epoch, to_hash(epoch_tree(summaries).root), summaries
         )
-        self._store(commitment)
+        self._unsaved[epoch] = commitment
+        self._log(commitment)
+        try:
+            self.save()
+        except OSError:
+            logger.exception("the closed epoch is not stored yet", extra={"epoch": epoch})
         return commitment
+
+    def save(self) -> None:
+        """Store what is closed, for good. Raises OSError; the next call tries again.
+
+        Before the root is sent, if the disk takes it: the same root is sent after a crash.
+        """
+        for epoch in sorted(self._unsaved):
+            self._store(self._unsaved[epoch])
+            del self._unsaved[epoch]
 
     def get(self, epoch: int) -> Commitment | None:
         """Return a closed epoch; None if it is open or was never closed."""
+        if epoch in self._unsaved:
+            return self._unsaved[epoch]
         try:
             data = self._path(epoch).read_bytes()
         except FileNotFoundError:
@@ -119,6 +140,8 @@ class Commitments:
             [pack_summary(summary).hex() for summary in commitment.summaries],
         )
         write_atomically(self._path(commitment.epoch), msgspec.json.encode(file))
+
+    def _log(self, commitment: Commitment) -> None:
         logger.info(
             "epoch closed",
             extra={

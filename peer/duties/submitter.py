@@ -82,6 +82,8 @@ class Agent:
                 refusal = refusal or error
         if refusal is not None:
             raise refusal
+        # Last: a disk that is full must not cost the provider's pay.
+        self._commitments.save()
 
     def _commit(self, standing: Standing, epoch: int) -> None:
         commitment = self._commitments.prepare(standing, epoch)

@@ -148,7 +148,7 @@ class AccessGossip:
                 body += chunk
                 if len(body) > MAX_ANSWER:
                     raise ValueError("the answer is too long")
-        return decode_json(body, _Told).version
+        return decode_json(bytes(body), _Told).version
 
 
 async def _do_all(work: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:

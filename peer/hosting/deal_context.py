@@ -34,6 +34,8 @@ class Tools:
     starting: asyncio.Semaphore
     """How many deals may start workers at once."""
     retry_seconds: float
+    reserve_bytes: int
+    """Bytes of the disk that services leave free."""
     log_bytes: int
     """Most bytes of a deal's log."""
     ask_access: "Callable[[HostedDeal], Awaitable[None]]"

@@ -19,6 +19,7 @@ from peer.hosting.served_assignment import Run, Workers
 from peer.hosting.versions import Version
 from peer.hosting.wanted import build_applicant
 from peer.policy.policy import check_applicant
+from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.service_log import ServiceLog
 from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError
@@ -175,7 +176,13 @@ class DealHost(HostedDeal):
     def _build_workers(self, version: Version, units: int) -> Workers:
         effects = self._tools.effectors.open(version.specs, self._folder, self._find_sources)
         tools = self._tools
-        return Workers(version, units, tools.cache, effects, tools.nursery, tools.idle_seconds)
+        policy = tools.policy.current
+        storage = StorageLimits(
+            policy.max_storage_bytes, policy.max_storage_files, tools.reserve_bytes
+        )
+        return Workers(
+            version, units, tools.cache, effects, tools.nursery, tools.idle_seconds, storage
+        )
 
     async def _update(self, running: Version, app: Hash) -> Version:
         """Switch to `app` once all of it is healthy beside the old one; return what runs then."""

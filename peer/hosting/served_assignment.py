@@ -15,6 +15,7 @@ from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
 from peer.runtime.messages import Answer
 from peer.runtime.module.service import BodyKind
+from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.pool import PoolSettings, WorkerPool, build_fault
 from peer.runtime.workers.process import Outcome
 from peer.runtime.workers.spawner import Nursery
@@ -97,6 +98,7 @@ class Workers:
         effects: Effects,
         nursery: Nursery,
         idle_seconds: float,
+        storage: StorageLimits | None = None,
     ) -> None:
         """Workers come from `nursery`, and end when they had no call for `idle_seconds`."""
         self.version = version
@@ -104,7 +106,9 @@ class Workers:
             version.specs,
             units=units,
             cache_dir=cache,
-            settings=PoolSettings(idle_seconds=idle_seconds or None),
+            settings=PoolSettings(
+                idle_seconds=idle_seconds or None, storage=storage or StorageLimits()
+            ),
             effects=effects,
             nursery=nursery,
         )

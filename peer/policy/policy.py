@@ -51,6 +51,10 @@ class Policy:
     max_call_ms: int = 60_000
     max_input_bytes: int = 16 * MIB
     max_output_bytes: int = 16 * MIB
+    max_storage_bytes: int = 1024 * MIB
+    """Most bytes that all services of a deal keep in their storage."""
+    max_storage_files: int = 65_536
+    """Most files and folders that they keep there."""
     offers: Pricing | None = None
     """What is asked for the units, if the offers are to be made by this policy."""
 

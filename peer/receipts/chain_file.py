@@ -75,7 +75,6 @@ class ReceiptChain:
         self._tallies: dict[int, EpochTally] = {}
         self._tally_lock = threading.Lock()
         self._untallied: list[tuple[int, list[bytes]]] = []
-        folder.mkdir(parents=True, exist_ok=True)
         self._head = self._recover(floor)
 
     @property
@@ -133,10 +132,21 @@ class ReceiptChain:
             current = os.dup(self._file) if self._file >= 0 else -1
             self._unsynced = []
         self._tally()
+        problem: OSError | None = None
         for descriptor in (*closing, current):
-            if descriptor >= 0:
+            if descriptor < 0:
+                continue
+            try:
                 os.fdatasync(descriptor)
-                os.close(descriptor)
+            except OSError as error:
+                problem = error
+                if descriptor != current:
+                    with self._lock:
+                        self._unsynced.append(descriptor)
+                    continue
+            os.close(descriptor)
+        if problem is not None:
+            raise problem
         return head
 
     def close_epoch(self, epoch: int) -> None:
@@ -241,6 +251,7 @@ class ReceiptChain:
 
     def _open(self, epoch: int) -> None:
         self._retire()
+        self._folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self._file = os.open(self._path(epoch), flags, 0o644)
         self._size = os.fstat(self._file).st_size

@@ -1,7 +1,6 @@
 """All receipt chains of a peer: opened when needed, flushed together, heads signed on demand."""
 
 import asyncio
-import shutil
 import threading
 from collections.abc import Callable, Container
 
@@ -10,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from peer.folder import PeerFolder, write_atomically
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
 from peer.receipts.heads import SignedHead, sign_head
+from peer.runtime.sandbox.folder_walk import remove
 from wasmarket.kernel.errors import MarketError, NotFound
 
 DEAL_FILE = "deal"
@@ -31,6 +31,7 @@ class ReceiptBook:
         self._floor = floor
         self._lock = threading.Lock()
         self._chains: dict[int, ReceiptChain] = {}
+        self._unnamed: dict[int, int] = {}
         self._durable: dict[int, Head] = {}
         self._signed: dict[int, SignedHead] = {}
         self._dirty: set[int] = set()
@@ -53,9 +54,22 @@ class ReceiptBook:
                 path = self._folder.receipts_of(assignment)
                 chain = ReceiptChain(path, deal, assignment, self._seconds, self._floor)
                 if not (path / DEAL_FILE).exists():
-                    write_atomically(path / DEAL_FILE, str(deal).encode())
+                    self._unnamed[assignment] = deal
                 self._chains[assignment] = chain
+                self._name_chains(may_fail=True)
             return chain
+
+    def _name_chains(self, *, may_fail: bool) -> None:
+        """Write down whose deal each new chain is. Raises OSError unless it `may_fail`."""
+        for assignment, deal in list(self._unnamed.items()):
+            path = self._folder.receipts_of(assignment) / DEAL_FILE
+            try:
+                write_atomically(path, str(deal).encode())
+            except OSError:
+                if not may_fail:
+                    raise
+                return
+            del self._unnamed[assignment]
 
     def get(self, assignment: int) -> ReceiptChain:
         """Return the chain of an assignment that has one. Raises NotFound."""
@@ -142,9 +156,15 @@ class ReceiptBook:
         with self._lock:
             self._floor = max(self._floor, epoch + 1)
             chains = list(self._chains.values())
+        problem: OSError | None = None
         for chain in chains:
             chain.close_epoch(epoch)
-            chain.flush()
+            try:
+                chain.flush()
+            except OSError as error:
+                problem = error
+        if problem is not None:
+            raise problem
 
     def prune(self, before: int, live: Container[int]) -> int:
         """Remove receipts of epochs below `before`; return how many epochs of chains went.
@@ -163,7 +183,7 @@ class ReceiptBook:
                     self._durable.pop(chain.assignment, None)
                     self._signed.pop(chain.assignment, None)
                 chain.close()
-                shutil.rmtree(self._folder.receipts_of(chain.assignment), ignore_errors=True)
+                remove(self._folder.receipts_of(chain.assignment))
         return removed
 
     def flush(self) -> None:
@@ -173,6 +193,8 @@ class ReceiptBook:
         with self._dirty_lock:
             dirty, self._dirty, self._has_news = self._dirty, set(), False
         problem: Exception | None = None
+        with self._lock:
+            self._name_chains(may_fail=True)
         for assignment in sorted(dirty):
             chain = self._chains.get(assignment)
             if chain is None:

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from peer.chain_state.listener import Listener
+from peer.disk import DiskWatch
 from peer.duties.submitter import Agent
 from peer.folder import PeerFolder
 from peer.hosting.access_gossip import AccessGossip
@@ -31,6 +32,7 @@ STEPS = {
     "listening": (Listener, "step"),
     "submitting": (Agent, "act"),
     "receipts": (ReceiptBook, "flush"),
+    "disk": (DiskWatch, "look"),
     "retention": (Sweeper, "sweep"),
     "nonces": (NonceFiles, "keep"),
     "access": (AccessGossip, "tell"),

@@ -32,16 +32,19 @@ class EffectorHost:
         find_programs: Callable[[], Mapping[str, str]] = dict,
         find_networked: Callable[[], Collection[str]] = tuple,
         metrics: EffectMetrics | None = None,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         """`trusted` are URLs of private hosts that apps may reach if they name them.
 
         `find_programs` returns the paths of the programs that they may mount now, by name,
-        `find_networked` the names of those that have this machine's network.
+        `find_networked` the names of those that have this machine's network. Nothing is kept
+        for guests while `has_room` is false.
         """
         self._blocks = blocks
         self._http = HttpGate(trusted)
         self._ipfs = IpfsGate(blocks, cache, content_client)
         self._kv = KvStores()
+        self._has_room = has_room
         self._metrics = metrics or EffectMetrics()
         self._programs = ProgramGate(find_programs, find_networked=find_networked)
 
@@ -78,10 +81,10 @@ class EffectorHost:
         asked = spec.effectors
         return ServiceEffects(
             http=HttpEffect(self._http, asked.http.hosts) if asked.http else None,
-            ipfs=IpfsEffect(self._ipfs, folder / f"{spec.name}.ipfs", find_sources)
+            ipfs=IpfsEffect(self._ipfs, folder / f"{spec.name}.ipfs", find_sources, self._has_room)
             if asked.ipfs
             else None,
-            kv=KvEffect(self._kv, folder / f"{spec.name}.kv") if asked.kv else None,
+            kv=KvEffect(self._kv, folder / f"{spec.name}.kv", self._has_room) if asked.kv else None,
             programs=self._programs,
             names=frozenset(asked.programs),
         )

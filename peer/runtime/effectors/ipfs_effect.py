@@ -74,9 +74,17 @@ class IpfsEffect:
     """Content for one service."""
 
     def __init__(
-        self, gate: IpfsGate, ledger: Path, find_sources: Callable[[], Sequence[str]]
+        self,
+        gate: IpfsGate,
+        ledger: Path,
+        find_sources: Callable[[], Sequence[str]],
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`ledger` is a file that says what the service put; `find_sources` where to look."""
+        """`ledger` is a file that says what the service put; `find_sources` where to look.
+
+        Content is refused while `has_room` is false.
+        """
+        self._has_room = has_room
         self._gate = gate
         self._ledger = ledger
         self._find_sources = find_sources
@@ -105,6 +113,8 @@ class IpfsEffect:
         limits = self._gate.limits
         if len(data) > limits.content_bytes:
             return _refuse(f"{len(data)} bytes are more than the {limits.content_bytes} allowed")
+        if not self._has_room():
+            return _refuse("the disk of the peer is full")
         async with self._gate.putting:
             try:
                 return await asyncio.to_thread(self._keep, data)

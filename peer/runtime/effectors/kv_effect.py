@@ -14,6 +14,7 @@ from peer.runtime.effectors.kv_file import KvFile, KvFull, KvLimits
 LARGEST: Final = 2**63 - 1
 MAX_KEYS_LISTED: Final = 1_000
 MAX_DIGITS: Final = 20
+DISK_FULL: Final = "the disk of the peer is full"
 
 
 @dataclass(slots=True)
@@ -76,8 +77,12 @@ class _Mistake(Exception):
 class KvEffect:
     """The store of one service."""
 
-    def __init__(self, stores: KvStores, path: Path) -> None:
+    def __init__(
+        self, stores: KvStores, path: Path, has_room: Callable[[], bool] = lambda: True
+    ) -> None:
+        """Values are refused while `has_room` is false."""
         self._stores = stores
+        self._has_room = has_room
         self._path = path
         self._functions: dict[str, tuple[Any, Callable[..., Awaitable[Any]], Callable[..., Any]]]
         self._functions = {
@@ -150,6 +155,8 @@ class KvEffect:
 
     async def _set(self, file: KvFile, key: bytes, value: bytes) -> None:
         limit = self._stores.limits.value_bytes
+        if not self._has_room():
+            raise _Mistake(DISK_FULL)
         if len(value) > limit:
             raise _Mistake(f"a value may have {limit} bytes, this one has {len(value)}")
         file.put(key, value)

@@ -136,8 +136,8 @@ class StorageGuard:
         if is_before_call:
             self._most_names = max(self._limits.names, names + SLACK)
         elif names > self._most_names:
-            most = self._limits.names
-            self._end(f"the storage has {names} files and folders, {most} are allowed")
+            allowed = self._limits.names
+            self._end(f"the storage has {names} files and folders, {allowed} are allowed")
 
     def _set_growth(self, may_grow: bool) -> None:
         if may_grow != self._may_grow:
