@@ -10,13 +10,13 @@ from indexer.handlers.market_peers import PEERS
 from indexer.handlers.proofs import PROOFS
 from indexer.handlers.staking import STAKING
 from indexer.scope import Handlers, Scope
+from indexer.subjects import find_subjects
 from wasmarket.chain.reading.blocks import Block, Log
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.events import Event
+from wasmarket.store.chain.events import branch_of
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.tables import EventRow
-
-MAX_ID = 2**63
 
 HANDLERS: dict[type[Event], Handlers] = {
     kind: handlers
@@ -30,11 +30,14 @@ def apply_logs(rows: ChainRows, deployment: Deployment, block: Block) -> None:
     scope = Scope(rows, deployment)
     for log in block.logs:
         HANDLERS[type(log.event)].apply(scope, log)
+    # Only now is all there that they are about: a match assigns before it creates the deal.
+    for log in block.logs:
         _record(rows, log)
 
 
 def _record(rows: ChainRows, log: Log[Any]) -> None:
     event = log.event
+    about = find_subjects(rows, event)
     rows.append(
         EventRow,
         block_number=log.block_number,
@@ -42,14 +45,11 @@ def _record(rows: ChainRows, log: Log[Any]) -> None:
         name=type(event).__name__,
         timestamp=log.timestamp,
         tx_hash=log.tx_hash,
-        deal=_subject(event, "deal"),
-        assignment=_subject(event, "assignment"),
-        peer=_subject(event, "peer"),
+        branch=branch_of(log.block_hash),
+        deal=about.deal,
+        assignment=about.assignment,
+        peer=about.peer,
+        account=about.account,
+        other_account=about.other_account,
         data=dump_event(event),
     )
-
-
-def _subject(event: Event, name: str) -> int | None:
-    """Return a member to look the event up by; a caller may have made it too large for that."""
-    value = getattr(event, name, None)
-    return value if value is None or value < MAX_ID else None

@@ -88,6 +88,8 @@ class IndexLoop:
             beat()
             if stop.is_set():
                 return
+        while self._writer.keep_totals() and not stop.is_set():
+            beat()
 
     def clear(self) -> None:
         """Drop all that came from the chain."""

@@ -10,7 +10,9 @@ def get_account(rows: ChainRows, address: Address) -> AccountRow:
     """Return an account's row, a new one with nothing in it at its first appearance."""
     account = rows.find(AccountRow, address)
     if account is None:
-        account = rows.add(AccountRow(address=address, free=Amount(0), counter=Uint(0)))
+        account = rows.add(
+            AccountRow(address=address, free=Amount(0), counter=Uint(0), earned=Amount(0))
+        )
     return account
 
 

@@ -1,6 +1,6 @@
 """Market, assignments: made, activated, ended, claimed, left out of a batch."""
 
-from indexer.handlers.balances import credit
+from indexer.handlers.balances import credit, get_account
 from indexer.handlers.market_deals import set_balance
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
@@ -87,6 +87,9 @@ def claimed(scope: Scope, log: Log[Claimed]) -> None:
     assignment = scope.rows.get(AssignmentRow, event.assignment)
     deal = scope.rows.get(DealRow, assignment.deal)
     credit(scope.rows, event.provider, event.paid)
+    if event.paid:
+        provider = get_account(scope.rows, event.provider)
+        provider.earned = Amount(provider.earned + event.paid)
     credit(scope.rows, deal.developer, event.refunded)
     first = assignment.next
     assignment.next = Epoch(event.last + 1)

@@ -5,13 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from matcher.api.event_stream import find_position, read_filter, stream
+from matcher.api.event_stream import find_position, read_choice, stream
 from matcher.api.offer_views import DepthView, LevelView, QuoteView, Requirement
 from matcher.api.requirements import to_demand
 from matcher.engine.answers.quotes import Depth, depth, quote
 from matcher.orderbook.reader import BookReader
+from wasmarket.kernel.addresses import parse_address
 from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import Page
+from wasmarket.serving.texts import AddressText
 from wasmarket.store.database import Database
 
 EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
@@ -47,11 +49,15 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
     def stream_events(
         names: Annotated[str, Query(description="event names, comma-separated")] = "",
         deal: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        account: AddressText | None = None,
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> StreamingResponse:
-        """Market events as they are indexed; resumes behind `Last-Event-ID`."""
+        """Market events as they are indexed, all or those about a deal, a peer or an account;
+        resumes behind `Last-Event-ID`."""
+        owner = None if account is None else parse_address(account, field="account")
+        chosen = read_choice(names, deal, peer, owner)
         position = find_position(database, last_event_id)
-        chosen = read_filter(names, deal)
         lines = stream(database, position, chosen, interval=interval)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)

@@ -3,38 +3,35 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 
 from starlette.concurrency import run_in_threadpool
 
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.events import EVENTS
-from wasmarket.store.chain.events import fetch_changes, fetch_latest, fetch_position
+from wasmarket.kernel.units import Address
+from wasmarket.store.chain.events import (
+    EventChoice,
+    fetch_changes,
+    fetch_latest,
+    fetch_position,
+    id_of,
+)
 from wasmarket.store.database import Database
 from wasmarket.store.views import Changes, EventView, Position
 
 EVENT_NAMES = frozenset(kind.__name__ for kinds in EVENTS.values() for kind in kinds)
 KEEP_ALIVE_SECONDS = 15.0
-_PLACE = re.compile(r"[0-9]{1,18}|4611686018427387904")
+_ID = re.compile(r"(?P<block>[0-9]{1,18}):(?P<index>[0-9]{1,18})(:(?P<branch>[0-9a-f]{16}))?")
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which events to send; empty and None: all."""
+def read_choice(
+    names: str, deal: int | None = None, peer: int | None = None, account: Address | None = None
+) -> EventChoice:
+    """Read which events are wanted; `names` are separated by commas.
 
-    names: Collection[str] = ()
-    deal: int | None = None
-
-    def wants(self, event: EventView, data: dict[str, object]) -> bool:
-        """Whether the event is to be sent."""
-        if self.names and event.name not in self.names:
-            return False
-        return self.deal is None or data.get("deal") == self.deal
-
-
-def read_filter(names: str, deal: int | None) -> Filter:
-    """Read a filter; `names` are separated by commas. Raises InvalidInput for an unknown name."""
+    Raises InvalidInput for an unknown name.
+    """
     chosen = frozenset(filter(None, (name.strip() for name in names.split(","))))
     for name in sorted(chosen - EVENT_NAMES):
         raise InvalidInput(
@@ -42,43 +39,48 @@ def read_filter(names: str, deal: int | None) -> Filter:
             field="names",
             remedy=f"name some of {', '.join(sorted(EVENT_NAMES))}",
         )
-    return Filter(chosen, deal)
+    return EventChoice(chosen, deal=deal, peer=peer, account=account)
 
 
 def find_position(database: Database, last_event_id: str | None) -> Position:
-    """Return where to begin: after that event, or now. Raises InvalidInput."""
+    """Return where to begin: behind that event, or now. Raises InvalidInput.
+
+    An event that is no longer there, or that is not known to be, makes a reorg come first.
+    """
     with database.read() as session:
         if last_event_id is None:
             return fetch_latest(session)
-        block, _, index = last_event_id.partition(":")
-        if not (_PLACE.fullmatch(block) and _PLACE.fullmatch(index)):
+        match = _ID.fullmatch(last_event_id)
+        if match is None:
             raise InvalidInput(
-                "Last-Event-ID is not block:log_index",
+                "Last-Event-ID is not block:log_index:branch",
                 field="Last-Event-ID",
-                remedy="send the id of the last event you have seen, or none",
+                remedy="send the id of the last event you have seen, 0:0 for all, or none",
             )
-        return fetch_position(session, int(block), int(index))
+        return fetch_position(
+            session, int(match["block"]), int(match["index"]), match["branch"] or ""
+        )
 
 
 async def stream(
     database: Database,
     position: Position,
-    chosen: Filter,
+    chosen: EventChoice,
     *,
     interval: float,
     keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncIterator[str]:
-    """Yield events as text of the stream, for ever; looks for news every `interval` seconds."""
+    """Yield events as text of the stream, without end; looks for news every `interval` seconds."""
     yield ": welcome\n\n"
     quiet = 0.0
     while True:
-        changes = await run_in_threadpool(_fetch, database, position)
+        changes = await run_in_threadpool(_fetch, database, position, chosen)
         position = changes.position
-        text = render(changes, chosen)
+        text = render(changes)
         if text:
             quiet = 0.0
             yield text
-        elif not changes.events and changes.reorg_to is None:
+        else:
             await asyncio.sleep(interval)
             quiet += interval
             if quiet >= keep_alive:
@@ -86,29 +88,28 @@ async def stream(
                 yield ": still here\n\n"
 
 
-def render(changes: Changes, chosen: Filter) -> str:
+def render(changes: Changes) -> str:
     """Write what came after a position as text of the stream."""
     if changes.reorg_to is not None:
-        at = changes.position
-        head = f"id: {at.block}:{at.log_index}\nevent: reorg\n"
-        return head + f"data: {json.dumps({'block': changes.reorg_to})}\n\n"
-    return "".join(_render(event, chosen) for event in changes.events)
+        data = json.dumps({"block": changes.reorg_to})
+        return f"id: {changes.resume_id}\nevent: reorg\ndata: {data}\n\n"
+    return "".join(_render(event) for event in changes.events)
 
 
-def _render(event: EventView, chosen: Filter) -> str:
-    data = json.loads(event.data)
-    if not chosen.wants(event, data):
-        return ""
+def _render(event: EventView) -> str:
+    subjects = {"deal": event.deal, "assignment": event.assignment, "peer": event.peer}
+    about = {name: value for name, value in subjects.items() if value is not None}
     place = {
         "block": event.block,
         "log_index": event.log_index,
         "tx": event.tx_hash,
         "timestamp": event.timestamp,
     }
-    text = json.dumps(data | place, separators=(",", ":"))
-    return f"id: {event.id}\nevent: {event.name}\ndata: {text}\n\n"
+    text = json.dumps(about | json.loads(event.data) | place, separators=(",", ":"))
+    event_id = id_of(event.block, event.log_index, event.branch)
+    return f"id: {event_id}\nevent: {event.name}\ndata: {text}\n\n"
 
 
-def _fetch(database: Database, position: Position) -> Changes:
+def _fetch(database: Database, position: Position, chosen: EventChoice) -> Changes:
     with database.read() as session:
-        return fetch_changes(session, position)
+        return fetch_changes(session, position, chosen=chosen)

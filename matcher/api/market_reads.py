@@ -20,16 +20,17 @@ from matcher.api.market_views import (
     assignment_members,
     deal_members,
 )
+from matcher.api.per_block import PerBlock
 from matcher.orderbook.lost_opportunities import begin_of, read_lost
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
 from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignments, fetch_claimable
 from wasmarket.store.chain.deals import fetch_deal, fetch_deals
-from wasmarket.store.chain.epochs import fetch_epoch
+from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_epochs
 from wasmarket.store.chain.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
 from wasmarket.store.chain.state import fetch_indexed
-from wasmarket.store.chain.statistics import fetch_statistics
+from wasmarket.store.chain.statistics import Statistics, fetch_statistics
 from wasmarket.store.database import Database, Session
 from wasmarket.store.matching.book_documents import (
     BookOutline,
@@ -38,7 +39,7 @@ from wasmarket.store.matching.book_documents import (
 )
 from wasmarket.store.matching.lost_opportunities import fetch_region_fills
 from wasmarket.store.matching.matches import fetch_match, fetch_matches
-from wasmarket.store.views import Indexed
+from wasmarket.store.views import EpochView, Indexed
 
 Item = TypeVar("Item")
 
@@ -50,6 +51,8 @@ class MarketReads:
         """Read from the store, and opportunities from the book."""
         self._database = database
         self._book = book
+        self._activities: PerBlock[Sequence[Activity]] = PerBlock()
+        self._statistics: PerBlock[Statistics] = PerBlock()
 
     def read_deal(self, deal: int) -> DealDetail:
         """Return a deal, settled now. Raises NotFound."""
@@ -195,10 +198,8 @@ class MarketReads:
             deals = fetch_deals(session, at, limit=1)
             first = deals[0].created_at // at.epoch_seconds if deals else at.epoch
             last = min(at.epoch, at.epoch if key is None else int(key[0]) - 1)
-            numbers = range(last, max(first, last - limit + 1) - 1, -1)
-            items = [
-                EpochJson.build(fetch_epoch(session, at, number), at.block) for number in numbers
-            ]
+            views = self._read_epochs(session, at, max(first, last - limit + 1), last)
+            items = [EpochJson.build(view, at.block) for view in reversed(views)]
         more = bool(items) and items[-1].epoch > first
         following = encode_cursor(items[-1].epoch) if more else None
         return Page(items=items, next=following, block=at.block)
@@ -206,7 +207,7 @@ class MarketReads:
     def read_statistics(self) -> StatisticsJson:
         """Return the totals of the market."""
         with self._book.reading() as snapshot, self._database.read() as session:
-            found = fetch_statistics(session, snapshot.at)
+            found = self._statistics.get(session, lambda: fetch_statistics(session, snapshot.at))
             return StatisticsJson(
                 provider_offers=len(snapshot.book),
                 developer_offers=len(snapshot.open),
@@ -219,7 +220,19 @@ class MarketReads:
         """Return what ran in an epoch."""
         with self._database.read() as session:
             at = fetch_indexed(session)
-            return EpochJson.build(fetch_epoch(session, at, epoch), at.block)
+            return EpochJson.build(self._read_epochs(session, at, epoch, epoch)[0], at.block)
+
+    def _read_epochs(
+        self, session: Session, at: Indexed, first: int, last: int
+    ) -> Sequence[EpochView]:
+        if first > last:
+            return []
+        if last <= at.final_epoch:
+            return fetch_epochs(session, at, first, last)
+        activities = self._activities.get(
+            session, lambda: fetch_activities(session, at, at.final_epoch + 1)
+        )
+        return fetch_epochs(session, at, first, last, activities=activities)
 
     def _page(
         self,

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x77_61_73_6D  # any number that no one else locks in this database
 
 
-def upgrade(database: Database) -> None:
+def upgrade(database: Database, revision: str = "head") -> None:
     """Run the migrations that are missing, in one transaction.
 
     Others wait for it: SQLite by its write lock, PostgreSQL by an advisory lock. Raises
@@ -38,4 +38,4 @@ def upgrade(database: Database) -> None:
                 remedy="run that version, or give this one a store of its own",
             )
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)

@@ -5,7 +5,15 @@ from typing import Any
 
 from wasmarket.kernel.billing import DealStatus, DealTerms
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
-from wasmarket.kernel.units import Address, AssignmentId, BlockNumber, DealId, Hash, Timestamp
+from wasmarket.kernel.units import (
+    Address,
+    AssignmentId,
+    BlockNumber,
+    DealId,
+    Hash,
+    PeerId,
+    Timestamp,
+)
 from wasmarket.store.enums import (
     AssignmentState,
     BookState,
@@ -248,7 +256,10 @@ class EpochView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """An event as the contracts gave it; `data` is JSON."""
+    """An event as the contracts gave it; `data` is JSON, `branch` begins its block's hash.
+
+    `deal`, `assignment` and `peer` are those it is about, whether or not it names them.
+    """
 
     block: BlockNumber
     log_index: int
@@ -256,29 +267,36 @@ class EventView:
     timestamp: Timestamp
     tx_hash: Hash
     data: str
-
-    @property
-    def id(self) -> str:
-        """The event's name in the stream."""
-        return f"{self.block}:{self.log_index}"
+    branch: str
+    deal: DealId | None
+    assignment: AssignmentId | None
+    peer: PeerId | None
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A place in the stream of events: after this event, with these reorgs seen."""
+    """A place in the stream of events: after this event, with these reorgs seen.
+
+    `fall_back`: the event is of another branch, which parts from ours above that block.
+    """
 
     block: int
     log_index: int
     reorg: int
+    fall_back: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What came after a position. With `reorg_to`, blocks above it are undone: fall back first."""
+    """What came after a position. With `reorg_to`, blocks above it are undone: fall back first.
+
+    `resume_id` is then the id of the last event that is left.
+    """
 
     reorg_to: int | None
     events: tuple[EventView, ...]
     position: Position
+    resume_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

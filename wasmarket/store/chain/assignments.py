@@ -1,8 +1,8 @@
 """Read assignments, alive or not, and what a claim of each would give."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.billing import DealTerms, Settlement, settle, share
@@ -14,6 +14,9 @@ from wasmarket.store.tables import AssignmentRow, CommitmentRow, DealRow, PeerRo
 from wasmarket.store.views import AssignmentView, Indexed
 
 OPEN = (AssignmentState.PENDING, AssignmentState.ACTIVE)
+IS_OPEN = text("assignment.state IN ('pending', 'active')")
+"""The same, as the index of open assignments has it: a parameter would hide it."""
+
 MAX_CLAIM = 1_024
 
 
@@ -55,7 +58,7 @@ def fetch_assignments(
     if not alive_only:
         return fetch_chosen(session, at, query.limit(limit))
     query = query.join(DealRow, DealRow.id == AssignmentRow.deal).where(
-        AssignmentRow.state.in_(OPEN),
+        IS_OPEN,
         AssignmentRow.run == DealRow.run,
         DealRow.stopped.is_(False),
         DealRow.end >= at.epoch,
@@ -90,6 +93,23 @@ def alive_of_deals(
             if view.alive:
                 alive[view.deal].append(view)
     return alive
+
+
+def fetch_alive_units(
+    session: Session, at: Indexed, providers: Sequence[Address]
+) -> dict[Address, int]:
+    """Return how many units of each provider are in deals now."""
+    rows = session.execute(
+        select(PeerRow.provider, AssignmentRow.deal, AssignmentRow.run, AssignmentRow.units)
+        .join(PeerRow, PeerRow.id == AssignmentRow.peer)
+        .where(PeerRow.provider.in_(providers), AssignmentRow.state.in_(OPEN))
+    ).all()
+    deals = fetch_settled(session, at, {row.deal for row in rows})
+    units = dict.fromkeys(providers, 0)
+    for provider, deal, run, count in rows:
+        if _is_alive(deals[deal].terms, run, at):
+            units[provider] += count
+    return units
 
 
 def fetch_claimable(
@@ -170,6 +190,11 @@ def terms_of(deal: DealRow) -> DealTerms:
     )
 
 
+def _is_alive(terms: DealTerms, run: int, at: Indexed) -> bool:
+    """Say whether what is open in that run of a deal still holds its units."""
+    return run == terms.run and not terms.stopped and at.epoch <= terms.end
+
+
 def _view(
     row: AssignmentRow,
     peer: PeerRow,
@@ -194,7 +219,7 @@ def _view(
         offer=row.offer,
         run=row.run,
         state=state,
-        alive=is_open and row.run == terms.run and not terms.stopped and at.epoch <= terms.end,
+        alive=is_open and _is_alive(terms, row.run, at),
         assigned_block=row.assigned_block,
         assigned_at=row.assigned_at,
         tx_hash=row.tx_hash,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.billing import DealStatus, Settlement, last_funded, runway, settle, status
@@ -44,7 +44,7 @@ def fetch_deals(
     if app is not None:
         query = query.where(DealRow.app == app)
     if live_only:
-        query = query.where(DealRow.stopped.is_(False), DealRow.end >= at.epoch)
+        query = query.where(text("NOT deal.stopped"), DealRow.end >= at.epoch)
     return _views(session, at, session.scalars(query).all())
 
 

@@ -1,4 +1,7 @@
-"""Read what ran in an epoch."""
+"""Read what ran in epochs: kept totals of those that are final, counted ones of the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -6,46 +9,163 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.billing import share
 from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
 from wasmarket.store.enums import AssignmentState
-from wasmarket.store.tables import AssignmentRow, CommitmentRow
+from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow
 from wasmarket.store.views import EpochView, Indexed
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """An assignment that ran: from when to when, on which peer, and what an epoch of it costs."""
+
+    start: int
+    end: int
+    peer: int
+    units: int
+    rate: int
+    first_share: int
+
+
+@dataclass(slots=True)
+class _Count:
+    peers: set[int] = field(default_factory=set)
+    assignments: int = 0
+    units: int = 0
+    billed: int = 0
 
 
 def fetch_epoch(session: Session, at: Indexed, epoch: int) -> EpochView:
     """Return an epoch's figures as of `at`; of one to come, what would run if nothing changed."""
-    rows = session.scalars(
-        select(AssignmentRow).where(
-            AssignmentRow.start <= epoch,
-            or_(AssignmentRow.end.is_(None), AssignmentRow.end >= epoch),
+    return fetch_epochs(session, at, epoch, epoch)[0]
+
+
+def fetch_epochs(
+    session: Session,
+    at: Indexed,
+    first: int,
+    last: int,
+    *,
+    activities: Sequence[Activity] | None = None,
+) -> list[EpochView]:
+    """Return the figures of epochs `first` … `last`, which are few.
+
+    `activities`: those of the epochs that are not final, if they were read as of `at` before.
+    """
+    kept: dict[int, EpochView] = {
+        row.epoch: _view(
+            at, row.epoch, row.committed, row.peers, row.assignments, row.units, row.billed
         )
-    ).all()
+        for row in session.scalars(
+            select(EpochTotalRow).where(EpochTotalRow.epoch.between(first, last))
+        )
+    }
+    missing = [epoch for epoch in range(first, last + 1) if epoch not in kept]
+    if missing:
+        if activities is None or missing[0] <= at.final_epoch:
+            activities = fetch_activities(session, at, missing[0], missing[-1])
+        counted = count_epochs(session, at, missing[0], missing[-1], activities)
+        kept |= {view.epoch: view for view in counted if view.epoch not in kept}
+    return [kept[epoch] for epoch in range(first, last + 1)]
+
+
+def fetch_activities(
+    session: Session, at: Indexed, first: int, last: int | None = None
+) -> list[Activity]:
+    """Return what ran in epochs `first` … `last`, or in any from `first` on."""
+    columns = (
+        AssignmentRow.start,
+        AssignmentRow.end,
+        AssignmentRow.peer,
+        AssignmentRow.units,
+        AssignmentRow.price,
+        AssignmentRow.skipped,
+        AssignmentRow.deal,
+        AssignmentRow.run,
+        AssignmentRow.state,
+    )
+    query = select(*columns).where(
+        AssignmentRow.start.is_not(None),
+        or_(AssignmentRow.end.is_(None), AssignmentRow.end >= first),
+    )
+    if last is not None:
+        query = query.where(AssignmentRow.start <= last)
+    rows = session.execute(query).all()
     deals = fetch_settled(session, at, {row.deal for row in rows})
     runs = fetch_run_ends(session, deals)
-    peers: set[int] = set()
-    units = billed = count = 0
+    activities = []
     for row in rows:
         end: int | None = row.end
         if row.state == AssignmentState.ACTIVE:
             terms = deals[row.deal].terms
             end = runs[row.deal, row.run] if row.run < terms.run else terms.end
         # Without an end it never ran to one: its only epoch was given back whole.
-        if end is None or end < epoch:
-            continue
-        count += 1
-        peers.add(row.peer)
-        units += row.units
-        rate = row.price * row.units
-        billed += share(rate, row.skipped) if row.start == epoch else rate
-    committed = session.scalar(
-        select(func.count()).select_from(CommitmentRow).where(CommitmentRow.epoch == epoch)
-    )
+        if row.start is not None and end is not None and end >= first:
+            rate = row.price * row.units
+            part = share(rate, row.skipped)
+            activities.append(Activity(row.start, end, row.peer, row.units, rate, part))
+    return activities
+
+
+def count_epochs(
+    session: Session, at: Indexed, first: int, last: int, activities: Sequence[Activity]
+) -> list[EpochView]:
+    """Return the figures of epochs `first` … `last` from what ran in them."""
+    counts = {epoch: _Count() for epoch in range(first, last + 1)}
+    for ran in activities:
+        for epoch in range(max(first, ran.start), min(last, ran.end) + 1):
+            count = counts[epoch]
+            count.peers.add(ran.peer)
+            count.assignments += 1
+            count.units += ran.units
+            count.billed += ran.first_share if epoch == ran.start else ran.rate
+    committed = {
+        int(epoch): int(peers)
+        for epoch, peers in session.execute(
+            select(CommitmentRow.epoch, func.count())
+            .where(CommitmentRow.epoch.between(first, last))
+            .group_by(CommitmentRow.epoch)
+        )
+    }
+    return [
+        _view(
+            at,
+            epoch,
+            committed.get(epoch, 0),
+            len(count.peers),
+            count.assignments,
+            count.units,
+            count.billed,
+        )
+        for epoch, count in counts.items()
+    ]
+
+
+def fetch_first_epoch(session: Session) -> int | None:
+    """Return the first epoch in which anything ran; None before that."""
+    return session.scalar(select(func.min(AssignmentRow.start)))
+
+
+def fetch_last_total(session: Session) -> int | None:
+    """Return the newest epoch whose totals are kept."""
+    return session.scalar(select(func.max(EpochTotalRow.epoch)))
+
+
+def _view(
+    at: Indexed,
+    epoch: int,
+    committed: int,
+    peers: int,
+    assignments: int,
+    units: int,
+    billed: int,
+) -> EpochView:
     return EpochView(
         epoch=epoch,
         start=epoch * at.epoch_seconds,
         end=(epoch + 1) * at.epoch_seconds,
         is_final=epoch <= at.final_epoch,
-        committed=int(committed or 0),
-        peers=len(peers),
-        assignments=count,
+        committed=committed,
+        peers=peers,
+        assignments=assignments,
         units=units,
         billed=billed,
     )

@@ -7,9 +7,9 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address
-from wasmarket.store.chain.assignments import fetch_assignments
+from wasmarket.store.chain.assignments import fetch_alive_units
 from wasmarket.store.chain.state import BATCH
-from wasmarket.store.tables import AccountRow, ClaimRow, CommitmentRow, PeerRow, StakeRow
+from wasmarket.store.tables import AccountRow, CommitmentRow, PeerRow, StakeRow
 from wasmarket.store.views import Indexed, PeerView, ProviderView
 
 
@@ -82,37 +82,52 @@ def fetch_providers(
     if address is not None:
         query = query.where(known.c.address == address)
     addresses = session.scalars(query.order_by(known.c.address).limit(limit)).all()
-    return [_provider(session, at, Address(entry)) for entry in addresses]
+    found: list[ProviderView] = []
+    for start in range(0, len(addresses), BATCH):
+        found += _providers(session, at, [Address(a) for a in addresses[start : start + BATCH]])
+    return found
 
 
-def _provider(session: Session, at: Indexed, address: Address) -> ProviderView:
-    account = session.get(AccountRow, address)
-    stake = session.get(StakeRow, address)
-    count, units, used = session.execute(
-        select(
-            func.count(),
-            func.coalesce(func.sum(PeerRow.units), 0),
-            func.coalesce(func.sum(PeerRow.used), 0),
-        ).where(PeerRow.provider == address)
-    ).one()
-    paid = session.scalar(
-        select(func.coalesce(func.sum(ClaimRow.paid), 0)).where(ClaimRow.provider == address)
-    )
-    alive = fetch_assignments(session, at, provider=address, alive_only=True, limit=None)
-    return ProviderView(
-        address=address,
-        free=account.free if account else 0,
-        counter=account.counter if account else 0,
-        stake_free=stake.free if stake else 0,
-        stake_locked=stake.locked if stake else 0,
-        leaving=stake.leaving if stake else 0,
-        ready=stake.ready if stake else 0,
-        peers=int(count),
-        units=int(units),
-        used=int(used),
-        alive_units=sum(view.units for view in alive),
-        paid=int(paid or 0),
-    )
+def _providers(session: Session, at: Indexed, addresses: Sequence[Address]) -> list[ProviderView]:
+    """Return some providers, each kind of fact read once for all of them."""
+    accounts = {
+        row.address: row
+        for row in session.scalars(select(AccountRow).where(AccountRow.address.in_(addresses)))
+    }
+    stakes = {
+        row.provider: row
+        for row in session.scalars(select(StakeRow).where(StakeRow.provider.in_(addresses)))
+    }
+    peers = {
+        provider: (int(count), int(units), int(used))
+        for provider, count, units, used in session.execute(
+            select(PeerRow.provider, func.count(), func.sum(PeerRow.units), func.sum(PeerRow.used))
+            .where(PeerRow.provider.in_(addresses))
+            .group_by(PeerRow.provider)
+        )
+    }
+    alive = fetch_alive_units(session, at, addresses)
+    views = []
+    for address in addresses:
+        account, stake = accounts.get(address), stakes.get(address)
+        count, units, used = peers.get(address, (0, 0, 0))
+        views.append(
+            ProviderView(
+                address=address,
+                free=account.free if account else 0,
+                counter=account.counter if account else 0,
+                stake_free=stake.free if stake else 0,
+                stake_locked=stake.locked if stake else 0,
+                leaving=stake.leaving if stake else 0,
+                ready=stake.ready if stake else 0,
+                peers=count,
+                units=units,
+                used=used,
+                alive_units=alive[address],
+                paid=account.earned if account else 0,
+            )
+        )
+    return views
 
 
 def _views(session: Session, rows: Sequence[PeerRow]) -> list[PeerView]:

@@ -61,6 +61,15 @@ class ChainRows:
             self._before[name] = _columns_of(row)
         return row
 
+    def peek(self, kind: type[Row], *key: Any) -> Row | None:
+        """Return the row of a primary key to read only, None if there is none."""
+        row: Row | None = self._rows.get((kind, key))
+        if row is None:
+            row = self._load(kind, key)
+            if row is not None:
+                self._rows[kind, key] = row
+        return row
+
     def get(self, kind: type[Row], *key: Any) -> Row:
         """Return the row of a primary key to read or change. Raises Inconsistent if missing."""
         row = self.find(kind, *key)

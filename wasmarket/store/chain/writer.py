@@ -5,20 +5,37 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from msgspec.json import decode as from_json
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import Conflict, WrongChain
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
+from wasmarket.store.chain.epochs import (
+    count_epochs,
+    fetch_activities,
+    fetch_first_epoch,
+    fetch_last_total,
+)
 from wasmarket.store.chain.rows import ChainRows, appended_tables, journaled_tables
+from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database
-from wasmarket.store.tables import BlockRow, CursorRow, JournalRow, ReorgRow
+from wasmarket.store.tables import (
+    BlockRow,
+    CursorRow,
+    EpochTotalRow,
+    JournalRow,
+    OrphanRow,
+    ReorgRow,
+)
 
 DEPTH = 64
 """Blocks that can be undone; below, the chain is final."""
 
 PRUNE_EVERY = 32
+
+MOST_EPOCHS = 1_000
+"""Epochs whose totals are counted at once."""
 
 
 class Ref(Protocol):
@@ -119,13 +136,46 @@ class ChainWriter:
                 )
             mark = Mark(target.number, target.hash, target.parent, target.timestamp)
             undone_from = self._at.number if self._at else number
+            _note_reorg(self._session, undone_from, number, block_hash)
             _restore(self._session, number)
-            self._session.execute(
-                insert(ReorgRow).values(from_block=undone_from, to_block=number, to_hash=block_hash)
-            )
             _move(self._session, mark)
         self._rows.forget()
         self._at = mark
+
+    def keep_totals(self) -> bool:
+        """Keep the totals of epochs that became final, of some at a time; True if more are left.
+
+        Raises Conflict when another process has moved the store on.
+        """
+        if self._at is None:
+            return False
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            kept = fetch_last_total(session)
+            first = fetch_first_epoch(session) if kept is None else kept + 1
+            if first is None or first > at.final_epoch:
+                return False
+            last = min(at.final_epoch, first + MOST_EPOCHS - 1)
+            activities = fetch_activities(session, at, first, last)
+            views = count_epochs(session, at, first, last, activities)
+        with self._session.begin():
+            self._check()
+            self._session.execute(
+                insert(EpochTotalRow),
+                [
+                    {
+                        "epoch": view.epoch,
+                        "block_number": at.block,
+                        "committed": view.committed,
+                        "peers": view.peers,
+                        "assignments": view.assignments,
+                        "units": view.units,
+                        "billed": view.billed,
+                    }
+                    for view in views
+                ],
+            )
+        return last < at.final_epoch
 
     def clear(self) -> None:
         """Drop all that came from the chain, to index it anew; the matcher's tables stay."""
@@ -135,13 +185,9 @@ class ChainWriter:
                 self._guard(self._session)
             for table in [*appended_tables(), *journaled_tables().values()]:
                 self._session.execute(delete(table))
+            _note_reorg(self._session, self._at.number if self._at else 0, 0, ZERO)
             self._session.execute(delete(JournalRow))
             self._session.execute(delete(BlockRow))
-            self._session.execute(
-                insert(ReorgRow).values(
-                    from_block=self._at.number if self._at else 0, to_block=0, to_hash=ZERO
-                )
-            )
             self._session.execute(delete(CursorRow))
             _claim(self._session, self._deployment)
         self._at = None
@@ -217,6 +263,21 @@ def _prune(session: Session, depth: int) -> None:
     if oldest is not None:
         session.execute(delete(BlockRow).where(BlockRow.number < oldest))
         session.execute(delete(JournalRow).where(JournalRow.block_number <= oldest))
+
+
+def _note_reorg(session: Session, from_block: int, to_block: int, to_hash: Hash) -> None:
+    """Keep which blocks are undone: readers may have seen them, and come back later."""
+    session.execute(
+        insert(ReorgRow).values(from_block=from_block, to_block=to_block, to_hash=to_hash)
+    )
+    reorg = session.scalar(select(func.max(ReorgRow.id)))
+    undone = session.execute(
+        select(BlockRow.number, BlockRow.hash).where(BlockRow.number > to_block)
+    ).all()
+    for _, hash_ in undone:
+        session.execute(delete(OrphanRow).where(OrphanRow.hash == hash_))
+    for number, hash_ in undone:
+        session.execute(insert(OrphanRow).values(number=number, hash=hash_, reorg=reorg))
 
 
 def _restore(session: Session, number: BlockNumber) -> None:

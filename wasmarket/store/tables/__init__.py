@@ -14,9 +14,11 @@ from wasmarket.store.tables.chain import (
     EventRow,
     JournalRow,
     LeadershipRow,
+    OrphanRow,
     ReorgRow,
 )
 from wasmarket.store.tables.deals import DealChangeRow, DealRow, RunEndRow
+from wasmarket.store.tables.epochs import EpochTotalRow
 from wasmarket.store.tables.matching import (
     BookDocumentRow,
     BookPartRow,
@@ -43,6 +45,7 @@ __all__ = [
     "DealChangeRow",
     "DealRow",
     "DeveloperOfferRow",
+    "EpochTotalRow",
     "EventRow",
     "FillSkipRow",
     "JournalRow",
@@ -53,6 +56,7 @@ __all__ = [
     "NoticeRow",
     "OfferCancellationRow",
     "OfferClockRow",
+    "OrphanRow",
     "PeerRow",
     "ProviderOfferRow",
     "PublishedOfferRow",

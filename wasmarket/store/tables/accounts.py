@@ -9,14 +9,18 @@ from wasmarket.store.enums import OfferKind, Uint
 
 
 class AccountRow(Journaled, Base):
-    """Free balance (USDC base units) and offer counter of an account."""
+    """Free balance (USDC base units) and offer counter of an account.
+
+    `earned` is what claims have ever paid to it.
+    """
 
     __tablename__ = "account"
-    __table_args__ = not_negative("free")
+    __table_args__ = not_negative("free", "earned")
 
     address: Mapped[Address] = mapped_column(primary_key=True)
     free: Mapped[Amount]
     counter: Mapped[Uint]
+    earned: Mapped[Amount] = mapped_column(server_default="0")
 
 
 class StakeRow(Journaled, Base):

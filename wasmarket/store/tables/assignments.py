@@ -1,6 +1,6 @@
 """Assignments, what they were paid, and what matches and batches left out."""
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wasmarket.kernel.units import (
@@ -16,6 +16,9 @@ from wasmarket.kernel.units import (
 )
 from wasmarket.store.columns import Appended, Base, Journaled, in_range, not_negative, one_of
 from wasmarket.store.enums import AssignmentState, Uint
+
+OPEN = text("state IN ('pending', 'active')")
+"""Assignments that have not ended; written out, so that databases see that an index is of them."""
 
 
 class AssignmentRow(Journaled, Base):
@@ -38,6 +41,8 @@ class AssignmentRow(Journaled, Base):
         Index(None, "deal", "id"),
         Index(None, "peer", "id"),
         Index(None, "start"),
+        Index(None, "end", "start"),
+        Index("ix_assignment_open", "id", sqlite_where=OPEN, postgresql_where=OPEN),
     )
 
     id: Mapped[AssignmentId] = mapped_column(primary_key=True, autoincrement=False)

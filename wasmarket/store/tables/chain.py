@@ -1,6 +1,6 @@
 """How far the chain is indexed, what undoing needs, and every event as it came."""
 
-from sqlalchemy import CheckConstraint, Index, String
+from sqlalchemy import CheckConstraint, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wasmarket.kernel.units import (
@@ -70,13 +70,42 @@ class ReorgRow(Base):
     to_hash: Mapped[Hash]
 
 
+class OrphanRow(Base):
+    """A block that was undone, by its newest `reorg`: a reader may still be on its branch."""
+
+    __tablename__ = "orphan"
+    __table_args__ = (Index(None, "number"),)
+
+    hash: Mapped[Hash] = mapped_column(primary_key=True)
+    number: Mapped[BlockNumber]
+    reorg: Mapped[int]
+
+
+HAS_OTHER = text("other_account IS NOT NULL")
+
+
 class EventRow(Appended, Base):
-    """One event of the contracts; `data` is its fields as JSON, the rest is for looking it up."""
+    """One event of the contracts; `data` is its fields as JSON, the rest is for looking it up.
+
+    `branch` begins the block's hash, empty where an older version did not keep it. `deal`, `peer`
+    and the accounts are those that the event is about, whether or not it names them.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
+        Index(None, "name", "block_number", "log_index"),
         Index(None, "deal", "block_number", "log_index"),
         Index(None, "assignment", "block_number", "log_index"),
+        Index(None, "peer", "block_number", "log_index"),
+        Index(None, "account", "block_number", "log_index"),
+        Index(
+            None,
+            "other_account",
+            "block_number",
+            "log_index",
+            sqlite_where=HAS_OTHER,
+            postgresql_where=HAS_OTHER,
+        ),
         Index(None, "tx_hash"),
     )
 
@@ -85,9 +114,12 @@ class EventRow(Appended, Base):
     name: Mapped[str] = mapped_column(String(40))
     timestamp: Mapped[Timestamp]
     tx_hash: Mapped[Hash]
+    branch: Mapped[str] = mapped_column(String(16), server_default="")
     deal: Mapped[DealId | None]
     assignment: Mapped[AssignmentId | None]
     peer: Mapped[PeerId | None]
+    account: Mapped[Address | None]
+    other_account: Mapped[Address | None]
     data: Mapped[str]
 
 

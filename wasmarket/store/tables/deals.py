@@ -1,6 +1,6 @@
 """Deals as last settled on chain, and what happened to each."""
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wasmarket.kernel.units import Address, Amount, BlockNumber, DealId, Epoch, Hash, Timestamp
@@ -8,6 +8,9 @@ from wasmarket.store.columns import Appended, Base, Journaled, in_range, not_neg
 from wasmarket.store.enums import DealChangeKind
 
 DEAL = ForeignKey("deal.id", deferrable=True, initially="DEFERRED")
+
+
+NOT_STOPPED = text("NOT stopped")
 
 
 class DealRow(Journaled, Base):
@@ -26,6 +29,7 @@ class DealRow(Journaled, Base):
         Index(None, "developer", "id"),
         Index(None, "offer"),
         Index(None, "app"),
+        Index("ix_deal_open", "id", sqlite_where=NOT_STOPPED, postgresql_where=NOT_STOPPED),
     )
 
     id: Mapped[DealId] = mapped_column(primary_key=True, autoincrement=False)
