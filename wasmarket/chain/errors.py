@@ -3,7 +3,7 @@
 import re
 from typing import Any, ClassVar
 
-from wasmarket.kernel.errors import Conflict, MarketError, Reverted
+from wasmarket.kernel.errors import Conflict, LimitReached, MarketError, Reverted
 
 ERROR_STRING = bytes.fromhex("08c379a0")
 PANIC = bytes.fromhex("4e487b71")
@@ -34,6 +34,12 @@ class ContradictoryAnswer(RpcError):
         """Say which answer it is, and what to do when it does not pass."""
         super().__init__(detail, code=0)
         self.remedy = remedy
+
+
+class GasTooDear(LimitReached):
+    """Gas costs more than is allowed"""
+
+    slug: ClassVar[str] = "gas-too-dear"
 
 
 class ReorgTooDeep(Conflict):

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 
+GWEI = 10**9
+
 
 @dataclass(frozen=True, slots=True)
 class ChainSettings:
     """Table `[chain]`: the node's URL, the deployment file, and blocks to wait for.
 
+    `max_fee_gwei`: most that anything sent from here pays per gas, tip included; 0: no limit.
     `deployment` empty: `<home>/deployments/<chain id>.json`, then the committed one.
     `check_headers`: compare each block's logs with its header, and its header with its hash.
     """
@@ -15,3 +18,9 @@ class ChainSettings:
     deployment: str = ""
     confirmations: int = 0
     check_headers: bool = True
+    max_fee_gwei: float = 500.0
+
+    @property
+    def max_fee(self) -> int | None:
+        """The most wei per gas that is paid; None: no limit."""
+        return round(self.max_fee_gwei * GWEI) if self.max_fee_gwei > 0 else None

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from wasmarket.chain.errors import RpcError, to_reverted
+from wasmarket.chain.reading.answers import Request
 from wasmarket.chain.reading.blocks import BlockRef, BlockTag, Header, LogRange, RawLog
 from wasmarket.chain.reading.headers import RawHeader, read_header
 from wasmarket.chain.reading.identity import check_identity
-from wasmarket.chain.reading.transport import Request, Transport
+from wasmarket.chain.reading.transport import Transport
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import Address, BlockNumber, Hash
@@ -20,6 +21,16 @@ UNKNOWN_BLOCK = re.compile(
 )
 TIP_IF_UNKNOWN = 10**9
 """Wei per gas, where a node does not suggest a tip."""
+
+
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+
+
+def parse_quantity(text: Any) -> int:
+    """Read a number as JSON-RPC writes it. Raises RpcError."""
+    if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
+        raise RpcError(f"the node gave {str(text)[:20]!r} where a number should be", code=0)
+    return int(text, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +46,11 @@ class Rpc(Transport):
 
     def fetch_chain_id(self) -> int:
         """Return the chain id."""
-        return int(self.request("eth_chainId", (), str), 16)
+        return parse_quantity(self.request("eth_chainId", (), str))
 
     def fetch_block_number(self) -> BlockNumber:
         """Return the newest block's number."""
-        return BlockNumber(int(self.request("eth_blockNumber", (), str), 16))
+        return BlockNumber(parse_quantity(self.request("eth_blockNumber", (), str)))
 
     def fetch_head(self, tag: BlockTag = "latest") -> BlockRef:
         """Return the newest block, or the newest that `tag` stands for."""
@@ -99,19 +110,22 @@ class Rpc(Transport):
 
     def fetch_balance(self, address: Address) -> int:
         """Return an account's native balance in wei."""
-        return int(self.request("eth_getBalance", [address, "latest"], str), 16)
+        return parse_quantity(self.request("eth_getBalance", [address, "latest"], str))
 
     def fetch_nonce(self, address: Address, tag: BlockTag = "latest") -> int:
         """Return how many transactions an account has sent; "pending" counts waiting ones too."""
-        return int(self.request("eth_getTransactionCount", [address, _tag(tag)], str), 16)
+        return parse_quantity(self.request("eth_getTransactionCount", [address, _tag(tag)], str))
 
     def fetch_fees(self) -> Fees:
         """Return what a transaction costs now."""
         header, tip = self.batch(
             [("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", [])]
         )
-        base = int(_value(header).get("baseFeePerGas", "0x0"), 16)
-        return Fees(base, TIP_IF_UNKNOWN if isinstance(tip, RpcError) else int(tip, 16))
+        newest = _value(header)
+        if not isinstance(newest, dict):
+            raise RpcError(f"{self.origin} knows no newest block", code=0)
+        base = parse_quantity(newest.get("baseFeePerGas") or "0x0")
+        return Fees(base, TIP_IF_UNKNOWN if isinstance(tip, RpcError) else parse_quantity(tip))
 
     def call(
         self, to: Address, data: bytes, *, sender: Address | None = None, block: BlockTag = "latest"
@@ -160,7 +174,10 @@ def _call_request(
 
 
 def _bytes(text: str) -> bytes:
-    return bytes.fromhex(text[2:])
+    try:
+        return bytes.fromhex(text[2:])
+    except ValueError as error:
+        raise RpcError(f"the node gave {text[:20]!r} where bytes should be", code=0) from error
 
 
 def _value(answer: Any) -> Any:

@@ -1,7 +1,7 @@
 """JSON-RPC over HTTP: batches, retries, and errors in our own words.
 
-Written over httpx and msgspec instead of web3's provider: following a chain is bound by parsing,
-and typed decoding is several times faster; web3 also costs a second of import in every process.
+What only reads is asked again after trouble; what does something is sent once, and whoever sent it
+looks for the effect. Batches shrink to what the node takes, and that is remembered.
 """
 
 import time
@@ -14,35 +14,30 @@ import httpx
 import msgspec
 
 from wasmarket.chain.errors import RpcError
+from wasmarket.chain.reading.answers import (
+    Answer,
+    Problem,
+    Request,
+    is_read,
+    parse_answers,
+    write_request,
+)
 from wasmarket.kernel.errors import ConfigError, MarketError, TimedOut, TooLarge, Unreachable
+from wasmarket.serving.outgoing.http import create_http_client
 
 BATCH = 100
-"""Requests per HTTP request; common providers refuse more."""
+"""Requests per HTTP request to begin with; a node that refuses gets fewer."""
+
+SMALL_BATCH = 10
+"""Requests that are not too many for one answer: one of them is what takes too long."""
 
 LARGEST_ANSWER = 32 << 20
 """Bytes of an answer that are read; what a node answers to a question of ours can be made huge."""
 
 LONGEST_PAUSE = 5.0
 RETRIED_STATUS = frozenset({408, 425, 429, 500, 502, 503, 504})
-RATE_LIMIT_WORDS = ("rate limit", "too many requests", "throttl", "capacity exceeded")
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-Request = tuple[str, Sequence[Any]]
-
-
-class _Problem(msgspec.Struct, frozen=True):
-    code: int = 0
-    message: str = ""
-    data: Any = None
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    id: int | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
-    error: _Problem | None = None
-
-
-_ANSWER = msgspec.json.Decoder(_Answer | list[_Answer])
+OVERLOADED_STATUS = RETRIED_STATUS - {500}
+"""Of these a smaller batch has no better chance."""
 
 
 class Transport:
@@ -73,12 +68,10 @@ class Transport:
         # Paths and queries of hosted nodes hold API keys: messages name the host only.
         self.origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         self._retries, self._pause, self._sleep = retries, pause, sleep
-        self._client = httpx.Client(
-            timeout=timeout,
-            verify=parts.scheme == "https",
-            trust_env=parts.hostname not in LOOPBACK,
-            headers={"content-type": "application/json"},
-            transport=transport,
+        self._most = BATCH
+        given = {} if transport is None else {"transport": transport}
+        self._client = create_http_client(
+            timeout=timeout, headers={"content-type": "application/json"}, **given
         )
 
     def close(self) -> None:
@@ -98,64 +91,113 @@ class Transport:
 
     def request(self, method: str, params: Sequence[Any] = (), kind: Any = Any) -> Any:
         """Return one method's result, read as `kind`. Raises RpcError, Unreachable, TimedOut."""
-        body = msgspec.json.encode(_to_request(0, method, params))
-        answers = self._post(body)
-        if isinstance(answers, list):
-            raise RpcError(f"{self.origin} answered one request with a list", code=0)
-        if answers.error is not None:
-            raise _to_error(answers.error)
-        return self._read(answers.result, kind)
+        answer = self.ask((method, params))
+        if answer.problem is not None:
+            raise answer.problem.to_error()
+        return self._read(answer.result, kind)
 
     def batch(self, requests: Sequence[Request], kind: Any = Any) -> list[Any]:
         """Return each request's result, or its RpcError, in order; sent in chunks.
 
-        Raises Unreachable, TimedOut, and RpcError when the node refuses the batch as a whole.
+        Raises Unreachable, TimedOut.
         """
-        results: list[Any] = []
-        for start in range(0, len(requests), BATCH):
-            results += self._batch(requests[start : start + BATCH], kind)
-        return results
+        return [self._to_result(answer, kind) for answer in self.ask_many(requests)]
 
-    def _batch(self, requests: Sequence[Request], kind: Any) -> list[Any]:
-        body = msgspec.json.encode(
-            [_to_request(i, method, params) for i, (method, params) in enumerate(requests)]
-        )
-        answers = self._post(body)
-        if isinstance(answers, _Answer):
-            if answers.error is not None:
-                raise _to_error(answers.error)
-            raise RpcError(f"{self.origin} answered a batch with one result", code=0)
-        by_id = {answer.id: answer for answer in answers}
-        results: list[Any] = []
-        for i in range(len(requests)):
-            answer = by_id.get(i)
-            if answer is None:
-                results.append(RpcError(f"{self.origin} left a request unanswered", code=0))
-            elif answer.error is not None:
-                results.append(_to_error(answer.error))
-            else:
-                results.append(self._read(answer.result, kind))
-        return results
+    def ask(self, request: Request) -> Answer:
+        """Return the answer to one request, result or error. Raises Unreachable, TimedOut."""
+        answers = self._post(write_request(0, request), is_repeatable=is_read(request[0]))
+        if isinstance(answers, Answer):
+            return answers
+        if len(answers) == 1:
+            return answers[0]
+        raise RpcError(f"{self.origin} answered one request with a list", code=0)
+
+    def ask_many(self, requests: Sequence[Request]) -> list[Answer]:
+        """Return the answer to each request, results or errors, in order.
+
+        A batch that the node refuses, or of which it answers a part, goes on in smaller ones.
+        Raises Unreachable, TimedOut.
+        """
+        found: dict[int, Answer] = {}
+        left = list(range(len(requests)))
+        most, pause = self._most, self._pause
+        while left:
+            part = left[: min(most, self._most)]
+            answered, wish = self._ask_some([requests[place] for place in part])
+            found |= {part[place]: answer for place, answer in answered.items()}
+            left = [place for place in left if place not in found]
+            if wish is not None:
+                self._sleep(min(max(pause, wish), LONGEST_PAUSE))
+                # It counts every request of a batch: fewer of them, for now.
+                most, pause = max(1, len(part) // 2), pause * 2
+        return [found[place] for place in range(len(requests))]
+
+    def _ask_some(self, requests: Sequence[Request]) -> tuple[dict[int, Answer], float | None]:
+        """Ask once; return what was answered by place, and the pause if the node wants one.
+
+        What a batch leaves in doubt is asked alone: if that works, the batch was too large.
+        """
+        if len(requests) == 1 or not all(is_read(method) for method, _ in requests):
+            return {0: self.ask(requests[0])}, None
+        answers = self._post_batch(requests)
+        found, doubtful, wish = _sort(answers, len(requests))
+        if wish is not None:
+            return found, wish
+        missing = set(range(len(requests))) - found.keys() - doubtful.keys()
+        if missing or doubtful:
+            place = min(missing or doubtful)
+            alone = self.ask(requests[place])
+            if alone.problem is not None and not missing:
+                return found | doubtful, None
+            self._shrink(len(requests))
+            found[place] = alone
+        return found, None
+
+    def _post_batch(self, requests: Sequence[Request]) -> Sequence[Answer]:
+        """Return what a batch is answered, nothing if the node refuses it as a whole."""
+        body = [write_request(place, request) for place, request in enumerate(requests)]
+        try:
+            answers = self._post(body, is_repeatable=True)
+        except (_BatchRefused, TooLarge):
+            return ()
+        except TimedOut:
+            if len(requests) > SMALL_BATCH:
+                self._shrink(len(requests))
+            raise
+        return answers if isinstance(answers, list) else ()
+
+    def _shrink(self, refused: int) -> None:
+        self._most = max(1, min(self._most, refused // 2))
+
+    def _to_result(self, answer: Answer, kind: Any) -> Any:
+        if answer.problem is not None:
+            return answer.problem.to_error()
+        try:
+            return self._read(answer.result, kind)
+        except RpcError as error:
+            return error
 
     def _read(self, result: msgspec.Raw, kind: Any) -> Any:
         try:
             return msgspec.json.decode(result, type=kind)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise RpcError(f"{self.origin} gave an unexpected answer: {error}", code=0) from error
 
-    def _post(self, body: bytes) -> _Answer | list[_Answer]:
+    def _post(self, document: Any, *, is_repeatable: bool) -> Answer | list[Answer]:
+        body = msgspec.json.encode(document)
+        attempts = self._retries + 1 if is_repeatable else 1
         pause = self._pause
-        for attempt in range(self._retries + 1):
+        for attempt in range(attempts):
             try:
-                return self._post_once(body)
+                return self._post_once(body, is_batch=isinstance(document, list))
             except _Retry as failure:
-                if attempt == self._retries:
+                if attempt == attempts - 1:
                     raise failure.error from failure.__cause__
                 self._sleep(min(max(failure.after, pause), LONGEST_PAUSE))
                 pause *= 2
         raise AssertionError("the last attempt returns or raises")
 
-    def _post_once(self, body: bytes) -> _Answer | list[_Answer]:
+    def _post_once(self, body: bytes, *, is_batch: bool) -> Answer | list[Answer]:
         try:
             with self._client.stream("POST", self.url, content=body) as response:
                 content = self._read_bounded(response)
@@ -165,23 +207,31 @@ class Transport:
             raise TimedOut(
                 f"{self.origin} did not answer in time", remedy="try again, or ask for less"
             ) from error
-        except httpx.TransportError as error:
+        except httpx.HTTPError as error:
             raise _Retry(self._unreachable("cannot be reached")) from error
-        if response.status_code in RETRIED_STATUS:
-            after = _seconds(response.headers.get("retry-after"))
-            raise _Retry(self._unreachable(f"answered HTTP {response.status_code}"), after)
-        if response.status_code == 413:
+        status = response.status_code
+        if status in RETRIED_STATUS:
+            failure: MarketError = self._unreachable(f"answered HTTP {status}")
+            if is_batch and status not in OVERLOADED_STATUS:
+                failure = _BatchRefused(failure.detail)
+            raise _Retry(failure, _seconds(response.headers.get("retry-after")))
+        answers = parse_answers(content)
+        if is_batch and (answers is None or isinstance(answers, Answer)):
+            self._raise_if_slowed(answers)
+            raise _BatchRefused(f"answered HTTP {status}")
+        if answers is None and status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
             raise TooLarge(f"{self.origin} refused a request as too large")
-        try:
-            answers: _Answer | list[_Answer] = _ANSWER.decode(content)
-        except msgspec.DecodeError as error:
-            raise self._unreachable(
-                f"answered HTTP {response.status_code}, which is not JSON-RPC"
-            ) from error
-        for answer in answers if isinstance(answers, list) else [answers]:
-            if answer.error is not None and _is_rate(answer.error):
-                raise _Retry(_to_error(answer.error))
+        if answers is None:
+            raise self._unreachable(f"answered HTTP {status}, which is not JSON-RPC")
+        self._raise_if_slowed(answers)
         return answers
+
+    def _raise_if_slowed(self, answers: Answer | list[Answer] | None) -> None:
+        """Raise _Retry if the answer to a whole request is that there are too many."""
+        problem = answers.problem if isinstance(answers, Answer) else None
+        if problem is not None and problem.asks_to_slow_down:
+            failure = self._unreachable(f"asks for fewer requests: {problem.message}")
+            raise _Retry(failure, problem.pause)
 
     def _read_bounded(self, response: httpx.Response) -> bytes:
         parts, size = [], 0
@@ -212,18 +262,33 @@ class _Retry(Exception):
         self.after = after
 
 
-def _to_request(number: int, method: str, params: Sequence[Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+class _BatchRefused(MarketError):
+    """The node refused a batch as a whole"""
 
 
-def _to_error(problem: _Problem) -> RpcError:
-    return RpcError(problem.message or "no message", code=problem.code, data=problem.data)
-
-
-def _is_rate(problem: _Problem) -> bool:
-    message = problem.message.lower()
-    return problem.code == 429 or any(words in message for words in RATE_LIMIT_WORDS)
+def _sort(
+    answers: Sequence[Answer], count: int
+) -> tuple[dict[int, Answer], dict[int, Answer], float | None]:
+    """Return answers by place, those that the batch's size may be the reason for, and the pause
+    in seconds if the node wants one."""
+    found: dict[int, Answer] = {}
+    doubtful: dict[int, Answer] = {}
+    wish: float | None = None
+    for answer in answers:
+        place = answer.number
+        if place is None or not 0 <= place < count:
+            continue
+        problem: Problem | None = answer.problem
+        if problem is None or problem.is_of_the_call:
+            found[place] = answer
+        elif problem.asks_to_slow_down:
+            wish = max(wish or 0.0, problem.pause)
+        else:
+            doubtful[place] = answer
+    return found, doubtful, wish
 
 
 def _seconds(header: str | None) -> float:
-    return float(header) if header is not None and header.isdigit() else 0.0
+    if header is None or not (header.isascii() and header.isdigit()):
+        return 0.0
+    return float(header[:9])

@@ -1,28 +1,27 @@
-"""What a node says about our transactions: taken, mined, forgotten, refused."""
+"""Hand signed transactions to a node, and look for what became of them.
 
+What a node says to a transaction is a hint: only a look by its hash tells whether it was taken.
+"""
+
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from typing import Any
 
 import msgspec
 
-from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.errors import RpcError, build_reverted
-from wasmarket.chain.reading.blocks import Log, RawLog
+from wasmarket.chain.errors import RpcError
+from wasmarket.chain.reading.blocks import RawLog
 from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.chain.sending.transactions import ContractCall, Signed, TransactionReceipt
-from wasmarket.kernel.errors import Reverted, TimedOut, Unfunded, Unreachable
-from wasmarket.kernel.events import Event
-from wasmarket.kernel.units import Address, BlockNumber, Hash
+from wasmarket.chain.sending.transactions import Signed
+from wasmarket.kernel.errors import TimedOut, TooLarge, Unreachable
+from wasmarket.kernel.units import Address, Hash
 
+SEARCHED = 120
+"""Blocks in which the user of a nonce is looked for: nodes keep the state of 128."""
 
-class Outcome(Enum):
-    """What became of a broadcast."""
-
-    SENT = 1
-    NONCE_USED = 2
-    UNDERPRICED = 3
-    UNSURE = 4
+_KNOWN = re.compile(r"already\s?(known|imported)|known transaction", re.IGNORECASE)
+_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 
 class MinedReceipt(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,95 +40,111 @@ class MinedReceipt(msgspec.Struct, frozen=True, rename="camel"):
         """Number of the block."""
         return int(self.block_number, 16)
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether its numbers are numbers."""
+        numbers = (self.block_number, self.status, self.gas_used, self.effective_gas_price)
+        return all(_NUMBER.fullmatch(number) for number in numbers)
+
+
+class _MinedTransaction(msgspec.Struct, frozen=True):
+    hash: str
+    nonce: str
+    sender: str = msgspec.field(name="from")
+
+
+class _FullBlock(msgspec.Struct, frozen=True):
+    transactions: list[_MinedTransaction]
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What is seen of the attempts at one nonce: a receipt, how many nonces of the account are
-    used up by mined transactions, the head, and whether the node knows the newest attempt."""
+    """What is seen of the attempts at one nonce; None where the node gave no answer.
+
+    `used`: nonces of the account that mined transactions have used up; `queued`: with those that
+    wait; `known`: whether the node knows the newest attempt.
+    """
 
     receipt: MinedReceipt | None
-    used: int
-    head: int
-    known: bool
+    are_receipts_heard: bool
+    used: int | None
+    queued: int | None
+    head: int | None
+    known: bool | None
+
+    def is_free(self, nonce: int) -> bool:
+        """Whether nothing has or will have this nonce, as far as the node knows."""
+        heard = self.are_receipts_heard and self.receipt is None and self.known is False
+        return heard and self.used is not None and self.used <= nonce and self.queued == nonce
 
 
-_KNOWN = ("already known", "already imported", "known transaction")
-_USED = ("nonce too low", "nonce is too low", "invalid nonce", "nonce has already been used")
-_UNDERPRICED = ("replacement",)
-_UNFUNDED = ("insufficient funds", "insufficient balance")
+def broadcast(rpc: Rpc, signed: Signed) -> str:
+    """Hand a signed transaction to the node; return "" or what it said instead of taking it.
 
-
-def broadcast(rpc: Rpc, signed: Signed) -> Outcome:
-    """Hand a signed transaction to the node; UNSURE when it cannot be heard.
-
-    Raises Unfunded, RpcError for a refusal that another try will not change.
+    Never raises for what the node says or fails to say.
     """
     try:
         rpc.request("eth_sendRawTransaction", ["0x" + signed.raw.hex()])
-    except (Unreachable, TimedOut):
-        return Outcome.UNSURE
     except RpcError as error:
-        message = error.detail.lower()
-        if any(words in message for words in _KNOWN):
-            return Outcome.SENT
-        if any(words in message for words in _USED):
-            return Outcome.NONCE_USED
-        if any(words in message for words in _UNDERPRICED):
-            return Outcome.UNDERPRICED
-        if any(words in message for words in _UNFUNDED):
-            raise Unfunded(
-                f"the account cannot pay for gas: {error.detail}",
-                remedy="send native coins to it",
-            ) from error
-        raise
-    return Outcome.SENT
+        return "" if _KNOWN.search(error.detail) else error.detail or "refused"
+    except (Unreachable, TimedOut, TooLarge) as error:
+        return error.detail
+    return ""
 
 
 def look(rpc: Rpc, address: Address, hashes: Sequence[Hash]) -> Sight:
-    """Look for the attempts at one nonce, oldest first, in one batch."""
+    """Look for the attempts at one nonce, oldest first. Raises Unreachable, TimedOut."""
     receipts = rpc.batch(
         [("eth_getTransactionReceipt", [hash]) for hash in hashes], MinedReceipt | None
     )
-    used, head, known = rpc.batch(
+    used, queued, head, known = rpc.batch(
         [
             ("eth_getTransactionCount", [address, "latest"]),
+            ("eth_getTransactionCount", [address, "pending"]),
             ("eth_blockNumber", []),
             ("eth_getTransactionByHash", [hashes[-1]]),
         ]
     )
-    for answer in (*receipts, used, head, known):
-        if isinstance(answer, RpcError):
-            raise answer
-    mined = [receipt for receipt in receipts if receipt is not None]
-    return Sight(mined[-1] if mined else None, int(used, 16), int(head, 16), known is not None)
-
-
-def build_receipt(
-    rpc: Rpc, decoder: Decoder | None, mined: MinedReceipt, call: ContractCall, sender: Address
-) -> TransactionReceipt:
-    """Decode a receipt. Raises Reverted, with the reason, if the contract refused."""
-    if int(mined.status, 16) == 0:
-        raise build_reverted(call.description, _find_reason(rpc, mined, call, sender))
-    logs: tuple[Log[Event], ...] = ()
-    if decoder is not None and mined.logs:
-        timestamp = rpc.fetch_head(mined.block_hash).timestamp
-        logs = decoder.decode_all(mined.logs, {mined.block_hash: timestamp})
-    return TransactionReceipt(
-        Hash(mined.transaction_hash),
-        BlockNumber(mined.number),
-        Hash(mined.block_hash),
-        int(mined.gas_used, 16),
-        int(mined.effective_gas_price, 16),
-        logs,
+    mined = [
+        receipt
+        for receipt, hash in zip(receipts, hashes, strict=True)
+        if isinstance(receipt, MinedReceipt)
+        and receipt.is_sound
+        and receipt.transaction_hash.lower() == hash
+    ]
+    return Sight(
+        mined[-1] if mined else None,
+        all(receipt is None for receipt in receipts),
+        _number(used),
+        _number(queued),
+        _number(head),
+        None if isinstance(known, RpcError) else isinstance(known, dict),
     )
 
 
-def _find_reason(rpc: Rpc, mined: MinedReceipt, call: ContractCall, sender: Address) -> str:
-    """Run the call again on the block before it; transactions in between may change the answer."""
-    try:
-        rpc.call(call.to, call.data, sender=sender, block=mined.number - 1)
-    except Reverted as error:
-        return error.reason
-    except RpcError as error:
-        return error.detail
-    return "the chain changed between the simulation and the transaction"
+def find_nonce_user(rpc: Rpc, address: Address, nonce: int, head: int) -> Hash | None:
+    """Return the hash of the mined transaction that used a nonce; None if it is not to be found.
+
+    Searches the newest blocks. Raises Unreachable, TimedOut, RpcError.
+    """
+
+    def is_used_at(block: int) -> bool:
+        return rpc.fetch_nonce(address, block) > nonce
+
+    below, at = max(head - SEARCHED, 0), head
+    if not is_used_at(at) or is_used_at(below):
+        return None
+    while at - below > 1:
+        middle = (below + at) // 2
+        below, at = (below, middle) if is_used_at(middle) else (middle, at)
+    block: _FullBlock = rpc.request("eth_getBlockByNumber", [hex(at), True], _FullBlock)
+    for transaction in block.transactions:
+        if transaction.sender.lower() == address.lower() and _number(transaction.nonce) == nonce:
+            return Hash(transaction.hash.lower())
+    return None
+
+
+def _number(answer: Any) -> int | None:
+    if isinstance(answer, str) and _NUMBER.fullmatch(answer):
+        return int(answer, 16)
+    return None

@@ -6,19 +6,23 @@ finishes what `on_signed` recorded.
 
 import logging
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.errors import RpcError, build_reverted, to_reverted
+from wasmarket.chain.errors import GasTooDear, RpcError, build_reverted, to_reverted
 from wasmarket.chain.reading.blocks import BlockTag
-from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.chain.sending.broadcast import MinedReceipt, Outcome, broadcast, build_receipt, look
+from wasmarket.chain.reading.rpc import Fees, Rpc, parse_quantity
 from wasmarket.chain.sending.nonces import NonceLock
-from wasmarket.chain.sending.signing import TransactionPlan, bump, choose_fees, read_plan, sign_plan
+from wasmarket.chain.sending.signing import (
+    TransactionPlan,
+    choose_fees,
+    find_limit,
+    read_plan,
+    sign_plan,
+)
 from wasmarket.chain.sending.transactions import ContractCall, OnSigned, Signed, TransactionReceipt
+from wasmarket.chain.sending.waiting import Patience, Pending, Waiter
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.errors import (
@@ -27,34 +31,19 @@ from wasmarket.kernel.errors import (
     MarketError,
     Reverted,
     TimedOut,
-    Unreachable,
+    Unfunded,
 )
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.units import Address, Hash
 
 logger = logging.getLogger(__name__)
 
-FIRST_LOOK = 0.01
-REBROADCAST_SECONDS = 2.0
 NONCE_TRIES = 5
-SURE = 3
-"""Looks that must agree that a nonce went to another transaction; nodes may lag one another."""
 LAPSE_GAS = 40_000
 """An epoch may begin before the block: a deal that lapses then costs two words more and a log."""
-
-
-@dataclass(slots=True)
-class _Pending:
-    """A call between signing and its receipt: every attempt has the same nonce."""
-
-    plan: TransactionPlan
-    attempts: list[Signed]
-    on_signed: OnSigned | None
-    sent_at: float
-
-    @property
-    def newest(self) -> Signed:
-        return self.attempts[-1]
+LEAST_GAS = 21_000
+"""What every transaction costs."""
+GWEI = 10**9
 
 
 class Sender:
@@ -85,14 +74,16 @@ class Sender:
         self._rpc = rpc
         self._account = account
         self._chain_id = chain_id
-        self._decoder = decoder
         self._lock = NonceLock(lock, timeout)
-        self._confirmations = confirmations
-        self._timeout = timeout
-        self._bump_after = bump_after
-        self._poll = poll
         self._max_fee = max_fee
-        self._stop = stop or threading.Event()
+        self._waiter = Waiter(
+            rpc,
+            account,
+            decoder,
+            Patience(timeout, bump_after, poll, confirmations),
+            max_fee,
+            stop or threading.Event(),
+        )
         self._in_flight: set[int] = set()
 
     @property
@@ -110,8 +101,9 @@ class Sender:
     def send(self, call: ContractCall, on_signed: OnSigned | None = None) -> TransactionReceipt:
         """Simulate, send and wait until mined and confirmed.
 
-        `on_signed` is told every signed transaction before its broadcast. Raises Reverted,
-        Unfunded, Unreachable (before signing), TimedOut (after it: `resume` finds out more).
+        `on_signed` is given every signed transaction before its broadcast. Raises Reverted,
+        Unfunded, GasTooDear, Unreachable (before signing), TimedOut (after it: `resume` finds out
+        more).
         """
         return self._finish(self._start(call, on_signed, "latest"))
 
@@ -121,7 +113,7 @@ class Sender:
         Each is simulated on top of those that wait. Of those that fail the first error is raised,
         after all that were sent are done.
         """
-        started: list[_Pending] = []
+        started: list[Pending] = []
         receipts: list[TransactionReceipt] = []
         refused: list[MarketError] = []
         for call in calls:
@@ -149,7 +141,7 @@ class Sender:
         others. Once those that wait may use `max_gas`, they are waited for first.
         """
         outcomes: dict[int, TransactionReceipt | MarketError] = {}
-        waiting: dict[int, _Pending] = {}
+        waiting: dict[int, Pending] = {}
         for place, (call, on_signed) in enumerate(calls):
             try:
                 waiting[place] = self._start(call, on_signed, "pending" if waiting else "latest")
@@ -162,7 +154,7 @@ class Sender:
         return [outcomes[place] for place in range(len(calls))]
 
     def _finish_each(
-        self, waiting: dict[int, _Pending]
+        self, waiting: dict[int, Pending]
     ) -> dict[int, TransactionReceipt | MarketError]:
         outcomes: dict[int, TransactionReceipt | MarketError] = {}
         stuck: TimedOut | None = None
@@ -183,140 +175,142 @@ class Sender:
     ) -> TransactionReceipt | None:
         """Finish a transaction that was recorded before a crash.
 
-        Mined: its receipt. Waiting, or never broadcast and still good: broadcast and waited for.
-        None when it is given up: its nonce went to another transaction, or it would be refused
-        now. Of several attempts at one call, resume each. Raises Reverted if it was mined and
-        refused, InvalidInput, TimedOut, Unreachable.
+        Mined: its receipt. Waiting, or never broadcast and still good: broadcast, dearer if it is
+        refused, and waited for. None when it is given up: its nonce went to another transaction or
+        is free, or it would be refused now. Of several attempts at one call, resume each. Raises
+        Reverted if it was mined and refused, InvalidInput, TimedOut, Unreachable.
         """
         if to_hash(keccak(raw)) != tx_hash:
             raise InvalidInput("these are not the bytes of that transaction", field="tx_hash")
         plan = read_plan(raw)
-        pending = _Pending(plan, [Signed(tx_hash, raw, plan.nonce)], on_signed, time.monotonic())
+        pending = Pending(plan, [Signed(tx_hash, raw, plan.nonce)], on_signed)
         with self._lock.held():
-            sight = look(self._rpc, self.address, [tx_hash])
-            if sight.receipt is None and not sight.known:
-                if not self._may_broadcast(plan):
-                    logger.info("transaction given up", extra={"tx": tx_hash})
-                    return None
-                if broadcast(self._rpc, pending.newest) in (
-                    Outcome.NONCE_USED,
-                    Outcome.UNDERPRICED,
-                ):
-                    return None
+            if not self._take_up(pending):
+                logger.info("transaction given up", extra={"tx": tx_hash})
+                return None
             self._in_flight.add(plan.nonce)
-        mined = self._await(pending)
-        return None if mined is None else self._read(mined, plan.call)
+        return self._wait(pending)
 
-    def _may_broadcast(self, plan: TransactionPlan) -> bool:
-        """Say whether a transaction that the node does not know can still do what it should."""
-        if self._rpc.fetch_nonce(self.address, "pending") != plan.nonce:
-            return False
+    def _take_up(self, pending: Pending) -> bool:
+        """Broadcast what the node does not know; say whether there is something to wait for."""
+        nonce = pending.plan.nonce
+        sight = self._waiter.look(pending)
+        if sight.used is None or sight.used > nonce or sight.known is not False:
+            return True
+        if not sight.is_free(nonce):
+            # The nonce waits for another transaction, or for one before it that never came.
+            return not sight.are_receipts_heard
         try:
-            self.simulate(plan.call)
+            self.simulate(pending.plan.call)
         except Reverted:
             return False
-        return True
+        self._waiter.push(pending)
+        if pending.refusal and not self._waiter.look(pending).is_free(nonce):
+            return True
+        if pending.refusal and self._waiter.push_dearer(pending) and not pending.refusal:
+            return True
+        return not (pending.refusal and self._waiter.look(pending).is_free(nonce))
 
-    def _start(self, call: ContractCall, on_signed: OnSigned | None, block: str) -> _Pending:
-        gas = self._estimate(call, block)
-        for _ in range(NONCE_TRIES):
-            with self._lock.held():
-                tip, max_fee = choose_fees(self._rpc.fetch_fees(), self._max_fee)
-                plan = TransactionPlan(call, self._chain_id, self._next_nonce(), gas, tip, max_fee)
-                signed = sign_plan(plan, self._account)
-                if on_signed is not None:
-                    on_signed(signed)
-                outcome = broadcast(self._rpc, signed)
-                if outcome in (Outcome.SENT, Outcome.UNSURE):
-                    self._in_flight.add(plan.nonce)
-                    return _Pending(plan, [signed], on_signed, time.monotonic())
-        raise Conflict(
-            "another program keeps sending with this key",
-            remedy="give each program a key of its own, or a common lock file",
-        )
+    def _start(self, call: ContractCall, on_signed: OnSigned | None, block: str) -> Pending:
+        gas, fees = self._prepare(call, block)
+        tip, max_fee = choose_fees(fees, find_limit(call, gas, self._max_fee))
+        with self._lock.held():
+            plan = TransactionPlan(call, self._chain_id, self._next_nonce(), gas, tip, max_fee)
+            signed = sign_plan(plan, self._account)
+            if on_signed is not None:
+                on_signed(signed)
+            pending = Pending(plan, [signed], on_signed)
+            self._in_flight.add(plan.nonce)
+            self._waiter.push(pending)
+        return pending
 
-    def _estimate(self, call: ContractCall, block: str) -> int:
-        """Simulate and return the gas to offer: a fifth over the estimate, and a lapse."""
+    def _prepare(self, call: ContractCall, block: str) -> tuple[int, Fees]:
+        """Simulate; return the gas to offer and the fees of now.
+
+        The gas is a fifth over the estimate, and a lapse. Raises Reverted, Unfunded, GasTooDear.
+        """
         transaction = {
             "from": self.address,
             "to": call.to,
             "data": "0x" + call.data.hex(),
             "value": hex(call.value),
         }
-        answers = self._rpc.batch(
-            [("eth_call", [transaction, block]), ("eth_estimateGas", [transaction, block])], str
+        simulated, estimated, balance = self._rpc.batch(
+            [
+                ("eth_call", [transaction, block]),
+                ("eth_estimateGas", [transaction, block]),
+                ("eth_getBalance", [self.address, "latest"]),
+            ],
+            str,
         )
-        for answer in answers:
+        fees, held = self._rpc.fetch_fees(), _to_number(balance)
+        for answer in (simulated, estimated):
             if isinstance(answer, RpcError):
-                raise (to_reverted(answer, call.description) or answer)
-        return int(answers[1], 16) * 6 // 5 + LAPSE_GAS
+                refused = to_reverted(answer, call.description)
+                if refused is None:
+                    self._check_funds(call, LEAST_GAS, fees, held)
+                raise refused or answer
+        gas = _to_number(estimated) * 6 // 5 + LAPSE_GAS
+        self._check_fees(call, gas, fees)
+        self._check_funds(call, gas, fees, held)
+        return gas, fees
+
+    def _check_fees(self, call: ContractCall, gas: int, fees: Fees) -> None:
+        price = fees.base + fees.tip
+        if self._max_fee is not None and fees.base > self._max_fee:
+            raise GasTooDear(
+                f"{call.description}: a unit of gas costs {_gwei(fees.base)} gwei now, more than "
+                f"the {_gwei(self._max_fee)} that are allowed",
+                field="chain.max_fee_gwei",
+                remedy="wait, or raise [chain] max_fee_gwei",
+            )
+        if call.max_cost is not None and gas * price > call.max_cost:
+            raise GasTooDear(
+                f"{call.description}: its gas costs {gas * price} wei now, "
+                f"more than the {call.max_cost} that it is worth",
+                remedy="wait until gas is cheaper",
+            )
+
+    def _check_funds(self, call: ContractCall, gas: int, fees: Fees, held: int) -> None:
+        """Raise Unfunded if the account cannot pay what a node asks it to have."""
+        _, max_fee = choose_fees(fees, find_limit(call, gas, self._max_fee))
+        wanted = gas * max_fee + call.value
+        if held < wanted:
+            raise Unfunded(
+                f"the account {self.address} has {held} wei of native coins; for gas it must have "
+                f"{wanted}",
+                remedy="send native coins to it",
+            )
 
     def _next_nonce(self) -> int:
         waiting = self._rpc.fetch_nonce(self.address, "pending")
         return max(waiting, *(nonce + 1 for nonce in tuple(self._in_flight)), 0)
 
-    def _finish(self, pending: _Pending) -> TransactionReceipt:
+    def _finish(self, pending: Pending) -> TransactionReceipt:
         call, on_signed = pending.plan.call, pending.on_signed
         for _ in range(NONCE_TRIES):
-            mined = self._await(pending)
-            if mined is not None:
-                return self._read(mined, call)
+            receipt = self._wait(pending)
+            if receipt is not None:
+                return receipt
             pending = self._start(call, on_signed, "latest")
+        self._in_flight.discard(pending.plan.nonce)
         raise Conflict(
             "another program keeps taking this key's nonces",
             remedy="give each program a key of its own, or a common lock file",
         )
 
-    def _read(self, mined: MinedReceipt, call: ContractCall) -> TransactionReceipt:
-        return build_receipt(self._rpc, self._decoder, mined, call, self.address)
-
-    def _await(self, pending: _Pending) -> MinedReceipt | None:
-        """Wait until an attempt is mined and confirmed; None when the nonce went elsewhere."""
-        deadline = time.monotonic() + self._timeout
-        delay, lost, pushed_at = FIRST_LOOK, 0, time.monotonic()
+    def _wait(self, pending: Pending) -> TransactionReceipt | None:
         try:
-            while True:
-                try:
-                    hashes = [signed.hash for signed in pending.attempts]
-                    sight = look(self._rpc, self.address, hashes)
-                    if sight.receipt is not None:
-                        lost = 0
-                        if sight.head >= sight.receipt.number + self._confirmations:
-                            return sight.receipt
-                    elif sight.used > pending.plan.nonce:
-                        lost += 1
-                        if lost >= SURE:
-                            return None
-                    elif time.monotonic() - pending.sent_at >= self._bump_after:
-                        self._replace(pending)
-                        pushed_at = time.monotonic()
-                    elif not sight.known and time.monotonic() - pushed_at >= REBROADCAST_SECONDS:
-                        broadcast(self._rpc, pending.newest)
-                        pushed_at = time.monotonic()
-                except (Unreachable, TimedOut) as error:
-                    logger.warning("node unreachable while waiting", extra={"detail": error.detail})
-                if time.monotonic() >= deadline or self._stop.wait(delay):
-                    raise TimedOut(
-                        f"{pending.plan.call.description} ({pending.newest.hash}) is not mined yet",
-                        remedy="it may still be: look at the transaction before sending again",
-                    )
-                delay = min(delay * 2, self._poll)
+            return self._waiter.wait(pending)
         finally:
             self._in_flight.discard(pending.plan.nonce)
 
-    def _replace(self, pending: _Pending) -> None:
-        """Sign the same nonce with higher fees and broadcast it."""
-        pending.sent_at = time.monotonic()
-        plan = bump(pending.plan, self._rpc.fetch_fees(), self._max_fee)
-        if plan is None:
-            broadcast(self._rpc, pending.newest)
-            return
-        signed = sign_plan(plan, self._account)
-        if pending.on_signed is not None:
-            pending.on_signed(signed)
-        pending.plan = plan
-        pending.attempts.append(signed)
-        outcome = broadcast(self._rpc, signed)
-        logger.info(
-            "transaction replaced by fee", extra={"tx": signed.hash, "outcome": outcome.name}
-        )
+
+def _to_number(answer: str | RpcError) -> int:
+    if isinstance(answer, RpcError):
+        raise answer
+    return parse_quantity(answer)
+
+
+def _gwei(wei: int) -> str:
+    return f"{wei / GWEI:.3f}".rstrip("0").rstrip(".")

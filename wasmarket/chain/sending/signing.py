@@ -37,8 +37,15 @@ def choose_fees(fees: Fees, limit: int | None) -> tuple[int, int]:
     return min(fees.tip, max_fee), max_fee
 
 
+def find_limit(call: ContractCall, gas: int, max_fee: int | None) -> int | None:
+    """Return the most wei per gas that a call may pay: the sender's limit and the call's own."""
+    own = None if call.max_cost is None else call.max_cost // gas
+    limits = [limit for limit in (own, max_fee) if limit is not None]
+    return min(limits, default=None)
+
+
 def bump(plan: TransactionPlan, fees: Fees, limit: int | None) -> TransactionPlan | None:
-    """Return the plan with fees that replace it; None when `limit` leaves no room for that."""
+    """Return the plan with fees that replace it; None when `limit` leaves no room for it."""
     tip, max_fee = choose_fees(fees, None)
     tip, max_fee = max(tip, _more(plan.tip)), max(max_fee, _more(plan.max_fee))
     if limit is not None and max_fee > limit:

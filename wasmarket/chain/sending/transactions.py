@@ -14,12 +14,16 @@ EventT = TypeVar("EventT", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class ContractCall:
-    """A function to call, encoded; `description` is what people read; `value` in wei."""
+    """A function to call, encoded; `description` is what people read; `value` in wei.
+
+    `max_cost`: wei that its gas may cost, None: what the sender's own limit allows.
+    """
 
     to: Address
     data: bytes
     description: str
     value: int = 0
+    max_cost: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
