@@ -22,6 +22,7 @@ from matcher.offers.onchain_status import Standings
 from matcher.offers.replacements import Replacements
 from matcher.orderbook.reader import BookReader
 from matcher.settings import MatcherSettings
+from matcher.settlement.gas_budget import build_budget
 from matcher.settlement.loop import Contracts, Matchmaker
 from matcher.settlement.lost_races import Races
 from matcher.settlement.notices import Messenger
@@ -84,7 +85,14 @@ def build_matcher(
     loops = Loops()
     registry.register(loops)
     leader = Leader(database, SUBMITTER)
-    submissions = Submissions(database, sender, leader, sources=settings.sources, now=now)
+    submissions = Submissions(
+        database,
+        sender,
+        leader,
+        sources=settings.sources,
+        now=now,
+        budget=build_budget(settings),
+    )
     matchmaker = Matchmaker(
         database,
         deployment,

@@ -15,6 +15,8 @@ class MatcherSettings:
     signer and per client address they were posted from; offers and signed requests per minute
     and signer; requests, and those that change something, per minute and client address.
     `proxies` are addresses of proxies in front, whose word for a client's address is believed.
+    `usdc_per_coin` is what a native coin is worth: a match whose gas would cost more than its tip
+    and `gas_subsidy_usdc` is not sent (0: gas is not weighed).
     `max_lag_seconds` behind the chain it is not ready.
     """
 
@@ -35,4 +37,6 @@ class MatcherSettings:
     notice_attempts: int = 5
     notice_timeout: float = 3.0
     source_timeout: float = 2.0
+    usdc_per_coin: float = 0.0
+    gas_subsidy_usdc: float = 0.5
     max_lag_seconds: int = 60

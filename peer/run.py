@@ -84,6 +84,7 @@ class PeerParts:
     version: str
     confirmations: int = 0
     check_headers: bool = True
+    max_fee: int | None = None
     seller: Seller | None = None
     """The provider's account, if this process is to make the peer's offers."""
 
@@ -145,6 +146,7 @@ class Peer:
                 chain_id=deployment.chain_id,
                 decoder=decoder,
                 lock=folder.path / "wallet.lock",
+                max_fee=parts.max_fee,
                 stop=self._stop,
             ),
             Market(rpc, deployment),

@@ -21,6 +21,7 @@ from wasmarket.client.provider import ProviderClient
 from wasmarket.client.service import Sign, request_signer
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.units import Hash
+from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket_cli.local.network import LocalMarket, start_market
 from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, PeerPlan, Plan
 
@@ -121,7 +122,7 @@ def cut(value: Any) -> Any:
 def record(market: LocalMarket) -> Recorder:
     """Ask everything once."""
     wiring = market.wiring
-    with httpx.Client(base_url=wiring.client.matcher, timeout=30) as http:
+    with create_http_client(base_url=wiring.client.matcher, timeout=30) as http:
         recorder = Recorder(http)
         bid, deal = _trade(market, recorder)
         _ask_offers(market, recorder, bid)

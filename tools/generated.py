@@ -12,7 +12,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 from fastapi import FastAPI
 
 from gateway.directory.from_store import StoreDirectory
@@ -37,6 +36,7 @@ from wasmarket.kernel.reasons import (
     describe,
 )
 from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket.store.database import open_database, sqlite_url
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 from wasmarket.testing.fake_sender import FakeSender
@@ -57,7 +57,7 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
     chain = FakeChain(deployment)
     account = Account.from_key(KEY)
     database = open_database(sqlite_url(folder / "store.sqlite"))
-    with httpx.Client() as http:
+    with create_http_client() as http:
         matcher = build_matcher(
             MatcherSettings(),
             database=database,

@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import httpx
 from prometheus_client import CollectorRegistry
 from sqlalchemy import insert
 
@@ -21,6 +20,7 @@ from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import ZERO_HASH
+from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.store.enums import OfferSource
@@ -42,7 +42,7 @@ def main(offers: int, core: int) -> None:
     chain = FakeChain(deployment)
     chain.mine(timestamp=NOW)
     sender = FakeSender(chain, Account.from_key(b"\x01" * 32).address)
-    with tempfile.TemporaryDirectory() as folder, httpx.Client() as http:
+    with tempfile.TemporaryDirectory() as folder, create_http_client() as http:
         database = open_database(sqlite_url(Path(folder) / "store.sqlite"))
         upgrade(database)
         index = IndexLoop(database, chain, deployment, Board(CollectorRegistry()))

@@ -24,9 +24,10 @@ from matcher.settlement.proposals import (
 from matcher.settlement.sentences import to_sentences
 from matcher.settlement.submissions import Submissions
 from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.errors import GasTooDear
 from wasmarket.chain.sending.transactions import TransactionReceipt
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError, Reverted
+from wasmarket.kernel.errors import MarketError, Reverted, TimedOut
 from wasmarket.kernel.events import Assigned, Ended, FillSkipped, Matched
 from wasmarket.kernel.reasons import EndKind, describe
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
@@ -122,6 +123,16 @@ class Matchmaker:
         self._metrics.leads.set(1)
         for submission, receipt in self._submissions.resume():
             self._note_mined(submission.offer, receipt)
+        stuck = self._submissions.trouble
+        if isinstance(stuck, TimedOut):
+            # A match sent now would wait behind it.
+            raise stuck
+        is_news = self._match_and_keep()
+        if stuck is not None:
+            raise stuck
+        return is_news
+
+    def _match_and_keep(self) -> bool:
         generation = self._generation
         with self._database.read() as session:
             stamp = fetch_stamp(session)
@@ -161,7 +172,9 @@ class Matchmaker:
         demands = [
             demand
             for hash_, entry in snapshot.open.items()
-            if is_for(entry.stored, self._account) and hash_ not in self._mined_at
+            if is_for(entry.stored, self._account)
+            and hash_ not in self._mined_at
+            and hash_ not in self._submissions.left_open
             if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid, entry.replacing)).want
         ]
         self._metrics.book.set(len(snapshot.book))
@@ -227,6 +240,12 @@ class Matchmaker:
                 self._note_mined(proposal.offer, outcome)
             elif isinstance(outcome, Reverted):
                 self._lose(snapshot, proposal, outcome)
+            elif isinstance(outcome, GasTooDear):
+                told = {proposal.offer: (f"not sent: {outcome.detail}",)}
+                self._voice.tell(told, snapshot.at.block)
+                if outcome.field is not None:
+                    # The operator's own limit: nothing at all is sent until gas is cheaper.
+                    failed.append(outcome)
             else:
                 self._metrics.matches.labels("open").inc()
                 failed.append(outcome)

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 
+from matcher.settlement.gas_budget import GasBudget
 from matcher.settlement.proposals import Proposal
+from wasmarket.chain.errors import RpcError
 from wasmarket.chain.sending.transactions import ContractCall, Signed, Submitter, TransactionReceipt
-from wasmarket.kernel.errors import InvalidInput, MarketError, Reverted
+from wasmarket.kernel.errors import InvalidInput, MarketError, Reverted, TimedOut, Unreachable
 from wasmarket.kernel.events import Assigned, DealCreated, FillSkipped
 from wasmarket.kernel.reasons import describe
 from wasmarket.kernel.units import AssignmentId, BlockNumber, DealId, Hash, Timestamp
@@ -77,6 +79,7 @@ class Submissions:
         *,
         sources: tuple[str, ...],
         now: Callable[[], int],
+        budget: GasBudget | None = None,
     ) -> None:
         """`sources` go into notices; `now` is the matcher's own clock in seconds."""
         self._database = database
@@ -84,18 +87,23 @@ class Submissions:
         self._leader = leader
         self._sources = sources
         self._now = now
+        self._budget = budget or GasBudget()
+        self.trouble: MarketError | None = None
+        """Why something is still open after the last `resume`."""
+        self.left_open: frozenset[str] = frozenset()
+        """Offers whose match is still open after the last `resume`."""
 
     def send_matches(
         self, proposals: Sequence[Proposal], book: bytes, at: Timestamp
     ) -> list[TransactionReceipt | MarketError]:
         """Send matches one behind the other and wait until they are mined; `at`: the book's time.
 
-        Returns for each its receipt, Reverted when the chain refuses it, or TimedOut when it is
-        still open: `resume` later.
+        Returns for each its receipt, Reverted when the chain refuses it, GasTooDear when it was
+        not worth sending, or TimedOut when it is still open: `resume` later.
         """
         signed: list[list[Signed]] = [[] for _ in proposals]
         calls = [
-            (proposal.call, _Listed(self._recorder(proposal, book, at), attempts))
+            (self._budget.limit(proposal), _Listed(self._recorder(proposal, book, at), attempts))
             for proposal, attempts in zip(proposals, signed, strict=True)
         ]
         outcomes = self._sender.send_each(calls, max_gas=MAX_GAS)
@@ -146,19 +154,41 @@ class Submissions:
     def resume(self) -> list[tuple[SubmissionView, TransactionReceipt]]:
         """Finish what was signed and not yet seen mined or lost, by this process or one before.
 
-        Raises TimedOut, Unreachable.
+        What cannot be finished now stays open, its reason in `trouble`, and does not hold up the
+        others; only behind a nonce that waits nothing can be mined.
         """
+        self.trouble = None
         with self._database.read() as session:
-            left_open = fetch_open_submissions(session)
+            recorded = fetch_open_submissions(session)
         finished = []
-        for _, group in groupby(left_open, key=lambda entry: entry.nonce):
+        left: set[str] = set()
+        for nonce, group in groupby(recorded, key=lambda entry: entry.nonce):
             attempts = sorted(group, key=lambda entry: -entry.id)
-            for attempt in attempts:
-                receipt = self._resume_one(attempt, is_last=attempt is attempts[-1])
-                if receipt is not None:
-                    finished.append((attempt, receipt))
+            try:
+                found = self._resume_nonce(attempts)
+            except (TimedOut, Unreachable, RpcError) as error:
+                logger.warning(
+                    "a submission stays open", extra={"nonce": nonce, "why": error.detail}
+                )
+                self.trouble = self.trouble or error
+                left |= {attempt.offer for attempt in attempts if attempt.offer is not None}
+                if isinstance(error, TimedOut):
                     break
+                continue
+            if found is not None:
+                finished.append(found)
+        self.left_open = frozenset(left)
         return finished
+
+    def _resume_nonce(
+        self, attempts: Sequence[SubmissionView]
+    ) -> tuple[SubmissionView, TransactionReceipt] | None:
+        """Finish the transactions with one nonce, of which one at most can be mined."""
+        for attempt in attempts:
+            receipt = self._resume_one(attempt, is_last=attempt is attempts[-1])
+            if receipt is not None:
+                return attempt, receipt
+        return None
 
     def _resume_one(self, attempt: SubmissionView, *, is_last: bool) -> TransactionReceipt | None:
         """Finish one of the transactions with one nonce; when the last fails, the match is lost."""

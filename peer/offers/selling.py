@@ -17,6 +17,7 @@ from wasmarket.chain.sending.transactions import Submitter
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.outgoing.http import create_http_client
 
 MATCHER_SECONDS = 5.0
 
@@ -63,4 +64,4 @@ def build_keeper(
 
 def create_matcher_client() -> httpx.Client:
     """Return the connections to matchers; the caller closes them."""
-    return httpx.Client(timeout=MATCHER_SECONDS, trust_env=False)
+    return create_http_client(timeout=MATCHER_SECONDS)

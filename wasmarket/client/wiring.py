@@ -28,6 +28,7 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import ConfigError, NotFound, Unauthorized, Unreachable
 from wasmarket.kernel.signing.typed_data import Domain, market_domain
 from wasmarket.serving.outbound import OutboundSettings
+from wasmarket.serving.outgoing.http import create_http_client
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Wiring:
     @cached_property
     def http(self) -> httpx.Client:
         """The connections to services. Nothing is sent yet."""
-        return httpx.Client(timeout=self.client.timeout)
+        return create_http_client(timeout=self.client.timeout)
 
     def close(self) -> None:
         """Close the connections that were opened; the wiring is of no use afterwards."""
@@ -195,6 +196,7 @@ class Wiring:
             chain_id=self.known_deployment.chain_id,
             decoder=Decoder(self.known_deployment),
             lock=self.home.locks / f"{account.address}.lock",
+            max_fee=self.chain.max_fee,
             stop=stop,
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.errors import RpcError
+from wasmarket.chain.errors import GasTooDear, RpcError
 from wasmarket.chain.reading.blocks import BlockTag
 from wasmarket.chain.sending.transactions import ContractCall, OnSigned, Signed, TransactionReceipt
 from wasmarket.kernel.addresses import raw as to_raw
@@ -32,10 +32,14 @@ class Sent:
 
 
 class FakeSender:
-    """Sends for one account to a FakeChain's handlers; `sent` lists what was mined."""
+    """Sends for one account to a FakeChain's handlers; `sent` lists what was mined.
+
+    `gas_price` in wei decides what a call with a limit is refused for.
+    """
 
     def __init__(self, chain: FakeChain, address: Address) -> None:
         self.sent: list[Sent] = []
+        self.gas_price = GAS_PRICE
         self._chain = chain
         self._address = address
         self._decoder = Decoder(chain.deployment)
@@ -57,6 +61,8 @@ class FakeSender:
     def send(self, call: ContractCall, on_signed: OnSigned | None = None) -> TransactionReceipt:
         """Run the test's handler and mine its events in one block. Raises Reverted as it does."""
         self.simulate(call)
+        if call.max_cost is not None and GAS * self.gas_price > call.max_cost:
+            raise GasTooDear(f"{call.description}: its gas costs more than it is worth")
         self._nonce += 1
         raw = self._nonce.to_bytes(NONCE_BYTES, "big") + to_raw(call.to) + call.data
         signed = Signed(to_hash(keccak(raw)), raw, self._nonce)
@@ -106,6 +112,6 @@ class FakeSender:
         self.sent.append(Sent(handled.contract, handled.function.name, args, tx_hash))
         raws = self._chain.fetch_logs(self._decoder.addresses, ref.number, ref.number)
         logs = self._decoder.decode_all(raws, {ref.hash: ref.timestamp})
-        receipt = TransactionReceipt(tx_hash, ref.number, ref.hash, GAS, GAS_PRICE, logs)
+        receipt = TransactionReceipt(tx_hash, ref.number, ref.hash, GAS, self.gas_price, logs)
         self._receipts[tx_hash] = receipt
         return receipt

@@ -14,6 +14,7 @@ from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import Conflict, MarketError
 from wasmarket.kernel.units import Address, format_flt
+from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket_cli.local.epochs import next_epoch
 from wasmarket_cli.local.network import (
     LocalMarket,
@@ -103,7 +104,7 @@ def contracts(ctx: click.Context, epoch_seconds: int, as_json: bool) -> None:
 def epoch(ctx: click.Context, count: int, as_json: bool) -> None:
     """Travel COUNT epochs ahead, one at a time; running peers commit each of them."""
     wiring = wire(ctx)
-    with httpx.Client(timeout=2.0) as http:
+    with create_http_client(timeout=2.0) as http:
         for _ in range(count):
             now = next_epoch(wiring, lambda peer: _is_running(wiring, http, peer))
             if not as_json:

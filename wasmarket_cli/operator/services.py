@@ -4,7 +4,6 @@ import threading
 from pathlib import Path
 
 import click
-import httpx
 
 from gateway.directory.deals import Directory
 from gateway.directory.from_matcher import MatcherDirectory
@@ -20,6 +19,7 @@ from wasmarket.chain.sending.wallet import load_or_create_account
 from wasmarket.client.wiring import Wiring
 from wasmarket.serving.connections import ConnectionLimits
 from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outgoing.http import create_async_http_client
 from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database, open_database
 from wasmarket.store.migrate import upgrade
@@ -128,7 +128,7 @@ def _database(wiring: Wiring) -> Database:
 
 def _directory(wiring: Wiring, settings: GatewaySettings) -> Directory:
     if settings.matcher:
-        http = httpx.AsyncClient(timeout=settings.connect_seconds * 5)
+        http = create_async_http_client(timeout=settings.connect_seconds * 5)
         return MatcherDirectory(http, settings.matcher)
     database = _database(wiring)
     upgrade(database)

@@ -246,6 +246,7 @@ def run(
         version=__version__,
         confirmations=wiring.chain.confirmations,
         check_headers=wiring.chain.check_headers,
+        max_fee=wiring.chain.max_fee,
         seller=_seller(wiring, settings),
     )
     announced: list[str] = []
