@@ -12,6 +12,7 @@ Request = tuple[str, Sequence[Any]]
 """A method and its parameters."""
 
 LONGEST_MESSAGE = 500
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 READ_PREFIXES = (
     *("eth_get", "eth_call", "eth_estimate", "eth_fee", "eth_max"),
     *("net_", "web3_", "debug_trace", "trace_"),
@@ -114,6 +115,13 @@ def parse_answers(body: bytes) -> Answer | list[Answer] | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return answers
+
+
+def parse_quantity(text: Any) -> int:
+    """Read a number as JSON-RPC writes it. Raises RpcError."""
+    if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
+        raise RpcError(f"the node gave {str(text)[:20]!r} where a number should be", code=0)
+    return int(text, 16)
 
 
 def write_request(number: int, request: Request) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wasmarket.chain.errors import RpcError, to_reverted
-from wasmarket.chain.reading.answers import Request
+from wasmarket.chain.reading.answers import Request, parse_quantity
 from wasmarket.chain.reading.blocks import BlockRef, BlockTag, Header, LogRange, RawLog
 from wasmarket.chain.reading.headers import RawHeader, read_header
 from wasmarket.chain.reading.identity import check_identity
@@ -21,16 +21,6 @@ UNKNOWN_BLOCK = re.compile(
 )
 TIP_IF_UNKNOWN = 10**9
 """Wei per gas, where a node does not suggest a tip."""
-
-
-_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
-
-
-def parse_quantity(text: Any) -> int:
-    """Read a number as JSON-RPC writes it. Raises RpcError."""
-    if not isinstance(text, str) or not _QUANTITY.fullmatch(text):
-        raise RpcError(f"the node gave {str(text)[:20]!r} where a number should be", code=0)
-    return int(text, 16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +52,7 @@ class Rpc(Transport):
     def fetch_headers(self, tags: Sequence[BlockTag]) -> list[BlockRef | None]:
         """Return one block per tag, None where the node knows no such block."""
         answers = self.batch([_header_request(tag) for tag in tags], RawHeader | None)
-        return [header.to_ref() if header is not None else None for header in map(_value, answers)]
+        return [None if header is None else _to_ref(header) for header in map(_value, answers)]
 
     def fetch_checked_headers(self, tags: Sequence[BlockTag]) -> list[Header | None]:
         """Return one block per tag with its bloom, None where the node knows no such block.
@@ -88,7 +78,7 @@ class Rpc(Transport):
         logs, header = map(_value, self.batch(requests, list[RawLog] | RawHeader | None))
         if not isinstance(logs, list) or isinstance(header, list):
             raise RpcError(f"{self.origin} gave an unexpected answer about logs", code=0)
-        return LogRange(logs, None if header is None else header.to_ref())
+        return LogRange(logs, None if header is None else _to_ref(header))
 
     def fetch_block_logs(
         self, addresses: Sequence[Address], hashes: Sequence[Hash]
@@ -178,6 +168,13 @@ def _bytes(text: str) -> bytes:
         return bytes.fromhex(text[2:])
     except ValueError as error:
         raise RpcError(f"the node gave {text[:20]!r} where bytes should be", code=0) from error
+
+
+def _to_ref(header: RawHeader) -> BlockRef:
+    try:
+        return header.to_ref()
+    except ValueError as error:
+        raise RpcError("the node gave a header whose numbers are none", code=0) from error
 
 
 def _value(answer: Any) -> Any:

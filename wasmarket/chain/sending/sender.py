@@ -11,8 +11,9 @@ from pathlib import Path
 
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.errors import GasTooDear, RpcError, build_reverted, to_reverted
+from wasmarket.chain.reading.answers import parse_quantity
 from wasmarket.chain.reading.blocks import BlockTag
-from wasmarket.chain.reading.rpc import Fees, Rpc, parse_quantity
+from wasmarket.chain.reading.rpc import Fees, Rpc
 from wasmarket.chain.sending.nonces import NonceLock
 from wasmarket.chain.sending.signing import (
     TransactionPlan,
