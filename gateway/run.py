@@ -31,8 +31,8 @@ from gateway.upstream.probes import Prober
 from gateway.upstream.wire import PooledWire, Wire
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
-from wasmarket.content.gateway_routes import create_gateway_router
 from wasmarket.content.ledger import Quota, UploadLedger
+from wasmarket.content.trustless.routes import create_gateway_router
 from wasmarket.content.upload_routes import create_upload_router
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import ConfigError, NotFound

@@ -30,6 +30,7 @@ RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.jso
 UNLIMITED = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics", "/v1/status"})
 """The gateway's own pages, by which it is watched."""
 DEALS = "/v1/deals/"
+OPEN = "/ipfs/"
 
 Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
@@ -74,7 +75,9 @@ class Edge:
         sending = _Sending(send, [])
         try:
             deal, handler, is_named = self._find(scope)
-            headers = self._cors.allow(scope, deal)
+            # Blocks are open to pages of every origin: their routes say so themselves.
+            is_open = handler is None and scope["path"].startswith(OPEN)
+            headers = [] if is_open else self._cors.allow(scope, deal)
             sending.added = with_exposed(headers) if headers else headers
             # By the name of a site any path is the site's, however it is called.
             if handler is not None or scope["path"] not in UNLIMITED:

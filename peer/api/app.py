@@ -20,8 +20,8 @@ from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from peer.receipts.receipt_log import ReceiptBook
 from wasmarket.content.folder import BlockFolder
-from wasmarket.content.gateway_routes import create_gateway_router
 from wasmarket.content.routing_routes import create_routing_router
+from wasmarket.content.trustless.routes import create_gateway_router
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.service import (
     Lifespan,

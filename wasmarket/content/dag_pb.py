@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wasmarket.kernel.documents.content_ids import DAG_PB, Cid, decode_cid
+from wasmarket.kernel.documents.foreign_cids import AnyCid, decode_any_cid
 from wasmarket.kernel.errors import BadContent, InvalidInput
 from wasmarket.kernel.varints import decode_varint, encode_varint
 
@@ -12,11 +12,10 @@ _NODE_LINK = 0x12
 _LINK_HASH = 0x0A
 _LINK_NAME = 0x12
 _LINK_SIZE = 0x18
-_CIDV0 = bytes((0x12, 0x20))
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class NodeLink:
     """A link to a child; `hash` as the node spells it, `size` of all blocks below in bytes."""
 
     hash: bytes
@@ -24,28 +23,26 @@ class Link:
     size: int | None
 
     @property
-    def cid(self) -> Cid:
+    def cid(self) -> AnyCid:
         """Return the child's id; nodes made by old tools spell it as a CIDv0.
 
-        Raises BadContent for ids that are not ours.
+        Raises BadContent for ids that are not read here.
         """
-        if len(self.hash) == 34 and self.hash.startswith(_CIDV0):
-            return Cid(DAG_PB, self.hash[2:])
         try:
-            return decode_cid(self.hash)
+            return decode_any_cid(self.hash)
         except InvalidInput as error:
             raise BadContent(f"a node links to what we do not read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class DagNode:
     """A dag-pb node."""
 
-    links: tuple[Link, ...]
+    links: tuple[NodeLink, ...]
     data: bytes | None
 
 
-def encode_node(node: Node) -> bytes:
+def encode_node(node: DagNode) -> bytes:
     """Return the node's block."""
     parts = [_field(_NODE_LINK, _encode_link(link)) for link in node.links]
     if node.data is not None:
@@ -53,9 +50,9 @@ def encode_node(node: Node) -> bytes:
     return b"".join(parts)
 
 
-def decode_node(block: bytes) -> Node:
+def decode_node(block: bytes) -> DagNode:
     """Read a node's block. Raises BadContent unless it is canonical."""
-    links: list[Link] = []
+    links: list[NodeLink] = []
     data: bytes | None = None
     for tag, value in read_fields(block):
         if tag == _NODE_LINK and isinstance(value, bytes):
@@ -64,7 +61,7 @@ def decode_node(block: bytes) -> Node:
             data = value
         else:
             raise BadContent(f"a dag-pb node has an unknown field, tag {tag:#x}")
-    node = Node(tuple(links), data)
+    node = DagNode(tuple(links), data)
     if encode_node(node) != block:
         raise BadContent("a dag-pb node is not in its canonical form")
     return node
@@ -90,7 +87,7 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
             raise BadContent(f"a protobuf field has the unknown wire type {tag & 7}")
 
 
-def _encode_link(link: Link) -> bytes:
+def _encode_link(link: NodeLink) -> bytes:
     parts = [_field(_LINK_HASH, link.hash)]
     if link.name is not None:
         parts.append(_field(_LINK_NAME, link.name.encode("utf-8")))
@@ -99,7 +96,7 @@ def _encode_link(link: Link) -> bytes:
     return b"".join(parts)
 
 
-def _decode_link(message: bytes) -> Link:
+def _decode_link(message: bytes) -> NodeLink:
     content: bytes | None = None
     name: str | None = None
     size: int | None = None
@@ -117,7 +114,7 @@ def _decode_link(message: bytes) -> Link:
             raise BadContent(f"a link has an unknown field, tag {tag:#x}")
     if content is None:
         raise BadContent("a link names no content")
-    return Link(content, name, size)
+    return NodeLink(content, name, size)
 
 
 def _field(tag: int, value: bytes) -> bytes:

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 
 from wasmarket.content.dag_pb import decode_node
-from wasmarket.content.unixfs import Child, read_file_part
+from wasmarket.content.unixfs import FileChild, read_file_part
 from wasmarket.kernel.documents.content_ids import RAW, Cid, check_block
+from wasmarket.kernel.documents.foreign_cids import AnyCid, InlineCid
 from wasmarket.kernel.errors import BadContent, TooLarge
 
 GetBlock = Callable[[Cid], bytes]
@@ -28,7 +29,7 @@ def stream_file(cid: Cid, get: GetBlock, max_bytes: int = MAX_FILE_BYTES) -> Ite
     """Yield the bytes of a file part by part. Raises as `read_file`, at the first bad part."""
     visited = 0
     # The root's size is not known before it is read; every other part's size its parent names.
-    waiting: list[tuple[Child | None, int]] = [(None, 0)]
+    waiting: list[tuple[FileChild | None, int]] = [(None, 0)]
     while waiting:
         child, depth = waiting.pop()
         visited += 1
@@ -38,8 +39,7 @@ def stream_file(cid: Cid, get: GetBlock, max_bytes: int = MAX_FILE_BYTES) -> Ite
                 remedy="import the file with larger chunks",
             )
         part_cid = cid if child is None else child.cid
-        block = get(part_cid)
-        check_block(part_cid, block)
+        block = read_block(part_cid, get)
         part = read_file_part(part_cid, block)
         if child is None and part.size > max_bytes:
             raise TooLarge(f"{cid} has {part.size} bytes, {max_bytes} are allowed")
@@ -50,9 +50,36 @@ def stream_file(cid: Cid, get: GetBlock, max_bytes: int = MAX_FILE_BYTES) -> Ite
         waiting.extend((below, depth + 1) for below in reversed(part.children))
 
 
+def read_block(cid: AnyCid, get: GetBlock) -> bytes:
+    """Return a block that was checked, or the one that the id itself holds."""
+    if isinstance(cid, InlineCid):
+        return cid.data
+    block = get(cid)
+    check_block(cid, block)
+    return block
+
+
 def links_of(cid: Cid, block: bytes) -> list[Cid]:
-    """Return the ids that a block links to, in order. Raises BadContent."""
-    return [] if cid.codec == RAW else [link.cid for link in decode_node(block).links]
+    """Return the ids that a block links to, in order. Raises BadContent.
+
+    An id that holds its block names nothing that could be stored; what that block links to counts.
+    """
+    if cid.codec == RAW:
+        return []
+    found: list[Cid] = []
+    waiting = _read_links(block)
+    while waiting:
+        child = waiting.pop()
+        if isinstance(child, Cid):
+            found.append(child)
+        elif child.codec != RAW:
+            waiting += _read_links(child.data)
+    return found
+
+
+def _read_links(block: bytes) -> list[AnyCid]:
+    """Return what a node links to, the first last."""
+    return [link.cid for link in reversed(decode_node(block).links)]
 
 
 def walk(

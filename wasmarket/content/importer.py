@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from wasmarket.content.unixfs import Child, encode_file_node
+from wasmarket.content.unixfs import FileChild, encode_file_node
 from wasmarket.kernel.documents.content_ids import Cid, dag_pb_cid, raw_cid
 
 PutBlock = Callable[[Cid, bytes], object]
@@ -59,9 +59,10 @@ def import_stream(
     for chunk in _chunks(source, profile.chunk_bytes):
         cid = raw_cid(chunk)
         builder.put_block(cid, chunk)
-        builder.add(0, Child(cid, len(chunk)), len(chunk))
+        builder.add(0, FileChild(cid, len(chunk)), len(chunk))
     root = builder.finish()
-    return ImportedFile(root.cid, root.size, builder.blocks)
+    # A node is put after all below it, so the root was put last.
+    return ImportedFile(builder.last_cid, root.size, builder.blocks)
 
 
 class _Builder:
@@ -70,14 +71,16 @@ class _Builder:
     def __init__(self, put: PutBlock, max_links: int) -> None:
         self._put = put
         self._max_links = max_links
-        self._levels: list[list[tuple[Child, int]]] = []
+        self._levels: list[list[tuple[FileChild, int]]] = []
         self.blocks = 0
+        self.last_cid: Cid
 
     def put_block(self, cid: Cid, block: bytes) -> None:
         self._put(cid, block)
+        self.last_cid = cid
         self.blocks += 1
 
-    def add(self, level: int, child: Child, total: int) -> None:
+    def add(self, level: int, child: FileChild, total: int) -> None:
         if level == len(self._levels):
             self._levels.append([])
         edge = self._levels[level]
@@ -86,7 +89,7 @@ class _Builder:
             self._close(level)
         edge.append((child, total))
 
-    def finish(self) -> Child:
+    def finish(self) -> FileChild:
         level = 0
         while level < len(self._levels) - 1 or len(self._levels[level]) > 1:
             self._close(level)
@@ -101,7 +104,7 @@ class _Builder:
         size = sum(child.size for child, _ in children)
         total = len(block) + sum(below for _, below in children)
         children.clear()
-        self.add(level + 1, Child(cid, size), total)
+        self.add(level + 1, FileChild(cid, size), total)
 
 
 def _chunks(source: BinaryIO, size: int) -> Iterator[bytes]:

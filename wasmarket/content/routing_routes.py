@@ -10,8 +10,11 @@ from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, Response
 
 from wasmarket.content.folder import BlockFolder
-from wasmarket.kernel.documents.content_ids import parse_cid
-from wasmarket.serving.texts import CidText
+from wasmarket.content.trustless.open_route import OpenRoute
+from wasmarket.kernel.documents.content_ids import Cid
+from wasmarket.kernel.documents.foreign_cids import read_any_cid
+from wasmarket.kernel.multibase import encode_base58
+from wasmarket.serving.texts import AnyCidText
 
 NDJSON = "application/x-ndjson"
 PROTOCOL = "transport-ipfs-gateway-http"
@@ -20,7 +23,6 @@ SECONDS_KEPT = 300
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "The providers, none if it is not here", "content": {NDJSON: {}}}
 }
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _ED25519 = b"\x00\x24\x08\x01\x12\x20"
 """An identity multihash of 36 bytes: libp2p's protobuf of a public key, kind 1, 32 bytes."""
 
@@ -30,15 +32,16 @@ Endpoint = Callable[[], str]
 
 def create_routing_router(folder: BlockFolder, public_key: bytes, endpoint: Endpoint) -> APIRouter:
     """Return the route that answers for the blocks of `folder`; `public_key` is Ed25519."""
-    router = APIRouter(tags=["content"])
+    router = APIRouter(tags=["content"], route_class=OpenRoute)
     identity = peer_id(public_key)
 
     @router.get("/routing/v1/providers/{cid}", response_class=JSONResponse, responses=_ANSWERS)
-    def find_providers(cid: CidText, accept: Annotated[str, Header()] = "") -> Response:
+    def find_providers(cid: AnyCidText, accept: Annotated[str, Header()] = "") -> Response:
         """Who has a block: this peer, or nobody that it knows of."""
-        wanted = parse_cid(cid, field="cid")
+        wanted = read_any_cid(cid, field="cid").cid
         url = endpoint()
-        records = [_record(identity, url)] if url and folder.has(wanted) else []
+        is_here = isinstance(wanted, Cid) and folder.has(wanted)
+        records = [_record(identity, url)] if url and is_here else []
         headers = {
             "Cache-Control": f"public, max-age={SECONDS_KEPT if records else 15}",
             "Vary": "Accept",
@@ -53,14 +56,7 @@ def create_routing_router(folder: BlockFolder, public_key: bytes, endpoint: Endp
 
 def peer_id(public_key: bytes) -> str:
     """Return the name that libp2p gives to an Ed25519 key: base58btc of its identity multihash."""
-    data = _ED25519 + public_key
-    number = int.from_bytes(data, "big")
-    digits = ""
-    while number:
-        number, digit = divmod(number, 58)
-        digits = _ALPHABET[digit] + digits
-    zeros = len(data) - len(data.lstrip(b"\x00"))
-    return _ALPHABET[0] * zeros + digits
+    return encode_base58(_ED25519 + public_key)
 
 
 def multiaddr(url: str) -> str:

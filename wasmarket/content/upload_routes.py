@@ -12,18 +12,13 @@ from wasmarket.content.dag_pb import decode_node
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.ledger import UploadLedger
 from wasmarket.content.retention import needed_by_root
-from wasmarket.kernel.documents.content_ids import (
-    MAX_BLOCK_BYTES,
-    Cid,
-    dag_pb_cid,
-    parse_cid,
-    raw_cid,
-)
+from wasmarket.kernel.documents.content_ids import MAX_BLOCK_BYTES, Cid, dag_pb_cid, raw_cid
+from wasmarket.kernel.documents.foreign_cids import InlineCid, read_any_cid
 from wasmarket.kernel.errors import ContentNotFound, InvalidInput, TooLarge
 from wasmarket.kernel.units import Address, Timestamp
 from wasmarket.serving.auth import MAX_SIGNED_BODY, SIGNED
 from wasmarket.serving.bodies import read_body
-from wasmarket.serving.texts import CidText
+from wasmarket.serving.texts import AnyCidText
 
 DAG_PB = "application/vnd.ipld.dag-pb"
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
@@ -73,13 +68,18 @@ def create_upload_router(
         body = await read_body(request, max_bytes)
         signer = authorize(request, body)
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return await run_in_threadpool(store, signer, _read_blocks(kind, body))
+        # Reading hashes every block, which would keep all other requests waiting.
+        blocks = await run_in_threadpool(_read_blocks, kind, body)
+        return await run_in_threadpool(store, signer, blocks)
 
     @router.post("/{cid}/pin", openapi_extra=SIGNED)
-    async def pin_block(request: Request, cid: CidText) -> KeptBlocks:
+    async def pin_block(request: Request, cid: AnyCidText) -> KeptBlocks:
         """Count a file, or an app with its modules, as uploaded now; all of it must be here."""
         signer = authorize(request, await read_body(request, MAX_SIGNED_BODY))
-        return await run_in_threadpool(renew, signer, parse_cid(cid, field="cid"))
+        root = read_any_cid(cid, field="cid").cid
+        if isinstance(root, InlineCid):
+            raise InvalidInput(f"{root} holds its block: there is nothing to keep", field="cid")
+        return await run_in_threadpool(renew, signer, root)
 
     def store(signer: Address, blocks: dict[Cid, bytes]) -> KeptBlocks:
         sizes = [(cid, len(block)) for cid, block in blocks.items()]
@@ -103,13 +103,7 @@ def create_upload_router(
 
 def _read_blocks(kind: str, body: bytes) -> dict[Cid, bytes]:
     if kind == CAR:
-        blocks = dict(read_car(body).blocks)
-        if len(blocks) > MAX_UPLOAD_BLOCKS:
-            raise TooLarge(
-                f"the CAR has {len(blocks)} blocks, {MAX_UPLOAD_BLOCKS} are allowed",
-                remedy="send several",
-            )
-        return blocks
+        return dict(read_car(body, max_blocks=MAX_UPLOAD_BLOCKS).blocks)
     if len(body) > MAX_BLOCK_BYTES:
         raise TooLarge(
             f"the block has {len(body)} bytes, {MAX_BLOCK_BYTES} are allowed",

@@ -69,6 +69,18 @@ class Conflict(MarketError):
     slug = "conflict"
 
 
+class NotAcceptable(MarketError):
+    """Not acceptable"""
+
+    slug = "not-acceptable"
+
+
+class Unsupported(MarketError):
+    """Not implemented"""
+
+    slug = "unsupported"
+
+
 class TooLarge(MarketError):
     """It is larger than allowed"""
 

@@ -24,6 +24,16 @@ CID_SCHEMA = {
     "examples": ["bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e"],
 }
 
+ANY_CID_SCHEMA = {
+    "type": "string",
+    "format": "cid",
+    "maxLength": 512,
+    "examples": [
+        "bafkreifzjut3te7nhyekklss27nh3k72ysco7y32koao5eei66wof36n5e",
+        "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn",
+    ],
+}
+
 AddressText = Annotated[str, WithJsonSchema(ADDRESS_SCHEMA)]
 """An account; EIP-55 when upper and lower case are mixed. Not validated here."""
 
@@ -32,3 +42,6 @@ HashText = Annotated[str, WithJsonSchema(HASH_SCHEMA)]
 
 CidText = Annotated[str, WithJsonSchema(CID_SCHEMA)]
 """A CIDv1 of a raw or dag-pb block, sha2-256, lower-case base32. Not validated here."""
+
+AnyCidText = Annotated[str, WithJsonSchema(ANY_CID_SCHEMA)]
+"""A CID in any base, of version 0 or 1, or one that holds its block. Not validated here."""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from wasmarket.content.car import read_car, write_car
 from wasmarket.content.exporter import read_file
 from wasmarket.kernel.documents.content_ids import Cid, dag_pb_cid, parse_cid, raw_cid
-from wasmarket.kernel.errors import BadContent, InvalidInput
+from wasmarket.kernel.documents.foreign_cids import InlineCid
+from wasmarket.kernel.errors import BadContent, InvalidInput, TooLarge
 
 pytestmark = pytest.mark.unit
 
@@ -99,7 +100,10 @@ HEADER = next(write_car([raw_cid(b"a")], []))
         (HEADER.replace(b"\xd8\x2a", b"\xd8\x2b"), "header"),
         (HEADER.replace(b"\x01\x55\x12\x20", b"\x01\x71\x12\x20"), "header"),
         (b"\x11\xa2eroots\x9f\xffgversion\x01"[:-1] + b"\x01", "header"),
-        (HEADER + b"\x22\x12\x20" + bytes(32), "do not read"),
+        (HEADER + b"\x22\x12\x20" + bytes(32), "do not hash"),
+        (HEADER + b"\x24\x01\x71\x13\x20" + bytes(32), "do not read"),
+        (HEADER + b"\x06\x01\x55\x00\x01ab", "holds others"),
+        (HEADER + b"\x05\x01\x55\x00\x02a", "do not read"),
         (HEADER + b"\x25" + bytes(raw_cid(b"a")) + b"b", "do not hash"),
         (HEADER + b"\x25" + bytes(raw_cid(b"a")), "cut short"),
         (HEADER + b"\x00", "do not read"),
@@ -116,5 +120,31 @@ def test_read_car__block_larger_than_allowed__refused():
     data = b"".join(write_car([], [(raw_cid(block), block)]))
 
     assert read_car(data, max_block=101).blocks
-    with pytest.raises(BadContent, match="136 are allowed"):
+    with pytest.raises(BadContent, match="101 bytes, 100 are allowed"):
         read_car(data, max_block=100)
+
+
+def test_read_car__section_larger_than_any_block__refused_before_it_is_read():
+    with pytest.raises(BadContent, match="a section of the CAR has"):
+        read_car(HEADER + b"\xff\xff\x7f" + bytes(10), max_block=100)
+
+
+def test_read_car__more_blocks_than_allowed__refused():
+    data = b"".join(write_car([], [(raw_cid(b"a"), b"a")] * 3))
+
+    assert len(read_car(data, max_blocks=3).blocks) == 3
+    with pytest.raises(TooLarge, match="more than 2 blocks"):
+        read_car(data, max_blocks=2)
+
+
+def test_read_car__ids_of_other_tools__are_read():
+    node = b"\x0a\x02\x08\x01"
+    v0, inline = b"\x12\x20" + dag_pb_cid(node).digest, InlineCid(0x55, b"tiny")
+    long = InlineCid(0x55, b"x" * 100)
+
+    car = read_car(
+        b"".join(write_car([v0, inline, long], [(v0, node), (inline, b"tiny"), (long, long.data)]))
+    )
+
+    assert car.roots == (dag_pb_cid(node), inline, long)
+    assert car.blocks == ((dag_pb_cid(node), node),)

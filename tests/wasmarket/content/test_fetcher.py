@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI, Response
 from fastapi.responses import RedirectResponse
 
-from wasmarket.content.dag_pb import Node, encode_node
+from wasmarket.content.dag_pb import DagNode, encode_node
 from wasmarket.content.exporter import walk
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
@@ -258,7 +258,7 @@ def test_fetch_file__blocks_far_larger_than_their_file__stopped(world):
 
 
 def test_fetch_file__a_directory__bad_content_before_anything_below(world):
-    directory = encode_node(Node((), b"\x08\x01"))
+    directory = encode_node(DagNode((), b"\x08\x01"))
     world.good.folder.put(dag_pb_cid(directory), directory)
 
     with pytest.raises(BadContent, match="a directory"):

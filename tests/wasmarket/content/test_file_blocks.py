@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wasmarket.content.dag_pb import Link, Node, encode_node
+from wasmarket.content.dag_pb import DagNode, NodeLink, encode_node
 from wasmarket.content.exporter import links_of, read_file, stream_file, walk
 from wasmarket.content.importer import Profile, import_bytes, import_file, import_stream
-from wasmarket.content.unixfs import Child, encode_file_node
+from wasmarket.content.unixfs import FileChild, encode_file_node
 from wasmarket.kernel.documents.content_ids import DAG_PB, RAW, Cid, dag_pb_cid, parse_cid, raw_cid
+from wasmarket.kernel.documents.foreign_cids import InlineCid
 from wasmarket.kernel.errors import BadContent, ContentNotFound, TooLarge
 from wasmarket.kernel.varints import encode_varint
 
@@ -151,7 +152,7 @@ def test_read_file__too_large__refused_before_the_parts_are_read():
 
 def test_read_file__parts_twice__both_come():
     part = raw_cid(b"ab")
-    root = encode_file_node([(Child(part, 2), 2), (Child(part, 2), 2)])
+    root = encode_file_node([(FileChild(part, 2), 2), (FileChild(part, 2), 2)])
     blocks = Blocks({part: b"ab", dag_pb_cid(root): root})
 
     assert read_file(dag_pb_cid(root), blocks.get) == b"abab"
@@ -161,7 +162,7 @@ def test_stream_file__endless_parts_of_a_small_dag__stopped():
     """Thirty nodes, each linking four times to the next: 4^30 parts in a few kilobytes."""
     child, size, blocks = raw_cid(b"x"), 1, Blocks({raw_cid(b"x"): b"x"})
     for _ in range(30):
-        node = encode_file_node([(Child(child, size), 1)] * 4)
+        node = encode_file_node([(FileChild(child, size), 1)] * 4)
         child, size = dag_pb_cid(node), size * 4
         blocks[child] = node
 
@@ -175,7 +176,7 @@ def test_stream_file__endless_parts_of_a_small_dag__stopped():
 def test_stream_file__too_deep__stopped():
     child, blocks = raw_cid(b"x"), Blocks({raw_cid(b"x"): b"x"})
     for _ in range(33):
-        node = encode_file_node([(Child(child, 1), 1)])
+        node = encode_file_node([(FileChild(child, 1), 1)])
         child = dag_pb_cid(node)
         blocks[child] = node
 
@@ -184,7 +185,7 @@ def test_stream_file__too_deep__stopped():
 
 
 LEAF = raw_cid(b"ab")
-GOOD_LINK = Link(bytes(LEAF), "", 2)
+GOOD_LINK = NodeLink(bytes(LEAF), "", 2)
 
 
 @pytest.mark.parametrize(
@@ -197,19 +198,21 @@ GOOD_LINK = Link(bytes(LEAF), "", 2)
         (b"\x0d\x00\x00\x00\x00", "wire type"),
         (b"\x12\x00", "no content"),
         (b"\x12\x02\x28\x00", "a link has an unknown field"),
-        (b"\x0a\x02\x08\x02" + encode_node(Node((GOOD_LINK,), None)), "canonical"),
-        (encode_node(Node((), None)), "without a file"),
-        (encode_node(Node((), file_data(1))), "a directory"),
-        (encode_node(Node((), file_data(4, data=b"/etc"))), "a symbolic link"),
-        (encode_node(Node((), file_data(9))), "unknown kind 9"),
-        (encode_node(Node((), b"\x18\x00")), "no kind"),
-        (encode_node(Node((), b"\x08\x02\x50\x01")), "unknown field"),
-        (encode_node(Node((GOOD_LINK,), file_data(2))), "1 links but 0 sizes"),
-        (encode_node(Node((GOOD_LINK,), file_data(2, [0]))), "empty part"),
-        (encode_node(Node((GOOD_LINK,), file_data(2, [2], total=3))), "says 3 bytes"),
-        (encode_node(Node((GOOD_LINK,), file_data(2, [3], total=3))), "parent says 3"),
+        (b"\x0a\x02\x08\x02" + encode_node(DagNode((GOOD_LINK,), None)), "canonical"),
+        (encode_node(DagNode((), None)), "without a file"),
+        (encode_node(DagNode((), file_data(1))), "a directory"),
+        (encode_node(DagNode((), file_data(4, data=b"/etc"))), "a symbolic link"),
+        (encode_node(DagNode((), file_data(9))), "unknown kind 9"),
+        (encode_node(DagNode((), b"\x18\x00")), "no kind"),
+        (encode_node(DagNode((), b"\x08\x02\x50\x01")), "unknown field"),
+        (encode_node(DagNode((GOOD_LINK,), file_data(2))), "1 links but 0 sizes"),
+        (encode_node(DagNode((GOOD_LINK,), file_data(2, [0]))), "empty part"),
+        (encode_node(DagNode((GOOD_LINK,), file_data(2, [2], total=3))), "says 3 bytes"),
+        (encode_node(DagNode((GOOD_LINK,), file_data(2, [3], total=3))), "parent says 3"),
         (
-            encode_node(Node((Link(b"\x01\x71\x12\x20" + bytes(32), "", 2),), file_data(2, [2]))),
+            encode_node(
+                DagNode((NodeLink(b"\x01\x71\x12\x20" + bytes(32), "", 2),), file_data(2, [2]))
+            ),
             "do not read",
         ),
     ],
@@ -234,11 +237,34 @@ def test_read_file__any_bytes_as_a_node__refused_or_read_whole(block):
 
 
 def test_read_file__time_and_mode_in_it_and_link_without_name__same_bytes():
-    part = Link(bytes(LEAF), None, None)
-    block = encode_node(Node((part,), file_data(2, [2]) + b"\x38\xa4\x03\x42\x02\x08\x01"))
+    part = NodeLink(bytes(LEAF), None, None)
+    block = encode_node(DagNode((part,), file_data(2, [2]) + b"\x38\xa4\x03\x42\x02\x08\x01"))
 
     blocks = Blocks({dag_pb_cid(block): block, LEAF: b"ab"})
     assert read_file(dag_pb_cid(block), blocks.get) == b"ab"
+
+
+def test_read_file__parts_inside_of_ids__are_read_and_named_nowhere():
+    inner = encode_node(
+        DagNode((NodeLink(bytes(LEAF), "", 2),), b"\x08\x02\x12\x01x\x18\x03\x20\x02")
+    )
+    raw, node = InlineCid(RAW, b"tiny"), InlineCid(DAG_PB, inner)
+    block = encode_node(
+        DagNode(
+            (
+                NodeLink(bytes(raw), "", 4),
+                NodeLink(bytes(node), "", 2),
+                NodeLink(bytes(LEAF), "", 2),
+            ),
+            file_data(2, [4, 3, 2]),
+        )
+    )
+
+    root = dag_pb_cid(block)
+    blocks = Blocks({root: block, LEAF: b"ab"})
+    assert read_file(root, blocks.get) == b"tinyxabab"
+    assert links_of(root, block) == [LEAF, LEAF]
+    assert [cid for cid, _ in walk(root, blocks.get)] == [root, LEAF]
 
 
 def test_links_of__name_not_text__bad_content():

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.routing_routes import create_routing_router, multiaddr, peer_id
 from wasmarket.kernel.documents.content_ids import raw_cid
+from wasmarket.kernel.multibase import encode_multibase
 from wasmarket.serving.problems import add_problem_handlers
 
 pytestmark = pytest.mark.unit
@@ -59,6 +60,14 @@ def test_providers__not_here_or_nowhere_reached__nobody(client, place):
 
 def test_providers__no_cid__is_refused(client):
     assert client.get("/routing/v1/providers/nonsense").status_code == 400
+
+
+def test_providers__id_in_any_base__is_found_by_pages_of_every_origin(client):
+    answer = client.get(f"/routing/v1/providers/{encode_multibase('z', bytes(CID))}")
+
+    assert len(answer.json()["Providers"]) == 1
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert client.get("/routing/v1/providers/bafkqaaa").json() == {"Providers": []}
 
 
 def test_peer_id__is_the_one_that_ipfs_tools_give_the_key():

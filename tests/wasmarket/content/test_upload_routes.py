@@ -7,7 +7,9 @@ from wasmarket.content.importer import import_bytes
 from wasmarket.content.ledger import Quota
 from wasmarket.kernel.addresses import to_address
 from wasmarket.kernel.documents.content_ids import app_hash, dag_pb_cid, raw_cid
+from wasmarket.kernel.documents.foreign_cids import InlineCid
 from wasmarket.kernel.documents.manifest import Manifest, Module, Service, dump_manifest
+from wasmarket.kernel.multibase import encode_base58, encode_multibase
 from wasmarket.kernel.units import Timestamp
 
 pytestmark = pytest.mark.unit
@@ -51,6 +53,32 @@ def test_upload__car__all_blocks_stored(post, gateway):
     assert answer.status_code == 201
     assert answer.json()["cids"] == [str(raw_cid(b"a")), str(raw_cid(b"b"))]
     assert set(gateway.folder.cids()) == {raw_cid(b"a"), raw_cid(b"b")}
+
+
+def test_upload__car_with_ids_of_other_tools__stored_under_ours(post, gateway):
+    node = b"\x0a\x02\x08\x01"
+    v0, inline = b"\x12\x20" + dag_pb_cid(node).digest, InlineCid(0x55, b"tiny")
+    car = b"".join(write_car([v0], [(v0, node), (inline, b"tiny"), (raw_cid(b"a"), b"a")]))
+
+    answer = post(car, CAR)
+
+    assert answer.status_code == 201
+    assert answer.json()["cids"] == [str(dag_pb_cid(node)), str(raw_cid(b"a"))]
+    assert set(gateway.folder.cids()) == {dag_pb_cid(node), raw_cid(b"a")}
+
+
+@pytest.mark.parametrize("spell", [bytes, lambda cid: b"\x12\x20" + cid.digest])
+def test_pin__id_in_another_spelling__keeps_the_block(post, gateway, spell):
+    node = b"\x0a\x02\x08\x01"
+    post(node, DAG_PB)
+    data = spell(dag_pb_cid(node))
+    text = encode_base58(data) if len(data) == 34 else encode_multibase("k", data)
+
+    answer = post(b"", path=f"/v1/blocks/{text}/pin")
+
+    assert answer.status_code == 200
+    assert answer.json()["cids"] == [str(dag_pb_cid(node))]
+    assert post(b"", path="/v1/blocks/bafkqaaa/pin").status_code == 400
 
 
 def test_upload__dag_pb_node__stored_as_such(post, gateway):

@@ -1,0 +1,1 @@
+"""The IPFS trustless gateway: blocks and CAR files over HTTP, as its specification has it."""
