@@ -43,6 +43,7 @@ from wasmarket.serving.bodies import BoundedBodies
 from wasmarket.serving.clients import Clients
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
 from wasmarket.serving.limits import TokenBucket
+from wasmarket.serving.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
@@ -166,7 +167,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     app.include_router(build_call_routes(calls))
     app.include_router(build_site_routes(calls, sites))
     # Request ids are further out here: see below.
-    app.user_middleware[:] = [Middleware(BoundedBodies)]
+    app.user_middleware[:] = [Middleware(BoundedBodies), Middleware(ImpliedMethods, fallbacks=1)]
     edge = Edge(
         app.build_middleware_stack(),
         calls=calls,

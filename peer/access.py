@@ -49,7 +49,7 @@ ACCESS_SCHEMA: dict[str, Any] = {
 
 
 class KeyWanted(Unauthorized):
-    """The call needs an API key"""
+    """API key required"""
 
     slug = "key-wanted"
     scheme = "Bearer"

@@ -13,7 +13,7 @@ from wasmarket.serving.http_head import find_single
 
 
 class CallerGone(BrokenOff):
-    """The caller hung up"""
+    """Client closed the request"""
 
     slug = "caller-gone"
 

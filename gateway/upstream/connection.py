@@ -28,7 +28,7 @@ Header = tuple[bytes, bytes]
 
 
 class PeerFailed(BrokenOff):
-    """The peer broke off"""
+    """Bad gateway"""
 
     slug = "peer-failed"
 

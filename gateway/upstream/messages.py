@@ -36,7 +36,7 @@ _END = b"\r\n\r\n"
 
 
 class BadAnswer(BrokenOff):
-    """The function's answer is not an HTTP response"""
+    """Invalid response from the function"""
 
     slug = "bad-answer"
 

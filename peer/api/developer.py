@@ -22,7 +22,8 @@ from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
 from peer.receipts.receipt_log import ReceiptBook
 from peer.service_log import LogLine
-from wasmarket.kernel.errors import Forbidden, InvalidInput, LimitReached
+from wasmarket.kernel.documents.json_text import read_json
+from wasmarket.kernel.errors import Forbidden, LimitReached
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import (
     MAX_SIGNED_BODY,
@@ -125,7 +126,7 @@ def create_developer_router(
         body = await read_body(request, MAX_DOCUMENT)
         hosted = host.find(deal)
         check(hosted, request, body)
-        access = parse_access(_read_json(body))
+        access = parse_access(read_json(body))
         header = authorization_of(request) or ""
         hosted.access.replace(access, SignedAccess(target_of(request), body.decode(), header))
         return AccessView(**dump_access(hosted.access.current))
@@ -170,13 +171,6 @@ def _head(assignment: int, book: ReceiptBook) -> HeadView:
         hash=head.hash.hex(),
         signature=signed.signature.hex() if signed else None,
     )
-
-
-def _read_json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"the body is not JSON: {error}") from error
 
 
 def _line(line: LogLine) -> str:

@@ -24,19 +24,19 @@ class Refusal:
 
 
 class BadManifest(InvalidInput):
-    """The manifest is not valid"""
+    """Invalid manifest"""
 
     slug = "bad-manifest"
 
 
 class Unhealthy(MarketError):
-    """The app's health function does not answer well"""
+    """Health check failed"""
 
     slug = "unhealthy"
 
 
 class NotServing(Unreachable):
-    """The deal is not being served yet"""
+    """Service unavailable"""
 
     slug = "starting"
 

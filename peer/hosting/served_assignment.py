@@ -34,7 +34,7 @@ DRAIN_MARGIN = 2.0
 
 
 class NoReceipt(Unreachable):
-    """The call cannot be recorded"""
+    """Receipt not written"""
 
     slug = "no-receipt"
 

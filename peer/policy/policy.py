@@ -17,7 +17,7 @@ MIB = 1024 * 1024
 
 
 class PolicyRefused(Refused):
-    """The peer's policy refuses the app"""
+    """Refused by policy"""
 
     slug = "policy-refused"
 

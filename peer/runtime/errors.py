@@ -9,7 +9,7 @@ from wasmarket.kernel.reasons import LeaveReason
 
 
 class GuestFault(MarketError):
-    """The function failed"""
+    """Function failed"""
 
     slug = "guest-fault"
     kind: ClassVar[CallStatus] = CallStatus.TRAP
@@ -35,13 +35,13 @@ class GuestFault(MarketError):
 
 
 class GuestTrap(GuestFault):
-    """The function trapped"""
+    """Function trapped"""
 
     slug = "guest-trap"
 
 
 class GuestTimeout(GuestFault):
-    """The function ran out of time"""
+    """Function timed out"""
 
     slug = "guest-time"
     kind = CallStatus.TIME
@@ -49,7 +49,7 @@ class GuestTimeout(GuestFault):
 
 
 class GuestMemory(GuestFault):
-    """The function ran out of memory"""
+    """Function out of memory"""
 
     slug = "guest-memory"
     kind = CallStatus.MEMORY
@@ -57,7 +57,7 @@ class GuestMemory(GuestFault):
 
 
 class GuestOutput(GuestFault):
-    """The function's answer is too large"""
+    """Function output too large"""
 
     slug = "guest-output"
     kind = CallStatus.OUTPUT
@@ -65,7 +65,7 @@ class GuestOutput(GuestFault):
 
 
 class CallRefused(GuestFault):
-    """The call does not fit the function"""
+    """Invalid call"""
 
     slug = "call-refused"
     kind = CallStatus.REFUSED
@@ -73,7 +73,7 @@ class CallRefused(GuestFault):
 
 
 class InputTooLarge(CallRefused):
-    """The call's body is too large"""
+    """Content too large"""
 
     slug = "input-too-large"
     usual_remedy = "send less at once, or raise `input_bytes` in the app's limits"
@@ -85,39 +85,39 @@ FAULTS: dict[CallStatus, type[GuestFault]] = {
 
 
 class ModuleError(MarketError):
-    """The module cannot be hosted"""
+    """Invalid module"""
 
     slug = "bad-module"
     reason: ClassVar[LeaveReason] = LeaveReason.BAD_MODULE
 
 
 class EffectorRefused(ModuleError):
-    """The module asks for a capability it may not have"""
+    """Capability not allowed"""
 
     slug = "effector-refused"
     reason = LeaveReason.EFFECTOR
 
 
 class StartFailed(ModuleError):
-    """The service does not start"""
+    """Service failed to start"""
 
     slug = "start-failed"
     reason = LeaveReason.FAILED_TO_START
 
 
 class FunctionNotFound(NotFound):
-    """The service has no such function"""
+    """Function not found"""
 
     slug = "function-not-found"
 
 
 class PoolBusy(LimitReached):
-    """Too many calls are waiting"""
+    """Too many requests"""
 
     slug = "pool-busy"
 
 
 class NoWorker(Unreachable):
-    """No worker process is available"""
+    """No worker available"""
 
     slug = "no-worker"

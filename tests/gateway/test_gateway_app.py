@@ -205,12 +205,12 @@ def test_ready__chain_away_and_back__says_why_and_recovers(gateway):
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/v1/deals/1/s/f", "POST"),
-        ("PUT", "/v1/deals/1/s/f", "POST"),
-        ("DELETE", "/v1/deals/1", "GET"),
-        ("POST", "/v1/deals/1/access", "GET, PUT"),
-        ("POST", "/v1/status", "GET"),
-        ("GET", "/v1/blocks", "POST"),
+        ("GET", "/v1/deals/1/s/f", "OPTIONS, POST"),
+        ("PUT", "/v1/deals/1/s/f", "OPTIONS, POST"),
+        ("DELETE", "/v1/deals/1", "GET, HEAD, OPTIONS"),
+        ("POST", "/v1/deals/1/access", "GET, HEAD, OPTIONS, PUT"),
+        ("POST", "/v1/status", "GET, HEAD, OPTIONS"),
+        ("GET", "/v1/blocks", "OPTIONS, POST"),
     ],
 )
 def test_route__other_method__is_not_allowed_and_says_which_are(gateway, method, path, allowed):
@@ -218,7 +218,15 @@ def test_route__other_method__is_not_allowed_and_says_which_are(gateway, method,
 
     assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
     assert answer.json()["type"] == "urn:wasmarket:method-not-allowed"
-    assert allowed in answer.json()["detail"]
+    taken = [name for name in allowed.split(", ") if name not in ("HEAD", "OPTIONS")]
+    assert ", ".join(taken) in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/v1/status", "/v1/health/live", "/metrics"])
+def test_head__of_the_gateways_own_pages__is_answered(gateway, path):
+    answer = gateway.send("HEAD", path)
+
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/deals", "/v1/deals/1/s/f/g", "/docs/x"])

@@ -14,7 +14,7 @@ _MESSAGE = re.compile(r"execution reverted:?\s*(?P<reason>.*)", re.IGNORECASE | 
 
 
 class RpcError(MarketError):
-    """The node refused a request"""
+    """Node refused the request"""
 
     slug: ClassVar[str] = "rpc"
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class MarketError(Exception):
-    """Something went wrong"""
+    """Internal error"""
 
     slug: ClassVar[str] = "error"
 
@@ -26,25 +26,25 @@ class MarketError(Exception):
 
 
 class InvalidInput(MarketError):
-    """The input is not valid"""
+    """Invalid input"""
 
     slug = "invalid-input"
 
 
 class InvalidSignature(MarketError):
-    """The signature is not valid"""
+    """Invalid signature"""
 
     slug = "invalid-signature"
 
 
 class Expired(MarketError):
-    """It has expired"""
+    """Expired"""
 
     slug = "expired"
 
 
 class Unauthorized(MarketError):
-    """Who you are is not proven"""
+    """Unauthorized"""
 
     slug = "unauthorized"
     scheme: ClassVar[str] = "Wasmarket"
@@ -52,19 +52,19 @@ class Unauthorized(MarketError):
 
 
 class Forbidden(MarketError):
-    """You may not do this"""
+    """Forbidden"""
 
     slug = "forbidden"
 
 
 class NotFound(MarketError):
-    """There is no such thing"""
+    """Not found"""
 
     slug = "not-found"
 
 
 class Conflict(MarketError):
-    """It contradicts what is already there"""
+    """Conflict"""
 
     slug = "conflict"
 
@@ -82,37 +82,37 @@ class Unsupported(MarketError):
 
 
 class TooLarge(MarketError):
-    """It is larger than allowed"""
+    """Content too large"""
 
     slug = "too-large"
 
 
 class LimitReached(MarketError):
-    """A limit is reached"""
+    """Limit exceeded"""
 
     slug = "limit-reached"
 
 
 class Unfunded(MarketError):
-    """There is not enough money"""
+    """Insufficient funds"""
 
     slug = "unfunded"
 
 
 class RunwayOver(MarketError):
-    """The deal's runway is over"""
+    """Payment required"""
 
     slug = "runway-over"
 
 
 class Refused(MarketError):
-    """The contract or the provider's policy refused"""
+    """Unprocessable content"""
 
     slug = "refused"
 
 
 class Reverted(Refused):
-    """The transaction was refused by the contract"""
+    """Transaction reverted"""
 
     slug = "reverted"
 
@@ -130,49 +130,49 @@ class Reverted(Refused):
 
 
 class Unreachable(MarketError):
-    """The other side cannot be reached"""
+    """Service unavailable"""
 
     slug = "unreachable"
 
 
 class BrokenOff(MarketError):
-    """The other side broke off; what was asked may have happened"""
+    """Bad gateway"""
 
     slug = "broken-off"
 
 
 class TimedOut(MarketError):
-    """It took too long"""
+    """Timed out"""
 
     slug = "timed-out"
 
 
 class BadContent(MarketError):
-    """The content is not what its id promises"""
+    """Invalid content"""
 
     slug = "bad-content"
 
 
 class ContentNotFound(NotFound):
-    """The content is nowhere to be found"""
+    """Content not found"""
 
     slug = "content-not-found"
 
 
 class ConfigError(MarketError):
-    """The configuration is not valid"""
+    """Invalid configuration"""
 
     slug = "config"
 
 
 class PortInUse(ConfigError):
-    """The port is in use"""
+    """Port in use"""
 
     slug = "port-in-use"
 
 
 class WrongChain(ConfigError):
-    """The chain is not the one expected"""
+    """Wrong chain"""
 
     slug = "wrong-chain"
 

@@ -10,7 +10,7 @@ REMEMBERED = 100_000
 
 
 class RateLimited(LimitReached):
-    """Requests come too fast"""
+    """Too many requests"""
 
     slug = "rate-limited"
 

@@ -27,7 +27,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class AddressRefused(Unreachable):
-    """The address is not one that may be connected to"""
+    """Address not allowed"""
 
     slug = "address-refused"
 

@@ -8,12 +8,16 @@ from typing import Annotated, Any, Generic, TypeVar
 from fastapi import Query
 from pydantic import BaseModel, WithJsonSchema
 
+from wasmarket.kernel.documents.json_text import read_json
 from wasmarket.kernel.errors import InvalidInput
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 MAX_NUMBER = 2**63 - 1
 """What a database's integer holds; a cursor of ours has no larger number."""
+
+MAX_CURSOR = 512
+"""Characters of a cursor; ours are far shorter."""
 
 Item = TypeVar("Item")
 
@@ -44,11 +48,13 @@ def decode_cursor(cursor: str | None, *kinds: type[int] | type[str]) -> tuple[An
     """Read a cursor whose key has parts of these kinds; None stays None. Raises InvalidInput."""
     if cursor is None:
         return None
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        key = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-    except (ValueError, binascii.Error, UnicodeError):
-        key = None
+    key: Any = None
+    if len(cursor) <= MAX_CURSOR:
+        try:
+            padded = cursor + "=" * (-len(cursor) % 4)
+            key = read_json(base64.urlsafe_b64decode(padded.encode("ascii")))
+        except (InvalidInput, ValueError, binascii.Error):
+            key = None
     if (
         not isinstance(key, list)
         or [type(part) for part in key] != list(kinds)

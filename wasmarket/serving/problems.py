@@ -138,11 +138,20 @@ def _explain_body(first: Mapping[str, Any], body: object) -> errors.InvalidInput
     )
 
 
+def _unreadable(cause: BaseException) -> errors.InvalidInput:
+    if isinstance(cause, RecursionError):
+        return errors.InvalidInput("the body is nested too deeply", remedy=AS_JSON)
+    return errors.InvalidInput(f"the body is not JSON: {cause}", remedy=AS_JSON)
+
+
 def _render_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, errors.TooLarge):
         # The framework takes it for a body that it cannot parse.
         return render(error.__cause__, request_id_of(request))
+    if isinstance(error.__cause__, ValueError | RecursionError):
+        # The framework could not read the body, for more reasons than bad JSON.
+        return render(_unreadable(error.__cause__), request_id_of(request))
     status = HTTPStatus(error.status_code)
     problem = Problem(
         type=f"urn:wasmarket:{status.phrase.lower().replace(' ', '-')}",

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wasmarket.serving.auth import SCHEME
 from wasmarket.serving.bodies import BoundedBodies
+from wasmarket.serving.methods import ImpliedMethods
 from wasmarket.serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 
 logger = logging.getLogger("wasmarket.access")
@@ -102,6 +103,7 @@ def create_service(
     requests = Counter(
         "wasmarket_http_requests", "HTTP answers", ["service", "status"], registry=registry
     )
+    app.add_middleware(ImpliedMethods)
     app.add_middleware(BoundedBodies)
     app.add_middleware(RequestIds, service=info.name, requests=requests)
     # For what answers in front of the framework.

@@ -17,7 +17,7 @@ from wasmarket.store.tables import LeadershipRow
 
 
 class LeadershipLost(Conflict):
-    """Another process leads now"""
+    """Leadership lost"""
 
     slug = "leadership-lost"
 

@@ -88,7 +88,7 @@ def test_error__from_the_tree__is_a_problem_with_field_and_remedy():
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "urn:wasmarket:runway-over",
-        "title": "The deal's runway is over",
+        "title": "Payment required",
         "status": 402,
         "detail": "deal 3 has no money",
         "field": "deal",

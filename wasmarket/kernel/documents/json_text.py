@@ -4,6 +4,8 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
+from wasmarket.kernel.errors import InvalidInput
+
 Value = TypeVar("Value")
 
 
@@ -20,3 +22,20 @@ def decode_json(data: bytes | str, kind: Any = Any) -> Any:
         raise msgspec.DecodeError("it nests too deeply") from None
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"it is not UTF-8: {error}") from None
+    except ValueError as error:
+        # A number of thousands of digits costs its reader more than its writer.
+        raise msgspec.DecodeError(str(error)) from None
+
+
+@overload
+def read_json(data: bytes | str, *, what: str = ...) -> Any: ...
+@overload
+def read_json(data: bytes | str, kind: type[Value], *, what: str = ...) -> Value: ...
+def read_json(data: bytes | str, kind: Any = Any, *, what: str = "the body") -> Any:
+    """Return the value, of type `kind`. Raises InvalidInput: it is the sender's input."""
+    try:
+        return decode_json(data, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{what} is not as it should be: {error}") from error
+    except msgspec.DecodeError as error:
+        raise InvalidInput(f"{what} is not JSON: {error}", remedy="send one JSON value") from error

@@ -28,7 +28,7 @@ MAX_CACHED = 50_000
 
 
 class Inconsistent(Conflict):
-    """The store does not agree with the chain"""
+    """Inconsistent store"""
 
     slug = "inconsistent-store"
 

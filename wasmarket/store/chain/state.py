@@ -38,7 +38,7 @@ def batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
 
 
 class NotIndexed(Unreachable):
-    """Nothing is indexed yet"""
+    """Not indexed yet"""
 
     slug = "not-indexed"
 
