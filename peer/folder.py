@@ -8,13 +8,14 @@ import fcntl
 import itertools
 import os
 from pathlib import Path
-from typing import IO
-
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from typing import IO, TYPE_CHECKING
 
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.errors import ConfigError, Conflict
 from wasmarket.kernel.units import Hash
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SEED_BYTES = 32
 PRIVATE = 0o600
@@ -90,8 +91,13 @@ class PeerFolder:
             ) from error
         return file
 
-    def load_key(self) -> Ed25519PrivateKey:
+    def load_key(self) -> "Ed25519PrivateKey":
         """Return the peer's key, made at the first call; its file holds the raw seed."""
+        # Clients check apps and read folders without this package, which is larger than they are.
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415
+            Ed25519PrivateKey,
+        )
+
         path = self.path / "key"
         if not path.exists():
             write_atomically(path, Ed25519PrivateKey.generate().private_bytes_raw(), PRIVATE)
@@ -104,6 +110,6 @@ class PeerFolder:
         return Ed25519PrivateKey.from_private_bytes(seed)
 
 
-def public_key(key: Ed25519PrivateKey) -> Hash:
+def public_key(key: "Ed25519PrivateKey") -> Hash:
     """Return the public key as it is registered on chain."""
     return to_hash(key.public_key().public_bytes_raw())

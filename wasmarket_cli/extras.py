@@ -5,6 +5,7 @@ from typing import Final
 from wasmarket.kernel.errors import ConfigError
 
 OF_COMMAND: Final = {
+    "content": "gateway",
     "gateway": "gateway",
     "indexer": "indexer",
     "local": "all",
@@ -18,12 +19,11 @@ OF_COMMAND: Final = {
 OF_MODULE: Final = {
     "alembic": "gateway",
     "cffi": "peer",
-    "cryptography": "peer",
+    "cryptography": "service",
     "fastapi": "service",
     "httptools": "service",
     "numba": "matcher",
     "numpy": "matcher",
-    "prometheus_client": "service",
     "psycopg": "postgres",
     "pydantic": "service",
     "sqlalchemy": "gateway",

@@ -1,7 +1,11 @@
 """Compile every kernel of the engine before somebody waits for one, by a market of a few offers.
 
-`python -m matcher.engine.warm_up` does so for all processes that share the folder of machine code.
+`python -m matcher.engine.warm_up` does so for all processes that share the folder of machine code;
+with `single` or `auction` only for that half, so that two processes share the work.
 """
+
+import sys
+from collections.abc import Sequence
 
 from matcher.engine.answers.explain import explain
 from matcher.engine.answers.quotes import depth, quote
@@ -13,13 +17,35 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 
+PARTS = ("single", "auction")
 PEERS = 6
 NOW, LATER = 1_000, 2_000
 APP = to_hash(sha256(b"warm up"))
 
 
-def warm_up() -> None:
+def warm_up(parts: Sequence[str] = PARTS) -> None:
     """Do once, with a small market, all that a matcher does; a second call takes no time."""
+    book = _build_book()
+    plain, spread, few, greedy = (
+        _demand(1),
+        _demand(2, min_regions=2, max_units_per_provider=2),
+        _demand(3, units=5, deposit=10**4),
+        _demand(4, min_units=40, units=60),
+    )
+    if "single" in parts:
+        for demand in (plain, spread, few):
+            match_one(demand, book)
+        quote(plain, book)
+        quote(spread, book)
+        depth(book)
+        explain(greedy, book)
+    if "auction" in parts:
+        match_round((plain, spread, few, greedy), book)
+        # All or nothing, and some units must stay over: the bound is not reached, so all is tried.
+        match_round([_demand(number, min_units=4, units=4) for number in range(5, 9)], book)
+
+
+def _build_book() -> Book:
     book = Book(NOW)
     for number in range(1, PEERS + 1):
         book.put_peer(_peer(number))
@@ -29,21 +55,7 @@ def warm_up() -> None:
     loaded = Book.load(NOW, peers, {}, [_ask(number, number) for number in (1, 2)])
     loaded.set_counter(_peer(1).provider, 1)
     loaded.advance(LATER + 1)
-    plain, spread, few, greedy = (
-        _demand(1),
-        _demand(2, min_regions=2, max_units_per_provider=2),
-        _demand(3, units=5, deposit=10**4),
-        _demand(4, min_units=40, units=60),
-    )
-    for demand in (plain, spread, few):
-        match_one(demand, book)
-    quote(plain, book)
-    quote(spread, book)
-    depth(book)
-    explain(greedy, book)
-    match_round((plain, spread, few, greedy), book)
-    # All or nothing, and some units must stay over: the bound is not reached, so all is tried.
-    match_round([_demand(number, min_units=4, units=4) for number in range(5, 9)], book)
+    return book
 
 
 def _peer(number: int) -> Peer:
@@ -91,4 +103,4 @@ def _demand(
 
 
 if __name__ == "__main__":
-    warm_up()
+    warm_up(sys.argv[1:] or PARTS)

@@ -42,7 +42,8 @@ def without(monkeypatch):
         ("peer", "wasmtime", "peer"),
         ("gateway", "fastapi", "gateway"),
         ("local", "uvicorn", "all"),
-        ("content", "fastapi", "service"),
+        ("content", "fastapi", "gateway"),
+        ("wallet", "fastapi", "service"),
     ],
 )
 def test_main__module_of_an_extra_is_missing__names_the_extra(

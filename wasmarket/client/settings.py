@@ -42,6 +42,8 @@ class Configuration:
     environ: Mapping[str, str]
     tables: Mapping[str, Any] = field(default_factory=dict)
     profile: str | None = None
+    flags: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """By table: what was given for this run as a whole; beats all but a command's own flags."""
 
     def read(
         self, kind: type[Settings], table: str, flags: Mapping[str, Any] | None = None
@@ -61,7 +63,7 @@ class Configuration:
             named = profiles[self.profile]
             layers.append((f"profile {self.profile}", self._table(named, table)))
         layers.append(("environment", environment_table(self.environ, table)))
-        layers.append(("flags", flags or {}))
+        layers.append(("flags", {**self.flags.get(table, {}), **(flags or {})}))
         return build_settings(kind, table, layers)
 
     def _table(self, tables: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -72,7 +74,10 @@ class Configuration:
 
 
 def load_configuration(
-    home: Home, environ: Mapping[str, str], profile: str | None = None
+    home: Home,
+    environ: Mapping[str, str],
+    profile: str | None = None,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Configuration:
     """Read `wasmarket.toml` of a home, if there is one. Raises ConfigError."""
     tables: dict[str, Any] = {}
@@ -92,7 +97,9 @@ def load_configuration(
                 remedy=f"the tables are {', '.join(TABLES)} and profile.NAME",
             )
     _check_environment(environ)
-    return Configuration(home, environ, tables, profile or environ.get(f"{PREFIX}PROFILE"))
+    return Configuration(
+        home, environ, tables, profile or environ.get(f"{PREFIX}PROFILE"), flags or {}
+    )
 
 
 def _check_environment(environ: Mapping[str, str]) -> None:

@@ -41,6 +41,8 @@ class Wiring:
 
     configuration: Configuration
     _accounts: dict[str, Account] = field(default_factory=dict)
+    given_deployment: Deployment | None = None
+    """Used instead of any file."""
 
     @property
     def home(self) -> Home:
@@ -116,6 +118,8 @@ class Wiring:
 
     def load_deployment(self) -> Deployment:
         """Read the deployment file, by path or by the node's chain id. Raises ConfigError."""
+        if self.given_deployment is not None:
+            return self.given_deployment
         if self.chain.deployment:
             return read_deployment(Path(self.chain.deployment).expanduser())
         return find_deployment(self.home, self.rpc.fetch_chain_id())

@@ -1,5 +1,6 @@
 """Bring a local market up step by step, and down again."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.regions import region_index
 from wasmarket.kernel.units import Address
 from wasmarket_cli.local.homes import claim_home, forget_chain
+from wasmarket_cli.local.kernels import KernelBuild
 from wasmarket_cli.local.plan import PeerPlan, Plan, find_free_port, settle_ports, write_settings
 from wasmarket_cli.local.processes import Process, stop_all
 from wasmarket_cli.provider.peer_keys import load_peer_keys
@@ -27,8 +29,8 @@ from wasmarket_cli.provider.peer_keys import load_peer_keys
 COINS = 100 * 10**18
 """Wei that every account of a local market gets for gas."""
 
-START_SECONDS = 180.0
-"""The matching engine compiles itself once after each change, which may take a minute."""
+START_SECONDS = 600.0
+"""Where the engine's code cannot be kept, the matcher compiles it: minutes on a busy machine."""
 SERVICES = ("indexer", "matcher", "gateway")
 
 OnStep = Callable[[str], None]
@@ -100,13 +102,16 @@ def start_market(home: Home, plan: Plan, on_step: OnStep = lambda _: None) -> Lo
         check_port(port)
     claim = claim_home(home)
     try:
-        return _start(home, plan, on_step, claim)
+        with contextlib.closing(KernelBuild(os.environ)) as kernels:
+            return _start(home, plan, on_step, claim, kernels)
     except BaseException:
         claim.close()
         raise
 
 
-def _start(home: Home, plan: Plan, on_step: OnStep, claim: IO[str]) -> LocalMarket:
+def _start(
+    home: Home, plan: Plan, on_step: OnStep, claim: IO[str], kernels: KernelBuild
+) -> LocalMarket:
     forget_chain(home, (peer.name for peer in plan.peers))
     home.logs.mkdir(parents=True, exist_ok=True)
     ports = settle_ports(plan.ports)
@@ -124,6 +129,8 @@ def _start(home: Home, plan: Plan, on_step: OnStep, claim: IO[str]) -> LocalMark
         deploy_contracts(home, anvil.url, plan.epoch_seconds)
         on_step("accounts")
         _fund_accounts(market)
+        on_step("matching engine (compiled once, for a minute)")
+        kernels.wait()
         on_step("services")
         _await(market.start_service(name) for name in SERVICES)
         on_step("peers")

@@ -1,0 +1,1 @@
+"""The door for Python programs: one object with what developers and providers do."""
