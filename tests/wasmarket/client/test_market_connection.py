@@ -1,4 +1,4 @@
-"""`wasmarket.connect`: what is given beats environment and file; nothing is sent or loaded early."""
+"""`wasmarket.connect`: what is given beats environment and file; nothing is loaded early."""
 
 import asyncio
 import json
@@ -73,7 +73,7 @@ def test_connect__deployment_object__is_used_instead_of_a_file(tmp_path):
 
 
 def test_connect__deployment_file_that_is_missing__names_it(tmp_path):
-    with pytest.raises(ConfigError, match="missing.json"):
+    with pytest.raises(ConfigError, match=r"missing\.json"):
         connect(tmp_path, deployment=tmp_path / "missing.json").wiring.load_deployment()
 
 
