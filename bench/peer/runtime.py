@@ -11,7 +11,7 @@ from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.execution.engine import AotCache, InstancePool, build_engine
 from peer.runtime.execution.function_code import Invoke, compile_function
 from peer.runtime.execution.guest import Guest
-from peer.runtime.execution.host_functions import HostState
+from peer.runtime.execution.host_functions import CallState
 from peer.runtime.execution.loaded_module import LoadedModule
 from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Call
@@ -61,7 +61,7 @@ def open_greeting(folder: Path) -> tuple[Invoke, Guest]:
         plan.infos["guest"],
         code,
         engine,
-        HostState(),
+        CallState(),
         lambda linker: None,
         prints_here=False,
     )

@@ -9,9 +9,9 @@ from peer.runtime.abi.guest_types import (
     SCALARS,
     ArrayType,
     Basic,
+    FunctionSignature,
     GuestType,
     RecordType,
-    Signature,
 )
 from peer.runtime.abi.interface_types import (
     ADAPTERS,
@@ -62,7 +62,7 @@ API_TYPES: Final[tuple[tuple[tuple[tuple[str, GuestType], ...], tuple[GuestType,
 
 
 def encode_interface(
-    signatures: Sequence[Signature], imports: Sequence[tuple[str, Signature]] = ()
+    signatures: Sequence[FunctionSignature], imports: Sequence[tuple[str, FunctionSignature]] = ()
 ) -> bytes:
     """Return the section's content; `imports` are functions of other modules, by module name.
 
@@ -87,7 +87,9 @@ class _Encoder:
         self._records: dict[RecordType, int] = {}
 
     def encode(
-        self, signatures: Sequence[Signature], imports: Sequence[tuple[str, Signature]]
+        self,
+        signatures: Sequence[FunctionSignature],
+        imports: Sequence[tuple[str, FunctionSignature]],
     ) -> bytes:
         exports, adapters, implementations = [], [], []
         for name, (inputs, outputs) in zip(API_FUNCTIONS, API_TYPES, strict=True):
@@ -146,7 +148,7 @@ class _Encoder:
             self._records[record] = len(self._types) - 1
         return self._records[record]
 
-    def _adapt(self, signature: Signature, position: int) -> list[bytes]:
+    def _adapt(self, signature: FunctionSignature, position: int) -> list[bytes]:
         lowered = (self._lower(index, part.type) for index, part in enumerate(signature.parameters))
         instructions = [*chain.from_iterable(lowered), _with(CALL_CORE, position)]
         if signature.outputs:

@@ -40,7 +40,7 @@ class ArrayType:
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class NamedType:
     """A named part of a record, or a parameter of a function."""
 
     name: str
@@ -52,7 +52,7 @@ class RecordType:
     """Named fields in order; compared by identity, since nesting makes deep comparison costly."""
 
     name: str
-    fields: tuple[Field, ...]
+    fields: tuple[NamedType, ...]
 
 
 GuestType = Basic | ArrayType | RecordType
@@ -104,11 +104,11 @@ def measure_record(record: RecordType) -> Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class FunctionSignature:
     """A typed function; Marine functions have no output or one."""
 
     name: str
-    parameters: tuple[Field, ...]
+    parameters: tuple[NamedType, ...]
     outputs: tuple[GuestType, ...]
 
 
@@ -121,8 +121,8 @@ class Interface:
     """
 
     version: str
-    functions: dict[str, Signature]
-    imports: dict[tuple[str, str], Signature] = field(default_factory=dict)
+    functions: dict[str, FunctionSignature]
+    imports: dict[tuple[str, str], FunctionSignature] = field(default_factory=dict)
     host_records: dict[str, RecordType] = field(default_factory=dict)
 
 
@@ -255,7 +255,7 @@ def describe_interface(interface: Interface) -> dict[str, object]:
     }
 
 
-def _describe_field(part: Field) -> dict[str, str]:
+def _describe_field(part: NamedType) -> dict[str, str]:
     return {"name": part.name, "type": describe_type(part.type)}
 
 

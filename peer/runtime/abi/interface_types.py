@@ -8,11 +8,11 @@ from peer.runtime.abi.guest_types import (
     HOST_RECORDS,
     ArrayType,
     Basic,
-    Field,
+    FunctionSignature,
     GuestType,
     Interface,
+    NamedType,
     RecordType,
-    Signature,
     measure_record,
 )
 from peer.runtime.errors import ModuleError
@@ -119,7 +119,7 @@ def parse_interface(content: bytes) -> Interface:
         for name, index in raw.exports
         if name not in API_FUNCTIONS
     }
-    imports: dict[tuple[str, str], Signature] = {}
+    imports: dict[tuple[str, str], FunctionSignature] = {}
     for namespace, name, index in raw.imports:
         # NOTE: each import stands twice, the interface type before the core type.
         if (namespace, name) not in imports:
@@ -218,9 +218,9 @@ class _Resolver:
     def __init__(self, definitions: list[_RawDefinition]) -> None:
         self._definitions = definitions
         self._records: dict[int, RecordType] = {}
-        self._functions: dict[int, Signature] = {}
+        self._functions: dict[int, FunctionSignature] = {}
 
-    def resolve_function(self, name: str, index: int) -> Signature:
+    def resolve_function(self, name: str, index: int) -> FunctionSignature:
         if index not in self._functions:
             self._functions[index] = self._resolve_function(name, index)
         return replace(self._functions[index], name=name)
@@ -233,15 +233,15 @@ class _Resolver:
                 found.setdefault(definition.name, self._resolve_record(index))
         return found
 
-    def _resolve_function(self, name: str, index: int) -> Signature:
+    def _resolve_function(self, name: str, index: int) -> FunctionSignature:
         definition = self._get(index, FUNCTION_TYPE, f"function {name}")
         if len(definition.outputs) > 1:
             raise ModuleError(f"function {name} has more than one output")
-        parameters = tuple(Field(part, self._resolve(raw)) for part, raw in definition.fields)
+        parameters = tuple(NamedType(part, self._resolve(raw)) for part, raw in definition.fields)
         if len({part.name for part in parameters}) < len(parameters):
             raise ModuleError(f"function {name} has two parameters of one name")
         outputs = tuple(self._resolve(raw) for raw in definition.outputs)
-        return Signature(name, parameters, outputs)
+        return FunctionSignature(name, parameters, outputs)
 
     def _get(self, index: int, kind: int, user: str) -> _RawDefinition:
         if index >= len(self._definitions) or self._definitions[index].kind != kind:
@@ -272,7 +272,7 @@ class _Resolver:
             if not missing:
                 self._records[current] = _build_record(
                     definition.name,
-                    tuple(Field(name, self._resolve(raw)) for name, raw in definition.fields),
+                    tuple(NamedType(name, self._resolve(raw)) for name, raw in definition.fields),
                 )
                 continue
             # All of them wait above it, so on its second turn one is missing only in a circle.
@@ -283,7 +283,7 @@ class _Resolver:
         return self._records[index]
 
 
-def _build_record(name: str, parts: tuple[Field, ...]) -> RecordType:
+def _build_record(name: str, parts: tuple[NamedType, ...]) -> RecordType:
     if len({part.name for part in parts}) < len(parts):
         raise ModuleError(f"record {name} has two fields of one name")
     record = RecordType(name, parts)

@@ -19,9 +19,9 @@ from peer.runtime.abi.guest_types import (
     SCALARS,
     ArrayType,
     Basic,
+    FunctionSignature,
     GuestType,
     RecordType,
-    Signature,
     describe_type,
     once_per_record,
 )
@@ -35,7 +35,7 @@ F32_LARGEST: Final = 3.4028235677973366e38
 UNUSUAL_FLOATS: Final = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def compile_arguments(signature: Signature) -> Callable[[bytes], list[Any]]:
+def compile_arguments(signature: FunctionSignature) -> Callable[[bytes], list[Any]]:
     """Return a function from a JSON body to arguments in order; it raises `CallRefused`."""
     readers = [(part.name, _compile_read(part.type)) for part in signature.parameters]
     names = {name for name, _ in readers}
@@ -60,7 +60,7 @@ def compile_arguments(signature: Signature) -> Callable[[bytes], list[Any]]:
     return read
 
 
-def compile_result(signature: Signature) -> Callable[[Any], bytes]:
+def compile_result(signature: FunctionSignature) -> Callable[[Any], bytes]:
     """Return a function from the lifted answer to the JSON body `{"result": …}`."""
     write = _compile_write(signature.outputs[0]) if signature.outputs else None
 

@@ -17,8 +17,8 @@ from peer.runtime.abi.guest_types import (
     SCALARS,
     ArrayType,
     Basic,
-    Field,
     GuestType,
+    NamedType,
     RecordType,
     get_size,
     once_per_record,
@@ -127,7 +127,9 @@ def _compile_place_array(element: GuestType) -> PlaceSequence:
 
 @once_per_record
 def _compile_place_record(record: RecordType) -> Callable[[GuestHandle, Any], int]:
-    parts: list[tuple[Field, Pack]] = [(part, _compile_pack(part.type)) for part in record.fields]
+    parts: list[tuple[NamedType, Pack]] = [
+        (part, _compile_pack(part.type)) for part in record.fields
+    ]
 
     def place(guest: GuestHandle, value: Any) -> int:
         data = b"".join(pack(guest, value[part.name]) for part, pack in parts)

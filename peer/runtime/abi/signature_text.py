@@ -4,7 +4,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import (
+    ArrayType,
+    Basic,
+    FunctionSignature,
+    GuestType,
+    NamedType,
+    RecordType,
+)
 from peer.runtime.errors import ModuleError
 
 SIGNATURE: Final = re.compile(
@@ -29,11 +36,11 @@ RUST_NAMES: Final = {
 class Declarations:
     """What a text declares: functions, and imports by module name."""
 
-    functions: tuple[Signature, ...]
-    imports: tuple[tuple[str, Signature], ...]
+    functions: tuple[FunctionSignature, ...]
+    imports: tuple[tuple[str, FunctionSignature], ...]
 
 
-def parse_signatures(text: str) -> list[Signature]:
+def parse_signatures(text: str) -> list[FunctionSignature]:
     """Return the functions that `parse_declarations` finds."""
     return list(parse_declarations(text).functions)
 
@@ -53,7 +60,7 @@ def parse_declarations(text: str) -> Declarations:
             records.declare(match["name"], match["fields"], where)
         elif content:
             plain.append((content, where))
-    functions: dict[tuple[str, str], Signature] = {}
+    functions: dict[tuple[str, str], FunctionSignature] = {}
     for content, where in plain:
         match = IMPORT.fullmatch(content)
         module, rest = (match["module"], match["signature"]) if match else ("", content)
@@ -67,7 +74,7 @@ def parse_declarations(text: str) -> Declarations:
     )
 
 
-def parse_signature(text: str, where: str, records: "_Records | None" = None) -> Signature:
+def parse_signature(text: str, where: str, records: "_Records | None" = None) -> FunctionSignature:
     """Read one signature; raise `ModuleError` that begins with `where`."""
     match = SIGNATURE.fullmatch(text)
     if match is None:
@@ -79,7 +86,7 @@ def parse_signature(text: str, where: str, records: "_Records | None" = None) ->
     fields = _parse_fields(match["inputs"], where, known)
     output = match["output"]
     outputs = () if output is None or output == "()" else (_parse_type(output, where, known),)
-    return Signature(match["name"], fields, outputs)
+    return FunctionSignature(match["name"], fields, outputs)
 
 
 class _Records:
@@ -110,13 +117,13 @@ class _Records:
         return self._found[name]
 
 
-def _parse_fields(text: str, where: str, records: _Records) -> tuple[Field, ...]:
+def _parse_fields(text: str, where: str, records: _Records) -> tuple[NamedType, ...]:
     fields = []
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         name, colon, type_text = part.partition(":")
         if not colon or not name.strip().isidentifier():
             raise ModuleError(f"{where}: {part!r} is no `argument: type`")
-        fields.append(Field(name.strip(), _parse_type(type_text, where, records)))
+        fields.append(NamedType(name.strip(), _parse_type(type_text, where, records)))
     return tuple(fields)
 
 

@@ -13,7 +13,7 @@ from peer.runtime.errors import CallRefused, GuestOutput, GuestTrap
 from peer.runtime.execution.call_parameters import compile_fill
 from peer.runtime.execution.function_code import compile_take
 from peer.runtime.execution.guest import U32, Guest
-from peer.runtime.execution.host_functions import HostState
+from peer.runtime.execution.host_functions import CallState
 from peer.runtime.execution.linked_calls import VALUE_TYPES, compile_give
 from peer.runtime.module.links import EffectLink, get_core_type
 from peer.runtime.wasm.sections import CoreType
@@ -33,7 +33,7 @@ def refuse_all(effector: str, function: str, arguments: list[Any]) -> Any:
 
 
 def define_effects(
-    linker: Linker, effects: Sequence[EffectLink], state: HostState, ask: AskHost, *, logs: bool
+    linker: Linker, effects: Sequence[EffectLink], state: CallState, ask: AskHost, *, logs: bool
 ) -> None:
     """Define what a module imports from effectors; `logs` tells whether its log is kept."""
     for link in effects:
@@ -53,7 +53,7 @@ def _get_type(link: EffectLink) -> FuncType:
     )
 
 
-def _build_typed(link: EffectLink, state: HostState, do: Effect) -> Callable[..., Any]:
+def _build_typed(link: EffectLink, state: CallState, do: Effect) -> Callable[..., Any]:
     takes = [compile_take(part.type) for part in link.signature.parameters]
     # As the modules' own adapters have it: what is given to an import may go once it was read, but
     # not what is given to the host itself.
@@ -77,7 +77,7 @@ def _build_typed(link: EffectLink, state: HostState, do: Effect) -> Callable[...
     return call
 
 
-def _build_json(link: EffectLink, state: HostState, do: Effect) -> Callable[..., int]:
+def _build_json(link: EffectLink, state: CallState, do: Effect) -> Callable[..., int]:
     read, write = compile_arguments(link.signature), compile_result(link.signature)
 
     def call(pointer: int, size: int) -> int:
@@ -97,7 +97,7 @@ def _build_json(link: EffectLink, state: HostState, do: Effect) -> Callable[...,
     return call
 
 
-def _choose(link: EffectLink, state: HostState, ask: AskHost, logs: bool) -> Effect:
+def _choose(link: EffectLink, state: CallState, ask: AskHost, logs: bool) -> Effect:
     """Return what does the effect: log lines stay in the worker, all else goes to the host."""
     if link.effector == LOG:
 
@@ -110,7 +110,7 @@ def _choose(link: EffectLink, state: HostState, ask: AskHost, logs: bool) -> Eff
     return lambda arguments: ask(link.effector, function, arguments)
 
 
-def _get_caller(link: EffectLink, state: HostState) -> Guest:
+def _get_caller(link: EffectLink, state: CallState) -> Guest:
     if state.group is None or (state.is_starting and link.effector != LOG):
         raise GuestTrap(f"{_name(link)} is not available while the module starts")
     guest = state.group.guests[link.caller]

@@ -53,7 +53,7 @@ class HttpLimits:
     parallel_of_service: int = 16
 
 
-class Header(msgspec.Struct):
+class HttpHeader(msgspec.Struct):
     """One line of a head."""
 
     name: str
@@ -65,7 +65,7 @@ class HttpRequest(msgspec.Struct):
 
     method: str
     url: str
-    headers: list[Header] = []
+    headers: list[HttpHeader] = []
     body: bytes = b""
     timeout_ms: int = 0
     redirects: int = 0
@@ -201,7 +201,7 @@ def _check_method(method: str) -> str:
     return method
 
 
-def _check_headers(headers: list[Header], limits: HttpLimits) -> list[tuple[str, str]]:
+def _check_headers(headers: list[HttpHeader], limits: HttpLimits) -> list[tuple[str, str]]:
     checked = []
     for header in headers:
         name = header.name.lower()

@@ -18,7 +18,7 @@ DISK_FULL: Final = "the disk of the peer is full"
 
 
 @dataclass(slots=True)
-class _Entry:
+class _OpenStore:
     """An open store and who uses it now."""
 
     opening: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -32,13 +32,13 @@ class KvStores:
     def __init__(self, limits: KvLimits | None = None, most_open: int = 128) -> None:
         self.limits = limits or KvLimits()
         self._most_open = most_open
-        self._entries: dict[Path, _Entry] = {}
+        self._entries: dict[Path, _OpenStore] = {}
 
     @asynccontextmanager
     async def use(self, path: Path) -> AsyncIterator[KvFile]:
         """Lend the store at `path`, opened if it is not. Raises OSError."""
         # The last one used is the last one in the dict.
-        entry = self._entries.pop(path) if path in self._entries else _Entry()
+        entry = self._entries.pop(path) if path in self._entries else _OpenStore()
         self._entries[path] = entry
         entry.users += 1
         try:

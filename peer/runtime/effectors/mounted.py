@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
-from peer.runtime.effectors.http_effect import Header, HttpEffect, HttpRequest
+from peer.runtime.effectors.http_effect import HttpEffect, HttpHeader, HttpRequest
 
 FLAGS: Final = {
     **dict.fromkeys(("-s", "--silent", "-S", "--show-error", "-k", "--compressed"), ""),
@@ -47,7 +47,7 @@ class Command:
     flags: set[str] = field(default_factory=set)
     urls: list[str] = field(default_factory=list)
     method: str | None = None
-    headers: list[Header] = field(default_factory=list)
+    headers: list[HttpHeader] = field(default_factory=list)
     data: list[str] = field(default_factory=list)
     timeout_ms: int = 0
 
@@ -103,7 +103,7 @@ def build_request(command: Command) -> HttpRequest:
     usual = "HEAD" if "head" in command.flags else "POST" if body else "GET"
     headers = list(command.headers)
     if body and all(header.name.lower() != "content-type" for header in headers):
-        headers.append(Header("content-type", FORM))
+        headers.append(HttpHeader("content-type", FORM))
     return HttpRequest(
         method=command.method or usual,
         url=url if "://" in url else f"http://{url}",
@@ -140,9 +140,9 @@ def _set(command: Command, option: str, value: str) -> None:
         name, colon, text = value.partition(":")
         if not colon:
             raise BadCommand(f"{value[:60]!r} is no header")
-        command.headers.append(Header(name.strip(), text.strip()))
+        command.headers.append(HttpHeader(name.strip(), text.strip()))
     elif option == "agent":
-        command.headers.append(Header("user-agent", value))
+        command.headers.append(HttpHeader("user-agent", value))
     elif option == "data":
         if value.startswith("@"):
             raise BadCommand("files are not sent")

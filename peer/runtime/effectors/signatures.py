@@ -7,7 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import (
+    ArrayType,
+    Basic,
+    FunctionSignature,
+    GuestType,
+    NamedType,
+    RecordType,
+)
 
 PREFIX: Final = "wasmarket:"
 """No module of a service can have such a name."""
@@ -24,16 +31,16 @@ _STRING, _BYTES, _BOOL, _U32, _S64 = Basic.STRING, Basic.BYTES, Basic.BOOL, Basi
 
 
 def _record(name: str, /, **fields: GuestType) -> RecordType:
-    return RecordType(name, tuple(Field(part, kind) for part, kind in fields.items()))
+    return RecordType(name, tuple(NamedType(part, kind) for part, kind in fields.items()))
 
 
-def _functions(*signatures: Signature) -> Mapping[str, Signature]:
+def _functions(*signatures: FunctionSignature) -> Mapping[str, FunctionSignature]:
     return {signature.name: signature for signature in signatures}
 
 
-def _function(name: str, output: GuestType | None, /, **fields: GuestType) -> Signature:
-    inputs = tuple(Field(part, kind) for part, kind in fields.items())
-    return Signature(name, inputs, () if output is None else (output,))
+def _function(name: str, output: GuestType | None, /, **fields: GuestType) -> FunctionSignature:
+    inputs = tuple(NamedType(part, kind) for part, kind in fields.items())
+    return FunctionSignature(name, inputs, () if output is None else (output,))
 
 
 HEADER: Final = _record("Header", name=_STRING, value=_STRING)
@@ -54,7 +61,7 @@ HTTP_RESPONSE: Final = _record(
     headers=ArrayType(HEADER),
     body=_BYTES,
 )
-EFFECTORS: Final[Mapping[str, Mapping[str, Signature]]] = {
+EFFECTORS: Final[Mapping[str, Mapping[str, FunctionSignature]]] = {
     HTTP: _functions(_function("request", HTTP_RESPONSE, request=HTTP_REQUEST)),
     IPFS: _functions(
         _function("get", _record("IpfsContent", error=_STRING, data=_BYTES), cid=_STRING),

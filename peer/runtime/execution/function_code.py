@@ -9,9 +9,9 @@ from peer.runtime.abi.guest_types import (
     INTEGER_RANGES,
     SCALARS,
     Basic,
+    FunctionSignature,
     GuestType,
     RecordType,
-    Signature,
     describe_type,
 )
 from peer.runtime.abi.json_values import compile_arguments, compile_result
@@ -58,7 +58,7 @@ class FunctionCode:
         return value.encode() if isinstance(value, str) else bytes(value)
 
 
-def compile_function(signature: Signature, abi: str = MARINE_ABI) -> FunctionCode:
+def compile_function(signature: FunctionSignature, abi: str = MARINE_ABI) -> FunctionCode:
     """Generate the code for one signature."""
     inputs = [part.type for part in signature.parameters]
     is_raw = (
@@ -78,7 +78,7 @@ def compile_function(signature: Signature, abi: str = MARINE_ABI) -> FunctionCod
     )
 
 
-def compile_invoke(signature: Signature) -> Invoke:
+def compile_invoke(signature: FunctionSignature) -> Invoke:
     """Generate a call of a Marine function: arguments lowered, the answer lifted and released.
 
     Only an answer that lies in memory is released. A function that answers a number may have kept
@@ -127,7 +127,7 @@ def compile_take(guest_type: GuestType) -> tuple[int, Callable[..., Any]]:
     return 2, lambda guest, pointer, size: read(guest, pointer & U32, size & U32)
 
 
-def _compile_lift(signature: Signature) -> Callable[[Guest, Any], Any]:
+def _compile_lift(signature: FunctionSignature) -> Callable[[Guest, Any], Any]:
     if not signature.outputs:
         return lambda guest, value: None
     output = signature.outputs[0]

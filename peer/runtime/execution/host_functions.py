@@ -36,7 +36,7 @@ class RunningGroup(Protocol):
 
 
 @dataclass(slots=True)
-class HostState:
+class CallState:
     """What host functions need of the call that runs now."""
 
     log: CallLog = field(default_factory=CallLog)
@@ -51,7 +51,7 @@ class HostState:
 
 
 def define_host_functions(
-    linker: Linker, info: ModuleInfo, module: ModuleSpec, state: HostState
+    linker: Linker, info: ModuleInfo, module: ModuleSpec, state: CallState
 ) -> None:
     """Define those host functions that the module imports."""
     for wanted in info.outline.imports:
@@ -64,7 +64,7 @@ def define_host_functions(
             _define_call_parameters(linker, wanted.module, module.name, record, state)
 
 
-def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: HostState) -> None:
+def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: CallState) -> None:
     """`log_utf8_string(level, target, ptr, len)`: target 0 always logs, others if in the mask."""
 
     def log(caller: Caller, level: int, target: int, pointer: int, size: int) -> None:
@@ -87,7 +87,7 @@ def _define_log(linker: Linker, namespace: str, module: ModuleSpec, state: HostS
 
 
 def _define_call_parameters(
-    linker: Linker, namespace: str, module: str, record: RecordType, state: HostState
+    linker: Linker, namespace: str, module: str, record: RecordType, state: CallState
 ) -> None:
     """`get_call_parameters()`: answer in the record that the module expects."""
     build, lower = compile_parameters(record), compile_lower(record)

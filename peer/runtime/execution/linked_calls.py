@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from wasmtime import FuncType, Linker, Trap, ValType, WasmtimeError
 
-from peer.runtime.abi.guest_types import SCALARS, RecordType, Signature
+from peer.runtime.abi.guest_types import SCALARS, FunctionSignature, RecordType
 from peer.runtime.abi.lowering import compile_lower
 from peer.runtime.errors import GuestFault, GuestOutput, GuestTrap
 from peer.runtime.execution.function_code import compile_invoke, compile_take
 from peer.runtime.execution.guest import Guest
-from peer.runtime.execution.host_functions import HostState
-from peer.runtime.module.links import Link, get_core_type
+from peer.runtime.execution.host_functions import CallState
+from peer.runtime.module.links import ModuleLink, get_core_type
 from peer.runtime.wasm.sections import CoreType
 
 # What one call may move between two modules, each way.
@@ -29,7 +29,7 @@ VALUE_TYPES: Final = {
 }
 
 
-def define_links(linker: Linker, links: Sequence[Link], state: HostState) -> None:
+def define_links(linker: Linker, links: Sequence[ModuleLink], state: CallState) -> None:
     """Define what a module imports from other modules of its service."""
     for link in links:
         core = get_core_type(link.signature)
@@ -40,7 +40,7 @@ def define_links(linker: Linker, links: Sequence[Link], state: HostState) -> Non
         linker.define_func(link.callee, link.signature.name, kind, _build_call(link, state))
 
 
-def _build_call(link: Link, state: HostState) -> Callable[..., Any]:
+def _build_call(link: ModuleLink, state: CallState) -> Callable[..., Any]:
     signature = link.signature
     takes = [compile_take(part.type) for part in signature.parameters]
     takes_memory = any(part.type not in SCALARS for part in signature.parameters)
@@ -73,7 +73,7 @@ def _build_call(link: Link, state: HostState) -> Callable[..., Any]:
     return call
 
 
-def _limited(guest: Guest, link: Link, work: Callable[[], Any]) -> Any:
+def _limited(guest: Guest, link: ModuleLink, work: Callable[[], Any]) -> Any:
     """Run `work`, which may read no more of the guest's memory than one transfer may move."""
     kept, guest.budget = guest.budget, MAX_TRANSFER_BYTES
     try:
@@ -87,7 +87,7 @@ def _limited(guest: Guest, link: Link, work: Callable[[], Any]) -> Any:
         guest.budget = kept
 
 
-def compile_give(signature: Signature) -> Callable[[Guest, Any], Any]:
+def compile_give(signature: FunctionSignature) -> Callable[[Guest, Any], Any]:
     """Return a function that hands the answer of an import to its caller."""
     if not signature.outputs:
         return lambda caller, answer: None

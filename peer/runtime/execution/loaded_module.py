@@ -8,7 +8,7 @@ from wasmtime import Engine, Linker, Module, WasmtimeError
 from peer.runtime.errors import ModuleError
 from peer.runtime.execution.engine import MAX_TABLE_ELEMENTS
 from peer.runtime.execution.guest import ExportTable, Guest
-from peer.runtime.execution.host_functions import HostState, define_host_functions
+from peer.runtime.execution.host_functions import CallState, define_host_functions
 from peer.runtime.execution.wasi import WasiTemplate
 from peer.runtime.execution.wasmtime_cffi import Store, get_pointer
 from peer.runtime.module.check import ModuleInfo
@@ -26,7 +26,7 @@ class LoadedModule:
         info: ModuleInfo,
         code: Module,
         engine: Engine,
-        state: HostState,
+        state: CallState,
         define_imports: Callable[[Linker], None],
         *,
         prints_here: bool,

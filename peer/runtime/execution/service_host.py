@@ -14,7 +14,7 @@ from peer.runtime.execution.engine import AotCache
 from peer.runtime.execution.function_code import FunctionCode, compile_function
 from peer.runtime.execution.guest import Guest
 from peer.runtime.execution.guest_group import GroupLimits, GuestGroup
-from peer.runtime.execution.host_functions import HostState
+from peer.runtime.execution.host_functions import CallState
 from peer.runtime.execution.linked_calls import define_links
 from peer.runtime.execution.loaded_module import LoadedModule
 from peer.runtime.execution.replay import START_SEED, Replay, define_replay, seed_of
@@ -54,7 +54,7 @@ class ServiceHost:
         self._facade = plan.facade
         self._watchdog = watchdog
         self._limits = GroupLimits(spec.limits, spec.total_memory_limit, is_metered)
-        self._state = HostState()
+        self._state = CallState()
         self._replay = Replay() if spec.is_deterministic else None
         self._functions = {
             name: compile_function(signature, spec.abi)

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from peer.runtime.abi.guest_types import SCALARS, Interface, Signature, flatten_type
+from peer.runtime.abi.guest_types import SCALARS, FunctionSignature, Interface, flatten_type
 from peer.runtime.abi.interface_types import SECTION, parse_interface, parse_version
 from peer.runtime.effectors.signatures import EFFECTORS, LOG, PREFIX, Grants
 from peer.runtime.errors import EffectorRefused, ModuleError
@@ -162,7 +162,7 @@ def _check_api(outline: Outline) -> None:
             raise ModuleError(f"not a Marine module: {name} is missing or of another type")
 
 
-def _check_export(outline: Outline, signature: Signature) -> None:
+def _check_export(outline: Outline, signature: FunctionSignature) -> None:
     params = tuple(core for part in signature.parameters for core in flatten_type(part.type))
     results: tuple[int, ...] = ()
     if signature.outputs:

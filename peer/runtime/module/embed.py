@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from peer.runtime.abi.encoder import encode_interface
-from peer.runtime.abi.guest_types import SCALARS, RecordType, Signature
+from peer.runtime.abi.guest_types import SCALARS, FunctionSignature, RecordType
 from peer.runtime.abi.interface_types import SECTION
 from peer.runtime.errors import ModuleError
 from peer.runtime.module.check import SDK_SECTION, check_module
@@ -44,7 +44,7 @@ I32_CONST_0, SHIFT_RIGHT_32, WRAP, IF, END = (
 )
 
 
-def embed_interface(wasm: bytes, signatures: Sequence[Signature]) -> bytes:
+def embed_interface(wasm: bytes, signatures: Sequence[FunctionSignature]) -> bytes:
     """Return a Marine module with these functions; raise `ModuleError` that says what is missing.
 
     Read signatures with `signature_text.parse_signatures`.
@@ -84,7 +84,7 @@ class _Wrapper:
             1 for wanted in self._outline.imports if wanted.kind == 3
         )
 
-    def wrap(self, signatures: Sequence[Signature]) -> bytes:
+    def wrap(self, signatures: Sequence[FunctionSignature]) -> bytes:
         if self._outline.functions.get(ALLOC) != ALLOC_TYPE:
             raise ModuleError("the module exports no alloc(size: i32) -> i32 to build upon")
         pointer, size = self._add_global(), self._add_global()
@@ -107,7 +107,7 @@ class _Wrapper:
             + I32_CONST_0 + GLOBAL_SET + size + END
         )  # fmt: skip
 
-    def _wrap_function(self, signature: Signature, pointer: bytes, size: bytes) -> None:
+    def _wrap_function(self, signature: FunctionSignature, pointer: bytes, size: bytes) -> None:
         name, wanted = signature.name, get_core_type(signature)
         actual = self._outline.functions.get(name)
         if actual is None:

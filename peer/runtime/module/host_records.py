@@ -13,9 +13,9 @@ from peer.runtime.abi.guest_types import (
     CALL_PARAMETERS,
     ArrayType,
     Basic,
-    Field,
     GuestType,
     Interface,
+    NamedType,
     RecordType,
     measure_record,
 )
@@ -29,7 +29,7 @@ _STRING: Final = Basic.STRING
 
 
 def _record(name: str, fields: Mapping[str, GuestType]) -> RecordType:
-    return RecordType(name, tuple(Field(part, kind) for part, kind in fields.items()))
+    return RecordType(name, tuple(NamedType(part, kind) for part, kind in fields.items()))
 
 
 def _tetraplets(last: str) -> GuestType:

@@ -6,8 +6,8 @@ from typing import Final
 
 from peer.runtime.abi.guest_types import (
     SCALARS,
+    FunctionSignature,
     Interface,
-    Signature,
     flatten_type,
     is_same_in_memory,
 )
@@ -32,12 +32,12 @@ MAX_CHAIN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ModuleLink:
     """A function that `caller` imports from `callee`; the signature is the callee's."""
 
     caller: str
     callee: str
-    signature: Signature
+    signature: FunctionSignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class EffectLink:
     namespace: str
     name: str
     effector: str
-    signature: Signature
+    signature: FunctionSignature
     is_json: bool
 
     @property
@@ -62,7 +62,7 @@ class ServicePlan:
     """A service's modules by name, in the order of their start, and the links of each."""
 
     infos: Mapping[str, ModuleInfo]
-    links: Mapping[str, tuple[Link, ...]]
+    links: Mapping[str, tuple[ModuleLink, ...]]
     effects: Mapping[str, tuple[EffectLink, ...]]
     facade: str
 
@@ -107,7 +107,7 @@ def _check_names(service: str, names: Sequence[str]) -> None:
             raise ModuleError(f"service {service} has two modules called {name}")
 
 
-def _find_links(caller: str, infos: Mapping[str, ModuleInfo]) -> tuple[Link, ...]:
+def _find_links(caller: str, infos: Mapping[str, ModuleInfo]) -> tuple[ModuleLink, ...]:
     links = []
     for wanted in infos[caller].outline.imports:
         if wanted.module not in infos:
@@ -122,7 +122,7 @@ def _find_links(caller: str, infos: Mapping[str, ModuleInfo]) -> tuple[Link, ...
         core = get_core_type(signature)
         if wanted.function != core or not _is_alike(declared, signature):
             raise ModuleError(f"module {caller} imports {name} with other types than it has")
-        links.append(Link(caller, wanted.module, signature))
+        links.append(ModuleLink(caller, wanted.module, signature))
     return tuple(links)
 
 
@@ -159,7 +159,9 @@ def find_effectors(info: ModuleInfo) -> set[str]:
     return {found[0] for wanted in info.outline.imports if (found := _find_effect(wanted, {}))}
 
 
-def _find_effect(wanted: CoreImport, mounted: Mapping[str, str]) -> tuple[str, Signature] | None:
+def _find_effect(
+    wanted: CoreImport, mounted: Mapping[str, str]
+) -> tuple[str, FunctionSignature] | None:
     """Return the effector and the function behind an import, None if it is another import."""
     if wanted.module.startswith(PREFIX):
         effector = wanted.module.removeprefix(PREFIX)
@@ -172,14 +174,14 @@ def _find_effect(wanted: CoreImport, mounted: Mapping[str, str]) -> tuple[str, S
     return None
 
 
-def get_core_type(signature: Signature) -> CoreFunction:
+def get_core_type(signature: FunctionSignature) -> CoreFunction:
     """Return the core type that a Marine function of this signature has."""
     params = tuple(core for part in signature.parameters for core in flatten_type(part.type))
     output = signature.outputs[0] if signature.outputs else None
     return CoreFunction(params, flatten_type(output) if output in SCALARS and output else ())
 
 
-def _is_alike(one: Signature, other: Signature) -> bool:
+def _is_alike(one: FunctionSignature, other: FunctionSignature) -> bool:
     if len(one.parameters) != len(other.parameters) or len(one.outputs) != len(other.outputs):
         return False
     parameters = zip(one.parameters, other.parameters, strict=True)
@@ -189,7 +191,7 @@ def _is_alike(one: Signature, other: Signature) -> bool:
     )
 
 
-def _order_start(names: Sequence[str], links: Mapping[str, tuple[Link, ...]]) -> list[str]:
+def _order_start(names: Sequence[str], links: Mapping[str, tuple[ModuleLink, ...]]) -> list[str]:
     """Put every module after those that it imports, else as listed; refuse circles."""
     order: list[str] = []
 
@@ -208,7 +210,7 @@ def _order_start(names: Sequence[str], links: Mapping[str, tuple[Link, ...]]) ->
     return order
 
 
-def _check_chain(order: Sequence[str], links: Mapping[str, tuple[Link, ...]]) -> None:
+def _check_chain(order: Sequence[str], links: Mapping[str, tuple[ModuleLink, ...]]) -> None:
     length: dict[str, int] = {}
     for name in order:
         length[name] = 1 + max((length[link.callee] for link in links[name]), default=0)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from peer.runtime.abi.guest_types import Basic, Field, Interface, Signature
+from peer.runtime.abi.guest_types import Basic, FunctionSignature, Interface, NamedType
 from peer.runtime.effectors.signatures import Grants
 from peer.runtime.errors import ModuleError
 from peer.runtime.module.check import ANYTHING, JSON_TYPE, ModuleInfo, check_imports
@@ -30,7 +30,7 @@ def inspect_raw_module(wasm: bytes, grants: Grants = ANYTHING) -> ModuleInfo:
     if has_dealloc and outline.functions[DEALLOC] != DEALLOC_TYPE:
         raise ModuleError("not a raw module: dealloc has another type than (i32, i32)")
     functions = {
-        name: Signature(name, (Field("body", Basic.BYTES),), (Basic.BYTES,))
+        name: FunctionSignature(name, (NamedType("body", Basic.BYTES),), (Basic.BYTES,))
         for name, core in outline.functions.items()
         if core == FUNCTION_TYPE and not name.startswith("_")
     }

@@ -9,10 +9,10 @@ from wasmtime import wat2wasm
 from peer.runtime.abi.encoder import encode_interface
 from peer.runtime.abi.guest_types import (
     SCALARS,
-    Field,
+    FunctionSignature,
     GuestType,
+    NamedType,
     RecordType,
-    Signature,
     flatten_type,
 )
 from peer.runtime.abi.signature_text import parse_signature
@@ -45,13 +45,13 @@ MEMORY = '(memory (export "memory") 2)'
 
 def build_guest(
     body: str,
-    *signatures: str | Signature,
+    *signatures: str | FunctionSignature,
     imports: str = "",
     memory: str = MEMORY,
     allocate: str = ALLOCATE,
     api: str = API,
     extra: bytes = b"",
-    links: Sequence[tuple[str, Signature]] = (),
+    links: Sequence[tuple[str, FunctionSignature]] = (),
 ) -> bytes:
     """Assemble a module whose functions (`body`, as text) have these signatures.
 
@@ -65,7 +65,7 @@ def build_guest(
 
 def build_echo(guest_type: GuestType) -> bytes:
     """Make a guest whose `echo` answers its argument, whatever the type."""
-    signature = Signature("echo", (Field("value", guest_type),), (guest_type,))
+    signature = FunctionSignature("echo", (NamedType("value", guest_type),), (guest_type,))
     params = " ".join(core.name.lower() for core in flatten_type(guest_type))
     if guest_type in SCALARS:
         body = f'(func (export "echo") (param {params}) (result {params}) local.get 0)'
@@ -79,7 +79,7 @@ def build_echo(guest_type: GuestType) -> bytes:
 
 def build_relay(guest_type: GuestType, module: str = "other", name: str = "relay") -> bytes:
     """Make a guest whose function `name` answers what another module's `echo` answers."""
-    signature = Signature("echo", (Field("value", guest_type),), (guest_type,))
+    signature = FunctionSignature("echo", (NamedType("value", guest_type),), (guest_type,))
     params = [core.name.lower() for core in flatten_type(guest_type)]
     core = f"(param {' '.join(params)})"
     if guest_type in SCALARS:
@@ -88,7 +88,7 @@ def build_relay(guest_type: GuestType, module: str = "other", name: str = "relay
     forward = " ".join(f"local.get {index}" for index in range(len(params)))
     return build_guest(
         f'(func (export "{name}") {core} {forward} call $echo)',
-        Signature(name, signature.parameters, signature.outputs),
+        FunctionSignature(name, signature.parameters, signature.outputs),
         imports=f'(import "{module}" "echo" (func $echo {core}))',
         links=[(module, signature)],
     )
@@ -100,7 +100,7 @@ def build_caller(module: str, function: str, name: str = "relay") -> bytes:
         f'(func (export "{name}") call $next)',
         f"{name}()",
         imports=f'(import "{module}" "{function}" (func $next))',
-        links=[(module, Signature(function, (), ()))],
+        links=[(module, FunctionSignature(function, (), ()))],
     )
 
 

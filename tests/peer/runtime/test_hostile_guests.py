@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, RecordType, Signature
+from peer.runtime.abi.guest_types import ArrayType, Basic, FunctionSignature, NamedType, RecordType
 from peer.runtime.errors import GuestFault
 from peer.runtime.module.service import CallLimits, ServiceSpec
 from peer.runtime.workers.pool import WorkerPool
@@ -19,7 +19,9 @@ TRAP, TIME, MEM, OUT = CallStatus.TRAP, CallStatus.TIME, CallStatus.MEMORY, Call
 LOG = '(import "host" "log_utf8_string" (func $log (param i32 i32 i32 i32)))'
 BIG = '(memory (export "memory") 1700)'
 STRINGS = ArrayType(ArrayType(Basic.STRING))
-NODE = RecordType("Node", (Field("name", Basic.STRING), Field("tags", ArrayType(Basic.U64))))
+NODE = RecordType(
+    "Node", (NamedType("name", Basic.STRING), NamedType("tags", ArrayType(Basic.U64)))
+)
 
 
 def wasi(name: str, params: str) -> str:
@@ -41,7 +43,7 @@ PAIRS = "\\00\\20\\00\\00\\00\\10\\00\\00" * 1000
 NESTED = build_guest(
     f"""(data (i32.const 8192) "{PAIRS}")
     (func (export "go") i32.const 8192 call $set_ptr i32.const 1000 call $set_size)""",
-    Signature("go", (), (STRINGS,)),
+    FunctionSignature("go", (), (STRINGS,)),
 )
 HOSTILE: dict[str, tuple[bytes, CallStatus]] = {
     "abort": (do("unreachable"), TRAP),
@@ -113,7 +115,7 @@ HOSTILE: dict[str, tuple[bytes, CallStatus]] = {
         build_guest(
             """(data (i32.const 4096) "\\ff\\ff\\ff\\7f\\10\\00\\00\\00")
             (func (export "go") i32.const 4096 call $set_ptr)""",
-            Signature("go", (), (NODE,)),
+            FunctionSignature("go", (), (NODE,)),
         ),
         TRAP,
     ),

@@ -10,10 +10,10 @@ from peer.runtime.abi.encoder import encode_interface
 from peer.runtime.abi.guest_types import (
     ArrayType,
     Basic,
-    Field,
+    FunctionSignature,
     GuestType,
+    NamedType,
     RecordType,
-    Signature,
     describe_interface,
     describe_type,
 )
@@ -38,8 +38,8 @@ def shape(guest_type: GuestType) -> object:
 def test_parse__what_the_encoder_wrote__is_the_same(
     name: str, inputs: list[GuestType], outputs: list[GuestType]
 ) -> None:
-    parameters = tuple(Field(f"p{index}", kind) for index, kind in enumerate(inputs))
-    written = Signature(name, parameters, tuple(outputs))
+    parameters = tuple(NamedType(f"p{index}", kind) for index, kind in enumerate(inputs))
+    written = FunctionSignature(name, parameters, tuple(outputs))
 
     read = parse_interface(encode_interface([written])).functions[name]
 
@@ -49,7 +49,9 @@ def test_parse__what_the_encoder_wrote__is_the_same(
 
 
 def test_encode__one_scalar_function__gives_the_documented_bytes() -> None:
-    content = encode_interface([Signature("inc", (Field("a", Basic.U32),), (Basic.U32,))])
+    content = encode_interface(
+        [FunctionSignature("inc", (NamedType("a", Basic.U32),), (Basic.U32,))]
+    )
 
     assert content.startswith(VERSION + b"\x00\x08\x00\x01\x04size\x0c\x01\x0c")
     assert b"\x00\x01\x01a\x06\x01\x06" * 2 in content
@@ -64,7 +66,7 @@ def test_parse__imports__take_the_interface_type_of_the_pair() -> None:
 
     interface = parse_interface(VERSION + types + imports)
 
-    assert interface.imports["host", "log"].parameters == (Field("text", Basic.STRING),)
+    assert interface.imports["host", "log"].parameters == (NamedType("text", Basic.STRING),)
 
 
 def test_parse__export_whose_core_type_differs__takes_the_adapter_type() -> None:
@@ -74,7 +76,7 @@ def test_parse__export_whose_core_type_differs__takes_the_adapter_type() -> None
 
     function = parse_interface(content).functions["f"]
 
-    assert function.parameters == (Field("name", Basic.STRING),)
+    assert function.parameters == (NamedType("name", Basic.STRING),)
     assert function.outputs == (Basic.STRING,)
 
 
@@ -163,8 +165,8 @@ def test_parse__any_bytes__give_an_interface_or_a_reason(content: bytes) -> None
 
 
 def test_describe_interface__records__are_listed_once() -> None:
-    point = RecordType("Point", (Field("x", Basic.F64), Field("y", Basic.F64)))
-    move = Signature("move", (Field("path", ArrayType(point)),), (point,))
+    point = RecordType("Point", (NamedType("x", Basic.F64), NamedType("y", Basic.F64)))
+    move = FunctionSignature("move", (NamedType("path", ArrayType(point)),), (point,))
 
     described = describe_interface(parse_interface(encode_interface([move])))
 

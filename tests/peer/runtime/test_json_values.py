@@ -5,21 +5,28 @@ import math
 
 import pytest
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import (
+    ArrayType,
+    Basic,
+    FunctionSignature,
+    GuestType,
+    NamedType,
+    RecordType,
+)
 from peer.runtime.abi.json_values import compile_arguments, compile_result
 from peer.runtime.errors import CallRefused
 
 pytestmark = pytest.mark.unit
-POINT = RecordType("Point", (Field("x", Basic.S32), Field("tags", ArrayType(Basic.STRING))))
+POINT = RecordType("Point", (NamedType("x", Basic.S32), NamedType("tags", ArrayType(Basic.STRING))))
 
 
 def read_one(guest_type: GuestType, text: str) -> object:
-    signature = Signature("f", (Field("v", guest_type),), ())
+    signature = FunctionSignature("f", (NamedType("v", guest_type),), ())
     return compile_arguments(signature)(b"[" + text.encode() + b"]")[0]
 
 
 def write(guest_type: GuestType, value: object) -> object:
-    return json.loads(compile_result(Signature("f", (), (guest_type,)))(value))["result"]
+    return json.loads(compile_result(FunctionSignature("f", (), (guest_type,)))(value))["result"]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +92,7 @@ def test_read__wrong_values__name_field_and_type(
 
 
 ADD = compile_arguments(
-    Signature("add", (Field("a", Basic.U32), Field("b", Basic.U32)), (Basic.U32,))
+    FunctionSignature("add", (NamedType("a", Basic.U32), NamedType("b", Basic.U32)), (Basic.U32,))
 )
 
 
@@ -125,7 +132,7 @@ def test_arguments__body_that_does_not_fit__is_refused(body: bytes, reason: str)
         (ArrayType(Basic.STRING), ["a"], ["a"]),
         (POINT, {"x": 1, "tags": []}, {"x": 1, "tags": []}),
         (
-            RecordType("R", (Field("f", Basic.F64), Field("g", Basic.U8))),
+            RecordType("R", (NamedType("f", Basic.F64), NamedType("g", Basic.U8))),
             {"f": math.inf, "g": 1},
             {"f": "Infinity", "g": 1},
         ),
@@ -138,4 +145,4 @@ def test_result__values_of_each_type__become_json(
 
 
 def test_result__no_output__is_null() -> None:
-    assert compile_result(Signature("f", (), ()))(None) == b'{"result":null}'
+    assert compile_result(FunctionSignature("f", (), ()))(None) == b'{"result":null}'

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import (
+    ArrayType,
+    Basic,
+    FunctionSignature,
+    GuestType,
+    NamedType,
+    RecordType,
+)
 from peer.runtime.errors import (
     EffectorRefused,
     GuestMemory,
@@ -30,8 +37,10 @@ from tests.peer.runtime.guests import (
 from tests.peer.runtime.type_strategies import guest_types, values_of
 
 pytestmark = pytest.mark.unit
-POINT = RecordType("Point", (Field("x", Basic.S16), Field("label", Basic.STRING)))
-LINE = RecordType("Line", (Field("ends", ArrayType(POINT)), Field("tags", ArrayType(Basic.U64))))
+POINT = RecordType("Point", (NamedType("x", Basic.S16), NamedType("label", Basic.STRING)))
+LINE = RecordType(
+    "Line", (NamedType("ends", ArrayType(POINT)), NamedType("tags", ArrayType(Basic.U64)))
+)
 EATER = build_guest(
     """(func (export "eat") (param $pages i32) (result i32) local.get $pages memory.grow)
     (func (export "pages") (result i32) memory.size)""",
@@ -43,7 +52,7 @@ FEEDER = build_guest(
       local.get $theirs call $eat drop local.get $mine memory.grow)""",
     "both(mine: u32, theirs: u32) -> s32",
     imports='(import "other" "eat" (func $eat (param i32) (result i32)))',
-    links=[("other", Signature("eat", (Field("pages", Basic.U32),), (Basic.S32,)))],
+    links=[("other", FunctionSignature("eat", (NamedType("pages", Basic.U32),), (Basic.S32,)))],
 )
 
 
@@ -108,7 +117,7 @@ def test_link__modules_in_any_order__are_started_as_they_need_one_another(
     first = build_guest(
         init,
         imports='(import "other" "say" (func $next))',
-        links=[("other", Signature("say", (), ()))],
+        links=[("other", FunctionSignature("say", (), ()))],
     )
     other = build_guest(
         """(data (i32.const 0) "up")
@@ -168,7 +177,9 @@ def test_link__argument_with_a_bad_pointer__is_the_callers_fault(
         '(func (export "lie") i32.const -8 i32.const 64 call $echo)',
         "lie() -> string",
         imports='(import "other" "echo" (func $echo (param i32 i32)))',
-        links=[("other", Signature("echo", (Field("v", Basic.STRING),), (Basic.STRING,)))],
+        links=[
+            ("other", FunctionSignature("echo", (NamedType("v", Basic.STRING),), (Basic.STRING,)))
+        ],
     )
     host = host_service(
         build_service(tmp_path, {"other": build_echo(Basic.STRING), "facade": lying})
@@ -249,7 +260,7 @@ def test_link__warm_modules__remember_and_are_replaced_together(
         "relay() -> u64",
         "fail()",
         imports='(import "other" "count" (func $next (result i64)))',
-        links=[("other", Signature("count", (), (Basic.U64,)))],
+        links=[("other", FunctionSignature("count", (), (Basic.U64,)))],
     )
     modules = {"other": guests.COUNTER, "facade": counting}
     warm = host_service(build_service(tmp_path, modules, warm=True))
@@ -268,7 +279,7 @@ def test_link__allocator_that_calls_the_other_module__is_a_trap(
     allocate = guests.ALLOCATE.replace(
         "(local $at i32)", "(local $at i32) i32.const 0 i32.const 0 call $echo"
     )
-    signature = Signature("echo", (Field("value", Basic.STRING),), (Basic.STRING,))
+    signature = FunctionSignature("echo", (NamedType("value", Basic.STRING),), (Basic.STRING,))
     facade = build_guest(
         '(func (export "go") i32.const 0 i32.const 4 call $echo)',
         "go() -> string",
@@ -289,11 +300,11 @@ def test_link__one_string_named_a_thousand_times__is_not_copied_without_end(
 ) -> None:
     pairs = "\\00\\00\\00\\00\\00\\00\\02\\00" * 1000
     strings = ArrayType(Basic.STRING)
-    signature = Signature("echo", (Field("value", strings),), (strings,))
+    signature = FunctionSignature("echo", (NamedType("value", strings),), (strings,))
     facade = build_guest(
         f"""(data (i32.const 8192) "{pairs}")
         (func (export "go") i32.const 8192 i32.const 1000 call $echo)""",
-        Signature("go", (), (strings,)),
+        FunctionSignature("go", (), (strings,)),
         imports='(import "other" "echo" (func $echo (param i32 i32)))',
         links=[("other", signature)],
     )
@@ -413,7 +424,7 @@ def test_service__folders__are_each_modules_own(host_service: HostService, tmp_p
         '(func (export "relay") (result i32) call $next)',
         "relay() -> u32",
         imports='(import "other" "count" (func $next (result i32)))',
-        links=[("other", Signature("count", (), (Basic.U32,)))],
+        links=[("other", FunctionSignature("count", (), (Basic.U32,)))],
     )
     for dirs, seen in (({}, 1), ({"a": "/storage/a", "b": "/storage/b"}, 2)):
         spec = build_service(

@@ -10,10 +10,10 @@ import pytest
 from peer.runtime.abi.guest_types import (
     ArrayType,
     Basic,
-    Field,
+    FunctionSignature,
     GuestType,
+    NamedType,
     RecordType,
-    Signature,
 )
 from peer.runtime.errors import ModuleError
 from peer.runtime.messages import Call
@@ -58,25 +58,25 @@ BINDER = build_guest(
     imports="""(import "db" "bind" (func $bind (param i32 i32) (result i32)))
       (import "db" "text" (func $text))""",
     links=[
-        ("db", Signature("bind", (Field("text", S),), (Basic.S32,))),
-        ("db", Signature("text", (), (S,))),
+        ("db", FunctionSignature("bind", (NamedType("text", S),), (Basic.S32,))),
+        ("db", FunctionSignature("text", (), (S,))),
     ],
 )
 
 
 def record(name: str, **fields: GuestType) -> RecordType:
-    return RecordType(name, tuple(Field(*part) for part in fields.items()))
+    return RecordType(name, tuple(NamedType(*part) for part in fields.items()))
 
 
-def leave_records(*records: RecordType) -> list[tuple[str, Signature]]:
+def leave_records(*records: RecordType) -> list[tuple[str, FunctionSignature]]:
     """Put records among a module's types without declaring anything that the host answers."""
-    return [("nobody", Signature(f"f{n}", (), (kind,))) for n, kind in enumerate(records)]
+    return [("nobody", FunctionSignature(f"f{n}", (), (kind,))) for n, kind in enumerate(records)]
 
 
 def build_who(namespace: str, answer: RecordType, records: Sequence[RecordType]) -> bytes:
     return build_guest(
         '(func (export "who") (param i32) call $parameters)',
-        Signature("who", (Field("a", Basic.U32),), (answer,)),
+        FunctionSignature("who", (NamedType("a", Basic.U32),), (answer,)),
         imports=f'(import "{namespace}" "get_call_parameters" (func $parameters))',
         links=leave_records(*records),
     )
@@ -121,7 +121,7 @@ def test_link__argument_in_memory__is_released_once_it_was_read(
           local.get 0 local.get 1 call $bind drop global.get $released)""",
         "keep(text: string) -> u32",
         imports='(import "db" "bind" (func $bind (param i32 i32) (result i32)))',
-        links=[("db", Signature("bind", (Field("text", S),), (Basic.S32,)))],
+        links=[("db", FunctionSignature("bind", (NamedType("text", S),), (Basic.S32,)))],
         api=WIPING_API,
     )
     host = host_service(build_service(tmp_path, {"db": KEEPER, "facade": caller}))

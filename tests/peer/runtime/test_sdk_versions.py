@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import (
+    ArrayType,
+    Basic,
+    FunctionSignature,
+    GuestType,
+    NamedType,
+    RecordType,
+)
 from peer.runtime.errors import EffectorRefused, ModuleError
 from peer.runtime.messages import Call
 from peer.runtime.module.check import inspect_module
@@ -27,7 +34,7 @@ S = Basic.STRING
 
 
 def record(name: str, **fields: GuestType) -> RecordType:
-    return RecordType(name, tuple(Field(*part) for part in fields.items()))
+    return RecordType(name, tuple(NamedType(*part) for part in fields.items()))
 
 
 TETRAPLET_OLD = record("SecurityTetraplet", peer_pk=S, service_id=S, function_name=S, json_path=S)
@@ -66,9 +73,11 @@ def build_who(parameters: RecordType, namespace: str, allocate: str = guests.ALL
     """Make a guest whose `who(a, b)` answers all of its call parameters."""
     return build_guest(
         '(func (export "who") (param i32 i32) call $parameters)',
-        Signature("who", (Field("a", Basic.U32), Field("b", Basic.U32)), (parameters,)),
+        FunctionSignature(
+            "who", (NamedType("a", Basic.U32), NamedType("b", Basic.U32)), (parameters,)
+        ),
         imports=f'(import "{namespace}" "get_call_parameters" (func $parameters))',
-        links=[(namespace, Signature("get_call_parameters", (), (parameters,)))],
+        links=[(namespace, FunctionSignature("get_call_parameters", (), (parameters,)))],
         allocate=allocate,
     )
 
@@ -84,7 +93,7 @@ def get_parameters(build_host: BuildHost, wasm: bytes, given: dict[str, Any]) ->
 def test_call__module_of_each_sdk__answers(
     build_host: BuildHost, version: str, allocate: str
 ) -> None:
-    signature = Signature("echo", (Field("v", ArrayType(S)),), (ArrayType(S),))
+    signature = FunctionSignature("echo", (NamedType("v", ArrayType(S)),), (ArrayType(S),))
     body = """(func (export "echo") (param i32 i32)
       local.get 0 call $set_ptr local.get 1 call $set_size)"""
     wasm = build_guest(body, signature, allocate=allocate)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import Instance, Module, Store, Trap, TrapCode
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, GuestType, RecordType
+from peer.runtime.abi.guest_types import ArrayType, Basic, GuestType, NamedType, RecordType
 from peer.runtime.errors import (
     CallRefused,
     GuestMemory,
@@ -32,8 +32,8 @@ from tests.peer.runtime.type_strategies import guest_types, values_of
 from wasmarket.kernel.documents.receipts import CallStatus
 
 pytestmark = pytest.mark.unit
-POINT = RecordType("Point", (Field("x", Basic.S16), Field("label", Basic.STRING)))
-PATH = RecordType("Path", (Field("points", ArrayType(POINT)), Field("closed", Basic.BOOL)))
+POINT = RecordType("Point", (NamedType("x", Basic.S16), NamedType("label", Basic.STRING)))
+PATH = RecordType("Path", (NamedType("points", ArrayType(POINT)), NamedType("closed", Basic.BOOL)))
 
 
 def encode(value: Any) -> bytes:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from peer.runtime.abi.guest_types import ArrayType, Basic, Field, RecordType, Signature
+from peer.runtime.abi.guest_types import ArrayType, Basic, FunctionSignature, NamedType, RecordType
 from peer.runtime.abi.signature_text import parse_declarations, parse_signatures
 from peer.runtime.errors import ModuleError
 
@@ -21,10 +21,12 @@ def test_parse_signatures__lines_with_comments__are_read_in_order() -> None:
     """
 
     assert parse_signatures(text) == [
-        Signature("greeting", (Field("name", Basic.STRING),), (Basic.STRING,)),
-        Signature("digest", (Field("data", Basic.BYTES),), (Basic.BYTES,)),
-        Signature("add", (Field("a", Basic.U64), Field("b", Basic.S64)), (Basic.F32,)),
-        Signature("tidy", (Field("lists", ArrayType(ArrayType(Basic.STRING))),), ()),
+        FunctionSignature("greeting", (NamedType("name", Basic.STRING),), (Basic.STRING,)),
+        FunctionSignature("digest", (NamedType("data", Basic.BYTES),), (Basic.BYTES,)),
+        FunctionSignature(
+            "add", (NamedType("a", Basic.U64), NamedType("b", Basic.S64)), (Basic.F32,)
+        ),
+        FunctionSignature("tidy", (NamedType("lists", ArrayType(ArrayType(Basic.STRING))),), ()),
     ]
 
 

@@ -8,8 +8,8 @@ from peer.runtime.abi.guest_types import (
     INTEGER_RANGES,
     ArrayType,
     Basic,
-    Field,
     GuestType,
+    NamedType,
     RecordType,
 )
 
@@ -19,7 +19,7 @@ basics = st.sampled_from(list(Basic))
 
 def _extend(inner: st.SearchStrategy[GuestType]) -> st.SearchStrategy[GuestType]:
     fields = st.lists(
-        st.builds(Field, names, inner), min_size=1, max_size=3, unique_by=lambda part: part.name
+        st.builds(NamedType, names, inner), min_size=1, max_size=3, unique_by=lambda part: part.name
     )
     record = st.builds(RecordType, st.just("Record"), fields.map(tuple))
     return st.one_of(inner.map(ArrayType), record)

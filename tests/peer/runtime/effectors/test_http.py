@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from peer.runtime.effectors.http_effect import (
-    Header,
     HttpEffect,
     HttpGate,
+    HttpHeader,
     HttpLimits,
     HttpRequest,
 )
@@ -119,7 +119,7 @@ def ask(
 
 
 def test_request__to_a_named_host__gives_status_headers_and_body(port: int) -> None:
-    answer = ask(port, "/a?b=c", "POST", headers=[Header("X-One", "1")], body=b"hello")
+    answer = ask(port, "/a?b=c", "POST", headers=[HttpHeader("X-One", "1")], body=b"hello")
 
     assert (answer["error"], answer["status"]) == ("", 200)
     assert {"name": "seen", "value": "yes"} in answer["headers"]
@@ -216,7 +216,7 @@ def test_request__no_url_to_be_asked__is_an_error(port: int, url: str, error: st
 def test_request__header_that_is_not_the_guests__is_refused(
     port: int, name: str, value: str
 ) -> None:
-    answer = ask(port, headers=[Header(name, value)])
+    answer = ask(port, headers=[HttpHeader(name, value)])
 
     assert answer["status"] == 0
     assert answer["error"]
@@ -272,7 +272,11 @@ def test_request__redirect_to_a_host_that_is_not_named__is_refused(port: int, ta
 
 
 def test_request__redirect_to_another_host__does_not_take_secrets_along(port: int) -> None:
-    secrets = [Header("Authorization", "Bearer x"), Header("Cookie", "c=1"), Header("X-A", "1")]
+    secrets = [
+        HttpHeader("Authorization", "Bearer x"),
+        HttpHeader("Cookie", "c=1"),
+        HttpHeader("X-A", "1"),
+    ]
     both = [f"127.0.0.1:{port}", f"localhost:{port}"]
     trusted = [f"http://{host}" for host in both]
     path = f"/to/http://localhost:{port}/end"

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from peer.runtime.abi.guest_types import Basic, Field, GuestType, RecordType, Signature
+from peer.runtime.abi.guest_types import Basic, FunctionSignature, GuestType, NamedType, RecordType
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.signatures import MOUNTED
 from peer.runtime.errors import EffectorRefused
@@ -28,7 +28,7 @@ PROGRAMS = {"ipfs": "/bin/echo", "printf": "/usr/bin/printf"}
 
 
 def record(name: str, **fields: GuestType) -> RecordType:
-    return RecordType(name, tuple(Field(*part) for part in fields.items()))
+    return RecordType(name, tuple(NamedType(*part) for part in fields.items()))
 
 
 BYTES_RESULT = record("MountedBinaryResult", ret_code=Basic.S32, error=S, stdout=B, stderr=B)
@@ -49,7 +49,9 @@ def build_mounting(
         f'(func (export "go") (param i32 i32) {body})',
         replace(MOUNTED, name="go", outputs=(RecordType("Answer", answer.fields),)),
         imports=f'(import "{namespace}" "{binary}" (func $run (param i32 i32)))',
-        links=[("nobody", Signature(f"f{n}", (), (kind,))) for n, kind in enumerate(records)],
+        links=[
+            ("nobody", FunctionSignature(f"f{n}", (), (kind,))) for n, kind in enumerate(records)
+        ],
         api=api,
     )
 
