@@ -10,6 +10,7 @@ from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.blocks import Block, BlockRef, Reader, Rollback
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError
 from wasmarket.serving.daemon import explain
 from wasmarket.store.chain.writer import ChainWriter, Mark, fetch_tail
 from wasmarket.store.database import Database
@@ -71,7 +72,8 @@ class IndexLoop:
                 self.step(stop, beat)
                 self._board.succeed()
         except Exception as error:
-            self._fail(explain(error))
+            remedy = error.remedy if isinstance(error, MarketError) else None
+            self._fail(explain(error), remedy or "")
             raise
 
     def step(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
@@ -139,10 +141,10 @@ class IndexLoop:
         self._board.count_undo(to.number)
         logger.warning("blocks undone", extra={"to_block": to.number})
 
-    def _fail(self, problem: str) -> None:
+    def _fail(self, problem: str, remedy: str) -> None:
         # What is in memory may not be what the store has: read it again.
         self._tail = None
-        self._board.fail(problem)
+        self._board.fail(problem, remedy)
         if not self._leader.is_held:
             self._board.set_leader(False)
 

@@ -16,6 +16,7 @@ class Progress:
     indexed: int | None = None
     is_leader: bool = False
     problem: str = NOT_LOOKED
+    remedy: str = ""
 
     @property
     def lag(self) -> int | None:
@@ -76,11 +77,11 @@ class Board:
 
     def succeed(self) -> None:
         """Record a look at the chain that went through."""
-        self._change(problem="")
+        self._change(problem="", remedy="")
 
-    def fail(self, problem: str) -> None:
-        """Record a look at the chain that did not, and why."""
-        self._change(problem=problem)
+    def fail(self, problem: str, remedy: str = "") -> None:
+        """Record a look at the chain that did not, why, and what to do."""
+        self._change(problem=problem, remedy=remedy)
 
     def _change(self, **changes: object) -> None:
         with self._lock:

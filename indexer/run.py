@@ -81,7 +81,12 @@ def read_status(board: Board, deployment: Deployment) -> ServiceStatus:
         head=now.head,
         indexed=now.indexed,
         finality=None if now.head is None else max(0, now.head - DEPTH),
-        extra={"lag": now.lag, "leader": now.is_leader, "problem": now.problem},
+        extra={
+            "lag": now.lag,
+            "leader": now.is_leader,
+            "problem": now.problem,
+            "remedy": now.remedy,
+        },
     )
 
 
@@ -89,7 +94,7 @@ def read_readiness(board: Board, max_lag: int, loops: Loops | None = None) -> Re
     """Return whether the store is fresh enough to answer from, and if not, why."""
     now = board.progress
     if now.problem:
-        return Readiness(False, now.problem)
+        return Readiness(False, "; ".join(filter(None, (now.problem, now.remedy))))
     if loops is not None and (problems := loops.problems()):
         return Readiness(False, "; ".join(problems))
     if now.lag is None:

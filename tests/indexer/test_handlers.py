@@ -21,7 +21,6 @@ from wasmarket.store.chain.epochs import fetch_epoch
 from wasmarket.store.chain.events import fetch_events
 from wasmarket.store.chain.history import fetch_batch_skips, fetch_claims, fetch_fill_skips
 from wasmarket.store.chain.peers import fetch_peer, fetch_provider
-from wasmarket.store.chain.rows import Inconsistent
 from wasmarket.store.chain.state import (
     fetch_cancelled,
     fetch_counters,
@@ -29,6 +28,7 @@ from wasmarket.store.chain.state import (
     fetch_published,
     is_approved,
 )
+from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import MarketStateRow
 
 pytestmark = pytest.mark.unit

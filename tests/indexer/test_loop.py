@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
+from sqlalchemy import text
 
 from indexer import apply
 from indexer.loop import IndexLoop
@@ -19,6 +20,7 @@ from wasmarket.store.chain.events import fetch_changes, fetch_events, fetch_late
 from wasmarket.store.chain.state import fetch_account, fetch_indexed
 from wasmarket.store.chain.writer import fetch_tail
 from wasmarket.store.database import open_database
+from wasmarket.store.errors import Inconsistent
 from wasmarket.store.leader import Leader
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 
@@ -346,3 +348,22 @@ def test_run__amount_that_the_store_cannot_keep__is_not_ready_and_keeps_what_it_
     assert not readiness.ready
     assert "do not fit the store" in readiness.reason
     assert free_of(database) == 5
+
+
+def test_take_turn__store_refuses_a_row__says_what_to_do_without_its_sql(loop, chain, board):
+    chain.mine(deposited(5))
+    loop.step(NEVER)
+    with loop._database.write() as session:
+        columns = "log_index, name, timestamp, tx_hash, data"
+        copy = f"INSERT INTO event (block_number, {columns}) SELECT 3, {columns} FROM event"
+        session.execute(text(copy))
+    chain.mine(deposited(6))
+
+    with pytest.raises(Inconsistent):
+        loop.take_turn(NEVER)
+
+    status = read_status(board, chain.deployment).extra
+    assert "event" in status["problem"]
+    assert "SQL" not in status["problem"]
+    assert "--reindex" in status["remedy"]
+    assert "--reindex" in read_readiness(board, 5).reason

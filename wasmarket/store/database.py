@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
-from wasmarket.kernel.errors import ConfigError, Unreachable
+from wasmarket.kernel.errors import ConfigError
+from wasmarket.store.errors import translated
 
 __all__ = ["Database", "Session", "open_database", "sqlite_url"]
 
@@ -47,7 +48,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that sees one state of the store throughout and changes nothing."""
-        with _translated(), Session(self._reader, autoflush=False) as session:
+        with translated(), Session(self._reader, autoflush=False) as session:
             yield session
 
     @contextmanager
@@ -57,20 +58,29 @@ class Database:
         On SQLite one writer runs at a time; others wait. Keep it short, do no I/O inside.
         """
         with (
-            _translated(),
+            translated(),
             Session(self._writer, expire_on_commit=False) as session,
             session.begin(),
         ):
             yield session
 
     def open_writer(self) -> Session:
-        """Return a session for many transactions of one thread; its user begins and closes it."""
+        """Return a session for many transactions of one thread; its user closes it.
+
+        Each is in a block of `begin`.
+        """
         return Session(self._writer, expire_on_commit=False, autoflush=False)
+
+    @contextmanager
+    def begin(self, session: Session) -> Iterator[None]:
+        """Open a transaction of a writer's session, which ends with the block."""
+        with translated(), session.begin():
+            yield
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """Open a connection for writing, in a transaction that ends with the block."""
-        with _translated(), self._writer.begin() as connection:
+        with translated(), self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -145,15 +155,3 @@ def _open_sqlite(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn a database that does not answer into Unreachable."""
-    try:
-        yield
-    except OperationalError as error:
-        raise Unreachable(
-            f"the store does not answer: {error.orig}",
-            remedy="check the store's URL, its disk space and, for PostgreSQL, the server",
-        ) from error

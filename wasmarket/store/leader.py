@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import Conflict
 from wasmarket.store.database import Database
+from wasmarket.store.errors import translated
 from wasmarket.store.tables import LeadershipRow
 
 
@@ -114,6 +115,10 @@ class Leader:
         return True
 
     def _lock_server(self) -> bool:
+        with translated():
+            return self._lock_connection()
+
+    def _lock_connection(self) -> bool:
         connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         key = int.from_bytes(
             hashlib.sha256(f"wasmarket {self._name}".encode()).digest()[:8], "big", signed=True

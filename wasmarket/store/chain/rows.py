@@ -17,20 +17,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from wasmarket.kernel.errors import Conflict
 from wasmarket.store.columns import Appended, Base, Journaled
+from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import JournalRow
 
 Row = TypeVar("Row", bound=Journaled)
 
 MAX_CACHED = 50_000
 """Rows kept in memory between blocks; above it the cache starts anew."""
-
-
-class Inconsistent(Conflict):
-    """Inconsistent store"""
-
-    slug = "inconsistent-store"
 
 
 class ChainRows:

@@ -105,7 +105,7 @@ class ChainWriter:
         Raises Conflict when another process has moved the store on.
         """
         try:
-            with self._session.begin():
+            with self._database.begin(self._session):
                 self._check()
                 fill(self._rows)
                 self._rows.flush(ref.number)
@@ -126,7 +126,7 @@ class ChainWriter:
     def undo(self, number: BlockNumber, block_hash: Hash) -> None:
         """Put everything back to how it was after a block. Raises Conflict for an unknown block."""
         self._rows.forget()
-        with self._session.begin():
+        with self._database.begin(self._session):
             self._check()
             target = self._session.get(BlockRow, number)
             if target is None or target.hash != block_hash:
@@ -158,7 +158,7 @@ class ChainWriter:
             last = min(at.final_epoch, first + MOST_EPOCHS - 1)
             activities = fetch_activities(session, at, first, last)
             views = count_epochs(session, at, first, last, activities)
-        with self._session.begin():
+        with self._database.begin(self._session):
             self._check()
             self._session.execute(
                 insert(EpochTotalRow),
@@ -180,7 +180,7 @@ class ChainWriter:
     def clear(self) -> None:
         """Drop all that came from the chain, to index it anew; the matcher's tables stay."""
         self._rows.forget()
-        with self._session.begin():
+        with self._database.begin(self._session):
             if self._guard:
                 self._guard(self._session)
             for table in [*appended_tables(), *journaled_tables().values()]:

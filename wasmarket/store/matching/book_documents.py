@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
-from wasmarket.store.chain.rows import Inconsistent
+from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import BookDocumentRow, BookPartRow
 
 CUTS = re.compile(rb'[048c]0"\},|"id":\d*00,|00":"')

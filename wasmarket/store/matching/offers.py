@@ -11,8 +11,8 @@ from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
-from wasmarket.store.chain.rows import Inconsistent
 from wasmarket.store.enums import BookState, OfferSource
+from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import DeveloperOfferRow, OfferClockRow, ProviderOfferRow
 from wasmarket.store.views import StoredDeveloperOffer, StoredProviderOffer
 
