@@ -26,7 +26,7 @@ class RpcError(MarketError):
 
 
 class ContradictoryAnswer(RpcError):
-    """The node's answers contradict one another"""
+    """Contradictory answer"""
 
     slug: ClassVar[str] = "contradictory-answer"
 

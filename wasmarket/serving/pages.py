@@ -58,7 +58,7 @@ def decode_cursor(cursor: str | None, *kinds: type[int] | type[str]) -> tuple[An
     if (
         not isinstance(key, list)
         or [type(part) for part in key] != list(kinds)
-        or any(isinstance(part, int) and abs(part) > MAX_NUMBER for part in key)
+        or not all(_is_storable(part) for part in key)
     ):
         raise InvalidInput(
             "the cursor is not one of ours",
@@ -66,3 +66,8 @@ def decode_cursor(cursor: str | None, *kinds: type[int] | type[str]) -> tuple[An
             remedy="take `next` of the page before, unchanged",
         )
     return tuple(key)
+
+
+def _is_storable(part: int | str) -> bool:
+    """Say whether a database can compare with it; PostgreSQL has no text with NUL."""
+    return abs(part) <= MAX_NUMBER if isinstance(part, int) else "\0" not in part

@@ -1,6 +1,7 @@
 """What every service answers: problems with remedies, request ids, one-time signed requests."""
 
 import asyncio
+import base64
 
 import httpx
 import pytest
@@ -213,6 +214,35 @@ def test_body__of_a_route_that_takes_more__has_that_routes_limit():
 
     assert [answer.status_code for answer in answers] == [200, 413]
     assert answers[0].json() == 2 * MAX_BODY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 1_500,
+        "[" * 10**6,
+        '{"a":' * 1_500,
+        "[" + "9" * 5_000 + "]",
+        "[1e999]",
+        "[[1]]",
+        "[null]",
+        "[true]",
+        "1",
+        "",
+    ],
+    ids=lambda text: text[:8],
+)
+@pytest.mark.parametrize("kind", [int, str])
+def test_decode_cursor__any_json__is_bad_input(text, kind):
+    cursor = base64.urlsafe_b64encode(text.encode()).decode()
+
+    with pytest.raises(InvalidInput, match="not one of ours"):
+        decode_cursor(cursor, kind)
+
+
+def test_decode_cursor__text_with_nul__is_bad_input():
+    with pytest.raises(InvalidInput):
+        decode_cursor(encode_cursor("0x\0"), str)
 
 
 def test_cursor__round_trip_and_forged():
