@@ -5,6 +5,7 @@ Only the module of the command that is called is imported, so that `--help` is i
 """
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -17,6 +18,7 @@ from wasmarket import __version__
 from wasmarket.client.home import Home, find_home
 from wasmarket.client.remedies import find_remedy
 from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.terminal_text import clean_lines_for_terminal
 from wasmarket_cli.errors import Exit, exit_code
 from wasmarket_cli.extras import explain_missing
 
@@ -85,6 +87,14 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was named; a name that begins oddly is no option either."""
+        if not args[0].startswith("-") and args[0] not in DEVELOPER | NOUNS:
+            ctx.fail(f"No such command {args[0]!r}.")
+        return super().resolve_command(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named; it may load more of its modules only now."""
         try:
@@ -124,11 +134,15 @@ def save_crash(bug: Exception, home: Home) -> MarketError:
     )
 
 
+def _complain(text: str) -> None:
+    click.echo(clean_lines_for_terminal(text), err=True)
+
+
 def report(error: MarketError) -> Exit:
     """Write an error as one line and a hint to stderr; return its exit code."""
-    click.echo(f"wasmarket: {error.detail}", err=True)
+    _complain(f"wasmarket: {error.detail}")
     if remedy := find_remedy(error):
-        click.echo(f"  hint: {remedy}", err=True)
+        _complain(f"  hint: {remedy}")
     return exit_code(error)
 
 
@@ -139,10 +153,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MarketError as error:
         return report(error)
     except click.exceptions.Abort:
-        click.echo("wasmarket: interrupted", err=True)
+        _complain("wasmarket: interrupted")
         return Exit.FAILED
     except click.ClickException as error:
-        error.show()
+        # What was typed is quoted, and may be anything, even no text at all.
+        said = io.StringIO()
+        error.show(said)
+        _complain(said.getvalue().rstrip("\n"))
         return Exit.USAGE
     except BrokenPipeError:
         # The reader of a pipe has seen enough; keep Python from complaining when it flushes.

@@ -27,7 +27,7 @@ class TokenAmount(click.ParamType):
         self._symbol = symbol
         self._decimals = decimals
         self._least = least
-        self._most = most
+        self.most = most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return base units; refuse signs, exponents, too many digits, and what is beyond."""
@@ -41,8 +41,8 @@ class TokenAmount(click.ParamType):
         if len(part) > self._decimals:
             self.fail(f"{value!r} has more than {self._decimals} decimals", param, ctx)
         amount = int(whole + part.ljust(self._decimals, "0"))
-        if not self._least <= amount <= self._most:
-            limits = f"{self._write(self._least)} to {self._write(self._most)}"
+        if not self._least <= amount <= self.most:
+            limits = f"{self._write(self._least)} to {self._write(self.most)}"
             self.fail(f"{value!r} is not within {limits} {self._symbol}", param, ctx)
         return amount
 

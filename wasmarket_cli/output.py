@@ -8,11 +8,16 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.control import strip_control_codes
 from rich.table import Table
 from rich.text import Text
 
+from wasmarket.kernel.terminal_text import clean_lines_for_terminal
 from wasmarket.kernel.units import format_flt, format_usdc
+
+
+def say(text: object = "", *, err: bool = False) -> None:
+    """Write a line for people; strangers choose some of the words, so nothing harmful passes."""
+    click.echo(clean_lines_for_terminal(str(text)), err=err)
 
 
 def print_json(value: Any) -> None:
@@ -22,8 +27,8 @@ def print_json(value: Any) -> None:
 
 
 def print_value(value: Any) -> None:
-    """Write what a function answered: a string as it is, all else as JSON."""
-    click.echo(value if isinstance(value, str) else json.dumps(value))
+    """Write what a function answered for people: a string as its text, all else as JSON."""
+    say(value if isinstance(value, str) else json.dumps(value))
 
 
 def show_done(as_json: bool, text: str, **facts: Any) -> None:
@@ -31,12 +36,21 @@ def show_done(as_json: bool, text: str, **facts: Any) -> None:
     if as_json:
         print_json(facts)
     else:
-        click.echo(text)
+        say(text)
 
 
 def write_time(at: int) -> str:
     """Write chain time for people."""
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def write_duration(seconds: int) -> str:
+    """Write a length of chain time for people: `1 d 2 h`."""
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, rest = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
+    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"
 
 
 def print_line(**values: Any) -> None:
@@ -72,8 +86,8 @@ def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
 
 
 def _plain(value: object) -> Text:
-    """Show a text as it is: strangers choose some, so no markup and no control codes."""
-    return Text(strip_control_codes(str(value)))
+    """Show a text as it is: strangers choose some, so no markup and nothing harmful."""
+    return Text(clean_lines_for_terminal(str(value)))
 
 
 def format_coins(wei: int) -> str:

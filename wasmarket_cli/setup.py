@@ -1,7 +1,9 @@
 """`wasmarket config | doctor`: what is set, and whether it works."""
 
 import dataclasses
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -17,7 +19,7 @@ from wasmarket.kernel.errors import MarketError
 from wasmarket.serving.outbound import OutboundSettings
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import json_option
-from wasmarket_cli.output import format_coins, print_facts, print_json, print_table
+from wasmarket_cli.output import format_coins, print_facts, print_json, print_table, say
 from wasmarket_cli.wiring import wire
 
 KINDS = {
@@ -30,6 +32,9 @@ KINDS = {
     "outbound": OutboundSettings,
     "client": ClientSettings,
 }
+
+CHECK_SECONDS = 3.0
+"""For each of doctor's checks."""
 
 
 @click.group()
@@ -50,7 +55,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         print_json({"home": str(wiring.home.root), **values})
         return
-    click.echo(f"home {wiring.home.root}")
+    say(f"home {wiring.home.root}")
     for table, settings in values.items():
         print_facts(f"[{table}]", settings.items())
 
@@ -72,7 +77,7 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
         ("key", lambda: wiring.account().address),
         ("gas", lambda: _gas(wiring)),
     ]
-    rows = [(name, *_try(check)) for name, check in checks]
+    rows = _try_all(checks)
     if as_json:
         print_json([{"check": n, "ok": ok, "detail": d, "remedy": r} for n, ok, d, r in rows])
     else:
@@ -84,11 +89,37 @@ def doctor(ctx: click.Context, as_json: bool) -> int:
     return Exit.OK if all(ok for _, ok, _, _ in rows) else Exit.FAILED
 
 
+def _try_all(
+    checks: Sequence[tuple[str, Callable[[], object]]],
+) -> list[tuple[str, bool, str, str]]:
+    """Run all checks side by side; one that takes longer than `CHECK_SECONDS` has failed."""
+    found: dict[str, tuple[bool, str, str]] = {}
+    threads = []
+    for name, check in checks:
+        # A daemon: what hangs must not keep the command from ending.
+        thread = threading.Thread(
+            target=lambda n=name, c=check: found.setdefault(n, _try(c)), daemon=True
+        )
+        thread.start()
+        threads.append(thread)
+    until = time.monotonic() + CHECK_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    silent = (
+        False,
+        f"no answer within {CHECK_SECONDS:.0f} s",
+        "what it asks hangs: is it overloaded, or behind a firewall?",
+    )
+    return [(name, *found.get(name, silent)) for name, _ in checks]
+
+
 def _try(check: Callable[[], object]) -> tuple[bool, str, str]:
     try:
         return True, str(check()), ""
     except MarketError as error:
         return False, error.detail, error.remedy or ""
+    except Exception as error:  # a thread's end must not be unseen
+        return False, f"{type(error).__name__}: {error}", "this is a bug of ours: please report it"
 
 
 def _ready(service: ServiceClient) -> str:

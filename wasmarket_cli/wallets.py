@@ -4,14 +4,28 @@ import sys
 
 import click
 
-from wasmarket.chain.sending.wallet import Account, list_accounts, save_account
+from wasmarket.chain.sending.wallet import (
+    Account,
+    find_odd_files,
+    key_path,
+    list_accounts,
+    save_account,
+)
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import PASSWORD
 from wasmarket.kernel.events import Deposited
 from wasmarket.kernel.units import format_flt
 from wasmarket_cli.options import ADDRESS, SUM, json_option, key_option
-from wasmarket_cli.output import format_coins, print_facts, print_json, print_table, show_done, usdc
+from wasmarket_cli.output import (
+    format_coins,
+    print_facts,
+    print_json,
+    print_table,
+    say,
+    show_done,
+    usdc,
+)
 from wasmarket_cli.wiring import wire
 
 DEFAULT_NAME = "default"
@@ -33,6 +47,7 @@ def wallet() -> None:
 def new(ctx: click.Context, name: str, imported: bool, no_password: bool, as_json: bool) -> None:
     """Make a key NAME in the home's keys/ folder."""
     wiring = wire(ctx)
+    key_path(wiring.home.keys, name)
     account = Account.create()
     if imported:
         account = Account.from_key(_ask("Private key").strip())
@@ -43,7 +58,7 @@ def new(ctx: click.Context, name: str, imported: bool, no_password: bool, as_jso
     if as_json:
         print_json({"name": name, "address": account.address, "file": str(path)})
         return
-    click.echo(f"{name}: {account.address}\nkept in {path}")
+    say(f"{name}: {account.address}\nkept in {path}")
 
 
 def _ask(what: str, *, confirm: bool = False) -> str:
@@ -58,7 +73,10 @@ def _ask(what: str, *, confirm: bool = False) -> str:
 @click.pass_context
 def list_keys(ctx: click.Context, as_json: bool) -> None:
     """List the keys of this home."""
-    accounts = list_accounts(wire(ctx).home.keys)
+    folder = wire(ctx).home.keys
+    accounts = list_accounts(folder)
+    for why in find_odd_files(folder).values():
+        say(f"left out: {why}", err=True)
     if as_json:
         print_json([{"name": name, "address": address} for name, address in accounts.items()])
         return

@@ -69,7 +69,7 @@ class PolicyFile:
     def _read(self) -> Policy:
         assert self._path is not None
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self._path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise _unreadable(self._path, error) from error
         return parse_policy(text, str(self._path))

@@ -49,7 +49,7 @@ def load_app(path: Path) -> App:
     """Build the app that `path` (an `app.toml` or its folder) describes. Raises InvalidInput."""
     file = path / FILE_NAME if path.is_dir() else path
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:
         raise InvalidInput(
             f"there is no {file}", remedy="name an app.toml or its folder"

@@ -32,7 +32,7 @@ def find_deployment(home: Home, chain_id: int) -> Deployment:
 def read_deployment(path: Path) -> Deployment:
     """Read a deployment file. Raises ConfigError."""
     try:
-        data: Any = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"cannot read {path}: {error}",

@@ -18,6 +18,7 @@ from wasmarket.client.service import ServiceClient, request_signer
 from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import Wiring
 from wasmarket.content.uploader import upload
+from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from wasmarket.kernel.events import DealBalance, Stopped
@@ -43,6 +44,19 @@ class CallAnswer:
     peer: str
     receipt: str
     fuel: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServedVersion:
+    """What one peer of a deal serves: `app` as the chain names it, None if it does not say.
+
+    `wanted` is the version that it is switching to, with `failure` if it cannot.
+    """
+
+    peer: int
+    app: Hash | None
+    wanted: Hash | None = None
+    failure: str = ""
 
 
 class DeveloperClient:
@@ -150,6 +164,27 @@ class DeveloperClient:
                 if time.monotonic() > until:
                     raise
             time.sleep(0.2)
+
+    def assignments(self, deal: int) -> list[dict[str, Any]]:
+        """Return all assignments of a deal, also those that have ended."""
+        return list(self.matcher.items(f"/v1/deals/{deal}/assignments"))
+
+    def served_versions(self, deal: int) -> list[ServedVersion]:
+        """Return which version each active peer of a deal serves, as the peers say."""
+        peers = [row["peer"] for row in self.deal(deal)["assignments"] if row["state"] == "active"]
+        return [self._served_version(deal, peer) for peer in peers]
+
+    def _served_version(self, deal: int, peer: int) -> ServedVersion:
+        headers = {"Wasmarket-Peer": str(peer)}
+        try:
+            said = self.gateway.send("GET", f"/v1/deals/{deal}", headers=headers).json()
+            update = said["update"]
+            if update is None:
+                return ServedVersion(peer, to_hash(said["app"]))
+            failure = f"{update['detail']}" if update["state"] == "failed" else ""
+            return ServedVersion(peer, to_hash(said["app"]), to_hash(update["app"]), failure)
+        except (MarketError, KeyError, TypeError, ValueError):
+            return ServedVersion(peer, None)
 
     def deals(self) -> list[dict[str, Any]]:
         """Return the account's deals."""

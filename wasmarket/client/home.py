@@ -29,6 +29,11 @@ class Home:
         return self.root / "deployments"
 
     @property
+    def local_policy(self) -> Path:
+        """What the peers of a local market allow."""
+        return self.root / "policy.toml"
+
+    @property
     def store(self) -> Path:
         """The default database."""
         return self.root / "store.sqlite"

@@ -82,7 +82,7 @@ def load_configuration(
     """Read `wasmarket.toml` of a home, if there is one. Raises ConfigError."""
     tables: dict[str, Any] = {}
     try:
-        tables = tomllib.loads(home.config.read_text(encoding="utf-8"))
+        tables = tomllib.loads(home.config.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         pass
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -15,7 +15,7 @@ from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.sender import Sender
-from wasmarket.chain.sending.wallet import Account, list_accounts, load_account
+from wasmarket.chain.sending.wallet import Account, find_odd_files, list_accounts, load_account
 from wasmarket.chain.settings import ChainSettings
 from wasmarket.client.deployment_files import find_deployment, read_deployment
 from wasmarket.client.home import Home
@@ -211,8 +211,10 @@ class Wiring:
         if len(names) == 1:
             return names[0]
         if not names:
+            odd = "; ".join(find_odd_files(self.home.keys).values())
             raise NotFound(
-                f"there is no key in {self.home.keys}", remedy="make one: `wasmarket wallet new`"
+                f"there is no key in {self.home.keys}" + (f" ({odd})" if odd else ""),
+                remedy="make one: `wasmarket wallet new`",
             )
         raise ConfigError(
             f"there are {len(names)} keys: {', '.join(names)}",

@@ -10,7 +10,7 @@ from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Address
 from wasmarket_cli.options import ADDRESS, json_option, key_option
-from wasmarket_cli.output import count, print_facts, print_json
+from wasmarket_cli.output import count, print_facts, print_json, say
 from wasmarket_cli.wiring import wire
 
 KEY_BYTES = 24
@@ -48,7 +48,7 @@ def access(
     if chosen:
         document = _change(document, made, signers, revoke)
         for peer in client.set_access(deal, document)["silent"]:
-            click.echo(f"peer {peer} did not answer; it learns of it from the others", err=True)
+            say(f"peer {peer} did not answer; it learns of it from the others", err=True)
     if as_json:
         print_json({"deal": deal, **document, "new_key": made})
         return
@@ -62,7 +62,7 @@ def access(
         facts.append(("new key", made))
     print_facts(f"Access to deal {deal}, version {document['version']}", facts)
     if made:
-        click.echo(f"next: `wasmarket call {deal} … --api-key KEY`, or `Authorization: Bearer KEY`")
+        say(f"next: `wasmarket call {deal} … --api-key KEY`, or `Authorization: Bearer KEY`")
 
 
 def _change(

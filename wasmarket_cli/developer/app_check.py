@@ -1,9 +1,10 @@
 """Check an app as a peer would, before anybody pays for it: its modules, links and effectors."""
 
 from pathlib import Path
+from typing import Any
 
 from peer.hosting.versions import build_spec
-from peer.runtime.abi.guest_types import Basic, Interface
+from peer.runtime.abi.guest_types import Basic, Interface, describe_interface
 from peer.runtime.errors import ModuleError
 from peer.runtime.module.links import plan_service
 from peer.runtime.module.service import validate_spec
@@ -13,9 +14,13 @@ from wasmarket.kernel.documents.app_parts import Site
 from wasmarket.kernel.hashing import sha256
 
 
-def check_app(app: App) -> None:
-    """Raise `ModuleError` with what a peer would refuse, whatever its policy."""
+def check_app(app: App) -> dict[str, dict[str, Any]]:
+    """Return the typed functions of each service, as a peer would show them.
+
+    Raises `ModuleError` with what a peer would refuse, whatever its policy.
+    """
     manifest = app.manifest
+    interfaces: dict[str, dict[str, Any]] = {}
     wasms = {cid: read_file(cid, app.get) for cid in manifest.module_cids}
     files = {cid: (Path(), sha256(wasm)) for cid, wasm in wasms.items()}
     for service in manifest.services:
@@ -24,6 +29,18 @@ def check_app(app: App) -> None:
         plan = plan_service(spec, [wasms[module.cid] for module in service.modules])
         if manifest.site is not None and manifest.site.service == service.name:
             _check_site(manifest.site, plan.interface)
+        interfaces[service.name] = describe_interface(plan.interface)
+    return interfaces
+
+
+def list_public_envs(app: App) -> list[str]:
+    """Return the names of all environment variables of an app, which its manifest publishes."""
+    return [
+        f"{service.name}/{module.name}: {name}"
+        for service in app.manifest.services
+        for module in service.modules
+        for name in sorted(module.envs)
+    ]
 
 
 def _check_site(site: Site, interface: Interface) -> None:

@@ -11,7 +11,6 @@ from typing import Final
 
 import click
 import httpx
-from rich.control import strip_control_codes
 
 from peer.hosting.versions import build_spec
 from peer.runtime.effectors.host import EffectorHost
@@ -29,7 +28,7 @@ from wasmarket.kernel.hashing import sha256
 from wasmarket_cli.developer.app_check import check_app
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option
-from wasmarket_cli.output import print_facts, print_json, print_value
+from wasmarket_cli.output import print_facts, print_json, print_value, say
 
 STATE = ".effectors"
 """Beside the storage of the services: what their effectors keep."""
@@ -154,7 +153,7 @@ def _explain(fault: GuestFault) -> GuestFault:
 
 def _print_logs(lines: Sequence[str]) -> None:
     for line in lines:
-        click.echo(strip_control_codes(str(line)), err=True)
+        say(str(line), err=True)
 
 
 async def _run(

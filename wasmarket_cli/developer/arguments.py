@@ -43,6 +43,14 @@ def read_raw(path: str, arguments: Sequence[str]) -> bytes:
 
 def _parse(text: str) -> object:
     try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(
+            "an argument is not UTF-8", field="arguments", remedy="send bytes from a file: --raw"
+        ) from error
+    try:
         return json.loads(text)
     except ValueError:
         return text
+    except RecursionError as error:
+        raise InvalidInput("an argument is nested too deeply", field="arguments") from error

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.control import strip_control_codes
 
 from wasmarket.client.developer import SEE_STATUS, DeveloperClient
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
+from wasmarket.kernel.terminal_text import clean_for_terminal
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, print_value
@@ -92,7 +92,6 @@ def _list(client: DeveloperClient, deal: int) -> str:
 
 
 def _write_entry(entry: dict[str, Any]) -> str:
-    """Write a line of a log for people; functions choose its text, so no control codes."""
+    """Write a line of a log for people; functions choose its text, so nothing harmful passes."""
     at = datetime.fromtimestamp(int(entry["time"]), UTC).strftime("%Y-%m-%d %H:%M:%S")
-    text = strip_control_codes(str(entry["text"]))
-    return f"{at} {entry['level']:<5} {entry['function']}: {text}"
+    return clean_for_terminal(f"{at} {entry['level']:<5} {entry['function']}: {entry['text']}")

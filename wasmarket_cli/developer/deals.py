@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from wasmarket.client.developer import FINAL, DeveloperClient
+from wasmarket.client.developer import FINAL, DeveloperClient, ServedVersion
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.documents.content_ids import app_cid
@@ -12,9 +12,22 @@ from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.regions import region_code, regions_of
 from wasmarket.kernel.traits import traits_of
 from wasmarket.kernel.units import Hash, format_usdc
+from wasmarket_cli.endings import FOR_DEVELOPERS, newest_endings, print_endings
 from wasmarket_cli.options import json_option, key_option
-from wasmarket_cli.output import count, print_facts, print_json, print_table, usdc
+from wasmarket_cli.output import (
+    count,
+    print_facts,
+    print_json,
+    print_table,
+    say,
+    usdc,
+    write_duration,
+    write_time,
+)
 from wasmarket_cli.wiring import wire
+
+LOW_RUNWAY = 3
+"""Epochs left at which a status warns."""
 
 
 @click.command()
@@ -29,7 +42,7 @@ def status(ctx: click.Context, what: str | None, key: str | None, as_json: bool)
     if what is None:
         _show_all(client, as_json)
     elif what.isascii() and what.isdigit():
-        _show_deal(wiring, client.deal(int(what)), as_json)
+        _show_deal(wiring, client, int(what), as_json)
     else:
         _show_offer(client.offer_state(parse_hash(what, field="offer")), as_json)
 
@@ -48,10 +61,10 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
         print_json(answer)
         return
     if not answer["want"]:
-        click.echo("it has all the units that it wants")
+        say("it has all the units that it wants")
         return
-    click.echo(f"wants {answer['want']} units, {answer['units']} can be had now")
-    click.echo(_describe_distance(answer["price_distance"]))
+    say(f"wants {answer['want']} units, {answer['units']} can be had now")
+    say(_describe_distance(answer["price_distance"]))
     print_table(
         "What excludes whom",
         ["wish", "#peers, alone", "#units, alone", "#peers, last", "#units, last"],
@@ -81,7 +94,7 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
         ],
     )
     if not answer["relaxations"] and answer["units"] < answer["want"]:
-        click.echo("no single change fills it: nobody offers enough units now")
+        say("no single change fills it: nobody offers enough units now")
 
 
 def _describe_distance(distance: dict[str, str | None]) -> str:
@@ -114,9 +127,9 @@ def runway(ctx: click.Context, deal: int, as_json: bool) -> None:
         keys = ("runway", "last_funded", "balance", "rate", "status")
         print_json({"deal": deal, **{name: row[name] for name in keys}, "seconds": seconds})
         return
-    click.echo(
+    say(
         f"deal {deal} is {row['status']}: {usdc(row['balance'])} at {usdc(row['rate'])} per epoch"
-        f" pay for {count(int(row['runway']), 'more epoch')} ({_duration(seconds)})"
+        f" pay for {count(int(row['runway']), 'more epoch')} ({write_duration(seconds)})"
     )
 
 
@@ -143,14 +156,24 @@ def _show_all(client: DeveloperClient, as_json: bool) -> None:
             for row in deals
         ],
     )
+    for row in deals:
+        if row["status"] in ("lapsed", "running"):
+            _warn_of_runway(row)
     for row in offers:
         if row["deal"] is None and row["status"] not in FINAL:
             print_facts(f"Offer {row['hash']}", _offer_facts(row))
 
 
-def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
+def _show_deal(wiring: Wiring, client: DeveloperClient, deal: int, as_json: bool) -> None:
+    row = client.deal(deal)
+    ended = newest_endings(client.assignments(deal))
+    served = {one.peer: one for one in client.served_versions(deal)}
     if as_json:
-        print_json(row)
+        versions = [
+            {"peer": one.peer, "app": one.app, "failure": one.failure or None}
+            for one in served.values()
+        ]
+        print_json(row | {"ended": ended, "serving": versions})
         return
     epoch_seconds = wiring.deployment.parameters.epoch_seconds
     print_facts(
@@ -164,14 +187,14 @@ def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
             (
                 "runway",
                 f"{count(int(row['runway']), 'epoch')}"
-                f" ({_duration(epoch_seconds * int(row['runway']))})",
+                f" ({write_duration(epoch_seconds * int(row['runway']))})",
             ),
             ("as of block", row["block"]),
         ],
     )
     print_table(
         "Assignments",
-        ["#id", "#peer", "region", "#units", "#USDC per unit", "state", "endpoint"],
+        ["#id", "#peer", "region", "#units", "#USDC per unit", "state", "serves", "endpoint"],
         [
             (
                 entry["id"],
@@ -180,21 +203,52 @@ def _show_deal(wiring: Wiring, row: dict[str, Any], as_json: bool) -> None:
                 entry["units"],
                 format_usdc(int(entry["price"])),
                 entry["state"],
+                _write_served(served.get(entry["peer"]), row["app"]),
                 entry["endpoint"],
             )
             for entry in row["assignments"]
         ],
     )
-    _hint_at_need(row)
+    print_endings(ended, FOR_DEVELOPERS)
+    _hint_at_need(row, epoch_seconds)
 
 
-def _hint_at_need(row: dict[str, Any]) -> None:
-    if row["status"] == "waiting" and not row["assignments"]:
-        click.echo(f"no peer has it now: `wasmarket explain {row['id']}` says why")
-    elif row["status"] == "lapsed":
-        click.echo(
-            f"its money ran out: `wasmarket top-up {row['id']} AMOUNT` brings it back"
-            " as long as its offer stands"
+def _write_served(version: ServedVersion | None, wanted: str) -> str:
+    """Say which version a peer serves, where that is not the one that the chain names."""
+    if version is None:
+        return ""
+    if version.app is None:
+        return "it does not say"
+    if version.app == wanted:
+        return "the app"
+    why = f"cannot switch: {version.failure}" if version.failure else "switching"
+    return f"still {app_cid(version.app)} ({why})"
+
+
+def _warn_of_runway(row: dict[str, Any]) -> None:
+    deal, left = row["id"], int(row["runway"])
+    if row["status"] == "lapsed":
+        say(f"deal {deal} has run out of money: `wasmarket status {deal}`")
+    elif left <= LOW_RUNWAY:
+        say(f"warning: deal {deal} stops after {count(left, 'more epoch')}")
+
+
+def _hint_at_need(row: dict[str, Any], epoch_seconds: int) -> None:
+    deal, left = row["id"], int(row["runway"])
+    lapsed = f" at {write_time(row['lapsed_at'])}" if row["lapsed_at"] else ""
+    if row["status"] == "lapsed":
+        say(
+            f"its money ran out{lapsed}: `wasmarket top-up {deal} AMOUNT` brings it back"
+            " as long as its offer stands; its logs and receipts stay readable for a while"
+        )
+    elif row["status"] == "waiting" and not row["assignments"]:
+        before = f"its money had run out{lapsed}; " if lapsed else ""
+        say(f"{before}no peer has it now: `wasmarket explain {deal}` says why")
+    elif row["status"] == "running" and left <= LOW_RUNWAY:
+        say(
+            f"warning: its money lasts {count(left, 'more epoch')}"
+            f" ({write_duration(left * epoch_seconds)}), then it stops:"
+            f" `wasmarket top-up {deal} AMOUNT`"
         )
 
 
@@ -204,7 +258,7 @@ def _show_offer(row: dict[str, Any], as_json: bool) -> None:
         return
     print_facts(f"Offer {row['hash']}", _offer_facts(row))
     if row["deal"] is None:
-        click.echo(f"  next: `wasmarket explain {row['hash']}`")
+        say(f"  next: `wasmarket explain {row['hash']}`")
 
 
 def _offer_facts(row: dict[str, Any]) -> list[tuple[str, object]]:
@@ -229,11 +283,3 @@ def _name(field: str, value: Any) -> str:
     if field in ("max_price", "deposit", "tip"):
         return format_usdc(number)
     return str(number)
-
-
-def _duration(seconds: int) -> str:
-    days, rest = divmod(seconds, 86_400)
-    hours, rest = divmod(rest, 3_600)
-    minutes, rest = divmod(rest, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (rest, "s")]
-    return " ".join(f"{n} {unit}" for n, unit in parts if n) or "0 s"

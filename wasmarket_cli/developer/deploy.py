@@ -1,5 +1,6 @@
 """`wasmarket quote | deploy | update`: from an app to a running function."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address, format_usdc
-from wasmarket_cli.developer.app_check import check_app
+from wasmarket_cli.developer.app_check import check_app, list_public_envs
+from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.requirements import Needs, needs_options
+from wasmarket_cli.developer.versions import check_losses, refuse_losses, wait_for_version
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import (
     ADDRESS,
@@ -25,11 +28,16 @@ from wasmarket_cli.options import (
     key_option,
     yes_option,
 )
-from wasmarket_cli.output import count, print_json, print_table, usdc
+from wasmarket_cli.output import count, print_json, print_table, say, usdc, write_duration
 from wasmarket_cli.wiring import wire
 
 ANSWER_SECONDS = 10.0
-DEFAULT_RUNWAY = 10
+DAY_SECONDS = 86_400
+DEFAULT_DAYS = 1
+LEAST_EPOCHS = 10
+"""Of runway, however long an epoch is."""
+DEFAULT_MARGIN = 25
+"""Percent over the quote that the cap allows, so that a refill finds the next dearer offers."""
 
 
 @click.command()
@@ -44,7 +52,8 @@ def quote(
     as_json: bool,
 ) -> None:
     """Ask what units like these would cost per epoch now; creates nothing."""
-    curve = DeveloperClient(wire(ctx)).quote(needs.to_json(max_price))
+    client = DeveloperClient(wire(ctx))
+    curve = client.quote(needs.to_json(max_price))
     if as_json:
         print_json(curve)
         return
@@ -59,15 +68,31 @@ def quote(
         )
     if (most := _most(curve)) < needs.units:
         told = f"{most} of {needs.units}" if most else "none"
-        click.echo(f"of units like these {told} are on offer now", err=True)
+        say(f"of units like these {told} are on offer now", err=True)
+        for line in find_obstacles(client, needs, most):
+            say(f"  {line}", err=True)
 
 
 @click.command()
 @click.argument("app", type=click.Path(path_type=Path), default=".")
 @needs_options
 @click.option("--min-units", type=click.IntRange(1), help="Take no fewer [all of --units]")
-@click.option("--max-price", type=PRICE, help="Most per unit and epoch [what the quote says]")
-@click.option("--deposit", type=USDC, help=f"USDC to begin with [{DEFAULT_RUNWAY} epochs]")
+@click.option("--max-price", type=PRICE, help="Most per unit and epoch [the quote and --margin]")
+@click.option(
+    "--margin",
+    type=click.IntRange(0, 1_000),
+    default=DEFAULT_MARGIN,
+    show_default=True,
+    help="Percent over the quote that you would pay, for refills",
+)
+@click.option("--deposit", type=USDC, help="USDC to begin with [what --days cost by the quote]")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3_650),
+    default=DEFAULT_DAYS,
+    show_default=True,
+    help=f"Days that the deposit is for, and at least {LEAST_EPOCHS} epochs",
+)
 @click.option(
     "--epochs", type=click.IntRange(0), default=0, help="Stop after so many [until stopped]"
 )
@@ -89,7 +114,9 @@ def deploy(
     needs: Needs,
     min_units: int | None,
     max_price: int | None,
+    margin: int,
     deposit: int | None,
+    days: int,
     epochs: int,
     spare: int,
     only: tuple[Address, ...],
@@ -109,19 +136,28 @@ def deploy(
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
     built = load_app(app)
     check_app(built)
-    client = DeveloperClient(wire(ctx), key)
+    warn_of_envs(built)
+    wiring = wire(ctx)
+    client = DeveloperClient(wiring, key)
     units = needs.units
     needs = replace(
         needs,
         units=units + spare,
         traits=needs.traits | trait_mask(built.manifest.effectors.names),
     )
+    curve = client.quote(needs.to_json(max_price))
     if max_price is None:
-        max_price = _quoted_price(client.quote(needs.to_json()), needs.units)
+        quoted = _quoted_price(client, curve, needs)
+        max_price = min(PRICE.most, quoted + ceil_div(quoted * margin, 100))
+    if deposit is None:
+        seconds = wiring.deployment.parameters.epoch_seconds
+        runway = max(LEAST_EPOCHS, ceil_div(days * DAY_SECONDS, seconds))
+        runway = min(runway, epochs) if epochs else runway
+        deposit = runway * _epoch_cost(curve, units, max_price)
     wish = Wish(
         units=needs.units,
         max_price=max_price,
-        deposit=DEFAULT_RUNWAY * units * max_price if deposit is None else deposit,
+        deposit=deposit,
         min_units=units if min_units is None else min_units,
         max_units_per_provider=needs.per_provider,
         min_regions=needs.min_regions,
@@ -135,15 +171,16 @@ def deploy(
         valid_seconds=valid,
     )
     if not (yes or as_json):
-        _show_plan(built, wish, spare)
+        seconds = wiring.deployment.parameters.epoch_seconds
+        _show_plan(built, wish, spare, _epoch_cost(curve, units, max_price), seconds)
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
     bid = client.offer(wish, built.app, units if spare else None)
     try:
         state = _wait(client, bid, wait, as_json) if wait else client.offer_state(bid.hash)
     except KeyboardInterrupt:
-        click.echo(f"the offer stays posted: `wasmarket status {bid.hash}`", err=True)
-        click.echo(f"  to withdraw it: `wasmarket offer cancel {bid.hash}`", err=True)
+        say(f"the offer stays posted: `wasmarket status {bid.hash}`", err=True)
+        say(f"  to withdraw it: `wasmarket offer cancel {bid.hash}`", err=True)
         raise
     if as_json:
         known = {name: state[name] for name in ("status", "deal", "reasons")}
@@ -156,31 +193,88 @@ def deploy(
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("app", type=click.Path(path_type=Path), default=".")
+@click.option(
+    "--wait", type=click.IntRange(0), default=60, show_default=True, help="Most seconds to wait"
+)
 @key_option
+@yes_option
 @json_option
 @click.pass_context
-def update(ctx: click.Context, deal: int, app: Path, key: str | None, as_json: bool) -> None:
-    """Publish a new version of DEAL's app and switch to it without a gap."""
+def update(
+    ctx: click.Context,
+    deal: int,
+    app: Path,
+    wait: int,
+    key: str | None,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    """Publish a new version of DEAL's app, switch to it without a gap, wait until peers serve it.
+
+    A peer goes on with the old version where the new one does not answer its health call: then
+    the exit code is 1. Asks before functions that callers may use go away.
+    """
     built = load_app(app)
-    check_app(built)
-    receipt = DeveloperClient(wire(ctx), key).update(deal, built)
+    interfaces = check_app(built)
+    warn_of_envs(built)
+    client = DeveloperClient(wire(ctx), key)
+    losses = [] if yes else check_losses(client, deal, interfaces)
+    if losses and (as_json or not sys.stdin.isatty()):
+        refuse_losses(losses)
+    for loss in losses:
+        say(f"callers lose: {loss}", err=True)
+    if losses:
+        click.confirm("Update all the same?", default=False, abort=True, err=True)
+    receipt = client.update(deal, built)
+    served = wait_for_version(client, deal, built.app, wait) if wait else []
+    behind = [one for one in served if one.app != built.app]
     if as_json:
-        print_json({"deal": deal, "app": str(built.cid), "tx": receipt.tx_hash})
-        return
-    click.echo(f"deal {deal} now runs {built.manifest.name} {built.cid}")
-    click.echo("  each peer switches once the new version answers its health call")
+        rows = [
+            {"peer": one.peer, "app": one.app, "failure": one.failure or None} for one in served
+        ]
+        known = {"deal": deal, "app": str(built.cid), "tx": receipt.tx_hash}
+        print_json({**known, "serves": bool(served) and not behind, "peers": rows})
+    elif not wait:
+        say(f"deal {deal} is to run {built.manifest.name} {built.cid}")
+        say(f"  each peer switches once it answers its health call: `wasmarket status {deal}`")
+    elif not served:
+        say(f"no peer runs deal {deal} now; the next one begins with {built.cid}")
+    elif not behind:
+        say(f"deal {deal} now runs {built.manifest.name} {built.cid} on all its peers")
+    for one in [] if as_json else behind:
+        why = one.failure or "it has not switched in time"
+        say(f"peer {one.peer} goes on with the old version: {why}", err=True)
+    return Exit.FAILED if behind else Exit.OK
 
 
-def _quoted_price(curve: list[dict[str, Any]], units: int) -> int:
-    """Return the price of the dearest unit that `units` need. Raises Refused."""
+def warn_of_envs(app: App) -> None:
+    """Say which environment variables the manifest is about to publish."""
+    if names := list_public_envs(app):
+        say(f"warning: anybody can read the values of {', '.join(names)}", err=True)
+        say("  the manifest is public: keep keys and passwords out of `envs`", err=True)
+
+
+def _quoted_price(client: DeveloperClient, curve: list[dict[str, Any]], needs: Needs) -> int:
+    """Return the price of the dearest unit that is needed. Raises Refused."""
     for row in curve:
-        if int(row["units"]) >= units:
+        if int(row["units"]) >= needs.units:
             return int(row["price_max"])
+    most = _most(curve)
+    obstacles = "; ".join(find_obstacles(client, needs, most))
     raise Refused(
-        f"only {count(_most(curve), 'unit')} like these are on offer, you want {units}",
+        f"only {count(most, 'unit')} like these are on offer, you want {needs.units}"
+        + (f": {obstacles}" if obstacles else ""),
         field="units",
         remedy="ask for fewer or relax the wishes, or give --max-price and wait for offers",
     )
+
+
+def _epoch_cost(curve: list[dict[str, Any]], units: int, max_price: int) -> int:
+    """Return what an epoch of `units` costs by the quote, or by the cap where there is none."""
+    for row in curve:
+        if int(row["units"]) >= units:
+            return min(int(row["total"]), units * max_price)
+    return units * max_price
 
 
 def _most(curve: list[dict[str, Any]]) -> int:
@@ -193,13 +287,18 @@ def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersM
     return ProvidersMode.EXCEPT if exclude else ProvidersMode.ANY
 
 
-def _show_plan(app: App, wish: Wish, spare: int) -> None:
-    click.echo(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
-    click.echo(
+def _show_plan(app: App, wish: Wish, spare: int, epoch_cost: int, epoch_seconds: int) -> None:
+    say(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
+    say(
         f"{count(wish.units - spare, 'unit')} at no more than {usdc(wish.max_price)}"
         f" per unit and epoch, {usdc(wish.deposit)} to begin with"
         + (f", tip {usdc(wish.tip)}" if wish.tip else "")
         + (f", room for {spare} more to replace peers" if spare else "")
+    )
+    runway = wish.deposit // max(1, epoch_cost)
+    say(
+        f"now {usdc(epoch_cost)} per epoch of {write_duration(epoch_seconds)}: the deposit lasts"
+        f" {count(runway, 'epoch')} ({write_duration(runway * epoch_seconds)})"
     )
 
 
@@ -217,14 +316,19 @@ def _wait(client: DeveloperClient, bid: Bid, seconds: int, quiet: bool) -> dict[
     return state
 
 
+def ceil_div(total: int, part: int) -> int:
+    """Divide, rounding up: for what must suffice."""
+    return -(-total // part)
+
+
 def _show_next(client: DeveloperClient, app: App, state: dict[str, Any]) -> None:
     deal = state["deal"]
     services = client.wait_for_interface(deal, ANSWER_SECONDS)
     if app.manifest.site is not None:
-        click.echo(f"deal {deal} runs a site: {client.gateway.url}/{deal}/")
-    click.echo(f"deal {deal} runs; its functions:")
+        say(f"deal {deal} runs a site: {client.gateway.url}/{deal}/")
+    say(f"deal {deal} runs; its functions:")
     for service, interface in services.items():
         for function in interface["functions"]:
             arguments = " ".join(f"<{entry['name']}>" for entry in function["arguments"])
-            click.echo(f"  wasmarket call {deal} {service}.{function['name']} {arguments}".rstrip())
-    click.echo(f"next: `wasmarket status {deal}` · `wasmarket logs {deal}`")
+            say(f"  wasmarket call {deal} {service}.{function['name']} {arguments}".rstrip())
+    say(f"next: `wasmarket status {deal}` · `wasmarket logs {deal}`")

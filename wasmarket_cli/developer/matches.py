@@ -16,7 +16,7 @@ from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.units import Address, Hash, format_usdc
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import json_option
-from wasmarket_cli.output import count, print_facts, print_json, print_table, usdc
+from wasmarket_cli.output import count, print_facts, print_json, print_table, say, usdc
 from wasmarket_cli.wiring import wire
 
 MOST_SHOWN = 50
@@ -44,7 +44,7 @@ def show(ctx: click.Context, deal: int, matcher: str | None, as_json: bool) -> N
     for record in records:
         _show_record(record)
     if not records:
-        click.echo("this matcher has no record of the deal")
+        say("this matcher has no record of the deal")
 
 
 @match.command()
@@ -110,15 +110,15 @@ def _show_report(report: DealReport, account: Address) -> None:
     for entry in report.matches:
         _show_match(entry)
     for tx in report.unrecorded:
-        click.echo(f"matched in {tx} by this matcher ({account}), which shows no record of it")
+        say(f"matched in {tx} by this matcher ({account}), which shows no record of it")
     for tx, caller in report.foreign:
-        click.echo(f"matched in {tx} by {caller}: only that matcher can account for it")
+        say(f"matched in {tx} by {caller}: only that matcher can account for it")
     if report.is_verified:
-        click.echo(f"verified: {count(len(report.matches), 'match')} of deal {report.deal}")
+        say(f"verified: {count(len(report.matches), 'match')} of deal {report.deal}")
     elif not report.matches and not report.unrecorded:
-        click.echo("nothing to verify: this matcher sent no match of the deal", err=True)
+        say("nothing to verify: this matcher sent no match of the deal", err=True)
     else:
-        click.echo(f"NOT verified: deal {report.deal} differs from what its matcher says", err=True)
+        say(f"NOT verified: deal {report.deal} differs from what its matcher says", err=True)
 
 
 def _show_match(entry: MatchReport) -> None:
@@ -132,11 +132,11 @@ def _show_match(entry: MatchReport) -> None:
         ],
     )
     for difference in findings.differences[:MOST_SHOWN]:
-        click.echo(f"differs: {difference}")
+        say(f"differs: {difference}")
     if len(findings.differences) > MOST_SHOWN:
-        click.echo(f"… and {len(findings.differences) - MOST_SHOWN} more: see --json")
+        say(f"… and {len(findings.differences) - MOST_SHOWN} more: see --json")
     for note in findings.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _result(name: str, findings: Findings) -> str:

@@ -7,7 +7,7 @@ from wasmarket.kernel.events import Ended, Skipped
 from wasmarket.kernel.reasons import DropReason, describe
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import SUM, json_option, key_option, yes_option
-from wasmarket_cli.output import print_json, usdc
+from wasmarket_cli.output import print_json, say, usdc
 from wasmarket_cli.wiring import wire
 
 WHY = {
@@ -67,7 +67,7 @@ def drop(
     if make_before_break:
         for states in client.replace(chosen, wait):
             for assignment, state in states.items():
-                click.echo(f"  replacement of assignment {assignment}: {state}", err=True)
+                say(f"  replacement of assignment {assignment}: {state}", err=True)
     receipt = client.drop(chosen, WHY[why])
     ended = [event.assignment for event in receipt.find(Ended)]
     skipped = {event.assignment: describe(event.reason) for event in receipt.find(Skipped)}
@@ -75,9 +75,9 @@ def drop(
         print_json({"ended": ended, "skipped": skipped, "tx": receipt.tx_hash})
     else:
         for assignment in ended:
-            click.echo(f"assignment {assignment} ended")
+            say(f"assignment {assignment} ended")
         for assignment, reason in skipped.items():
-            click.echo(f"assignment {assignment} left as it is: {reason}", err=True)
+            say(f"assignment {assignment} left as it is: {reason}", err=True)
     return Exit.REFUSED if skipped and not ended else Exit.OK
 
 
@@ -95,12 +95,12 @@ def stop(ctx: click.Context, deal: int, key: str | None, yes: bool, as_json: boo
     if as_json:
         print_json({"deal": deal, "returned": str(returned)})
         return
-    click.echo(f"deal {deal} stopped; {usdc(returned)} went back to your free balance")
-    click.echo("  next: `wasmarket wallet withdraw` moves it to your wallet")
+    say(f"deal {deal} stopped; {usdc(returned)} went back to your free balance")
+    say("  next: `wasmarket wallet withdraw` moves it to your wallet")
 
 
 def _show_balance(deal: int, balance: int, as_json: bool) -> None:
     if as_json:
         print_json({"deal": deal, "balance": str(balance)})
         return
-    click.echo(f"deal {deal} has {usdc(balance)}")
+    say(f"deal {deal} has {usdc(balance)}")

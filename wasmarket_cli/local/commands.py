@@ -25,7 +25,15 @@ from wasmarket_cli.local.network import (
 )
 from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, Plan, Ports
 from wasmarket_cli.options import ADDRESS, json_option, key_option
-from wasmarket_cli.output import format_coins, print_json, print_line, print_table, show_done, usdc
+from wasmarket_cli.output import (
+    format_coins,
+    print_json,
+    print_line,
+    print_table,
+    say,
+    show_done,
+    usdc,
+)
 from wasmarket_cli.wiring import wire
 
 
@@ -108,7 +116,7 @@ def epoch(ctx: click.Context, count: int, as_json: bool) -> None:
         for _ in range(count):
             now = next_epoch(wiring, lambda peer: _is_running(wiring, http, peer))
             if not as_json:
-                click.echo(f"epoch {now}")
+                say(f"epoch {now}")
     if as_json:
         print_json({"epoch": int(now)})
 
@@ -138,7 +146,7 @@ def faucet(ctx: click.Context, to: Address | None, key: str | None, as_json: boo
     if as_json:
         print_json({"address": target, **{name: str(amount) for name, amount in held.items()}})
         return
-    click.echo(
+    say(
         f"{target} now has {usdc(held['usdc'])}, {format_flt(held['flt'])} FLT"
         f" and {format_coins(held['gas_wei'])} coins for gas"
     )
@@ -162,9 +170,9 @@ def show_market(market: LocalMarket) -> None:
     ]
     print_table("Running", ["part", "where"], rows)
     names = ", ".join(list_accounts(market.home.keys))
-    click.echo(f"home {market.home.root} · keys: {names}")
+    say(f"home {market.home.root} · keys: {names}")
     prefix = f"wasmarket --home {market.home.root}"
-    click.echo("Try, in another terminal:")
+    say("Try, in another terminal:")
     for text in (
         "example greeting",
         "deploy greeting --units 2 --yes",
@@ -174,8 +182,8 @@ def show_market(market: LocalMarket) -> None:
         "claim --key alpha --withdraw",
         "stop 1",
     ):
-        click.echo(f"  {prefix} {text}")
-    click.echo("Ctrl-C ends it all.")
+        say(f"  {prefix} {text}")
+    say("Ctrl-C ends it all.")
 
 
 def _is_running(wiring: Wiring, http: httpx.Client, peer: int) -> bool:

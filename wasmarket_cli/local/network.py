@@ -19,10 +19,18 @@ from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import PASSWORD, Wiring
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.regions import region_index
+from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address
 from wasmarket_cli.local.homes import claim_home, forget_chain
 from wasmarket_cli.local.kernels import KernelBuild
-from wasmarket_cli.local.plan import PeerPlan, Plan, find_free_port, settle_ports, write_settings
+from wasmarket_cli.local.plan import (
+    EFFECTORS,
+    PeerPlan,
+    Plan,
+    find_free_port,
+    settle_ports,
+    write_settings,
+)
 from wasmarket_cli.local.processes import Process, stop_all
 from wasmarket_cli.provider.peer_keys import load_peer_keys
 
@@ -174,6 +182,7 @@ def _register(market: LocalMarket, plan: PeerPlan, port: int) -> None:
         memory_mib=plan.memory_mib,
         region=region_index(plan.region),
         endpoint=f"http://127.0.0.1:{port}",
+        traits=trait_mask(EFFECTORS),
     )
     client = ProviderClient(market.wiring, plan.provider)
     market.peer_ids[plan.name] = client.register(key, wallet.address, machine)

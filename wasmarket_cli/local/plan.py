@@ -1,5 +1,6 @@
 """What a local market is made of, and the settings file that its commands read."""
 
+import json
 import socket
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,9 @@ from wasmarket.client.home import Home
 from wasmarket.kernel.errors import Conflict
 
 MARK = "# Written by `wasmarket local up`; remove this line to keep your own changes.\n"
+EFFECTORS = ("http", "ipfs", "kv")
+"""What local peers let functions use, so that every example runs."""
+POLICY = f"# What the peers of this local market allow.\neffectors = {json.dumps(EFFECTORS)}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +112,11 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
         "indexer": {"port": ports.indexer},
         "matcher": {"port": ports.matcher, "sources": [gateway]},
         "gateway": {"port": ports.gateway},
-        "peer": {"gateways": [gateway]},
+        "peer": {"gateways": [gateway], "policy": str(home.local_policy)},
         # Everything of a local market is on this machine.
         "outbound": {"allow_private_addresses": True},
         "client": {"matcher": matcher, "gateway": gateway, "key": "developer"},
     }
+    if not home.local_policy.exists():
+        home.local_policy.write_text(POLICY, encoding="utf-8")
     home.config.write_text(MARK + tomli_w.dumps(tables), encoding="utf-8")

@@ -22,7 +22,7 @@ from wasmarket.kernel.units import Hash
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
 from wasmarket_cli.options import Checked, json_option
-from wasmarket_cli.output import count, print_json, print_table, show_done
+from wasmarket_cli.output import count, print_json, print_table, say, show_done
 from wasmarket_cli.provider.peer_keys import find_peer
 from wasmarket_cli.wiring import wire
 
@@ -58,7 +58,7 @@ def list_blocks(ctx: click.Context, name: str | None, as_json: bool) -> None:
         return
     shown = [(cid, size or "missing", "pinned" if pin else "") for cid, size, pin in rows]
     print_table("Blocks", ["cid", "#bytes", ""], shown)
-    click.echo(f"{sum(size for _, size, _ in rows):,} bytes")
+    say(f"{sum(size for _, size, _ in rows):,} bytes")
 
 
 @content.command()
@@ -119,7 +119,7 @@ def gc(ctx: click.Context, name: str | None, as_json: bool) -> None:
     if as_json:
         print_json([str(cid) for cid in removed])
         return
-    click.echo(f"{count(len(removed), 'block')} removed")
+    say(f"{count(len(removed), 'block')} removed")
 
 
 def _find(wiring: Wiring, name: str | None) -> Place:

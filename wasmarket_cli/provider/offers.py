@@ -13,7 +13,7 @@ from wasmarket.kernel.events import CounterBumped
 from wasmarket.kernel.signing.offers import ProviderOffer, parse_offer
 from wasmarket.kernel.units import Address, Hash, format_usdc
 from wasmarket_cli.options import ADDRESS, PRICE, json_option, key_option, yes_option
-from wasmarket_cli.output import print_json, print_table, usdc
+from wasmarket_cli.output import print_json, print_table, say, usdc
 from wasmarket_cli.wiring import wire
 
 
@@ -50,7 +50,7 @@ def make_offer(
     if as_json:
         print_json({**ask.body, "hash": ask.hash, "status": status})
         return
-    click.echo(f"offer {ask.hash}\n  peer {peer} at {usdc(price)} per unit and epoch: {status}")
+    say(f"offer {ask.hash}\n  peer {peer} at {usdc(price)} per unit and epoch: {status}")
 
 
 @offer.command("list")
@@ -116,9 +116,9 @@ def cancel(ctx: click.Context, hash_: str, off_chain: bool, key: str | None, as_
     if as_json:
         print_json({"hash": wanted, "on_chain": not off_chain})
     elif off_chain:
-        click.echo(f"the matcher has dropped {wanted}; others may still fill it")
+        say(f"the matcher has dropped {wanted}; others may still fill it")
     else:
-        click.echo(f"cancelled {wanted}")
+        say(f"cancelled {wanted}")
 
 
 @offer.command("cancel-all")
@@ -135,7 +135,7 @@ def cancel_all(ctx: click.Context, key: str | None, yes: bool, as_json: bool) ->
     if as_json:
         print_json({"counter": receipt.find(CounterBumped)[0].counter, "tx": receipt.tx_hash})
         return
-    click.echo("all offers signed before are withdrawn; running deals go on, but are not refilled")
+    say("all offers signed before are withdrawn; running deals go on, but are not refilled")
 
 
 @offer.command()
@@ -153,7 +153,7 @@ def post(ctx: click.Context, file: Any, as_json: bool) -> None:
     if as_json:
         print_json({"hash": answer["hash"], "status": answer["status"]})
         return
-    click.echo(f"{answer['hash']}: {answer['status']}")
+    say(f"{answer['hash']}: {answer['status']}")
 
 
 def _find(client: DeveloperClient, offer: Hash) -> tuple[str, str] | None:

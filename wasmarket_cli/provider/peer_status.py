@@ -11,6 +11,7 @@ from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.units import format_usdc
+from wasmarket_cli.endings import FOR_PROVIDERS, fetch_endings, print_endings
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import print_facts, print_json, print_table, write_time
 from wasmarket_cli.provider.peer_keys import URL, find_peer
@@ -28,10 +29,12 @@ def show_status(ctx: click.Context, name: str | None, url: str | None, as_json: 
     where = url or _find_url(wiring, name)
     service = ServiceClient("peer", where, wiring.http)
     status: dict[str, Any] = service.get("/v1/status")
-    if as_json:
-        print_json(status)
-        return
     extra = status["extra"]
+    matcher = ServiceClient("matcher", wiring.client.matcher, wiring.http)
+    ended = fetch_endings(matcher, {"peer": extra["peer"]}) if extra["peer"] else []
+    if as_json:
+        print_json(status | {"ended": ended})
+        return
     print_facts(
         "Peer",
         [
@@ -69,6 +72,7 @@ def show_status(ctx: click.Context, name: str | None, url: str | None, as_json: 
             ["#deal", "#bytes", "until"],
             [(row["deal"], row["bytes"], write_time(row["until"])) for row in extra["kept"]],
         )
+    print_endings(ended, FOR_PROVIDERS)
 
 
 def _find_url(wiring: Wiring, name: str | None) -> str:

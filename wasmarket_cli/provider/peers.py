@@ -21,7 +21,7 @@ from wasmarket.serving.outbound import Outbound
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.logs import configure_logging
 from wasmarket_cli.options import ADDRESS, TRAITS, Checked, json_option, key_option, yes_option
-from wasmarket_cli.output import count, print_json, print_line, print_table, show_done
+from wasmarket_cli.output import count, print_json, print_line, print_table, say, show_done
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
 from wasmarket_cli.provider.peer_status import show_status
 from wasmarket_cli.wiring import wire
@@ -56,8 +56,8 @@ def init(ctx: click.Context, name: str, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    click.echo(f"peer {name}\n  key    {key}\n  wallet {wallet.address}")
-    click.echo(f"  next: `wasmarket peer register {name} --units … --region …`")
+    say(f"peer {name}\n  key    {key}\n  wallet {wallet.address}")
+    say(f"  next: `wasmarket peer register {name} --units … --region …`")
 
 
 @peer.command()
@@ -90,11 +90,11 @@ def register(
     if as_json:
         print_json({"peer": number, "key": peer_key, "wallet": wallet.address})
         return
-    click.echo(f"{name} is peer {number} of {client.address}")
-    click.echo(f"  its wallet {wallet.address} needs a little of the chain's coin for gas")
+    say(f"{name} is peer {number} of {client.address}")
+    say(f"  its wallet {wallet.address} needs a little of the chain's coin for gas")
     if wiring.deployment.chain_id == CHAIN_ID:
-        click.echo(f"  here: `wasmarket local faucet --to {wallet.address}`")
-    click.echo(f"  next: `wasmarket peer run {name}` and `wasmarket offer make {number} PRICE`")
+        say(f"  here: `wasmarket local faucet --to {wallet.address}`")
+    say(f"  next: `wasmarket peer run {name}` and `wasmarket offer make {number} PRICE`")
 
 
 @peer.command("list")
@@ -197,11 +197,11 @@ def leave(
     if as_json:
         print_json({"ended": ended, "skipped": skipped, "last_epoch": last})
     else:
-        click.echo(f"peer {number} left {count(len(ended), 'assignment')}")
+        say(f"peer {number} left {count(len(ended), 'assignment')}")
         for assignment, reason in skipped.items():
-            click.echo(f"assignment {assignment} left as it is: {reason}", err=True)
+            say(f"assignment {assignment} left as it is: {reason}", err=True)
         if last and not wiring.proofs.is_proven(number, last):
-            click.echo(f"  keep it running until it has committed epoch {last}, or that is unpaid")
+            say(f"  keep it running until it has committed epoch {last}, or that is unpaid")
     return Exit.REFUSED if skipped and not ended else Exit.OK
 
 

@@ -16,7 +16,7 @@ from wasmarket.kernel.errors import ConfigError, InvalidInput
 from wasmarket.kernel.traits import effector_names, trait_mask, traits_of
 from wasmarket.kernel.units import format_usdc
 from wasmarket_cli.options import json_option, key_option
-from wasmarket_cli.output import print_facts, print_json, print_table, usdc, write_time
+from wasmarket_cli.output import print_facts, print_json, print_table, say, usdc, write_time
 from wasmarket_cli.wiring import wire
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -48,8 +48,8 @@ def check(
         print_json({"offers": found.offers is not None, "notes": warnings})
         return
     for text in warnings:
-        click.echo(f"note: {text}", err=True)
-    click.echo(f"{file} is a policy; it {'makes' if found.offers else 'makes no'} offers")
+        say(f"note: {text}", err=True)
+    say(f"{file} is a policy; it {'makes' if found.offers else 'makes no'} offers")
 
 
 @policy.command()

@@ -11,6 +11,7 @@ from wasmarket.kernel.events import Leaving
 from wasmarket.kernel.reasons import describe
 from wasmarket.kernel.regions import region_code
 from wasmarket.kernel.units import Address, format_flt, format_usdc
+from wasmarket_cli.endings import FOR_PROVIDERS, fetch_endings, print_endings
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import ADDRESS, STAKE, json_option, key_option
 from wasmarket_cli.output import (
@@ -18,6 +19,7 @@ from wasmarket_cli.output import (
     print_facts,
     print_json,
     print_table,
+    say,
     show_done,
     usdc,
     write_time,
@@ -51,6 +53,7 @@ def show_status(
         (number, view, wiring.proofs.is_proven(number, last))
         for number, view in client.find_peers(owner)
     ]
+    ended = fetch_endings(client.matcher, {"provider": owner})
     free, claimable = wiring.market.account(owner).free, sum(entry.paid for entry in due)
     if as_json:
         print_json(
@@ -67,6 +70,7 @@ def show_status(
                     for number, view, proven in peers
                 ],
                 "assignments": [_row(entry) for entry in due],
+                "ended": ended,
             }
         )
         return
@@ -94,6 +98,7 @@ def show_status(
         ],
     )
     _print_due(due)
+    print_endings(ended, FOR_PROVIDERS)
 
 
 @click.command()
@@ -204,7 +209,7 @@ def opportunities(
         ],
     )
     if not answer["complete"]:
-        click.echo("there was more: ask for fewer epochs")
+        say("there was more: ask for fewer epochs")
     print_table(
         "Regions",
         ["region", "#used of yours", "#used of all", "#matched lately", "#of these yours"],
@@ -269,8 +274,8 @@ def _show_claims(result: ClaimResult, as_json: bool) -> None:
         )
         return
     for assignment, reason in reasons.items():
-        click.echo(f"assignment {assignment}: {reason}", err=True)
-    click.echo(
+        say(f"assignment {assignment}: {reason}", err=True)
+    say(
         f"claimed {count(len(result.claimed), 'assignment')}: {usdc(result.paid)} paid,"
         f" {usdc(result.refunded)} of unproven epochs went back to developers"
     )

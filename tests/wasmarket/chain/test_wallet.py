@@ -118,3 +118,14 @@ def test_dev_accounts__are_the_well_known_ones():
 
     assert accounts[0].address == "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
     assert accounts[9].address == "0xa0Ee7A142d267C1f36714E4a8F75612F20a79720"
+
+
+def test_load_account__password_is_missing__says_so_and_how_to_give_it(keys, account):
+    save_account(keys, "kept", account, "secret")
+
+    with pytest.raises(Unauthorized, match="none was given") as caught:
+        load_account(keys, "kept")
+
+    assert "WASMARKET_PASSWORD" in caught.value.remedy
+    with pytest.raises(Unauthorized, match="is wrong"):
+        load_account(keys, "kept", "other")

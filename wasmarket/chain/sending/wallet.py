@@ -74,6 +74,11 @@ def load_account(folder: Path, name: str, password: str = "") -> Account:
         return Account.from_key(bytes(eth_account.Account.decrypt(document, password)))
     except ValueError as error:
         if "MAC" in str(error):
+            if not password:
+                raise Unauthorized(
+                    f"key {name} has a password, and none was given",
+                    remedy="set WASMARKET_PASSWORD, or run this in a terminal, which asks for it",
+                ) from error
             raise Unauthorized(f"the password of key {name} is wrong") from error
         raise InvalidInput(f"{path} is not a key file: {error}") from error
     except (KeyError, TypeError) as error:
@@ -90,14 +95,38 @@ def load_or_create_account(folder: Path, name: str, password: str = "") -> Accou
 
 
 def list_accounts(folder: Path) -> dict[str, Address]:
-    """Return the addresses of all saved accounts by name; needs no password."""
-    accounts: dict[str, Address] = {}
-    for path in sorted(folder.glob("*.json")):
-        document = _read_document(path, path.stem)
-        accounts[path.stem] = parse_address(
-            "0x" + str(document.get("address", "")).removeprefix("0x")
-        )
-    return accounts
+    """Return the addresses of all saved accounts by name; needs no password.
+
+    Files that are no key files are left out: `find_odd_files` names them.
+    """
+    return {
+        path.stem: address
+        for path in sorted(folder.glob("*.json"))
+        if isinstance(address := _read_address(path), str)
+    }
+
+
+def find_odd_files(folder: Path) -> dict[Path, str]:
+    """Return the files among the keys from which no address can be read, each with why."""
+    return {
+        path: odd.detail
+        for path in sorted(folder.glob("*.json"))
+        if isinstance(odd := _read_address(path), InvalidInput)
+    }
+
+
+def _read_address(path: Path) -> Address | InvalidInput:
+    try:
+        given = _read_document(path, path.stem).get("address")
+    except InvalidInput as error:
+        return error
+    except NotFound:
+        # Removed between the listing and the look, or a link to nowhere.
+        return InvalidInput(f"{path} leads nowhere")
+    try:
+        return parse_address("0x" + str(given).removeprefix("0x"))
+    except InvalidInput:
+        return InvalidInput(f"{path} is no key file: it has no address")
 
 
 def key_path(folder: Path, name: str) -> Path:
@@ -113,12 +142,12 @@ def key_path(folder: Path, name: str) -> Path:
 
 def _read_document(path: Path, name: str) -> dict[str, object]:
     try:
-        document = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8-sig"))
     except FileNotFoundError as error:
         raise NotFound(
             f"there is no key named {name}", remedy="make one: `wasmarket wallet new`"
         ) from error
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not a key file") from error
     if not isinstance(document, dict):
         raise InvalidInput(f"{path} is not a key file")

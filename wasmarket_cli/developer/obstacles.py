@@ -1,0 +1,43 @@
+"""Find which wishes stand between a developer and units that are on offer."""
+
+from dataclasses import replace
+
+from wasmarket.client.developer import DeveloperClient
+from wasmarket.kernel.regions import regions_of
+from wasmarket.kernel.traits import trait_mask, traits_of
+from wasmarket_cli.developer.requirements import Needs
+
+
+def find_obstacles(client: DeveloperClient, needs: Needs, most: int) -> list[str]:
+    """Say for each wish, alone, how many units there would be without it, where that is more.
+
+    `most` is what there is with all wishes. Asks for one quote a wish.
+    """
+    lines = []
+    for text, relaxed in _relaxations(needs):
+        units = max((int(row["units"]) for row in client.quote(relaxed.to_json())), default=0)
+        if units > most:
+            lines.append(f"without {text} there are {units}")
+    return lines
+
+
+def _relaxations(needs: Needs) -> list[tuple[str, Needs]]:
+    names = traits_of(needs.traits)
+    found = [
+        (f"the trait {name}", replace(needs, traits=needs.traits & ~trait_mask([name])))
+        for name in names
+    ]
+    if len(names) > 1:
+        found.append((f"the traits {', '.join(names)}", replace(needs, traits=0)))
+    if needs.regions:
+        regions = ",".join(regions_of(needs.regions))
+        found.append((f"the regions {regions:.60}", replace(needs, regions=0)))
+    if needs.memory:
+        found.append((f"{needs.memory} MiB per unit", replace(needs, memory=0)))
+    if needs.min_regions:
+        found.append((f"{needs.min_regions} different regions", replace(needs, min_regions=0)))
+    if needs.per_provider:
+        found.append(
+            (f"the cap of {needs.per_provider} a provider", replace(needs, per_provider=0))
+        )
+    return found
