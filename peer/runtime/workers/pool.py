@@ -18,6 +18,7 @@ from peer.runtime.errors import (
     ModuleError,
     NoWorker,
     PoolBusy,
+    StartFailed,
 )
 from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module.links import plan_service
@@ -27,9 +28,12 @@ from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import Nursery
 from wasmarket.kernel.documents.receipts import CallStatus
-from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.errors import MarketError, NotFound
 
 logger = logging.getLogger(__name__)
+
+PLAN_SECONDS = 20.0
+"""How long reading and checking the modules of a pool may take."""
 
 MOST_NAMED = 20
 """Functions or services that an error names."""
@@ -93,6 +97,7 @@ class WorkerPool:
         """Let the first call start a worker: for services that are known to come up."""
         if self._settings.idle_seconds is not None:
             self._spawn(self._dismiss_idle(self._settings.idle_seconds))
+        self._spawn(self._learn_ahead())
 
     async def start(self) -> None:
         """Check every module, then start the workers.
@@ -101,8 +106,7 @@ class WorkerPool:
         """
         for spec in self._specs.values():
             validate_spec(spec)
-            wasms = await asyncio.to_thread(read_modules, spec)
-            self._interfaces[spec.name] = plan_service(spec, wasms).interface
+        await self._learn_interfaces()
         try:
             # NOTE: the first one compiles, the others find the code in the cache.
             await self._add_worker()
@@ -208,6 +212,26 @@ class WorkerPool:
         self._place(ticket)
         return ticket
 
+    async def _learn_interfaces(self) -> None:
+        """Read and check every module, beside the event loop: strangers wrote them.
+
+        Raises as `start` does.
+        """
+        try:
+            async with self._nursery.planning, asyncio.timeout(PLAN_SECONDS):
+                for spec in self._specs.values():
+                    if spec.name not in self._interfaces:
+                        self._interfaces[spec.name] = await asyncio.to_thread(_plan, spec)
+        except TimeoutError as error:
+            raise StartFailed(f"checking the modules takes more than {PLAN_SECONDS:g} s") from error
+
+    async def _learn_ahead(self) -> None:
+        try:
+            await self._learn_interfaces()
+        except (MarketError, OSError) as error:
+            # Whoever calls first is told.
+            logger.warning("modules not read", extra={"why": str(error)})
+
     def _get_interface(self, service: str) -> Interface:
         known = self._interfaces.get(service)
         if known is None:
@@ -218,8 +242,8 @@ class WorkerPool:
                     field="service",
                     remedy=_name_all(self._specs),
                 )
-            # Started later: the modules are read when somebody asks first.
-            known = self._interfaces[service] = plan_service(spec, read_modules(spec)).interface
+            # Started later, and called before the modules were read: they were well before.
+            known = self._interfaces[service] = _plan(spec)
         return known
 
     def _place(self, ticket: Ticket) -> None:
@@ -346,6 +370,10 @@ class WorkerPool:
         self._leaving.add(worker)
         await worker.stop()
         self._leaving.discard(worker)
+
+
+def _plan(spec: ServiceSpec) -> Interface:
+    return plan_service(spec, read_modules(spec)).interface
 
 
 def build_fault(answer: Answer) -> GuestFault:

@@ -49,6 +49,8 @@ class Nursery:
     def __init__(self, cores: Cores | None = None) -> None:
         """`cores` are those that workers are pinned to; without, they run anywhere."""
         self.cores = cores or Cores()
+        self.planning = asyncio.Semaphore(1)
+        """Held while modules are checked: it keeps a core busy."""
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._is_ready = False
