@@ -24,6 +24,7 @@ from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
 from peer.hosting.deal_context import Tools
 from peer.hosting.host import Host
 from peer.hosting.retention import Retention, Sweeper
+from peer.hosting.self_test import SelfTest
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
@@ -160,6 +161,7 @@ class Peer:
         )
         registry = CollectorRegistry()
         self._nursery = Nursery(Cores(os.sched_getaffinity(0) if settings.pin_workers else ()))
+        self._self_test = SelfTest(folder.path / "self-test", folder.cache, self._nursery)
         self._effectors = EffectorHost(
             blocks,
             folder.cache / "content",
@@ -195,6 +197,7 @@ class Peer:
                 reserve_bytes=settings.reserve_bytes,
                 log_bytes=settings.log_bytes,
                 ask_access=self._gossip.ask,
+                check_host=self._self_test.check,
             ),
             on_outlook=self._act_now,
         )
@@ -223,6 +226,7 @@ class Peer:
                 folder.path / "offers.json",
                 self._find_peers,
                 self._matchers,
+                may_sell=lambda: self._self_test.may_sell is not False,
             )
         self._build_loops()
         report = Report(
@@ -279,13 +283,18 @@ class Peer:
             self._submitting,
             receipts,
             ThreadLoop("disk", self._disk.look, Pace(DISK_SECONDS, longest_pause=DISK_SECONDS)),
+            TaskLoop(
+                "self-test",
+                self._self_test.step,
+                Pace(None, longest_pause=settings.retry_seconds),
+            ),
             TaskLoop("retention", self._sweeper.sweep, Pace(settings.sweep_seconds)),
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
         )
         if self._keeper is not None:
             pace = Pace(OFFER_SECONDS, longest_pause=OFFER_SECONDS)
-            self.loops.add(ThreadLoop("offers", self._keeper.take_turn, pace))
+            self.loops.add(ThreadLoop("offers", self._keep_offers, pace))
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -313,6 +322,11 @@ class Peer:
             await self._http.aclose()
             self._matchers.close()
             self._nonces.close()
+
+    def _keep_offers(self) -> None:
+        # None: what stands stays until it is known whether it can be served.
+        if self._keeper is not None and self._self_test.may_sell is not None:
+            self._keeper.take_turn()
 
     def _look_now(self) -> None:
         self._listening.wake()

@@ -40,6 +40,8 @@ class Tools:
     """Most bytes of a deal's log."""
     ask_access: "Callable[[HostedDeal], Awaitable[None]]"
     """Asks a deal's other peers who may call."""
+    check_host: Callable[[], Awaitable[None]]
+    """Waits until it is known whether guests can be run here; raises MarketError if not."""
     now_epoch: Callable[[], int] = lambda: -1
     changed: Callable[[], None] = lambda: None
     """Called when readiness or a refusal changed."""

@@ -99,6 +99,7 @@ class DealHost(HostedDeal):
         wanted = {i: held for i, held in wanted.items() if i not in self.refused}
         if not wanted or (self.problem and self._is_too_early()):
             return
+        await self._tools.check_host()
         if self.version is None:
             stored = self._stored_version()
             self.version = await self._first_version(wanted)

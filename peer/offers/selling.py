@@ -1,7 +1,7 @@
 """Put an offer keeper together: for the peer's own process, or for a process of the provider."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -11,6 +11,7 @@ from peer.offers.reconciler import OfferKeeper, Ways
 from peer.offers.signed_offers import OfferBook
 from peer.offers.situation import SituationReader
 from peer.policy.file import PolicyFile
+from peer.policy.policy import Policy
 from wasmarket.chain.contracts.bindings import Market
 from wasmarket.chain.reading.blocks import Reader
 from wasmarket.chain.sending.transactions import Submitter
@@ -39,10 +40,12 @@ def build_keeper(
     book: Path,
     peers: Callable[[], Sequence[int] | None],
     client: httpx.Client,
+    may_sell: Callable[[], bool] = lambda: True,
 ) -> OfferKeeper:
     """Return the keeper of a provider's offers, remembered in the file `book`.
 
     `peers`: whose units are offered; empty: all that the provider has, None: not known yet.
+    Nothing is offered while `may_sell` is false.
     """
     account = seller.account
     situations = SituationReader(reader, deployment, account.address)
@@ -57,9 +60,11 @@ def build_keeper(
         door=door,
         cancel=lambda offer: seller.sender.send(market.call("cancel", offer)),
     )
-    return OfferKeeper(
-        account, domain, lambda: policy.current, OfferBook(book), ways, seller.matchers
-    )
+
+    def current() -> Policy:
+        return policy.current if may_sell() else replace(policy.current, offers=None)
+
+    return OfferKeeper(account, domain, current, OfferBook(book), ways, seller.matchers)
 
 
 def create_matcher_client() -> httpx.Client:

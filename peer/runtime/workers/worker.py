@@ -109,7 +109,10 @@ def load_services(
         )
     folders = [spec.storage_dir for spec in services if spec.storage_dir is not None]
     if is_root():
-        give_up_root(folders)
+        try:
+            give_up_root(folders)
+        except PermissionError as error:
+            raise StartFailed(f"a worker of root cannot become another user ({error})") from error
     guard = StorageGuard([path for path in folders if path.is_dir()], setup.storage, end_worker)
     if guard.problem:
         raise StartFailed(guard.problem, remedy="end the deal, or ask the provider to allow more")
@@ -129,6 +132,9 @@ def serve(channel: WorkerChannel, output: OutputPipes) -> None:
     except MarketError as error:
         reason = error.reason if isinstance(error, ModuleError) else LeaveReason.FAILED_TO_START
         channel.send(SetupFailed(reason, error.detail))
+        return
+    except OSError as error:
+        channel.send(SetupFailed(LeaveReason.FAILED_TO_START, f"a worker cannot start: {error}"))
         return
     channel.send(Ready())
     # What is loaded stays: keep the collector from walking it again and again.

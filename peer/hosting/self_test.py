@@ -1,0 +1,97 @@
+"""Find out whether this machine can run guests at all, before any assignment is taken."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Final
+
+from wasmtime import wat2wasm
+
+from peer.runtime.errors import StartFailed
+from peer.runtime.module.service import RAW_ABI, BodyKind, ModuleSpec, ServiceSpec
+from peer.runtime.sandbox.folder_walk import remove
+from peer.runtime.workers.pool import PoolSettings, WorkerPool
+from peer.runtime.workers.spawner import Nursery
+from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.hashing import sha256
+
+logger = logging.getLogger(__name__)
+
+NAME: Final = "self-test"
+BODY: Final = b"is anybody there?"
+START_SECONDS: Final = 30.0
+REMEDY: Final = (
+    "give the peer's user CAP_SETUID, CAP_SETGID and CAP_CHOWN if it is root, or run it as an "
+    "ordinary user"
+)
+ECHO: Final = """(module (memory (export "memory") 1)
+  (func (export "alloc") (param i32) (result i32) i32.const 1024)
+  (func (export "echo") (param i32 i32) (result i64)
+    local.get 0 i64.extend_i32_u i64.const 32 i64.shl
+    local.get 1 i64.extend_i32_u i64.or))"""
+
+
+class SelfTest:
+    """Runs a guest of ours as any other would be run; on the event loop."""
+
+    def __init__(self, folder: Path, cache: Path, nursery: Nursery) -> None:
+        """Work in `folder`, which goes afterwards; compiled code is kept in `cache`."""
+        self._folder = folder
+        self._cache = cache
+        self._nursery = nursery
+        self._first = asyncio.Event()
+        self._has_passed = False
+        self.problem = ""
+
+    @property
+    def may_sell(self) -> bool | None:
+        """Whether units may be offered; None: not known yet."""
+        return (self._has_passed or not self.problem) if self._first.is_set() else None
+
+    async def step(self) -> None:
+        """Test until it has passed once. Raises StartFailed with the cause."""
+        if self._has_passed:
+            return
+        try:
+            await self._try()
+        except Exception as error:
+            cause = error.detail if isinstance(error, MarketError) else repr(error)
+            self.problem = f"this machine cannot run guests: {cause}; {REMEDY}"
+            if isinstance(error, (MarketError, OSError)):
+                raise StartFailed(self.problem) from error
+            raise
+        else:
+            self._has_passed, self.problem = True, ""
+            logger.info("guests can be run here")
+        finally:
+            self._first.set()
+
+    async def check(self) -> None:
+        """Wait for the first test. Raises StartFailed while none has passed."""
+        await self._first.wait()
+        if not self._has_passed:
+            raise StartFailed(self.problem)
+
+    async def _try(self) -> None:
+        spec = await asyncio.to_thread(self._lay)
+        settings = PoolSettings(start_seconds=START_SECONDS, queue_seconds=START_SECONDS)
+        pool = WorkerPool(
+            [spec], units=1, cache_dir=self._cache, settings=settings, nursery=self._nursery
+        )
+        try:
+            await pool.start()
+            result = await pool.call(NAME, "echo", BODY, BodyKind.RAW)
+            if result.output != BODY:
+                raise StartFailed("a guest does not answer what it should")
+        finally:
+            await pool.stop()
+            await asyncio.to_thread(remove, self._folder)
+
+    def _lay(self) -> ServiceSpec:
+        wasm = bytes(wat2wasm(ECHO))
+        storage = self._folder / "storage" / NAME
+        storage.mkdir(parents=True, exist_ok=True)
+        path = self._folder / "echo.wasm"
+        path.write_bytes(wasm)
+        module = ModuleSpec(NAME, path, sha256(wasm))
+        return ServiceSpec(NAME, (module,), storage_dir=storage, abi=RAW_ABI)

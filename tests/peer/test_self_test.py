@@ -1,0 +1,106 @@
+"""A peer tries to run a guest before it takes work; where none can run, it says why."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from peer.hosting.self_test import SelfTest
+from peer.runtime.errors import StartFailed
+from peer.runtime.workers.spawner import ROOT, Nursery
+from tests.peer.peer_runner import GREETING, publish, wait_until
+from tests.peer.runtime.pools import in_loop
+
+pytestmark = pytest.mark.e2e
+
+
+@in_loop
+async def test_step__usual_machine__passes_and_leaves_nothing(tmp_path):
+    nursery = Nursery()
+    test = SelfTest(tmp_path / "own", tmp_path / "cache", nursery)
+    assert test.may_sell is None
+    checking = asyncio.create_task(test.check())
+
+    await test.step()
+    await checking
+
+    assert test.may_sell
+    assert not (tmp_path / "own").exists()
+    await nursery.close()
+
+
+@in_loop
+async def test_check__no_worker_can_start__raises_the_cause(tmp_path):
+    (tmp_path / "file").write_text("")
+    nursery = Nursery()
+    test = SelfTest(tmp_path / "file" / "own", tmp_path / "cache", nursery)
+
+    with pytest.raises(StartFailed, match="cannot run guests"):
+        await test.step()
+    with pytest.raises(StartFailed, match="cannot run guests"):
+        await test.check()
+    assert test.may_sell is False
+    await nursery.close()
+
+
+ROOT_WITHOUT = ["capsh", "--drop=cap_setuid,cap_setgid", "--", "-c"]
+WITHOUT_SETUID = """
+import asyncio, sys
+from pathlib import Path
+from peer.hosting.self_test import SelfTest
+from peer.runtime.workers.spawner import Nursery
+
+async def main():
+    nursery = Nursery()
+    test = SelfTest(Path(sys.argv[1]) / "own", Path(sys.argv[1]) / "cache", nursery)
+    try:
+        await test.step()
+    except Exception as error:
+        print(error)
+    await nursery.close()
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("capsh") is None, reason="only root has capabilities to lose"
+)
+def test_step__root_without_cap_setuid__names_it(tmp_path):
+    code = tmp_path / "code.py"
+    code.write_text(WITHOUT_SETUID)
+    command = f"exec {sys.executable} {code} {tmp_path}"
+    done = subprocess.run(
+        [*ROOT_WITHOUT, command],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
+        timeout=60,
+    )
+
+    assert "cannot become another user" in done.stdout
+    assert "CAP_SETUID" in done.stdout
+
+
+def test_peer__cannot_run_guests__is_not_ready_and_refuses_at_once(world, make_peer):
+    peer = make_peer()
+    (peer.folder.path / "self-test").write_text("in the way of the test's folder")
+    peer.start()
+
+    def reason():
+        answer = peer.get("/v1/health/ready")
+        return answer.status_code == 503 and json.loads(answer.text)["reason"]
+
+    wait_until("it says so", lambda: "cannot run guests" in (reason() or ""))
+    deal = world.match(publish(peer.blocks, GREETING.read_bytes()), [peer.number]).deal
+    peer.wait_for_state(deal, "ended")
+    refusals = peer.get("/v1/status").json()["extra"]["refusals"]
+    assert "cannot run guests" in refusals[str(deal)]["detail"]
+
+    (peer.folder.path / "self-test").unlink()
+    wait_until("it is ready", lambda: peer.get("/v1/health/ready").status_code == 200)
