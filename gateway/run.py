@@ -23,6 +23,7 @@ from gateway.api.routes import build_call_routes, build_site_routes
 from gateway.api.sites import Sites
 from gateway.directory.apps import Apps
 from gateway.directory.deals import Directory, RememberingDirectory
+from gateway.directory.payers import PAYER_SECONDS, Payers
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
 from gateway.upstream.choice import Choice, ChoiceRules
@@ -96,7 +97,8 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     http = create_async_client(parts.outbound, timeout=settings.connect_seconds)
     blocks = BlockFolder(parts.folder)
     nonces = NonceFiles(parts.folder / "nonces")
-    ledger = UploadLedger(blocks, Quota(signer_bytes=settings.quota_bytes))
+    payers = Payers(parts.directory)
+    ledger = UploadLedger(blocks, Quota(signer_bytes=settings.quota_bytes), payers.has)
     choice = Choice(ChoiceRules(settings.rest_seconds, settings.failures), clock)
     metrics = GatewayMetrics(registry)
     calls = Calls(
@@ -120,6 +122,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             Pace(settings.collect_seconds, waits_first=True, longest_pause=COLLECT_PAUSE),
         ),
         probing,
+        TaskLoop("payers", payers.refresh, Pace(PAYER_SECONDS, longest_pause=PAYER_SECONDS)),
         TaskLoop("nonces", nonces.keep, Pace(SYNC_SECONDS)),
     )
     registry.register(loops)
@@ -158,7 +161,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         create_upload_router(
             blocks,
             ledger,
-            authenticator.check,
+            authenticator.check_hash,
             parts.now,
             settings.max_upload_bytes,
             authenticator.check_head,

@@ -8,7 +8,7 @@ from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.billing import DealStatus
-from wasmarket.kernel.units import Hash, Timestamp
+from wasmarket.kernel.units import Address, Hash, Timestamp
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.server import bind, serve
 from wasmarket.testing.fake_chain import fake_deployment
@@ -30,6 +30,10 @@ class OneDeal:
 
     async def find_apps(self) -> frozenset[Hash]:
         """Return no app: nothing is uploaded."""
+        return frozenset()
+
+    async def find_developers(self) -> frozenset[Address]:
+        """Return nobody: nothing is uploaded."""
         return frozenset()
 
 

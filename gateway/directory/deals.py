@@ -44,6 +44,9 @@ class Directory(Protocol):
     async def find_apps(self) -> frozenset[Hash]:
         """Return the apps of all deals that have not ended. Raises Unreachable."""
 
+    async def find_developers(self) -> frozenset[Address]:
+        """Return the developers of all deals that have not ended. Raises Unreachable."""
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -101,3 +104,7 @@ class RememberingDirectory:
     async def find_apps(self) -> frozenset[Hash]:
         """Return the inner directory's answer."""
         return await self._inner.find_apps()
+
+    async def find_developers(self) -> frozenset[Address]:
+        """Return the inner directory's answer."""
+        return await self._inner.find_developers()

@@ -9,7 +9,7 @@ from gateway.directory.deals import DealRoute, PeerRoute
 from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import InvalidInput, Unreachable
-from wasmarket.kernel.units import Hash
+from wasmarket.kernel.units import Address, Hash
 
 PAGE = 500
 
@@ -33,14 +33,22 @@ class MatcherDirectory:
 
     async def find_apps(self) -> frozenset[Hash]:
         """Return the apps of all deals that have not ended. Raises Unreachable."""
-        apps: set[Hash] = set()
+        return frozenset(app for app, _ in await self._find_live())
+
+    async def find_developers(self) -> frozenset[Address]:
+        """Return the developers of all deals that have not ended. Raises Unreachable."""
+        return frozenset(developer for _, developer in await self._find_live())
+
+    async def _find_live(self) -> set[tuple[Hash, Address]]:
+        """Return app and developer of all deals that have not ended. Raises Unreachable."""
+        live: set[tuple[Hash, Address]] = set()
         cursor: str | None = None
         while True:
             params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-            found, cursor = self._read(await self._get("/v1/deals", params), _apps)
-            apps |= found
+            found, cursor = self._read(await self._get("/v1/deals", params), _live)
+            live |= found
             if cursor is None:
-                return frozenset(apps)
+                return live
 
     async def _get(self, path: str, params: dict[str, str]) -> httpx.Response:
         try:
@@ -64,10 +72,11 @@ class MatcherDirectory:
             ) from error
 
 
-def _apps(page: dict[str, Any]) -> tuple[set[Hash], str | None]:
-    """Return the apps of a page's deals that have not ended, and the next page's cursor."""
-    live = (row for row in page["items"] if row["status"] != DealStatus.ENDED)
-    return {parse_hash(row["app"]) for row in live}, page["next"]
+def _live(page: dict[str, Any]) -> tuple[set[tuple[Hash, Address]], str | None]:
+    """Return app and developer of a page's deals that have not ended, and the next cursor."""
+    rows = (row for row in page["items"] if row["status"] != DealStatus.ENDED)
+    found = {(parse_hash(row["app"]), parse_address(row["developer"])) for row in rows}
+    return found, page["next"]
 
 
 def _route(row: dict[str, Any]) -> DealRoute:

@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from gateway.directory.deals import DealRoute, PeerRoute
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import NotFound
-from wasmarket.kernel.units import Hash
+from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.deals import fetch_deal, fetch_deals
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
@@ -33,7 +33,13 @@ class StoreDirectory:
 
     async def find_apps(self) -> frozenset[Hash]:
         """Return the apps of all deals that have not ended. Raises Unreachable."""
-        return await run_in_threadpool(self._read, _find_apps)
+        views = await run_in_threadpool(self._read, _find_live)
+        return frozenset(view.app for view in views)
+
+    async def find_developers(self) -> frozenset[Address]:
+        """Return the developers of all deals that have not ended. Raises Unreachable."""
+        views = await run_in_threadpool(self._read, _find_live)
+        return frozenset(view.developer for view in views)
 
     def _read(self, query: Callable[[Session], Result]) -> Result:
         with self._database.read() as session:
@@ -47,14 +53,14 @@ def _find(session: Session, deal: int) -> DealRoute | None:
         return None
 
 
-def _find_apps(session: Session) -> frozenset[Hash]:
+def _find_live(session: Session) -> list[DealView]:
     at = fetch_indexed(session)
-    apps: set[Hash] = set()
+    live: list[DealView] = []
     after = 0
     while views := fetch_deals(session, at, after=after, limit=BATCH):
-        apps.update(view.app for view in views if view.status is not DealStatus.ENDED)
+        live += [view for view in views if view.status is not DealStatus.ENDED]
         after = views[-1].id
-    return frozenset(apps)
+    return live
 
 
 def _route(view: DealView) -> DealRoute:

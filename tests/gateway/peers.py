@@ -54,6 +54,10 @@ class FakeDirectory:
         """Return the apps of all routes."""
         return frozenset(entry.app for entry in self.routes.values())
 
+    async def find_developers(self) -> frozenset[str]:
+        """Return the developers of all routes."""
+        return frozenset(entry.developer for entry in self.routes.values())
+
 
 class FakePeers:
     """Answers for hosts `peer1`, `peer2`, … as their scripts say; a peer without one is down."""

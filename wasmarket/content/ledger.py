@@ -10,7 +10,7 @@ import logging
 import os
 import secrets
 import threading
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 RETENTION_SECONDS = 7 * 86_400
 SIGNER_BYTES = 256 * 1024 * 1024
 TOTAL_BYTES = 16 * 1024 * 1024 * 1024
+STRANGER_SHARE = 0.5
 LEAST_CHARGE = 4_096
 """Bytes that a block counts at least: small files take a page of disk too."""
 
@@ -36,6 +37,8 @@ class Quota:
     signer_bytes: int = SIGNER_BYTES
     total_bytes: int = TOTAL_BYTES
     retention_seconds: int = RETENTION_SECONDS
+    stranger_share: float = STRANGER_SHARE
+    """What part of `total_bytes` all together may keep who pay for no deal: keys cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,17 @@ class Upload:
 class UploadLedger:
     """The uploads of a block folder."""
 
-    def __init__(self, folder: BlockFolder, quota: Quota) -> None:
-        """Keep the ledger of `folder`, empty at first, within `quota`."""
+    def __init__(
+        self,
+        folder: BlockFolder,
+        quota: Quota,
+        pays: Callable[[Address], bool] = lambda _: True,
+    ) -> None:
+        """Keep the ledger of `folder`, empty at first, within `quota`.
+
+        `pays` says who pays for a deal: some room is kept for those.
+        """
+        self.pays = pays
         self._folder = folder
         self._quota = quota
         self._path = folder.root / "uploads.jsonl"
@@ -72,6 +84,16 @@ class UploadLedger:
         """Return the bytes that count against a signer's quota."""
         with self._turn():
             return self._used.get(signer, 0)
+
+    def check_room(self, signer: Address, size: int) -> None:
+        """Raise LimitReached if a signer who keeps nothing here cannot keep `size` bytes.
+
+        To be asked before a body is read. Of who keeps something only the blocks themselves say
+        whether they are new.
+        """
+        with self._turn():
+            if not self._used.get(signer):
+                self._check_room(signer, size)
 
     def admit(
         self, signer: Address, blocks: Iterable[tuple[Cid, int]], now: Timestamp
@@ -121,6 +143,16 @@ class UploadLedger:
                 f"this needs {fresh} more",
                 remedy="wait until older uploads expire, or publish to another gateway",
             )
+        if fresh and not self.pays(signer):
+            strangers = sum(bytes_ for who, bytes_ in self._used.items() if not self.pays(who))
+            allowed = int(self._quota.total_bytes * self._quota.stranger_share)
+            if strangers + fresh > allowed:
+                raise LimitReached(
+                    f"this gateway keeps {strangers} of {allowed} bytes for accounts without a "
+                    f"deal, this needs {fresh} more",
+                    remedy="publish to another gateway or IPFS node; accounts with a deal have "
+                    "room of their own",
+                )
         total = sum(self._used.values())
         if fresh and total + fresh > self._quota.total_bytes:
             raise LimitReached(

@@ -12,9 +12,11 @@ from wasmarket.content.dag_pb import decode_node
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.ledger import UploadLedger
 from wasmarket.content.retention import needed_by_root
+from wasmarket.content.upload_intake import Authorize, UploadIntake
 from wasmarket.kernel.documents.content_ids import MAX_BLOCK_BYTES, Cid, dag_pb_cid, raw_cid
 from wasmarket.kernel.documents.foreign_cids import InlineCid, read_any_cid
 from wasmarket.kernel.errors import ContentNotFound, InvalidInput, TooLarge
+from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Address, Timestamp
 from wasmarket.serving.auth import MAX_SIGNED_BODY, SIGNED
 from wasmarket.serving.bodies import read_body
@@ -23,9 +25,6 @@ from wasmarket.serving.texts import AnyCidText
 DAG_PB = "application/vnd.ipld.dag-pb"
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024
 MAX_UPLOAD_BLOCKS = 8_192
-
-Authorize = Callable[[Request, bytes], Address]
-"""Returns who signed a request with this body; raises Unauthorized and the like."""
 
 Clock = Callable[[], Timestamp]
 """Returns protocol time: the latest block's timestamp."""
@@ -57,25 +56,28 @@ def create_upload_router(
 ) -> APIRouter:
     """Return the routes that put blocks into `folder`; a body has at most `max_bytes`.
 
-    `check_head` raises for requests whose body is not worth reading.
+    `check_head` raises for requests that no body could make right.
     """
     router = APIRouter(prefix="/v1/blocks", tags=["content"])
+    intake = UploadIntake(authorize, ledger, max_bytes, check_head)
 
     @router.post("", status_code=201, openapi_extra=SIGNED | _BODY)
     async def upload_blocks(request: Request) -> KeptBlocks:
-        """Keep one block (the body), or those of a CAR file; all of them or none."""
-        check_head(request)
-        body = await read_body(request, max_bytes)
-        signer = authorize(request, body)
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        # Reading hashes every block, which would keep all other requests waiting.
-        blocks = await run_in_threadpool(_read_blocks, kind, body)
-        return await run_in_threadpool(store, signer, blocks)
+        """Keep one block (the body), or those of a CAR file; all of them or none.
+
+        A body of more than 64 KiB says its length and, in `Content-Digest`, its SHA-256.
+        """
+        async with intake.receive(request) as (signer, body):
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            # Reading hashes every block, which would keep all other requests waiting.
+            blocks = await run_in_threadpool(_read_blocks, kind, body)
+            return await run_in_threadpool(store, signer, blocks)
 
     @router.post("/{cid}/pin", openapi_extra=SIGNED)
     async def pin_block(request: Request, cid: AnyCidText) -> KeptBlocks:
         """Count a file, or an app with its modules, as uploaded now; all of it must be here."""
-        signer = authorize(request, await read_body(request, MAX_SIGNED_BODY))
+        body = await read_body(request, MAX_SIGNED_BODY)
+        signer = await run_in_threadpool(authorize, request, sha256(body))
         root = read_any_cid(cid, field="cid").cid
         if isinstance(root, InlineCid):
             raise InvalidInput(f"{root} holds its block: there is nothing to keep", field="cid")

@@ -15,6 +15,8 @@ from wasmarket.kernel.errors import (
     find_error,
     revive_error,
 )
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.content_digest import HEADER, write_content_digest
 
 BATCH_BYTES = 8 * 1024 * 1024
 BATCH_BLOCKS = 4_096
@@ -35,7 +37,11 @@ def upload(
     sent = 0
     for batch in _batches(_below(roots, get)):
         body = b"".join(write_car([batch[0][0]], batch))
-        headers = {"Content-Type": MEDIA_TYPE, **sign("POST", _target(gateway), body)}
+        headers = {
+            "Content-Type": MEDIA_TYPE,
+            HEADER: write_content_digest(sha256(body)),
+            **sign("POST", _target(gateway), body),
+        }
         try:
             response = client.post(gateway.rstrip("/") + TARGET, content=body, headers=headers)
         except httpx.TimeoutException as error:

@@ -12,6 +12,7 @@ from wasmarket.kernel.errors import Conflict, Forbidden
 from wasmarket.kernel.signing.requests import (
     Credentials,
     authenticate,
+    authenticate_hash,
     check_lifetime,
     parse_authorization,
 )
@@ -127,11 +128,22 @@ class Authenticator:
         return await run_in_threadpool(self.check, request, body)
 
     def check_head(self, request: Request) -> None:
-        """Raise Unauthorized or Expired for a request that no body could make right.
-
-        To be asked before a long body is read: whoever wants to send one has to name himself.
-        """
+        """Raise Unauthorized or Expired for a request that no body could make right."""
         check_lifetime(parse_authorization(authorization_of(request)), self._now())
+
+    def check_hash(self, request: Request, body_sha256: bytes) -> Address:
+        """Return the signer of a request whose body has this SHA-256, read or not yet.
+
+        Raises as `__call__`.
+        """
+        self._check_peer(request)
+        now = self._now()
+        header, target = authorization_of(request), target_of(request)
+        credentials = authenticate_hash(
+            header, request.method, target, body_sha256, self._domain, now
+        )
+        self._nonces.use(credentials, now)
+        return credentials.address
 
     def check(
         self, request: Request, body: bytes, permit: Callable[[Address], None] | None = None

@@ -14,6 +14,8 @@ from wasmarket.content.trustless.routes import create_gateway_router
 from wasmarket.content.upload_routes import create_upload_router
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.errors import Unauthorized
+from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.content_digest import write_content_digest
 from wasmarket.kernel.units import Address, Timestamp
 from wasmarket.serving.problems import add_problem_handlers
 
@@ -21,18 +23,26 @@ START = Timestamp(1_000_000)
 QUOTA = Quota(signer_bytes=40 * 1024 * 1024)
 
 
-def signer_of(request: Request, body: bytes) -> Address:
-    """Take the named signer at their word, if they name the body's length too."""
+def signer_of(request: Request, body_sha256: bytes) -> Address:
+    """Take the named signer at their word, if they name the body's hash too."""
     scheme, _, rest = request.headers.get("authorization", "").partition(" ")
-    address, _, length = rest.partition(":")
-    if scheme != "Test" or length != str(len(body)):
+    address, _, hashed = rest.partition(":")
+    if scheme != "Test" or hashed != body_sha256.hex():
         raise Unauthorized("the request is not signed")
     return parse_address(address)
 
 
 def sign_as(address: Address) -> Callable[[str, str, bytes], dict[str, str]]:
     """Return what `signer_of` accepts."""
-    return lambda method, target, body: {"Authorization": f"Test {address}:{len(body)}"}
+
+    def sign(method: str, target: str, body: bytes) -> dict[str, str]:
+        hashed = sha256(body)
+        return {
+            "Authorization": f"Test {address}:{hashed.hex()}",
+            "Content-Digest": write_content_digest(hashed),
+        }
+
+    return sign
 
 
 class InProcess(httpx.BaseTransport):

@@ -87,10 +87,18 @@ def authenticate(
 
     Raises Unauthorized (no or malformed header), Expired, InvalidSignature.
     """
+    return authenticate_hash(header, method, target, sha256(body), domain, now)
+
+
+def authenticate_hash(
+    header: str | None, method: str, target: str, body_sha256: bytes, domain: Domain, now: int
+) -> Credentials:
+    """Return who signed a request whose body has this SHA-256. Raises as `authenticate`."""
     credentials = parse_authorization(header)
     check_lifetime(credentials, now)
-    request = Request(method, target, body, credentials.expires, credentials.nonce)
-    if recover(request.digest(domain), credentials.signature, field=_FIELD) != credentials.address:
+    hashed = hash_request(method, target, body_sha256, credentials.expires, credentials.nonce)
+    signed = digest(domain, hashed)
+    if recover(signed, credentials.signature, field=_FIELD) != credentials.address:
         raise InvalidSignature(
             "the signature is not by the named address, or is of another request",
             field=_FIELD,
