@@ -10,12 +10,15 @@ import pytest
 from tests.e2e.market_driver import COMMAND, own_settings, run_here, run_process
 from tests.paths import CHECKOUT
 from wasmarket import __version__
+from wasmarket.chain.sending.wallet import Account, save_account
 from wasmarket_cli.main import root
 
 pytestmark = pytest.mark.e2e
 
 HEAVY = ("web3", "eth_account", "sqlalchemy", "wasmtime", "fastapi", "pydantic", "httpx", "rich")
 """What costs a tenth of a second and more to import."""
+
+SIGNING = ("web3", "eth_account", "eth_abi", "eth_utils", "coincurve", "pydantic", "sqlalchemy")
 
 
 def list_commands(command, path=()):
@@ -100,6 +103,27 @@ def test_help__imports_nothing_heavy(environ):
     )
 
     assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+def test_status__loads_nothing_that_only_signing_needs(environ, tmp_path):
+    account = Account.create()
+    save_account(tmp_path / "home" / "keys", "developer", account)
+    (tmp_path / "home" / "wasmarket.toml").write_text('[client]\nmatcher = "http://127.0.0.1:1"\n')
+    program = (
+        "import sys; from wasmarket_cli.main import main;"
+        f"code = main(['--home', {str(tmp_path / 'home')!r}, 'status']);"
+        f"print([name for name in {SIGNING} if name in sys.modules]); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=environ | {"PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (4, "[]\n"), done.stderr
+    assert "matcher at http://127.0.0.1:1 cannot be reached" in done.stderr
 
 
 def test_command__from_another_folder_and_through_a_link__runs(environ, tmp_path):

@@ -1,28 +1,30 @@
 """What a developer does, in one object: quote, deploy, call, watch, pay, stop."""
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wasmarket.app.file import App
-from wasmarket.chain.contracts.bindings import Erc20, Market
-from wasmarket.chain.sending.transactions import TransactionReceipt
-from wasmarket.chain.sending.wallet import Account
-from wasmarket.client.developer_offers import Bid, Wish, renew_permit, sign_bid
 from wasmarket.client.log_lines import read_logs
 from wasmarket.client.service import ServiceClient, request_signer
-from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import Wiring
-from wasmarket.content.uploader import upload
 from wasmarket.kernel.addresses import to_hash
-from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from wasmarket.kernel.events import DealBalance, Stopped
 from wasmarket.kernel.units import Hash
+
+if TYPE_CHECKING:
+    from wasmarket.app.file import App
+    from wasmarket.chain.contracts.bindings import Erc20, Market
+    from wasmarket.chain.sending.transactions import TransactionReceipt
+    from wasmarket.chain.sending.wallet import Account
+    from wasmarket.client.developer_offers import Bid, Wish
+    from wasmarket.kernel.deployment import Deployment
 
 RUNNING = frozenset({"active", "short"})
 """Offer statuses in which functions answer."""
@@ -77,7 +79,7 @@ class DeveloperClient:
     @property
     def address(self) -> str:
         """The account's address."""
-        return self._wiring.account(self._key).address
+        return self._wiring.address(self._key)
 
     def quote(self, requirement: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the price curve for a requirement: what 1, 2, … units cost per epoch."""
@@ -88,6 +90,8 @@ class DeveloperClient:
         """Send an app's manifest and modules to the gateway; return the number of blocks."""
         wiring = self._wiring
         roots = [app.cid, *app.manifest.module_cids]
+        from wasmarket.content.uploader import upload  # noqa: PLC0415 - loads what talks to a chain
+
         return upload(wiring.http, wiring.client.gateway, roots, app.get, self._headers)
 
     def offer(self, wish: Wish, app: Hash, target: int | None = None) -> Bid:
@@ -97,6 +101,8 @@ class DeveloperClient:
         """
         wiring = self._wiring
         account = wiring.account(self._key)
+        from wasmarket.client.developer_offers import sign_bid  # noqa: PLC0415 - loads what talks to a chain
+
         bid = sign_bid(
             wish,
             app,
@@ -250,6 +256,8 @@ class DeveloperClient:
         wiring = self._wiring
         account = wiring.account(self._key)
         missing = max(0, amount - wiring.market.account(account.address).free)
+        from wasmarket.client.tokens import approve  # noqa: PLC0415 - loads what talks to a chain
+
         approve(wiring, wiring.usdc, wiring.deployment.market, missing, self._key)
         return self._send("top_up", deal, amount).find(DealBalance)[0].balance
 
@@ -310,6 +318,8 @@ class DeveloperClient:
 
     def _post(self, bid: Bid, more: dict[str, Any]) -> Bid:
         """Post a bid; sign its permit anew if another of the account was used meanwhile."""
+        from wasmarket.client.developer_offers import renew_permit  # noqa: PLC0415 - loads what talks to a chain
+
         tries = PERMIT_TRIES
         while True:
             try:
@@ -324,6 +334,8 @@ class DeveloperClient:
                 bid = renewed
 
     def _renew(self, bid: Bid, *, is_unfunded: bool) -> Bid | None:
+        from wasmarket.client.developer_offers import renew_permit  # noqa: PLC0415 - loads what talks to a chain
+
         renewed = renew_permit(bid, *self._payer(), is_unfunded=is_unfunded)
         return None if renewed is None else self._post(renewed, {})
 

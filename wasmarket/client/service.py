@@ -2,15 +2,16 @@
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from wasmarket.kernel import errors
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.errors import MarketError, TimedOut, Unreachable, find_error, revive_error
-from wasmarket.kernel.signing.requests import Request, sign_request
-from wasmarket.kernel.signing.typed_data import Domain
+
+if TYPE_CHECKING:
+    from wasmarket.kernel.signing.typed_data import Domain
 
 LIFETIME = 300
 """Seconds of chain time for which a signed request counts."""
@@ -34,8 +35,10 @@ Sign = Callable[[str, str, bytes], str]
 """(method, target, body) → value of the Authorization header."""
 
 
-def request_signer(domain: Domain, key: bytes, now: Callable[[], int]) -> Sign:
+def request_signer(domain: "Domain", key: bytes, now: Callable[[], int]) -> Sign:
     """Return a signer of requests for an account; `now` returns the chain's time."""
+
+    from wasmarket.kernel.signing.requests import Request, sign_request  # noqa: PLC0415 - curves
 
     def sign(method: str, target: str, body: bytes) -> str:
         nonce = to_hash(secrets.token_bytes(32))

@@ -7,14 +7,10 @@ import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
-from wasmarket.chain.clock import ChainClock
-from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs, Staking
-from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.wallet import Account, find_odd_files, list_accounts, load_account
 from wasmarket.chain.settings import ChainSettings
 from wasmarket.client.deployment_files import find_deployment, read_deployment
@@ -26,9 +22,13 @@ from wasmarket.client.settings import (
 )
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import ConfigError, NotFound, Unauthorized, Unreachable
-from wasmarket.kernel.signing.typed_data import Domain, market_domain
-from wasmarket.serving.outbound import OutboundSettings
+from wasmarket.kernel.units import Address
 from wasmarket.serving.outgoing.http import create_http_client
+
+if TYPE_CHECKING:
+    from wasmarket.client import chain_parts
+    from wasmarket.kernel.signing.typed_data import Domain
+    from wasmarket.serving.outbound import OutboundSettings
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +60,10 @@ class Wiring:
         return self.configuration.read(ClientSettings, "client")
 
     @cached_property
-    def outbound(self) -> OutboundSettings:
+    def outbound(self) -> "OutboundSettings":
         """Settings of `[outbound]`."""
+        from wasmarket.serving.outbound import OutboundSettings  # noqa: PLC0415 - asyncio
+
         return self.configuration.read(OutboundSettings, "outbound")
 
     @cached_property
@@ -71,9 +73,11 @@ class Wiring:
         return given or f"sqlite:///{self.home.store}"
 
     @cached_property
-    def rpc(self) -> Rpc:
+    def rpc(self) -> "chain_parts.Rpc":
         """The node. Nothing is sent yet."""
-        return Rpc(self.chain.rpc)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Rpc(self.chain.rpc)
 
     @cached_property
     def http(self) -> httpx.Client:
@@ -125,44 +129,60 @@ class Wiring:
         return find_deployment(self.home, self.rpc.fetch_chain_id())
 
     @property
-    def domain(self) -> Domain:
+    def domain(self) -> "Domain":
         """The EIP-712 domain of offers and requests."""
+        from wasmarket.kernel.signing.typed_data import market_domain  # noqa: PLC0415
+
         return market_domain(self.deployment.chain_id, self.deployment.market)
 
     @cached_property
-    def clock(self) -> ChainClock:
+    def clock(self) -> "chain_parts.ChainClock":
         """The chain's time."""
-        return ChainClock(self.rpc, self.known_deployment)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.ChainClock(self.rpc, self.known_deployment)
 
     @cached_property
-    def market(self) -> Market:
+    def market(self) -> "chain_parts.Market":
         """Market."""
-        return Market(self.rpc, self.deployment)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Market(self.rpc, self.deployment)
 
     @cached_property
-    def lens(self) -> MarketLens:
+    def lens(self) -> "chain_parts.MarketLens":
         """MarketLens."""
-        return MarketLens(self.rpc, self.deployment)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.MarketLens(self.rpc, self.deployment)
 
     @cached_property
-    def staking(self) -> Staking:
+    def staking(self) -> "chain_parts.Staking":
         """Staking."""
-        return Staking(self.rpc, self.deployment)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Staking(self.rpc, self.deployment)
 
     @cached_property
-    def proofs(self) -> Proofs:
+    def proofs(self) -> "chain_parts.Proofs":
         """Proofs."""
-        return Proofs(self.rpc, self.deployment)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Proofs(self.rpc, self.deployment)
 
     @cached_property
-    def usdc(self) -> Erc20:
+    def usdc(self) -> "chain_parts.Erc20":
         """The token of pay."""
-        return Erc20(self.rpc, self.deployment.usdc.address)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Erc20(self.rpc, self.deployment.usdc.address)
 
     @cached_property
-    def flt(self) -> Erc20:
+    def flt(self) -> "chain_parts.Erc20":
         """The token of bonds."""
-        return Erc20(self.rpc, self.deployment.flt.address)
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Erc20(self.rpc, self.deployment.flt.address)
 
     def account(self, name: str | None = None) -> Account:
         """Load the key `name`, else the configured one, else the only one there is.
@@ -174,6 +194,16 @@ class Wiring:
             password = self.password(chosen)
             self._accounts[chosen] = load_account(self.home.keys, chosen, password)
         return self._accounts[chosen]
+
+    def address(self, name: str | None = None) -> Address:
+        """Return the address of a key without opening it. Raises as `account`."""
+        chosen = name or self.client.key or self._only_key()
+        if chosen in self._accounts:
+            return self._accounts[chosen].address
+        known = list_accounts(self.home.keys)
+        if chosen not in known:
+            return self.account(chosen).address
+        return known[chosen]
 
     def password(self, name: str) -> str:
         """Return the password of a key: from the environment, else asked for, else empty."""
@@ -189,16 +219,18 @@ class Wiring:
                 return getpass.getpass(f"Password of key {name}: ")
         return ""
 
-    def sender(self, account: Account, stop: threading.Event | None = None) -> Sender:
+    def sender(self, account: Account, stop: threading.Event | None = None) -> "chain_parts.Sender":
         """Return the sender of an account's transactions, one process at a time per home.
 
         `stop` ends waiting for a transaction early.
         """
-        return Sender(
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Sender(
             self.rpc,
             account,
             chain_id=self.known_deployment.chain_id,
-            decoder=Decoder(self.known_deployment),
+            decoder=chain_parts.Decoder(self.known_deployment),
             lock=self.home.locks / f"{account.address}.lock",
             max_fee=self.chain.max_fee,
             stop=stop,

@@ -6,11 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import eth_account
-
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.errors import Conflict, InvalidInput, NotFound, Unauthorized
-from wasmarket.kernel.signing.signatures import address_of
 from wasmarket.kernel.units import Address
 
 KEY_BYTES = 32
@@ -30,6 +27,8 @@ class Account:
     @classmethod
     def from_key(cls, key: bytes | str) -> "Account":
         """Build the account of a private key, 32 bytes or hex. Raises InvalidInput."""
+        from wasmarket.kernel.signing.signatures import address_of  # noqa: PLC0415 - curves
+
         try:
             raw = bytes.fromhex(key.removeprefix("0x")) if isinstance(key, str) else bytes(key)
             if len(raw) != KEY_BYTES:
@@ -51,6 +50,8 @@ def save_account(folder: Path, name: str, account: Account, password: str = "") 
     """Write `folder`/`name`.json, readable by its owner only. Raises Conflict if it exists."""
     path = key_path(folder, name)
     rounds = None if password else LIGHT_KDF
+    import eth_account  # noqa: PLC0415 - half a second, which looking at addresses need not pay
+
     document = eth_account.Account.encrypt(account.key, password, kdf="scrypt", iterations=rounds)
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -70,6 +71,8 @@ def load_account(folder: Path, name: str, password: str = "") -> Account:
     """Read `folder`/`name`.json. Raises NotFound, InvalidInput, Unauthorized (wrong password)."""
     path = key_path(folder, name)
     document = _read_document(path, name)
+    import eth_account  # noqa: PLC0415 - as above
+
     try:
         return Account.from_key(bytes(eth_account.Account.decrypt(document, password)))
     except ValueError as error:

@@ -1,0 +1,22 @@
+"""What the wiring makes for those who talk to a chain; loading it takes a second of a processor.
+
+So the wiring imports it where a part is asked for: `wasmarket status` asks for none.
+"""
+
+from wasmarket.chain.clock import ChainClock
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs, Staking
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.sender import Sender
+
+__all__ = [
+    "ChainClock",
+    "Decoder",
+    "Erc20",
+    "Market",
+    "MarketLens",
+    "Proofs",
+    "Rpc",
+    "Sender",
+    "Staking",
+]
