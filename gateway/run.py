@@ -26,6 +26,7 @@ from gateway.directory.deals import Directory, RememberingDirectory
 from gateway.directory.payers import PAYER_SECONDS, Payers
 from gateway.metrics import GatewayMetrics
 from gateway.settings import GatewaySettings
+from gateway.upstream.access_documents import AccessDocuments
 from gateway.upstream.choice import Choice, ChoiceRules
 from gateway.upstream.forward import Forwarder, Usual
 from gateway.upstream.probes import Prober
@@ -61,6 +62,8 @@ logger = logging.getLogger(__name__)
 MANIFEST_LIMITS = FetchLimits(source_seconds=2.0)
 COLLECT_PAUSE = 300.0
 """Most seconds until removing content is tried again."""
+ACCESS_SECONDS = 1.0
+"""Pause between two looks at whether deals have new peers to be told who may call."""
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -101,11 +104,15 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     ledger = UploadLedger(blocks, Quota(signer_bytes=settings.quota_bytes), payers.has)
     choice = Choice(ChoiceRules(settings.rest_seconds, settings.failures), clock)
     metrics = GatewayMetrics(registry)
+    directory = RememberingDirectory(parts.directory, settings.directory_seconds, clock)
+    domain = market_domain(parts.deployment.chain_id, parts.deployment.market)
+    documents = AccessDocuments(parts.folder / "access", wire, domain, clock)
     calls = Calls(
-        RememberingDirectory(parts.directory, settings.directory_seconds, clock),
+        directory,
         Forwarder(wire, choice, Usual(settings.hedge_percentile), metrics),
         check_names(settings.aliases),
         BodyLimits(settings.max_body_bytes, settings.held_body_bytes, settings.body_seconds),
+        documents,
         patience=settings.patience_seconds,
         clock=clock,
     )
@@ -122,6 +129,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             Pace(settings.collect_seconds, waits_first=True, longest_pause=COLLECT_PAUSE),
         ),
         probing,
+        TaskLoop("access", lambda: documents.look_after(directory.find), Pace(ACCESS_SECONDS)),
         TaskLoop("payers", payers.refresh, Pace(PAYER_SECONDS, longest_pause=PAYER_SECONDS)),
         TaskLoop("nonces", nonces.keep, Pace(SYNC_SECONDS)),
     )
@@ -153,9 +161,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         registry=registry,
         lifespan=lifespan,
     )
-    authenticator = Authenticator(
-        market_domain(deployment.chain_id, deployment.market), parts.now, nonces=nonces
-    )
+    authenticator = Authenticator(domain, parts.now, nonces=nonces)
     app.include_router(create_gateway_router(blocks))
     app.include_router(
         create_upload_router(

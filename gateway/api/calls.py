@@ -1,6 +1,7 @@
 """Answer requests about a deal with what one of its peers says (DESIGN 8.7)."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -12,12 +13,15 @@ from starlette.types import Receive, Scope, Send
 from gateway.api.incoming import BodyLimits, Incoming
 from gateway.api.relay import pass_on, returned_headers
 from gateway.directory.deals import DealRoute, PeerRoute, RememberingDirectory
+from gateway.upstream.access_documents import AccessDocuments, SignedDocument
 from gateway.upstream.connection import Answer, Header, Outgoing
 from gateway.upstream.forward import TRY_NEXT, Forwarder
 from wasmarket.kernel.billing import DealStatus
-from wasmarket.kernel.errors import InvalidInput, NotFound, RunwayOver, Unreachable
+from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, RunwayOver, Unreachable
 from wasmarket.kernel.signing.requests import SCHEME
 from wasmarket.serving.auth import PEER_PARAMETER
+
+logger = logging.getLogger(__name__)
 
 UNPAID = frozenset({DealStatus.LAPSED, DealStatus.ENDED})
 FORWARDED = frozenset({b"accept", b"authorization", b"content-type", b"prefer"})
@@ -39,11 +43,13 @@ class Calls:
         forwarder: Forwarder,
         names: Mapping[str, int],
         limits: BodyLimits,
+        documents: AccessDocuments,
         *,
         patience: float,
         clock: Clock,
     ) -> None:
         """`names` are the aliases; `patience` is in seconds, as is what `clock` returns."""
+        self._documents = documents
         self._directory = directory
         self._forwarder = forwarder
         self._names = names
@@ -125,9 +131,22 @@ class Calls:
             headers_back = returned_headers(worst)
             await pass_on(worst, worst.status, headers_back, receive, send, length=worst.length)
             return
+        await self._keep_document(outgoing, incoming, deal, [route for route, _ in given])
         silent = [route.peer for route, answer in answers if answer is None]
         facts = {"peers": [route.peer for route, _ in given], "silent": silent}
         await JSONResponse(facts)(scope, receive, send)
+
+    async def _keep_document(
+        self, outgoing: Outgoing, incoming: Incoming, deal: int, told: list[PeerRoute]
+    ) -> None:
+        """Keep the access document that peers have taken, for those that start later."""
+        authorization = incoming.header(b"authorization") or ""
+        signed = SignedDocument(outgoing.target, outgoing.body.decode(), authorization)
+        try:
+            await self._documents.keep(await self.find(deal), signed, told)
+        except (MarketError, OSError) as error:
+            # The peers have it all the same, and what they say is what counts.
+            logger.warning("access document not kept", extra={"deal": deal, "why": str(error)})
 
     def deal_of(self, name: str) -> int:
         """Return the deal behind an alias or a number. Raises NotFound."""
@@ -181,10 +200,24 @@ class Calls:
         """Ask the peers that are known, and if none can be reached, those that are new."""
         peers = await self.live_peers(deal, wanted)
         try:
-            return await self._forwarder.send(outgoing, deal, peers)
+            return await self._send_to(outgoing, deal, peers)
         except Unreachable:
             fresh = await self._changed_peers(deal, wanted, peers)
-            return await self._forwarder.send(outgoing, deal, fresh)
+            return await self._send_to(outgoing, deal, fresh)
+
+    async def _send_to(
+        self, outgoing: Outgoing, deal: int, peers: tuple[PeerRoute, ...]
+    ) -> tuple[Answer, PeerRoute]:
+        """Send a request to one of these peers that knows who may call."""
+        if deal in self._documents:
+            peers = await self._documents.hand_over(deal, peers)
+            if not peers:
+                raise Unreachable(
+                    f"no peer of deal {deal} has taken its access document yet",
+                    field="deal",
+                    remedy="try again in a moment",
+                )
+        return await self._forwarder.send(outgoing, deal, peers)
 
     async def _changed_peers(
         self, deal: int, wanted: str | None, tried: tuple[PeerRoute, ...]

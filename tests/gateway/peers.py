@@ -143,15 +143,16 @@ def refusal(status: int) -> httpx.Response:
 class ScriptedGateway:
     """A whole gateway in front of scripted peers, without any socket."""
 
-    def __init__(self, directory: FakeDirectory, **settings) -> None:
+    def __init__(self, directory: FakeDirectory, *, folder: Path | None = None, **settings) -> None:
         self.peers = FakePeers()
         self.directory = directory
         self.now = 0.0
         self.settings = GatewaySettings(
             **({"patience_seconds": 0.0, "max_body_bytes": 1_000, "probe_seconds": 0.0} | settings)
         )
-        self.settings_folder = Path(tempfile.mkdtemp(prefix="gateway-"))
-        weakref.finalize(self, shutil.rmtree, self.settings_folder, ignore_errors=True)
+        self.settings_folder = folder or Path(tempfile.mkdtemp(prefix="gateway-"))
+        if folder is None:
+            weakref.finalize(self, shutil.rmtree, self.settings_folder, ignore_errors=True)
         parts = GatewayParts(
             version="test",
             deployment=fake_deployment(),
