@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(os.uname().machine not in MACHINES, reason="no filter for this machine"),
 ]
 CONFINED = """
-from peer.runtime.worker import confine
+from peer.runtime.workers.worker import confine
 import ctypes, os, socket, sys
 confine()
 try:
