@@ -12,6 +12,7 @@ from peer.runtime.abi.guest_types import (
     NamedType,
     RecordType,
 )
+from peer.runtime.abi.interface_types import MAX_TYPE_DEPTH
 from peer.runtime.errors import ModuleError
 
 SIGNATURE: Final = re.compile(
@@ -110,6 +111,8 @@ class _Records:
         fields, where = self._texts[name]
         if name in self._open:
             raise ModuleError(f"{where}: the record {name} contains itself")
+        if len(self._open) >= MAX_TYPE_DEPTH:
+            raise ModuleError(f"{where}: records nest more than {MAX_TYPE_DEPTH} levels deep")
         if name not in self._found:
             self._open.append(name)
             self._found[name] = RecordType(name, _parse_fields(fields, where, self))
@@ -129,14 +132,28 @@ def _parse_fields(text: str, where: str, records: _Records) -> tuple[NamedType, 
 
 def _parse_type(text: str, where: str, records: _Records) -> GuestType:
     name = re.sub(r"\s+", "", text)
+    arrays = 0
+    while name not in RUST_NAMES:
+        if name.startswith("[") and name.endswith("]"):
+            name = name[1:-1]
+        elif name.startswith("Vec<") and name.endswith(">"):
+            name = name[4:-1]
+        else:
+            break
+        arrays += 1
+        if arrays > MAX_TYPE_DEPTH:
+            raise ModuleError(f"{where}: more than {MAX_TYPE_DEPTH} arrays in one another")
+    found = _find_type(name, where, records)
+    for _ in range(arrays):
+        found = ArrayType(found)
+    return found
+
+
+def _find_type(name: str, where: str, records: _Records) -> GuestType:
     if name in RUST_NAMES:
         return RUST_NAMES[name]
     if name in {basic.value for basic in Basic}:
         return Basic(name)
-    if name.startswith("[") and name.endswith("]"):
-        return ArrayType(_parse_type(name[1:-1], where, records))
-    if name.startswith("Vec<") and name.endswith(">"):
-        return ArrayType(_parse_type(name[4:-1], where, records))
     record = records.find(name)
     if record is not None:
         return record

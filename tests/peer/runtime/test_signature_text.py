@@ -84,3 +84,16 @@ def test_parse_declarations__records_and_imports__are_read_in_any_order() -> Non
 def test_parse_declarations__mistakes__name_the_line(text: str, reason: str) -> None:
     with pytest.raises(ModuleError, match=re.escape(reason)):
         parse_declarations(text)
+
+
+@pytest.mark.parametrize("text", ["f(a: " + "[" * 2_000 + "u8" + "]" * 2_000 + ")"])
+def test_parse__arrays_without_end__are_refused(text: str) -> None:
+    with pytest.raises(ModuleError, match="line 1: more than 32 arrays"):
+        parse_signatures(text)
+
+
+def test_parse__records_without_end__are_refused() -> None:
+    records = [f"record R{n} {{a: R{n + 1}}}" for n in range(2_000)]
+
+    with pytest.raises(ModuleError, match="records nest more than 32 levels"):
+        parse_signatures("\n".join([*records, "record R2000 {a: u8}", "f(a: R0)"]))
