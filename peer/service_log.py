@@ -147,10 +147,13 @@ def _read(path: Path) -> list[LogLine]:
         data = path.read_bytes()
     except OSError:
         return []
-    lines = []
+    lines: list[LogLine] = []
+    damaged = 0
     for row in data.splitlines():
         try:
             lines.append(decode_json(row, LogLine))
         except msgspec.DecodeError:
-            continue
+            damaged += 1
+    if damaged:
+        logger.warning("log lines are damaged", extra={"path": str(path), "count": damaged})
     return lines

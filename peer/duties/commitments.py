@@ -16,7 +16,9 @@ from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.merkle import MerkleTree
 from wasmarket.kernel.documents.receipts import Summary, epoch_tree, pack_summary, unpack_summary
+from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import Hash
+from wasmarket.serving.damage import set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +49,9 @@ class _File(msgspec.Struct):
 
 def last_closed(folder: Path) -> int:
     """Return the newest epoch that was closed in a folder of commitments, -1 if none was."""
-    return max((int(path.stem) for path in folder.glob("*.json")), default=-1)
+    return max(
+        (int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=-1
+    )
 
 
 class Commitments:
@@ -104,8 +108,17 @@ class Commitments:
             data = self._path(epoch).read_bytes()
         except FileNotFoundError:
             return None
-        file = decode_json(data, _File)
-        summaries = tuple(unpack_summary(bytes.fromhex(packed)) for packed in file.summaries)
+        try:
+            file = decode_json(data, _File)
+            summaries = tuple(unpack_summary(bytes.fromhex(packed)) for packed in file.summaries)
+            is_whole = file.epoch == epoch and to_hash(epoch_tree(summaries).root) == file.root
+        except (msgspec.DecodeError, ValueError, MarketError):
+            is_whole = False
+        if not is_whole:
+            # The receipts are still here, from which it can be made again.
+            set_aside(self._path(epoch), data, "a closed epoch")
+            self._path(epoch).unlink(missing_ok=True)
+            return None
         return Commitment(file.peer, file.epoch, Hash(file.root), summaries)
 
     def mark_proven(self, epoch: int) -> None:

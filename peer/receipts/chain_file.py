@@ -8,7 +8,8 @@ receipts are always one range of sequence numbers and a committed root stays tru
 import errno
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from wasmarket.kernel.documents.receipts import (
     receipt_hash,
     unpack_receipt,
 )
+from wasmarket.serving.damage import set_aside
 
 SUFFIX = ".receipts"
 
@@ -164,7 +166,9 @@ class ReceiptChain:
 
     def epochs(self) -> list[int]:
         """Return the epochs that have receipts, ascending."""
-        return sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
+        return sorted(
+            int(path.stem) for path in self._folder.glob(f"*{SUFFIX}") if path.stem.isdecimal()
+        )
 
     def read_epoch(self, epoch: int) -> list[bytes]:
         """Return the packed receipts of an epoch, in order of sequence."""
@@ -269,14 +273,6 @@ class ReceiptChain:
             raise
         self._size += len(packed)
 
-    def _follows(self, packed: bytes, head: Head) -> bool:
-        """Say whether a record is of this chain and next; deal, assignment and sequence come
-        first, `previous` last, so that half a record of zeros does not pass.
-        """
-        numbers = (self.deal, self.assignment, head.sequence + 1)
-        start = b"".join(number.to_bytes(32, "big") for number in numbers)
-        return packed.startswith(start) and packed.endswith(head.hash)
-
     def _retire(self) -> None:
         if self._file >= 0:
             self._unsynced.append(self._file)
@@ -286,19 +282,17 @@ class ReceiptChain:
         return self._folder / f"{epoch:010d}{SUFFIX}"
 
     def _recover(self, floor: int) -> Head:
-        """Keep the longest unbroken chain; what is below `floor` was synced and committed."""
-        head = self._last_of(floor - 1)
-        whole = True
-        for epoch in (known for known in self.epochs() if known >= floor):
-            path = self._path(epoch)
-            data = path.read_bytes()
-            size = 0
-            for packed in _records(data) if whole else ():
-                if not self._follows(packed, head):
-                    break
-                head = Head(head.sequence + 1, receipt_hash(packed))
-                size += RECEIPT_BYTES
-            whole = whole and size == len(data)
+        """Keep the longest unbroken chain; what is below `floor` was synced and committed.
+
+        What a crash left of a record is cut off. Whole records that do not follow are damaged, or
+        come after one that is: their files are kept aside.
+        """
+        found = {e: self._path(e).read_bytes() for e in self.epochs() if e >= floor}
+        head, kept = _follow(self._last_of(floor - 1), (self.deal, self.assignment), found)
+        for epoch, data in found.items():
+            path, size = self._path(epoch), kept.get(epoch, 0) * RECEIPT_BYTES
+            if len(data) - size >= RECEIPT_BYTES:
+                set_aside(path, data, f"receipts of assignment {self.assignment}")
             if size:
                 self._epoch = epoch
                 os.truncate(path, size)
@@ -306,6 +300,33 @@ class ReceiptChain:
             else:
                 path.unlink()
         return head
+
+
+def _follow(
+    head: Head, names: tuple[int, int], found: Mapping[int, bytes]
+) -> tuple[Head, Counter[int]]:
+    """Return the head of the longest chain from `head`, and how many records of each epoch it has.
+
+    `names`: the deal and the assignment, which each record says.
+    """
+    heads: list[Head] = [head]
+    places: list[int] = []
+    for epoch, data in found.items():
+        for packed in _records(data):
+            if not packed.startswith(_words(*names, heads[-1].sequence + 1)):
+                return heads[-1], Counter(places)
+            if not packed.endswith(heads[-1].hash):
+                # It tells the hash that the record before it had: that one is damaged too.
+                return (heads[-2], Counter(places[:-1])) if places else (head, Counter())
+            heads.append(Head(heads[-1].sequence + 1, receipt_hash(packed)))
+            places.append(epoch)
+        if len(data) % RECEIPT_BYTES:
+            break
+    return heads[-1], Counter(places)
+
+
+def _words(*numbers: int) -> bytes:
+    return b"".join(number.to_bytes(32, "big") for number in numbers)
 
 
 def _records(data: bytes) -> Iterator[bytes]:

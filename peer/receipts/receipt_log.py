@@ -3,14 +3,18 @@
 import asyncio
 import threading
 from collections.abc import Callable, Container
+from contextlib import suppress
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from peer.folder import PeerFolder, write_atomically
-from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
+from peer.receipts.chain_file import SUFFIX, CallRecord, Head, ReceiptChain
 from peer.receipts.heads import SignedHead, sign_head
 from peer.runtime.sandbox.folder_walk import remove
+from wasmarket.kernel.documents.receipts import RECEIPT_BYTES, unpack_receipt
 from wasmarket.kernel.errors import MarketError, NotFound
+from wasmarket.serving.damage import set_aside
 
 DEAL_FILE = "deal"
 
@@ -42,9 +46,8 @@ class ReceiptBook:
         self._ending: list[tuple[ReceiptChain, CallRecord, Written]] = []
         self.peer = 0
         for path in sorted(folder.receipts.iterdir()):
-            deal = path / DEAL_FILE
-            if deal.exists():
-                self.open(int(path.name), int(deal.read_text()))
+            if path.name.isdecimal() and (deal := _read_deal(path)) is not None:
+                self.open(int(path.name), deal)
 
     def open(self, assignment: int, deal: int) -> ReceiptChain:
         """Return the chain of an assignment, made if there is none."""
@@ -212,3 +215,20 @@ class ReceiptBook:
         """Flush and close all files."""
         for chain in self.chains():
             chain.close()
+
+
+def _read_deal(folder: Path) -> int | None:
+    """Return the deal of an assignment's receipts; None if there is nothing that says it."""
+    path = folder / DEAL_FILE
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    with suppress(ValueError):
+        return int(data)
+    set_aside(path, data, "which deal receipts belong to")
+    path.unlink()
+    receipts = sorted(folder.glob(f"*{SUFFIX}"))
+    packed = receipts[0].read_bytes()[:RECEIPT_BYTES] if receipts else b""
+    # Every receipt says it too.
+    return unpack_receipt(packed).deal if len(packed) == RECEIPT_BYTES else None

@@ -6,10 +6,10 @@ ones. Processes that share the folder take turns by a file lock and read what ot
 
 import fcntl
 import json
-import logging
 import os
 import secrets
 import threading
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,8 +19,7 @@ from wasmarket.content.retention import needed_by, pinned
 from wasmarket.kernel.documents.content_ids import Cid, parse_cid
 from wasmarket.kernel.errors import InvalidInput, LimitReached
 from wasmarket.kernel.units import Address, Hash, Timestamp
-
-logger = logging.getLogger(__name__)
+from wasmarket.serving.damage import set_aside
 
 RETENTION_SECONDS = 7 * 86_400
 SIGNER_BYTES = 256 * 1024 * 1024
@@ -190,10 +189,13 @@ class UploadLedger:
 
     def _apply(self, line: bytes) -> None:
         try:
-            row = json.loads(line)
+            text, separator, check = line.partition(b"\t")
+            if separator and check != _check(text):
+                raise ValueError("the checksum does not fit")
+            row = json.loads(text)
             upload = Upload(Address(row["signer"]), parse_cid(row["cid"]), row["size"], row["time"])
-        except (ValueError, KeyError, TypeError, InvalidInput):
-            logger.warning("not a line of the ledger", extra={"path": str(self._path)})
+        except (ValueError, KeyError, TypeError, RecursionError, InvalidInput):
+            set_aside(self._path, line, "a line of the ledger of uploads")
             return
         self._remember(upload)
 
@@ -239,4 +241,9 @@ def _line(upload: Upload) -> bytes:
         "size": upload.size,
         "time": upload.time,
     }
-    return json.dumps(row, separators=(",", ":")).encode() + b"\n"
+    text = json.dumps(row, separators=(",", ":")).encode()
+    return text + b"\t" + _check(text) + b"\n"
+
+
+def _check(text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text)

@@ -6,9 +6,11 @@ before it (`SYNC_SECONDS`).
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import threading
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -16,16 +18,19 @@ from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.signing.requests import MAX_LIFETIME, Credentials
 from wasmarket.serving.auth import refuse_used
+from wasmarket.serving.damage import set_aside
 
 SYNC_SECONDS: Final = 0.2
-_RECORD: Final = 52
-"""Bytes of a nonce in a file: the account, the nonce."""
+_RECORD: Final = 56
+"""Bytes of a nonce in a file: the account, the nonce, a checksum."""
+_SUFFIX: Final = ".nonces"
 
 
 class _Hour:
     """The nonces of the requests that expire within one stretch of MAX_LIFETIME seconds."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         self.is_dirty = False
         self._seen: set[bytes] = set()
@@ -41,13 +46,14 @@ class _Hour:
             # What a crash or a full disk left of a record is written over.
             if os.fstat(self.descriptor).st_size > self._read:
                 os.ftruncate(self.descriptor, self._read)
-            written = os.write(self.descriptor, key)
-            if written != len(key):
-                raise OSError("the disk is full")
+            record = key + _check(key)
+            written = os.write(self.descriptor, record)
+            if written != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             fcntl.flock(self.descriptor, fcntl.LOCK_UN)
         self._seen.add(key)
-        self._read += len(key)
+        self._read += _RECORD
         self.is_dirty = True
         return True
 
@@ -57,7 +63,11 @@ class _Hour:
         while size - self._read >= _RECORD:
             wanted = min(size - self._read, 4096 * _RECORD) // _RECORD * _RECORD
             data = os.pread(self.descriptor, wanted, self._read)
-            self._seen.update(data[i : i + _RECORD] for i in range(0, wanted, _RECORD))
+            records = [data[i : i + _RECORD] for i in range(0, wanted, _RECORD)]
+            whole = [r[:-4] for r in records if _check(r[:-4]) == r[-4:]]
+            self._seen.update(whole)
+            if len(whole) < len(records):
+                set_aside(self._path, data, "nonces of signed requests: some may be used again")
             self._read += wanted
 
 
@@ -127,7 +137,12 @@ class NonceFiles:
         for known in [known for known in self._hours if known < oldest]:
             os.close(self._hours.pop(known).descriptor)
         for path in self._folder.iterdir():
-            if path.name.isdecimal() and int(path.name) < oldest:
+            name = path.name.partition(".")[0]
+            if name.isdecimal() and int(name) < oldest:
                 path.unlink(missing_ok=True)
-        hour = self._hours[number] = _Hour(self._folder / str(number))
+        hour = self._hours[number] = _Hour(self._folder / f"{number}{_SUFFIX}")
         return hour
+
+
+def _check(key: bytes) -> bytes:
+    return zlib.crc32(key).to_bytes(4, "big")

@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from peer.folder import PRIVATE, write_atomically
+from wasmarket.serving.damage import set_aside
 
 HEAD: Final = struct.Struct("<IHI")
 CHECKED: Final = struct.Struct("<HI")
 REMOVED: Final = 0xFFFF_FFFF
+MOST_SEARCHED: Final = 256 << 20
+"""Bytes that are looked at to find whole records behind damaged ones."""
 MIN_WASTE: Final = 1 << 20
 """Bytes of dead records below which a file is not written anew."""
 
@@ -162,18 +165,32 @@ class KvFile:
 
     def _load(self) -> None:
         data = self._path.read_bytes()
-        for key, at, size, end in _read_records(data):
+        whole, is_damaged = 0, False
+        for key, at, size, end in _read_records(data, self.limits):
+            is_damaged |= end - _length(key, size) != whole
             old = self._index.pop(key, None)
             if old is not None:
                 self._live -= len(key) + old[1]
             if size != REMOVED:
                 self._index[key] = (at, size)
                 self._live += len(key) + size
-            self._end = end
+            whole = end
+        self._end = self._synced = whole
         self._sorted = sorted(self._index)
-        self._synced = self._end
-        if self._end < len(data):
-            os.ftruncate(self._file, self._end)
+        if is_damaged:
+            # Everything that is whole goes on, in a file without the rest.
+            set_aside(self._path, data, "records of a key-value store")
+            old_file = self._file
+            self._file, self._index, self._end = self._rewrite()
+            self._synced = self._end
+            os.close(old_file)
+        elif whole < len(data):
+            set_aside(self._path, data[whole:], "the last record of a key-value store")
+            os.ftruncate(self._file, whole)
+
+
+def _length(key: bytes, size: int) -> int:
+    return HEAD.size + len(key) + (0 if size == REMOVED else size)
 
 
 def _encode(key: bytes, value: bytes, size: int) -> bytes:
@@ -181,14 +198,21 @@ def _encode(key: bytes, value: bytes, size: int) -> bytes:
     return struct.pack("<I", zlib.crc32(lengths + key + value)) + lengths + key + value
 
 
-def _read_records(data: bytes) -> Iterator[tuple[bytes, int, int, int]]:
-    """Yield key, offset and size of the value, and the end of each whole record."""
-    at = 0
-    while at + HEAD.size <= len(data):
+def _read_records(data: bytes, limits: KvLimits) -> Iterator[tuple[bytes, int, int, int]]:
+    """Yield key, offset and size of the value, and the end of each whole record.
+
+    What is damaged is passed over, up to the next record that is whole.
+    """
+    at, patience = 0, MOST_SEARCHED
+    while at + HEAD.size <= len(data) and patience > 0:
         checksum, key_size, size = HEAD.unpack_from(data, at)
         start = at + HEAD.size + key_size
         end = start if size == REMOVED else start + size
-        if end > len(data) or zlib.crc32(memoryview(data)[at + 4 : end]) != checksum:
-            return
-        yield data[at + HEAD.size : start], start, size, end
-        at = end
+        is_sane = key_size <= limits.key_bytes and (size == REMOVED or size <= limits.value_bytes)
+        if end <= len(data) and is_sane:
+            if zlib.crc32(memoryview(data)[at + 4 : end]) == checksum:
+                yield data[at + HEAD.size : start], start, size, end
+                at = end
+                continue
+            patience -= end - at
+        at += 1

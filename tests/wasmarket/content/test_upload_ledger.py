@@ -185,7 +185,7 @@ def test_ledger__foreign_line__left_out(folder, ledger, caplog):
         file.write(b'{"signer":7}\nnonsense\n')
 
     assert ledger.used_by(DEVELOPER) == LEAST_CHARGE
-    assert "not a line of the ledger" in caplog.text
+    assert "a file is damaged" in caplog.text
 
 
 def test_ledger__file_removed__starts_over(folder, ledger):

@@ -97,7 +97,7 @@ def test_use__after_a_write_that_broke_off__keeps_what_was_whole(nonces, tmp_pat
 
 
 def test_use__disk_is_full__refuses_the_request(nonces, tmp_path):
-    (tmp_path / str((NOW + 60) // MAX_LIFETIME)).symlink_to("/dev/full")
+    (tmp_path / f"{(NOW + 60) // MAX_LIFETIME}.nonces").symlink_to("/dev/full")
 
     with pytest.raises(Unreachable, match="cannot be remembered") as refused:
         nonces.use(signed(), NOW)
