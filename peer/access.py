@@ -19,6 +19,7 @@ from wasmarket.kernel.signing.signatures import recover
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address
 from wasmarket.serving.api_keys import read_key
+from wasmarket.serving.damage import set_aside
 from wasmarket.serving.texts import ADDRESS_SCHEMA
 
 logger = logging.getLogger(__name__)
@@ -168,13 +169,20 @@ class AccessFile:
         self._signed_path = path.with_suffix(".signed.json")
         self.current = Access()
         self.signed: SignedAccess | None = None
-        self._read_signed()
+        had_proof = self._read_signed()
         if path.exists():
-            try:
-                self.current = parse_access(decode_json(path.read_bytes()))
-            except (msgspec.DecodeError, InvalidInput):
-                logger.exception("damaged access document", extra={"path": str(path)})
-                self.current = NOBODY
+            self.current = _read_document(path)
+        elif had_proof:
+            # A crash came between the two files, or one was lost: there was a document.
+            self.current = NOBODY if self.signed is None else _parse(self.signed.body, path)
+        if self.signed is not None and self.current != _parse(self.signed.body, self._signed_path):
+            # One of the two is damaged, and nothing here tells which.
+            logger.error("the access document is not the signed one", extra={"path": str(path)})
+            self.current = NOBODY
+
+    def close_until_known(self) -> None:
+        """Let nobody in until a document comes: there is one somewhere that is not here."""
+        self.current, self.signed = NOBODY, None
 
     def replace(self, access: Access, signed: SignedAccess | None = None) -> bool:
         """Take a newer document; return False if it is the one already there.
@@ -215,14 +223,34 @@ class AccessFile:
         write_atomically(self._path, msgspec.json.encode(dump_access(access)))
         self.current, self.signed = access, signed
 
-    def _read_signed(self) -> None:
+    def _read_signed(self) -> bool:
+        """Read the proof; return whether there is one, damaged or not."""
         try:
             data = self._signed_path.read_bytes()
-            self.signed = decode_json(data, SignedAccess)
         except FileNotFoundError:
-            return
+            return False
+        try:
+            self.signed = decode_json(data, SignedAccess)
         except msgspec.DecodeError:
-            logger.exception("damaged proof of access", extra={"path": str(self._signed_path)})
+            set_aside(self._signed_path, data, "the signed request of an access document")
+        return True
+
+
+def _read_document(path: Path) -> Access:
+    data = path.read_bytes()
+    try:
+        return parse_access(decode_json(data))
+    except (msgspec.DecodeError, InvalidInput):
+        set_aside(path, data, "an access document: nobody may call until there is another")
+        return NOBODY
+
+
+def _parse(body: str, path: Path) -> Access:
+    try:
+        return parse_access(decode_json(body))
+    except (msgspec.DecodeError, InvalidInput):
+        logger.exception("damaged proof of access", extra={"path": str(path)})
+        return NOBODY
 
 
 def _rank(signed: SignedAccess | None) -> bytes:

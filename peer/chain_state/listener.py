@@ -5,6 +5,7 @@ it is: only the chain ends an assignment.
 """
 
 import logging
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.units import Address, AssignmentId, DealId, Hash
+from wasmarket.serving.damage import set_aside
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +42,21 @@ class Saved(msgspec.Struct):
 def read_saved(path: Path) -> Saved | None:
     """Return what a peer kept of the chain; None if it is not there or not readable."""
     try:
-        return decode_json(path.read_bytes(), Saved)
+        data = path.read_bytes()
     except FileNotFoundError:
         return None
+    text, _, check = data.rpartition(b"\n")
+    try:
+        if check != _check(text):
+            raise msgspec.DecodeError("its checksum does not fit")
+        return decode_json(text, Saved)
     except msgspec.DecodeError:
-        logger.warning("chain.json is not readable: the chain is read anew")
+        set_aside(path, data, "what was read of the chain: it is read again")
         return None
+
+
+def _check(text: bytes) -> bytes:
+    return b"%08x" % zlib.crc32(text)
 
 
 class Listener:
@@ -118,7 +129,8 @@ class Listener:
 
     def save(self) -> None:
         """Keep facts and standing on disk; without them, the next start reads the chain anew."""
-        write_atomically(self._path, msgspec.json.encode(Saved(self._facts, self._standing)))
+        text = msgspec.json.encode(Saved(self._facts, self._standing))
+        write_atomically(self._path, text + b"\n" + _check(text))
         self._unsaved = 0
         self._must_save = False
 

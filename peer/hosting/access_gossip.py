@@ -8,6 +8,7 @@ turn. Nothing is taken without the developer's signature, so it matters not who 
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 TICK_SECONDS = 0.5
 ASK_SECONDS = 2.0
 """How long a peer that starts waits to hear who may call."""
+
+CLAIM_SECONDS = 20.0
+"""How long it waits for a document that another peer says to have."""
 
 FIRST_REST, LONGEST_REST = 2.0, 300.0
 """Seconds before an endpoint that did not answer is tried again; doubles."""
@@ -78,15 +82,30 @@ class AccessGossip:
         await _do_all([self._tell_due(hosted) for hosted in live.values()])
 
     async def ask(self, hosted: HostedDeal) -> None:
-        """Ask a deal's other peers what they have, and wait for it, ASK_SECONDS at most."""
-        try:
+        """Ask a deal's other peers what they have, and wait for it.
+
+        Who does not answer is waited for ASK_SECONDS at most, what somebody says to have for
+        CLAIM_SECONDS. If it does not come, nobody may call until a document does.
+        """
+        newest = await self._ask_once(hosted)
+        give_up = asyncio.get_running_loop().time() + CLAIM_SECONDS
+        while hosted.access.current.version < newest:
+            if asyncio.get_running_loop().time() >= give_up:
+                logger.error("access is not known: closed", extra={"deal": hosted.deal.id})
+                hosted.access.close_until_known()
+                return
+            newest = max(newest, await self._ask_once(hosted))
+
+    async def _ask_once(self, hosted: HostedDeal) -> int:
+        """Return the newest version that any other peer has; wait a moment for its document."""
+        told = [self._tell(hosted, endpoint) for endpoint in hosted.deal.endpoints]
+        # Each has a time limit of its own.
+        newest = max(await _do_all(told), default=0)
+        with suppress(TimeoutError):
             async with asyncio.timeout(ASK_SECONDS):
-                told = [self._tell(hosted, endpoint) for endpoint in hosted.deal.endpoints]
-                newest = max(await _do_all(told), default=0)
                 while hosted.access.current.version < newest:
                     await asyncio.sleep(0.02)
-        except TimeoutError:
-            logger.warning("not all peers said who may call", extra={"deal": hosted.deal.id})
+        return newest
 
     def hear(self, hosted: HostedDeal, version: int, document: SignedAccess | None) -> int:
         """Take what another peer says; return the version that we have now.

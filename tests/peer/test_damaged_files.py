@@ -4,14 +4,19 @@ import asyncio
 
 import pytest
 
+from peer.access import AccessFile, verify_access
+from peer.chain_state.listener import read_saved
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
 from peer.receipts.receipt_log import ReceiptBook
 from peer.runtime.effectors.kv_file import KvFile, KvLimits
 from peer.service_log import ServiceLog
+from tests.peer.test_access_gossip import DOMAIN, sign
+from tests.peer.test_listener import Scene
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
 from tests.peer.test_receipt_chain import all_records, assert_whole, call, open_chain
 from tests.wasmarket.serving.test_nonce_files import NOW, signed
+from wasmarket.chain.sending.wallet import Account
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.ledger import Quota, UploadLedger
 from wasmarket.kernel.documents.content_ids import raw_cid
@@ -190,3 +195,38 @@ def test_log__any_byte_damaged__the_other_lines_are_read(tmp_path):
         path.write_bytes(data)
         lines = ServiceLog(tmp_path).tail(10)
         assert len(lines) >= 4
+
+
+def test_chain_facts__any_byte_damaged__are_read_again_or_true(tmp_path):
+    scene = Scene(tmp_path)
+    scene.register()
+    scene.match()
+    listener = scene.listener()
+    listener.step()
+    listener.save()
+    path = scene.folder.chain
+
+    for place, data in flips(path.read_bytes(), 31):
+        path.write_bytes(data)
+        assert read_saved(path) is None, place
+        assert clean(path.parent) == 1
+
+
+def test_access__any_byte_of_either_file_damaged__lets_no_stranger_in(tmp_path):
+    developer = Account.from_key(b"\x05" * 32)
+    signed = sign(developer, 3, mode="keys")
+    whole = AccessFile(tmp_path / "access.json")
+    whole.adopt(verify_access(signed, 7, developer.address, DOMAIN), signed)
+    files = {path: path.read_bytes() for path in sorted(tmp_path.iterdir())}
+
+    for path, content in files.items():
+        for place, data in flips(content):
+            path.write_bytes(data)
+            again = AccessFile(tmp_path / "access.json")
+            assert again.current.mode == "keys", (path.name, place)
+            assert not again.current.key_hashes
+            clean(tmp_path)
+        path.unlink()
+        if path.name == "access.json":
+            assert AccessFile(tmp_path / "access.json").current == whole.current
+        path.write_bytes(content)

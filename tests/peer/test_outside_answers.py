@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from peer.access import AccessFile, parse_access
+from peer.access import NOBODY, AccessFile, parse_access
+from peer.hosting import access_gossip
 from peer.hosting.access_gossip import AccessGossip
 from peer.offers.matchers import MatcherDoor
 from tests.peer.test_access_gossip import DOMAIN
@@ -50,6 +51,12 @@ BODIES = (
     | NAMED.map(lambda v: json.dumps(v).encode())
 )
 FUZZ = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch):
+    monkeypatch.setattr(access_gossip, "CLAIM_SECONDS", 0.0)
+    monkeypatch.setattr(access_gossip, "ASK_SECONDS", 0.2)
 
 
 def talk(tmp_path, body, status=200):
@@ -198,3 +205,23 @@ def test_parse_access__anything__is_a_document_or_invalid_input(body):
 def test_parse_access__odd_types__are_invalid_input(document):
     with pytest.raises(InvalidInput):
         parse_access(document)
+
+
+def test_ask__neighbour_has_a_document_that_never_comes__nobody_may_call(tmp_path, monkeypatch):
+    monkeypatch.setattr(access_gossip, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(access_gossip, "CLAIM_SECONDS", 0.2)
+    deal = SimpleNamespace(id=7, developer="0x", endpoints=("http://peer",))
+    access = AccessFile(tmp_path / "access.json")
+    assert access.current.mode == "public"
+    hosted = SimpleNamespace(deal=deal, access=access, assignments={1: None})
+
+    def answer(_):
+        return httpx.Response(200, stream=httpx.ByteStream(b'{"version": 4}'))
+
+    async def run():
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            await AccessGossip(client, DOMAIN).ask(hosted)
+
+    asyncio.run(run())
+
+    assert access.current == NOBODY
