@@ -16,7 +16,12 @@ from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.units import Address, BlockNumber, Timestamp
 from wasmarket.store.database import Database, Session
-from wasmarket.store.matching.overdue_assignments import fetch_dead, fetch_late, fetch_silent
+from wasmarket.store.matching.overdue_assignments import (
+    fetch_dead,
+    fetch_gap_end,
+    fetch_late,
+    fetch_silent,
+)
 from wasmarket.store.views import Indexed
 
 logger = logging.getLogger(__name__)
@@ -46,21 +51,30 @@ class Keeper:
         self._account = account
         self._parameters = parameters
         self._kept_in: int | None = None
+        self._looked_in: int | None = None
+        self._gap_end = 0
         self._waits_for = BlockNumber(0)
 
     def keep(self, at: Indexed) -> list[TransactionReceipt]:
         """Evict and release what can be as of `at`; return what was mined.
 
         Silence and death only show with a new epoch, so they are looked for once in each.
-        Raises TimedOut, Unreachable.
+        While no block came nobody could activate or prove: after a gap of more than
+        `accept_seconds` peers have as long again before anybody is evicted. Raises TimedOut,
+        Unreachable.
         """
         if at.block < self._waits_for:
             return []
-        is_new_epoch = at.epoch != self._kept_in
+        patience = self._parameters.accept_seconds
+        absent: tuple[int, ...] = ()
         with self._database.read() as session:
-            absent = find_late(session, at, self._account, self._parameters)
-            if is_new_epoch:
+            self._gap_end = max(self._gap_end, fetch_gap_end(session, patience))
+            is_calm = at.timestamp >= self._gap_end + patience
+            if is_calm:
+                absent = find_late(session, at, self._account, self._parameters)
+            if is_calm and at.epoch != self._looked_in:
                 absent += find_silent(session, at, self._account, self._parameters)
+            is_new_epoch = at.epoch != self._kept_in
             dead = find_dead(session, at, self._account) if is_new_epoch else ()
         receipts = [
             self._send(EVICT, self._market.call("evict", list(ids)), at)
@@ -76,6 +90,8 @@ class Keeper:
         if mined:
             self._waits_for = max(receipt.block_number for receipt in mined)
         self._kept_in = at.epoch
+        if is_calm:
+            self._looked_in = at.epoch
         return mined
 
     def _send(self, purpose: str, call: ContractCall, at: Indexed) -> TransactionReceipt | None:

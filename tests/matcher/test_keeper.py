@@ -91,10 +91,50 @@ def test_eviction__refused_because_another_was_faster__is_no_failure(town):
     town.turn()
     town.ledger.evictable = {1}
     town.chain.handle("Market", "evict", lambda caller, ids: refuse())
-    town.chain.advance(61)
+    town.chain.advance(60)
+    town.chain.advance(1)
 
     assert town.turn()
 
 
 def refuse():
     raise Reverted("market: nothing to evict")
+
+
+@pytest.fixture
+def evictable(running):
+    """The deal, whose peer has been silent so long that the contract lets anybody evict it."""
+    running.ledger.evictable = {1}
+    running.chain.handle(
+        "Market",
+        "evict",
+        lambda caller, ids: [
+            Ended(id, 1, 1, running.epoch, EndKind.EVICTED, 0, 0, 0) for id in ids
+        ],
+    )
+    return running
+
+
+def pass_time(town, seconds, blocks_every):
+    """Let blocks come; the matcher takes a turn after each."""
+    for _ in range(seconds // blocks_every):
+        town.chain.advance(blocks_every)
+        town.turn()
+
+
+@pytest.mark.parametrize(("gap", "is_evicted_at_once"), [(60, True), (61, False), (600, False)])
+def test_eviction__peer_silent_before_the_gap__is_evicted_after_it(
+    evictable, gap, is_evicted_at_once
+):
+    quiet = evictable.ledger.evictable
+    evictable.ledger.evictable = set()
+    pass_time(evictable, 300, 60)
+    evictable.ledger.evictable = quiet
+    evictable.chain.advance(gap)
+    evictable.turn()
+    at_once = "evict" in functions(evictable)
+
+    pass_time(evictable, 120, 10)
+
+    assert at_once == is_evicted_at_once
+    assert "evict" in functions(evictable)

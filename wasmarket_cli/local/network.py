@@ -21,6 +21,8 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.regions import region_index
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address
+from wasmarket.serving.daemon import ThreadLoop
+from wasmarket_cli.local.blocks import create_block_loop
 from wasmarket_cli.local.homes import claim_home, forget_chain
 from wasmarket_cli.local.kernels import KernelBuild
 from wasmarket_cli.local.plan import (
@@ -58,10 +60,15 @@ class LocalMarket:
     peers: dict[str, Process] = field(default_factory=dict)
     peer_ids: dict[str, int] = field(default_factory=dict)
     peer_ports: dict[str, int] = field(default_factory=dict)
+    blocks: ThreadLoop | None = None
+    """Makes blocks while nobody sends."""
 
     def stop(self) -> None:
         """End everything: peers, services, chain."""
         stop_all([*self.peers.values(), *self.services.values()])
+        if self.blocks is not None:
+            self.blocks.ask_to_stop()
+            self.blocks.join()
         self.wiring.close()
         self.anvil.stop()
         self.claim.close()
@@ -135,6 +142,8 @@ def _start(
     try:
         on_step("contracts")
         deploy_contracts(home, anvil.url, plan.epoch_seconds)
+        market.blocks = create_block_loop(wiring.rpc, plan.epoch_seconds)
+        market.blocks.start()
         on_step("accounts")
         _fund_accounts(market)
         on_step("matching engine (compiled once, for a minute)")

@@ -1,5 +1,6 @@
 """Find assignments that somebody should end: peers that are late or silent, and what is dead."""
 
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -9,7 +10,14 @@ from wasmarket.kernel.units import Address
 from wasmarket.store.chain.assignments import OPEN, fetch_chosen
 from wasmarket.store.enums import AssignmentState
 from wasmarket.store.matching.live_offers import lasts_epochs
-from wasmarket.store.tables import AssignmentRow, CommitmentRow, DealRow, DeveloperOfferRow, PeerRow
+from wasmarket.store.tables import (
+    AssignmentRow,
+    BlockRow,
+    CommitmentRow,
+    DealRow,
+    DeveloperOfferRow,
+    PeerRow,
+)
 from wasmarket.store.views import AssignmentView, Indexed
 
 MOST = 640
@@ -51,6 +59,20 @@ def fetch_dead(
     )
     found = _fetch(session, at, matchers, rule)
     return [view for view in found if not view.alive and _died(view, at) + patience < at.epoch]
+
+
+def fetch_gap_end(session: Session, longest: int) -> int:
+    """Return the time of the newest block that came over `longest` seconds after the one before.
+
+    0 if there is none among the blocks that are kept.
+    """
+    rows = session.execute(
+        select(BlockRow.number, BlockRow.timestamp).order_by(BlockRow.number.desc())
+    ).all()
+    for (number, timestamp), (parent, before) in pairwise(rows):
+        if parent == number - 1 and timestamp - before > longest:
+            return int(timestamp)
+    return 0
 
 
 def _died(view: AssignmentView, at: Indexed) -> int:
