@@ -8,12 +8,14 @@ from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.sender import Sender
+from wasmarket.client.contracts import MarketContracts
 
 __all__ = [
     "ChainClock",
     "Decoder",
     "Erc20",
     "Market",
+    "MarketContracts",
     "MarketLens",
     "Proofs",
     "Rpc",

@@ -171,6 +171,13 @@ class Wiring:
         return chain_parts.Proofs(self.rpc, self.deployment)
 
     @cached_property
+    def contracts(self) -> "chain_parts.MarketContracts":
+        """The contracts as web3 contracts; web3 is imported at the first use."""
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.MarketContracts(self.rpc, self.deployment)
+
+    @cached_property
     def usdc(self) -> "chain_parts.Erc20":
         """The token of pay."""
         from wasmarket.client import chain_parts  # noqa: PLC0415 - see there

@@ -98,7 +98,7 @@ def contracts(ctx: click.Context, epoch_seconds: int, as_json: bool) -> None:
             field="chain.rpc",
             remedy="start `anvil`, or deploy with `ape run deploy` from a checkout",
         )
-    deployment = deploy_contracts(wiring.home, wiring.chain.rpc, epoch_seconds)
+    deployment = deploy_contracts(wiring.home, wiring.rpc, epoch_seconds)
     path = wiring.home.deployments / f"{CHAIN_ID}.json"
     show_done(
         as_json, f"Market is at {deployment.market}; written to {path}", market=deployment.market

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import IO
 
 from wasmarket.chain.contracts.bindings import Faucet
-from wasmarket.chain.deploying.deployer import AccountSigner, Deployer, open_web3
+from wasmarket.chain.deploying.deployer import AccountSigner, Deployer
 from wasmarket.chain.deploying.plan import LOCAL, LOCAL_CHAIN_ID
 from wasmarket.chain.development.anvil import Anvil, check_port
 from wasmarket.chain.development.cheats import Cheats
 from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.reading.web3_provider import open_web3
 from wasmarket.chain.sending.wallet import Account, load_or_create_account
 from wasmarket.client.home import Home
 from wasmarket.client.provider import PeerCapacity, ProviderClient
@@ -141,7 +143,7 @@ def _start(
         raise
     try:
         on_step("contracts")
-        deploy_contracts(home, anvil.url, plan.epoch_seconds)
+        deploy_contracts(home, anvil.rpc, plan.epoch_seconds)
         market.blocks = create_block_loop(wiring.rpc, plan.epoch_seconds)
         market.blocks.start()
         on_step("accounts")
@@ -164,7 +166,7 @@ def _start(
     return market
 
 
-def deploy_contracts(home: Home, rpc: str, epoch_seconds: int) -> Deployment:
+def deploy_contracts(home: Home, rpc: Rpc, epoch_seconds: int) -> Deployment:
     """Deploy the contracts with test tokens and write the deployment file.
 
     Raises DeployFailed, TimedOut.

@@ -11,11 +11,11 @@ from wasmarket.chain.deploying.deployer import (
     Deployer,
     DeployFailed,
     is_live,
-    open_web3,
 )
 from wasmarket.chain.deploying.plan import LOCAL, build_plan
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.reading.web3_provider import open_web3
 from wasmarket.client.deployment_files import read_deployment
 
 pytestmark = pytest.mark.anvil
@@ -39,7 +39,7 @@ def path(tmp_path):
 
 
 def deploy(anvil, path, parameters=LOCAL, on_created=lambda _: None):
-    deployer = Deployer(open_web3(anvil.url), AccountSigner(OWNER), on_created=on_created)
+    deployer = Deployer(open_web3(anvil.rpc), AccountSigner(OWNER), on_created=on_created)
     return deployer.deploy(path, parameters, name="local")
 
 
@@ -113,7 +113,7 @@ def test_deploy__account_sent_something_between__says_so_once_and_then_begins_ag
         deploy(anvil, path)
 
     assert not path.exists()
-    assert is_live(open_web3(anvil.url), deploy(anvil, path))
+    assert is_live(open_web3(anvil.rpc), deploy(anvil, path))
 
 
 def test_deploy__no_coins__says_so(anvil, path):
@@ -126,6 +126,6 @@ def test_deploy__no_coins__says_so(anvil, path):
 def test_is_live__another_chain__says_no(anvil, path):
     deployment = deploy(anvil, path)
 
-    assert is_live(open_web3(anvil.url), deployment)
+    assert is_live(open_web3(anvil.rpc), deployment)
     with Anvil.start() as other:
-        assert not is_live(open_web3(other.url), deployment)
+        assert not is_live(open_web3(other.rpc), deployment)

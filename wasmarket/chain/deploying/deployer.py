@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import requests
 from eth_account import Account as EthAccount
 from eth_typing import ChecksumAddress, HexAddress, HexStr
-from web3 import HTTPProvider, Web3
-from web3.exceptions import TimeExhausted, Web3Exception
+from hexbytes import HexBytes
+from web3 import Web3
+from web3.exceptions import TimeExhausted, TransactionNotFound, Web3Exception
 from web3.types import Nonce, TxParams
 
 from wasmarket.chain.deploying.plan import (
@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 DEPLOY_SECONDS = 300.0
 """How long one transaction may take to be mined."""
 LOOK_SECONDS = 0.25
+REFUSED_SECONDS = 5.0
+"""How long a refused transaction is looked for before the refusal is believed."""
 GAS_NUMERATOR, GAS_DENOMINATOR = 6, 5
 """A fifth over the estimate."""
 
@@ -201,12 +203,49 @@ class Deployer:
         transaction = constructor.build_transaction(
             {"from": sender, "nonce": Nonce(creation.nonce), "gas": gas}
         )
-        sent = eth.send_raw_transaction(self._signer.sign(transaction))
+        raw = self._signer.sign(transaction)
+        refusal = self._send(raw)
+        sent = HexBytes(keccak(raw))
         logger.info("contract sent", extra={"contract": creation.name, "tx": sent.to_0x_hex()})
-        receipt = eth.wait_for_transaction_receipt(sent, DEPLOY_SECONDS, LOOK_SECONDS)
-        if receipt["status"] != 1:
+        if self._await_status(sent, creation.nonce, refusal) != 1:
             raise DeployFailed(f"the creation of {creation.name} ({sent.to_0x_hex()}) reverted")
         self._await_code(creation)
+
+    def _send(self, raw: bytes) -> str:
+        """Hand a signed transaction to the node; return what it said instead of taking it."""
+        try:
+            self._web3.eth.send_raw_transaction(raw)
+        except (Web3Exception, MarketError) as error:
+            return str(error)
+        return ""
+
+    def _await_status(self, sent: HexBytes, nonce: int, refusal: str) -> int:
+        """Wait for a transaction's receipt and return its status.
+
+        What the node says meanwhile does not end the waiting: a refused one may have been passed
+        on. Only when a while later its nonce is still free the refusal counts.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return int(self._web3.eth.get_transaction_receipt(sent)["status"])
+            except TransactionNotFound:
+                passed = time.monotonic() - began
+                if refusal and passed > REFUSED_SECONDS and self._is_free(nonce):
+                    raise DeployFailed(f"the node refused: {refusal}") from None
+            except (Web3Exception, MarketError) as error:
+                logger.warning("the node is in trouble", extra={"detail": str(error)})
+            if time.monotonic() - began > DEPLOY_SECONDS:
+                raise TimeExhausted
+            time.sleep(LOOK_SECONDS)
+
+    def _is_free(self, nonce: int) -> bool:
+        """Say whether no transaction with this nonce is mined or waits."""
+        sender = _checksum(self.address)
+        try:
+            return int(self._web3.eth.get_transaction_count(sender, "pending")) <= nonce
+        except (Web3Exception, MarketError):
+            return False
 
     def _await_code(self, creation: Creation) -> None:
         """Wait for a transaction that is on its way already, or for a node that lags behind."""
@@ -250,13 +289,6 @@ class Deployer:
 
     def _token(self, address: Address) -> Any:
         return self._web3.eth.contract(_checksum(address), abi=load_abi_entries("TestUSDC"))
-
-
-def open_web3(url: str) -> Web3:
-    """Return a connection to a node that asks the environment for no proxy."""
-    session = requests.Session()
-    session.trust_env = False
-    return Web3(HTTPProvider(url, session=session))
 
 
 def write_deployment(path: Path, deployment: Deployment) -> None:
