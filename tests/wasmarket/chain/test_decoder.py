@@ -1,8 +1,9 @@
-"""Decoder: generated slicing agrees with eth_abi, strangers' bytes do no harm."""
+"""Decoder: slicing agrees with eth_abi, strangers' bytes do no harm."""
 
 from dataclasses import fields
 from typing import get_type_hints
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,6 +117,27 @@ def test_decode__too_few_words__raises_wrong_chain(event, cut):
 
     with pytest.raises(WrongChain):
         Decoder(DEPLOYMENT).decode(to_raw(DEPLOYMENT.market, topics, data[:-cut]), NOW)
+
+
+@pytest.mark.parametrize("spoilt", ["zz", "  ", "+1", "_1", "\u0661\u0661"])
+@pytest.mark.parametrize("place", ["data", "topic"])
+def test_decode__word_that_is_not_hex__raises_wrong_chain(spoilt, place):
+    topics, data = encode_event(PeerUnits(1, 2))
+    if place == "topic":
+        topics = (topics[0], topics[1][:-2] + spoilt)
+    raw = to_raw(DEPLOYMENT.market, topics, data[:-2] + spoilt if place == "data" else data)
+
+    with pytest.raises(WrongChain):
+        Decoder(DEPLOYMENT).decode(raw, NOW)
+
+
+@pytest.mark.parametrize("place", ["block_number", "log_index"])
+def test_decode__number_that_is_not_hex__raises_wrong_chain(place):
+    topics, data = encode_event(PeerUnits(1, 2))
+    raw = msgspec.structs.replace(to_raw(DEPLOYMENT.market, topics, data), **{place: "0xzz"})
+
+    with pytest.raises(WrongChain):
+        Decoder(DEPLOYMENT).decode(raw, NOW)
 
 
 def test_decode_all__unordered__gives_log_order():

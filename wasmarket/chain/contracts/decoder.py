@@ -1,14 +1,17 @@
 """Turn raw logs into the kernel's events.
 
-Every event of the deployment gets a function of its own, generated from the ABI: fields of one
-word are cut out of the hex text in place (about 1 µs an event), the rest goes through eth_abi. The
-tests compare the two.
+Every event of the deployment gets a function of its own, built from the ABI: fields of one word
+are read out of the bytes in place (about 2 µs an event), the rest goes through eth_abi, which takes
+ten times as long. The tests compare the two.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from struct import Struct
+from struct import error as StructError
+from typing import Any
 
 from wasmarket.chain.contracts.abi import EventType, decode_values, load_abi
 from wasmarket.chain.reading.blocks import Log, RawLog
@@ -55,21 +58,20 @@ class Decoder:
             return None
         address, decode = found
         try:
-            event = decode(raw.topics, raw.data)
-        except (ValueError, IndexError) as error:
+            return Log(
+                decode(raw.topics, raw.data),
+                address,
+                raw.number,
+                Hash(raw.block_hash),
+                Hash(raw.transaction_hash),
+                int(raw.log_index, 16),
+                timestamp,
+            )
+        except (ValueError, IndexError, StructError) as error:
             raise WrongChain(
                 f"a log of {address} in transaction {raw.transaction_hash} does not fit its ABI",
                 remedy="check that the deployment file belongs to this version",
             ) from error
-        return Log(
-            event,
-            address,
-            raw.number,
-            Hash(raw.block_hash),
-            Hash(raw.transaction_hash),
-            int(raw.log_index, 16),
-            timestamp,
-        )
 
     def decode_all(
         self, raws: Iterable[RawLog], timestamps: Mapping[str, Timestamp]
@@ -104,34 +106,39 @@ def build_decode(kind: type[Event], event: EventType) -> Decode:
 
 
 def _build_slicing(kind: type[Event], event: EventType) -> Decode:
-    terms: list[str] = []
-    topic, start = 1, 2
-    for param in event.inputs:
-        if param.indexed:
-            source, topic = f"topics[{topic}][2:]", topic + 1
-        else:
-            source, start = f"data[{start}:{start + WORD}]", start + WORD
-        terms.append(_TERMS[param.type].format(source))
-    fits = f"len(topics) == {topic} and len(data) == {start}"
-    code = f"lambda topics, data: kind({', '.join(terms)}) if {fits} else refuse()"
-    # Only names and offsets of the committed ABI go in; eval is what makes it fast.
-    decode: Decode = eval(code, {"kind": kind, "address": _to_address, "refuse": _refuse})
+    """Return the decoder of an event whose fields fill one word each.
+
+    Words come topics first, then data: a field is its reader and the place of its word.
+    """
+    indexed = [param for param in event.inputs if param.indexed]
+    plain = [param for param in event.inputs if not param.indexed]
+    arranged = [*indexed, *plain]
+    cuts = [(_READERS[param.type], arranged.index(param)) for param in event.inputs]
+    topic_count, size = len(indexed) + 1, 2 + WORD * len(plain)
+    split = Struct(f"{WORD // 2}s" * len(arranged)).unpack
+
+    def decode(topics: Sequence[str], data: str) -> Event:
+        if len(topics) != topic_count or len(data) != size:
+            raise ValueError("the log has too many or too few words")
+        words = split(bytes.fromhex("".join([topic[2:] for topic in topics[1:]]) + data[2:]))
+        return kind(*[read(words[place]) for read, place in cuts])
+
     return decode
 
 
-def _refuse() -> Event:
-    raise ValueError("the log has too many or too few words")
-
-
 @lru_cache(ADDRESSES_KEPT)
-def _to_address(digits: str) -> Address:
-    return to_address(bytes.fromhex(digits[24:]))
+def _to_address(word: bytes) -> Address:
+    return to_address(word[12:])
 
 
-_TERMS: dict[str, str] = {
-    "uint256": "int({}, 16)",
-    "bool": "int({}, 16) != 0",
-    "address": "address({})",
-    "bytes32": "'0x' + {}",
+def _to_hash(word: bytes) -> Hash:
+    return Hash("0x" + word.hex())
+
+
+_READERS: dict[str, Callable[[bytes], Any]] = {
+    "uint256": int.from_bytes,
+    "bool": any,
+    "address": _to_address,
+    "bytes32": _to_hash,
 }
 """How a field of one word is read, by ABI type."""
