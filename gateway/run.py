@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.calls import Calls
+from gateway.api.calls import CallRelay
 from gateway.api.cors import Cors
 from gateway.api.edge import RESERVED, Edge, EdgeLimits
 from gateway.api.incoming import BodyLimits
@@ -107,7 +107,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     directory = RememberingDirectory(parts.directory, settings.directory_seconds, clock)
     domain = market_domain(parts.deployment.chain_id, parts.deployment.market)
     documents = AccessDocuments(parts.folder / "access", wire, domain, clock)
-    calls = Calls(
+    calls = CallRelay(
         directory,
         Forwarder(wire, choice, Usual(settings.hedge_percentile), metrics),
         check_names(settings.aliases),

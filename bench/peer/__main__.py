@@ -15,6 +15,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.peer.beside import measure_beside
 from bench.peer.calls import measure_calls, measure_others
 from bench.peer.deploy import measure_deploy
 from bench.peer.life import measure_idle, measure_life
@@ -29,6 +30,7 @@ GROUPS: dict[str, Callable[[], dict[str, float]]] = {
     "calls": measure_calls,
     "gateway": measure_through_gateway,
     "others": measure_others,
+    "beside": measure_beside,
     "life": measure_life,
     "idle": measure_idle,
     "deploy": measure_deploy,

@@ -78,7 +78,7 @@ def measure_best(
 ) -> Best:
     """Return the best of some runs; raise RuntimeError when an answer was not a 200."""
     plan = Plan(url, connections, SECONDS, new_heads=new_heads)
-    runs = [_measure_run(plan, core, servers) for _ in range(RUNS)]
+    runs = [measure_run(plan, core, servers) for _ in range(RUNS)]
     failed = sum(run.seen.failed for run in runs)
     if failed:
         raise RuntimeError(f"{failed} calls of {url} failed")
@@ -86,7 +86,8 @@ def measure_best(
     return Best(best.seen, min(run.cpu for run in runs))
 
 
-def _measure_run(plan: Plan, core: int, servers: list[psutil.Process]) -> Best:
+def measure_run(plan: Plan, core: int, servers: list[psutil.Process]) -> Best:
+    """Return what one run of a plan saw, and what the servers' processes computed for it."""
     before = _sum_cpu(servers)
     seen = measure_load(plan, core)
     spent = _sum_cpu(servers) - before

@@ -6,6 +6,7 @@ PER_SECOND = "1/s"
 MILLISECONDS = "ms"
 MICROSECONDS = "µs"
 SECONDS = "s"
+TIMES = "×"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,22 @@ MEASURES = (
     Measure(
         "call warm new heads", "call over HTTP, warm, no two heads alike", PER_SECOND, "higher"
     ),
+    Measure(
+        "beside same heads",
+        "calls beside workerd, five interleaved rounds, same heads",
+        TIMES,
+        "higher",
+        1.5,
+    ),
+    Measure(
+        "beside new heads",
+        "calls beside workerd, five interleaved rounds, no two heads alike",
+        TIMES,
+        "higher",
+        1.2,
+    ),
+    Measure("beside same heads cpu", "the same by processor time, same heads", TIMES, "higher"),
+    Measure("beside new heads cpu", "the same by processor time, no two alike", TIMES, "higher"),
     Measure("call warm c=1", "call over HTTP, warm, c=1", PER_SECOND, "higher"),
     Measure(
         "call warm cpu",

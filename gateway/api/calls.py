@@ -14,7 +14,7 @@ from gateway.api.incoming import BodyLimits, Incoming
 from gateway.api.relay import pass_on, returned_headers
 from gateway.directory.deals import DealRoute, PeerRoute, RememberingDirectory
 from gateway.upstream.access_documents import AccessDocuments, SignedDocument
-from gateway.upstream.connection import Answer, Header, Outgoing
+from gateway.upstream.connection import Header, Outgoing, PeerAnswer
 from gateway.upstream.forward import TRY_NEXT, Forwarder
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, RunwayOver, Unreachable
@@ -34,7 +34,7 @@ PAUSE = 0.1
 Clock = Callable[[], float]
 
 
-class Calls:
+class CallRelay:
     """Send requests on to a live peer of a deal."""
 
     def __init__(
@@ -86,7 +86,7 @@ class Calls:
 
     async def send(
         self, outgoing: Outgoing, deal: int, incoming: Incoming
-    ) -> tuple[Answer, PeerRoute]:
+    ) -> tuple[PeerAnswer, PeerRoute]:
         """Send a request to a live peer; wait a moment where all say that the deal is starting.
 
         Raises as `answer`.
@@ -196,7 +196,7 @@ class Calls:
 
     async def _try_peers(
         self, outgoing: Outgoing, deal: int, wanted: str | None
-    ) -> tuple[Answer, PeerRoute]:
+    ) -> tuple[PeerAnswer, PeerRoute]:
         """Ask the peers that are known, and if none can be reached, those that are new."""
         peers = await self.live_peers(deal, wanted)
         try:
@@ -207,7 +207,7 @@ class Calls:
 
     async def _send_to(
         self, outgoing: Outgoing, deal: int, peers: tuple[PeerRoute, ...]
-    ) -> tuple[Answer, PeerRoute]:
+    ) -> tuple[PeerAnswer, PeerRoute]:
         """Send a request to one of these peers that knows who may call."""
         if deal in self._documents:
             peers = await self._documents.hand_over(deal, peers)
@@ -260,7 +260,7 @@ def _is_signed(incoming: Incoming) -> bool:
     return (incoming.header(b"authorization") or "").startswith(SCHEME)
 
 
-def _is_starting(outgoing: Outgoing, answer: Answer) -> bool:
+def _is_starting(outgoing: Outgoing, answer: PeerAnswer) -> bool:
     return outgoing.method == "POST" and answer.status == 503 and outgoing.more is None
 
 

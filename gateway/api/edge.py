@@ -12,7 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api.calls import Calls
+from gateway.api.calls import CallRelay
 from gateway.api.cors import Cors, answer_preflight, is_preflight, with_exposed
 from gateway.api.incoming import CallerGone
 from gateway.api.sites import Sites
@@ -50,7 +50,7 @@ class Edge:
         self,
         app: ASGIApp,
         *,
-        calls: Calls,
+        calls: CallRelay,
         sites: Sites,
         clients: Clients,
         cors: Cors,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Send
 
-from gateway.upstream.connection import SMALL, Answer, Header
+from gateway.upstream.connection import SMALL, Header, PeerAnswer
 
 RETURNED = frozenset(
     {
@@ -20,7 +20,7 @@ RETURNED = frozenset(
 RETURNED_PREFIX = b"wasmarket-"
 
 
-def returned_headers(answer: Answer) -> list[Header]:
+def returned_headers(answer: PeerAnswer) -> list[Header]:
     """Return the headers of a peer's answer that the caller gets."""
     return [
         (name, value)
@@ -30,7 +30,7 @@ def returned_headers(answer: Answer) -> list[Header]:
 
 
 async def pass_on(
-    answer: Answer,
+    answer: PeerAnswer,
     status: int,
     headers: Sequence[Header],
     receive: Receive,
@@ -64,7 +64,7 @@ async def pass_on(
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _stream(answer: Answer, start: bytes, gone: "asyncio.Task[None]", send: Send) -> None:
+async def _stream(answer: PeerAnswer, start: bytes, gone: "asyncio.Task[None]", send: Send) -> None:
     """Send the body on until its end, or until the caller has gone."""
     if start:
         await send({"type": "http.response.body", "body": start, "more_body": True})
@@ -83,7 +83,7 @@ async def _stream(answer: Answer, start: bytes, gone: "asyncio.Task[None]", send
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
 
-async def _finish(answer: Answer) -> None:
+async def _finish(answer: PeerAnswer) -> None:
     """Read what is left, so that the connection is clean."""
     while await answer.read():
         pass

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Path, Request, Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.calls import Calls
+from gateway.api.calls import CallRelay
 from gateway.api.edge import RESERVED
 from gateway.api.sites import METHODS, Sites
 
@@ -62,7 +62,7 @@ class Relayed(Response):
         await self._handler(scope, receive, send)
 
 
-def build_call_routes(calls: Calls) -> APIRouter:
+def build_call_routes(calls: CallRelay) -> APIRouter:
     """Return the routes under `/v1/deals/{deal}`."""
     router = APIRouter(tags=["calls"])
 
@@ -118,7 +118,7 @@ def build_call_routes(calls: Calls) -> APIRouter:
     return router
 
 
-def build_site_routes(calls: Calls, sites: Sites) -> APIRouter:
+def build_site_routes(calls: CallRelay, sites: Sites) -> APIRouter:
     """Return `/{name}/…`; to be added after all other routes."""
     router = APIRouter(tags=["sites"])
 

@@ -2,14 +2,14 @@
 
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.calls import Calls, is_idempotent
+from gateway.api.calls import CallRelay, is_idempotent
 from gateway.api.incoming import Body, BodyLimits, Incoming
 from gateway.api.relay import pass_on, returned_headers
 from gateway.directory.apps import Apps
-from gateway.upstream.connection import Answer, Header, Outgoing
+from gateway.upstream.connection import Header, Outgoing, PeerAnswer
 from gateway.upstream.messages import (
     BadAnswer,
-    Origin,
+    RequestOrigin,
     ResponseHead,
     confine_cookie,
     find_head,
@@ -31,7 +31,7 @@ RAW_TYPE = b"application/octet-stream"
 class Sites:
     """Answer requests to deals by name: as sites where the app is one, else as calls."""
 
-    def __init__(self, calls: Calls, apps: Apps, clients: Clients) -> None:
+    def __init__(self, calls: CallRelay, apps: Apps, clients: Clients) -> None:
         """`apps` says which function is the site; `clients` whose address a request has."""
         self._calls = calls
         self._apps = apps
@@ -40,7 +40,7 @@ class Sites:
     async def is_site(self, deal: int) -> bool:
         """Say whether a deal's app is a site, as far as it is known.
 
-        Raises as `Calls.find`.
+        Raises as `CallRelay.find`.
         """
         route = await self._calls.find(deal)
         try:
@@ -53,7 +53,7 @@ class Sites:
     ) -> None:
         """Answer a request to a deal whose site begins at the path `prefix`.
 
-        Raises NotFound (neither a site nor a call), BadAnswer, and as `Calls.answer`.
+        Raises NotFound (neither a site nor a call), BadAnswer, and as `CallRelay.answer`.
         """
         incoming = Incoming(scope, receive)
         path = incoming.path[len(prefix) :]
@@ -113,9 +113,9 @@ class Sites:
         finally:
             answer.close()
 
-    def _origin(self, incoming: Incoming, prefix: str) -> Origin:
+    def _origin(self, incoming: Incoming, prefix: str) -> RequestOrigin:
         client = self._clients.of(incoming.scope)
-        return Origin(
+        return RequestOrigin(
             client=client.address,
             scheme=client.scheme,
             host=incoming.header(b"host") or "",
@@ -146,7 +146,7 @@ def _outgoing(incoming: Incoming, deal: int, site: Site, head: bytes, body: Body
     )
 
 
-async def _pass_site(answer: Answer, incoming: Incoming, prefix: str, send: Send) -> None:
+async def _pass_site(answer: PeerAnswer, incoming: Incoming, prefix: str, send: Send) -> None:
     """Read the head of the function's answer and pass the rest on as it comes."""
     start = bytearray()
     while not (end := find_head(start)):
@@ -170,7 +170,7 @@ async def _pass_site(answer: Answer, incoming: Incoming, prefix: str, send: Send
     await pass_on(answer, head.status, headers, incoming.receive, send, start=rest, length=length)
 
 
-def _headers(head: ResponseHead, answer: Answer, prefix: str) -> list[Header]:
+def _headers(head: ResponseHead, answer: PeerAnswer, prefix: str) -> list[Header]:
     ours = [(name, value) for name, value in answer.headers if name.startswith(b"wasmarket-")]
     if not prefix:
         return head.headers + ours

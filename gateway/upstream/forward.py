@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from gateway.directory.deals import PeerRoute
 from gateway.metrics import GatewayMetrics
 from gateway.upstream.choice import Choice
-from gateway.upstream.connection import Answer, Outgoing
+from gateway.upstream.connection import Outgoing, PeerAnswer
 from gateway.upstream.wire import Wire
 from wasmarket.kernel.errors import BrokenOff, MarketError, TimedOut, Unreachable
 
@@ -32,10 +32,10 @@ ALL_SECONDS = 10.0
 """How long a peer may take for what goes to all of them."""
 
 
-class Refusal:
+class HeldRefusal:
     """A refusal that was read whole, so that its connection is free."""
 
-    def __init__(self, answer: Answer, body: bytes) -> None:
+    def __init__(self, answer: PeerAnswer, body: bytes) -> None:
         """Keep what a peer said."""
         self.status = answer.status
         self.headers = answer.headers
@@ -91,13 +91,13 @@ class Forwarder:
 
     async def send(
         self, outgoing: Outgoing, deal: int, peers: Sequence[PeerRoute]
-    ) -> tuple[Answer, PeerRoute]:
+    ) -> tuple[PeerAnswer, PeerRoute]:
         """Return the answer of the first peer that takes the request, and which peer it was.
 
         Raises Unreachable (no peer took it), TimedOut, PeerFailed.
         """
         waiting = deque(self._choice.order(peers))
-        refusal: tuple[Answer, PeerRoute] | None = None
+        refusal: tuple[PeerAnswer, PeerRoute] | None = None
         failure: MarketError | None = None
         while waiting:
             route = waiting.popleft()
@@ -127,10 +127,10 @@ class Forwarder:
 
     async def send_to_all(
         self, outgoing: Outgoing, peers: Sequence[PeerRoute]
-    ) -> list[tuple[PeerRoute, Answer | None]]:
+    ) -> list[tuple[PeerRoute, PeerAnswer | None]]:
         """Send the same request to every peer at once; None: a peer that did not answer."""
 
-        async def ask(route: PeerRoute) -> Answer | None:
+        async def ask(route: PeerRoute) -> PeerAnswer | None:
             try:
                 async with asyncio.timeout(ALL_SECONDS):
                     return await _keep(await self._open(outgoing, 0, route))
@@ -142,7 +142,7 @@ class Forwarder:
 
     async def _ask(
         self, outgoing: Outgoing, deal: int, route: PeerRoute, others: "deque[PeerRoute]"
-    ) -> tuple[Answer, PeerRoute]:
+    ) -> tuple[PeerAnswer, PeerRoute]:
         """Ask one peer; where it may run twice and takes unusually long, the next one as well."""
         if not outgoing.idempotent or outgoing.more is not None or not others:
             return await self._open(outgoing, deal, route), route
@@ -162,7 +162,7 @@ class Forwarder:
         second = asyncio.create_task(self._open(outgoing, deal, other))
         return await _first_answer({first: route, second: other})
 
-    async def _open(self, outgoing: Outgoing, deal: int, route: PeerRoute) -> Answer:
+    async def _open(self, outgoing: Outgoing, deal: int, route: PeerRoute) -> PeerAnswer:
         """Ask one peer, and remember how it went."""
         choice = self._choice
         began = choice.begin(route)
@@ -189,11 +189,11 @@ class Forwarder:
 
 
 async def _first_answer(
-    asked: dict[asyncio.Task[Answer], PeerRoute],
-) -> tuple[Answer, PeerRoute]:
+    asked: dict[asyncio.Task[PeerAnswer], PeerRoute],
+) -> tuple[PeerAnswer, PeerRoute]:
     """Return the first answer that is none to pass over; give the other call up."""
     waiting = set(asked)
-    last: asyncio.Task[Answer] | None = None
+    last: asyncio.Task[PeerAnswer] | None = None
     try:
         while waiting:
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -211,13 +211,13 @@ async def _first_answer(
     return last.result(), asked[last]
 
 
-def _drop(task: asyncio.Task[Answer]) -> None:
+def _drop(task: asyncio.Task[PeerAnswer]) -> None:
     """Close the answer of a call that was given up just as it came."""
     if not task.cancelled() and task.exception() is None:
         task.result().close()
 
 
-async def _keep(answer: Answer) -> Refusal:
+async def _keep(answer: PeerAnswer) -> HeldRefusal:
     """Read an answer whole, and free its connection. Raises PeerFailed, TimedOut."""
     body = bytearray()
     try:
@@ -227,4 +227,4 @@ async def _keep(answer: Answer) -> Refusal:
                 break
     finally:
         answer.close()
-    return Refusal(answer, bytes(body[:MAX_REFUSAL]))
+    return HeldRefusal(answer, bytes(body[:MAX_REFUSAL]))

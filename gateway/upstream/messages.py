@@ -42,7 +42,7 @@ class BadAnswer(BrokenOff):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RequestOrigin:
     """Who asked for what: the caller's address, scheme and host as sent, where the site begins."""
 
     client: str
@@ -61,7 +61,9 @@ class ResponseHead:
     size: int
 
 
-def write_request(method: str, target: str, headers: Iterable[Header], origin: Origin) -> bytes:
+def write_request(
+    method: str, target: str, headers: Iterable[Header], origin: RequestOrigin
+) -> bytes:
     """Return the head of the message that the function gets; the body follows it."""
     kept = list(headers)
     dropped = HOP_BY_HOP | _OURS_IN | _named_by_connection(kept)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from gateway.upstream.messages import (
     HOP_BY_HOP,
     BadAnswer,
-    Origin,
+    RequestOrigin,
     confine_cookie,
     find_head,
     read_response,
@@ -17,7 +17,7 @@ from gateway.upstream.messages import (
 
 pytestmark = pytest.mark.unit
 
-ORIGIN = Origin("1.2.3.4", "https", "shop.example", "/shop", "id")
+ORIGIN = RequestOrigin("1.2.3.4", "https", "shop.example", "/shop", "id")
 TOKENS = st.text("abcdefghijklmnopqrstuvwxyz-", min_size=1, max_size=12).filter(
     lambda name: not name.startswith("wasmarket") and name.strip("-")
 )
