@@ -74,7 +74,9 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-matcher bench-peer
+.PHONY: bench-install bench-matcher bench-peer
+bench-install: setup  ## Time and size of an install; writes bench/results/install.json
+	@$(PY) -m bench.install
 bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
 	@$(PY) -m bench.matcher
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json

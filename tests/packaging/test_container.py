@@ -1,0 +1,109 @@
+"""The image without Docker: its build stage is run step by step in a folder, as it stands.
+
+What this cannot show: the base image, the user's number, and that the last stage's COPY finds its
+file. The workflow builds the image itself.
+"""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import ROOM
+from tests.paths import CHECKOUT
+from wasmarket import __version__
+
+pytestmark = pytest.mark.e2e
+
+DOCKERFILE = CHECKOUT / "docker" / "Dockerfile"
+
+
+def read_stages(text):
+    """Return the instructions of each stage: (word, rest)."""
+    lines = [line for line in re.sub(r"\\\n", " ", text).splitlines() if line.strip()]
+    stages = []
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "FROM":
+            stages.append([])
+        elif stages and not line.startswith("#"):
+            stages[-1].append((word, rest.strip()))
+    return stages
+
+
+def build(steps, room, environ):
+    """Run a stage: COPY from the checkout, ENV and RUN, in `room`/src."""
+    folder = room / "src"
+    for word, rest in steps:
+        if word == "WORKDIR":
+            folder.mkdir(parents=True, exist_ok=True)
+        elif word == "ENV":
+            given = dict(entry.split("=", 1) for entry in shlex.split(rest))
+            environ |= {name: value for name, value in given.items() if name not in environ}
+        elif word == "COPY":
+            *sources, target = rest.split()
+            for source in sources:
+                copy(CHECKOUT / source, folder / target)
+        else:
+            assert word == "RUN", word
+            done = subprocess.run(
+                ["/bin/sh", "-c", rest],
+                cwd=folder,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, (rest, done.stderr[-2000:])
+
+
+def copy(source: Path, target: Path):
+    """Copy as COPY does: the contents of a folder, a file into a folder."""
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+@pytest.fixture
+def image():
+    """The environment that the last stage takes; made in a fixed place, so that it can stay."""
+    room = ROOM / "image"
+    shutil.rmtree(room, ignore_errors=True)
+    room.mkdir(parents=True)
+    tools = room / "tools"
+    tools.mkdir()
+    (tools / "python").symlink_to(sys.executable)
+    environ = {
+        "PREFIX": str(room / "wasmarket"),
+        "PATH": f"{tools}:/usr/bin:/bin",
+        "HOME": os.environ.get("HOME", "/"),
+        # Downloads may be kept here; in the image they would stay in a layer.
+        "PIP_NO_CACHE_DIR": "0",
+    }
+    # Where packages come from is the machine's setting, not the image's.
+    environ |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    build(read_stages(DOCKERFILE.read_text(encoding="utf-8"))[0], room, environ)
+    yield room / "wasmarket"
+    shutil.rmtree(room)
+
+
+def test_image__build_stage__leaves_a_command_that_runs_without_its_source(image, tmp_path):
+    environ = {"PATH": f"{image / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+
+    def run(*arguments):
+        return subprocess.run(
+            arguments, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False
+        )
+
+    assert run("wasmarket", "--version").stdout == f"{__version__}\n"
+    for command in ("indexer", "matcher", "gateway", "peer"):
+        helped = run("wasmarket", command, "run", "--help")
+        assert (helped.returncode, helped.stderr) == (0, "")
+    assert run("python", "-m", "pip", "--version").returncode != 0
+    assert run("python", "-c", "import psycopg, numba, wasmtime").returncode == 0

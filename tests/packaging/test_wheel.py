@@ -1,0 +1,97 @@
+"""The wheel in an empty environment, outside the checkout: commands, extras, the quickstart."""
+
+import json
+import re
+import signal
+import subprocess
+
+import pytest
+
+from tests.packaging.conftest import PYTHONS, SUPPORTED
+from tests.paths import CHECKOUT
+from wasmarket import __version__
+
+pytestmark = pytest.mark.e2e
+
+QUICKSTART = (CHECKOUT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+
+
+def of_python(version):
+    missing = version not in PYTHONS
+    mark = pytest.mark.skipif(missing, reason=f"there is no Python {version} here")
+    return pytest.param(version, marks=mark)
+
+
+EVERY = [of_python(version) for version in SUPPORTED]
+
+
+def read_section(title):
+    """Return the `wasmarket` commands of the first code block below a heading."""
+    block = QUICKSTART.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    lines = re.findall(r"^wasmarket [^\n#]*", block, re.MULTILINE)
+    return [line.strip() for line in lines]
+
+
+def installed_size(path):
+    """Return what `du -sm` says of a folder."""
+    done = subprocess.run(["du", "-sm", path], capture_output=True, text=True, check=True)
+    return int(done.stdout.split()[0])
+
+
+@pytest.mark.parametrize("version", EVERY)
+def test_wheel__without_extras__is_the_client_and_names_what_the_rest_needs(install, version):
+    environment = install(version)
+
+    shown = environment.run("wasmarket", "--version")
+    helped = environment.run("wasmarket", "deploy", "--help")
+    copied = environment.run("wasmarket", "example", "greeting")
+    refused = environment.run("wasmarket", "matcher", "run")
+    imported = environment.run(
+        "python",
+        "-c",
+        "import wasmarket; wasmarket.connect(key=bytes(31) + b'1').developer.address",
+    )
+
+    assert (shown.returncode, shown.stdout) == (0, f"{__version__}\n"), shown.stderr
+    assert helped.returncode == copied.returncode == imported.returncode == 0
+    assert (environment.home / "greeting" / "greeting.wasm").is_file()
+    assert refused.returncode == 2
+    assert "pip install 'wasmarket[matcher]'" in refused.stderr
+
+
+def test_wheel__client_and_peer__are_small(install):
+    newest = max(PYTHONS, key=lambda version: int(version.partition(".")[2]))
+
+    assert installed_size(install(newest).path) <= 60
+
+
+def test_wheel__peer__is_small_and_runs_functions(install):
+    environment = install("3.11", "[peer]")
+
+    environment.run("wasmarket", "example", "greeting")
+    ran = environment.run("wasmarket", "run", "greeting", "greeting.greeting", "World")
+
+    assert (ran.returncode, ran.stdout) == (0, "Hi, World\n"), ran.stderr
+    assert installed_size(environment.path) <= 150
+
+
+@pytest.mark.parametrize("version", EVERY)
+def test_wheel__all__plays_the_quickstart(install, version):
+    environment = install(version, "[all]")
+    up = environment.start("wasmarket", "local", "up", "--free-ports", "--json")
+    try:
+        line = up.stdout.readline()
+        assert line, up.communicate()[1]
+        assert json.loads(line)["ready"] is True
+        said = {}
+        for command in read_section("Developer: deploy, call, pay"):
+            done = environment.run(*command.split())
+            assert done.returncode == 0, (command, done.stderr)
+            said[command] = done.stdout
+    finally:
+        up.send_signal(signal.SIGTERM)
+        _, words = up.communicate(timeout=60)
+
+    assert "Hi, World\n" in said["wasmarket call 1 greeting.greeting World"]
+    assert len(said) >= 12
+    assert (up.returncode, "Traceback" in words) == (0, False), words
