@@ -1,1 +1,5 @@
-"""Fakes that pass the same tests as the real parts, for tests of those who use them."""
+"""Fakes for tests: a market in memory for programs that use one, a chain for what follows it."""
+
+from wasmarket.testing.fake_market import FakeMarket
+
+__all__ = ["FakeMarket"]

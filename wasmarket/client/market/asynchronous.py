@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Any
 
 _END = object()
-_ROOM = "wasmarket.client.market."
+_ROOMS = ("wasmarket.client.market.", "wasmarket.testing.")
 
 
 class AsyncView:
@@ -30,7 +30,7 @@ class AsyncView:
         if callable(declared):
             return _awaitable(getattr(self._target, name))
         value = getattr(self._target, name)
-        return AsyncView(value) if type(value).__module__.startswith(_ROOM) else value
+        return AsyncView(value) if type(value).__module__.startswith(_ROOMS) else value
 
     def __dir__(self) -> list[str]:
         return [name for name in dir(self._target) if not name.startswith("_")]
