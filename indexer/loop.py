@@ -2,18 +2,17 @@
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from indexer.apply import apply_logs
+from indexer.chain_copy import ChainCopy
 from indexer.progress import Board
-from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.reading.blocks import Block, BlockRef, Reader, Rollback
-from wasmarket.chain.reading.follower import Follower
+from indexer.rebuild import Rebuild
+from wasmarket.chain.reading.blocks import Reader, Rollback, Update
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError
 from wasmarket.serving.daemon import explain
-from wasmarket.store.chain.writer import ChainWriter, Mark, fetch_tail
-from wasmarket.store.database import Database
+from wasmarket.store.chain.writer import fetch_tail
+from wasmarket.store.database import Database, Session
 from wasmarket.store.leader import Leader
 
 logger = logging.getLogger(__name__)
@@ -41,23 +40,27 @@ class IndexLoop:
     ) -> None:
         """Set up; nothing is read or written before `take_turn` or `step`.
 
-        `reindex`: drop what the store has, once this process leads.
+        `reindex`: read the chain again beside what the store has, which stays until that is done.
         """
         self._database = database
         self._reader = reader
-        self._deployment = deployment
         self._board = board
         self._leader = Leader(database, LEADER)
-        self._follower = Follower(
-            reader,
-            deployment,
-            Decoder(deployment),
-            confirmations=confirmations,
-            check_headers=check_headers,
-        )
-        self._writer = ChainWriter(database, deployment, guard=self._leader.check)
-        self._tail: list[Mark] | None = None
-        self._wants_clear = reindex
+
+        def follow(store: Database, guard: Callable[[Session], None] | None = None) -> ChainCopy:
+            return ChainCopy(
+                store,
+                reader,
+                deployment,
+                guard=guard,
+                confirmations=confirmations,
+                check_headers=check_headers,
+            )
+
+        self._follow = follow
+        self._live = follow(database, self._leader.check)
+        self._wants_rebuild = reindex
+        self._rebuild: Rebuild | None = None
 
     def take_turn(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
         """Lead if nobody else does, and then step; `beat` is called with each block.
@@ -66,9 +69,8 @@ class IndexLoop:
         """
         try:
             if self._lead():
-                if self._wants_clear:
-                    self.clear()
-                    self._wants_clear = False
+                if self._wants_rebuild:
+                    self._wants_rebuild = not self._take_rebuild_turn(stop, beat)
                 self.step(stop, beat)
                 self._board.succeed()
         except Exception as error:
@@ -78,37 +80,28 @@ class IndexLoop:
 
     def step(self, stop: threading.Event, beat: Callable[[], object] = lambda: None) -> None:
         """Bring the store up to the chain's head, or until `stop` is set. Raises MarketError."""
-        if self._tail is None:
-            self._tail = self._writer.open()
-            self._board.set_indexed(self._tail[-1].number if self._tail else None)
+        self._board.set_indexed(self._live.indexed)
         self._board.set_head(self._reader.fetch_head().number)
-        for update in self._follower.poll(_refs(self._tail)):
-            if isinstance(update, Rollback):
-                self._undo(update)
-            else:
-                self._apply(update)
+        for update in self._live.advance():
+            self._note(update)
             beat()
             if stop.is_set():
                 return
-        while self._writer.keep_totals() and not stop.is_set():
+        while self._live.writer.keep_totals() and not stop.is_set():
             beat()
-
-    def clear(self) -> None:
-        """Drop all that came from the chain."""
-        self._writer.open()
-        self._writer.clear()
-        self._tail = None
-        logger.warning("the store was cleared and is indexed anew")
 
     def close(self) -> None:
         """Let another indexer lead."""
         self._board.set_leader(False)
-        self._writer.close()
+        if self._rebuild is not None:
+            self._rebuild.discard()
+            self._rebuild = None
+        self._live.close()
         self._leader.release()
 
     def _lead(self) -> bool:
         if not self._leader.is_held:
-            self._tail = None
+            self._live.forget()
             if not self._leader.acquire():
                 self._stand_by()
                 return False
@@ -125,29 +118,43 @@ class IndexLoop:
         self._board.set_head(self._reader.fetch_head().number)
         self._board.succeed()
 
-    def _apply(self, block: Block) -> None:
-        self._writer.apply(block.ref, lambda rows: apply_logs(rows, self._deployment, block))
-        ref = block.ref
-        tail = self._tail or []
-        tail.append(Mark(ref.number, ref.hash, ref.parent, ref.timestamp))
-        del tail[: -self._writer.depth]
-        self._tail = tail
-        self._board.count_block(ref.number, len(block.logs))
+    def _take_rebuild_turn(self, stop: threading.Event, beat: Callable[[], object]) -> bool:
+        """Read the chain again and follow it meanwhile; True once the new copy is in place."""
+        if self._live.indexed is None:
+            return True
+        if self._rebuild is None:
+            self._rebuild = Rebuild(self._database, self._follow)
+            logger.warning("the chain is read again, beside what is there")
+        while not self._rebuild.advance(stop, beat):
+            if stop.is_set():
+                return False
+            self._board.set_rebuilt(self._rebuild.indexed)
+            self._keep_up(stop, beat)
+        self._rebuild.finish(self._leader.check)
+        self._rebuild = None
+        self._board.set_rebuilt(None)
+        self._live.forget()
+        logger.warning("what was read again is in place")
+        return True
 
-    def _undo(self, rollback: Rollback) -> None:
-        to = rollback.to
-        self._writer.undo(to.number, to.hash)
-        self._tail = [mark for mark in self._tail or [] if mark.number <= to.number]
-        self._board.count_undo(to.number)
-        logger.warning("blocks undone", extra={"to_block": to.number})
+    def _keep_up(self, stop: threading.Event, beat: Callable[[], object]) -> None:
+        """Go on with the old copy; what ails it may be why it is exchanged."""
+        try:
+            self.step(stop, beat)
+            self._board.succeed()
+        except MarketError as error:
+            self._fail(error.detail, error.remedy or "")
+
+    def _note(self, update: Update) -> None:
+        if isinstance(update, Rollback):
+            self._board.count_undo(update.to.number)
+            logger.warning("blocks undone", extra={"to_block": update.to.number})
+        else:
+            self._board.count_block(update.ref.number, len(update.logs))
 
     def _fail(self, problem: str, remedy: str) -> None:
         # What is in memory may not be what the store has: read it again.
-        self._tail = None
+        self._live.forget()
         self._board.fail(problem, remedy)
         if not self._leader.is_held:
             self._board.set_leader(False)
-
-
-def _refs(tail: Sequence[Mark]) -> list[BlockRef]:
-    return [BlockRef(mark.number, mark.hash, mark.parent, mark.timestamp) for mark in tail]

@@ -10,13 +10,17 @@ NOT_LOOKED = "the indexer has not looked at the chain yet"
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the indexer is; block numbers, None before the first."""
+    """How far the indexer is; block numbers, None before the first.
+
+    `rebuilt`: how far the chain was read again, beside what is served; None if it is not.
+    """
 
     head: int | None = None
     indexed: int | None = None
     is_leader: bool = False
     problem: str = NOT_LOOKED
     remedy: str = ""
+    rebuilt: int | None = None
 
     @property
     def lag(self) -> int | None:
@@ -63,6 +67,10 @@ class Board:
         if number is not None:
             self._indexed.set(number)
         self._change(indexed=number)
+
+    def set_rebuilt(self, number: int | None) -> None:
+        """Record how far the chain was read again."""
+        self._change(rebuilt=number)
 
     def count_block(self, number: int, events: int) -> None:
         """Count an applied block."""

@@ -86,6 +86,7 @@ def read_status(board: Board, deployment: Deployment) -> ServiceStatus:
             "leader": now.is_leader,
             "problem": now.problem,
             "remedy": now.remedy,
+            "rebuilt": now.rebuilt,
         },
     )
 

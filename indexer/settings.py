@@ -8,7 +8,7 @@ class IndexerSettings:
     """`[indexer]` of wasmarket.toml.
 
     `poll_seconds`: pause between looks at the chain. `max_lag`: blocks behind the head from which
-    on it is not ready. `reindex`: drop all that came from the chain first, and read it anew.
+    on it is not ready. `reindex`: read the chain again beside what is there, then exchange it.
     """
 
     host: str = "127.0.0.1"

@@ -157,7 +157,7 @@ def test_step__handler_fails__nothing_of_the_block_is_kept(loop, chain, database
     with pytest.raises(RuntimeError):
         loop.step(NEVER)
     assert free_of(database) == 5
-    loop._tail = None
+    loop._live.forget()
     loop.step(NEVER)
 
     assert free_of(database) == 9
@@ -226,24 +226,6 @@ def test_run__chain_was_reset__is_not_ready_and_says_what_to_do(loop, chain, dat
         loop.step(NEVER)
 
 
-def test_clear__chain_was_reset__indexes_anew_and_tells_readers(loop, chain, database):
-    chain.mine(deposited(5))
-    loop.step(NEVER)
-    with database.read() as session:
-        before = fetch_latest(session)
-    chain.rollback(1)
-    chain._blocks.clear()
-    chain._fork += 1
-    chain.mine_many(2)
-
-    loop.clear()
-    loop.step(NEVER)
-
-    assert free_of(database) == 0
-    with database.read() as session:
-        assert fetch_changes(session, before).reorg_to == 0
-
-
 def test_step__store_of_another_deployment__is_refused(loop, chain, database, board):
     chain.mine(deposited(5))
     loop.step(NEVER)
@@ -262,7 +244,7 @@ def test_step__store_of_another_deployment__is_refused(loop, chain, database, bo
 
     with pytest.raises(WrongChain, match="the store is of chain"):
         stranger.step(NEVER)
-    stranger._writer.close()
+    stranger._live.close()
 
 
 def test_run__another_indexer_leads__stands_by_then_takes_over(chain, database, board):
@@ -297,7 +279,7 @@ def test_run__two_write_in_spite_of_the_lock__the_late_one_starts_again(loop, ch
     run_rounds(loop, 2)
 
     assert dump(database) == expected
-    other._writer.close()
+    other._live.close()
 
 
 def test_read_readiness__far_behind__says_how_far(board):

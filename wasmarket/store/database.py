@@ -28,7 +28,8 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         """Wrap an engine that `open_database` has set up."""
         self.engine = engine
-        self._writer = engine.execution_options(**{_WRITES: True})
+        self.write_options = {_WRITES: True}
+        self._writer = engine.execution_options(**self.write_options)
         # Two reads of one session must see one state: events and the reorgs between them.
         # SQLite's transactions are so anyway.
         isolation = {"isolation_level": "REPEATABLE READ"} if self.is_postgres else {}

@@ -39,7 +39,7 @@ def indexer() -> None:
 @indexer.command("run")
 @host_option
 @port_option
-@click.option("--reindex", is_flag=True, help="Drop what came from the chain and read it anew")
+@click.option("--reindex", is_flag=True, help="Read the chain again beside what is there")
 @click.pass_context
 def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex: bool) -> None:
     """Index until told to stop; one of several takes over when the one at work ends."""

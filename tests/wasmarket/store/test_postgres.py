@@ -11,12 +11,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
+from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine, make_url, text
 
+from indexer.loop import IndexLoop
+from indexer.progress import Board
 from tests.indexer.market_machine import PROFILE, indexed_in
 from tests.wasmarket.store.postgres import run_postgres
+from tests.wasmarket.store.stores import dump
 from tests.wasmarket.store.test_processes import HOLD, UPGRADE
 from wasmarket.kernel.errors import ConfigError, Unreachable
+from wasmarket.kernel.events import Deposited
 from wasmarket.kernel.units import Amount
 from wasmarket.store.chain.state import fetch_account
 from wasmarket.store.columns import Base
@@ -25,6 +30,7 @@ from wasmarket.store.enums import Uint
 from wasmarket.store.leader import Leader, LeadershipLost
 from wasmarket.store.migrate import upgrade
 from wasmarket.store.tables import AccountRow
+from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 
 pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
 
@@ -150,6 +156,33 @@ def test_check__lock_lost_and_another_took_over__is_fenced(store, rival):
         paused.check(session)
 
     next_leader.release()
+
+
+def test_take_turn__reindex__exchanges_what_is_wrong_at_once(store):
+    chain = FakeChain(fake_deployment())
+    for free in range(1, 20):
+        chain.mine(Deposited(ANYONE, 1, free))
+    turns = [{}, {"reindex": True}, {}]
+    for number, options in enumerate(turns):
+        board = Board(CollectorRegistry())
+        loop = IndexLoop(store, chain, chain.deployment, board, **options)
+        loop.take_turn(stop_never())
+        loop.close()
+        if number == 0:
+            right = dump(store)
+            with store.write() as session:
+                session.execute(text("DELETE FROM event WHERE block_number = 7"))
+        else:
+            assert dump(store) == right
+    chain.reorg(2, [Deposited(ANYONE, 1, 5)])
+    loop = IndexLoop(store, chain, chain.deployment, Board(CollectorRegistry()))
+    loop.take_turn(stop_never())
+    loop.close()
+
+    with store.read() as session:
+        assert fetch_account(session, ANYONE).free == 5
+        schemas = session.scalars(text("SELECT nspname FROM pg_namespace")).all()
+    assert "wasmarket_rebuild" not in schemas
 
 
 def stop_never():

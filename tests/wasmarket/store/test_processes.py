@@ -13,8 +13,8 @@ pytestmark = pytest.mark.e2e
 
 UPGRADE = """
 import sys
-from store.database import open_database
-from store.migrate import upgrade
+from wasmarket.store.database import open_database
+from wasmarket.store.migrate import upgrade
 database = open_database(sys.argv[1])
 sys.stdin.readline()
 upgrade(database)
@@ -22,8 +22,8 @@ upgrade(database)
 
 HOLD = """
 import sys
-from store.database import open_database
-from store.leader import Leader
+from wasmarket.store.database import open_database
+from wasmarket.store.leader import Leader
 leader = Leader(open_database(sys.argv[1]), "indexer")
 print(leader.acquire(), flush=True)
 sys.stdin.readline()

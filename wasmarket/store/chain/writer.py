@@ -177,21 +177,6 @@ class ChainWriter:
             )
         return last < at.final_epoch
 
-    def clear(self) -> None:
-        """Drop all that came from the chain, to index it anew; the matcher's tables stay."""
-        self._rows.forget()
-        with self._database.begin(self._session):
-            if self._guard:
-                self._guard(self._session)
-            for table in [*appended_tables(), *journaled_tables().values()]:
-                self._session.execute(delete(table))
-            _note_reorg(self._session, self._at.number if self._at else 0, 0, ZERO)
-            self._session.execute(delete(JournalRow))
-            self._session.execute(delete(BlockRow))
-            self._session.execute(delete(CursorRow))
-            _claim(self._session, self._deployment)
-        self._at = None
-
     def close(self) -> None:
         """Give the connection back."""
         self._session.close()
@@ -263,6 +248,12 @@ def _prune(session: Session, depth: int) -> None:
     if oldest is not None:
         session.execute(delete(BlockRow).where(BlockRow.number < oldest))
         session.execute(delete(JournalRow).where(JournalRow.block_number <= oldest))
+
+
+def note_rebuilt(session: Session) -> None:
+    """Tell readers to fall back to the beginning: all that came from the chain is exchanged."""
+    head = session.scalar(select(CursorRow.block_number))
+    _note_reorg(session, head or 0, BlockNumber(0), ZERO)
 
 
 def _note_reorg(session: Session, from_block: int, to_block: int, to_hash: Hash) -> None:
