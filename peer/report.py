@@ -5,7 +5,7 @@ from typing import Any
 
 from peer.hosting.host import Host
 from peer.hosting.retention import Sweeper
-from peer.offers.reconciler import OfferKeeper
+from peer.offers.reconciler import OfferReconciler
 from peer.policy.file import PolicyFile
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.units import Address
@@ -15,7 +15,7 @@ from wasmarket.serving.service import Readiness, ServiceStatus
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The parts that are asked; `keeper` is None if this process makes no offers."""
+    """The parts that are asked; `reconciler` is None if this process makes no offers."""
 
     deployment: Deployment
     wallet: Address
@@ -23,7 +23,7 @@ class Report:
     host: Host
     loops: Loops
     sweeper: Sweeper
-    keeper: OfferKeeper | None
+    reconciler: OfferReconciler | None
 
     def status(self) -> ServiceStatus:
         """Return what the peer is doing; nothing in it is secret."""
@@ -68,7 +68,7 @@ class Report:
         }
 
     def _offers(self) -> list[dict[str, Any]]:
-        if self.keeper is None:
+        if self.reconciler is None:
             return []
         return [
             {
@@ -79,6 +79,6 @@ class Report:
                 "valid_until": signed.offer.valid_until,
                 "matchers": sorted(signed.held_by),
             }
-            for hash_, signed in self.keeper.standing.items()
+            for hash_, signed in self.reconciler.standing.items()
             if signed.is_wanted
         ]

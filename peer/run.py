@@ -18,24 +18,24 @@ from peer.chain_state.listener import Listener
 from peer.chain_state.view import Standing
 from peer.disk import DiskWatch
 from peer.duties.commitments import Commitments, last_closed
-from peer.duties.submitter import Agent
+from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
-from peer.hosting.deal_context import Tools
+from peer.hosting.deal_context import DealContext
 from peer.hosting.host import Host
 from peer.hosting.retention import Retention, Sweeper
 from peer.hosting.self_test import SelfTest
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
-from peer.offers.selling import Seller, build_keeper, create_matcher_client
+from peer.offers.selling import Seller, build_reconciler, create_matcher_client
 from peer.policy.file import PolicyFile
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.report import Report
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
-from peer.runtime.workers.spawner import Nursery
+from peer.runtime.workers.spawner import WorkerSpawner
 from peer.settings import PeerSettings
 from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
@@ -121,7 +121,7 @@ class Peer:
         self._http = create_async_client(parts.outbound)
         blocks = BlockFolder(folder.blocks)
         self._disk = DiskWatch(folder.path, settings.reserve_bytes)
-        self._book = ReceiptBook(
+        self._book = ReceiptLog(
             folder, key, parameters.epoch_seconds, last_closed(folder.commitments) + 1
         )
         self._commitments = Commitments(folder.commitments, self._book)
@@ -140,7 +140,7 @@ class Peer:
             wallet=wallet.address,
             peer_id=settings.peer_id,
         )
-        self._agent = Agent(
+        self._submitter = DutySubmitter(
             Sender(
                 rpc,
                 wallet,
@@ -160,8 +160,10 @@ class Peer:
             on_sent=self._look_now,
         )
         registry = CollectorRegistry()
-        self._nursery = Nursery(Cores(os.sched_getaffinity(0) if settings.pin_workers else ()))
-        self._self_test = SelfTest(folder.path / "self-test", folder.cache, self._nursery)
+        self._spawner = WorkerSpawner(
+            Cores(os.sched_getaffinity(0) if settings.pin_workers else ())
+        )
+        self._self_test = SelfTest(folder.path / "self-test", folder.cache, self._spawner)
         self._effectors = EffectorHost(
             blocks,
             folder.cache / "content",
@@ -177,7 +179,7 @@ class Peer:
         self._gossip = AccessGossip(self._http, domain)
         self._host = Host(
             folder,
-            Tools(
+            DealContext(
                 preparer=Preparer(
                     Fetcher(blocks, self._http, FetchLimits(source_seconds=fetch_seconds / 4)),
                     parts.policy,
@@ -190,7 +192,7 @@ class Peer:
                 gateways=settings.gateways,
                 cache=folder.cache,
                 effectors=self._effectors,
-                nursery=self._nursery,
+                spawner=self._spawner,
                 idle_seconds=settings.idle_seconds,
                 starting=asyncio.Semaphore(STARTS_AT_ONCE),
                 retry_seconds=settings.retry_seconds,
@@ -216,9 +218,9 @@ class Peer:
             ),
         )
         self._matchers = create_matcher_client()
-        self._keeper = None
+        self._reconciler = None
         if parts.seller is not None:
-            self._keeper = build_keeper(
+            self._reconciler = build_reconciler(
                 parts.seller,
                 rpc,
                 deployment,
@@ -236,7 +238,7 @@ class Peer:
             self._host,
             self.loops,
             self._sweeper,
-            self._keeper,
+            self._reconciler,
         )
         registry.register(PeerMetrics(self._host))
         registry.register(self.loops)
@@ -268,9 +270,9 @@ class Peer:
         )
         self._submitting = ThreadLoop(
             "submitting",
-            self._agent.act,
+            self._submitter.act,
             Pace(None, longest_pause=settings.retry_seconds),
-            explain=self._agent.explain,
+            explain=self._submitter.explain,
         )
         receipts = ThreadLoop(
             "receipts",
@@ -292,7 +294,7 @@ class Peer:
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
         )
-        if self._keeper is not None:
+        if self._reconciler is not None:
             pace = Pace(OFFER_SECONDS, longest_pause=OFFER_SECONDS)
             self.loops.add(ThreadLoop("offers", self._keep_offers, pace))
 
@@ -302,13 +304,13 @@ class Peer:
 
         def take(standing: Standing) -> None:
             loop.call_soon_threadsafe(self._host.take, standing)
-            self._agent.notify(standing)
+            self._submitter.notify(standing)
             self._submitting.wake()
 
         self._listener.subscribe(take)
         self._listener.restore()
         self.loops.start()
-        await self._nursery.start()
+        await self._spawner.start()
         try:
             yield
         finally:
@@ -317,7 +319,7 @@ class Peer:
             await self._host.close()
             await self.loops.close()
             self._book.close()
-            await self._nursery.close()
+            await self._spawner.close()
             await self._effectors.close()
             await self._http.aclose()
             self._matchers.close()
@@ -325,8 +327,8 @@ class Peer:
 
     def _keep_offers(self) -> None:
         # None: what stands stays until it is known whether it can be served.
-        if self._keeper is not None and self._self_test.may_sell is not None:
-            self._keeper.take_turn()
+        if self._reconciler is not None and self._self_test.may_sell is not None:
+            self._reconciler.take_turn()
 
     def _look_now(self) -> None:
         self._listening.wake()

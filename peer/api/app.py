@@ -18,7 +18,7 @@ from peer.api.receipts import create_receipt_router
 from peer.duties.commitments import Commitments
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.routing_routes import create_routing_router
 from wasmarket.content.trustless.routes import create_gateway_router
@@ -43,7 +43,7 @@ class OwnPlace:
 def create_app(
     info: ServiceInfo,
     host: Host,
-    book: ReceiptBook,
+    book: ReceiptLog,
     commitments: Commitments,
     blocks: BlockFolder,
     authenticator: Authenticator,

@@ -20,7 +20,7 @@ from peer.access import (
 from peer.api.numbers import DealNumber
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.service_log import LogLine
 from wasmarket.kernel.documents.json_text import read_json
 from wasmarket.kernel.errors import Forbidden, LimitReached
@@ -75,7 +75,7 @@ class StatsView(BaseModel):
 
 
 def create_developer_router(
-    host: Host, book: ReceiptBook, authenticator: Authenticator
+    host: Host, book: ReceiptLog, authenticator: Authenticator
 ) -> APIRouter:
     """Return the routes that need the developer's signed Request."""
     router = APIRouter(prefix="/v1/deals/{deal}", tags=["developer"])
@@ -144,7 +144,7 @@ def _check_developer(hosted: HostedDeal, signer: Address) -> None:
         )
 
 
-def _stats(hosted: HostedDeal, book: ReceiptBook) -> StatsView:
+def _stats(hosted: HostedDeal, book: ReceiptLog) -> StatsView:
     tally, pools = hosted.tally, [run.workers for run in hosted.runs.values()]
     return StatsView(
         deal=hosted.deal.id,
@@ -162,7 +162,7 @@ def _stats(hosted: HostedDeal, book: ReceiptBook) -> StatsView:
     )
 
 
-def _head(assignment: int, book: ReceiptBook) -> HeadView:
+def _head(assignment: int, book: ReceiptLog) -> HeadView:
     signed = book.signed_head(assignment)
     head = signed.head if signed else book.get(assignment).head
     return HeadView(

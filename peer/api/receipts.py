@@ -10,7 +10,7 @@ from peer.duties.commitments import Commitment, Commitments
 from peer.hosting.host import Host
 from peer.receipts.chain_file import ReceiptChain
 from peer.receipts.proofs import ReceiptTrees
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.kernel.documents.receipts import (
     Receipt,
     Summary,
@@ -67,7 +67,7 @@ class ReceiptView(BaseModel):
     summary: SummaryView | None
 
 
-def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitments) -> APIRouter:
+def create_receipt_router(host: Host, book: ReceiptLog, commitments: Commitments) -> APIRouter:
     """Return the routes that prove calls; receipts hold hashes only, so anybody may read them."""
     router = APIRouter(prefix="/v1/deals/{deal}/receipts/{epoch}", tags=["receipts"])
     trees = ReceiptTrees()
@@ -108,7 +108,7 @@ def create_receipt_router(host: Host, book: ReceiptBook, commitments: Commitment
     return router
 
 
-def _chains(book: ReceiptBook, deal: int) -> list[ReceiptChain]:
+def _chains(book: ReceiptLog, deal: int) -> list[ReceiptChain]:
     chains = [chain for chain in book.chains() if chain.deal == deal]
     if not chains:
         raise NotFound(f"deal {deal} has no receipts here")

@@ -11,7 +11,7 @@ import msgspec
 
 from peer.chain_state.view import Standing, State, serving_until
 from peer.folder import write_atomically
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.merkle import MerkleTree
@@ -57,7 +57,7 @@ def last_closed(folder: Path) -> int:
 class Commitments:
     """The closed epochs of one peer, a file each."""
 
-    def __init__(self, folder: Path, book: ReceiptBook) -> None:
+    def __init__(self, folder: Path, book: ReceiptLog) -> None:
         self._folder = folder
         self._book = book
         self._unsaved: dict[int, Commitment] = {}

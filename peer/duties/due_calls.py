@@ -20,7 +20,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Duties:
+class DueCalls:
     """What is to be sent, each a batch of at most 64 ids; epochs to commit, oldest first."""
 
     commit: tuple[int, ...] = ()
@@ -35,14 +35,14 @@ class Duties:
         return not (self.commit or self.activate or self.leave or self.release or self.claim)
 
 
-def find_duties(
+def find_due_calls(
     standing: Standing,
     outlook: Outlook,
     parameters: Parameters,
     *,
     proven: Collection[int],
     claim_every: int = 0,
-) -> Duties:
+) -> DueCalls:
     """Return what is owed. `proven`: epochs known to be committed; `claim_every` epochs, 0: never.
 
     A PENDING assignment that is ready but not funded waits for half of ACCEPT_SECONDS and is then
@@ -62,7 +62,7 @@ def find_duties(
     for held in _pending(standing):
         if held.id in refused:
             leave.setdefault(refused[held.id], []).append(held.id)
-    return Duties(
+    return DueCalls(
         commit=tuple(
             epoch
             for epoch in range(standing.epoch - parameters.proof_window, standing.epoch)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from peer.chain_state.view import Standing
 from peer.duties.commitments import Commitments
-from peer.duties.due_calls import Duties, Outlook, find_duties
+from peer.duties.due_calls import DueCalls, Outlook, find_due_calls
 from wasmarket.chain.contracts.bindings import Market, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
@@ -17,7 +17,7 @@ from wasmarket.serving.daemon import explain
 logger = logging.getLogger(__name__)
 
 
-class Agent:
+class DutySubmitter:
     """Activates, leaves, releases, commits and claims; one thread runs it.
 
     It keeps no list of what it sent: duties follow from the standing, so nothing is lost by a
@@ -102,8 +102,8 @@ class Agent:
                 extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
             )
 
-    def _find(self, standing: Standing) -> Duties:
-        return find_duties(
+    def _find(self, standing: Standing) -> DueCalls:
+        return find_due_calls(
             standing,
             self._outlook(),
             self._deployment.parameters,
@@ -111,7 +111,7 @@ class Agent:
             claim_every=self._claim_every,
         )
 
-    def _calls(self, duties: Duties) -> Iterator[ContractCall]:
+    def _calls(self, duties: DueCalls) -> Iterator[ContractCall]:
         if duties.activate:
             yield self._market.call("activate", duties.activate)
         for why, ids in duties.leave:

@@ -7,16 +7,16 @@ turn. Nothing is taken without the developer's signature, so it matters not who 
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import httpx
 import msgspec
 
-from peer.access import MAX_VERSION, SignedAccess, verify_access
-from peer.hosting.hosted_deal import HostedDeal
+from peer.access import MAX_VERSION, AccessFile, SignedAccess, verify_access
+from peer.chain_state.view import Assignment, Deal
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.signing.typed_data import Domain
@@ -37,6 +37,22 @@ LEAST_SECONDS_BETWEEN_ANSWERS = 1.0
 AT_ONCE = 8
 MAX_ANSWER = 4_096
 """Bytes of an answer: a version is all that is in it."""
+
+
+class SharedAccess(Protocol):
+    """A deal whose peers agree on who may call."""
+
+    @property
+    def deal(self) -> Deal:
+        """What the chain says of it."""
+
+    @property
+    def access(self) -> AccessFile:
+        """The document that is here."""
+
+    @property
+    def assignments(self) -> Mapping[int, Assignment]:
+        """Its assignments on this peer, by number."""
 
 
 class _Told(msgspec.Struct):
@@ -71,7 +87,7 @@ class AccessGossip:
         self._topics: dict[int, _Topic] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
 
-    async def tell(self, deals: Iterable[HostedDeal]) -> None:
+    async def tell(self, deals: Iterable[SharedAccess]) -> None:
         """Tell whoever may not know what these deals' newest documents are."""
         live = {
             hosted.deal.id: hosted
@@ -81,7 +97,7 @@ class AccessGossip:
         self._topics = {deal: t for deal, t in self._topics.items() if deal in live}
         await _do_all([self._tell_due(hosted) for hosted in live.values()])
 
-    async def ask(self, hosted: HostedDeal) -> None:
+    async def ask(self, hosted: SharedAccess) -> None:
         """Ask a deal's other peers what they have, and wait for it.
 
         Who does not answer is waited for ASK_SECONDS at most, what somebody says to have for
@@ -96,7 +112,7 @@ class AccessGossip:
                 return
             newest = max(newest, await self._ask_once(hosted))
 
-    async def _ask_once(self, hosted: HostedDeal) -> int:
+    async def _ask_once(self, hosted: SharedAccess) -> int:
         """Return the newest version that any other peer has; wait a moment for its document."""
         told = [self._tell(hosted, endpoint) for endpoint in hosted.deal.endpoints]
         # Each has a time limit of its own.
@@ -107,7 +123,7 @@ class AccessGossip:
                     await asyncio.sleep(0.02)
         return newest
 
-    def hear(self, hosted: HostedDeal, version: int, document: SignedAccess | None) -> int:
+    def hear(self, hosted: SharedAccess, version: int, document: SignedAccess | None) -> int:
         """Take what another peer says; return the version that we have now.
 
         Raises Forbidden, InvalidSignature, InvalidInput for a document that is not the
@@ -127,7 +143,7 @@ class AccessGossip:
             topic.talks.clear()
         return hosted.access.current.version
 
-    async def _tell_due(self, hosted: HostedDeal) -> None:
+    async def _tell_due(self, hosted: SharedAccess) -> None:
         topic = self._topics.setdefault(hosted.deal.id, _Topic())
         now = asyncio.get_running_loop().time()
         due = []
@@ -137,7 +153,7 @@ class AccessGossip:
                 due.append(self._tell(hosted, endpoint))
         await _do_all(due)
 
-    async def _tell(self, hosted: HostedDeal, endpoint: str) -> int:
+    async def _tell(self, hosted: SharedAccess, endpoint: str) -> int:
         """Tell an endpoint what we have; return its version, 0 if it did not answer."""
         topic = self._topics.setdefault(hosted.deal.id, _Topic())
         talk = topic.talks.setdefault(endpoint, _Talk())

@@ -4,31 +4,28 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from peer.hosting.access_gossip import SharedAccess
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.policy.file import PolicyFile
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import EffectorHost
-from peer.runtime.workers.spawner import Nursery
-
-if TYPE_CHECKING:
-    from peer.hosting.hosted_deal import HostedDeal
+from peer.runtime.workers.spawner import WorkerSpawner
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
+class DealContext:
     """The peer's own parts; a deal's host uses them, and reports through `changed`."""
 
     preparer: Preparer
     policy: PolicyFile
-    book: ReceiptBook
+    book: ReceiptLog
     hints: SourceHints
     gateways: tuple[str, ...]
     cache: Path
     effectors: EffectorHost
-    nursery: Nursery
+    spawner: WorkerSpawner
     idle_seconds: float
     """How long a worker without calls is kept; 0 = for ever."""
     starting: asyncio.Semaphore
@@ -38,7 +35,7 @@ class Tools:
     """Bytes of the disk that services leave free."""
     log_bytes: int
     """Most bytes of a deal's log."""
-    ask_access: "Callable[[HostedDeal], Awaitable[None]]"
+    ask_access: Callable[[SharedAccess], Awaitable[None]]
     """Asks a deal's other peers who may call."""
     check_host: Callable[[], Awaitable[None]]
     """Waits until it is known whether guests can be run here; raises MarketError if not."""

@@ -12,10 +12,10 @@ from pathlib import Path
 from peer.access import AccessFile
 from peer.chain_state.view import Assignment, Deal, Standing, State
 from peer.folder import write_atomically
-from peer.hosting.deal_context import Tools
+from peer.hosting.deal_context import DealContext
 from peer.hosting.hosted_deal import HostedDeal
 from peer.hosting.refusals import Refusal, to_refusal
-from peer.hosting.served_assignment import Run, Workers
+from peer.hosting.served_assignment import ServedAssignment, Workers
 from peer.hosting.versions import Version
 from peer.hosting.wanted import build_applicant
 from peer.policy.policy import check_applicant
@@ -37,9 +37,9 @@ TRANSIENT = (LeaveReason.CONTENT_NOT_FOUND, LeaveReason.CONTENT_MISMATCH)
 class DealHost(HostedDeal):
     """Makes a deal here what the chain says that it should be; on the event loop."""
 
-    def __init__(self, deal: Deal, folder: Path, tools: Tools) -> None:
-        log = ServiceLog(folder / "log", tools.log_bytes)
-        super().__init__(deal, AccessFile(folder / "access.json"), log, tools)
+    def __init__(self, deal: Deal, folder: Path, context: DealContext) -> None:
+        log = ServiceLog(folder / "log", context.log_bytes)
+        super().__init__(deal, AccessFile(folder / "access.json"), log, context)
         self._folder = folder
         self._standing: Standing | None = None
         self._was_well = False
@@ -75,7 +75,7 @@ class DealHost(HostedDeal):
         self.tally.log.close()
 
     def _pause(self) -> float | None:
-        return self._tools.retry_seconds if self._may_pass() else None
+        return self._context.retry_seconds if self._may_pass() else None
 
     async def _take_turn(self) -> None:
         try:
@@ -88,7 +88,7 @@ class DealHost(HostedDeal):
 
     async def _ask_access(self) -> None:
         """Learn who may call before anybody is served; others had their say while we prepare."""
-        await self._tools.ask_access(self)
+        await self._context.ask_access(self)
 
     async def _converge(self) -> None:
         wanted = self._wanted()
@@ -99,7 +99,7 @@ class DealHost(HostedDeal):
         wanted = {i: held for i, held in wanted.items() if i not in self.refused}
         if not wanted or (self.problem and self._is_too_early()):
             return
-        await self._tools.check_host()
+        await self._context.check_host()
         if self.version is None:
             stored = self._stored_version()
             self.version = await self._first_version(wanted)
@@ -124,7 +124,7 @@ class DealHost(HostedDeal):
         try:
             assert self._standing is not None
             check_applicant(
-                self._tools.policy.current,
+                self._context.policy.current,
                 build_applicant(self.deal, list(wanted.values()), self._standing),
             )
         except MarketError as error:
@@ -146,13 +146,13 @@ class DealHost(HostedDeal):
     async def _prepare(self, app: Hash) -> Version:
         standing = self._standing
         assert standing is not None
-        return await self._tools.preparer.prepare(
+        return await self._context.preparer.prepare(
             app, standing.memory_mib, self._folder / "storage", self._find_sources
         )
 
     def _find_sources(self) -> tuple[str, ...]:
-        tools = self._tools
-        return (*tools.hints.get(self.deal.id), *tools.gateways, *self.deal.endpoints)
+        context = self._context
+        return (*context.hints.get(self.deal.id), *context.gateways, *self.deal.endpoints)
 
     async def _start(self, held: Assignment, version: Version) -> None:
         failed = self.failed_update
@@ -164,25 +164,27 @@ class DealHost(HostedDeal):
             # It was well before a restart: nothing starts until it is used.
             workers.start_later()
         else:
-            async with self._tools.starting:
+            async with self._context.starting:
                 await workers.start()
         if held.state == State.PENDING:
             await self._asked
-        run = Run(held.id, held.units, workers, self._tools.book.open(held.id, self.deal.id))
+        run = ServedAssignment(
+            held.id, held.units, workers, self._context.book.open(held.id, self.deal.id)
+        )
         run.serving_until = self._serving_until(held.id)
         self.runs[held.id] = run
         logger.info("assignment ready", extra={"deal": self.deal.id, "assignment": held.id})
-        self._tools.changed()
+        self._context.changed()
 
     def _build_workers(self, version: Version, units: int) -> Workers:
-        effects = self._tools.effectors.open(version.specs, self._folder, self._find_sources)
-        tools = self._tools
-        policy = tools.policy.current
+        effects = self._context.effectors.open(version.specs, self._folder, self._find_sources)
+        context = self._context
+        policy = context.policy.current
         storage = StorageLimits(
-            policy.max_storage_bytes, policy.max_storage_files, tools.reserve_bytes
+            policy.max_storage_bytes, policy.max_storage_files, context.reserve_bytes
         )
         return Workers(
-            version, units, tools.cache, effects, tools.nursery, tools.idle_seconds, storage
+            version, units, context.cache, effects, context.spawner, context.idle_seconds, storage
         )
 
     async def _update(self, running: Version, app: Hash) -> Version:
@@ -194,7 +196,7 @@ class DealHost(HostedDeal):
         except (MarketError, OSError) as error:
             why = to_refusal(error)
             self.failed_update = (app, why)
-            self._retry_at = asyncio.get_running_loop().time() + self._tools.retry_seconds
+            self._retry_at = asyncio.get_running_loop().time() + self._context.retry_seconds
             logger.warning(
                 "update failed, the old version stays",
                 extra={"deal": self.deal.id, "app": app, "why": why.detail},
@@ -215,7 +217,7 @@ class DealHost(HostedDeal):
         """Return healthy workers of `version` for every run, or none at all."""
         started: dict[int, Workers] = {}
         try:
-            async with self._tools.starting:
+            async with self._context.starting:
                 for run in self.runs.values():
                     workers = self._build_workers(version, run.units)
                     await workers.start()
@@ -244,7 +246,7 @@ class DealHost(HostedDeal):
             if self.problem != why:
                 logger.warning("cannot serve", extra={"deal": self.deal.id, "why": why.detail})
             self.problem = why
-            self._retry_at = asyncio.get_running_loop().time() + self._tools.retry_seconds
+            self._retry_at = asyncio.get_running_loop().time() + self._context.retry_seconds
 
     def _refuse(self, pending: list[Assignment], why: Refusal) -> None:
         for held in pending:
@@ -259,7 +261,7 @@ class DealHost(HostedDeal):
                 },
             )
         if pending:
-            self._tools.changed()
+            self._context.changed()
 
     def _may_update(self) -> bool:
         failed = self.failed_update

@@ -7,7 +7,7 @@ from dataclasses import replace
 from peer.chain_state.view import Assignment, Standing
 from peer.duties.due_calls import Outlook
 from peer.folder import PeerFolder
-from peer.hosting.deal_context import Tools
+from peer.hosting.deal_context import DealContext
 from peer.hosting.deal_host import DealHost
 from peer.hosting.hosted_deal import HostState
 from peer.hosting.sources import SourceHints
@@ -20,10 +20,12 @@ TELL_SECONDS = 0.01
 class Host:
     """Keeps one DealHost per deal that this peer has or had a part in. Event loop only."""
 
-    def __init__(self, folder: PeerFolder, tools: Tools, on_outlook: Callable[[], None]) -> None:
+    def __init__(
+        self, folder: PeerFolder, context: DealContext, on_outlook: Callable[[], None]
+    ) -> None:
         """`on_outlook` is called whenever `outlook` changed."""
         self._folder = folder
-        self._tools = replace(tools, changed=self._changed, now_epoch=self._epoch)
+        self._context = replace(context, changed=self._changed, now_epoch=self._epoch)
         self._on_outlook = on_outlook
         self.deals: dict[int, DealHost] = {}
         self.standing: Standing | None = None
@@ -34,25 +36,25 @@ class Host:
     @property
     def hints(self) -> SourceHints:
         """Return where notices say that content is."""
-        return self._tools.hints
+        return self._context.hints
 
     @property
     def pinning(self) -> str:
         """Return whether workers have cores of their own, and why not."""
-        return self._tools.nursery.cores.state
+        return self._context.spawner.cores.state
 
     def take(self, standing: Standing) -> None:
         """Take what the chain says now."""
         self.standing = standing
-        self._tools.book.peer = standing.peer
-        self._tools.nursery.cores.plan(standing.units)
+        self._context.book.peer = standing.peer
+        self._context.spawner.cores.plan(standing.units)
         held: dict[int, dict[int, Assignment]] = {number: {} for number in standing.deals}
         for assignment in standing.assignments.values():
             if assignment.deal in held:
                 held[assignment.deal][assignment.id] = assignment
         for number, deal in standing.deals.items():
             if number not in self.deals:
-                self.deals[number] = DealHost(deal, self._folder.service(number), self._tools)
+                self.deals[number] = DealHost(deal, self._folder.service(number), self._context)
             self.deals[number].take(standing, held[number])
         for number in [known for known in self.deals if known not in standing.deals]:
             gone = asyncio.ensure_future(self.deals.pop(number).close())

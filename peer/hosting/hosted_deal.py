@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from peer.access import AccessFile
 from peer.chain_state.view import Assignment, Deal, DealState, serving_until
-from peer.hosting.deal_context import Tools
+from peer.hosting.deal_context import DealContext
 from peer.hosting.refusals import NotServing, Refusal
-from peer.hosting.served_assignment import CallRequest, CallTally, Deliver, Run
+from peer.hosting.served_assignment import CallRequest, CallTally, Deliver, ServedAssignment
 from peer.hosting.versions import Version
 from peer.hosting.wanted import find_wanted
 from peer.service_log import ServiceLog
@@ -28,7 +28,9 @@ class HostState(StrEnum):
 class HostedDeal:
     """A deal as its callers and its developer see it; its host changes it."""
 
-    def __init__(self, deal: Deal, access: AccessFile, log: ServiceLog, tools: Tools) -> None:
+    def __init__(
+        self, deal: Deal, access: AccessFile, log: ServiceLog, context: DealContext
+    ) -> None:
         self.deal = deal
         self.access = access
         self.tally = CallTally(log)
@@ -40,12 +42,12 @@ class HostedDeal:
         """Why an assignment was given back last, also after the chain has forgotten it."""
         self.problem: Refusal | None = None
         self.assignments: Mapping[int, Assignment] = {}
-        self.runs: dict[int, Run] = {}
-        self._tools = tools
+        self.runs: dict[int, ServedAssignment] = {}
+        self._context = context
 
     def state(self) -> HostState:
         """Return what the deal is on this peer now."""
-        epoch = self._tools.now_epoch()
+        epoch = self._context.now_epoch()
         if any(run.serving_until >= epoch for run in self.runs.values()):
             return HostState.SERVING
         if self._wanted():
@@ -53,13 +55,13 @@ class HostedDeal:
         over = (DealState.LAPSED, DealState.STOPPING, DealState.ENDED)
         return HostState.SUSPENDED if self.deal.status in over else HostState.ENDED
 
-    def pick(self) -> Run:
+    def pick(self) -> ServedAssignment:
         """Return the run that takes the next call: the least busy one.
 
         Raises RunwayOver, NotFound (no part of the deal any more), Unreachable (starting).
         """
-        epoch = self._tools.now_epoch()
-        best: Run | None = None
+        epoch = self._context.now_epoch()
+        best: ServedAssignment | None = None
         for run in self.runs.values():
             if run.serving_until >= epoch and (best is None or run.load < best.load):
                 best = run
@@ -74,16 +76,16 @@ class HostedDeal:
             reasons = [self.last_refusal]
         return "; ".join(dict.fromkeys(why.detail for why in reasons))
 
-    def submit(self, run: Run, request: CallRequest, deliver: Deliver) -> None:
-        """Run a call on `run`, which `pick` chose, and write its receipt; see `Run.submit`."""
-        run.submit(request, self._tools.book, self.tally, deliver)
+    def submit(self, run: ServedAssignment, request: CallRequest, deliver: Deliver) -> None:
+        """Run a call on `run`, which `pick` chose, and write its receipt."""
+        run.submit(request, self._context.book, self.tally, deliver)
 
     def ready(self) -> set[int]:
         """Return the assignments that have workers."""
         return set(self.runs)
 
     def _wanted(self) -> dict[int, Assignment]:
-        return find_wanted(self.assignments, self.deal, self._tools.now_epoch())
+        return find_wanted(self.assignments, self.deal, self._context.now_epoch())
 
     def _serving_until(self, assignment: int) -> int:
         held = self.assignments.get(assignment)

@@ -18,7 +18,7 @@ from peer.folder import PeerFolder, write_atomically
 from peer.hosting.deal_host import VERSION_FILE
 from peer.hosting.host import Host
 from peer.hosting.wanted import find_wanted
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.module.code_files import prune_code
 from peer.runtime.sandbox.folder_walk import Unsteady, Usage, measure, remove, size_of
@@ -74,7 +74,7 @@ class Sweeper:
         folder: PeerFolder,
         blocks: BlockFolder,
         host: Host,
-        book: ReceiptBook,
+        book: ReceiptLog,
         effectors: EffectorHost,
         commitments: Commitments,
         retention: Retention,

@@ -11,7 +11,7 @@ from peer.runtime.errors import StartFailed
 from peer.runtime.module.service import RAW_ABI, BodyKind, ModuleSpec, ServiceSpec
 from peer.runtime.sandbox.folder_walk import remove
 from peer.runtime.workers.pool import PoolSettings, WorkerPool
-from peer.runtime.workers.spawner import Nursery
+from peer.runtime.workers.spawner import WorkerSpawner
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.hashing import sha256
 
@@ -34,11 +34,11 @@ ECHO: Final = """(module (memory (export "memory") 1)
 class SelfTest:
     """Runs a guest of ours as any other would be run; on the event loop."""
 
-    def __init__(self, folder: Path, cache: Path, nursery: Nursery) -> None:
+    def __init__(self, folder: Path, cache: Path, spawner: WorkerSpawner) -> None:
         """Work in `folder`, which goes afterwards; compiled code is kept in `cache`."""
         self._folder = folder
         self._cache = cache
-        self._nursery = nursery
+        self._spawner = spawner
         self._first = asyncio.Event()
         self._has_passed = False
         self.problem = ""
@@ -76,7 +76,7 @@ class SelfTest:
         spec = await asyncio.to_thread(self._lay)
         settings = PoolSettings(start_seconds=START_SECONDS, queue_seconds=START_SECONDS)
         pool = WorkerPool(
-            [spec], units=1, cache_dir=self._cache, settings=settings, nursery=self._nursery
+            [spec], units=1, cache_dir=self._cache, settings=settings, spawner=self._spawner
         )
         try:
             await pool.start()

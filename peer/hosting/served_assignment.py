@@ -10,7 +10,7 @@ from pathlib import Path
 from peer.hosting.refusals import Unhealthy
 from peer.hosting.versions import Version
 from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
 from peer.runtime.messages import Answer
@@ -18,7 +18,7 @@ from peer.runtime.module.service import BodyKind
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.pool import PoolSettings, WorkerPool, build_fault
 from peer.runtime.workers.process import Outcome
-from peer.runtime.workers.spawner import Nursery
+from peer.runtime.workers.spawner import WorkerSpawner
 from peer.service_log import ServiceLog
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.receipts import CallStatus, function_hash
@@ -96,11 +96,11 @@ class Workers:
         units: int,
         cache: Path,
         effects: Effects,
-        nursery: Nursery,
+        spawner: WorkerSpawner,
         idle_seconds: float,
         storage: StorageLimits | None = None,
     ) -> None:
-        """Workers come from `nursery`, and end when they had no call for `idle_seconds`."""
+        """Workers come from `spawner`, and end when they had no call for `idle_seconds`."""
         self.version = version
         self.pool = WorkerPool(
             version.specs,
@@ -110,7 +110,7 @@ class Workers:
                 idle_seconds=idle_seconds or None, storage=storage or StorageLimits()
             ),
             effects=effects,
-            nursery=nursery,
+            spawner=spawner,
         )
         self._modules = {spec.name: spec.facade.digest for spec in version.specs}
         self._functions: dict[tuple[str, str], bytes] = {}
@@ -195,7 +195,7 @@ class Workers:
         await self.pool.stop()
 
 
-class Run:
+class ServedAssignment:
     """An assignment that has workers."""
 
     def __init__(self, assignment: int, units: int, workers: Workers, chain: ReceiptChain) -> None:
@@ -211,7 +211,7 @@ class Run:
         return self.workers.inflight / self.units
 
     def submit(
-        self, request: CallRequest, book: ReceiptBook, tally: CallTally, deliver: Deliver
+        self, request: CallRequest, book: ReceiptLog, tally: CallTally, deliver: Deliver
     ) -> None:
         """Run a call and write its receipt, whatever becomes of it; `deliver` is told.
 
@@ -242,7 +242,12 @@ class _RunningCall:
     )
 
     def __init__(
-        self, run: Run, request: CallRequest, book: ReceiptBook, tally: CallTally, deliver: Deliver
+        self,
+        run: ServedAssignment,
+        request: CallRequest,
+        book: ReceiptLog,
+        tally: CallTally,
+        deliver: Deliver,
     ) -> None:
         self._run = run
         # An update may replace the run's workers meanwhile.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from peer.offers.matchers import MatcherDoor
-from peer.offers.signed_offers import OfferBook, SignedOffer
+from peer.offers.signed_offers import SignedOffer, SignedOffers
 from peer.policy.policy import Policy
 from peer.policy.pricing import Ask, Machine, Pricing, find_asks
 from wasmarket.chain.sending.wallet import Account
@@ -49,7 +49,7 @@ class Ways:
     """Cancels an offer on chain, for good."""
 
 
-class OfferKeeper:
+class OfferReconciler:
     """Signs, brings, renews and withdraws the offers of one provider; one thread runs it."""
 
     def __init__(
@@ -57,7 +57,7 @@ class OfferKeeper:
         account: Account,
         domain: Domain,
         policy: Callable[[], Policy],
-        book: OfferBook,
+        book: SignedOffers,
         ways: Ways,
         matchers: Sequence[str],
         clock: Callable[[], float] = time.monotonic,

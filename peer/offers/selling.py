@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 
 from peer.offers.matchers import MatcherDoor
-from peer.offers.reconciler import OfferKeeper, Ways
-from peer.offers.signed_offers import OfferBook
+from peer.offers.reconciler import OfferReconciler, Ways
+from peer.offers.signed_offers import SignedOffers
 from peer.offers.situation import SituationReader
 from peer.policy.file import PolicyFile
 from peer.policy.policy import Policy
@@ -32,7 +32,7 @@ class Seller:
     matchers: tuple[str, ...]
 
 
-def build_keeper(
+def build_reconciler(
     seller: Seller,
     reader: Reader,
     deployment: Deployment,
@@ -41,7 +41,7 @@ def build_keeper(
     peers: Callable[[], Sequence[int] | None],
     client: httpx.Client,
     may_sell: Callable[[], bool] = lambda: True,
-) -> OfferKeeper:
+) -> OfferReconciler:
     """Return the keeper of a provider's offers, remembered in the file `book`.
 
     `peers`: whose units are offered; empty: all that the provider has, None: not known yet.
@@ -64,7 +64,7 @@ def build_keeper(
     def current() -> Policy:
         return policy.current if may_sell() else replace(policy.current, offers=None)
 
-    return OfferKeeper(account, domain, current, OfferBook(book), ways, seller.matchers)
+    return OfferReconciler(account, domain, current, SignedOffers(book), ways, seller.matchers)
 
 
 def create_matcher_client() -> httpx.Client:

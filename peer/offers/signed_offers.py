@@ -34,7 +34,7 @@ class SignedOffer:
         return {"offer": dump_offer(self.offer), "signature": self.signature}
 
 
-class OfferBook:
+class SignedOffers:
     """The offers by hash, in a file that is written before anything is sent."""
 
     def __init__(self, path: Path) -> None:

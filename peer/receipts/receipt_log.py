@@ -22,7 +22,7 @@ Written = Callable[[Head | Exception], None]
 """Told of a call's receipt, or why there is none."""
 
 
-class ReceiptBook:
+class ReceiptLog:
     """The chains by assignment. Appending is thread-safe; a loop of its own calls `flush`."""
 
     def __init__(

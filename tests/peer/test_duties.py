@@ -13,7 +13,7 @@ from peer.chain_state.view import (
     is_serving,
     serving_until,
 )
-from peer.duties.due_calls import Duties, Outlook, find_duties
+from peer.duties.due_calls import DueCalls, Outlook, find_due_calls
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from wasmarket.kernel.billing import NO_END
@@ -64,11 +64,11 @@ def standing(*assignments, deal=DEAL, now=NOW):
 
 def duties(view, *, ready=(), refused=None, proven=(), claim_every=0):
     outlook = Outlook(frozenset(ready), refused or {})
-    return find_duties(view, outlook, PARAMETERS, proven=proven, claim_every=claim_every)
+    return find_due_calls(view, outlook, PARAMETERS, proven=proven, claim_every=claim_every)
 
 
 def test_duties__nothing_there__none():
-    assert duties(standing()) == Duties()
+    assert duties(standing()) == DueCalls()
     assert duties(standing()).is_empty
 
 
@@ -77,7 +77,7 @@ def test_pending__not_ready__waits():
 
 
 def test_pending__ready_and_funded__is_activated():
-    assert duties(standing(PENDING), ready=[7]) == Duties(activate=(7,))
+    assert duties(standing(PENDING), ready=[7]) == DueCalls(activate=(7,))
 
 
 @pytest.mark.parametrize(("balance", "funded"), [(30, True), (29, False)])
@@ -149,7 +149,7 @@ def test_commit__while_pay_for_the_epoch_is_open__only(held, committed):
 
 def test_commit__wider_window__oldest_first():
     wide = replace(PARAMETERS, proof_window=3)
-    found = find_duties(standing(ACTIVE), Outlook(), wide, proven=[EPOCH - 2])
+    found = find_due_calls(standing(ACTIVE), Outlook(), wide, proven=[EPOCH - 2])
 
     assert found.commit == (EPOCH - 3, EPOCH - 1)
 

@@ -9,7 +9,7 @@ import pytest
 from peer.disk import DiskFull, DiskWatch
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder, write_atomically
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from tests.peer.test_listener import Acting, Scene
 from tests.peer.test_peer_state import CALL, SECONDS, standing
 from wasmarket.serving.daemon import Pace, ThreadLoop
@@ -89,7 +89,7 @@ def test_receipts__disk_was_full_when_a_chain_began__are_found_after_a_restart(t
     full["on"] = False
     folder = PeerFolder(tmp_path)
     key = folder.load_key()
-    book = ReceiptBook(folder, key, SECONDS, 0)
+    book = ReceiptLog(folder, key, SECONDS, 0)
     full["on"] = True
     chain = book.open(9, 7)
     assert Commitments(folder.commitments, book).prepare(standing(), 1).summaries
@@ -98,7 +98,7 @@ def test_receipts__disk_was_full_when_a_chain_began__are_found_after_a_restart(t
     book.flush()
     book.close()
 
-    again = ReceiptBook(folder, key, SECONDS, last_closed(folder.commitments) + 1)
+    again = ReceiptLog(folder, key, SECONDS, last_closed(folder.commitments) + 1)
     assert again.get(9).head.sequence == 0
     again.close()
 

@@ -8,9 +8,9 @@ from peer.chain_state.listener import Listener
 from peer.chain_state.view import DealState, State
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Outlook
-from peer.duties.submitter import Agent
+from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
@@ -293,8 +293,8 @@ class Acting:
 
     def make(self):
         folder, deployment = self.scene.folder, self.scene.deployment
-        book = ReceiptBook(folder, folder.load_key(), 60, 0)
-        agent = Agent(
+        book = ReceiptLog(folder, folder.load_key(), 60, 0)
+        agent = DutySubmitter(
             self.sender,
             Market(self.scene.chain, deployment),
             Proofs(self.scene.chain, deployment),

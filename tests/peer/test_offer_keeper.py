@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from peer.offers.reconciler import REPEAT_SECONDS, REST_SECONDS, OfferKeeper, Situation, Ways
-from peer.offers.signed_offers import OfferBook
+from peer.offers.reconciler import REPEAT_SECONDS, REST_SECONDS, OfferReconciler, Situation, Ways
+from peer.offers.signed_offers import SignedOffers
 from peer.policy.policy import Policy
 from peer.policy.pricing import Machine, Pricing
 from wasmarket.chain.sending.wallet import Account
@@ -38,8 +38,8 @@ class Market:
     def start(self):
         """Start the keeper, or start it again after a crash."""
         ways = Ways(lambda: self.situation, lambda url: Door(self, url), self.cancelled.append)
-        book = OfferBook(self.path)
-        self.keeper = OfferKeeper(
+        book = SignedOffers(self.path)
+        self.keeper = OfferReconciler(
             ACCOUNT, DOMAIN, lambda: self.policy, book, ways, (MATCHER,), lambda: self.seconds
         )
 

@@ -25,7 +25,7 @@ def test_peer__called__runs_workers_on_cores_of_their_own_if_there_are_enough(
     is_enough = units <= len(CORES)
     said = peer.get("/v1/status").json()["extra"]["pinning"]
     assert said == ("on" if is_enough else f"off: {units} units, {len(CORES)} cores")
-    [zygote] = psutil.Process(peer.pid).children()
-    [worker] = [child for child in zygote.children() if child.name() == "wasm-worker"]
+    [fork_server] = psutil.Process(peer.pid).children()
+    [worker] = [child for child in fork_server.children() if child.name() == "wasm-worker"]
     assert len(worker.cpu_affinity()) == (1 if is_enough else len(CORES))
     assert set(psutil.Process(peer.pid).cpu_affinity()) == CORES

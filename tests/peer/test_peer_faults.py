@@ -206,8 +206,8 @@ def test_kill__between_match_and_activation__is_made_up_for(world, peer):
 def test_worker__killed__is_replaced(world, peer):
     peer.start()
     deal = serve_greeting(world, peer)
-    [zygote] = psutil.Process(peer.pid).children()
-    [worker] = [child for child in zygote.children() if child.name() == "wasm-worker"]
+    [fork_server] = psutil.Process(peer.pid).children()
+    [worker] = [child for child in fork_server.children() if child.name() == "wasm-worker"]
 
     worker.kill()
 

@@ -9,15 +9,15 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from peer.chain_state.listener import Listener
 from peer.disk import DiskWatch
-from peer.duties.submitter import Agent
+from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.retention import Sweeper
 from peer.hosting.self_test import SelfTest
-from peer.offers.reconciler import OfferKeeper
+from peer.offers.reconciler import OfferReconciler
 from peer.offers.selling import Seller
 from peer.policy.file import PolicyFile
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.run import Peer, PeerParts
 from peer.settings import PeerSettings
 from tests.peer.test_listener import Scene
@@ -31,14 +31,14 @@ pytestmark = pytest.mark.unit
 
 STEPS = {
     "listening": (Listener, "step"),
-    "submitting": (Agent, "act"),
-    "receipts": (ReceiptBook, "flush"),
+    "submitting": (DutySubmitter, "act"),
+    "receipts": (ReceiptLog, "flush"),
     "disk": (DiskWatch, "look"),
     "self-test": (SelfTest, "_try"),
     "retention": (Sweeper, "sweep"),
     "nonces": (NonceFiles, "keep"),
     "access": (AccessGossip, "tell"),
-    "offers": (OfferKeeper, "take_turn"),
+    "offers": (OfferReconciler, "take_turn"),
 }
 
 
@@ -90,7 +90,7 @@ def test_loops__unforeseen_error_in_each__go_on_are_counted_and_told(make_peer, 
         await take_turns(peer)
         counted = _count(ask(peer, "/metrics").body.decode())
         failing.clear()
-        monkeypatch.setattr(OfferKeeper, "step", lambda _: None)
+        monkeypatch.setattr(OfferReconciler, "step", lambda _: None)
         monkeypatch.setattr(SelfTest, "_try", _pass)
         await take_turns(peer)
         return first, counted

@@ -10,7 +10,7 @@ from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder, public_key, write_atomically
 from peer.receipts.chain_file import CallRecord, Head
 from peer.receipts.heads import SignedHead, sign_head, verify_head
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, raw, to_address
 from wasmarket.kernel.billing import NO_END
@@ -49,7 +49,7 @@ def book(folder):
 
 def open_book(folder):
     floor = last_closed(folder.commitments) + 1
-    made = ReceiptBook(folder, folder.load_key(), SECONDS, floor)
+    made = ReceiptLog(folder, folder.load_key(), SECONDS, floor)
     made.peer = PEER
     return made
 

@@ -16,7 +16,7 @@ from peer.folder import PeerFolder
 from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, Sweeper
 from peer.receipts.epoch_tally import GrowingRoot
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from peer.runtime.module.code_files import EngineSettings, name_code
@@ -59,7 +59,7 @@ def blocks(folder):
 
 @pytest.fixture
 def book(folder):
-    made = ReceiptBook(folder, folder.load_key(), SECONDS, last_closed(folder.commitments) + 1)
+    made = ReceiptLog(folder, folder.load_key(), SECONDS, last_closed(folder.commitments) + 1)
     made.peer = PEER
     yield made
     made.close()
@@ -201,7 +201,7 @@ def test_receipts__old_and_final__go_but_the_chain_goes_on(folder, book, sweep):
     assert chain.epochs() == [8]
     book.close()
 
-    again = ReceiptBook(folder, folder.load_key(), SECONDS, 9).get(9)
+    again = ReceiptLog(folder, folder.load_key(), SECONDS, 9).get(9)
     assert again.head.sequence == 2
     assert again.summarize(PEER, 9).first_sequence == 3
 
@@ -237,7 +237,7 @@ def test_summary__after_a_restart__is_the_same(folder, book):
     book.flush()
     expected = chain.summarize(PEER, 1)
 
-    again = ReceiptBook(folder, folder.load_key(), SECONDS, 0)
+    again = ReceiptLog(folder, folder.load_key(), SECONDS, 0)
     more = again.append(again.get(9), CALL)
 
     assert expected.chain_head != more.hash

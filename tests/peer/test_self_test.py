@@ -11,7 +11,7 @@ import pytest
 
 from peer.hosting.self_test import SelfTest
 from peer.runtime.errors import StartFailed
-from peer.runtime.workers.spawner import ROOT, Nursery
+from peer.runtime.workers.spawner import ROOT, WorkerSpawner
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.runtime.pools import in_loop
 
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.e2e
 
 @in_loop
 async def test_step__usual_machine__passes_and_leaves_nothing(tmp_path):
-    nursery = Nursery()
-    test = SelfTest(tmp_path / "own", tmp_path / "cache", nursery)
+    spawner = WorkerSpawner()
+    test = SelfTest(tmp_path / "own", tmp_path / "cache", spawner)
     assert test.may_sell is None
     checking = asyncio.create_task(test.check())
 
@@ -30,21 +30,21 @@ async def test_step__usual_machine__passes_and_leaves_nothing(tmp_path):
 
     assert test.may_sell
     assert not (tmp_path / "own").exists()
-    await nursery.close()
+    await spawner.close()
 
 
 @in_loop
 async def test_check__no_worker_can_start__raises_the_cause(tmp_path):
     (tmp_path / "file").write_text("")
-    nursery = Nursery()
-    test = SelfTest(tmp_path / "file" / "own", tmp_path / "cache", nursery)
+    spawner = WorkerSpawner()
+    test = SelfTest(tmp_path / "file" / "own", tmp_path / "cache", spawner)
 
     with pytest.raises(StartFailed, match="cannot run guests"):
         await test.step()
     with pytest.raises(StartFailed, match="cannot run guests"):
         await test.check()
     assert test.may_sell is False
-    await nursery.close()
+    await spawner.close()
 
 
 ROOT_WITHOUT = ["capsh", "--drop=cap_setuid,cap_setgid", "--", "-c"]
@@ -52,16 +52,16 @@ WITHOUT_SETUID = """
 import asyncio, sys
 from pathlib import Path
 from peer.hosting.self_test import SelfTest
-from peer.runtime.workers.spawner import Nursery
+from peer.runtime.workers.spawner import WorkerSpawner
 
 async def main():
-    nursery = Nursery()
-    test = SelfTest(Path(sys.argv[1]) / "own", Path(sys.argv[1]) / "cache", nursery)
+    spawner = WorkerSpawner()
+    test = SelfTest(Path(sys.argv[1]) / "own", Path(sys.argv[1]) / "cache", spawner)
     try:
         await test.step()
     except Exception as error:
         print(error)
-    await nursery.close()
+    await spawner.close()
 
 asyncio.run(main())
 """

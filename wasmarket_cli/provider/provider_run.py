@@ -7,7 +7,7 @@ from signal import SIGINT, SIGTERM, signal
 
 import click
 
-from peer.offers.selling import Seller, build_keeper, create_matcher_client
+from peer.offers.selling import Seller, build_reconciler, create_matcher_client
 from peer.offers.situation import SituationReader
 from peer.policy.file import PolicyFile
 from wasmarket.chain.sending.wallet import Account
@@ -68,7 +68,9 @@ def run(
             seller = Seller(account, wiring.sender(account, stop), (wiring.client.matcher,))
             book = wiring.home.offers / f"{account.address}.json"
             deployment, source = wiring.deployment, PolicyFile(file)
-            keeper = build_keeper(seller, wiring.rpc, deployment, source, book, lambda: peers, http)
+            keeper = build_reconciler(
+                seller, wiring.rpc, deployment, source, book, lambda: peers, http
+            )
             pace = Pace(SECONDS, longest_pause=SECONDS)
             loops.add(ThreadLoop("offers", keeper.take_turn, pace))
         for number in (SIGINT, SIGTERM):

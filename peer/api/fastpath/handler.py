@@ -18,7 +18,7 @@ from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.head import CallHead
 from peer.hosting.host import Host
 from peer.hosting.served_assignment import CallRequest, Deliver, Recorded
-from peer.receipts.receipt_log import ReceiptBook
+from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
 from wasmarket.kernel.errors import MarketError, TooLarge, Unauthorized
 from wasmarket.serving.auth import Authenticator
@@ -52,7 +52,7 @@ class CallHandler:
     def __init__(
         self,
         host: Host,
-        book: ReceiptBook,
+        book: ReceiptLog,
         authenticator: Authenticator,
         counts: CallCounts,
     ) -> None:

@@ -21,7 +21,7 @@ from peer.runtime.messages import (
     encode_frame,
     split_frames,
 )
-from peer.runtime.workers.shared_page import Outbox
+from peer.runtime.workers.shared_page import PageWriter
 from wasmarket.kernel.documents.receipts import CallStatus
 
 READ_BYTES: Final = 256 << 10
@@ -32,7 +32,7 @@ class WorkerChannel:
 
     def __init__(self, channel: socket.socket, page: int) -> None:
         self._channel = channel
-        self._outbox = Outbox(page, channel)
+        self._outbox = PageWriter(page, channel)
         self._received = bytearray()
         self._messages: deque[ToWorker] = deque()
         # Held for reading from the socket, and for what was read.

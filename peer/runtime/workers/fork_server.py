@@ -1,8 +1,9 @@
 """Fork workers off a process that has loaded all that they need, so that each starts at once.
 
-Run as `python -m peer.runtime.zygote SOCKET`. One worker is forked ahead: for each message with two
-descriptors (a worker's socket and its page) it gets those, the answer is its process id and a
-descriptor of the process, and the next one is forked. It says so once it is ready. It never runs a
+Run as `python -m peer.runtime.workers.fork_server SOCKET`. One worker is forked ahead: for each
+message with two descriptors (a worker's socket and its page) it gets those, the answer is its
+process id and a descriptor of the process, and the next one is forked. It says so once it is ready.
+It never runs a
 guest and has no thread of its own; it ends when the supervisor does, and its workers end with it.
 """
 

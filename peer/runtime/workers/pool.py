@@ -26,7 +26,7 @@ from peer.runtime.module.module_file import read_modules
 from peer.runtime.module.service import BodyKind, CallResult, ServiceSpec, validate_spec
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
-from peer.runtime.workers.spawner import Nursery
+from peer.runtime.workers.spawner import WorkerSpawner
 from wasmarket.kernel.documents.receipts import CallStatus
 from wasmarket.kernel.errors import MarketError, NotFound
 
@@ -71,14 +71,14 @@ class WorkerPool:
         cache_dir: Path,
         settings: PoolSettings | None = None,
         effects: Effects | None = None,
-        nursery: Nursery | None = None,
+        spawner: WorkerSpawner | None = None,
     ) -> None:
         """`effects` does what guests ask of effectors; without it, there are none.
 
-        Workers come from `nursery`, or from one of this pool's own.
+        Workers come from `spawner`, or from one of this pool's own.
         """
-        self._nursery = nursery or Nursery()
-        self._owns_nursery = nursery is None
+        self._spawner = spawner or WorkerSpawner()
+        self._owns_spawner = spawner is None
         self._specs = {spec.name: spec for spec in specs}
         self._units = units
         self._settings = settings or PoolSettings()
@@ -132,8 +132,8 @@ class WorkerPool:
             ticket.done(NoWorker("the service is being stopped"))
         await asyncio.gather(*(worker.stop() for worker in self._workers | self._leaving))
         self._workers.clear()
-        if self._owns_nursery:
-            await self._nursery.close()
+        if self._owns_spawner:
+            await self._spawner.close()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -218,7 +218,7 @@ class WorkerPool:
         Raises as `start` does.
         """
         try:
-            async with self._nursery.planning, asyncio.timeout(PLAN_SECONDS):
+            async with self._spawner.planning, asyncio.timeout(PLAN_SECONDS):
                 for spec in self._specs.values():
                     if spec.name not in self._interfaces:
                         self._interfaces[spec.name] = await asyncio.to_thread(_plan, spec)
@@ -318,15 +318,15 @@ class WorkerPool:
 
     async def _add_worker(self) -> None:
         worker = await WorkerProcess.start(
-            self._setup, self, self._nursery, self._settings.start_seconds, self._effects
+            self._setup, self, self._spawner, self._settings.start_seconds, self._effects
         )
         self._workers.add(worker)
-        self._nursery.cores.place(worker)
+        self._spawner.cores.place(worker)
         worker.lost.add_done_callback(lambda _: self._lose(worker))
         self.feed(worker)
 
     def _lose(self, worker: WorkerProcess) -> None:
-        self._nursery.cores.release(worker)
+        self._spawner.cores.release(worker)
         if not self._is_stopping and worker in self._workers:
             self._spawn(self._replace(worker))
 

@@ -31,8 +31,8 @@ from peer.runtime.messages import (
     split_frames,
 )
 from peer.runtime.workers.cores import pin_process
-from peer.runtime.workers.shared_page import OutboxReader, make_page
-from peer.runtime.workers.spawner import Child, Nursery
+from peer.runtime.workers.shared_page import PageReader, make_page
+from peer.runtime.workers.spawner import Child, WorkerSpawner
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.reasons import LeaveReason
 
@@ -105,7 +105,7 @@ class WorkerProcess(asyncio.Protocol):
         self._budget: CallBudget | None = None
         self._child: Child | None = None
         self._transport: asyncio.Transport | None = None
-        self._page: OutboxReader | None = None
+        self._page: PageReader | None = None
         self._received = bytearray()
         self._setup: asyncio.Future[FromWorker] | None = None
         self._pending: deque[Ticket] = deque()
@@ -126,14 +126,14 @@ class WorkerProcess(asyncio.Protocol):
         cls,
         setup: Setup,
         owner: Owner,
-        nursery: Nursery,
+        spawner: WorkerSpawner,
         seconds: float,
         effects: Effects | None = None,
     ) -> "WorkerProcess":
         """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time."""
         worker = cls(owner, effects)
         try:
-            await worker._spawn(nursery)
+            await worker._spawn(spawner)
             worker._check_setup(await worker._send_setup(setup, seconds))
         except WorkerLost as lost:
             await worker.stop()
@@ -203,12 +203,12 @@ class WorkerProcess(asyncio.Protocol):
         if self._transport is not None:
             await self.lost
 
-    async def _spawn(self, nursery: Nursery) -> None:
+    async def _spawn(self, spawner: WorkerSpawner) -> None:
         page = make_page()
         ours, theirs = socket.socketpair()
         try:
-            self._page = OutboxReader(page)
-            self._child = await nursery.spawn(theirs, page)
+            self._page = PageReader(page)
+            self._child = await spawner.spawn(theirs, page)
         except BaseException:
             ours.close()
             raise
@@ -303,7 +303,7 @@ class WorkerProcess(asyncio.Protocol):
         tickets, self._pending = list(self._pending), deque()
         self._owner.take_back(self, [ticket for ticket in tickets if not ticket.is_forsaken])
 
-    def _settle_page(self, page: OutboxReader) -> None:
+    def _settle_page(self, page: PageReader) -> None:
         """Hand out the answers that were not sent any more; fail the call that was running."""
         for payload in page.read_left(self._answered):
             message = FROM_WORKER.decode(payload)

@@ -32,7 +32,7 @@ def make_page() -> int:
     return descriptor
 
 
-class Outbox:
+class PageWriter:
     """The worker's end. Answers go into the page, then over the socket in one piece.
 
     The thread that runs calls adds; another may `flush`, so that a slow call does not hold up the
@@ -104,7 +104,7 @@ class Outbox:
         _NUMBER.pack_into(self._page, _FIRST, self._sent)
 
 
-class OutboxReader:
+class PageReader:
     """The supervisor's end; it is read when the worker has died."""
 
     def __init__(self, page: int) -> None:

@@ -1,4 +1,4 @@
-"""The supervisor's end of the zygote: have workers forked, end them, wait for their end."""
+"""The supervisor's end of the fork server: have workers forked, end them, wait for their end."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ FORK_SECONDS: Final = 20.0
 
 
 class Child:
-    """A worker's process, which is a child of the zygote."""
+    """A worker's process, which is a child of the fork server."""
 
     def __init__(self, pid: int, descriptor: int) -> None:
         """`descriptor` names the process for as long as it is open, whatever becomes of it."""
@@ -43,8 +43,8 @@ class Child:
                 os.close(descriptor)
 
 
-class Nursery:
-    """Where workers come from. One for each event loop; starts the zygote when it is needed."""
+class WorkerSpawner:
+    """Has workers forked. One for each event loop; starts the fork server when it is needed."""
 
     def __init__(self, cores: Cores | None = None) -> None:
         """`cores` are those that workers are pinned to; without, they run anywhere."""
@@ -63,12 +63,12 @@ class Nursery:
                 with contextlib.suppress(OSError, TimeoutError):
                     async with asyncio.timeout(FORK_SECONDS):
                         return await self._fork(channel, page)
-                # The zygote has gone, and its workers with it: the next one is new.
+                # The fork server has gone, and its workers with it: the next one is new.
                 await self._end()
         raise StartFailed("no worker process can be made")
 
     async def start(self) -> None:
-        """Start the zygote and wait until it is ready, so that no worker waits for it.
+        """Start the fork server and wait until it is ready, so that no worker waits for it.
 
         If that fails, the first worker's start finds out why.
         """
@@ -78,7 +78,7 @@ class Nursery:
                     await self._greet()
 
     async def close(self) -> None:
-        """End the zygote and every worker that is left."""
+        """End the fork server and every worker that is left."""
         async with self._lock:
             await self._end()
 
@@ -108,22 +108,22 @@ class Nursery:
         return self._channel
 
     async def _greet(self) -> socket.socket:
-        """Return the socket of a zygote that is ready."""
-        zygote = self._ensure()
+        """Return the socket of a fork server that is ready."""
+        fork_server = self._ensure()
         if not self._is_ready:
-            await _wait_readable(zygote.fileno())
-            if zygote.recv(len(READY)) != READY:
-                raise ConnectionResetError("the zygote has gone")
+            await _wait_readable(fork_server.fileno())
+            if fork_server.recv(len(READY)) != READY:
+                raise ConnectionResetError("the fork server has gone")
             self._is_ready = True
-        return zygote
+        return fork_server
 
     async def _fork(self, channel: socket.socket, page: int) -> Child:
-        zygote = await self._greet()
-        socket.send_fds(zygote, [REQUEST], [channel.fileno(), page])
-        await _wait_readable(zygote.fileno())
-        answer, descriptors, _, _ = socket.recv_fds(zygote, PID_BYTES, 1)
+        fork_server = await self._greet()
+        socket.send_fds(fork_server, [REQUEST], [channel.fileno(), page])
+        await _wait_readable(fork_server.fileno())
+        answer, descriptors, _, _ = socket.recv_fds(fork_server, PID_BYTES, 1)
         if len(answer) < PID_BYTES:
-            raise ConnectionResetError("the zygote has gone")
+            raise ConnectionResetError("the fork server has gone")
         return Child(int.from_bytes(answer, "big"), descriptors[0] if descriptors else -1)
 
     async def _end(self) -> None:

@@ -1,7 +1,7 @@
 """The worker process: host services for a supervisor at the other end of a socket.
 
-The zygote forks it before it is needed. It holds no key, has an empty environment and ends when
-the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and the
+The fork server forks it before it is needed. It holds no key, has an empty environment and ends
+when the supervisor does. A fault of a guest is an answer; a fault of this program ends it, and the
 supervisor starts another.
 """
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from peer.runtime.messages import Answer, encode_frame, split_frames
-from peer.runtime.workers.shared_page import PAGE_BYTES, Outbox, OutboxReader, make_page
+from peer.runtime.workers.shared_page import PAGE_BYTES, PageReader, PageWriter, make_page
 
 pytestmark = pytest.mark.unit
 
@@ -20,7 +20,7 @@ def frame(text: str) -> bytes:
 def ends():
     page = make_page()
     ours, theirs = socket.socketpair()
-    yield Outbox(page, theirs), OutboxReader(page), ours
+    yield PageWriter(page, theirs), PageReader(page), ours
     ours.close()
     theirs.close()
     os.close(page)

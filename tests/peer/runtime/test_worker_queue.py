@@ -18,7 +18,7 @@ from peer.runtime.errors import (
 from peer.runtime.module.service import CallLimits
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.pool import PoolSettings, WorkerPool
-from peer.runtime.workers.spawner import Nursery
+from peer.runtime.workers.spawner import WorkerSpawner
 from tests.peer.runtime import guests
 from tests.peer.runtime.guests import build_guest, build_spec
 from tests.peer.runtime.pools import (
@@ -213,19 +213,19 @@ async def test_idle__many_calls_at_once__start_no_more_workers_than_units(tmp_pa
 
 @in_loop
 async def test_spare__killed_while_it_waits__is_made_up_for(tmp_path: Path) -> None:
-    nursery = Nursery()
+    spawner = WorkerSpawner()
     spec = build_spec(guests.COUNTER, tmp_path)
-    pool = WorkerPool([spec], units=1, cache_dir=tmp_path / "cache", nursery=nursery)
+    pool = WorkerPool([spec], units=1, cache_dir=tmp_path / "cache", spawner=spawner)
     try:
-        await nursery.start()
+        await spawner.start()
 
         def find_spares() -> list[psutil.Process]:
-            # Those of peers that run beside this test are not children of its own zygote.
+            # Those of peers that run beside this test are not children of its own fork_server.
             mine = psutil.Process().children()
-            zygotes = [
+            fork_servers = [
                 child for child in mine if "peer.runtime.workers.fork_server" in child.cmdline()
             ]
-            children = [child for zygote in zygotes for child in zygote.children()]
+            children = [child for fork_server in fork_servers for child in fork_server.children()]
             return [child for child in children if child.name() == "wasm-spare"]
 
         await eventually(lambda: len(find_spares()) == 1)
@@ -239,7 +239,7 @@ async def test_spare__killed_while_it_waits__is_made_up_for(tmp_path: Path) -> N
         assert psutil.Process(pool.pids[0]).name() == "wasm-worker"
     finally:
         await pool.stop()
-        await nursery.close()
+        await spawner.close()
 
 
 @pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
@@ -247,9 +247,9 @@ async def test_spare__killed_while_it_waits__is_made_up_for(tmp_path: Path) -> N
 async def test_worker__cores_for_all_units__each_runs_on_one_of_its_own(tmp_path: Path) -> None:
     cores = Cores(os.sched_getaffinity(0))
     cores.plan(2)
-    nursery = Nursery(cores)
+    spawner = WorkerSpawner(cores)
     spec = build_spec(guests.COUNTER, tmp_path)
-    pool = WorkerPool([spec], units=2, cache_dir=tmp_path / "cache", nursery=nursery)
+    pool = WorkerPool([spec], units=2, cache_dir=tmp_path / "cache", spawner=spawner)
 
     def find_cores() -> set[tuple[int, ...]]:
         return {
@@ -269,4 +269,4 @@ async def test_worker__cores_for_all_units__each_runs_on_one_of_its_own(tmp_path
         assert (await pool.call("guest", "count", b"")).output == ONE
     finally:
         await pool.stop()
-        await nursery.close()
+        await spawner.close()
