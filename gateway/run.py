@@ -44,7 +44,7 @@ from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.bodies import BoundedBodies
 from wasmarket.serving.clients import Clients
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
-from wasmarket.serving.limits import TokenBucket
+from wasmarket.serving.limits import RateLimit
 from wasmarket.serving.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
@@ -175,6 +175,10 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     )
     app.include_router(build_call_routes(calls))
     app.include_router(build_site_routes(calls, sites))
+
+    def build_limit(per_second: float, what: str) -> RateLimit:
+        return RateLimit(per_second, clock, what, seconds=1.0, burst=settings.burst)
+
     # Request ids are further out here: see below.
     app.user_middleware[:] = [Middleware(BoundedBodies), Middleware(ImpliedMethods, fallbacks=1)]
     edge = Edge(
@@ -184,8 +188,8 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         clients=clients,
         cors=Cors(settings.cors_origins, read_deals(settings.cors, calls.deal_of)),
         limits=EdgeLimits(
-            TokenBucket(settings.rate_per_address, settings.burst, clock),
-            TokenBucket(settings.rate_per_key, settings.burst, clock),
+            build_limit(settings.rate_per_address, "requests from one address"),
+            build_limit(settings.rate_per_key, "requests with one key"),
         ),
         hosts={host.lower(): deal for host, deal in settings.hosts.items()},
         metrics=metrics,

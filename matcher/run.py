@@ -14,7 +14,6 @@ from matcher.api.app import ApiParts, create_app
 from matcher.api.guards import RequestLimits
 from matcher.api.readiness import HeadWatch
 from matcher.engine.warm_up import warm_up
-from matcher.limits import RateLimit
 from matcher.metrics import MatcherMetrics
 from matcher.offers.app_traits import AppReader
 from matcher.offers.intake import DoorLimits, Intake
@@ -34,6 +33,7 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.clients import Clients
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
+from wasmarket.serving.limits import RateLimit
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_client
 from wasmarket.serving.server import bind, serve

@@ -22,7 +22,7 @@ from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
 from wasmarket.serving.api_keys import read_key
 from wasmarket.serving.clients import Clients, group_of
 from wasmarket.serving.http_head import find_single
-from wasmarket.serving.limits import RateLimited, TokenBucket
+from wasmarket.serving.limits import RateLimit, RateLimited
 from wasmarket.serving.problems import render, request_id_of
 
 RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json"})
@@ -39,8 +39,8 @@ Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 class EdgeLimits:
     """Who may ask how often."""
 
-    by_address: TokenBucket
-    by_key: TokenBucket
+    by_address: RateLimit
+    by_key: RateLimit
 
 
 class Edge:
@@ -145,7 +145,7 @@ class Edge:
         if not (limits.by_address.is_on or limits.by_key.is_on):
             return
         try:
-            limits.by_address.take(group_of(self._clients.of(scope).address), "from one address")
+            limits.by_address.check(group_of(self._clients.of(scope).address))
         except RateLimited:
             self._metrics.limited.labels("address").inc()
             raise
@@ -156,7 +156,7 @@ class Edge:
             # The key itself is nothing to keep in memory for longer than its call.
             key = hashlib.sha256(key.encode()).hexdigest()
             try:
-                limits.by_key.take(key, "with one key")
+                limits.by_key.check(key)
             except RateLimited:
                 self._metrics.limited.labels("key").inc()
                 raise

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from matcher.limits import RateLimit
 from wasmarket.kernel.errors import InvalidInput, LimitReached
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.clients import Clients, group_of
+from wasmarket.serving.limits import RateLimit
 from wasmarket.serving.problems import render, request_id_of
 
 CHANGES = frozenset({"POST", "PUT", "DELETE"})

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from matcher.limits import RateLimit
 from matcher.offers.funding import parse_permit
 from matcher.offers.onchain_status import Standings
 from matcher.offers.validation import (
@@ -30,6 +29,7 @@ from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_signature, recover
 from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer, hash_permit
 from wasmarket.kernel.units import Address, Hash, Timestamp
+from wasmarket.serving.limits import RateLimit
 from wasmarket.store.chain.state import fetch_indexed, is_approved
 from wasmarket.store.database import Database, Session
 from wasmarket.store.enums import OfferSource

@@ -2,8 +2,8 @@
 
 import pytest
 
-from matcher.limits import REMEMBERED, RateLimit
 from wasmarket.kernel.errors import LimitReached
+from wasmarket.serving.limits import REMEMBERED, RateLimit
 
 pytestmark = pytest.mark.unit
 
@@ -61,3 +61,14 @@ def test_check__many_keys__forgets_the_oldest():
         limit.check(str(number))
 
     assert count(limit, "first", 1) == 1
+
+
+def test_check__burst_of_its_own__is_what_a_rest_gives():
+    clock = Clock()
+    limit = RateLimit(2, clock, "requests", seconds=1.0, burst=5)
+
+    assert count(limit, "one", 10) == 5
+    clock.now += 1
+    assert count(limit, "one", 10) == 2
+    clock.now += 100
+    assert count(limit, "one", 10) == 5
