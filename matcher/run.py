@@ -17,7 +17,8 @@ from matcher.engine.warm_up import warm_up
 from matcher.metrics import MatcherMetrics
 from matcher.offers.app_traits import AppReader
 from matcher.offers.intake import DoorLimits, Intake
-from matcher.offers.onchain_status import Standings
+from matcher.offers.onchain_status import OnchainStatusReader
+from matcher.offers.peer_checks import PeerChecks
 from matcher.offers.replacements import Replacements
 from matcher.orderbook.reader import BookReader
 from matcher.settings import MatcherSettings
@@ -35,7 +36,7 @@ from wasmarket.serving.clients import Clients
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.limits import RateLimit
 from wasmarket.serving.outbound import Outbound
-from wasmarket.serving.outbound_http import create_client
+from wasmarket.serving.outbound_http import create_async_client, create_client
 from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database
 from wasmarket.store.leader import Leader
@@ -56,6 +57,7 @@ class Matcher:
     wishes: Replacements
     loops: Loops
     """Of a process that may submit; empty else."""
+    checks: PeerChecks | None
 
 
 def build_matcher(
@@ -67,13 +69,15 @@ def build_matcher(
     sender: Submitter,
     version: str,
     http: httpx.Client,
+    create_peer_http: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
     apps: AppReader | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> Matcher:
     """Wire a matcher together; nothing is started.
 
-    `apps` reads manifests (default: from the sources). `clock` and `wall` return seconds.
+    `create_peer_http` returns clients that go where strangers may send them. `apps` reads
+    manifests (default: from the sources). `clock` and `wall` return seconds.
     """
 
     def now() -> int:
@@ -85,6 +89,23 @@ def build_matcher(
     loops = Loops()
     registry.register(loops)
     leader = Leader(database, SUBMITTER)
+    domain = market_domain(deployment.chain_id, deployment.market)
+
+    def on_change() -> None:
+        book.forget()
+        matchmaker.wake()
+
+    checks = None
+    if settings.peer_check_seconds:
+        checks = PeerChecks(
+            database,
+            domain,
+            create_peer_http,
+            every=settings.peer_check_seconds,
+            seconds=settings.peer_check_timeout,
+            now=now,
+            on_change=on_change,
+        )
     submissions = Submissions(
         database,
         sender,
@@ -102,19 +123,16 @@ def build_matcher(
         sender.address,
         MatcherMetrics(registry),
         evict=settings.evict,
+        checks=checks,
     )
-    book = BookReader(database, settings.book_seconds)
+    book = BookReader(database, settings.book_seconds, reachable_only=checks is not None)
     by_signer = RateLimit(settings.posts_per_minute, clock, "offers and requests of one account")
-
-    def on_change() -> None:
-        book.forget()
-        matchmaker.wake()
 
     door = Intake(
         database,
-        Standings(database, market),
+        OnchainStatusReader(database, market),
         usdc,
-        market_domain(deployment.chain_id, deployment.market),
+        domain,
         sender.address,
         DoorLimits(settings.max_offers_per_signer, settings.max_offers_per_address, by_signer),
         on_change,
@@ -129,6 +147,7 @@ def build_matcher(
             "is_submitter": leader.is_held,
             "gap_ppm": matchmaker.gap_ppm,
             "lost": races.read(),
+            "peers": None if checks is None else checks.count(),
         }
 
     wishes = Replacements(database, sender.address, on_change)
@@ -147,11 +166,13 @@ def build_matcher(
         clients=Clients(settings.proxies),
         version=version,
         poll_seconds=settings.poll_seconds,
+        asks_peers=checks is not None,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
     if settings.submit:
-        _add_loops(loops, settings.poll_seconds, matchmaker, messenger, leader)
-    return Matcher(create_app(parts, registry), matchmaker, messenger, leader, wishes, loops)
+        _add_loops(loops, settings.poll_seconds, matchmaker, messenger, checks, leader)
+    app = create_app(parts, registry)
+    return Matcher(app, matchmaker, messenger, leader, wishes, loops, checks)
 
 
 def run(
@@ -184,6 +205,7 @@ def run(
             sender=sender,
             version=version,
             http=http,
+            create_peer_http=lambda: create_async_client(outbound),
         )
         matcher.loops.start()
         try:
@@ -194,7 +216,12 @@ def run(
 
 
 def _add_loops(
-    loops: Loops, seconds: float, matchmaker: Matchmaker, messenger: Messenger, leader: Leader
+    loops: Loops,
+    seconds: float,
+    matchmaker: Matchmaker,
+    messenger: Messenger,
+    checks: PeerChecks | None,
+    leader: Leader,
 ) -> None:
     """Add the loops of a process that may submit."""
 
@@ -202,7 +229,13 @@ def _add_loops(
         if leader.is_held:
             messenger.send_due()
 
+    def ask_peers() -> None:
+        if checks is not None and leader.is_held:
+            checks.step()
+
     matching = ThreadLoop("matching", matchmaker.take_turn, Pace(seconds), on_end=matchmaker.close)
     matchmaker.on_change = matching.wake
     loops.add(matching)
     loops.add(ThreadLoop("notices", send_notices, Pace(seconds)))
+    if checks is not None:
+        loops.add(ThreadLoop("peer checks", ask_peers, Pace(seconds)))

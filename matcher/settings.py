@@ -9,11 +9,14 @@ class MatcherSettings:
 
     `key` names the account in `keys/` that sends matches. `sources` are URLs of content gateways:
     notices name them to peers, and the app of an offer is looked at there (`source_timeout`
-    seconds each). `evict` lets it evict absent peers of the deals it serves, so that their units
-    can be refilled, and release dead assignments that their peers left behind. Answers over the
-    book look for changes at most every `book_seconds`. Limits (0: none): offers that hold per
-    signer and per client address they were posted from; offers and signed requests per minute
-    and signer; requests, and those that change something, per minute and client address.
+    seconds each). Peers are asked at their endpoints for their keys every `peer_check_seconds` and
+    have `peer_check_timeout` to answer; offers of those that do not are passed over (0: none are
+    asked, all are offered). `evict` lets it evict absent peers of the deals it serves, so
+    that their units can be refilled, and release dead assignments that their peers left behind.
+    Answers over the order book look for changes at most every `book_seconds`. Limits
+    (0: none): offers that hold per signer and per client address they were posted from; offers
+    and signed requests per minute and signer; requests, and those that change something, per
+    minute and client address.
     `proxies` are addresses of proxies in front, whose word for a client's address is believed.
     `usdc_per_coin` is what a native coin is worth: a match whose gas would cost more than its tip
     and `gas_subsidy_usdc` is not sent (0: gas is not weighed).
@@ -28,6 +31,8 @@ class MatcherSettings:
     book_seconds: float = 0.05
     evict: bool = True
     submit: bool = True
+    peer_check_seconds: int = 60
+    peer_check_timeout: float = 3.0
     max_offers_per_signer: int = 1_000
     max_offers_per_address: int = 10_000
     posts_per_minute: int = 600

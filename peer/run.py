@@ -47,6 +47,7 @@ from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop, ThreadLoop
@@ -252,7 +253,11 @@ class Peer:
                 domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
             ),
             self._gossip,
-            OwnPlace(raw(public_key(key)), lambda: self._listener.endpoint),
+            OwnPlace(
+                raw(public_key(key)),
+                lambda: self._listener.endpoint,
+                lambda challenge: sign_identity(key, domain, self._number(), challenge),
+            ),
             status=report.status,
             readiness=report.readiness,
             wake=self._look_now,
@@ -338,6 +343,11 @@ class Peer:
 
     async def _tell_access(self) -> None:
         await self._gossip.tell(list(self._host.deals.values()))
+
+    def _number(self) -> int:
+        """Return as which peer of the chain this process runs, 0 while it knows none."""
+        standing = self._listener.standing
+        return 0 if standing is None else standing.peer
 
     def _find_peers(self) -> tuple[int, ...] | None:
         standing = self._listener.standing

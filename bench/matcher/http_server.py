@@ -50,7 +50,7 @@ def main(offers: int, core: int) -> None:
         index.close()
         _fill(database, Shape(offers))
         matcher = build_matcher(
-            MatcherSettings(submit=False),
+            MatcherSettings(submit=False, peer_check_seconds=0),
             database=database,
             deployment=deployment,
             reader=chain,

@@ -54,6 +54,8 @@ class ApiParts:
     clients: Clients
     version: str
     poll_seconds: float
+    asks_peers: bool
+    """Whether peers are asked for their keys."""
 
 
 def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
@@ -88,12 +90,12 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     authenticator = SignersWithin(
         Authenticator(domain, now, nonces=StoredNonces(database)), parts.limits.by_signer
     )
-    reads = OfferReads(database, parts.book)
+    reads = OfferReads(database, parts.book, asks_peers=parts.asks_peers)
     for router in (
         offer_routes(parts.door, reads, authenticator),
         replacement_routes(parts.wishes, reads, authenticator),
         book_routes(parts.book, database, parts.poll_seconds),
-        market_routes(MarketReads(database, parts.book)),
+        market_routes(MarketReads(database, parts.book, asks_peers=parts.asks_peers)),
     ):
         app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     add_examples(app, load_examples(EXAMPLES))

@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wasmarket.kernel.errors import InvalidInput, LimitReached
+from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.units import Address
-from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.auth import MAX_SIGNED_BODY, Authenticator, target_of
+from wasmarket.serving.bodies import read_body
 from wasmarket.serving.clients import Clients, group_of
 from wasmarket.serving.limits import RateLimit
 from wasmarket.serving.problems import render, request_id_of
@@ -56,6 +58,20 @@ class Guards:
 def client_of(request: Request) -> str:
     """Return who sent a request, as limits count clients; a dependency of routes."""
     return str(request.state.client)
+
+
+async def keep_request(request: Request) -> SignedRequest:
+    """Return a request as it was signed, to show it later; a dependency of routes.
+
+    Whether the signature is right is not looked at here. Raises InvalidInput for odd bytes.
+    """
+    content = await read_body(request, MAX_SIGNED_BODY)
+    try:
+        body = content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput("the body is not UTF-8", remedy="send JSON in UTF-8") from error
+    header = request.headers.get("authorization", "")
+    return SignedRequest(request.method, target_of(request), body, header)
 
 
 def refuse_unknown_parameters(request: Request) -> None:

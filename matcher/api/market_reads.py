@@ -39,7 +39,8 @@ from wasmarket.store.matching.book_documents import (
 )
 from wasmarket.store.matching.lost_opportunities import fetch_region_fills
 from wasmarket.store.matching.matches import fetch_match, fetch_matches
-from wasmarket.store.views import EpochView, Indexed
+from wasmarket.store.matching.peer_checks import PeerCheck, fetch_peer_checks
+from wasmarket.store.views import EpochView, Indexed, PeerView
 
 Item = TypeVar("Item")
 
@@ -47,10 +48,14 @@ Item = TypeVar("Item")
 class MarketReads:
     """Reads what is indexed; every list is as of one block."""
 
-    def __init__(self, database: Database, book: BookReader) -> None:
-        """Read from the store, and opportunities from the book."""
+    def __init__(self, database: Database, book: BookReader, *, asks_peers: bool = False) -> None:
+        """Read from the store, and opportunities from the order book.
+
+        `asks_peers`: whether this matcher asks peers for their keys.
+        """
         self._database = database
         self._book = book
+        self._asks_peers = asks_peers
         self._activities: PerBlock[Sequence[Activity]] = PerBlock()
         self._statistics: PerBlock[Statistics] = PerBlock()
 
@@ -147,17 +152,28 @@ class MarketReads:
     def read_peer(self, peer: int) -> PeerJson:
         """Return a peer. Raises NotFound."""
         with self._database.read() as session:
-            return PeerJson.build(fetch_peer(session, peer))
+            found = fetch_peer(session, peer)
+            return PeerJson.build(found, self._checks(session, [peer]).get(peer))
 
     def list_peers(
         self, provider: Address | None, region: int | None, cursor: str | None, limit: int
     ) -> Page[PeerJson]:
         """Return a page of peers by number."""
 
-        def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
-            return fetch_peers(session, provider=provider, region=region, after=after, limit=limit)
+        checks: dict[int, PeerCheck] = {}
 
-        return self._page(fetch, PeerJson.build, cursor, limit)
+        def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
+            found = fetch_peers(session, provider=provider, region=region, after=after, limit=limit)
+            checks.update(self._checks(session, [peer.id for peer in found]))
+            return found
+
+        def build(view: PeerView) -> PeerJson:
+            return PeerJson.build(view, checks.get(view.id))
+
+        return self._page(fetch, build, cursor, limit)
+
+    def _checks(self, session: Session, peers: Sequence[int]) -> dict[int, PeerCheck]:
+        return fetch_peer_checks(session, peers) if self._asks_peers else {}
 
     def read_provider(self, address: Address) -> ProviderJson:
         """Return a provider; zeros for an account that has no peers."""

@@ -9,6 +9,7 @@ from wasmarket.kernel.reasons import EndKind, describe
 from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import Page
 from wasmarket.store.matching.lost_opportunities import RegionFill
+from wasmarket.store.matching.peer_checks import PeerCheck
 from wasmarket.store.views import (
     AssignmentView,
     DealView,
@@ -104,8 +105,20 @@ class DealDetail(DealJson):
     block: int
 
 
+class ReachableJson(BaseModel):
+    """Whether a peer answers at its endpoint with its key, as this matcher saw it last.
+
+    `since` (seconds of the matcher's clock): when that began; `problem`: how it failed last.
+    """
+
+    answers: bool
+    since: int
+    problem: str | None
+
+
 class PeerJson(BaseModel):
-    """A peer; `proven` is the last epoch that it proved."""
+    """A peer; `proven` is the last epoch that it proved, null before the first. `reachable` is
+    null where this matcher does not ask: offers of peers that do not answer are passed over."""
 
     id: int
     provider: str
@@ -121,11 +134,21 @@ class PeerJson(BaseModel):
     registered_block: int
     registered_at: int
     proven: int | None
+    reachable: ReachableJson | None
 
     @classmethod
-    def build(cls, view: PeerView) -> "PeerJson":
+    def build(cls, view: PeerView, check: PeerCheck | None = None) -> "PeerJson":
         """Render a peer."""
-        return cls(**{name: getattr(view, name) for name in PeerJson.model_fields})
+        members = {name: getattr(view, name) for name in _OF_PEER}
+        reachable = None
+        if check is not None:
+            reachable = ReachableJson(
+                answers=check.answers, since=check.since, problem=check.problem
+            )
+        return cls(reachable=reachable, **members)
+
+
+_OF_PEER = frozenset(PeerJson.model_fields) - {"reachable"}
 
 
 class ProviderJson(BaseModel):

@@ -1,5 +1,7 @@
 """What the routes of offers answer, read from the store and the book."""
 
+from collections.abc import Mapping
+
 from matcher.api.offer_views import (
     ExclusionView,
     ExplanationView,
@@ -12,6 +14,7 @@ from matcher.api.offer_views import (
 from matcher.engine.answers.explain import Explanation, Supply, explain
 from matcher.engine.answers.price_distance import PriceDistance, find_price_distance
 from matcher.engine.answers.relaxations import Relaxation
+from matcher.offers.peer_checks import describe_check, describe_unreachable
 from matcher.orderbook.reader import BookReader
 from matcher.orderbook.snapshot import read_avoided, to_demand
 from wasmarket.kernel.signing.offers import dump_offer
@@ -28,6 +31,11 @@ from wasmarket.store.matching.offers import (
     fetch_provider_offer,
     fetch_provider_offers,
 )
+from wasmarket.store.matching.peer_checks import (
+    PeerCheck,
+    fetch_peer_checks,
+    fetch_unreachable_supply,
+)
 from wasmarket.store.matching.replacements import fetch_replacements
 from wasmarket.store.views import Indexed, StoredDeveloperOffer, StoredProviderOffer
 
@@ -37,10 +45,14 @@ WITHDRAWN = "withdrawn from this matcher; Market.cancel makes it final everywher
 class OfferReads:
     """Reads offers as of the last indexed block."""
 
-    def __init__(self, database: Database, book: BookReader) -> None:
-        """Read from the store, and explain from the book."""
+    def __init__(self, database: Database, book: BookReader, *, asks_peers: bool = False) -> None:
+        """Read from the store, and explain from the order book.
+
+        `asks_peers`: whether this matcher asks peers for their keys.
+        """
         self._database = database
         self._book = book
+        self._asks_peers = asks_peers
 
     def read_bid(self, offer: Hash) -> OfferView:
         """Return the state of a bid. Raises NotFound."""
@@ -62,7 +74,7 @@ class OfferReads:
         """Return an ask with its terms. Raises NotFound."""
         with self._database.read() as session:
             at = fetch_indexed(session)
-            return _ask_views(session, at, [fetch_provider_offer(session, offer)])[0]
+            return self._ask_views(session, at, [fetch_provider_offer(session, offer)])[0]
 
     def owner_of_ask(self, offer: Hash) -> Address:
         """Return the provider that an ask is of. Raises NotFound."""
@@ -90,8 +102,14 @@ class OfferReads:
             rows = fetch_provider_offers(
                 session, provider=provider, peer=peer, after=_after(cursor), limit=limit
             )
-            items = _ask_views(session, at, rows)
+            items = self._ask_views(session, at, rows)
         return Page(items=items, next=_next(rows, limit), block=at.block)
+
+    def _ask_views(
+        self, session: Session, at: Indexed, rows: list[StoredProviderOffer]
+    ) -> list[FullOfferView]:
+        peers = {row.offer.peer for row in rows} if self._asks_peers else ()
+        return _ask_views(session, at, rows, fetch_peer_checks(session, peers))
 
     def explain_bid(self, offer: Hash) -> ExplanationView:
         """Explain a bid over the book as it is now. Raises NotFound."""
@@ -102,12 +120,19 @@ class OfferReads:
             deals = [] if deal is None else [deal.id]
             avoid = read_avoided(session, at, deals)
             replacing = fetch_replacements(session, deals)
+            notes = self._read_notes(session, at)
         with self._book.reading() as snapshot:
             demand = to_demand(stored, deal, avoid, replacing.get(deal.id, ()) if deal else ())
             explanation = explain(demand, snapshot.book)
             distance = find_price_distance(demand, snapshot.book)
             block = snapshot.at.block
-        return _explanation_view(offer, explanation, distance, block)
+        return _explanation_view(offer, explanation, distance, notes, block)
+
+    def _read_notes(self, session: Session, at: Indexed) -> list[str]:
+        if not self._asks_peers:
+            return []
+        note = describe_unreachable(fetch_unreachable_supply(session, at.timestamp))
+        return [note] if note else []
 
 
 def _bid_view(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> FullOfferView:
@@ -128,7 +153,10 @@ def _bid_view(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> Fu
 
 
 def _ask_views(
-    session: Session, at: Indexed, rows: list[StoredProviderOffer]
+    session: Session,
+    at: Indexed,
+    rows: list[StoredProviderOffer],
+    checks: Mapping[int, PeerCheck],
 ) -> list[FullOfferView]:
     keys = [(Address(row.provider), Hash(row.hash)) for row in rows]
     cancelled = fetch_cancelled(session, keys)
@@ -138,12 +166,16 @@ def _ask_views(
         gone = row.withdrawn or key in cancelled or counters[key[0]] != row.offer.counter
         late = row.offer.valid_until < at.timestamp
         status = OfferStatus.CANCELLED if gone else OfferStatus.EXPIRED if late else None
+        reasons = [WITHDRAWN] if row.withdrawn else []
+        check = checks.get(row.offer.peer)
+        if status is None and check is not None and not check.answers:
+            reasons.append(describe_check(check))
         views.append(
             FullOfferView(
                 hash=row.hash,
                 status=(status or OfferStatus.POSTED).value,
                 deal=None,
-                reasons=[WITHDRAWN] if row.withdrawn else [],
+                reasons=reasons,
                 offer=dump_offer(row.offer),
                 signature=row.signature,
                 source=row.source.value,
@@ -154,7 +186,11 @@ def _ask_views(
 
 
 def _explanation_view(
-    offer: Hash, explanation: Explanation, distance: PriceDistance, block: int
+    offer: Hash,
+    explanation: Explanation,
+    distance: PriceDistance,
+    notes: list[str],
+    block: int,
 ) -> ExplanationView:
     return ExplanationView(
         hash=offer,
@@ -168,6 +204,7 @@ def _explanation_view(
             for entry in explanation.excluded
         ],
         relaxations=[_relaxation(entry) for entry in explanation.relaxations],
+        notes=notes,
         block=block,
     )
 

@@ -12,6 +12,7 @@ from matcher.api.offer_views import (
     FullOfferView,
     OfferView,
     ProviderOfferBody,
+    listed,
 )
 from matcher.offers.intake import Intake
 from wasmarket.kernel.addresses import parse_address, parse_hash
@@ -37,10 +38,15 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: SignersWithin) 
         """List a signed bid. Sending it again does nothing."""
         permit = body.permit.model_dump(mode="json") if body.permit else None
         posted = door.post_developer_offer(
-            body.offer, body.signature, permit, body.target, client=client
+            body.offer,
+            body.signature,
+            permit,
+            body.target,
+            body.target_authorization,
+            client=client,
         )
         response.status_code = _code(posted.is_new)
-        return reads.read_bid(posted.hash)
+        return listed(posted.hash) if posted.is_plain else reads.read_bid(posted.hash)
 
     @router.post(ASKS, status_code=201, responses={200: {"model": OfferView}}, tags=["offers"])
     def post_provider_offer(
@@ -49,7 +55,7 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: SignersWithin) 
         """List a signed ask. Sending it again does nothing."""
         posted = door.post_provider_offer(body.offer, body.signature, client=client)
         response.status_code = _code(posted.is_new)
-        return reads.read_ask(posted.hash)
+        return listed(posted.hash) if posted.is_plain else reads.read_ask(posted.hash)
 
     @router.get(BIDS, tags=["offers"])
     def list_developer_offers(

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, ProviderOffer
+from wasmarket.kernel.units import Hash
 from wasmarket.serving.amounts import UINT_SCHEMA, Uint
 from wasmarket.serving.texts import ADDRESS_SCHEMA, HASH_SCHEMA, AddressText, HashText
+from wasmarket.store.enums import OfferStatus
 
 _LIST_SCHEMA = {"type": "array", "items": ADDRESS_SCHEMA, "maxItems": MAX_PROVIDERS}
 _SCHEMAS: dict[str, Any] = {
@@ -69,6 +71,8 @@ class DeveloperOfferBody(BaseModel):
     permit: PermitBody | None = None
     target: Annotated[int, Field(ge=1, lt=2**16)] | None = None
     """Units wanted for now, of a new offer; the rest is room for replacements."""
+    target_authorization: Annotated[str, Field(max_length=512)] | None = None
+    """Authorization header of `PUT /v1/developer-offers/{hash}/target` with `{"units":N}`."""
 
 
 class ProviderOfferBody(BaseModel):
@@ -87,6 +91,11 @@ class OfferView(BaseModel):
     status: str
     deal: int | None
     reasons: list[str]
+
+
+def listed(name: Hash) -> OfferView:
+    """Say that an offer is new and has met nobody yet."""
+    return OfferView(hash=name, status=OfferStatus.POSTED.value, deal=None, reasons=[])
 
 
 class FullOfferView(OfferView):
@@ -132,7 +141,7 @@ class PriceDistanceView(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Why an offer has the units it has."""
+    """Why an offer has the units it has; `notes`: what else keeps units from it."""
 
     hash: HashText
     want: int
@@ -140,6 +149,7 @@ class ExplanationView(BaseModel):
     price_distance: PriceDistanceView
     excluded: list[ExclusionView]
     relaxations: list[RelaxationView]
+    notes: list[str]
     block: int
 
 

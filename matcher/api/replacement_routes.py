@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
-from matcher.api.guards import SignersWithin
+from matcher.api.guards import SignersWithin, keep_request
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_views import OfferView
 from matcher.offers.replacements import Replacements, ReplacementState
 from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import SIGNED
 from wasmarket.serving.pages import Page
@@ -60,16 +61,21 @@ def replacement_routes(
     """Return the routes."""
     router = APIRouter(tags=["deals"])
     signer = Annotated[Address, Depends(authenticator)]
+    signed = Annotated[SignedRequest, Depends(keep_request)]
     path = "/v1/deals/{deal}/replacements"
 
     @router.post(
         path, status_code=201, responses={200: {"model": ReplacementView}}, openapi_extra=SIGNED
     )
     def request_replacement(
-        deal: Number, body: ReplacementBody, account: signer, response: Response
+        deal: Number,
+        body: ReplacementBody,
+        account: signer,
+        proof: signed,
+        response: Response,
     ) -> ReplacementView:
         """Have an assignment's units given elsewhere before you drop it."""
-        state, is_new = wishes.request(deal, body.assignment, account)
+        state, is_new = wishes.request(deal, body.assignment, account, proof)
         response.status_code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return ReplacementView.build(state)
 
@@ -86,10 +92,10 @@ def replacement_routes(
         return ReplacementView.build(wishes.withdraw(deal, assignment, account))
 
     @router.put("/v1/developer-offers/{hash}/target", openapi_extra=SIGNED)
-    def set_target(hash: str, body: TargetBody, account: signer) -> OfferView:
+    def set_target(hash: str, body: TargetBody, account: signer, proof: signed) -> OfferView:
         """Say how many units of an offer this matcher fills for now."""
         offer = parse_hash(hash, field="hash")
-        wishes.set_target(offer, body.units, account)
+        wishes.set_target(offer, body.units, account, proof)
         return reads.read_bid(offer)
 
     return router

@@ -1,19 +1,26 @@
-"""Take offers in and out of the book: nothing is kept that was not checked."""
+"""Check offers that are posted to this matcher, keep those that hold, take them out again.
+
+A post costs one reading of the store and one writing; its offer is hashed once and its signature
+recovered once.
+"""
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from matcher.offers.funding import parse_permit
-from matcher.offers.onchain_status import Standings
+from matcher.offers.onchain_status import OnchainStatusReader
+from matcher.offers.signed_wishes import dump_proof, target_request
 from matcher.offers.validation import (
     check_ask,
     check_bid,
     check_effectors,
-    check_signature,
-    check_standing,
+    check_signer,
+    check_still_holds,
     check_target,
+    find_signer,
 )
 from wasmarket.chain.contracts.bindings import Erc20
 from wasmarket.chain.contracts.fills import MatchPermit
@@ -23,38 +30,42 @@ from wasmarket.kernel.errors import (
     InvalidInput,
     InvalidSignature,
     LimitReached,
-    NotFound,
+    Unauthorized,
 )
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer, parse_offer
+from wasmarket.kernel.signing.requests import Credentials, SignedRequest, authenticate
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_signature, recover
 from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer, hash_permit
 from wasmarket.kernel.units import Address, Hash, Timestamp
+from wasmarket.serving.auth import refuse_used
 from wasmarket.serving.limits import RateLimit
-from wasmarket.store.chain.state import fetch_indexed, is_approved
+from wasmarket.store.chain.state import is_approved
 from wasmarket.store.database import Database, Session
 from wasmarket.store.enums import OfferSource
-from wasmarket.store.matching.offer_counts import count_asks, count_bids, count_posted_by
+from wasmarket.store.matching.offer_counts import is_room_for_ask, is_room_for_bid
 from wasmarket.store.matching.offers import (
     add_developer_offer,
     add_provider_offer,
-    fetch_developer_offer,
-    fetch_provider_offer,
-    set_offer_target,
     withdraw_offer,
 )
-from wasmarket.store.views import StoredDeveloperOffer, StoredProviderOffer
-
-Stored = TypeVar("Stored", StoredDeveloperOffer, StoredProviderOffer)
+from wasmarket.store.matching.peer_checks import hasten_peer_check
+from wasmarket.store.matching.postings import (
+    fetch_ask_posting,
+    fetch_bid_posting,
+    is_taken_from_chain,
+)
+from wasmarket.store.matching.request_nonces import use_nonce
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of a posted offer."""
+    """What became of a posted offer. `is_plain`: new, and nobody has matched it yet."""
 
     hash: Hash
     is_new: bool
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +77,36 @@ class DoorLimits:
     posts: RateLimit
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What was learned of a posted offer while it was checked.
+
+    `signature` is the compact one to keep, None when the chain's approval stands for it.
+    """
+
+    signature: str | None
+    now: Timestamp
+
+    @property
+    def source(self) -> OfferSource:
+        return OfferSource.POSTED if self.signature else OfferSource.PUBLISHED
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedTarget:
+    """A request that sets a target, and who signed it."""
+
+    request: SignedRequest
+    credentials: Credentials
+
+
 class Intake:
-    """The door of the book."""
+    """Takes posted offers in, and out again at their owners' word."""
 
     def __init__(
         self,
         database: Database,
-        standings: Standings,
+        onchain: OnchainStatusReader,
         usdc: Erc20,
         domain: Domain,
         matcher: Address,
@@ -85,7 +119,7 @@ class Intake:
         `fetch_traits` returns the traits that an app needs, None when that cannot be known here.
         """
         self._database = database
-        self._standings = standings
+        self._onchain = onchain
         self._usdc = usdc
         self._domain = domain
         self._matcher = matcher
@@ -93,6 +127,9 @@ class Intake:
         self._on_change = on_change
         self._fetch_traits = fetch_traits
         self._token: Domain | None = None
+        # SQLite has one writer, and lets those that wait sleep: the threads of this process take
+        # turns here, where the next one begins at once.
+        self._writing = threading.Lock()
 
     def post_developer_offer(
         self,
@@ -100,69 +137,99 @@ class Intake:
         signature: str | None,
         permit: Mapping[str, Any] | None = None,
         target: int | None = None,
+        target_authorization: str | None = None,
         *,
         client: str = "",
     ) -> Posted:
-        """Check a bid and keep it. A known one is a no-op, but takes a newer permit.
+        """Check a developer offer and keep it. A known one stays, but takes a newer permit.
 
-        `target`: how many of its units are wanted for now, of a new offer only. `client`: the
-        address that sent it.
-        Raises InvalidInput, InvalidSignature, Expired, Conflict, LimitReached.
+        `target`: how many of its units are wanted for now, of a new offer only, and the
+        Authorization header of the request that would set it. `client`: the address that sent it.
+        Raises InvalidInput, InvalidSignature, Unauthorized, Expired, Conflict, LimitReached.
         """
         offer = parse_offer(DeveloperOffer, data)
-        known = self._find(fetch_developer_offer, hash_offer(offer))
-        if known is not None and (permit is None or dict(permit) == known.permit):
-            return Posted(hash_offer(offer), False)
+        name = hash_offer(offer)
+        with self._database.read() as session:
+            found = fetch_bid_posting(session, name)
+        if found.is_known and (permit is None or dict(permit) == found.permit):
+            return Posted(name, False)
         check_bid(offer, self._matcher)
         check_target(offer, target)
-        stored = self._check(offer, offer.developer, signature)
-        check_effectors(offer, self._fetch_traits(offer.app) if known is None else None)
+        signed = self._check_signed(offer, name, target, target_authorization, found.now)
+        checked = self._check(offer, name, offer.developer, signature, found.now)
+        check_effectors(offer, None if found.is_known else self._fetch_traits(offer.app))
         if permit is not None:
-            self._check_permit(offer, parse_permit(permit))
-        with self._database.write() as session:
-            now = _now(session)
-            if known is None:
-                held = count_bids(session, offer.developer, now)
-                self._check_room(session, held, client, now)
-            kept, is_new = add_developer_offer(
+            self._check_permit(offer, parse_permit(permit), found.now)
+        with self._writing, self._database.write() as session:
+            if not found.is_known:
+                self._check_room(
+                    is_room_for_bid(
+                        session,
+                        offer.developer,
+                        client,
+                        found.now,
+                        self._limits.per_account,
+                        self._limits.per_client,
+                    )
+                )
+            if signed is not None:
+                _use_once(session, signed.credentials, found.now)
+            _, is_new = add_developer_offer(
                 session,
                 offer,
-                signature=stored,
+                signature=checked.signature,
                 permit=None if permit is None else dict(permit),
-                source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
-                received_at=now,
+                source=checked.source,
+                received_at=checked.now,
                 client=client or None,
+                name=name,
+                target=target,
+                target_proof=None if signed is None else dump_proof(signed.request),
             )
-            if is_new and target is not None:
-                set_offer_target(session, Hash(kept.hash), target)
-        return self._done("developer offer", kept.hash, is_new)
+        return self._done("developer offer", Posted(name, is_new, is_new and not found.has_deal))
 
     def post_provider_offer(
         self, data: Mapping[str, Any], signature: str | None, *, client: str = ""
     ) -> Posted:
-        """Check an ask and keep it. A known one is a no-op. Raises as for bids."""
+        """Check a provider offer and keep it. A known one stays. Raises as for developer offers."""
         offer = parse_offer(ProviderOffer, data)
-        if self._find(fetch_provider_offer, hash_offer(offer)) is not None:
-            return Posted(hash_offer(offer), False)
+        name = hash_offer(offer)
+        with self._database.read() as session:
+            found = fetch_ask_posting(session, name, offer.peer)
+        if found.is_known:
+            if found.is_unreachable:
+                self._hasten(offer.peer)
+            return Posted(name, False)
         check_ask(offer)
-        provider = self._standings.fetch_provider(offer.peer)
-        stored = self._check(offer, provider, signature)
-        with self._database.write() as session:
-            now = _now(session)
-            self._check_room(session, count_asks(session, provider, now), client, now)
-            kept, is_new = add_provider_offer(
+        provider = found.provider or self._onchain.fetch_provider(offer.peer)
+        checked = self._check(offer, name, provider, signature, found.now)
+        with self._writing, self._database.write() as session:
+            self._check_room(
+                is_room_for_ask(
+                    session,
+                    provider,
+                    client,
+                    found.now,
+                    self._limits.per_account,
+                    self._limits.per_client,
+                )
+            )
+            _, is_new = add_provider_offer(
                 session,
                 offer,
                 provider,
-                signature=stored,
-                source=OfferSource.POSTED if stored else OfferSource.PUBLISHED,
-                received_at=now,
+                signature=checked.signature,
+                source=checked.source,
+                received_at=checked.now,
                 client=client or None,
+                name=name,
             )
-        return self._done("provider offer", kept.hash, is_new)
+            hasten_peer_check(session, offer.peer)
+        is_plain = is_new and not found.is_unreachable
+        return self._done("provider offer", Posted(name, is_new, is_plain))
 
     def withdraw(self, offer: Hash, owner: Address, signer: Address) -> None:
-        """Take an offer out of this book at its owner's word.
+        """Take an offer out of this matcher's order book at its owner's word.
 
         Raises Forbidden, NotFound, Conflict for one on chain: a book without it could not be told
         from one that hides it.
@@ -173,7 +240,7 @@ class Intake:
                 field="Authorization",
                 remedy="sign the request with the offer's account",
             )
-        with self._database.write() as session:
+        with self._writing, self._database.write() as session:
             if is_approved(session, owner, offer):
                 raise Conflict(
                     "the offer is published on chain, where every matcher finds it",
@@ -184,41 +251,70 @@ class Intake:
         logger.info("offer withdrawn", extra={"offer": offer})
         self._on_change()
 
-    def _check(self, offer: Offer, account: Address, text: str | None) -> str | None:
-        """Return the compact signature to keep, None when the chain's approval stands for it."""
+    def _check(
+        self, offer: Offer, name: Hash, account: Address, text: str | None, now: Timestamp
+    ) -> _Checked:
+        """Check that an offer holds and is its account's. Raises as the posts."""
         signature = parse_signature(text) if text else NO_SIGNATURE
-        standing = self._standings.fetch(account, hash_offer(offer))
-        with self._database.read() as session:
-            now = _now(session)
-        check_standing(offer, standing, now)
-        check_signature(offer, signature, account, standing, self._domain)
+        status = self._onchain.fetch(account, name)
+        check_still_holds(offer, status, now)
+        signer = find_signer(signature, self._domain, name)
+        check_signer(signature, signer, account, status)
         # Not before: nobody uses up an account's share with what it did not sign.
         self._limits.posts.check(account)
-        return signature.to_hex() if self._is_by(signature, offer, account) else None
+        if signer == account:
+            return _Checked(signature.to_hex(), now)
+        self._check_is_not_published(account, name)
+        return _Checked(None, now)
 
-    def _check_room(self, session: Session, held: int, client: str, now: Timestamp) -> None:
-        limits = self._limits
-        if limits.per_account and held >= limits.per_account:
-            raise LimitReached(
-                f"{held} live offers of this account are here already",
-                remedy="withdraw some (DELETE), or let them expire",
+    def _check_signed(
+        self,
+        offer: DeveloperOffer,
+        name: Hash,
+        target: int | None,
+        authorization: str | None,
+        now: Timestamp,
+    ) -> _SignedTarget | None:
+        """Check that the developer signed the target: nobody need believe the matcher's word."""
+        if target is None:
+            return None
+        request = target_request(name, target, authorization or "")
+        if not authorization:
+            raise Unauthorized(
+                "the target is not signed",
+                field="target_authorization",
+                remedy=f"sign `{request.method} {request.target}` with the body {request.body}",
             )
-        if limits.per_client and client:
-            posted = count_posted_by(session, client, now)
-            if posted >= limits.per_client:
-                raise LimitReached(
-                    f"{posted} live offers came from your address already",
-                    remedy="withdraw some (DELETE), let them expire, or publish them on chain",
+        body = request.body.encode()
+        credentials = authenticate(
+            authorization, request.method, request.target, body, self._domain, now
+        )
+        if credentials.address != offer.developer:
+            raise Forbidden(
+                f"the target is signed by {credentials.address}, the offer is {offer.developer}'s",
+                field="target_authorization",
+                remedy="sign the target with the offer's account",
+            )
+        return _SignedTarget(request, credentials)
+
+    def _check_is_not_published(self, account: Address, name: Hash) -> None:
+        """Refuse to take in by hand what comes from the chain: its place there is its turn."""
+        with self._database.read() as session:
+            if is_taken_from_chain(session, account, name):
+                raise Conflict(
+                    "the offer is published on chain, from where it is taken in with its block",
+                    field="signature",
+                    remedy="wait for the next block, or post it with its signature",
                 )
 
-    def _is_by(self, signature: Signature, offer: Offer, account: Address) -> bool:
-        """Whether a signature is the account's own, or something that an approval outweighs."""
-        try:
-            return recover(digest(self._domain, hash_offer(offer)), signature) == account
-        except InvalidSignature:
-            return False
+    def _check_room(self, problem: str) -> None:
+        if problem:
+            raise LimitReached(
+                problem,
+                remedy="withdraw some (DELETE), let them expire, or publish them on chain",
+            )
 
-    def _check_permit(self, offer: DeveloperOffer, permit: MatchPermit) -> None:
+    def _check_permit(self, offer: DeveloperOffer, permit: MatchPermit, now: Timestamp) -> None:
         if self._token is None:
             self._token = self._usdc.permit_domain(self._domain.chain_id)
         nonce = self._usdc.permit_nonce(offer.developer)
@@ -231,29 +327,28 @@ class Intake:
             raise InvalidSignature(
                 f"the permit is not {offer.developer}'s for Market with nonce {nonce}",
                 field="permit.signature",
-                remedy="sign the permit anew: spender Market, the token's own domain",
+                remedy="sign the permit again: spender Market, the token's own domain",
             )
-        with self._database.read() as session:
-            if permit.deadline < _now(session):
-                raise InvalidInput(
-                    "the permit's deadline is over",
-                    field="permit.deadline",
-                    remedy="sign the permit anew with a later deadline",
-                )
+        if permit.deadline < now:
+            raise InvalidInput(
+                "the permit's deadline is over",
+                field="permit.deadline",
+                remedy="sign the permit again with a later deadline",
+            )
 
-    def _find(self, fetch: Callable[[Session, Hash], Stored], offer: Hash) -> Stored | None:
-        with self._database.read() as session:
-            try:
-                return fetch(session, offer)
-            except NotFound:
-                return None
+    def _hasten(self, peer: int) -> None:
+        with self._writing, self._database.write() as session:
+            hasten_peer_check(session, peer)
 
-    def _done(self, what: str, offer: str, is_new: bool) -> Posted:
-        if is_new:
-            logger.info("%s listed", what, extra={"offer": offer})
+    def _done(self, what: str, posted: Posted) -> Posted:
+        if posted.is_new:
+            logger.info("%s listed", what, extra={"offer": posted.hash})
         self._on_change()
-        return Posted(Hash(offer), is_new)
+        return posted
 
 
-def _now(session: Session) -> Timestamp:
-    return Timestamp(fetch_indexed(session).timestamp)
+def _use_once(session: Session, credentials: Credentials, now: Timestamp) -> None:
+    """Make the nonce of a signed target count once. Raises Conflict."""
+    is_new = use_nonce(session, credentials.address, credentials.nonce, credentials.expires, now)
+    if not is_new:
+        refuse_used()

@@ -1,6 +1,6 @@
 """Find out how accounts, offers and peers stand: by the chain, or by the store while it is away."""
 
-from matcher.offers.validation import Standing
+from matcher.offers.validation import OnchainStatus
 from wasmarket.chain.contracts.bindings import Market
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, NotFound, TimedOut, Unreachable
@@ -10,7 +10,7 @@ from wasmarket.store.chain.state import fetch_account, fetch_cancelled, is_appro
 from wasmarket.store.database import Database
 
 
-class Standings:
+class OnchainStatusReader:
     """Reads the chain's newest block, which may be ahead of the store."""
 
     def __init__(self, database: Database, market: Market) -> None:
@@ -18,14 +18,14 @@ class Standings:
         self._database = database
         self._market = market
 
-    def fetch(self, account: Address, offer: Hash) -> Standing:
+    def fetch(self, account: Address, offer: Hash) -> OnchainStatus:
         """Return what is known of an account and its offer."""
         try:
             word = self._market.account(account)
             [known] = self._market.offers([(account, offer)])
         except (Unreachable, TimedOut):
             return self._from_store(account, offer)
-        return Standing(word.counter, bool(known.approved), bool(known.cancelled))
+        return OnchainStatus(word.counter, bool(known.approved), bool(known.cancelled))
 
     def fetch_provider(self, peer: int) -> Address:
         """Return the account that owns a peer. Raises InvalidInput for an unknown peer."""
@@ -45,9 +45,9 @@ class Standings:
             )
         return word.provider
 
-    def _from_store(self, account: Address, offer: Hash) -> Standing:
+    def _from_store(self, account: Address, offer: Hash) -> OnchainStatus:
         with self._database.read() as session:
-            return Standing(
+            return OnchainStatus(
                 counter=fetch_account(session, account).counter,
                 approved=is_approved(session, account, offer),
                 cancelled=bool(fetch_cancelled(session, [(account, offer)])),

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from matcher.offers.signed_wishes import dump_proof
 from matcher.offers.validation import check_target
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import Conflict, Forbidden, NotFound
+from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.units import Address, Hash, Timestamp
 from wasmarket.store.chain.assignments import fetch_assignment
 from wasmarket.store.chain.deals import fetch_deal
@@ -55,8 +57,12 @@ class Replacements:
         self._matcher = matcher
         self._on_change = on_change
 
-    def request(self, deal: int, assignment: int, signer: Address) -> tuple[ReplacementState, bool]:
-        """Wish for a replacement; return its state and whether the wish is new.
+    def request(
+        self, deal: int, assignment: int, signer: Address, proof: SignedRequest
+    ) -> tuple[ReplacementState, bool]:
+        """Ask for a replacement; return its state and whether the wish is new.
+
+        `proof` is the request as it was signed.
 
         Raises NotFound, Forbidden, Conflict when the assignment or deal is over, when another
         matcher has to refill the deal, or when the offer leaves no room.
@@ -67,7 +73,9 @@ class Replacements:
             wishes = fetch_wishes(session, [deal]).get(deal, {})
             if assignment not in wishes:
                 _check_room(view, entry, stored, frozenset(wishes))
-            is_new = add_replacement(session, assignment, deal, Timestamp(at.timestamp))
+            is_new = add_replacement(
+                session, assignment, deal, Timestamp(at.timestamp), dump_proof(proof)
+            )
             wishes = fetch_wishes(session, [deal])[deal]
             state = _state(view, entry, wishes, at.block)
         self._on_change()
@@ -95,8 +103,10 @@ class Replacements:
             entries = [fetch_assignment(session, at, id_) for id_ in sorted(wishes)]
         return [_state(view, entry, wishes, at.block) for entry in entries], at.block
 
-    def set_target(self, offer: Hash, target: int | None, signer: Address) -> None:
-        """Say how many units of an offer to fill for now; None: all.
+    def set_target(
+        self, offer: Hash, target: int | None, signer: Address, proof: SignedRequest
+    ) -> None:
+        """Say how many units of an offer to fill for now; None: all. `proof` as for `request`.
 
         Units that a deal has already stay. Raises NotFound, Forbidden, InvalidInput.
         """
@@ -104,7 +114,7 @@ class Replacements:
             stored = fetch_developer_offer(session, offer)
             _check_developer(stored.offer.developer, signer)
             check_target(stored.offer, target)
-            set_offer_target(session, offer, target)
+            set_offer_target(session, offer, target, dump_proof(proof))
         self._on_change()
 
     def _find(

@@ -13,17 +13,17 @@ from wasmarket.kernel.signing.offers import (
     validate_terms,
 )
 from wasmarket.kernel.signing.signatures import Signature, recover
-from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer
+from wasmarket.kernel.signing.typed_data import Domain, digest
 from wasmarket.kernel.traits import traits_of
-from wasmarket.kernel.units import Address
+from wasmarket.kernel.units import Address, Hash
 
 STORED_AMOUNT_BELOW = 2**63
 TRAITS_BELOW = 2**96
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What the chain knows of an account and one of its offers."""
+class OnchainStatus:
+    """What the chain knows of an account, its counter, and of one of its offers."""
 
     counter: int
     approved: bool
@@ -97,7 +97,7 @@ def check_ask(offer: ProviderOffer) -> None:
         )
 
 
-def check_standing(offer: Offer, standing: Standing, now: int) -> None:
+def check_still_holds(offer: Offer, status: OnchainStatus, now: int) -> None:
     """Refuse an offer that holds no longer. Raises Expired, Conflict, InvalidInput."""
     if offer.valid_until < now:
         raise Expired(
@@ -105,23 +105,26 @@ def check_standing(offer: Offer, standing: Standing, now: int) -> None:
             field="valid_until",
             remedy="sign it again with a later valid_until",
         )
-    if standing.cancelled:
+    if status.cancelled:
         raise Conflict(
             "the offer was cancelled on chain", field="salt", remedy="sign one with another salt"
         )
-    if offer.counter != standing.counter:
+    if offer.counter != status.counter:
         raise InvalidInput(
-            f"the account's counter is {standing.counter}, the offer says {offer.counter}",
+            f"the account's counter is {status.counter}, the offer says {offer.counter}",
             field="counter",
-            remedy=f"sign it again with counter {standing.counter}",
+            remedy=f"sign it again with counter {status.counter}",
         )
 
 
-def check_signature(
-    offer: Offer, signature: Signature, account: Address, standing: Standing, domain: Domain
+def check_signer(
+    signature: Signature, signer: Address | None, account: Address, status: OnchainStatus
 ) -> None:
-    """Refuse an offer that its account neither signed nor approved. Raises InvalidSignature."""
-    if standing.approved:
+    """Refuse an offer that its account neither signed nor approved. Raises InvalidSignature.
+
+    `signer` is whom the signature is by, None for one that nobody can have made.
+    """
+    if status.approved or signer == account:
         return
     if signature.is_empty:
         raise InvalidSignature(
@@ -129,10 +132,20 @@ def check_signature(
             field="signature",
             remedy="sign it, or publish its hash with Market.publish first",
         )
-    signer = recover(digest(domain, hash_offer(offer)), signature)
-    if signer != account:
-        raise InvalidSignature(
-            f"the signature is by {signer}, not by {account}",
-            field="signature",
-            remedy="sign with the key of that account, for this chain and this Market",
-        )
+    if signer is None:
+        raise InvalidSignature("no key gives this signature", field="signature")
+    raise InvalidSignature(
+        f"the signature is by {signer}, not by {account}",
+        field="signature",
+        remedy="sign with the key of that account, for this chain and this Market",
+    )
+
+
+def find_signer(signature: Signature, domain: Domain, name: Hash) -> Address | None:
+    """Return the account that signed the offer of this hash, None if no key gives the signature."""
+    if signature.is_empty:
+        return None
+    try:
+        return recover(digest(domain, name), signature)
+    except InvalidSignature:
+        return None

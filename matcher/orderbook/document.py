@@ -5,12 +5,14 @@ Canonical JSON (sorted keys, no spaces); its SHA-256 is the book's name in match
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from matcher.engine.auction.match import match_round
 from matcher.engine.index.book import Book
 from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
+from matcher.offers.funding import parse_permit
+from matcher.offers.signed_wishes import dump_proof, load_proof
 from wasmarket.kernel.addresses import parse_address, parse_hash, to_hash
 from wasmarket.kernel.errors import BadContent, MarketError
 from wasmarket.kernel.hashing import sha256
@@ -21,6 +23,7 @@ from wasmarket.kernel.signing.offers import (
     parse_offer,
     parse_uint,
 )
+from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, Hash
 
@@ -40,6 +43,21 @@ class BookHead:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What shows that a developer offer may be in the round as it is.
+
+    `permit` is the one that was sent with it, as JSON; `proofs` are the signed requests that hold
+    units back or ask for replacements.
+    """
+
+    permit: Mapping[str, Any] | None = None
+    proofs: tuple[SignedRequest, ...] = ()
+
+
+NO_EVIDENCE = Evidence()
+
+
+@dataclass(frozen=True, slots=True)
 class BookDocument:
     """A book that was read back. `signatures` by offer hash; None: approved on chain."""
 
@@ -49,6 +67,8 @@ class BookDocument:
     demands: tuple[Demand, ...]
     signatures: dict[Hash, str | None]
     absent: tuple[int, ...]
+    unreachable: tuple[int, ...] = ()
+    evidence: Mapping[Hash, Evidence] = field(default_factory=dict)
 
 
 def dump_book(
@@ -57,11 +77,15 @@ def dump_book(
     demands: Sequence[Demand],
     signatures: Mapping[Hash, str | None],
     absent: Sequence[int] = (),
+    *,
+    unreachable: Sequence[int] = (),
+    evidence: Mapping[Hash, Evidence] | None = None,
 ) -> bytes:
     """Write the input of a round; equal inputs give equal bytes.
 
-    `absent` names the peers whose asks were left out, because they were evicted and have proved
-    nothing since.
+    `absent` names the peers whose asks were left out because they were evicted and have proved
+    nothing since, `unreachable` those whose endpoint does not answer with their key. `evidence` is
+    by developer offer.
     """
     named = {entry.peer for demand in demands for entry in demand.live}
     asks = bytearray(b"[")
@@ -87,11 +111,17 @@ def dump_book(
         "asks": _close(asks),
         "demands": _write(
             [
-                _dump_demand(demand, signatures.get(demand.hash))
+                _dump_demand(
+                    demand,
+                    signatures.get(demand.hash),
+                    (evidence or {}).get(demand.hash, NO_EVIDENCE),
+                )
                 for demand in sorted(demands, key=lambda d: (d.sequence, d.hash))
             ]
         ),
     }
+    if unreachable:
+        members["unreachable"] = _write(sorted(unreachable))
     content = bytearray(b"{")
     for name in sorted(members):
         content += b'"%b":%b,' % (name.encode(), members.pop(name))
@@ -139,19 +169,23 @@ def load_book(content: bytes) -> BookDocument:
         if document["version"] != VERSION:
             raise BadContent(f"book version {document['version']} is not known")
         return _load(document)
-    except (ValueError, KeyError, TypeError, AttributeError, MarketError) as error:
-        raise BadContent(f"this is not a book document: {error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MarketError) as error:
+        raise BadContent(f"this is not a book document: {str(error)[:300]}") from error
 
 
 def replay(document: BookDocument) -> Round:
-    """Compute the round anew from its book."""
+    """Compute the round again from its book."""
     return match_round(document.demands, document.book)
 
 
-def _dump_demand(demand: Demand, signature: str | None) -> dict[str, Any]:
+def _dump_demand(demand: Demand, signature: str | None, evidence: Evidence) -> dict[str, Any]:
     wishes: dict[str, Any] = {"hold": demand.hold} if demand.hold else {}
     if demand.replacing:
         wishes["replacing"] = sorted(demand.replacing)
+    if evidence.permit is not None:
+        wishes["permit"] = dict(evidence.permit)
+    if evidence.proofs:
+        wishes["proofs"] = [dump_proof(proof) for proof in evidence.proofs]
     return wishes | {
         "offer": dump_offer(demand.offer),
         "signature": signature,
@@ -177,10 +211,11 @@ def _load(document: Mapping[str, Any]) -> BookDocument:
         },
         (_load_ask(entry, signatures) for entry in document["asks"]),
     )
-    demands = []
+    demands, evidence = [], {}
     for entry in document["demands"]:
         demand = _load_demand(entry)
         signatures[demand.hash] = _text(entry["signature"])
+        evidence[demand.hash] = _load_evidence(entry)
         demands.append(demand)
     head = BookHead(
         _number(document["chain_id"]),
@@ -189,8 +224,16 @@ def _load(document: Mapping[str, Any]) -> BookDocument:
         parse_hash(document["block_hash"]),
         _number(document["time"]),
     )
-    absent = tuple(_number(peer) for peer in document["absent"])
-    return BookDocument(head, str(document["engine"]), book, tuple(demands), signatures, absent)
+    return BookDocument(
+        head,
+        str(document["engine"]),
+        book,
+        tuple(demands),
+        signatures,
+        absent=tuple(_number(peer) for peer in document["absent"]),
+        unreachable=tuple(_number(peer) for peer in document.get("unreachable", ())),
+        evidence=evidence,
+    )
 
 
 def _load_peer(entry: Mapping[str, Any]) -> Peer:
@@ -235,6 +278,13 @@ def _load_demand(entry: Mapping[str, Any]) -> Demand:
         hold=_number(entry.get("hold", 0)),
         replacing=frozenset(_number(id_) for id_ in entry.get("replacing", ())),
     )
+
+
+def _load_evidence(entry: Mapping[str, Any]) -> Evidence:
+    permit = entry.get("permit")
+    if permit is not None:
+        parse_permit(permit)
+    return Evidence(permit, tuple(load_proof(proof) for proof in entry.get("proofs", ())))
 
 
 def _number(value: object) -> int:

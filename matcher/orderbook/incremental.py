@@ -30,6 +30,7 @@ from wasmarket.store.matching.live_offers import (
     fetch_open_developer_offers,
 )
 from wasmarket.store.matching.offers import fetch_changed_offers
+from wasmarket.store.matching.peer_checks import fetch_unreachable_peers
 from wasmarket.store.views import Indexed, OpenOffer, PeerView, Position
 
 PAGE = 1_000
@@ -43,9 +44,10 @@ class Feed:
     `rebuilds` and `changes` count whole readings, and asks and bids that were read again.
     """
 
-    def __init__(self, database: Database) -> None:
-        """Read from `database` when asked."""
+    def __init__(self, database: Database, *, reachable_only: bool = False) -> None:
+        """Read from `database` when asked; `reachable_only`: no asks of peers that are silent."""
         self._database = database
+        self._reachable_only = reachable_only
         self._stamp: tuple[str | None, int, int] | None = None
         self._snapshot: Snapshot | None = None
         self._evictions: dict[int, int] = {}
@@ -110,7 +112,7 @@ class Feed:
         return None
 
     def _rebuild(self, session: Session) -> Snapshot:
-        snapshot = read_snapshot(session)
+        snapshot = read_snapshot(session, reachable_only=self._reachable_only)
         self.rebuilds += 1
         self._evictions = fetch_evictions(session)
         self._departures, self._by_deal, self._deadlines = {}, {}, []
@@ -145,6 +147,7 @@ class Feed:
             paused=fetch_paused(session),
             absent=absent,
             avoid=find_avoided(departures, at),
+            unreachable=(fetch_unreachable_peers(session) if self._reachable_only else frozenset()),
         )
 
     def _find_absent(self, session: Session, at: Indexed, touched: Touched) -> frozenset[int]:
@@ -178,7 +181,10 @@ class Feed:
         absent: frozenset[int],
     ) -> None:
         left = set(dirty)
-        for row in fetch_live_provider_offers(session, at, hashes=dirty):
+        found = fetch_live_provider_offers(
+            session, at, hashes=dirty, reachable_only=self._reachable_only
+        )
+        for row in found:
             if row.offer.peer not in absent:
                 hash_ = Hash(row.hash)
                 left.discard(hash_)

@@ -27,9 +27,14 @@ class BookReader:
         database: Database,
         look_seconds: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        reachable_only: bool = False,
     ) -> None:
-        """Look for changes at most every `look_seconds`; `clock` returns seconds."""
-        self._feed = Feed(database)
+        """Look for changes at most every `look_seconds`; `clock` returns seconds.
+
+        `reachable_only` as for the feed.
+        """
+        self._feed = Feed(database, reachable_only=reachable_only)
         self._lock = SharedLock()
         self._looking = threading.Lock()
         self._look_seconds = look_seconds

@@ -16,6 +16,7 @@ from wasmarket.store.matching.live_offers import (
     fetch_live_provider_offers,
     fetch_open_developer_offers,
 )
+from wasmarket.store.matching.peer_checks import fetch_unreachable_peers
 from wasmarket.store.views import (
     DealView,
     Indexed,
@@ -34,8 +35,9 @@ class Snapshot:
     """The market as of a block: `open` are the developer offers that may get units, by hash.
 
     `signatures` are of the asks in the book, None for what is approved on chain. `absent` peers
-    were evicted lately and have proved nothing since: their asks are left out. `avoid` has by
-    deal the peers that gave it up lately or were dropped from it.
+    were evicted lately and have proved nothing since, `unreachable` ones do not answer at their
+    endpoint with their key: the asks of both are left out. `avoid` has by deal the peers that gave
+    it up lately or were dropped from it.
     """
 
     at: Indexed
@@ -45,14 +47,19 @@ class Snapshot:
     paused: bool
     absent: frozenset[int]
     avoid: dict[int, frozenset[int]]
+    unreachable: frozenset[int] = frozenset()
 
 
-def read_snapshot(session: Session) -> Snapshot:
-    """Read book and open offers anew. Raises NotIndexed while there is no block."""
+def read_snapshot(session: Session, *, reachable_only: bool = False) -> Snapshot:
+    """Read the order book and the open offers from the store alone.
+
+    `reachable_only` leaves out the asks of peers that do not answer. Raises NotIndexed while there
+    is no block.
+    """
     at = fetch_indexed(session)
     peers = fetch_peers(session, limit=None)
     absent = find_absent_peers(peers, fetch_evictions(session), at)
-    live = fetch_live_provider_offers(session, at)
+    live = fetch_live_provider_offers(session, at, reachable_only=reachable_only)
     asks = [ask for ask in live if ask.offer.peer not in absent]
     offers = fetch_open_developer_offers(session, at)
     return Snapshot(
@@ -63,6 +70,7 @@ def read_snapshot(session: Session) -> Snapshot:
         paused=fetch_paused(session),
         absent=absent,
         avoid=read_avoided(session, at, [o.deal.id for o in offers if o.deal is not None]),
+        unreachable=fetch_unreachable_peers(session) if reachable_only else frozenset(),
     )
 
 

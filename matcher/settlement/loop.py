@@ -11,6 +11,7 @@ from matcher.engine.values import Ask, Demand, Round
 from matcher.metrics import MatcherMetrics
 from matcher.offers.funding import Funding, fetch_purses, parse_permit, split_by_funds
 from matcher.offers.onchain_offers import PublishedOffers
+from matcher.offers.peer_checks import PeerChecks
 from matcher.orderbook.incremental import Feed
 from matcher.orderbook.snapshot import Snapshot, is_for, to_demand
 from matcher.settlement.evictions import Keeper
@@ -72,8 +73,12 @@ class Matchmaker:
         metrics: MatcherMetrics,
         *,
         evict: bool = True,
+        checks: PeerChecks | None = None,
     ) -> None:
-        """`account` sends the matches; `evict` also ends what should have, of served deals."""
+        """`account` sends the matches; `evict` also ends what should have, of served deals.
+
+        `checks` knows which peers answer; without it all are taken to.
+        """
         self._database = database
         self._deployment = deployment
         self._contracts = contracts
@@ -90,7 +95,8 @@ class Matchmaker:
             deployment.parameters,
         )
         self._keeps = evict
-        self._feed = Feed(database)
+        self._checks = checks
+        self._feed = Feed(database, reachable_only=checks is not None)
         self._voice = Voice(database, leader)
         self._published = PublishedOffers(database)
         self._seen: tuple[object, int] | None = None
@@ -156,6 +162,8 @@ class Matchmaker:
             self._published.restart()
             self._reorg = reorg
         self._published.take_in()
+        if self._checks is not None:
+            self._checks.take_in()
         began, rebuilds, changes = time.perf_counter(), self._feed.rebuilds, self._feed.changes
         snapshot = self._feed.refresh()
         while self._published.has_news():

@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from matcher.engine.values import ENGINE, Fill, Match, Round
+from matcher.engine.values import ENGINE, Demand, Fill, Match, Round
 from matcher.offers.funding import parse_permit
-from matcher.orderbook.document import BookHead, digest_of, dump_book
+from matcher.offers.signed_wishes import load_proof
+from matcher.orderbook.document import BookHead, Evidence, digest_of, dump_book
 from matcher.orderbook.snapshot import Snapshot
 from wasmarket.chain.contracts.bindings import Market, MarketLens
 from wasmarket.chain.contracts.fills import NO_PERMIT, SignedFill, build_fill
@@ -13,7 +14,7 @@ from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_signature
 from wasmarket.kernel.units import Address, Hash
-from wasmarket.store.views import MatchDraft
+from wasmarket.store.views import MatchDraft, OpenOffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,20 @@ def build_book_document(snapshot: Snapshot, result: Round) -> bytes:
     signatures = snapshot.signatures | {
         d.hash: snapshot.open[d.hash].stored.signature for d in demands
     }
-    return dump_book(head, snapshot.book, demands, signatures, sorted(snapshot.absent))
+    return dump_book(
+        head,
+        snapshot.book,
+        demands,
+        signatures,
+        sorted(snapshot.absent),
+        unreachable=sorted(snapshot.unreachable),
+        evidence={d.hash: _evidence_of(d, snapshot.open[d.hash]) for d in demands},
+    )
+
+
+def _evidence_of(demand: Demand, entry: OpenOffer) -> Evidence:
+    permit = entry.stored.permit if demand.is_first else None
+    return Evidence(permit, tuple(load_proof(proof) for proof in entry.proofs))
 
 
 def build_proposals(

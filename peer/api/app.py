@@ -13,6 +13,7 @@ from peer.api.fastpath.asgi import CallPath
 from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.handler import CallHandler
 from peer.api.fastpath.routes import create_call_router
+from peer.api.identity import Identify, create_identity_router
 from peer.api.notices import create_notice_router
 from peer.api.receipts import create_receipt_router
 from peer.duties.commitments import Commitments
@@ -34,10 +35,12 @@ from wasmarket.serving.service import (
 
 @dataclass(frozen=True, slots=True)
 class OwnPlace:
-    """The peer's public key, and where the chain says that it is reached; empty: not known."""
+    """The peer's public key, how it proves it, and where the chain says that it is reached;
+    empty: not known."""
 
     key: bytes
     endpoint: Callable[[], str]
+    identify: Identify
 
 
 def create_app(
@@ -69,6 +72,7 @@ def create_app(
     app.include_router(create_access_copy_router(host, gossip))
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_notice_router(host, wake))
+    app.include_router(create_identity_router(own.identify))
     app.include_router(create_gateway_router(blocks))
     app.include_router(create_routing_router(blocks, own.key, own.endpoint))
     app.add_middleware(CallPath, calls=calls)

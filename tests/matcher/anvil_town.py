@@ -13,7 +13,7 @@ from indexer.progress import Board
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from tests.contracts.driver.build import ROOT, build
-from tests.matcher.fake_town import Http
+from tests.matcher.fake_town import Http, signed_target
 from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.development.dev_accounts import dev_accounts
@@ -181,7 +181,9 @@ class Operator:
 
     def __init__(self, town, database, account, sender=None, **settings):
         self.town, self.database, self.account = town, database, account
-        self.settings = MatcherSettings(**({"book_seconds": 0.0} | settings))
+        self.settings = MatcherSettings(
+            **({"book_seconds": 0.0, "peer_check_seconds": 0} | settings)
+        )
         self.indexer = IndexLoop(database, town.rpc, town.deployment, Board(CollectorRegistry()))
         self.sent_notices = []
         self.matcher = self.build(sender or town.sender(account))
@@ -215,7 +217,12 @@ class Operator:
 
     def post(self, path, offer, account, **members):
         signature = self.town.sign(offer, account).to_hex()
-        body = {"offer": dump_offer(offer), "signature": signature} | members
+        body = {"offer": dump_offer(offer), "signature": signature}
+        if "target" in members:
+            now, domain = self.town.rpc.fetch_head().timestamp, self.town.domain
+            name = hash_offer(offer)
+            body |= signed_target(name, members["target"], domain, account.key, now)
+        body |= members
         return self.http.post(path, json=body)
 
     def post_asks(self, *asks):

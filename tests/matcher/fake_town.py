@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 
 from indexer.loop import IndexLoop
@@ -19,9 +20,11 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.events import Assigned, DealCreated, Matched, PeerRegistered
 from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
 from wasmarket.kernel.signing.requests import Request, sign_request
 from wasmarket.kernel.signing.signatures import sign
+from wasmarket.kernel.signing.targets import target_body, target_path
 from wasmarket.kernel.signing.typed_data import (
     Domain,
     digest,
@@ -34,6 +37,10 @@ from wasmarket.testing.fake_sender import FakeSender
 
 USDC_NAME = "Test USDC"
 FOREVER = 2**32
+
+
+def peer_key(number):
+    return Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
 
 
 def make_account(number):
@@ -56,6 +63,14 @@ class Ledger:
     deals: dict = field(default_factory=dict)
     assignments: int = 0
     reason: str = ""
+
+
+def signed_target(name, units, domain, key, now):
+    """Return what shows that a developer wants so many units of an offer for now."""
+    body = target_body(units).encode()
+    nonce = to_hash(secrets.token_bytes(32))
+    request = Request("PUT", target_path(name), body, now + 60, nonce)
+    return {"target_authorization": sign_request(request, domain, key)}
 
 
 class Http:
@@ -98,11 +113,13 @@ class FakeTown:
         self.domain = market_domain(self.deployment.chain_id, self.deployment.market)
         self.sender = FakeSender(self.chain, self.account.address)
         self.settings = MatcherSettings(
-            sources=("http://content",), **({"book_seconds": 0.0} | settings)
+            sources=("http://content",),
+            **({"book_seconds": 0.0, "peer_check_seconds": 0} | settings),
         )
         self.posted = []
         self.content = {}
         self.peer_answer = 202
+        self.at_endpoint = {}
         self.clock = 0.0
         self.wall = 1_000_000.0
         self.indexer = IndexLoop(database, self.chain, self.deployment, Board(CollectorRegistry()))
@@ -122,6 +139,9 @@ class FakeTown:
             sender=sender or self.sender,
             version="test",
             http=httpx.Client(transport=transport),
+            create_peer_http=lambda: httpx.AsyncClient(
+                transport=httpx.MockTransport(self._answer_challenge)
+            ),
             apps=AppReader(("http://content",), 5.0, httpx.MockTransport(self._give_content)),
             clock=lambda: self.clock,
             wall=lambda: self.wall,
@@ -132,6 +152,12 @@ class FakeTown:
         self.indexer._leader.acquire()
         self.indexer.step(threading.Event())
 
+    def ask_peers(self):
+        """Let the matcher note its peers, and ask those whose time has come."""
+        self.index()
+        self.matcher.checks.take_in()
+        return self.matcher.checks.step()
+
     def turn(self):
         """Let the indexer catch up and the matcher take a turn."""
         self.index()
@@ -140,7 +166,7 @@ class FakeTown:
     def register_peer(self, number=1, provider=None, **members):
         owner = (provider or self.provider).address
         terms = {
-            "key": to_hash(bytes([number]) * 32),
+            "key": to_hash(peer_key(number).public_key().public_bytes_raw()),
             "units": 4,
             "memory_mib": 1_024,
             "region": 0,
@@ -181,8 +207,13 @@ class FakeTown:
         return DeveloperOffer(**(terms | members))
 
     def signed(self, offer, account, **members):
-        signature = sign(digest(self.domain, hash_offer(offer)), account.key).to_hex()
-        return {"offer": dump_offer(offer), "signature": signature} | members
+        name = hash_offer(offer)
+        signature = sign(digest(self.domain, name), account.key).to_hex()
+        body = {"offer": dump_offer(offer), "signature": signature}
+        if "target" in members:
+            now = self.chain.head.timestamp
+            body |= signed_target(name, members["target"], self.domain, account.key, now)
+        return body | members
 
     def post_ask(self, offer, account=None):
         body = self.signed(offer, account or self.provider)
@@ -264,6 +295,29 @@ class FakeTown:
 
         known = request.url.path in self.content
         return httpx.Response(200, content=chunks()) if known else httpx.Response(404)
+
+    def _answer_challenge(self, request):
+        """Answer as whoever is at an endpoint: by default the peer that it was made for."""
+        host = request.url.host
+        number = int(host.removeprefix("peer")) if host.startswith("peer") else 0
+        found = self.at_endpoint.get(host, (peer_key(number), number))
+        if found is None:
+            raise httpx.ConnectError("nobody there")
+        key, peer = found
+        challenge = request.url.params["challenge"]
+        identity = sign_identity(key, self.domain, peer, challenge)
+
+        async def chunks():
+            yield json.dumps(
+                {
+                    "peer": peer,
+                    "key": identity.key,
+                    "challenge": challenge,
+                    "signature": "0x" + identity.signature.hex(),
+                }
+            ).encode()
+
+        return httpx.Response(200, content=chunks())
 
     def _receive_notice(self, request):
         self.posted.append((str(request.url), request.read()))

@@ -280,6 +280,7 @@ def test_status__says_who_submits_and_how_far_it_is(trading):
         "is_submitter": True,
         "gap_ppm": 0,
         "lost": {"count": 0, "latest": []},
+        "peers": None,
     }
     assert trading.http.get("/v1/health/ready").status_code == 200
     trading.chain.offline = True

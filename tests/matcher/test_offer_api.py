@@ -9,8 +9,9 @@ from tests.wasmarket.store.stores import copy_store
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.documents.content_ids import app_cid, raw_cid
 from wasmarket.kernel.documents.manifest import dump_manifest, read_manifest
-from wasmarket.kernel.events import CounterBumped, OfferCancelled
+from wasmarket.kernel.events import CounterBumped, OfferCancelled, OfferPublished
 from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.published import encode_published
 from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
@@ -121,6 +122,8 @@ def test_post__no_valid_signature__is_refused(stocked, signature):
 def test_post__approved_on_chain__needs_no_signature(stocked, signature):
     ask = stocked.ask()
     stocked.ledger.approved.add(hash_offer(ask))
+    stocked.chain.mine(OfferPublished(stocked.provider.address, hash_offer(ask), b"no terms"))
+    stocked.index()
     body = stocked.signed(ask, stocked.provider) | {"signature": signature}
 
     answer = stocked.http.post("/v1/provider-offers", json=body)
@@ -128,6 +131,23 @@ def test_post__approved_on_chain__needs_no_signature(stocked, signature):
     assert answer.status_code == 201
     stored = stocked.http.get(f"/v1/provider-offers/{hash_offer(ask)}").json()
     assert (stored["signature"], stored["source"]) == (None, "published")
+
+
+@pytest.mark.parametrize("is_indexed", [False, True])
+def test_post__published_with_its_terms__comes_from_the_chain_in_its_turn(stocked, is_indexed):
+    ask = stocked.ask()
+    stocked.ledger.approved.add(hash_offer(ask))
+    published = OfferPublished(stocked.provider.address, hash_offer(ask), encode_published(ask))
+    stocked.chain.mine(published)
+    if is_indexed:
+        stocked.index()
+    body = stocked.signed(ask, stocked.provider) | {"signature": None}
+
+    early = stocked.http.post("/v1/provider-offers", json=body)
+    stocked.turn()
+    later = stocked.http.post("/v1/provider-offers", json=body)
+
+    assert (problem(early)[:2], later.status_code) == ((409, "conflict"), 200)
 
 
 @pytest.mark.parametrize(

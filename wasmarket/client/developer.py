@@ -16,6 +16,7 @@ from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from wasmarket.kernel.events import DealBalance, Stopped
+from wasmarket.kernel.signing import targets
 from wasmarket.kernel.units import Hash
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class DeveloperClient:
             wiring.usdc,
             wiring.clock.refresh(),
         )
-        return self._post(bid, {} if target is None else {"target": target})
+        return self._post(bid, {} if target is None else self._sign_target(bid.hash, target))
 
     def offer_state(self, offer: Hash) -> dict[str, Any]:
         """Return an offer as the matcher knows it: status, deal, reasons."""
@@ -347,6 +348,12 @@ class DeveloperClient:
         market: Market = self._wiring.market
         sender = self._wiring.sender(self._wiring.account(self._key))
         return sender.send(market.call(function, *arguments))
+
+    def _sign_target(self, offer: Hash, units: int) -> dict[str, Any]:
+        """Return what to post beside an offer of which fewer units are wanted for now."""
+        body = targets.target_body(units).encode()
+        authorization = self._sign(targets.METHOD, targets.target_path(offer), body)
+        return {"target": units, "target_authorization": authorization}
 
     def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         return {"Authorization": self._sign(method, target, body)}

@@ -5,11 +5,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from wasmarket.chain.contracts.views import OnchainAssignment
+from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.errors import BadContent, MarketError
 from wasmarket.kernel.events import Claimed, Skipped
 from wasmarket.kernel.units import Address, format_usdc
 
 logger = logging.getLogger(__name__)
+
+CLEARED = "cleared"
+"""State of an assignment that is over and paid."""
+
+PAGE = 1_000
+"""Assignments asked for at once."""
 
 BATCH = 64
 """Ids that Market and MarketLens take at once."""
@@ -45,31 +53,66 @@ class ClaimResult:
 
 
 class Earnings:
-    """The assignments of one provider's peers; each number is looked at once, then only its own."""
+    """The assignments of one provider's peers.
+
+    Which they are the matcher knows; what each is worth, and whose it is, the chain says. While no
+    matcher answers, the chain alone is asked: about every assignment, but about each only once.
+    """
 
     def __init__(self, wiring: Wiring, provider: Address) -> None:
         self._wiring = wiring
         self._provider = provider
+        self._matcher = ServiceClient("matcher", wiring.client.matcher, wiring.http)
         self._peers: dict[int, bool] = {0: False}
         self._mine: set[int] = set()
         self._seen = 0
 
     def find(self) -> Iterator[tuple[int, OnchainAssignment]]:
         """Yield the provider's assignments that are not over and paid, by number."""
-        lens = self._wiring.lens
+        try:
+            numbers = self._fetch_numbers()
+        except MarketError as error:
+            logger.warning("the matcher was not asked", extra={"why": error.detail})
+            yield from self._scan()
+        else:
+            yield from self._check(numbers)
+
+    def _fetch_numbers(self) -> list[int]:
+        """Return the assignments that the matcher knows of the provider and that are not over.
+
+        Raises Unreachable, TimedOut, BadContent.
+        """
+        asked = {"provider": self._provider, "limit": PAGE}
+        try:
+            found = {
+                int(entry["id"])
+                for entry in self._matcher.items("/v1/assignments", asked)
+                if entry["state"] != CLEARED
+            }
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadContent("the matcher's list of assignments cannot be read") from error
+        return sorted(found)
+
+    def _scan(self) -> Iterator[tuple[int, OnchainAssignment]]:
+        """Yield the same from the chain alone: all of it the first time, then what is new."""
         count = self._wiring.market.read("assignment_count")
         for ids in batches([*sorted(self._mine), *range(self._seen + 1, count + 1)]):
+            found = dict(self._check(ids))
+            self._mine = (self._mine - set(ids)) | found.keys()
+            self._seen = max(self._seen, ids[-1])
+            yield from found.items()
+
+    def _check(self, numbers: Sequence[int]) -> Iterator[tuple[int, OnchainAssignment]]:
+        """Yield those that are the provider's, as the chain says."""
+        lens = self._wiring.lens
+        for ids in batches(numbers):
             views = lens.assignments(ids)
             unknown = sorted({view.peer for view in views} - self._peers.keys())
             for peer, row in zip(unknown, lens.peers(unknown), strict=True):
                 self._peers[peer] = row.provider == self._provider
             for assignment, view in zip(ids, views, strict=True):
                 if self._peers[view.peer]:
-                    self._mine.add(assignment)
                     yield assignment, view
-                else:
-                    self._mine.discard(assignment)
-            self._seen = max(self._seen, ids[-1])
 
     def find_due(self) -> Iterator[Due]:
         """Yield those with something to claim."""

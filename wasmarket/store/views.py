@@ -329,18 +329,21 @@ class StoredDeveloperOffer:
     reasons: tuple[Any, ...]
     tried_block: int | None
     target: int | None = None
+    target_proof: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenOffer:
     """A developer offer that can be matched or refilled.
 
-    `replacing` are the alive assignments whose units are wanted elsewhere too before they go.
+    `replacing` are the alive assignments whose units are wanted elsewhere too before they go,
+    `proofs` the signed requests that say so.
     """
 
     stored: StoredDeveloperOffer
     deal: DealView | None
     replacing: tuple[int, ...] = ()
+    proofs: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

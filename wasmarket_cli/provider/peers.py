@@ -13,6 +13,7 @@ from wasmarket import __version__
 from wasmarket.chain.development.anvil import CHAIN_ID
 from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.endpoints import parse_endpoint
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.reasons import LeaveReason, describe
 from wasmarket.kernel.regions import region_index
@@ -22,6 +23,7 @@ from wasmarket_cli.errors import Exit
 from wasmarket_cli.logs import configure_logging
 from wasmarket_cli.options import ADDRESS, TRAITS, Checked, json_option, key_option, yes_option
 from wasmarket_cli.output import count, print_json, print_line, print_table, say, show_done
+from wasmarket_cli.provider.endpoint_check import check_endpoint
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
 from wasmarket_cli.provider.peer_status import show_status
 from wasmarket_cli.wiring import wire
@@ -85,16 +87,21 @@ def register(
     wiring = wire(ctx)
     client = ProviderClient(wiring, key)
     peer_key, wallet = load_peer_keys(wiring, name)
+    endpoint = parse_endpoint(endpoint)
+    warning = check_endpoint(wiring, endpoint, key=peer_key)
     machine = PeerCapacity(units, memory, region, endpoint, traits)
     number = client.register(peer_key, wallet.address, machine)
     if as_json:
-        print_json({"peer": number, "key": peer_key, "wallet": wallet.address})
+        told = {"peer": number, "key": peer_key, "wallet": wallet.address}
+        print_json(told | ({"warning": warning} if warning else {}))
         return
     say(f"{name} is peer {number} of {client.address}")
     say(f"  its wallet {wallet.address} needs a little of the chain's coin for gas")
     if wiring.deployment.chain_id == CHAIN_ID:
         say(f"  here: `wasmarket local faucet --to {wallet.address}`")
     say(f"  next: `wasmarket peer run {name}` and `wasmarket offer make {number} PRICE`")
+    if warning:
+        say(f"  {warning}", err=True)
 
 
 @peer.command("list")
@@ -135,9 +142,14 @@ def set_endpoint(
     ctx: click.Context, number: int, endpoint: str, key: str | None, as_json: bool
 ) -> None:
     """Change where peer NUMBER is reached."""
-    ProviderClient(wire(ctx), key).set_endpoint(number, endpoint)
+    wiring = wire(ctx)
+    endpoint = parse_endpoint(endpoint)
+    warning = check_endpoint(wiring, endpoint, number)
+    ProviderClient(wiring, key).set_endpoint(number, endpoint)
     told = f"peer {number} is reached at {endpoint}"
     show_done(as_json, told, peer=number, endpoint=endpoint)
+    if warning:
+        say(f"  {warning}", err=True)
 
 
 @peer.command("set-wallet")

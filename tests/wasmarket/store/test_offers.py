@@ -51,7 +51,8 @@ def store(database):
 def post_ask(store, ask=ASK, provider=PROVIDER, **changes):
     options = {"signature": SIGNATURE, "source": OfferSource.POSTED, "received_at": 7}
     with store.database.write() as session:
-        return add_provider_offer(session, ask, provider, **(options | changes))
+        name, is_new = add_provider_offer(session, ask, provider, **(options | changes))
+        return fetch_provider_offer(session, name), is_new
 
 
 def post_bid(store, bid=BID, **changes):
@@ -62,7 +63,8 @@ def post_bid(store, bid=BID, **changes):
         "received_at": 7,
     }
     with store.database.write() as session:
-        return add_developer_offer(session, bid, **(options | changes))
+        name, is_new = add_developer_offer(session, bid, **(options | changes))
+        return fetch_developer_offer(session, name), is_new
 
 
 def write(store, action, *arguments, **options):

@@ -56,6 +56,22 @@ class Credentials:
     signature: Signature
 
 
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request as it was sent, kept to show later what its signer asked for."""
+
+    method: str
+    target: str
+    body: str
+    authorization: str
+
+    def recover(self, domain: Domain) -> Credentials:
+        """Return who signed it. Raises Unauthorized, InvalidSignature."""
+        return recover_credentials(
+            self.authorization, self.method, self.target, sha256(self.body.encode()), domain
+        )
+
+
 def sign_request(request: Request, domain: Domain, key: bytes) -> str:
     """Return the value of the Authorization header for `request`."""
     signature = sign(request.digest(domain), key).to_hex()
@@ -94,8 +110,18 @@ def authenticate_hash(
     header: str | None, method: str, target: str, body_sha256: bytes, domain: Domain, now: int
 ) -> Credentials:
     """Return who signed a request whose body has this SHA-256. Raises as `authenticate`."""
+    check_lifetime(parse_authorization(header), now)
+    return recover_credentials(header, method, target, body_sha256, domain)
+
+
+def recover_credentials(
+    header: str | None, method: str, target: str, body_sha256: bytes, domain: Domain
+) -> Credentials:
+    """Return who signed the request, whenever that was: a signature outlives what it allows.
+
+    Raises Unauthorized, InvalidSignature.
+    """
     credentials = parse_authorization(header)
-    check_lifetime(credentials, now)
     hashed = hash_request(method, target, body_sha256, credentials.expires, credentials.nonce)
     signed = digest(domain, hashed)
     if recover(signed, credentials.signature, field=_FIELD) != credentials.address:

@@ -1,7 +1,8 @@
 """Read what a matcher may match now, and what each developer offer has become."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, literal, or_, select
@@ -18,7 +19,11 @@ from wasmarket.store.matching.offers import (
     fetch_developer_offer,
     provider_offer_view,
 )
-from wasmarket.store.matching.replacements import fetch_replacements
+from wasmarket.store.matching.peer_checks import answers_now
+from wasmarket.store.matching.replacements import (
+    fetch_replacement_proofs,
+    fetch_replacements,
+)
 from wasmarket.store.tables import (
     AccountRow,
     DealRow,
@@ -57,19 +62,24 @@ def fetch_live_provider_offers(
     hashes: Iterable[Hash] | None = None,
     after: int = 0,
     limit: int | None = None,
+    reachable_only: bool = False,
 ) -> list[StoredProviderOffer]:
     """Return the asks that hold as of `at`, in order of arrival, whatever units are left.
 
     They hold by time, counter, cancellation and approval, their peer is the provider's, and they
-    were not withdrawn from this matcher. `hashes`: only of these, in any order.
+    were not withdrawn from this matcher. `hashes`: only of these, in any order. `reachable_only`:
+    only of peers that answer at their endpoint with their key.
     """
+    query = _live(at, after, limit)
+    if reachable_only:
+        query = query.where(answers_now(ProviderOfferRow.peer))
     if hashes is not None:
         return [
             provider_offer_view(found)
             for batch in batches(hashes)
-            for found in session.scalars(_live(at, after, limit).where(_hash_in(batch)))
+            for found in session.scalars(query.where(_hash_in(batch)))
         ]
-    return [provider_offer_view(found) for found in session.scalars(_live(at, after, limit))]
+    return [provider_offer_view(found) for found in session.scalars(query)]
 
 
 def fetch_asks_of(
@@ -132,16 +142,29 @@ def fetch_open_developer_offers(
     ids = [deal for _, deal in found if deal is not None]
     deals = fetch_deals_by_id(session, at, ids)
     wishes = fetch_replacements(session, ids)
+    proofs = fetch_replacement_proofs(session, chain.from_iterable(wishes.values()))
     pairs = [
-        _open_offer(stored, None if deal is None else deals[deal], wishes.get(deal or 0, ()))
+        _open_offer(
+            stored, None if deal is None else deals[deal], wishes.get(deal or 0, ()), proofs
+        )
         for stored, deal in found
     ]
     return [pair for pair in pairs if pair.deal is None or _can_refill(pair)]
 
 
-def _open_offer(row: DeveloperOfferRow, deal: DealView | None, wishes: Iterable[int]) -> OpenOffer:
+def _open_offer(
+    row: DeveloperOfferRow,
+    deal: DealView | None,
+    wishes: Iterable[int],
+    known: Mapping[int, dict[str, str]],
+) -> OpenOffer:
     alive = set() if deal is None else {entry.id for entry in deal.live}
-    return OpenOffer(developer_offer_view(row), deal, tuple(id_ for id_ in wishes if id_ in alive))
+    stored = developer_offer_view(row)
+    replacing = tuple(id_ for id_ in wishes if id_ in alive)
+    proofs = [known[id_] for id_ in replacing if id_ in known]
+    if stored.target is not None and stored.target_proof is not None:
+        proofs.append(stored.target_proof)
+    return OpenOffer(stored, deal, replacing, tuple(proofs))
 
 
 def _open(at: Indexed) -> Select[DeveloperOfferRow, DealId]:

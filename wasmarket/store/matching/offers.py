@@ -1,20 +1,34 @@
 """Keep the offers that a matcher received, and say what became of each."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
+from wasmarket.store.chain.state import batches
+from wasmarket.store.columns import Base
 from wasmarket.store.enums import BookState, OfferSource
 from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import DeveloperOfferRow, OfferClockRow, ProviderOfferRow
 from wasmarket.store.views import StoredDeveloperOffer, StoredProviderOffer
+
+_FIND_ASK = select(ProviderOfferRow.sequence).where(ProviderOfferRow.hash == bindparam("name"))
+_FIND_BID = select(DeveloperOfferRow.sequence).where(DeveloperOfferRow.hash == bindparam("name"))
+# Into the tables: an ORM insert is twice as dear, and nobody needs the object.
+_ADD_ASK = insert(Base.metadata.tables[ProviderOfferRow.__tablename__])
+_ADD_BID = insert(Base.metadata.tables[DeveloperOfferRow.__tablename__])
+_TICK = (
+    update(OfferClockRow)
+    .values(version=OfferClockRow.version + 1)
+    .returning(OfferClockRow.version)
+    .execution_options(synchronize_session=False)
+)
 
 NOT_POSTED = "post it here first, or ask the matcher that has it"
 
@@ -28,34 +42,33 @@ def add_provider_offer(
     source: OfferSource,
     received_at: Timestamp,
     client: str | None = None,
-) -> tuple[StoredProviderOffer, bool]:
-    """Keep a checked ask; a known one stays as it is. Returns it and whether it is new.
+    name: Hash | None = None,
+) -> tuple[Hash, bool]:
+    """Keep a checked ask; a known one stays as it is. Returns its hash and whether it is new.
 
-    `client` is the address that it was posted from.
+    `client` is the address that it was posted from, `name` the hash of an offer that was hashed.
     """
-    hash_ = hash_offer(offer)
-    known = session.scalar(select(ProviderOfferRow).where(ProviderOfferRow.hash == hash_))
-    if known is not None:
-        return provider_offer_view(known), False
-    row = ProviderOfferRow(
-        hash=hash_,
-        provider=provider,
-        peer=offer.peer,
-        price=offer.price,
-        developer=offer.developer,
-        valid_until=offer.valid_until,
-        counter=offer.counter,
-        salt=offer.salt,
-        signature=signature,
-        source=source,
-        received_at=received_at,
-        withdrawn=False,
-        changed=_tick(session),
-        client=client,
-    )
-    session.add(row)
-    session.flush()
-    return provider_offer_view(row), True
+    hash_ = name or hash_offer(offer)
+    if session.scalar(_FIND_ASK, {"name": hash_}) is not None:
+        return hash_, False
+    values = {
+        "hash": hash_,
+        "provider": provider,
+        "peer": offer.peer,
+        "price": offer.price,
+        "developer": offer.developer,
+        "valid_until": offer.valid_until,
+        "counter": offer.counter,
+        "salt": offer.salt,
+        "signature": signature,
+        "source": source,
+        "received_at": received_at,
+        "withdrawn": False,
+        "changed": _tick(session),
+        "client": client,
+    }
+    session.execute(_ADD_ASK, values)
+    return hash_, True
 
 
 def add_developer_offer(
@@ -67,41 +80,48 @@ def add_developer_offer(
     source: OfferSource,
     received_at: Timestamp,
     client: str | None = None,
-) -> tuple[StoredDeveloperOffer, bool]:
-    """Keep a checked bid; a known one stays, but takes a newer permit. As add_provider_offer."""
-    hash_ = hash_offer(offer)
-    known = session.scalar(select(DeveloperOfferRow).where(DeveloperOfferRow.hash == hash_))
-    if known is not None:
+    name: Hash | None = None,
+    target: int | None = None,
+    target_proof: Mapping[str, str] | None = None,
+) -> tuple[Hash, bool]:
+    """Keep a checked bid; a known one stays, but takes a newer permit. As add_provider_offer.
+
+    `target` of a new one: how many units are wanted for now, and the signed request that says so.
+    """
+    hash_ = name or hash_offer(offer)
+    if session.scalar(_FIND_BID, {"name": hash_}) is not None:
         if permit is not None:
-            known.permit = json.dumps(permit)
-            known.changed = _tick(session)
-            session.flush()
-        return developer_offer_view(known), False
-    row = DeveloperOfferRow(
-        hash=hash_,
-        developer=offer.developer,
-        app=offer.app,
-        units=offer.units,
-        max_price=offer.max_price,
-        matcher=offer.matcher,
-        valid_until=offer.valid_until,
-        counter=offer.counter,
-        offer=json.dumps(dump_offer(offer)),
-        signature=signature,
-        permit=None if permit is None else json.dumps(permit),
-        source=source,
-        received_at=received_at,
-        withdrawn=False,
-        state=BookState.POSTED,
-        reasons="[]",
-        tried_block=None,
-        changed=_tick(session),
-        target=None,
-        client=client,
-    )
-    session.add(row)
-    session.flush()
-    return developer_offer_view(row), True
+            session.execute(
+                update(DeveloperOfferRow)
+                .where(DeveloperOfferRow.hash == hash_)
+                .values(permit=json.dumps(permit), changed=_tick(session))
+            )
+        return hash_, False
+    values = {
+        "hash": hash_,
+        "developer": offer.developer,
+        "app": offer.app,
+        "units": offer.units,
+        "max_price": offer.max_price,
+        "matcher": offer.matcher,
+        "valid_until": offer.valid_until,
+        "counter": offer.counter,
+        "offer": json.dumps(dump_offer(offer)),
+        "signature": signature,
+        "permit": None if permit is None else json.dumps(permit),
+        "source": source,
+        "received_at": received_at,
+        "withdrawn": False,
+        "state": BookState.POSTED,
+        "reasons": "[]",
+        "tried_block": None,
+        "changed": _tick(session),
+        "target": target,
+        "target_proof": None if target_proof is None else json.dumps(target_proof),
+        "client": client,
+    }
+    session.execute(_ADD_BID, values)
+    return hash_, True
 
 
 def fetch_provider_offer(session: Session, hash: Hash) -> StoredProviderOffer:
@@ -195,12 +215,18 @@ def set_offer_state(
         raise NotFound(f"there is no developer offer {hash}", field="hash")
 
 
-def set_offer_target(session: Session, hash: Hash, target: int | None) -> None:
-    """Record how many units of a bid are wanted for now. Raises NotFound."""
+def set_offer_target(
+    session: Session, hash: Hash, target: int | None, proof: Mapping[str, str] | None = None
+) -> None:
+    """Record how many units of a bid are wanted for now, and who signed that. Raises NotFound."""
     changed = session.execute(
         update(DeveloperOfferRow)
         .where(DeveloperOfferRow.hash == hash)
-        .values(target=target, changed=_tick(session))
+        .values(
+            target=target,
+            target_proof=None if proof is None else json.dumps(proof),
+            changed=_tick(session),
+        )
         .returning(DeveloperOfferRow.sequence)
     ).all()
     if not changed:
@@ -214,6 +240,20 @@ def touch_offer(session: Session, hash: Hash) -> None:
         .where(DeveloperOfferRow.hash == hash)
         .values(changed=_tick(session))
     )
+
+
+def touch_asks(session: Session, peers: Sequence[int]) -> None:
+    """Have every book look at the asks of these peers again: whether they answer has changed."""
+    if not peers:
+        return
+    version = _tick(session)
+    for batch in batches(peers):
+        session.execute(
+            update(ProviderOfferRow)
+            .where(ProviderOfferRow.peer.in_(batch))
+            .values(changed=version)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def fetch_offer_version(session: Session) -> int:
@@ -232,11 +272,7 @@ def fetch_changed_offers(session: Session, after: int) -> tuple[list[Hash], list
 
 def _tick(session: Session) -> int:
     """Count a change. The row stays locked until the commit, so readers miss no version."""
-    version: int | None = session.scalar(
-        update(OfferClockRow)
-        .values(version=OfferClockRow.version + 1)
-        .returning(OfferClockRow.version)
-    )
+    version: int | None = session.scalar(_TICK)
     if version is None:
         raise Inconsistent(
             "the store has no offer clock", remedy="let `wasmarket matcher run` upgrade the store"
@@ -275,4 +311,5 @@ def developer_offer_view(row: DeveloperOfferRow) -> StoredDeveloperOffer:
         reasons=tuple(json.loads(row.reasons)),
         tried_block=row.tried_block,
         target=row.target,
+        target_proof=None if row.target_proof is None else json.loads(row.target_proof),
     )

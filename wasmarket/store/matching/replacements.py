@@ -1,6 +1,7 @@
 """Keep which assignments their developers want replaced before they drop them."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,8 +12,17 @@ from wasmarket.store.matching.offers import touch_offer
 from wasmarket.store.tables import DealRow, ReplacementRow
 
 
-def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp) -> bool:
-    """Keep a wish; return whether it is new. One that was withdrawn counts again."""
+def add_replacement(
+    session: Session,
+    assignment: int,
+    deal: int,
+    now: Timestamp,
+    proof: Mapping[str, str] | None = None,
+) -> bool:
+    """Keep a wish; return whether it is new. One that was withdrawn counts again.
+
+    `proof` is the request that its developer signed.
+    """
     row = session.get(ReplacementRow, assignment)
     if row is not None and not row.withdrawn:
         return False
@@ -20,6 +30,7 @@ def add_replacement(session: Session, assignment: int, deal: int, now: Timestamp
         row = ReplacementRow(assignment=AssignmentId(assignment), deal=DealId(deal))
         session.add(row)
     row.requested_at, row.withdrawn = now, False
+    row.proof = None if proof is None else json.dumps(proof)
     _touch(session, deal)
     return True
 
@@ -53,6 +64,22 @@ def fetch_wishes(session: Session, deals: Iterable[int]) -> dict[int, dict[int, 
         for deal, assignment, since in session.execute(query):
             found.setdefault(deal, {})[assignment] = since
     return found
+
+
+def fetch_replacement_proofs(
+    session: Session, assignments: Iterable[int]
+) -> dict[int, dict[str, str]]:
+    """Return by assignment the request that asked for its replacement, where one was kept."""
+    row = ReplacementRow
+    return {
+        assignment: json.loads(proof or "null")
+        for batch in batches(assignments)
+        for assignment, proof in session.execute(
+            select(row.assignment, row.proof).where(
+                row.assignment.in_(batch), row.proof.is_not(None)
+            )
+        )
+    }
 
 
 def fetch_replacements(session: Session, deals: Iterable[int]) -> dict[int, tuple[int, ...]]:

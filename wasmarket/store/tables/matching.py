@@ -10,6 +10,7 @@ from wasmarket.kernel.units import (
     BlockNumber,
     DealId,
     Hash,
+    PeerId,
     Timestamp,
 )
 from wasmarket.store.columns import Base, Serial, not_negative, one_of
@@ -134,7 +135,8 @@ class NoticeRow(Base):
 class ReplacementRow(Base):
     """A developer's wish that an assignment's units be given elsewhere before it is dropped.
 
-    `requested_at` is chain time. A row is history once its assignment is no longer alive.
+    `requested_at` is chain time, `proof` the signed request as JSON. A row is history once its
+    assignment is no longer alive.
     """
 
     __tablename__ = "replacement"
@@ -144,6 +146,28 @@ class ReplacementRow(Base):
     deal: Mapped[DealId]
     requested_at: Mapped[Timestamp]
     withdrawn: Mapped[bool]
+    proof: Mapped[str | None]
+
+
+class PeerCheckRow(Base):
+    """Whether a peer answers at its endpoint with its key; times are of the matcher's own clock.
+
+    `endpoint` and `key` are those that were asked for: a peer that moved begins again. `since` is
+    when `answers` last changed, `failures` counts those in a row, `next_at` is when to ask again.
+    """
+
+    __tablename__ = "peer_check"
+    __table_args__ = (*not_negative("failures"), Index(None, "answers", "next_at"))
+
+    peer: Mapped[PeerId] = mapped_column(primary_key=True, autoincrement=False)
+    endpoint: Mapped[str] = mapped_column(String(128))
+    key: Mapped[Hash]
+    answers: Mapped[bool]
+    since: Mapped[int]
+    answered_at: Mapped[int | None]
+    failures: Mapped[int]
+    problem: Mapped[str | None]
+    next_at: Mapped[int]
 
 
 class RequestNonceRow(Base):

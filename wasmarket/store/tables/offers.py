@@ -63,7 +63,8 @@ class DeveloperOfferRow(Base):
 
     `permit` is the EIP-2612 permit as JSON. `reasons` (JSON list) and `tried_block` tell of the
     matcher's last attempt; `state` is the matcher's own word until there is a deal. `target` is how
-    many units the developer wants of this matcher for now, null: all that the offer allows.
+    many units the developer wants of this matcher for now, null: all that the offer allows;
+    `target_proof` the signed request that said so, as JSON.
     `changed` and `client` as for asks; the matcher's own words are no change.
     """
 
@@ -100,4 +101,5 @@ class DeveloperOfferRow(Base):
     tried_block: Mapped[BlockNumber | None]
     changed: Mapped[int]
     target: Mapped[int | None]
+    target_proof: Mapped[str | None]
     client: Mapped[str | None] = mapped_column(String(CLIENT_CHARS))
