@@ -73,7 +73,7 @@ def main(deployment_file, store, rpc_url, key, deadly=""):
             stop=stop,
         )
         run(
-            MatcherSettings(port=0, poll_seconds=0.05),
+            MatcherSettings(port=0, poll_seconds=0.05, peer_check_seconds=0),
             database=database,
             deployment=deployment,
             reader=rpc,
