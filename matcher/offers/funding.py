@@ -7,8 +7,11 @@ from typing import Any
 from matcher.engine.values import Demand
 from wasmarket.chain.contracts.bindings import Erc20
 from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit
+from wasmarket.chain.reading.blocks import BlockTag
+from wasmarket.kernel.errors import InvalidSignature
 from wasmarket.kernel.signing.offers import DeveloperOffer, parse_uint
-from wasmarket.kernel.signing.signatures import parse_signature
+from wasmarket.kernel.signing.signatures import Signature, parse_signature, recover
+from wasmarket.kernel.signing.typed_data import Domain, digest, hash_permit
 from wasmarket.kernel.units import Address, Hash, format_usdc
 
 
@@ -60,15 +63,46 @@ def parse_permit(data: Mapping[str, Any] | None) -> MatchPermit:
     )
 
 
-def fetch_purses(usdc: Erc20, market: Address, free: Mapping[Address, int]) -> dict[Address, Purse]:
-    """Read what accounts hold now; `free` are their free balances in Market."""
+def fetch_purses(
+    usdc: Erc20, market: Address, free: Mapping[Address, int], block: BlockTag = "latest"
+) -> dict[Address, Purse]:
+    """Read what accounts held at a block; `free` are their free balances in Market."""
     accounts = list(free)
-    tokens = usdc.read_many("balanceOf", [(account,) for account in accounts])
-    allowances = usdc.read_many("allowance", [(account, market) for account in accounts])
+    tokens = usdc.read_many("balanceOf", [(account,) for account in accounts], block)
+    allowances = usdc.read_many("allowance", [(account, market) for account in accounts], block)
     return {
         account: Purse(free[account], int(held), int(allowed))
         for account, held, allowed in zip(accounts, tokens, allowances, strict=True)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class PermitRules:
+    """What a permit is checked by: the token's domain, Market, and the owners' nonces."""
+
+    token: Domain
+    market: Address
+    nonces: Mapping[Address, int]
+
+    def is_good(self, owner: Address, permit: MatchPermit) -> bool:
+        """Whether the token would take the permit now: another one of its owner ends it."""
+        nonce = self.nonces[owner]
+        struct = hash_permit(owner, self.market, permit.value, nonce, permit.deadline)
+        try:
+            signer = recover(digest(self.token, struct), Signature(permit.r, permit.vs))
+        except InvalidSignature:
+            return False
+        return signer == owner
+
+
+def fetch_permit_rules(
+    usdc: Erc20, token: Domain, market: Address, owners: Iterable[Address], block: BlockTag
+) -> PermitRules:
+    """Read the nonces that permits of these accounts had to have at a block."""
+    wanted = sorted(set(owners))
+    found = usdc.read_many("nonces", [(owner,) for owner in wanted], block)
+    nonces = {owner: int(nonce) for owner, nonce in zip(wanted, found, strict=True)}
+    return PermitRules(token, market, nonces)
 
 
 def split_by_funds(

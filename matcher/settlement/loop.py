@@ -9,7 +9,13 @@ from matcher.engine.answers.explain import explain
 from matcher.engine.auction.match import match_round
 from matcher.engine.values import Ask, Demand, Round
 from matcher.metrics import MatcherMetrics
-from matcher.offers.funding import Funding, fetch_purses, parse_permit, split_by_funds
+from matcher.offers.funding import (
+    Funding,
+    fetch_permit_rules,
+    fetch_purses,
+    parse_permit,
+    split_by_funds,
+)
 from matcher.offers.onchain_offers import PublishedOffers
 from matcher.offers.peer_checks import PeerChecks
 from matcher.orderbook.incremental import Feed
@@ -25,15 +31,17 @@ from matcher.settlement.proposals import (
 from matcher.settlement.sentences import to_sentences
 from matcher.settlement.submissions import Submissions
 from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.contracts.fills import MatchPermit
 from wasmarket.chain.errors import GasTooDear
 from wasmarket.chain.sending.transactions import TransactionReceipt
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError, Reverted, TimedOut
 from wasmarket.kernel.events import Assigned, Ended, FillSkipped, Matched
 from wasmarket.kernel.reasons import EndKind, describe
+from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.events import fetch_stamp
-from wasmarket.store.chain.state import NotIndexed, fetch_account
+from wasmarket.store.chain.state import NotIndexed
 from wasmarket.store.database import Database
 from wasmarket.store.enums import BookState
 from wasmarket.store.leader import Leader
@@ -96,6 +104,7 @@ class Matchmaker:
         )
         self._keeps = evict
         self._checks = checks
+        self._token: Domain | None = None
         self._feed = Feed(database, reachable_only=checks is not None)
         self._voice = Voice(database, leader)
         self._published = PublishedOffers(database)
@@ -210,13 +219,35 @@ class Matchmaker:
 
     def _fund(self, snapshot: Snapshot, demands: Sequence[Demand]) -> Funding:
         first = [demand for demand in demands if demand.is_first]
-        with self._database.read() as session:
-            free = {
-                d.offer.developer: fetch_account(session, d.offer.developer).free for d in first
-            }
-        purses = fetch_purses(self._contracts.usdc, self._deployment.market, free)
-        permits = {d.hash: parse_permit(snapshot.open[d.hash].stored.permit) for d in first}
+        # At the book's block, so that anybody can check later who could pay.
+        developers = sorted({demand.offer.developer for demand in first})
+        words = self._contracts.market.accounts(developers, snapshot.at.block)
+        free = {owner: word.free for owner, word in zip(developers, words, strict=True)}
+        purses = fetch_purses(
+            self._contracts.usdc, self._deployment.market, free, snapshot.at.block
+        )
+        permits = self._good_permits(snapshot, first)
         return split_by_funds(demands, purses, permits, snapshot.at.timestamp)
+
+    def _good_permits(self, snapshot: Snapshot, first: Sequence[Demand]) -> dict[Hash, MatchPermit]:
+        """Return the permits that the token would take as of the book's block."""
+        given = {
+            d.hash: (d.offer.developer, parse_permit(permit))
+            for d in first
+            if (permit := snapshot.open[d.hash].stored.permit) is not None
+        }
+        if not given:
+            return {}
+        usdc = self._contracts.usdc
+        if self._token is None:
+            self._token = usdc.permit_domain(self._deployment.chain_id)
+        owners = {owner for owner, _ in given.values()}
+        rules = fetch_permit_rules(
+            usdc, self._token, self._deployment.market, owners, snapshot.at.block
+        )
+        return {
+            name: permit for name, (owner, permit) in given.items() if rules.is_good(owner, permit)
+        }
 
     def _solve(self, snapshot: Snapshot, demands: Sequence[Demand], left_out: list[Ask]) -> Round:
         """Solve, and leave out of the book whatever the chain would refuse by now."""

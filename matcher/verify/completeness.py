@@ -7,13 +7,10 @@ from matcher.engine.values import PRICE_BELOW
 from matcher.orderbook.document import BookDocument
 from matcher.orderbook.snapshot import AVOID_EPOCHS
 from matcher.verify.findings import Findings
-from matcher.verify.history import History
+from matcher.verify.history import History, decode_own
 from matcher.verify.witness import Witness
 from wasmarket.kernel.addresses import ZERO_ADDRESS
-from wasmarket.kernel.errors import InvalidInput
-from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer, validate_terms
-from wasmarket.kernel.signing.published import decode_published
-from wasmarket.kernel.signing.typed_data import hash_offer
+from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
 LOOKED_AT = 256
@@ -76,8 +73,8 @@ def _readable(
     for entry in history.published:
         if entry.at[0] > block:
             break
-        offer = _decode(entry.data)
-        if offer is None or hash_offer(offer) != entry.hash:
+        offer = decode_own(entry)
+        if offer is None:
             continue
         if isinstance(offer, DeveloperOffer):
             if offer.developer == entry.account:
@@ -87,16 +84,6 @@ def _readable(
             if owner == entry.account and registered <= block:
                 asks[entry.hash] = offer
     return asks, bids
-
-
-def _decode(data: bytes) -> Offer | None:
-    try:
-        offer = decode_published(data)
-        if isinstance(offer, DeveloperOffer):
-            validate_terms(offer)
-    except InvalidInput:
-        return None
-    return offer
 
 
 def _check_asks(
@@ -111,6 +98,11 @@ def _check_asks(
         where = f"published ask {hash_}"
         if document.book.get_ask(hash_) is not None:
             findings.compare("published", where, "book", "listed", "listed")
+        elif offer.peer in document.unreachable:
+            findings.note(
+                f"{where}: passed over, because peer {offer.peer} did not answer at its endpoint,"
+                " as the matcher alone can know"
+            )
         elif offer.peer not in absent and _could_fill(hash_, offer, document.head.block, witness):
             later = range(span.first + 1, min(span.last, span.first + LOOKED_AT) + 1)
             if all(_could_fill(hash_, offer, block, witness) for block in later):

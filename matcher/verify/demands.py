@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from matcher.engine.values import Demand, Live
-from matcher.orderbook.document import BookDocument
+from matcher.offers.signed_wishes import find_replacements, find_target
+from matcher.orderbook.document import NO_EVIDENCE, BookDocument
 from matcher.orderbook.snapshot import AVOID_EPOCHS
 from matcher.verify.chain_state import check_holding
 from matcher.verify.findings import Findings
@@ -31,10 +32,7 @@ def check_demands(
         findings.compare("demands", where, "cancelled", False, bool(word.cancelled))
         counter = counters[key[0]].counter
         findings.compare("demands", where, "counter", counter, demand.offer.counter)
-        if demand.hold or demand.replacing:
-            findings.note(
-                f"{where}: wants {demand.want} units, as its developer told the matcher alone"
-            )
+        _check_wishes(demand, document, witness, findings)
         if word.deal:
             _check_deal(demand, word.deal, witness, history, findings, block)
             _check_avoid(demand, document, witness, history, findings)
@@ -55,6 +53,23 @@ def check_demands(
         if demand.offer.valid_until < document.head.time:
             expected = f"at least {document.head.time}"
             findings.compare("demands", where, "valid_until", expected, demand.offer.valid_until)
+
+
+def _check_wishes(
+    demand: Demand, document: BookDocument, witness: Witness, findings: Findings
+) -> None:
+    """Check that what is held back or replaced is so at the developer's signed word."""
+    offer, where = demand.offer, f"demand {demand.hash}"
+    proofs = document.evidence.get(demand.hash, NO_EVIDENCE).proofs
+    target = find_target(proofs, demand.hash, offer.developer, witness.domain)
+    hold = 0 if target is None else max(0, offer.units - target)
+    findings.compare("demands", where, "hold (by signed target)", hold, demand.hold)
+    asked = find_replacements(proofs, demand.deal, offer.developer, witness.domain)
+    # One that was asked for may be over; none may be replaced that was not asked for.
+    unasked = sorted(demand.replacing - asked)
+    findings.compare("demands", where, "replaced without being asked for", [], unasked)
+    if demand.hold or demand.replacing:
+        findings.note(f"{where}: wants {demand.want} units, as its developer signed")
 
 
 def _check_deal(

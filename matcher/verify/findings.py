@@ -11,6 +11,8 @@ CHECKS = {
     "asks": "every provider offer is signed or approved, uncancelled, unexpired",
     "peers": "every word of every peer, and the counters of their providers",
     "demands": "every developer offer holds; deal, balance and live assignments are the chain's",
+    "funds": "every new developer offer had its deposit and tip at the book's block",
+    "order": "offers that came from the chain stand in the order of the chain",
     "published": "no offer that was published on chain is missing",
     "absent": "peers whose offers were left out were evicted and have proved nothing since",
     "avoid": "peers kept from a deal left it lately or were dropped from it",

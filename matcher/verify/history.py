@@ -7,7 +7,9 @@ from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.blocks import Log, RawLog
 from wasmarket.chain.reading.logs import LogReader
 from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.events import (
     Assigned,
     Committed,
@@ -18,6 +20,9 @@ from wasmarket.kernel.events import (
     PeerRegistered,
 )
 from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, validate_terms
+from wasmarket.kernel.signing.published import decode_published
+from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, Hash, Timestamp
 
 Place = tuple[int, int]
@@ -66,6 +71,16 @@ class History:
     assigned: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     committed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     registered: dict[int, tuple[int, Address]] = field(default_factory=dict)
+    registered_at: dict[int, Place] = field(default_factory=dict)
+
+    def is_readable(self, entry: Publication) -> bool:
+        """Whether the published bytes are the offer of the published hash, by its account."""
+        offer = decode_own(entry)
+        if isinstance(offer, DeveloperOffer):
+            return offer.developer == entry.account
+        if offer is None:
+            return False
+        return self.registered.get(offer.peer, (0, ZERO_ADDRESS))[1] == entry.account
 
     def assignments(self, deal: int, block: int) -> list[int]:
         """Return the assignments that a deal ever had by a block, by id."""
@@ -83,6 +98,17 @@ class History:
             if entry.kind == EndKind.EVICTED and entry.block <= block:
                 found[entry.peer] = max(entry.time, found.get(entry.peer, 0))
         return found
+
+
+def decode_own(entry: Publication) -> Offer | None:
+    """Return the offer that published bytes are, None if they are not of the published hash."""
+    try:
+        offer = decode_published(entry.data)
+        if isinstance(offer, DeveloperOffer):
+            validate_terms(offer)
+    except InvalidInput:
+        return None
+    return offer if hash_offer(offer) == entry.hash else None
 
 
 def read_history(rpc: Rpc, deployment: Deployment, last: int) -> History:
@@ -127,3 +153,4 @@ def _note(history: History, log: Log[Event], times: Mapping[int, int]) -> None:
         history.committed.setdefault(event.peer, []).append((block, event.epoch))
     elif isinstance(event, PeerRegistered):
         history.registered[event.peer] = (block, event.provider)
+        history.registered_at[event.peer] = (block, log.log_index)

@@ -10,6 +10,8 @@ from matcher.verify.completeness import Span, check_absent, check_published
 from matcher.verify.demands import check_demands
 from matcher.verify.findings import Findings
 from matcher.verify.history import History, read_history
+from matcher.verify.money import check_matchable, check_money
+from matcher.verify.order import check_order
 from matcher.verify.outcome import check_record, check_replay, check_transaction
 from matcher.verify.record import Record
 from matcher.verify.witness import Witness
@@ -106,9 +108,12 @@ def verify_match(
     check_asks(document, peers, witness, findings)
     check_demands(document, witness, history, findings)
     absent = check_absent(document, witness, history, findings)
+    check_money(document, witness, findings)
+    check_order(document, history, findings)
     first = document.head.block
     last = first if mined is None else max(first, mined.block - 1)
     caller = next((m.caller for m in history.matched if m.tx == record.tx), ZERO_ADDRESS)
+    check_matchable(document.demands, caller, witness, first, findings)
     check_published(document, absent, Span(first, last, caller), witness, history, findings)
     check_replay(record, document, findings)
     check_transaction(record, deal, mined, witness.deployment.market, findings)
@@ -125,6 +130,8 @@ def _read(content: bytes, findings: Findings) -> BookDocument | None:
             document.demands,
             document.signatures,
             document.absent,
+            unreachable=document.unreachable,
+            evidence=document.evidence,
         )
     except BadContent as error:
         findings.compare("document", "book", "content", "a book", error.detail)

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from matcher.engine.values import Peer
+from matcher.offers.funding import PermitRules, Purse, fetch_permit_rules, fetch_purses
 from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.packed_words import AccountWord, OfferWord, PeerExtraWord, PeerWord
@@ -102,6 +104,26 @@ class Witness:
         """Return assignments, settled at a block."""
         views: list[OnchainAssignment] = self._at(block, self._lens.assignments, ids)
         return dict(zip(ids, views, strict=True))
+
+    def purses(self, accounts: Sequence[Address], block: int) -> dict[Address, Purse]:
+        """Return what accounts held at a block: free balance, tokens, and Market's allowance."""
+        if not accounts:
+            return {}
+        free = {owner: word.free for owner, word in self.accounts(accounts, block).items()}
+        return self._at(block, partial(fetch_purses, self.usdc, self.deployment.market, free))
+
+    def permit_rules(self, owners: Sequence[Address], block: int) -> PermitRules:
+        """Return what permits of accounts had to be like at a block."""
+        return self._at(
+            block,
+            partial(
+                fetch_permit_rules, self.usdc, self._token_domain, self.deployment.market, owners
+            ),
+        )
+
+    @cached_property
+    def _token_domain(self) -> Domain:
+        return self.usdc.permit_domain(self.deployment.chain_id)
 
     def purse(self, account: Address, block: int) -> int:
         """Return what an account could pay at a block: free balance and tokens in reach."""
