@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.e2e.answering_peer import AnsweringPeer
 from tests.e2e.market_driver import wait_until
 from wasmarket.kernel.units import FLT, USDC
 
@@ -20,11 +21,20 @@ def balance(market, name):
     return market.run("wallet", "balance", "--key", name, "--json").json
 
 
-def register(market, provider, *, units=2, region="JP"):
+@pytest.fixture
+def stand_in(market, provider):
+    """Answers at an endpoint with the key of the provider's peer."""
+    market.run("peer", "init", f"{provider}-peer")
+    peer = AnsweringPeer(market, f"{provider}-peer")
+    yield peer
+    peer.close()
+
+
+def register(market, provider, *, units=2, region="JP", endpoint="http://127.0.0.1:1"):
     """Register a peer that nobody runs; return its number."""
     ran = market.run(
         *("peer", "register", f"{provider}-peer", "--units", units, "--memory", 512),
-        *("--region", region, "--endpoint", "http://127.0.0.1:1", "--key", provider, "--json"),
+        *("--region", region, "--endpoint", endpoint, "--key", provider, "--json"),
     )
     assert ran.code == 0, ran.err
     return ran.json["peer"]
@@ -125,8 +135,56 @@ def test_peer_set_wallet__the_old_one_can_do_nothing_more(market, provider):
     assert market.wiring.lens.peers([number])[0].wallet == wallet
 
 
-def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider):
-    number = register(market, provider)
+def test_peer_register__nobody_answers_there__warns_and_passes_its_offers_over(market, provider):
+    ran = market.run(
+        *("peer", "register", f"{provider}-peer", "--units", 2, "--memory", 512),
+        *("--region", "NO", "--endpoint", "http://127.0.0.1:1", "--key", provider),
+    )
+    number = int(ran.out.split("is peer ")[1].split()[0])
+
+    made = market.run("offer", "make", number, "0.05", "--key", provider, "--json").json
+
+    def told():
+        row = market.client().matcher.get(f"/v1/provider-offers/{made['hash']}")
+        return [
+            reason
+            for reason in row["reasons"]
+            if "cannot be reached" in reason or "no answer" in reason
+        ]
+
+    assert (ran.code, "does not answer at http://127.0.0.1:1" in ran.err) == (0, True)
+    [reason] = wait_until("the provider is told", told)
+    assert f"peer {number}'s endpoint" in reason
+    assert market.run("quote", "--regions", "NO", "--json").json == []
+
+
+@pytest.mark.parametrize("endpoint", ["foo", "ftp://x", "http://a@b", "http://x?y=1"])
+def test_peer_register__no_endpoint__is_refused_before_anything_is_paid(market, provider, endpoint):
+    ran = market.run(
+        *("peer", "register", f"{provider}-peer", "--units", 2, "--memory", 512),
+        *("--region", "NO", "--endpoint", endpoint, "--key", provider),
+    )
+
+    assert (ran.code, "is not a peer's endpoint" in ran.err) == (2, True)
+    assert balance(market, provider)["stake_locked"] == "0"
+
+
+def test_peer_register__endpoint_of_another_peer__is_refused(market, provider):
+    [taken] = [
+        row["endpoint"] for row in market.client().matcher.items("/v1/peers") if row["id"] == 1
+    ]
+
+    ran = market.run(
+        *("peer", "register", f"{provider}-peer", "--units", 2, "--memory", 512),
+        *("--region", "NO", "--endpoint", taken, "--key", provider),
+    )
+
+    assert (ran.code, "another peer answers" in ran.err) == (3, True)
+    assert balance(market, provider)["stake_locked"] == "0"
+
+
+def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider, stand_in):
+    stand_in.number = number = register(market, provider, endpoint=stand_in.url)
 
     made = market.run("offer", "make", number, "0.05", "--key", provider, "--json").json
     listed = market.run("offer", "list", "--key", provider, "--json").json
@@ -146,7 +204,8 @@ def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider):
             == "cancelled"
         ),
     )
-    assert market.run("quote", "--regions", "JP", "--json").json == []
+    # A quote may be of the order book of half a second ago.
+    wait_until("it is gone", lambda: market.run("quote", "--regions", "JP", "--json").json == [])
 
 
 def test_offer__cancel_all__withdraws_every_one(market, provider):
@@ -220,8 +279,8 @@ def test_provider__stake_and_unstake__move_flt(market, provider):
     assert market.run("provider", "unstake", "1000", "--key", provider).code == 3
 
 
-def test_provider__opportunities__show_what_was_missed(market, provider):
-    number = register(market, provider, region="DE")
+def test_provider__opportunities__show_what_was_missed(market, provider, stand_in):
+    stand_in.number = number = register(market, provider, region="DE", endpoint=stand_in.url)
     market.run("offer", "make", number, "0.019", "--key", provider)
     wait_until(
         "the offer is in the book",
