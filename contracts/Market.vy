@@ -97,7 +97,7 @@ def __init__(
     @param bonds The Staking contract that names this one as its market.
     @param proofs The Proofs contract with the same epochs and window.
     @param epoch_seconds Length of a billing period, at least 10.
-    @param accept_seconds Time a peer has to answer a new assignment.
+    @param accept_seconds Time a peer has to answer a new assignment, at least 1.
     @param max_missed Final epochs without a proof that make a fault, at least 1.
     @param proof_window Epochs after its end in which an epoch can be proven, at least 1.
     @param bond_per_unit FLT locked for each unit for sale.

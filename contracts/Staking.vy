@@ -32,9 +32,10 @@ def __init__(token: address, market: address, delay: uint256):
     @notice Fix the token, the market and the delay for ever.
     @param token FLT: no fee on transfers.
     @param market The only contract that may lock, unlock and slash.
-    @param delay Seconds between a request to leave and its withdrawal.
+    @param delay Seconds between a request to leave and its withdrawal, at least 1.
     """
     assert market != empty(address), "staking: no market"
+    assert delay >= 1, "staking: no delay"
     TOKEN = IERC20(token)
     MARKET = market
     DELAY = delay

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.anvil
 
 GOOD = {
     "epoch_seconds": 10,
-    "accept_seconds": 0,
+    "accept_seconds": 1,
     "max_missed": 1,
     "proof_window": 1,
     "bond_per_unit": 5,
@@ -45,6 +45,7 @@ def test_deploy_market__parameters_at_their_limits__are_accepted(world, changes)
         ({"epoch_seconds": 9}, "epochs: too short"),
         ({"epoch_seconds": 0}, "epochs: too short"),
         ({"proof_window": 0}, "epochs: no proof window"),
+        ({"accept_seconds": 0}, "proving: no time to accept"),
         ({"max_missed": 0}, "proving: no missed epoch"),
         ({"max_missed": 1_024}, "proving: window too long"),
         ({"proof_window": 1_024}, "proving: window too long"),
@@ -65,6 +66,13 @@ def test_deploy_market__token_without_6_decimals__reverts(world):
 def test_deploy_staking__no_market__reverts(world):
     with ape.reverts("staking: no market"):
         world.chain.deploy("Staking", world.contracts["flt"].address, ZERO, 180)
+
+
+def test_deploy_staking__no_delay__reverts(world):
+    flt, market = world.contracts["flt"].address, world.contracts["market"].address
+
+    with ape.reverts("staking: no delay"):
+        world.chain.deploy("Staking", flt, market, 0)
 
 
 @pytest.mark.parametrize(
