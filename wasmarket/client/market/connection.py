@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from wasmarket.chain.sending.wallet import Account
+from wasmarket.client.contracts import MarketContracts
 from wasmarket.client.home import find_home
 from wasmarket.client.market.asynchronous import AsyncView
 from wasmarket.client.market.developer import Developer
@@ -38,6 +39,11 @@ class ConnectedMarket:
     def provider(self) -> Provider:
         """What a provider does."""
         return Provider(self.wiring)
+
+    @cached_property
+    def contracts(self) -> MarketContracts:
+        """The contracts as web3 `Contract`s on a shared `Web3`; needs the extra `web3`."""
+        return self.wiring.contracts
 
     @property
     def deployment(self) -> Deployment:
