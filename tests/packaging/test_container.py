@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import ROOM
+from tests.packaging.environments import ROOM
 from tests.paths import CHECKOUT
 from wasmarket import __version__
 

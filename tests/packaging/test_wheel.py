@@ -4,16 +4,40 @@ import json
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 
-from tests.packaging.conftest import PYTHONS, SUPPORTED
+from tests.packaging.environments import PYTHONS, ROOM, SUPPORTED, Environment, uv
 from tests.paths import CHECKOUT
 from wasmarket import __version__
 
 pytestmark = pytest.mark.e2e
 
 QUICKSTART = (CHECKOUT / "docs" / "quickstart.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    uv("build", "--wheel", "--python", sys.executable, "--out-dir", folder, CHECKOUT)
+    return next(folder.glob("wasmarket-*.whl"))
+
+
+@pytest.fixture
+def install(wheel, tmp_path):
+    """A function that installs the wheel with extras under a version of Python."""
+
+    def build(version, extras=""):
+        name = f"{version}-{re.sub(r'[^a-z0-9]', '', extras) or 'base'}"
+        path = ROOM / name
+        uv("venv", "--clear", "--python", PYTHONS[version], path)
+        uv("pip", "install", "--python", path / "bin" / "python", f"{wheel}{extras}")
+        home = tmp_path / "home"
+        home.mkdir()
+        return Environment(path, home)
+
+    return build
 
 
 def of_python(version):

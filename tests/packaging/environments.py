@@ -1,14 +1,11 @@
 """The wheel, and an empty environment of each Python that is here to install it into."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 from tests.paths import CHECKOUT
 
@@ -82,26 +79,3 @@ class Environment:
             stderr=subprocess.PIPE,
             text=True,
         )
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dist")
-    uv("build", "--wheel", "--python", sys.executable, "--out-dir", folder, CHECKOUT)
-    return next(folder.glob("wasmarket-*.whl"))
-
-
-@pytest.fixture
-def install(wheel, tmp_path):
-    """A function that installs the wheel with extras under a version of Python."""
-
-    def build(version, extras=""):
-        name = f"{version}-{re.sub(r'[^a-z0-9]', '', extras) or 'base'}"
-        path = ROOM / name
-        uv("venv", "--clear", "--python", PYTHONS[version], path)
-        uv("pip", "install", "--python", path / "bin" / "python", f"{wheel}{extras}")
-        home = tmp_path / "home"
-        home.mkdir()
-        return Environment(path, home)
-
-    return build
