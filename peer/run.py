@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from peer.api.app import OwnPlace, create_app
 from peer.api.fastpath.protocol import bind_protocol
 from peer.chain_state.listener import Listener
-from peer.chain_state.view import Standing
+from peer.chain_state.view import ChainView
 from peer.disk import DiskWatch
 from peer.duties.commitments import Commitments, last_closed
 from peer.duties.submitter import DutySubmitter
@@ -100,14 +100,14 @@ def run_peer(parts: PeerParts, *, rpc_url: str, on_ready: Callable[[str], None])
     with state.lock(), Rpc(rpc_url) as rpc:
         listener = bind(parts.settings.host, parts.settings.port)
         try:
-            peer = Peer(parts, rpc, state)
+            peer = PeerProcess(parts, rpc, state)
         except BaseException:
             listener.close()
             raise
         serve(peer.app, listener, on_ready, bind_protocol(peer.app.state.calls))
 
 
-class Peer:
+class PeerProcess:
     """The parts of one peer; `app` starts and stops them with its lifespan."""
 
     def __init__(self, parts: PeerParts, rpc: Rpc, folder: PeerFolder) -> None:
@@ -307,7 +307,7 @@ class Peer:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
 
-        def take(standing: Standing) -> None:
+        def take(standing: ChainView) -> None:
             loop.call_soon_threadsafe(self._host.take, standing)
             self._submitter.notify(standing)
             self._submitting.wake()

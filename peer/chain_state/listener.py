@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from peer.chain_state.facts import Facts, apply_update
-from peer.chain_state.view import Assignment, Deal, DealState, Standing, State
+from peer.chain_state.view import Assignment, ChainView, Deal, OnchainDealState, State
 from peer.folder import write_atomically
 from wasmarket.chain.contracts.bindings import MarketLens
 from wasmarket.chain.contracts.views import OnchainDeal
@@ -29,14 +29,14 @@ logger = logging.getLogger(__name__)
 SAVE_BLOCKS = 200
 """Save after so many blocks even if no epoch began."""
 
-Subscriber = Callable[[Standing], None]
+Subscriber = Callable[[ChainView], None]
 
 
 class Saved(msgspec.Struct):
     """The file `chain.json`."""
 
     facts: Facts
-    standing: Standing | None
+    standing: ChainView | None
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -90,7 +90,7 @@ class Listener:
         self._standing = saved.standing
 
     @property
-    def standing(self) -> Standing | None:
+    def standing(self) -> ChainView | None:
         """Return the newest standing; None before the peer is found on chain."""
         return self._standing
 
@@ -146,7 +146,7 @@ class Listener:
         self._facts = facts
         self._stale = True
 
-    def _refresh(self, head: BlockRef, before: Standing | None) -> None:
+    def _refresh(self, head: BlockRef, before: ChainView | None) -> None:
         epoch = self._deployment.epoch_of(head.timestamp)
         if not self._stale and before is not None and before.epoch == epoch:
             self._standing = replace(before, head=head)
@@ -166,7 +166,7 @@ class Listener:
         if problem is not None:
             raise problem
 
-    def _read(self, head: BlockRef) -> Standing:
+    def _read(self, head: BlockRef) -> ChainView:
         """Read assignments and deals as of `head`; the block is named, so that no node that lags
         behind can make an assignment disappear.
         """
@@ -194,9 +194,9 @@ class Listener:
         deals = {
             number: self._deal(number, view)
             for number, view in zip(deal_ids, self._lens.deals(deal_ids, block=block), strict=True)
-            if view.status != DealState.NONE and facts.deals[number].apps
+            if view.status != OnchainDealState.NONE and facts.deals[number].apps
         }
-        return Standing(
+        return ChainView(
             peer=facts.peer,
             head=head,
             epoch=self._deployment.epoch_of(head.timestamp),
@@ -218,13 +218,13 @@ class Listener:
             balance=view.balance,
             rate=view.rate,
             end=view.end,
-            status=DealState(view.status),
+            status=OnchainDealState(view.status),
             runway=view.runway,
             last_funded=view.last_funded,
             endpoints=tuple(other.endpoint for other in others if other is not None),
         )
 
-    def _publish(self, standing: Standing) -> None:
+    def _publish(self, standing: ChainView) -> None:
         for subscriber in self._subscribers:
             subscriber(standing)
 

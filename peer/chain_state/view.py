@@ -22,7 +22,7 @@ class State(IntEnum):
     ENDED = 3
 
 
-class DealState(IntEnum):
+class OnchainDealState(IntEnum):
     """Status of a deal, as MarketLens numbers it."""
 
     NONE = 0
@@ -63,7 +63,7 @@ class Deal:
     balance: int
     rate: int
     end: int
-    status: DealState
+    status: OnchainDealState
     runway: int
     last_funded: int
     endpoints: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ class Deal:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ChainView:
     """Everything known at `head`."""
 
     peer: int
@@ -106,7 +106,7 @@ def is_funded(assignment: Assignment, deal: Deal, now: int, epoch_seconds: int) 
     return deal.balance >= billing.share(rate, skipped) + deal.rate + rate
 
 
-def must_commit(standing: Standing, epoch: int) -> bool:
+def must_commit(standing: ChainView, epoch: int) -> bool:
     """Say whether `epoch` is to be proven: somebody's pay for it is open, busy or idle."""
     return any(
         held.state in (State.ACTIVE, State.ENDED) and held.next <= epoch <= held.end_of

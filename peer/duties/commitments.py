@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from peer.chain_state.view import Standing, State, serving_until
+from peer.chain_state.view import ChainView, State, serving_until
 from peer.folder import write_atomically
 from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.kernel.addresses import to_hash
@@ -63,7 +63,7 @@ class Commitments:
         self._unsaved: dict[int, Commitment] = {}
         self.proven: set[int] = set()
 
-    def prepare(self, standing: Standing, epoch: int) -> Commitment:
+    def prepare(self, standing: ChainView, epoch: int) -> Commitment:
         """Return the epoch's commitment, made and stored at the first call.
 
         From then on no receipt enters the epoch.
@@ -132,7 +132,7 @@ class Commitments:
             if int(path.stem) < before:
                 path.unlink(missing_ok=True)
 
-    def _concerned(self, standing: Standing, epoch: int) -> list[tuple[int, int]]:
+    def _concerned(self, standing: ChainView, epoch: int) -> list[tuple[int, int]]:
         """Return (assignment, deal) of all that ran in the epoch, by the chain or by receipts."""
         found: dict[int, int] = {
             held.id: held.deal

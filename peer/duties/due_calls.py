@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from peer.chain_state.view import Assignment, Standing, State, is_funded, must_commit
+from peer.chain_state.view import Assignment, ChainView, State, is_funded, must_commit
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.reasons import LeaveReason
 
@@ -36,7 +36,7 @@ class DueCalls:
 
 
 def find_due_calls(
-    standing: Standing,
+    standing: ChainView,
     outlook: Outlook,
     parameters: Parameters,
     *,
@@ -79,13 +79,13 @@ def find_due_calls(
     )
 
 
-def _pending(standing: Standing) -> list[Assignment]:
+def _pending(standing: ChainView) -> list[Assignment]:
     return [
         held for held in standing.assignments.values() if held.state == State.PENDING and held.alive
     ]
 
 
-def _claimable(standing: Standing, parameters: Parameters, every: int) -> list[int]:
+def _claimable(standing: ChainView, parameters: Parameters, every: int) -> list[int]:
     if not every or standing.epoch % every:
         return []
     final = standing.epoch - 1 - parameters.proof_window

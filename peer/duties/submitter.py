@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 
-from peer.chain_state.view import Standing
+from peer.chain_state.view import ChainView
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import DueCalls, Outlook, find_due_calls
 from wasmarket.chain.contracts.bindings import Market, Proofs
@@ -47,10 +47,10 @@ class DutySubmitter:
         self._outlook = outlook
         self._claim_every = claim_every
         self._on_sent = on_sent
-        self._standing: Standing | None = None
+        self._standing: ChainView | None = None
         self._sent_at = -1
 
-    def notify(self, standing: Standing) -> None:
+    def notify(self, standing: ChainView) -> None:
         """Take a new standing; any thread."""
         before = self._standing
         if before is not None and standing.head.number < before.head.number:
@@ -85,7 +85,7 @@ class DutySubmitter:
         # Last: a disk that is full must not cost the provider's pay.
         self._commitments.save()
 
-    def _commit(self, standing: Standing, epoch: int) -> None:
+    def _commit(self, standing: ChainView, epoch: int) -> None:
         commitment = self._commitments.prepare(standing, epoch)
         if not self._proofs.is_proven(standing.peer, epoch):
             self._send(self._proofs.call("commit", epoch, [(standing.peer, commitment.root)]))
@@ -102,7 +102,7 @@ class DutySubmitter:
                 extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
             )
 
-    def _find(self, standing: Standing) -> DueCalls:
+    def _find(self, standing: ChainView) -> DueCalls:
         return find_due_calls(
             standing,
             self._outlook(),

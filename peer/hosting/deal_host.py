@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from peer.access import AccessFile
-from peer.chain_state.view import Assignment, Deal, Standing, State
+from peer.chain_state.view import Assignment, ChainView, Deal, State
 from peer.folder import write_atomically
 from peer.hosting.deal_context import DealContext
 from peer.hosting.hosted_deal import HostedDeal
@@ -41,14 +41,14 @@ class DealHost(HostedDeal):
         log = ServiceLog(folder / "log", context.log_bytes)
         super().__init__(deal, AccessFile(folder / "access.json"), log, context)
         self._folder = folder
-        self._standing: Standing | None = None
+        self._standing: ChainView | None = None
         self._was_well = False
         self._retry_at = 0.0
         self._loop = TaskLoop(f"deal {deal.id}", self._take_turn, Pace(self._pause))
         self._asked = asyncio.ensure_future(self._ask_access())
         self._loop.start()
 
-    def take(self, standing: Standing, assignments: Mapping[int, Assignment]) -> None:
+    def take(self, standing: ChainView, assignments: Mapping[int, Assignment]) -> None:
         """Take what the chain says now; `assignments` are this deal's, by id."""
         before = self._standing
         deal = standing.deals[self.deal.id]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
-from peer.chain_state.view import Assignment, Standing
+from peer.chain_state.view import Assignment, ChainView
 from peer.duties.due_calls import Outlook
 from peer.folder import PeerFolder
 from peer.hosting.deal_context import DealContext
@@ -28,7 +28,7 @@ class Host:
         self._context = replace(context, changed=self._changed, now_epoch=self._epoch)
         self._on_outlook = on_outlook
         self.deals: dict[int, DealHost] = {}
-        self.standing: Standing | None = None
+        self.standing: ChainView | None = None
         self.outlook = Outlook()
         self._closing: set[asyncio.Future[None]] = set()
         self._telling: asyncio.TimerHandle | None = None
@@ -43,7 +43,7 @@ class Host:
         """Return whether workers have cores of their own, and why not."""
         return self._context.spawner.cores.state
 
-    def take(self, standing: Standing) -> None:
+    def take(self, standing: ChainView) -> None:
         """Take what the chain says now."""
         self.standing = standing
         self._context.book.peer = standing.peer

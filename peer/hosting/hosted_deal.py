@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from peer.access import AccessFile
-from peer.chain_state.view import Assignment, Deal, DealState, serving_until
+from peer.chain_state.view import Assignment, Deal, OnchainDealState, serving_until
 from peer.hosting.deal_context import DealContext
 from peer.hosting.refusals import NotServing, Refusal
 from peer.hosting.served_assignment import CallRequest, CallTally, Deliver, ServedAssignment
@@ -52,7 +52,7 @@ class HostedDeal:
             return HostState.SERVING
         if self._wanted():
             return HostState.FAILED if self.problem or self.refused else HostState.STARTING
-        over = (DealState.LAPSED, DealState.STOPPING, DealState.ENDED)
+        over = (OnchainDealState.LAPSED, OnchainDealState.STOPPING, OnchainDealState.ENDED)
         return HostState.SUSPENDED if self.deal.status in over else HostState.ENDED
 
     def pick(self) -> ServedAssignment:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from peer.chain_state.view import Standing
+from peer.chain_state.view import ChainView
 from peer.duties.commitments import Commitments
 from peer.folder import PeerFolder, write_atomically
 from peer.hosting.deal_host import VERSION_FILE
@@ -110,7 +110,7 @@ class Sweeper:
                 await asyncio.to_thread(step)
         problems.raise_first()
 
-    async def _set_aside(self, standing: Standing, problems: "_Problems") -> list[Path]:
+    async def _set_aside(self, standing: ChainView, problems: "_Problems") -> list[Path]:
         """Move away what was kept long enough, before anybody can want it again."""
         gone = list(self._folder.services.glob(f"{GONE_PREFIX}*"))
         for path in self._deal_folders():
@@ -118,7 +118,7 @@ class Sweeper:
                 gone += await self._set_aside_deal(path, standing)
         return gone
 
-    async def _set_aside_deal(self, path: Path, standing: Standing) -> list[Path]:
+    async def _set_aside_deal(self, path: Path, standing: ChainView) -> list[Path]:
         deal, over, now = int(path.name), path / OVER_FILE, standing.head.timestamp
         if self._is_wanted(deal, standing):
             over.unlink(missing_ok=True)
@@ -150,7 +150,7 @@ class Sweeper:
                 host.tally.log.forget()
         return moved
 
-    def _is_wanted(self, deal: int, standing: Standing) -> bool:
+    def _is_wanted(self, deal: int, standing: ChainView) -> bool:
         host = self._host.deals.get(deal)
         if host is not None and host.runs:
             return True
@@ -196,7 +196,7 @@ class Sweeper:
         return [path for path in self._folder.services.iterdir() if path.name.isdecimal()]
 
 
-def find_needed(standing: Standing, folder: PeerFolder) -> set[Hash]:
+def find_needed(standing: ChainView, folder: PeerFolder) -> set[Hash]:
     """Return the apps whose blocks a peer needs: of deals with a live assignment, and of those
     whose storage is kept, as what ran last and as the chain names them now.
     """

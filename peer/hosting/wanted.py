@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from peer.chain_state.view import Assignment, Deal, Standing, State, is_serving
+from peer.chain_state.view import Assignment, ChainView, Deal, State, is_serving
 from peer.policy.policy import Applicant
 
 
@@ -17,7 +17,7 @@ def find_wanted(
     }
 
 
-def build_applicant(deal: Deal, wanted: Sequence[Assignment], standing: Standing) -> Applicant:
+def build_applicant(deal: Deal, wanted: Sequence[Assignment], standing: ChainView) -> Applicant:
     """Return what a policy judges: all units here, and the epochs that the balance pays for.
 
     Of the developer's other deals those count that came first, so that of two that arrive

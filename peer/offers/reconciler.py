@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from peer.offers.matchers import MatcherDoor
 from peer.offers.signed_offers import SignedOffer, SignedOffers
 from peer.policy.policy import Policy
-from peer.policy.pricing import Ask, Machine, Pricing, find_asks
+from peer.policy.pricing import Machine, PricedAsk, Pricing, find_asks
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.errors import MarketError, Unreachable
 from wasmarket.kernel.signing.offers import ProviderOffer
@@ -115,7 +115,7 @@ class OfferReconciler:
         for signed in later:
             self._withdraw(signed, policy.offers)
 
-    def _find_asks(self, policy: Policy, situation: Situation) -> list[Ask]:
+    def _find_asks(self, policy: Policy, situation: Situation) -> list[PricedAsk]:
         pricing = policy.offers
         if pricing is None:
             return []
@@ -125,7 +125,9 @@ class OfferReconciler:
             for ask in find_asks(pricing, machine, policy.developers, situation.now)
         ]
 
-    def _compare(self, asks: Sequence[Ask], pricing: Pricing | None, now: int) -> list[Ask]:
+    def _compare(
+        self, asks: Sequence[PricedAsk], pricing: Pricing | None, now: int
+    ) -> list[PricedAsk]:
         """Mark what must not stand any more; return what is to be signed."""
         wanted = {(ask.peer, ask.developer, ask.price): ask for ask in asks}
         enough = pricing.valid_seconds // 2 if pricing else 0
@@ -138,7 +140,7 @@ class OfferReconciler:
                 self._book.put(replace(self._book.offers[hash_], is_wanted=False))
         return list(wanted.values())
 
-    def _sign(self, ask: Ask, counter: int) -> None:
+    def _sign(self, ask: PricedAsk, counter: int) -> None:
         offer = ProviderOffer(
             ask.peer, ask.price, ask.developer, ask.until, counter, secrets.randbits(128)
         )

@@ -67,7 +67,7 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PricedAsk:
     """An offer that is to stand now; ZERO_ADDRESS: for anybody. It may be filled
     up to and including `until`.
     """
@@ -80,7 +80,7 @@ class Ask:
 
 def find_asks(
     pricing: Pricing, machine: Machine, only: Sequence[Address], at: int
-) -> tuple[Ask, ...]:
+) -> tuple[PricedAsk, ...]:
     """Return the offers of a machine that are to stand at a time.
 
     `only`: the developers whom the peer takes, if not all; then nobody else is offered anything.
@@ -98,7 +98,8 @@ def find_asks(
         if not only or developer in only:
             prices[developer] = price
     return tuple(
-        Ask(machine.peer, developer, price, until) for developer, price in sorted(prices.items())
+        PricedAsk(machine.peer, developer, price, until)
+        for developer, price in sorted(prices.items())
     )
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from peer.chain_state.view import (
     Assignment,
+    ChainView,
     Deal,
-    DealState,
-    Standing,
+    OnchainDealState,
     State,
     is_serving,
     serving_until,
@@ -33,7 +33,7 @@ DEAL = Deal(
     balance=1_000,
     rate=10,
     end=NO_END,
-    status=DealState.RUNNING,
+    status=OnchainDealState.RUNNING,
     runway=100,
     last_funded=EPOCH + 100,
 )
@@ -53,7 +53,7 @@ ENDED = replace(ACTIVE, state=State.ENDED, alive=False, end_of=EPOCH - 2)
 
 
 def standing(*assignments, deal=DEAL, now=NOW):
-    return Standing(
+    return ChainView(
         peer=3,
         head=BlockRef(50, ZERO_HASH, ZERO_HASH, now),
         epoch=now // 60,

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from peer.chain_state.listener import Listener
-from peer.chain_state.view import DealState, State
+from peer.chain_state.view import OnchainDealState, State
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Outlook
 from peer.duties.submitter import DutySubmitter
@@ -28,6 +28,7 @@ KEY = to_hash(b"k" * 32)
 WALLET, DEVELOPER, THIEF = (to_address(who * 20) for who in (b"w", b"d", b"t"))
 APP = to_hash(b"a" * 32)
 PEER = 1
+DEAL_TERMS = (DEVELOPER, 1_000, 10, 0, NO_END, 1, 0, False)
 NOTHING = (0, 0, 0, 0, 0, 0, 0, False, 0, 0, 0)
 
 
@@ -44,7 +45,19 @@ class Scene:
         self.chain.answer(
             "MarketLens",
             "deal",
-            lambda i: (DEVELOPER, 1_000, 10, 0, NO_END, 1, 0, False, DealState.RUNNING, 100, 10**9),
+            lambda i: (
+                DEVELOPER,
+                1_000,
+                10,
+                0,
+                NO_END,
+                1,
+                0,
+                False,
+                OnchainDealState.RUNNING,
+                100,
+                10**9,
+            ),
         )
 
     def listener(self, peer_id=0):

@@ -18,7 +18,7 @@ from peer.offers.reconciler import OfferReconciler
 from peer.offers.selling import Seller
 from peer.policy.file import PolicyFile
 from peer.receipts.receipt_log import ReceiptLog
-from peer.run import Peer, PeerParts
+from peer.run import PeerParts, PeerProcess
 from peer.settings import PeerSettings
 from tests.peer.test_listener import Scene
 from wasmarket.chain.sending.wallet import Account
@@ -60,7 +60,7 @@ def make_peer(tmp_path):
             version="test",
             seller=Seller(account, FakeSender(scene.chain, account.address), ()),
         )
-        return Peer(parts, scene.chain, PeerFolder(tmp_path / "peer"))
+        return PeerProcess(parts, scene.chain, PeerFolder(tmp_path / "peer"))
 
     return make
 

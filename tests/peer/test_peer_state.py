@@ -5,7 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from peer.access import Access, AccessFile, check_key, check_signer, parse_access
-from peer.chain_state.view import Assignment, Deal, DealState, Standing, State
+from peer.chain_state.view import Assignment, ChainView, Deal, OnchainDealState, State
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder, public_key, write_atomically
 from peer.receipts.chain_file import CallRecord, Head
@@ -66,8 +66,10 @@ def standing(epoch=2, **changes):
         "alive": True,
         "end_of": NO_END,
     }
-    deal = Deal(7, ZERO_ADDRESS, ZERO_HASH, 100, 1, NO_END, DealState.RUNNING, 100, last_funded=100)
-    return Standing(
+    deal = Deal(
+        7, ZERO_ADDRESS, ZERO_HASH, 100, 1, NO_END, OnchainDealState.RUNNING, 100, last_funded=100
+    )
+    return ChainView(
         peer=PEER,
         head=BlockRef(5, ZERO_HASH, ZERO_HASH, epoch * SECONDS),
         epoch=epoch,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from peer.policy.policy import Policy, parse_policy
-from peer.policy.pricing import DAY, Ask, Machine, Pricing, Window, find_asks, next_change
+from peer.policy.pricing import DAY, Machine, PricedAsk, Pricing, Window, find_asks, next_change
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
 from wasmarket.kernel.errors import ConfigError
 from wasmarket.kernel.regions import region_index
@@ -66,7 +66,7 @@ def test_offer__holds_for_its_time():
     now = at("mon 12:00")
 
     assert find_asks(Pricing(5, valid_seconds=600), MACHINE, (), now) == (
-        Ask(7, ZERO_ADDRESS, 5, now + 600),
+        PricedAsk(7, ZERO_ADDRESS, 5, now + 600),
     )
 
 

@@ -3,13 +3,11 @@
 import threading
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from peer.receipts.chain_file import ReceiptChain
-from peer.receipts.proofs import FlatTree, ReceiptTrees
+from peer.receipts.proofs import ReceiptTrees
 from tests.peer.test_receipt_chain import call
-from wasmarket.kernel.documents.merkle import MerkleTree, verify_inclusion
+from wasmarket.kernel.documents.merkle import verify_inclusion
 
 pytestmark = pytest.mark.unit
 
@@ -25,17 +23,6 @@ def chain(tmp_path):
     made.close_epoch(2)
     yield made
     made.close()
-
-
-@given(st.lists(st.binary(max_size=3), min_size=1, max_size=70))
-@settings(max_examples=30, deadline=None)
-def test_flat_tree__is_the_kernels(entries):
-    flat, tree = FlatTree(entries), MerkleTree(entries)
-
-    assert flat.root == tree.root
-    assert [flat.prove(i) for i in range(len(entries))] == [
-        tree.prove(i) for i in range(len(entries))
-    ]
 
 
 def test_prove__every_receipt__leads_to_the_summarys_root(chain):

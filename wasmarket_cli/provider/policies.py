@@ -9,7 +9,7 @@ import click
 from peer.offers.situation import SituationReader
 from peer.policy.file import PolicyFile
 from peer.policy.policy import Policy
-from peer.policy.pricing import Ask, Machine, Pricing, find_asks, next_change
+from peer.policy.pricing import Machine, PricedAsk, Pricing, find_asks, next_change
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import ConfigError, InvalidInput
@@ -134,7 +134,7 @@ def _parse_time(text: str) -> int:
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def _row(ask: Ask) -> dict[str, Any]:
+def _row(ask: PricedAsk) -> dict[str, Any]:
     return {
         "peer": ask.peer,
         "developer": None if ask.developer == ZERO_ADDRESS else ask.developer,
@@ -143,7 +143,7 @@ def _row(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _print(pricing: Pricing, moment: int, change: int | None, asks: list[Ask]) -> None:
+def _print(pricing: Pricing, moment: int, change: int | None, asks: list[PricedAsk]) -> None:
     print_facts(
         "Policy",
         [

@@ -5,6 +5,8 @@ from hashlib import sha256
 
 from wasmarket.kernel.errors import InvalidInput
 
+NODE_BYTES = 32
+
 EMPTY_ROOT = sha256().digest()
 """Root of the tree without entries."""
 
@@ -23,26 +25,32 @@ class MerkleTree:
     """A tree over entries in order, all levels kept, so that each proof costs O(log n).
 
     Pairing level by level and lifting an odd last node unchanged gives the same tree as splitting
-    at the largest power of two below n.
+    at the largest power of two below n. A level is one string of bytes: 64 bytes for each entry.
     """
 
     def __init__(self, entries: Iterable[bytes]) -> None:
-        level = [leaf_hash(entry) for entry in entries]
-        self._levels = [level]
-        while len(level) > 1:
-            above = [node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
-            if len(level) % 2:
-                above.append(level[-1])
-            self._levels.append(above)
-            level = above
+        # The hashes are those of `leaf_hash` and `node_hash`, without their calls: an epoch may
+        # have millions of receipts.
+        level = bytearray()
+        for entry in entries:
+            level += sha256(b"\x00" + entry).digest()
+        self._levels = [bytes(level)]
+        while len(level) > NODE_BYTES:
+            level = _pair_up(level)
+            self._levels.append(bytes(level))
 
     def __len__(self) -> int:
-        return len(self._levels[0])
+        return len(self._levels[0]) // NODE_BYTES
+
+    @property
+    def held_bytes(self) -> int:
+        """Return how much memory the nodes take."""
+        return sum(map(len, self._levels))
 
     @property
     def root(self) -> bytes:
         """Return the tree's 32-byte root."""
-        return self._levels[-1][0] if self._levels[0] else EMPTY_ROOT
+        return self._levels[-1] or EMPTY_ROOT
 
     def prove(self, index: int) -> list[bytes]:
         """Return the siblings from leaf to root. Raises InvalidInput for an index outside."""
@@ -50,11 +58,20 @@ class MerkleTree:
             raise InvalidInput(f"entry {index} is not among {len(self)}", field="index")
         proof = []
         for level in self._levels[:-1]:
-            sibling = index ^ 1
-            if sibling < len(level):
-                proof.append(level[sibling])
+            start = (index ^ 1) * NODE_BYTES
+            if start < len(level):
+                proof.append(level[start : start + NODE_BYTES])
             index >>= 1
         return proof
+
+
+def _pair_up(level: bytearray) -> bytearray:
+    """Return the level above: pairs hashed, an odd last node as it is."""
+    above = bytearray()
+    pairs = len(level) // (2 * NODE_BYTES) * 2 * NODE_BYTES
+    for start in range(0, pairs, 2 * NODE_BYTES):
+        above += sha256(b"\x01" + level[start : start + 2 * NODE_BYTES]).digest()
+    return above + level[pairs:]
 
 
 def merkle_root(entries: Iterable[bytes]) -> bytes:
