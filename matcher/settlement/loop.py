@@ -49,7 +49,7 @@ from wasmarket.store.leader import Leader
 logger = logging.getLogger(__name__)
 
 SOLVES = 4
-"""How often a round is solved anew because the chain would refuse a fill of it."""
+"""How often a round is solved again because the chain would refuse a fill of it."""
 
 EXPLAINED = 16
 """Unmatched offers explained per turn; the rest are told where to look."""

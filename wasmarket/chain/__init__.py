@@ -1,1 +1,1 @@
-"""The only JSON-RPC code: logs in, transactions out, and a fake of both for tests."""
+"""Talking to nodes: logs in, transactions out, contracts deployed and described."""

@@ -318,7 +318,7 @@ class DeveloperClient:
         return wanted
 
     def _post(self, bid: Bid, more: dict[str, Any]) -> Bid:
-        """Post a bid; sign its permit anew if another of the account was used meanwhile."""
+        """Post a bid; sign its permit again if another of the account was used meanwhile."""
         from wasmarket.client.developer_offers import renew_permit  # noqa: PLC0415 - loads what talks to a chain
 
         tries = PERMIT_TRIES

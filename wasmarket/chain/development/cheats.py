@@ -45,5 +45,5 @@ class Cheats:
         self._rpc.request("anvil_setBalance", [address, hex(wei)])
 
     def set_automine(self, on: bool) -> None:
-        """Mine each transaction at once, or only when told."""
+        """Mine each transaction at once, or only by `mine`."""
         self._rpc.request("evm_setAutomine", [on])

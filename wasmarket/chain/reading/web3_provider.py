@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from web3 import Web3
+from web3._utils.caching.caching_utils import handle_request_caching
 from web3._utils.encoding import Web3JsonEncoder
 from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import JSONBaseProvider
@@ -18,6 +19,7 @@ from wasmarket.chain.reading.answers import Answer
 from wasmarket.chain.reading.transport import Transport
 from wasmarket.kernel.errors import MarketError
 
+CHAIN_ID = "eth_chainId"
 PROOF_OF_AUTHORITY = "proof of authority"
 
 
@@ -29,9 +31,11 @@ class TransportProvider(JSONBaseProvider):
     """
 
     def __init__(self, transport: Transport) -> None:
-        super().__init__()
+        # web3 asks for the chain id with each call and each sending.
+        super().__init__(cache_allowed_requests=True, cacheable_requests={RPCEndpoint(CHAIN_ID)})
         self._transport = transport
 
+    @handle_request_caching
     def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
         """Return the answer to one request."""
         return _to_response(0, self._transport.ask((method, _to_json(params))))

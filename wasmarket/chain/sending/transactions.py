@@ -52,7 +52,7 @@ class TransactionReceipt:
 
 
 OnSigned = Callable[[Signed], None]
-"""Told each signed transaction before it is broadcast, replacements too: record it."""
+"""Called with each signed transaction before it is broadcast, replacements too: record it."""
 
 
 class Submitter(Protocol):

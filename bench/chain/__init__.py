@@ -1,0 +1,1 @@
+"""What talking to a node costs this process, by web3 and by our own transport."""
