@@ -8,6 +8,8 @@ import time
 from datetime import UTC, datetime
 from typing import TextIO
 
+from wasmarket.kernel.terminal_text import clean_for_terminal, clean_lines_for_terminal
+
 ACCESS = "wasmarket.access"
 BATCH_SECONDS = 0.1
 """How long a line of the access log may wait."""
@@ -27,9 +29,12 @@ class FactFormatter(logging.Formatter):
         facts = "".join(
             [f" {name}={_plain(given[name])}" for name in given if name not in _STANDARD]
         )
-        line = f"{moment} {record.levelname} {record.name}: {record.getMessage()}{facts}"
+        # Paths, names and messages are often what strangers wrote.
+        line = clean_for_terminal(
+            f"{moment} {record.levelname} {record.name}: {record.getMessage()}{facts}"
+        )
         if record.exc_info:
-            line += "\n" + self.formatException(record.exc_info)
+            line += "\n" + clean_lines_for_terminal(self.formatException(record.exc_info))
         return line
 
 

@@ -79,3 +79,25 @@ def test_line__fact_with_a_line_break__stays_one_line(log, stream):
 
     [line] = stream.getvalue().splitlines()
     assert line.endswith(r"INFO gateway: peer unreachable why='a\nINFO forged' peer=3")
+
+
+@pytest.mark.parametrize("text", ["/\x1b[2J", "/a\nforged line", "/\u202eb", "/\x9b31m", "/\x7f"])
+def test_line__of_what_a_stranger_wrote__obeys_nothing_of_it(log, stream, text):
+    log("peer", f"saw {text}", path=text)
+
+    written = stream.getvalue()
+    assert written.count("\n") == 1
+    assert written.removesuffix("\n").isprintable()
+
+
+def test_traceback__of_what_a_stranger_wrote__keeps_its_lines_and_nothing_else(stream):
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError as error:
+        info = (type(error), error, error.__traceback__)
+    record = logging.LogRecord("peer", logging.ERROR, "", 0, "failed", None, info)
+
+    text = FactFormatter().format(record)
+
+    assert "Traceback" in text
+    assert all(line.isprintable() for line in text.splitlines())
