@@ -42,10 +42,10 @@ from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Timestamp
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.bodies import BoundedBodies
-from wasmarket.serving.clients import Clients
+from wasmarket.serving.callers.addresses import Clients
+from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
-from wasmarket.serving.limits import RateLimit
-from wasmarket.serving.methods import ImpliedMethods
+from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client

@@ -32,9 +32,9 @@ from wasmarket.chain.reading.blocks import Reader
 from wasmarket.chain.sending.transactions import Submitter
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
-from wasmarket.serving.clients import Clients
+from wasmarket.serving.callers.addresses import Clients
+from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
-from wasmarket.serving.limits import RateLimit
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client, create_client
 from wasmarket.serving.server import bind, serve

@@ -18,7 +18,7 @@ from wasmarket.kernel.signing.requests import Request, parse_authorization
 from wasmarket.kernel.signing.signatures import recover
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address
-from wasmarket.serving.api_keys import read_key
+from wasmarket.serving.callers.api_keys import read_key
 from wasmarket.serving.damage import set_aside
 from wasmarket.serving.texts import ADDRESS_SCHEMA
 

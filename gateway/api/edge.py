@@ -19,10 +19,10 @@ from gateway.api.sites import Sites
 from gateway.metrics import GatewayMetrics
 from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
-from wasmarket.serving.api_keys import read_key
-from wasmarket.serving.clients import Clients, group_of
-from wasmarket.serving.http_head import find_single
-from wasmarket.serving.limits import RateLimit, RateLimited
+from wasmarket.serving.callers.addresses import Clients, group_of
+from wasmarket.serving.callers.api_keys import read_key
+from wasmarket.serving.callers.limits import RateLimit, RateLimited
+from wasmarket.serving.http1.head import find_single
 from wasmarket.serving.problems import render, request_id_of
 
 RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json"})

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope
 from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import BrokenOff, TimedOut, TooLarge
 from wasmarket.serving.bodies import allow_body
-from wasmarket.serving.http_head import find_single
+from wasmarket.serving.http1.head import find_single
 
 
 class CallerGone(BrokenOff):

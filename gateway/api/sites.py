@@ -19,7 +19,7 @@ from gateway.upstream.messages import (
 from wasmarket.kernel.documents.app_parts import Manifest, Site
 from wasmarket.kernel.errors import InvalidInput, NotFound, TooLarge, Unreachable
 from wasmarket.serving.auth import SITE_HEADER
-from wasmarket.serving.clients import Clients
+from wasmarket.serving.callers.addresses import Clients
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that HTTP lets anybody repeat."""

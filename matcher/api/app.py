@@ -29,7 +29,7 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.auth import Authenticator
-from wasmarket.serving.clients import Clients
+from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.examples import add_examples, load_examples
 from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from wasmarket.store.chain.state import fetch_indexed

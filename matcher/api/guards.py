@@ -10,8 +10,8 @@ from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import MAX_SIGNED_BODY, Authenticator, target_of
 from wasmarket.serving.bodies import read_body
-from wasmarket.serving.clients import Clients, group_of
-from wasmarket.serving.limits import RateLimit
+from wasmarket.serving.callers.addresses import Clients, group_of
+from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.problems import render, request_id_of
 
 CHANGES = frozenset({"POST", "PUT", "DELETE"})

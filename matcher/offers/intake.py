@@ -38,7 +38,7 @@ from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_s
 from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer, hash_permit
 from wasmarket.kernel.units import Address, Hash, Timestamp
 from wasmarket.serving.auth import refuse_used
-from wasmarket.serving.limits import RateLimit
+from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.store.chain.state import is_approved
 from wasmarket.store.database import Database, Session
 from wasmarket.store.enums import OfferSource

@@ -14,7 +14,7 @@ from gateway.upstream.connection import SMALL
 from tests.gateway.peers import APP, DEAL, DEVELOPER, FakeDirectory
 from tests.gateway.raw_peers import END, WAIT, RawPeer
 from wasmarket.kernel.billing import DealStatus
-from wasmarket.serving.http_protocol import HttpProtocol
+from wasmarket.serving.http1.protocol import HttpProtocol
 from wasmarket.serving.outbound import Outbound
 from wasmarket.testing.fake_chain import fake_deployment
 

@@ -19,7 +19,7 @@ from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import Authenticator
-from wasmarket.serving.http_protocol import HttpProtocol
+from wasmarket.serving.http1.protocol import HttpProtocol
 from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 
 ADAPTERS = ("protocol", "asgi", "framework")

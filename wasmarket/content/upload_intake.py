@@ -14,7 +14,7 @@ from wasmarket.kernel.signing.content_digest import HEADER, parse_content_digest
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import MAX_SIGNED_BODY
 from wasmarket.serving.bodies import allow_body, read_body
-from wasmarket.serving.http_head import find_single
+from wasmarket.serving.http1.head import find_single
 
 Authorize = Callable[[Request, bytes], Address]
 """Returns who signed a request whose body has this SHA-256; raises Unauthorized and the like."""

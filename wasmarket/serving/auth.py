@@ -19,7 +19,7 @@ from wasmarket.kernel.signing.requests import (
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.bodies import read_body
-from wasmarket.serving.http_head import find_single
+from wasmarket.serving.http1.head import find_single
 
 MAX_SIGNED_BODY = 64 * 1024
 """Bytes of a signed request's body, where the route names no other limit."""

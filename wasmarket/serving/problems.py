@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from wasmarket.kernel import errors
-from wasmarket.serving.limits import RateLimited
+from wasmarket.serving.callers.limits import RateLimited
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from wasmarket.kernel.errors import ConfigError, PortInUse
-from wasmarket.serving.connections import ConnectionCounts, ConnectionLimits
-from wasmarket.serving.http_protocol import HttpProtocol
+from wasmarket.serving.http1.connections import ConnectionCounts, ConnectionLimits
+from wasmarket.serving.http1.protocol import HttpProtocol
 
 LOOK_TICKS = 10
 GRACE_SECONDS = 5

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wasmarket.serving.auth import SCHEME
 from wasmarket.serving.bodies import BoundedBodies
-from wasmarket.serving.methods import ImpliedMethods
+from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 
 logger = logging.getLogger("wasmarket.access")

@@ -17,7 +17,7 @@ from matcher.settings import MatcherSettings
 from wasmarket import __version__
 from wasmarket.chain.sending.wallet import load_or_create_account
 from wasmarket.client.wiring import Wiring
-from wasmarket.serving.connections import ConnectionLimits
+from wasmarket.serving.http1.connections import ConnectionLimits
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outgoing.http import create_async_http_client
 from wasmarket.serving.server import bind, serve

@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from peer.api.fastpath.handler import CallHandler, too_large
 from peer.api.fastpath.head import CallHead, make_id, read_target
 from wasmarket.kernel.errors import MarketError
-from wasmarket.serving.http_head import Headers, find_single
+from wasmarket.serving.http1.head import Headers, find_single
 
 _LENGTH: Final = b"content-length"
 

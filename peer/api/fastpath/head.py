@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from peer.runtime.module.service import BodyKind
 from wasmarket.kernel.errors import InvalidInput
-from wasmarket.serving.http_head import ONCE, Headers
+from wasmarket.serving.http1.head import ONCE, Headers
 from wasmarket.serving.service import REQUEST_ID
 
 RAW_TYPE: Final = b"application/octet-stream"

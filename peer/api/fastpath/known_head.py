@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from peer.api.fastpath.head import ID_HEADER, CallHead, read_id
-from wasmarket.serving.http_head import MAX_HEAD, ONCE
+from wasmarket.serving.http1.head import MAX_HEAD, ONCE
 
 HEAD_END: Final = b"\r\n\r\n"
 LENGTH: Final = b"content-length"

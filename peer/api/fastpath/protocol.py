@@ -13,8 +13,8 @@ from peer.api.fastpath.handler import Answered, CallHandler, too_large
 from peer.api.fastpath.head import CallHead, Target, make_id, read_target
 from peer.api.fastpath.known_head import HEAD_END, KnownHead
 from wasmarket.kernel.errors import MarketError
-from wasmarket.serving.http_head import Headers
-from wasmarket.serving.http_protocol import HttpProtocol
+from wasmarket.serving.http1.head import Headers
+from wasmarket.serving.http1.protocol import HttpProtocol
 
 
 class _NoEvent:

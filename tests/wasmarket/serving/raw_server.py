@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import uvicorn
 from uvicorn.server import ServerState
 
-from wasmarket.serving.http_protocol import HttpProtocol
+from wasmarket.serving.http1.protocol import HttpProtocol
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 

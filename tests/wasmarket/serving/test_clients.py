@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasmarket.serving.clients import ClientAddress, Clients, group_of
+from wasmarket.serving.callers.addresses import ClientAddress, Clients, group_of
 
 pytestmark = pytest.mark.unit
 

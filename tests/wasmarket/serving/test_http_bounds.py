@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from tests.wasmarket.serving.raw_server import RawConnection, RawServer, echo, serve_raw
-from wasmarket.serving.connections import ConnectionCounts, ConnectionLimits
-from wasmarket.serving.http_head import MAX_HEAD
-from wasmarket.serving.http_protocol import KEPT_SECONDS, LINGER_BYTES, HttpProtocol
-from wasmarket.serving.unread import PROGRESS_BYTES, QUIET_SECONDS, UNREAD_SECONDS, UnreadAnswers
+from wasmarket.serving.http1.connections import ConnectionCounts, ConnectionLimits
+from wasmarket.serving.http1.head import MAX_HEAD
+from wasmarket.serving.http1.protocol import KEPT_SECONDS, LINGER_BYTES, HttpProtocol
+from wasmarket.serving.http1.unread import (
+    PROGRESS_BYTES,
+    QUIET_SECONDS,
+    UNREAD_SECONDS,
+    UnreadAnswers,
+)
 
 pytestmark = pytest.mark.unit
 

@@ -11,7 +11,12 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-from wasmarket.serving.http_protocol import HEAD_SECONDS, KEPT_SECONDS, SILENT_SECONDS, HttpProtocol
+from wasmarket.serving.http1.protocol import (
+    HEAD_SECONDS,
+    KEPT_SECONDS,
+    SILENT_SECONDS,
+    HttpProtocol,
+)
 
 pytestmark = pytest.mark.unit
 REQUEST = b"POST /x HTTP/1.1\r\nHost: p\r\nContent-Length: 3\r\n\r\n"

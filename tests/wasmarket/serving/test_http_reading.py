@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wasmarket.serving.raw_server import RawAnswer, echo, serve_raw
-from wasmarket.serving.http_head import MAX_HEAD, MAX_HEADERS
+from wasmarket.serving.http1.head import MAX_HEAD, MAX_HEADERS
 
 pytestmark = pytest.mark.unit
 

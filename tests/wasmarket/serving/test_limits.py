@@ -3,7 +3,7 @@
 import pytest
 
 from wasmarket.kernel.errors import LimitReached
-from wasmarket.serving.limits import REMEMBERED, RateLimit
+from wasmarket.serving.callers.limits import REMEMBERED, RateLimit
 
 pytestmark = pytest.mark.unit
 

@@ -18,8 +18,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from wasmarket.serving.connections import ConnectionCounts
-from wasmarket.serving.http_head import (
+from wasmarket.serving.http1.connections import ConnectionCounts
+from wasmarket.serving.http1.head import (
     MAX_HEAD,
     MAX_HEADERS,
     HeadRefused,
@@ -29,7 +29,7 @@ from wasmarket.serving.http_head import (
     too_many_headers,
     without_upgrade,
 )
-from wasmarket.serving.unread import UnreadAnswers
+from wasmarket.serving.http1.unread import UnreadAnswers
 
 SILENT_SECONDS: Final = 15.0
 """How long nothing may come in the middle of a request."""

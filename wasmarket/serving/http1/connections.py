@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from wasmarket.serving.clients import canonical_address, group_of
+from wasmarket.serving.callers.addresses import canonical_address, group_of
 
 PER_ADDRESS: Final = 512
 """More than a gateway opens to one peer, far less than a server can keep."""
