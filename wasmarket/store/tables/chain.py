@@ -81,7 +81,12 @@ class OrphanRow(Base):
     reorg: Mapped[int]
 
 
-HAS_OTHER = text("other_account IS NOT NULL")
+def _index_of(subject: str) -> Index:
+    """Return an index of the events that are about such a thing; many are about none."""
+    has_one = text(f"{subject} IS NOT NULL")
+    return Index(
+        None, subject, "block_number", "log_index", sqlite_where=has_one, postgresql_where=has_one
+    )
 
 
 class EventRow(Appended, Base):
@@ -94,18 +99,11 @@ class EventRow(Appended, Base):
     __tablename__ = "event"
     __table_args__ = (
         Index(None, "name", "block_number", "log_index"),
-        Index(None, "deal", "block_number", "log_index"),
-        Index(None, "assignment", "block_number", "log_index"),
-        Index(None, "peer", "block_number", "log_index"),
-        Index(None, "account", "block_number", "log_index"),
-        Index(
-            None,
-            "other_account",
-            "block_number",
-            "log_index",
-            sqlite_where=HAS_OTHER,
-            postgresql_where=HAS_OTHER,
-        ),
+        _index_of("deal"),
+        _index_of("assignment"),
+        _index_of("peer"),
+        _index_of("account"),
+        _index_of("other_account"),
         Index(None, "tx_hash"),
     )
 

@@ -9,7 +9,6 @@ branch_labels = None
 depends_on = None
 
 PLACE = ["block_number", "log_index"]
-HAS_OTHER = sa.text("other_account IS NOT NULL")
 NOT_STOPPED = sa.text("NOT stopped")
 OPEN = sa.text("state IN ('pending', 'active')")
 
@@ -23,15 +22,17 @@ def upgrade() -> None:
     op.add_column("event", sa.Column("other_account", sa.String(length=42), nullable=True))
     _fill()
     op.create_index(op.f("ix_event_name_block_number_log_index"), "event", ["name", *PLACE])
-    op.create_index(op.f("ix_event_peer_block_number_log_index"), "event", ["peer", *PLACE])
-    op.create_index(op.f("ix_event_account_block_number_log_index"), "event", ["account", *PLACE])
-    op.create_index(
-        op.f("ix_event_other_account_block_number_log_index"),
-        "event",
-        ["other_account", *PLACE],
-        sqlite_where=HAS_OTHER,
-        postgresql_where=HAS_OTHER,
-    )
+    for subject in ("deal", "assignment"):
+        op.drop_index(op.f(f"ix_event_{subject}_block_number_log_index"), "event")
+    for subject in ("deal", "assignment", "peer", "account", "other_account"):
+        has_one = sa.text(f"{subject} IS NOT NULL")
+        op.create_index(
+            op.f(f"ix_event_{subject}_block_number_log_index"),
+            "event",
+            [subject, *PLACE],
+            sqlite_where=has_one,
+            postgresql_where=has_one,
+        )
     op.create_index(op.f("ix_assignment_end_start"), "assignment", ["end", "start"])
     op.create_index(
         "ix_assignment_open", "assignment", ["id"], sqlite_where=OPEN, postgresql_where=OPEN
