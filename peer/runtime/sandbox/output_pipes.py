@@ -9,6 +9,7 @@ import os
 import select
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -56,9 +57,14 @@ class OutputPipes:
             return
 
     def _run(self) -> None:
-        while True:
-            self._waiting.poll()
-            self._drain()
+        try:
+            while True:
+                self._waiting.poll()
+                self._drain()
+        except BaseException:
+            # Without this thread a guest that prints would wait without an end.
+            traceback.print_exc()
+            os._exit(1)
 
     def _drain(self) -> None:
         with self._lock:

@@ -29,6 +29,7 @@ from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import WorkerSpawner
 from wasmarket.kernel.documents.receipts import CallStatus
 from wasmarket.kernel.errors import MarketError, NotFound
+from wasmarket.serving.daemon import Pace, TaskLoop
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,9 @@ class WorkerPool:
         self._setup = Setup(tuple(self._specs.values()), cache_dir, self._settings.storage)
         self._effects = effects
         self._interfaces: dict[str, Interface] = {}
+        idle = self._settings.idle_seconds
+        pace = Pace(idle and idle / 2, waits_first=True)
+        self._dismissing = TaskLoop("idle workers", self._dismiss_idle, pace)
         self._workers: set[WorkerProcess] = set()
         self._waiting: deque[Ticket] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,8 +99,7 @@ class WorkerPool:
 
     def start_later(self) -> None:
         """Let the first call start a worker: for services that are known to come up."""
-        if self._settings.idle_seconds is not None:
-            self._spawn(self._dismiss_idle(self._settings.idle_seconds))
+        self._dismissing.start()
         self._spawn(self._learn_ahead())
 
     async def start(self) -> None:
@@ -111,7 +114,7 @@ class WorkerPool:
             # NOTE: the first one compiles, the others find the code in the cache.
             await self._add_worker()
             if self._settings.idle_seconds is not None:
-                self._spawn(self._dismiss_idle(self._settings.idle_seconds))
+                self._dismissing.start()
                 return
             others = [self._add_worker() for _ in range(1, self._units)]
             for outcome in await asyncio.gather(*others, return_exceptions=True):
@@ -124,6 +127,7 @@ class WorkerPool:
     async def stop(self) -> None:
         """End all workers; calls under way fail."""
         self._is_stopping = True
+        await self._dismissing.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -333,7 +337,12 @@ class WorkerPool:
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end_task)
+
+    def _end_task(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("work beside the calls failed", exc_info=error)
 
     async def _replace(self, worker: WorkerProcess) -> None:
         self._starting += 1
@@ -356,14 +365,12 @@ class WorkerPool:
         finally:
             self._starting -= 1
 
-    async def _dismiss_idle(self, seconds: float) -> None:
-        """End workers that have had no call for `seconds`, again and again."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(seconds / 2)
-            for worker in tuple(self._workers):
-                if not worker.load and loop.time() - worker.idle_since >= seconds:
-                    await self._let_go(worker)
+    async def _dismiss_idle(self) -> None:
+        """End workers that have had no call for some time."""
+        now, seconds = asyncio.get_running_loop().time(), self._settings.idle_seconds or 0.0
+        for worker in tuple(self._workers):
+            if not worker.load and now - worker.idle_since >= seconds:
+                await self._let_go(worker)
 
     async def _let_go(self, worker: WorkerProcess) -> None:
         self._workers.discard(worker)
