@@ -35,6 +35,7 @@ from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
+from wasmarket.serving.http1.connections import ConnectionLimits
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client, create_client
 from wasmarket.serving.server import bind, serve
@@ -209,7 +210,8 @@ def run(
         )
         matcher.loops.start()
         try:
-            serve(matcher.app, listener, on_ready)
+            limits = ConnectionLimits(trusted=frozenset(settings.proxies))
+            serve(matcher.app, listener, on_ready, limits=limits)
         finally:
             stop.set()
             matcher.loops.stop(JOIN_SECONDS)
