@@ -5,12 +5,14 @@
 On a public network name the account, and the tokens unless test tokens are wanted.
 """
 
+import os
 from pathlib import Path
 
 import ape
 import click
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
+from web3 import Web3
 from web3.types import TxParams
 
 from scripts._deployment_file import LOCAL_CHAIN_ID, build_path, load_contracts
@@ -21,14 +23,21 @@ from wasmarket.chain.deploying.plan import (
     Creation,
     choose_parameters,
 )
+from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.reading.web3_provider import open_web3
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.client.deployment_files import read_deployment
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.deployment import Deployment, Parameters
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.units import Address
+from wasmarket.serving.outgoing.proxies import without_loopback_proxies
 
 KEY = "WASMARKET_DEPLOY_KEY"
+
+# Ape connects before the command runs: its own requests to a local node stay direct too.
+os.environ.update(without_loopback_proxies(os.environ))
 
 
 class ApeSigner:
@@ -68,7 +77,7 @@ def load_signer(
     if alias is None:
         if chain_id != LOCAL_CHAIN_ID:
             raise click.UsageError(f"name the deploying account with --account, or set {KEY}")
-        return ApeSigner(ape.accounts.test_accounts[0], ask=False)
+        return AccountSigner(dev_accounts()[0])
     if alias not in ape.accounts.aliases:
         known = ", ".join(sorted(ape.accounts.aliases)) or "none"
         raise click.UsageError(f"Ape has no account {alias!r} (it has: {known})")
@@ -107,7 +116,7 @@ def cli(
     """
     if (usdc is None) != (flt is None):
         raise click.UsageError("give both --usdc and --flt, or neither")
-    web3, chain_id = ape.chain.provider.web3, ape.chain.chain_id
+    web3, chain_id = open_connection(), ape.chain.chain_id
     path = build_path(chain_id)
     if path.is_file() and not force and is_live(web3, read_deployment(path)):
         click.echo(
@@ -131,6 +140,16 @@ def cli(
         hint = f"\n  hint: {error.remedy}" if error.remedy else ""
         raise click.ClickException(f"{error.detail}{hint}") from error
     show_parameters(deployment, path)
+
+
+def open_connection() -> Web3:
+    """Return a connection of our own to Ape's node: what is signed goes out once.
+
+    Ape's repeats `eth_sendRawTransaction` after trouble.
+    """
+    theirs: Web3 = ape.chain.provider.web3
+    url = str(getattr(theirs.provider, "endpoint_uri", ""))
+    return open_web3(Rpc(url)) if url.startswith("http") else theirs
 
 
 def show_created(creation: Creation) -> None:

@@ -3,8 +3,10 @@
 import json
 from dataclasses import asdict, replace
 
+import httpx
 import pytest
 
+from tests.wasmarket.chain.middleman import Middleman, error
 from wasmarket.chain.contracts.bindings import Market, Proofs
 from wasmarket.chain.deploying.deployer import (
     AccountSigner,
@@ -15,6 +17,7 @@ from wasmarket.chain.deploying.deployer import (
 from wasmarket.chain.deploying.plan import LOCAL, build_plan
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.reading.web3_provider import open_web3
 from wasmarket.client.deployment_files import read_deployment
 
@@ -129,3 +132,22 @@ def test_is_live__another_chain__says_no(anvil, path):
     assert is_live(open_web3(anvil.rpc), deployment)
     with Anvil.start() as other:
         assert not is_live(open_web3(other.rpc), deployment)
+
+
+def test_deploy__node_passes_contracts_on_and_answers_with_trouble__each_is_created_once(
+    anvil, path
+):
+    middleman = Middleman()
+    middleman.after["eth_sendRawTransaction"] = [
+        httpx.Response(504),
+        httpx.RemoteProtocolError("closed"),
+        error("AlreadyKnown"),
+        error("nonce too low"),
+    ]
+    with Rpc(anvil.url, transport=middleman, sleep=lambda _: None) as rpc:
+        deployment = Deployer(open_web3(rpc), AccountSigner(OWNER)).deploy(
+            path, LOCAL, name="local"
+        )
+
+    assert is_live(open_web3(anvil.rpc), deployment)
+    assert anvil.rpc.fetch_nonce(OWNER.address) == middleman.sent.count("eth_sendRawTransaction")
