@@ -1,4 +1,4 @@
-"""Whom and what an event is about, beyond what it names: readers look events up by it."""
+"""What an event is about, beyond what it names: readers look events up by it."""
 
 from dataclasses import dataclass, fields
 
@@ -29,7 +29,7 @@ class Subjects:
 
 
 def find_subjects(rows: ChainRows, event: Event) -> Subjects:
-    """Return whom and what an event is about, once its block has been applied."""
+    """Return what an event is about, once its block has been applied."""
     deal = _number(event, "deal")
     assignment = _number(event, "assignment")
     peer = _number(event, "peer")

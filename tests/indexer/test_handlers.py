@@ -328,7 +328,7 @@ def test_event_of_an_unknown_deal__block_is_refused_with_a_remedy(store):
     with pytest.raises(Inconsistent, match="deal") as caught:
         store.mine(events.AppChanged(9, KEY))
 
-    assert "anew" in caught.value.remedy
+    assert "--reindex" in caught.value.remedy
 
 
 @pytest.mark.parametrize("kind", sorted(HANDLERS, key=lambda kind: kind.__name__))

@@ -49,7 +49,7 @@ def discard_beside(database: Database) -> None:
 def take_over(database: Database, beside: Database, guard: Callable[[Session], None]) -> None:
     """Replace what came from the chain by what is beside, in one transaction.
 
-    `guard` raises if this process may no longer write. Who follows the events is told to fall
+    `guard` raises if this process may no longer write. Who follows the events has to fall
     back to the beginning.
     """
     beside.close()
@@ -87,7 +87,7 @@ def _copy(connection: Connection, table: Table) -> None:
     names = [column.name for column in table.c if column is not counted]
     source = table.to_metadata(type(table.metadata)(), schema=SCHEMA)
     rows = source.select().with_only_columns(*(source.c[name] for name in names))
-    # Keys that the database counts up are given anew, in the same order.
+    # Keys that the database counts up are counted again, in the same order.
     ordered = rows.order_by(source.c[counted.name]) if counted is not None else rows
     connection.execute(insert(table).from_select(names, ordered))
 

@@ -1,4 +1,4 @@
-"""What the matcher proposed, sent and told: books, match records, submissions, notices."""
+"""What the matcher proposed, sent and announced: books, match records, submissions, notices."""
 
 import pytest
 

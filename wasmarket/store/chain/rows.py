@@ -24,7 +24,7 @@ from wasmarket.store.tables import JournalRow
 Row = TypeVar("Row", bound=Journaled)
 
 MAX_CACHED = 50_000
-"""Rows kept in memory between blocks; above it the cache starts anew."""
+"""Rows kept in memory between blocks; above it the cache starts again."""
 
 
 class ChainRows:
@@ -70,7 +70,8 @@ class ChainRows:
         if row is None:
             raise Inconsistent(
                 f"an event names a {kind.__name__.lower()} {key} that the store does not have",
-                remedy="index anew: the store is not of this chain, or began in its middle",
+                remedy="the store is not of this chain, or began in its middle: read the chain "
+                "again (`wasmarket indexer run --reindex`)",
             )
         return row
 

@@ -132,7 +132,7 @@ class ChainWriter:
             if target is None or target.hash != block_hash:
                 raise Conflict(
                     f"block {number} cannot be returned to: the store does not know it",
-                    remedy="index anew",
+                    remedy="read the chain again: `wasmarket indexer run --reindex`",
                 )
             mark = Mark(target.number, target.hash, target.parent, target.timestamp)
             undone_from = self._at.number if self._at else number

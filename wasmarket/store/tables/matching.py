@@ -1,4 +1,4 @@
-"""What the matcher proposed, sent and told: records, books, submissions, notices."""
+"""What the matcher proposed, sent and announced: records, books, submissions, notices."""
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column

@@ -1,4 +1,4 @@
-"""Events by whom and what they are about, their branch; undone blocks; totals kept."""
+"""Events by what they are about, their branch; undone blocks; totals kept."""
 
 import sqlalchemy as sa
 from alembic import op
