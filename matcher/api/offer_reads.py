@@ -24,7 +24,7 @@ from wasmarket.store.chain.deals import fetch_deal_of_offer
 from wasmarket.store.chain.state import fetch_cancelled, fetch_counters, fetch_indexed
 from wasmarket.store.database import Database, Session
 from wasmarket.store.enums import OfferStatus
-from wasmarket.store.matching.live_offers import fetch_offer_status
+from wasmarket.store.matching.live_offers import fetch_offer_statuses
 from wasmarket.store.matching.offers import (
     fetch_developer_offer,
     fetch_developer_offers,
@@ -37,7 +37,12 @@ from wasmarket.store.matching.peer_checks import (
     fetch_unreachable_supply,
 )
 from wasmarket.store.matching.replacements import fetch_replacements
-from wasmarket.store.views import Indexed, StoredDeveloperOffer, StoredProviderOffer
+from wasmarket.store.views import (
+    Indexed,
+    OfferStatusView,
+    StoredDeveloperOffer,
+    StoredProviderOffer,
+)
 
 WITHDRAWN = "withdrawn from this matcher; Market.cancel makes it final everywhere"
 
@@ -68,7 +73,7 @@ class OfferReads:
         """Return a bid with its terms. Raises NotFound."""
         with self._database.read() as session:
             at = fetch_indexed(session)
-            return _bid_view(session, at, fetch_developer_offer(session, offer))
+            return _bid_views(session, at, [fetch_developer_offer(session, offer)])[0]
 
     def read_full_ask(self, offer: Hash) -> FullOfferView:
         """Return an ask with its terms. Raises NotFound."""
@@ -90,7 +95,7 @@ class OfferReads:
             rows = fetch_developer_offers(
                 session, developer=developer, after=_after(cursor), limit=limit
             )
-            items = [_bid_view(session, at, row) for row in rows]
+            items = _bid_views(session, at, rows)
         return Page(items=items, next=_next(rows, limit), block=at.block)
 
     def list_asks(
@@ -135,8 +140,14 @@ class OfferReads:
         return [note] if note else []
 
 
-def _bid_view(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> FullOfferView:
-    known = fetch_offer_status(session, at, Hash(stored.hash))
+def _bid_views(
+    session: Session, at: Indexed, rows: list[StoredDeveloperOffer]
+) -> list[FullOfferView]:
+    statuses = fetch_offer_statuses(session, at, rows)
+    return [_bid_view(stored, known) for stored, known in zip(rows, statuses, strict=True)]
+
+
+def _bid_view(stored: StoredDeveloperOffer, known: OfferStatusView) -> FullOfferView:
     reasons = [str(reason) for reason in known.reasons]
     if known.status in (OfferStatus.ACTIVE, OfferStatus.PENDING, OfferStatus.ENDED):
         reasons = []

@@ -1,6 +1,6 @@
 """Read what a matcher may match now, and what each developer offer has become."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.units import Address, DealId, Hash
-from wasmarket.store.chain.deals import fetch_deal_of_offer, fetch_deals_by_id
-from wasmarket.store.chain.state import batches, fetch_account, fetch_cancelled
+from wasmarket.store.chain.deals import fetch_deals_by_id
+from wasmarket.store.chain.state import batches, fetch_cancelled, fetch_counters
 from wasmarket.store.columns import Uint256
 from wasmarket.store.enums import AssignmentState, OfferStatus
 from wasmarket.store.matching.offers import (
@@ -194,10 +194,53 @@ def lasts_epochs() -> ColumnElement[int]:
 
 def fetch_offer_status(session: Session, at: Indexed, hash: Hash) -> OfferStatusView:
     """Return what became of a developer offer. Raises NotFound."""
-    stored = fetch_developer_offer(session, hash)
-    deal = fetch_deal_of_offer(session, at, stored.hash, stored.offer.developer)
-    status = _status_before(session, at, stored) if deal is None else _status_of_deal(stored, deal)
-    return OfferStatusView(stored.hash, status, deal.id if deal else None, stored.reasons)
+    return fetch_offer_statuses(session, at, [fetch_developer_offer(session, hash)])[0]
+
+
+def fetch_offer_statuses(
+    session: Session, at: Indexed, offers: Sequence[StoredDeveloperOffer]
+) -> list[OfferStatusView]:
+    """Return what became of developer offers, in their order, with a few questions for all."""
+    deals = _fetch_deals_of(session, at, offers)
+    open_ = [stored for stored in offers if stored.hash not in deals]
+    keys = [(stored.offer.developer, Hash(stored.hash)) for stored in open_]
+    counters = fetch_counters(session, (developer for developer, _ in keys))
+    cancelled = fetch_cancelled(session, keys)
+    views = []
+    for stored in offers:
+        deal = deals.get(stored.hash)
+        if deal is not None:
+            status = _status_of_deal(stored, deal)
+        else:
+            developer = stored.offer.developer
+            is_gone = (
+                stored.withdrawn
+                or counters[developer] != stored.offer.counter
+                or (developer, stored.hash) in cancelled
+            )
+            status = _status_before(at, stored, is_gone=is_gone)
+        id_ = None if deal is None else deal.id
+        views.append(OfferStatusView(stored.hash, status, id_, stored.reasons))
+    return views
+
+
+def _fetch_deals_of(
+    session: Session, at: Indexed, offers: Sequence[StoredDeveloperOffer]
+) -> dict[Hash, DealView]:
+    """Return the deals that these offers made, by offer: the first of each developer's own."""
+    owners = {stored.hash: stored.offer.developer for stored in offers}
+    found: dict[Hash, int] = {}
+    for batch in batches(owners):
+        query = (
+            select(DealRow.offer, DealRow.developer, DealRow.id)
+            .where(DealRow.offer.in_(batch))
+            .order_by(DealRow.id)
+        )
+        for hash_, developer, id_ in session.execute(query):
+            if owners[hash_] == developer:
+                found.setdefault(hash_, id_)
+    views = fetch_deals_by_id(session, at, list(found.values()))
+    return {hash_: views[id_] for hash_, id_ in found.items()}
 
 
 def holds(row: Any, account: Any) -> tuple[ColumnElement[bool], ...]:
@@ -222,13 +265,8 @@ def _can_refill(pair: OpenOffer) -> bool:
     return deal is not None and deal.run < MAX_RUN and deal.units < pair.stored.offer.units
 
 
-def _status_before(session: Session, at: Indexed, stored: StoredDeveloperOffer) -> OfferStatus:
-    developer = stored.offer.developer
-    if (
-        stored.withdrawn
-        or fetch_account(session, developer).counter != stored.offer.counter
-        or fetch_cancelled(session, [(developer, stored.hash)])
-    ):
+def _status_before(at: Indexed, stored: StoredDeveloperOffer, *, is_gone: bool) -> OfferStatus:
+    if is_gone:
         return OfferStatus.CANCELLED
     if stored.offer.valid_until < at.timestamp:
         return OfferStatus.EXPIRED
