@@ -40,6 +40,8 @@ def main(offers: int, core: int) -> None:
     configure_logging()
     deployment = fake_deployment()
     chain = FakeChain(deployment)
+    chain.answer("Market", "account_word", 0)
+    chain.answer("Market", "offer_word", 0)
     chain.mine(timestamp=NOW)
     sender = FakeSender(chain, Account.from_key(b"\x01" * 32).address)
     with tempfile.TemporaryDirectory() as folder, create_http_client() as http:
@@ -50,7 +52,7 @@ def main(offers: int, core: int) -> None:
         index.close()
         _fill(database, Shape(offers))
         matcher = build_matcher(
-            MatcherSettings(submit=False, peer_check_seconds=0),
+            MatcherSettings(submit=False, peer_check_seconds=0, posts_per_minute=0),
             database=database,
             deployment=deployment,
             reader=chain,

@@ -2,7 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import answers, changes, documents, feed, http, one_deal, rounds, throughput
+from bench.matcher import (
+    answers,
+    changes,
+    documents,
+    feed,
+    http,
+    offers,
+    one_deal,
+    rounds,
+    throughput,
+)
 from bench.matcher.rows import Row
 
 Measure = Callable[[], Iterator[Row]]
@@ -15,6 +25,7 @@ MEASURES: Mapping[str, Measure] = {
     "feed": feed.measure,
     "documents": documents.measure,
     "http": http.measure,
+    "offers": offers.measure,
     "rounds": rounds.measure,
 }
 """By the name that the command takes, in the order of the table. Each runs in its own process."""
