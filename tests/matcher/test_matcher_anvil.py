@@ -21,6 +21,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.reasons import FillReason
 from wasmarket.kernel.signing.offers import dump_offer
 from wasmarket.kernel.signing.published import encode_published
+from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.store.database import sqlite_url
 from wasmarket.store.enums import SubmissionState
@@ -158,7 +159,8 @@ def test_replacement__of_a_real_deal__is_active_before_the_old_one_is_dropped(to
     operator.turn()
     alone = operator.units_by_peer()
     wishes = operator.matcher.wishes
-    wishes.request(1, 1, town.developer.address)
+    proof = SignedRequest("POST", "/v1/deals/1/replacements", '{"assignment":1}', "as signed")
+    wishes.request(1, 1, town.developer.address, proof)
 
     operator.turn()
     beside = operator.units_by_peer()
