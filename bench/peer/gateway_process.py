@@ -28,6 +28,10 @@ class OneDeal:
         """Return the deal."""
         return self._route if deal == self._route.deal else None
 
+    async def find_former(self, deal: int) -> tuple[PeerRoute, ...]:
+        """Return nobody: the deal runs."""
+        return ()
+
     async def find_apps(self) -> frozenset[Hash]:
         """Return no app: nothing is uploaded."""
         return frozenset()

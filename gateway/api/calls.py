@@ -157,13 +157,21 @@ class CallRelay:
             raise NotFound(f"there is no alias {name!r:.80} here", remedy="call /v1/deals/{deal}/…")
         return deal
 
+    async def former_peers(self, deal: int, wanted: str | None) -> tuple[PeerRoute, ...]:
+        """Return peers that may keep records of a deal that they run no more.
+
+        Raises NotFound, Unreachable, InvalidInput.
+        """
+        former = await self._directory.find_former(deal)
+        return former if wanted is None else _choose(former, wanted)
+
     async def live_peers(self, deal: int, wanted: str | None) -> tuple[PeerRoute, ...]:
         """Return the active peers of a deal, or the one that is wanted.
 
         Raises NotFound, RunwayOver, Unreachable, InvalidInput.
         """
         route = await self.find(deal)
-        peers = route.peers if wanted is None else _choose(route, wanted)
+        peers = route.peers if wanted is None else _choose(route.peers, wanted)
         if not peers:
             self._directory.forget(deal)
             if route.peers:
@@ -198,7 +206,14 @@ class CallRelay:
         self, outgoing: Outgoing, deal: int, wanted: str | None
     ) -> tuple[PeerAnswer, PeerRoute]:
         """Ask the peers that are known, and if none can be reached, those that are new."""
-        peers = await self.live_peers(deal, wanted)
+        try:
+            peers = await self.live_peers(deal, wanted)
+        except (NotFound, RunwayOver, Unreachable):
+            # Logs and receipts are kept by peers that ran the deal, after it as well.
+            former = await self.former_peers(deal, wanted) if is_record(outgoing) else ()
+            if not former:
+                raise
+            return await self._forwarder.send(outgoing, deal, former)
         try:
             return await self._send_to(outgoing, deal, peers)
         except Unreachable:
@@ -236,6 +251,12 @@ def forwarded_headers(incoming: Incoming) -> tuple[Header, ...]:
     return tuple(kept)
 
 
+def is_record(outgoing: Outgoing) -> bool:
+    """Say whether a request reads what peers keep of a deal after they have run it."""
+    parts = outgoing.target.partition("?")[0].split("/")
+    return outgoing.method in ("GET", "HEAD") and parts[4:5] in (["logs"], ["receipts"], ["stats"])
+
+
 def is_idempotent(incoming: Incoming, methods: frozenset[str]) -> bool:
     """Say whether a request may run twice: by its method, or because its caller says so."""
     return incoming.method in methods or incoming.header(IDEMPOTENCY_KEY) is not None
@@ -247,13 +268,13 @@ def _named_peer(target: str) -> str | None:
     return next(iter(parse_qs(query).get(PEER_PARAMETER, ())), None) if query else None
 
 
-def _choose(route: DealRoute, wanted: str) -> tuple[PeerRoute, ...]:
+def _choose(peers: tuple[PeerRoute, ...], wanted: str) -> tuple[PeerRoute, ...]:
     """Return the peer that was asked for, none if it is not the deal's. Raises InvalidInput."""
     if not (wanted.isascii() and wanted.isdigit()):
         raise InvalidInput(
             f"{wanted!r:.40} is not a peer's number", field="peer", remedy="give a number"
         )
-    return tuple(peer for peer in route.peers if peer.peer == int(wanted))
+    return tuple(peer for peer in peers if peer.peer == int(wanted[:11]))
 
 
 def _is_signed(incoming: Incoming) -> bool:

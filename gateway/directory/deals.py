@@ -12,6 +12,8 @@ from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.units import Address, Hash
 
 MAX_REMEMBERED = 100_000
+MAX_FORMER = 100
+"""Assignments of the past that are looked at for who keeps a deal's records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class Directory(Protocol):
 
     async def find(self, deal: int) -> DealRoute | None:
         """Return a deal's route; None: no such deal. Raises Unreachable."""
+
+    async def find_former(self, deal: int) -> tuple[PeerRoute, ...]:
+        """Return peers that ran a deal and keep its logs and receipts, those of late first.
+
+        Raises Unreachable.
+        """
 
     async def find_apps(self) -> frozenset[Hash]:
         """Return the apps of all deals that have not ended. Raises Unreachable."""
@@ -100,6 +108,10 @@ class RememberingDirectory:
         entry = self._entries.get(deal)
         if entry is not None:
             entry.until = 0.0
+
+    async def find_former(self, deal: int) -> tuple[PeerRoute, ...]:
+        """Return the inner directory's answer."""
+        return await self._inner.find_former(deal)
 
     async def find_apps(self) -> frozenset[Hash]:
         """Return the inner directory's answer."""

@@ -12,6 +12,7 @@ from wasmarket.kernel.errors import InvalidInput, Unreachable
 from wasmarket.kernel.units import Address, Hash
 
 PAGE = 500
+MAX_PAGES = 10
 
 Result = TypeVar("Result")
 
@@ -30,6 +31,23 @@ class MatcherDirectory:
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         return self._read(answer, _route)
+
+    async def find_former(self, deal: int) -> tuple[PeerRoute, ...]:
+        """Return peers that ran a deal, those of late first. Raises Unreachable."""
+        found: dict[int, PeerRoute] = {}
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            params = {"limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
+            answer = await self._get(f"/v1/deals/{deal}/assignments", params)
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                break
+            rows, cursor = self._read(answer, _former)
+            for row in rows:
+                found.pop(row.peer, None)
+                found[row.peer] = row
+            if cursor is None:
+                break
+        return tuple(reversed(found.values()))
 
     async def find_apps(self) -> frozenset[Hash]:
         """Return the apps of all deals that have not ended. Raises Unreachable."""
@@ -77,6 +95,13 @@ def _live(page: dict[str, Any]) -> tuple[set[tuple[Hash, Address]], str | None]:
     rows = (row for row in page["items"] if row["status"] != DealStatus.ENDED)
     found = {(parse_hash(row["app"]), parse_address(row["developer"])) for row in rows}
     return found, page["next"]
+
+
+def _former(page: dict[str, Any]) -> tuple[list[PeerRoute], str | None]:
+    """Return the peers of a page's assignments that have begun, and the next cursor."""
+    rows = [row for row in page["items"] if row["start"] is not None]
+    routes = [PeerRoute(int(r["peer"]), str(r["endpoint"]), int(r["region"])) for r in rows]
+    return routes, page["next"]
 
 
 def _route(row: dict[str, Any]) -> DealRoute:

@@ -5,10 +5,11 @@ from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from gateway.directory.deals import DealRoute, PeerRoute
+from gateway.directory.deals import MAX_FORMER, DealRoute, PeerRoute
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address, Hash
+from wasmarket.store.chain.assignments import fetch_assignments
 from wasmarket.store.chain.deals import fetch_deal, fetch_deals
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
@@ -31,6 +32,10 @@ class StoreDirectory:
         """Return a deal's route; None: no such deal. Raises Unreachable."""
         return await run_in_threadpool(self._read, lambda session: _find(session, deal))
 
+    async def find_former(self, deal: int) -> tuple[PeerRoute, ...]:
+        """Return peers that ran a deal, those of late first. Raises Unreachable."""
+        return await run_in_threadpool(self._read, lambda session: _find_former(session, deal))
+
     async def find_apps(self) -> frozenset[Hash]:
         """Return the apps of all deals that have not ended. Raises Unreachable."""
         views = await run_in_threadpool(self._read, _find_live)
@@ -51,6 +56,15 @@ def _find(session: Session, deal: int) -> DealRoute | None:
         return _route(fetch_deal(session, fetch_indexed(session), deal))
     except NotFound:
         return None
+
+
+def _find_former(session: Session, deal: int) -> tuple[PeerRoute, ...]:
+    at = fetch_indexed(session)
+    views = fetch_assignments(session, at, deal=deal, limit=MAX_FORMER, newest=True)
+    # One that never began has nothing to tell.
+    ran = {view.peer: view for view in reversed(views) if view.start is not None}
+    newest = sorted(ran.values(), key=lambda view: view.id, reverse=True)
+    return tuple(PeerRoute(view.peer, view.endpoint, view.region) for view in newest)
 
 
 def _find_live(session: Session) -> list[DealView]:

@@ -42,6 +42,11 @@ class FakeDirectory:
         self.routes = {entry.deal: entry for entry in routes}
         self.is_away = False
         self.asked = 0
+        self.former: tuple[PeerRoute, ...] = ()
+
+    async def find_former(self, deal: int) -> tuple[PeerRoute, ...]:
+        """Return what the test put."""
+        return self.former
 
     async def find(self, deal: int) -> DealRoute | None:
         """Return what the test put."""

@@ -398,3 +398,41 @@ def test_directory__away__what_was_known_goes_on(gateway):
 
     assert gateway.call().status_code == 200
     assert_problem(gateway.call("/v1/deals/8/s/f"), 503, "unreachable")
+
+
+@pytest.mark.parametrize("status", [DealStatus.LAPSED, DealStatus.ENDED, DealStatus.WAITING])
+@pytest.mark.parametrize("record", ["logs", "receipts/5", "receipts/5/7", "stats"])
+def test_read__record_of_a_deal_that_nobody_runs__is_asked_of_those_who_did(status, record):
+    directory = FakeDirectory(route(status=status))
+    directory.former = route(4, 5).peers
+    gateway = ScriptedGateway(directory)
+    gateway.peers.answer(4, result("kept", 4))
+
+    [answer] = gateway.send_all(("GET", f"/v1/deals/{DEAL}/{record}", {}))
+    [call] = gateway.send_all(("POST", PATH, {"json": []}))
+
+    assert (answer.status_code, answer.json()["result"]) == (200, "kept")
+    assert call.status_code in (402, 503)
+    assert set(gateway.peers.asked) <= {4, 5}
+
+
+def test_read__record_at_a_peer_that_was_evicted__is_asked_there_though_others_run_it():
+    directory = FakeDirectory(route(1))
+    directory.former = route(4, 1).peers
+    gateway = ScriptedGateway(directory)
+    gateway.peers.answer(4, result("kept", 4))
+
+    [answer] = gateway.send_all(
+        ("GET", f"/v1/deals/{DEAL}/logs", {"headers": {"Wasmarket-Peer": "4"}})
+    )
+
+    assert answer.status_code == 200
+    assert gateway.peers.asked == [4]
+
+
+def test_read__record_of_a_deal_that_nobody_ever_ran__is_refused_as_a_call():
+    gateway = ScriptedGateway(FakeDirectory(route(status=DealStatus.LAPSED)))
+
+    [answer] = gateway.send_all(("GET", f"/v1/deals/{DEAL}/logs", {}))
+
+    assert_problem(answer, 402, "runway-over")

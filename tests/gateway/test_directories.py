@@ -52,6 +52,9 @@ class Both:
     def find(self, deal):
         return self._ask(lambda directory: directory.find(deal))
 
+    def find_former(self, deal):
+        return self._ask(lambda directory: directory.find_former(deal))
+
     def find_apps(self):
         return self._ask(lambda directory: directory.find_apps())
 

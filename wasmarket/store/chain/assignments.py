@@ -44,11 +44,14 @@ def fetch_assignments(
     alive_only: bool = False,
     after: int = 0,
     limit: int | None = 100,
+    newest: bool = False,
 ) -> list[AssignmentView]:
-    """Return assignments by id. `alive_only` may give fewer than `limit`, never skips any."""
-    query = (
-        select(AssignmentRow, PeerRow).where(AssignmentRow.id > after).order_by(AssignmentRow.id)
-    )
+    """Return assignments by id, or the `newest` first.
+
+    `alive_only` may give fewer than `limit`, never skips any.
+    """
+    order = AssignmentRow.id.desc() if newest else AssignmentRow.id
+    query = select(AssignmentRow, PeerRow).where(AssignmentRow.id > after).order_by(order)
     if deal is not None:
         query = query.where(AssignmentRow.deal == deal)
     if peer is not None:
