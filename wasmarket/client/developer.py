@@ -13,7 +13,7 @@ import httpx
 from wasmarket.client.log_lines import read_logs
 from wasmarket.client.service import ServiceClient, request_signer
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from wasmarket.kernel.events import DealBalance, Stopped
 from wasmarket.kernel.signing import targets
@@ -187,9 +187,9 @@ class DeveloperClient:
             said = self.gateway.send("GET", f"/v1/deals/{deal}", headers=headers).json()
             update = said["update"]
             if update is None:
-                return ServedVersion(peer, to_hash(said["app"]))
+                return ServedVersion(peer, parse_hash(said["app"]))
             failure = f"{update['detail']}" if update["state"] == "failed" else ""
-            return ServedVersion(peer, to_hash(said["app"]), to_hash(update["app"]), failure)
+            return ServedVersion(peer, parse_hash(said["app"]), parse_hash(update["app"]), failure)
         except (MarketError, KeyError, TypeError, ValueError):
             return ServedVersion(peer, None)
 
