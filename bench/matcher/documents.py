@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from bench.matcher.markets import NOW, Shape, build_book, draw_asks, draw_demands
 from bench.matcher.rows import Row
 from matcher.engine.index.book import Book
-from matcher.orderbook.document import BookHead, digest_of, dump_book, load_book
+from matcher.orderbook.document import BookHead, digest_of, load_book, write_book
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
@@ -47,16 +47,17 @@ def _measure(offers: int) -> Iterator[Row]:
         database = open_database(sqlite_url(Path(folder) / "store.sqlite"))
         upgrade(database)
         title = f"book of a round on {offers:,} offers"
-        content, seconds = _write(book, Shape(offers), 1)
-        yield Row(f"{title}: size", round(len(content) / MB, 1), "MB")
+        parts, seconds = _write(book, Shape(offers), 1)
+        yield Row(f"{title}: size", round(sum(map(len, parts)) / MB, 1), "MB")
         yield Row(f"{title}: write", round(seconds, 2), "s of processor")
-        seconds = _keep(database, content)
+        seconds = _keep(database, parts)
         stored = _size(database)
         yield Row(f"{title}: keep the first", round(seconds, 2), "s of processor")
         yield Row(f"{title}: kept of the first", round(stored / MB, 1), "MB")
         _change(book, Shape(offers))
-        content, _ = _write(book, Shape(offers), 2)
-        seconds = _keep(database, content)
+        parts, _ = _write(book, Shape(offers), 2)
+        seconds = _keep(database, parts)
+        content = b"".join(parts)
         yield Row(
             f"{title}: keep the next, {CHANGES} offers later", round(seconds, 2), "s of processor"
         )
@@ -77,18 +78,18 @@ def _measure(offers: int) -> Iterator[Row]:
         database.close()
 
 
-def _write(book: Book, shape: Shape, block: int) -> tuple[bytes, float]:
+def _write(book: Book, shape: Shape, block: int) -> tuple[list[bytes], float]:
     head = BookHead(1, ZERO_ADDRESS, block, to_hash(sha256(b"%d" % block)), NOW)
     demands = list(draw_demands(shape, DEMANDS))
     began = time.process_time()
-    content = dump_book(head, book, demands, Signatures())
-    return content, time.process_time() - began
+    parts = write_book(head, book, demands, Signatures())
+    return parts, time.process_time() - began
 
 
-def _keep(database: Database, content: bytes) -> float:
+def _keep(database: Database, parts: list[bytes]) -> float:
     began = time.process_time()
     with database.write() as session:
-        put_book(session, digest_of(content), content)
+        put_book(session, digest_of(*parts), parts)
     return time.process_time() - began
 
 

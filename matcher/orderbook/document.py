@@ -3,6 +3,7 @@
 Canonical JSON (sorted keys, no spaces); its SHA-256 is the book's name in match records.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ from matcher.offers.funding import parse_permit
 from matcher.offers.signed_wishes import dump_proof, load_proof
 from wasmarket.kernel.addresses import parse_address, parse_hash, to_hash
 from wasmarket.kernel.errors import BadContent, MarketError
-from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
     ProviderOffer,
@@ -28,6 +28,10 @@ from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, Hash
 
 VERSION = 1
+ASKS_IN_PART = 64
+PEERS_IN_PART = 100
+LAST_OF_PART = "00"
+"""How an account ends behind which a part does: one in 256."""
 NUMBER_BELOW = 2**63
 
 
@@ -81,56 +85,102 @@ def dump_book(
     unreachable: Sequence[int] = (),
     evidence: Mapping[Hash, Evidence] | None = None,
 ) -> bytes:
-    """Write the input of a round; equal inputs give equal bytes.
+    """Return what `write_book` writes, in one piece."""
+    parts = write_book(
+        head, book, demands, signatures, absent, unreachable=unreachable, evidence=evidence
+    )
+    return b"".join(parts)
+
+
+def write_book(
+    head: BookHead,
+    book: Book,
+    demands: Sequence[Demand],
+    signatures: Mapping[Hash, str | None],
+    absent: Sequence[int] = (),
+    *,
+    unreachable: Sequence[int] = (),
+    evidence: Mapping[Hash, Evidence] | None = None,
+) -> list[bytes]:
+    """Write the input of a round; equal inputs give equal bytes, in equal parts.
+
+    A part ends behind the offers, peers and accounts whose own numbers say so, so that between two
+    rounds only the parts around what changed are different.
 
     `absent` names the peers whose asks were left out because they were evicted and have proved
     nothing since, `unreachable` those whose endpoint does not answer with their key. `evidence` is
     by developer offer.
     """
     named = {entry.peer for demand in demands for entry in demand.live}
-    asks = bytearray(b"[")
+    text = _PartWriter()
+    text.write(b'{"absent":%b,"asks":[' % _write(sorted(absent)))
+    comma = b""
     for ask in book.asks():
         named.add(ask.offer.peer)
-        asks += _write_ask(ask, signatures.get(ask.hash)) + b","
-    peers, counters = bytearray(b"["), {}
-    for peer in book.peers():
-        if peer.id in named:
-            peers += _write_peer(peer) + b","
-            counters[peer.provider] = str(book.get_counter(peer.provider))
-    members = {
-        "version": _write(VERSION),
-        "engine": _write(ENGINE),
-        "chain_id": _write(head.chain_id),
-        "market": _write(head.market),
-        "block": _write(head.block),
-        "block_hash": _write(head.block_hash),
-        "time": _write(head.time),
-        "absent": _write(sorted(absent)),
-        "peers": _close(peers),
-        "counters": _write(counters),
-        "asks": _close(asks),
-        "demands": _write(
-            [
-                _dump_demand(
-                    demand,
-                    signatures.get(demand.hash),
-                    (evidence or {}).get(demand.hash, NO_EVIDENCE),
-                )
-                for demand in sorted(demands, key=lambda d: (d.sequence, d.hash))
-            ]
-        ),
-    }
+        text.write(comma + _write_ask(ask, signatures.get(ask.hash)))
+        comma = b","
+        if ask.sequence % ASKS_IN_PART == 0:
+            text.end_part()
+    text.end_part()
+    peers = [peer for peer in book.peers() if peer.id in named]
+    text.write(
+        b'],"block":%b,"block_hash":%b,"chain_id":%b,"counters":{'
+        % (_write(head.block), _write(head.block_hash), _write(head.chain_id))
+    )
+    text.end_part()
+    comma = b""
+    for account in sorted({peer.provider for peer in peers}):
+        counter = str(book.get_counter(account))
+        text.write(b"%b%b:%b" % (comma, _write(account), _write(counter)))
+        comma = b","
+        if account.endswith(LAST_OF_PART):
+            text.end_part()
+    text.end_part()
+    written = [
+        _dump_demand(
+            demand,
+            signatures.get(demand.hash),
+            (evidence or {}).get(demand.hash, NO_EVIDENCE),
+        )
+        for demand in sorted(demands, key=lambda d: (d.sequence, d.hash))
+    ]
+    text.write(
+        b'},"demands":%b,"engine":%b,"market":%b,"peers":['
+        % (_write(written), _write(ENGINE), _write(head.market))
+    )
+    text.end_part()
+    comma = b""
+    for peer in peers:
+        text.write(comma + _write_peer(peer))
+        comma = b","
+        if peer.id % PEERS_IN_PART == 0:
+            text.end_part()
+    text.end_part()
+    text.write(b'],"time":%b' % _write(head.time))
     if unreachable:
-        members["unreachable"] = _write(sorted(unreachable))
-    content = bytearray(b"{")
-    for name in sorted(members):
-        content += b'"%b":%b,' % (name.encode(), members.pop(name))
-    return _close(content, b"}")
+        text.write(b',"unreachable":%b' % _write(sorted(unreachable)))
+    text.write(b',"version":%b}' % _write(VERSION))
+    return text.finish()
 
 
-def _close(content: bytearray, end: bytes = b"]") -> bytes:
-    """Return a list or an object whose members have each a comma behind it."""
-    return bytes(content[:-1] if content.endswith(b",") else content) + end
+class _PartWriter:
+    """Text that grows, in parts."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._open: list[bytes] = []
+        self.write = self._open.append
+
+    def end_part(self) -> None:
+        """Begin a new part."""
+        if self._open:
+            self._parts.append(b"".join(self._open))
+            self._open.clear()
+
+    def finish(self) -> list[bytes]:
+        """Return all parts."""
+        self.end_part()
+        return self._parts
 
 
 def _write(value: object) -> bytes:
@@ -157,9 +207,12 @@ def _write_peer(peer: Peer) -> bytes:
     ).encode()
 
 
-def digest_of(content: bytes) -> Hash:
-    """Return the name of a book document."""
-    return to_hash(sha256(content))
+def digest_of(*parts: bytes) -> Hash:
+    """Return the name of a book document, given in one piece or in parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return to_hash(digest.digest())
 
 
 def load_book(content: bytes) -> BookDocument:

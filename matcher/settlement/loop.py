@@ -206,7 +206,7 @@ class Matchmaker:
         left_out: list[Ask] = []
         try:
             result = self._solve(snapshot, funding.funded, left_out)
-            document = build_book_document(snapshot, result) if _fills(result) else b""
+            document = build_book_document(snapshot, result) if _fills(result) else []
             proposals = list(build_proposals(snapshot, self._contracts.market, result, document))
             self._tell(snapshot, funding, result)
         finally:
@@ -266,7 +266,9 @@ class Matchmaker:
                     snapshot.book.remove(hash_)
         return Round((), 0)
 
-    def _send(self, snapshot: Snapshot, proposals: Sequence[Proposal], document: bytes) -> None:
+    def _send(
+        self, snapshot: Snapshot, proposals: Sequence[Proposal], document: Sequence[bytes]
+    ) -> None:
         if not proposals:
             return
         outcomes = self._submissions.send_matches(

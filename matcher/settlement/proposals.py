@@ -1,12 +1,12 @@
 """Turn a computed round into transactions: what Market would refuse, the calls, the records."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matcher.engine.values import ENGINE, Demand, Fill, Match, Round
 from matcher.offers.funding import parse_permit
 from matcher.offers.signed_wishes import load_proof
-from matcher.orderbook.document import BookHead, Evidence, digest_of, dump_book
+from matcher.orderbook.document import BookHead, Evidence, digest_of, write_book
 from matcher.orderbook.snapshot import Snapshot
 from wasmarket.chain.contracts.bindings import Market, MarketLens
 from wasmarket.chain.contracts.fills import NO_PERMIT, SignedFill, build_fill
@@ -68,15 +68,15 @@ def fetch_refusals(snapshot: Snapshot, lens: MarketLens, result: Round) -> Refus
     return Refusals(asks, frozenset(stale))
 
 
-def build_book_document(snapshot: Snapshot, result: Round) -> bytes:
-    """Write the input of the round, with every signature, to be replayed by anyone."""
+def build_book_document(snapshot: Snapshot, result: Round) -> list[bytes]:
+    """Write the input of the round, with every signature, to be replayed by anyone; in parts."""
     at = snapshot.at
     head = BookHead(at.chain_id, Address(at.market), at.block, Hash(at.block_hash), at.timestamp)
     demands = [match.demand for match in result.matches]
     signatures = snapshot.signatures | {
         d.hash: snapshot.open[d.hash].stored.signature for d in demands
     }
-    return dump_book(
+    return write_book(
         head,
         snapshot.book,
         demands,
@@ -93,10 +93,11 @@ def _evidence_of(demand: Demand, entry: OpenOffer) -> Evidence:
 
 
 def build_proposals(
-    snapshot: Snapshot, market: Market, result: Round, book: bytes
+    snapshot: Snapshot, market: Market, result: Round, book: Sequence[bytes]
 ) -> Iterable[Proposal]:
     """Yield the matches of a round that fill something, in the order in which they were solved."""
     offers = [str(match.demand.hash) for match in result.matches]
+    digest = digest_of(*book)
     for match in result.matches:
         if match.fills:
             yield Proposal(
@@ -106,7 +107,7 @@ def build_proposals(
                     engine=ENGINE,
                     block=snapshot.at.block,
                     block_hash=snapshot.at.block_hash,
-                    book=digest_of(book),
+                    book=digest,
                     offer=match.demand.hash,
                     offers=offers,
                     fills=[

@@ -94,7 +94,7 @@ class Submissions:
         """Offers whose match is still open after the last `resume`."""
 
     def send_matches(
-        self, proposals: Sequence[Proposal], book: bytes, at: Timestamp
+        self, proposals: Sequence[Proposal], book: Sequence[bytes], at: Timestamp
     ) -> list[TransactionReceipt | MarketError]:
         """Send matches one behind the other and wait until they are mined; `at`: the book's time.
 
@@ -120,7 +120,7 @@ class Submissions:
                 self._fail(session, attempt.hash, proposal.offer, reason)
             add_lost_match(session, proposal.offer, reason, BlockNumber(proposal.draft.block))
 
-    def _recorder(self, proposal: Proposal, book: bytes, at: Timestamp) -> _Recorder:
+    def _recorder(self, proposal: Proposal, book: Sequence[bytes], at: Timestamp) -> _Recorder:
         def record(signed: Signed, match: int | None) -> int | None:
             with self._writing() as session:
                 if match is None:

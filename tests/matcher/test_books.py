@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.engine.auction.match import match_round
-from matcher.orderbook.document import BookHead, digest_of, dump_book, load_book, replay
+from matcher.engine.index.book import Book
+from matcher.orderbook.document import (
+    BookHead,
+    digest_of,
+    dump_book,
+    load_book,
+    replay,
+    write_book,
+)
 from tests.matcher.markets import NOW, PROVIDERS, ask, book_of, demand, demands, markets, peer
 from wasmarket.kernel.errors import BadContent
 from wasmarket.kernel.hashing import keccak
@@ -54,6 +62,25 @@ def test_load_book__any_round__replays_exactly(data):
 
 def _lines(match):
     return [(fill.ask.hash, fill.units) for fill in match.fills]
+
+
+def test_write_book__next_round__shares_all_parts_but_those_around_what_changed():
+    peers = [peer(n, provider=f"0x{n:040x}") for n in range(1, 201)]
+    asks = [ask(n % 200 + 1, 10, sequence=n, salt=n) for n in range(1, 2_001)]
+    gone = {100, 1_000, 1_777}
+    same = dict.fromkeys((a.hash for a in asks), "0x" + "41" * 65)
+    later = replace(HEAD, block=HEAD.block + 1)
+
+    fewer = [entry for entry in asks if entry.sequence not in gone]
+
+    first = write_book(HEAD, Book.load(NOW, peers, {}, asks), [], same)
+    second = write_book(later, Book.load(NOW, peers, {}, fewer), [], same)
+
+    assert len(set(first)) == len(first) > 30
+    assert max(map(len, first)) < 512 * 1024
+    # Each offer that went, the block, and the neighbours of what was first in its list.
+    assert len(set(second) - set(first)) <= len(gone) + 3
+    assert digest_of(*first) == digest_of(b"".join(first))
 
 
 def test_dump_book__other_order__same_bytes():

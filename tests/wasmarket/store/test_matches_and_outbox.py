@@ -66,8 +66,8 @@ def draft(**changes) -> MatchDraft:
 
 def test_match__book_and_record__come_back_exactly(store):
     content = b'{"offers":[]}' * 100
-    write(store, put_book, BOOK, content)
-    write(store, put_book, BOOK, content)
+    write(store, put_book, BOOK, [content])
+    write(store, put_book, BOOK, [content])
     number = write(store, add_match, draft())
     write(store, set_match_tx, number, TX, 1)
 

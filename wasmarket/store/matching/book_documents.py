@@ -1,12 +1,11 @@
 """Keep the books that matches were computed from, what two of them share only once.
 
-A book is cut where its own text says so, never at fixed places: between two rounds only the parts
-around what changed are different, the others are there already.
+A book comes in the parts in which it was written: between two rounds only the parts around what
+changed are different, the others are there already.
 """
 
-import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -19,12 +18,8 @@ from wasmarket.kernel.units import Hash
 from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import BookDocumentRow, BookPartRow
 
-CUTS = re.compile(rb'[048c]0"\},|"id":\d*00,|00":"')
-"""Behind the signature of one in 64 offers, the number of one in 100 peers, and the address of one
-in 256 accounts. Any cuts are right; these make parts of some 10 KB."""
-
 MOST_BYTES = 256 * 1024
-"""Of a part: offers without signatures, or with chosen ones, cannot make it larger."""
+"""Of a part that is kept; a larger one is cut."""
 
 DIGEST_BYTES = 32
 BATCH = 200
@@ -48,23 +43,28 @@ class BookOutline:
             yield BookOutline(0, self.parts[first : first + BATCH])
 
 
-def put_book(session: Session, digest: Hash, content: bytes) -> None:
-    """Keep a book under its digest; a known one stays, and so does every known part."""
+def put_book(session: Session, digest: Hash, written: Iterable[bytes]) -> None:
+    """Keep a book under its digest; a known one stays, and so does every known part.
+
+    Any parts are right that make up the book; those of `write_book` have some 10 KB.
+    """
     if session.get(BookDocumentRow, digest) is not None:
         return
-    stretches = list(cut(content))
-    names = [sha256(content[first:last]) for first, last in stretches]
+    parts = [
+        part[first : first + MOST_BYTES]
+        for part in written
+        for first in range(0, len(part), MOST_BYTES)
+    ]
+    names = [sha256(part) for part in parts]
     known = set(chain.from_iterable(_fetch_known(session, part) for part in _batches(names)))
     new = {name: place for place, name in enumerate(names) if name not in known}
     for batch in _batches(list(new)):
         rows = []
         for name in batch:
-            first, last = stretches[new[name]]
-            rows.append({"digest": name, "content": zlib.compress(content[first:last])})
+            rows.append({"digest": name, "content": zlib.compress(parts[new[name]])})
         session.execute(insert(BookPartRow), rows)
-    session.add(
-        BookDocumentRow(digest=digest, content=b"".join(names), size=len(content), in_parts=True)
-    )
+    size = sum(map(len, parts))
+    session.add(BookDocumentRow(digest=digest, content=b"".join(names), size=size, in_parts=True))
     session.flush()
 
 
@@ -101,18 +101,6 @@ def fetch_book(session: Session, digest: Hash) -> bytes:
     """Return the bytes of a book. Raises NotFound, Inconsistent."""
     outline = fetch_book_outline(session, digest)
     return b"".join([fetch_book_parts(session, part) for part in outline.stretches()])
-
-
-def cut(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield where each part of a book begins and ends."""
-    first = 0
-    for found in chain((match.end() for match in CUTS.finditer(content)), [len(content)]):
-        while found - first > MOST_BYTES:
-            yield first, first + MOST_BYTES
-            first += MOST_BYTES
-        if found > first:
-            yield first, found
-            first = found
 
 
 def _fetch_known(session: Session, names: Sequence[bytes]) -> list[bytes]:
