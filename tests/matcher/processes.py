@@ -70,3 +70,9 @@ def wait_for(claim, seconds=PATIENCE):
     while not claim():
         assert time.monotonic() < until, "it never came true"
         pause.wait(0.05)
+
+
+def follow(indexer, stop, seconds):
+    """Let an indexer take its turns until told to stop, as its process does."""
+    while not stop.wait(seconds):
+        indexer.take_turn(stop)

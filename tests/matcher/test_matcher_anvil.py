@@ -14,7 +14,7 @@ from matcher.engine.rules import why
 from matcher.engine.values import Ask, Fill
 from matcher.orderbook.snapshot import read_snapshot, to_demand
 from tests.matcher.anvil_town import Operator
-from tests.matcher.processes import Process, wait_for
+from tests.matcher.processes import Process, follow, wait_for
 from tests.wasmarket.store.stores import copy_store
 from wasmarket.chain.contracts.fills import build_fill
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -390,7 +390,7 @@ def process(town, template, tmp_path):
     operator.indexer._leader.release()
     process = Process(town, sqlite_url(database.path), tmp_path)
     stop = threading.Event()
-    follower = threading.Thread(target=operator.indexer.run, args=(stop, 0.05))
+    follower = threading.Thread(target=follow, args=(operator.indexer, stop, 0.05))
     follower.start()
     yield process
     stop.set()

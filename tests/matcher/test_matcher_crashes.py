@@ -7,7 +7,7 @@ import pytest
 
 from tests.matcher.anvil_town import Operator
 from tests.matcher.matcher_process import MOMENTS
-from tests.matcher.processes import Process, wait_for
+from tests.matcher.processes import Process, follow, wait_for
 from tests.wasmarket.store.stores import copy_store
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.store.database import sqlite_url
@@ -34,7 +34,7 @@ def followed(operator):
     """A store that an indexer keeps up to date."""
     operator.indexer._leader.release()
     stop = threading.Event()
-    follower = threading.Thread(target=operator.indexer.run, args=(stop, 0.05))
+    follower = threading.Thread(target=follow, args=(operator.indexer, stop, 0.05))
     follower.start()
     yield operator.database
     stop.set()

@@ -15,7 +15,7 @@ from tests.indexer.market_machine import PROFILE
 from tests.matcher import test_matchmaker, test_replacements
 from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
 from tests.matcher.fake_town import FakeTown
-from tests.matcher.processes import Process, wait_for
+from tests.matcher.processes import Process, follow, wait_for
 from tests.matcher.test_feed import SIGNATURE, fed_in
 from tests.wasmarket.store.postgres import run_postgres
 from tests.wasmarket.store.test_postgres import new_store
@@ -149,7 +149,7 @@ def test_two_processes__submitter_killed_after_signing__the_other_takes_over(
     operator = Operator(chain, database, chain.first)
     operator.indexer._leader.release()
     stop = threading.Event()
-    follower = threading.Thread(target=operator.indexer.run, args=(stop, 0.05))
+    follower = threading.Thread(target=follow, args=(operator.indexer, stop, 0.05))
     follower.start()
     first = Process(chain, url_of(database), tmp_path, "recorded")
     wait_for(lambda: first.get("/v1/status")["extra"]["is_submitter"])
