@@ -10,7 +10,7 @@ from bench.matcher.timing import percentile, time_each
 from matcher.engine.answers.explain import explain
 from matcher.engine.answers.opportunities import Contest, find_opportunities
 from matcher.engine.answers.quotes import depth, quote
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Demand
 
@@ -42,7 +42,7 @@ def measure() -> Iterator[Row]:
     )
 
 
-def _lose(slot: int, contests: Sequence[Contest], book: Book) -> None:
+def _lose(slot: int, contests: Sequence[Contest], book: OrderBook) -> None:
     find_opportunities(book.account_at(slot), contests, book)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.matcher.markets import Shape, build_book, draw_asks
 from bench.matcher.rows import Row
 from bench.matcher.timing import percentile, time_each
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 
 OFFERS = 1_000_000
 CHANGES = 20_000
@@ -27,7 +27,7 @@ def measure() -> Iterator[Row]:
     yield from _change(book)
 
 
-def _change(book: Book) -> Iterator[Row]:
+def _change(book: OrderBook) -> Iterator[Row]:
     asks = [ask for ask in draw_asks(Shape(OFFERS)) if ask.sequence % (OFFERS // CHANGES) == 0]
     kinds = {
         "remove": lambda ask: book.remove(ask.hash),

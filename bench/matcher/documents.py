@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from bench.matcher.markets import NOW, Shape, build_book, draw_asks, draw_demands
 from bench.matcher.rows import Row
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.orderbook.document import BookHead, digest_of, load_book, write_book
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
 from wasmarket.kernel.hashing import sha256
@@ -78,7 +78,7 @@ def _measure(offers: int) -> Iterator[Row]:
         database.close()
 
 
-def _write(book: Book, shape: Shape, block: int) -> tuple[list[bytes], float]:
+def _write(book: OrderBook, shape: Shape, block: int) -> tuple[list[bytes], float]:
     head = BookHead(1, ZERO_ADDRESS, block, to_hash(sha256(b"%d" % block)), NOW)
     demands = list(draw_demands(shape, DEMANDS))
     began = time.process_time()
@@ -93,7 +93,7 @@ def _keep(database: Database, parts: list[bytes]) -> float:
     return time.process_time() - began
 
 
-def _change(book: Book, shape: Shape) -> None:
+def _change(book: OrderBook, shape: Shape) -> None:
     """Take units of some peers, and remove the offers of others."""
     step = shape.offers // CHANGES
     for number, ask in enumerate(islice(draw_asks(shape), 0, None, step)):

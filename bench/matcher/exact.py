@@ -4,16 +4,16 @@ import numpy as np
 from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]
 from ortools.sat.python import cp_model
 
-from matcher.engine.auction.arrays import Market
+from matcher.engine.auction.arrays import AuctionArrays
 
 SECONDS = 10.0
 """How long CP-SAT may take; it gives its best solution and bound then."""
 
 
-def solve_flow(market: Market) -> int:
+def solve_flow(market: AuctionArrays) -> int:
     """Return the most that can be saved where units alone bind."""
     demands, peers = len(market.bid), len(market.free)
-    fits = np.unpackbits(market.fits, axis=1, bitorder="little")[:, : len(market.price)]
+    fits = np.unpackbits(market.eligible, axis=1, bitorder="little")[:, : len(market.price)]
     source, sink = demands + peers, demands + peers + 1
     flow = min_cost_flow.SimpleMinCostFlow()
     for demand in range(demands):
@@ -39,10 +39,10 @@ def solve_flow(market: Market) -> int:
     return -int(flow.optimal_cost())
 
 
-def solve_whole(market: Market) -> tuple[int, int]:
+def solve_whole(market: AuctionArrays) -> tuple[int, int]:
     """Return what CP-SAT saves and its bound, where a demand gets all of its units or none."""
     model = cp_model.CpModel()
-    fits = np.unpackbits(market.fits, axis=1, bitorder="little")
+    fits = np.unpackbits(market.eligible, axis=1, bitorder="little")
     by_peer: dict[int, list[cp_model.IntVar]] = {}
     terms = []
     for demand, bid in enumerate(market.bid.tolist()):

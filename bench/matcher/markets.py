@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, ProvidersMode
@@ -34,9 +34,9 @@ class Shape:
         return max(1, self.offers * 4 // 5)
 
 
-def build_book(shape: Shape) -> Book:
+def build_book(shape: Shape) -> OrderBook:
     """Return the book of a market."""
-    return Book.load(NOW, draw_peers(shape), {}, draw_asks(shape))
+    return OrderBook.load(NOW, draw_peers(shape), {}, draw_asks(shape))
 
 
 def draw_peers(shape: Shape) -> Iterator[Peer]:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from bench.matcher.exact import solve_flow, solve_whole
 from bench.matcher.markets import Shape, build_book, draw_demands
 from bench.matcher.rows import Row
-from matcher.engine.auction.arrays import Market, Wanted, build_market
+from matcher.engine.auction.arrays import AuctionArrays, LimitedDemand, build_arrays
 from matcher.engine.auction.greedy import in_order
 from matcher.engine.auction.match import match_round
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Demand, Round
 
@@ -38,7 +38,7 @@ def measure() -> Iterator[Row]:
     yield from _measure_whole(f"all or nothing, {WHOLE} × {WHOLE}", demands, build_book(shape))
 
 
-def _measure_large(name: str, demands: list[Demand], book: Book) -> Iterator[Row]:
+def _measure_large(name: str, demands: list[Demand], book: OrderBook) -> Iterator[Row]:
     result, seconds = _time(demands, book)
     market, arrivals = _arrays(demands, book)
     start = time.process_time()
@@ -46,7 +46,7 @@ def _measure_large(name: str, demands: list[Demand], book: Book) -> Iterator[Row
     exact_seconds = round(time.process_time() - start, 1)
     flow = "OR-tools min-cost flow"
     # Rounded down: what is not all is not called 100.
-    share = 10**6 * result.saving // best / 10**4
+    share = 10**6 * result.surplus // best / 10**4
     yield Row(f"{name}: of the exact optimum", share, "%", "higher", 99.9, (flow, 100.0))
     yield Row(f"{name}: time", seconds, "s", bar=0.5, peer=(flow, exact_seconds))
     yield Row(f"{name}: gap that is published", result.gap_ppm, "ppm")
@@ -60,7 +60,7 @@ def _measure_large(name: str, demands: list[Demand], book: Book) -> Iterator[Row
     }
     for rule, (order, bids) in rules.items():
         other = _match_by_rule(market, demands, order, bids)
-        saved = round(100 * other.saving / best, 1)
+        saved = round(100 * other.surplus / best, 1)
         welfare = f"{name}: welfare, of the optimum, beside {rule}"
         yield Row(welfare, share, "%", "higher", peer=(rule, saved))
         yield Row(
@@ -78,15 +78,15 @@ def _measure_large(name: str, demands: list[Demand], book: Book) -> Iterator[Row
         )
 
 
-def _measure_whole(name: str, demands: list[Demand], book: Book) -> Iterator[Row]:
+def _measure_whole(name: str, demands: list[Demand], book: OrderBook) -> Iterator[Row]:
     result, seconds = _time(demands, book)
     market, _ = _arrays(demands, book)
     start = time.process_time()
-    saving, bound = solve_whole(market)
+    surplus, bound = solve_whole(market)
     exact_seconds = round(time.process_time() - start, 1)
     proven = min(bound, result.bound)
-    share = round(100 * result.saving / proven, 2)
-    theirs = round(100 * saving / proven, 2)
+    share = round(100 * result.surplus / proven, 2)
+    theirs = round(100 * surplus / proven, 2)
     yield Row(f"{name}: of the proven bound", share, "%", "higher", 98, ("CP-SAT", theirs))
     yield Row(f"{name}: time", seconds, "s", bar=0.2, peer=("CP-SAT", exact_seconds))
     yield Row(f"{name}: gap that is published", result.gap_ppm, "ppm")
@@ -103,7 +103,7 @@ def _make_whole(demand: Demand) -> Demand:
     return replace(demand, offer=offer, balance=AMPLE)
 
 
-def _time(demands: list[Demand], book: Book) -> tuple[Round, float]:
+def _time(demands: list[Demand], book: OrderBook) -> tuple[Round, float]:
     result = match_round(demands, book)
     times = []
     for _ in range(RUNS):
@@ -113,10 +113,10 @@ def _time(demands: list[Demand], book: Book) -> tuple[Round, float]:
     return result, round(min(times), 3)
 
 
-def _arrays(demands: list[Demand], book: Book) -> tuple[Market, npt.NDArray[np.int64]]:
+def _arrays(demands: list[Demand], book: OrderBook) -> tuple[AuctionArrays, npt.NDArray[np.int64]]:
     """Return the round as arrays, and its rows in order of arrival."""
-    wanted = [Wanted(demand, limits_of(demand, book)) for demand in in_order(demands)]
-    arrays = build_market(wanted, book, {})
+    wanted = [LimitedDemand(demand, limits_of(demand, book)) for demand in in_order(demands)]
+    arrays = build_arrays(wanted, book, {})
     assert arrays is not None
     market, slots = arrays
     sequence = [book.ask_at(slot).sequence for slot in slots.tolist()]
@@ -127,19 +127,19 @@ def _arrays(demands: list[Demand], book: Book) -> tuple[Market, npt.NDArray[np.i
 class _Outcome:
     """What a rule brought."""
 
-    saving: int = 0
+    surplus: int = 0
     paid: int = 0
     units: int = 0
 
 
 def _match_by_rule(
-    market: Market, demands: list[Demand], order: npt.NDArray[np.int64], bids: int
+    market: AuctionArrays, demands: list[Demand], order: npt.NDArray[np.int64], bids: int
 ) -> _Outcome:
     """Serve demands as they came, from rows in this order, or the cheapest of the first `bids`."""
     left = market.free.copy()
     outcome = _Outcome()
     arrival = np.argsort(np.array([demand.sequence for demand in in_order(demands)]))
-    fits = np.unpackbits(market.fits, axis=1, bitorder="little")
+    fits = np.unpackbits(market.eligible, axis=1, bitorder="little")
     for place in arrival.tolist():
         bid, missing = int(market.bid[place]), int(market.want[place])
         open_ = fits[market.kind[place]][order] & (market.price[order] <= bid)
@@ -152,7 +152,7 @@ def _match_by_rule(
             missing -= units
             outcome.units += units
             outcome.paid += units * int(market.price[row])
-            outcome.saving += units * (bid - int(market.price[row]))
+            outcome.surplus += units * (bid - int(market.price[row]))
             if not missing:
                 break
     return outcome

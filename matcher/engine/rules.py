@@ -5,7 +5,7 @@ The contract decides; this says beforehand what it will say, with the same numbe
 
 from dataclasses import dataclass, field
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import MAX_LIVE, NO_CAP, PRICE_BELOW, Ask, Demand, Fill, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.reasons import FillReason
@@ -33,7 +33,7 @@ class Tally:
         self.regions.add(peer.region)
 
 
-def count_live(demand: Demand, book: Book) -> Tally:
+def count_live(demand: Demand, book: OrderBook) -> Tally:
     """Tally what is alive in the demand's deal. A peer that the book does not know counts too."""
     tally = Tally()
     for entry in demand.live:
@@ -42,7 +42,9 @@ def count_live(demand: Demand, book: Book) -> Tally:
     return tally
 
 
-def judge(demand: Demand, fill: Fill, book: Book, tally: Tally) -> tuple[FillReason | None, int]:
+def judge(
+    demand: Demand, fill: Fill, book: OrderBook, tally: Tally
+) -> tuple[FillReason | None, int]:
     """Return the first reason against a fill, or None and the units that it gets."""
     ask, peer = fill.ask, book.get_peer(fill.ask.offer.peer)
     if peer is None:
@@ -66,12 +68,12 @@ def judge(demand: Demand, fill: Fill, book: Book, tally: Tally) -> tuple[FillRea
     return last, 0 if last else units
 
 
-def why(demand: Demand, fill: Fill, book: Book) -> int:
+def why(demand: Demand, fill: Fill, book: OrderBook) -> int:
     """Return the reason that `match` would report for this fill alone; 0 if it is accepted."""
     return judge(demand, fill, book, count_live(demand, book))[0] or 0
 
 
-def is_eligible(offer: DeveloperOffer, ask: Ask, peer: Peer, book: Book) -> bool:
+def is_eligible(offer: DeveloperOffer, ask: Ask, peer: Peer, book: OrderBook) -> bool:
     """Whether nothing but the amounts (reasons 10 and 11) can stand against the ask."""
     return (
         _judge_ask(offer, ask, peer, book) is None
@@ -81,7 +83,7 @@ def is_eligible(offer: DeveloperOffer, ask: Ask, peer: Peer, book: Book) -> bool
     )
 
 
-def is_accepted(demand: Demand, fills: tuple[Fill, ...], book: Book) -> bool:
+def is_accepted(demand: Demand, fills: tuple[Fill, ...], book: OrderBook) -> bool:
     """Whether Market would accept these fills whole, each of them, minimums included."""
     tally = count_live(demand, book)
     for fill in fills:
@@ -96,7 +98,7 @@ def is_accepted(demand: Demand, fills: tuple[Fill, ...], book: Book) -> bool:
     return bool(fills) and (enough or not demand.is_first)
 
 
-def _judge_ask(offer: DeveloperOffer, ask: Ask, peer: Peer, book: Book) -> FillReason | None:
+def _judge_ask(offer: DeveloperOffer, ask: Ask, peer: Peer, book: OrderBook) -> FillReason | None:
     terms = ask.offer
     if terms.price == 0 or terms.price > offer.max_price or terms.price >= PRICE_BELOW:
         return FillReason.PRICE

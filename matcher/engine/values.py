@@ -155,7 +155,7 @@ class Fill:
 class Match:
     """The fills for one demand, cheapest first; none at all when the offer cannot be matched.
 
-    `bound` is a proven upper bound of `saving`; `is_exact` says that nothing better exists.
+    `bound` is a proven upper bound of `surplus`; `is_exact` says that nothing better exists.
     """
 
     demand: Demand
@@ -174,7 +174,7 @@ class Match:
         return sum(fill.cost for fill in self.fills)
 
     @property
-    def saving(self) -> int:
+    def surplus(self) -> int:
         """How much less than its limit the developer pays in a whole epoch."""
         return self.demand.offer.max_price * self.units - self.total
 
@@ -187,14 +187,14 @@ class Round:
     bound: int
 
     @property
-    def saving(self) -> int:
+    def surplus(self) -> int:
         """What all developers together save against their limits in a whole epoch."""
-        return sum(match.saving for match in self.matches)
+        return sum(match.surplus for match in self.matches)
 
     @property
     def gap_ppm(self) -> int:
-        """How far the saving may be from the best possible one, rounded up."""
-        return gap_ppm(self.saving, self.bound)
+        """How far the surplus may be from the best possible one, rounded up."""
+        return gap_ppm(self.surplus, self.bound)
 
 
 def gap_ppm(value: int, bound: int) -> int:

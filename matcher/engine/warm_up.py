@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from matcher.engine.answers.explain import explain
 from matcher.engine.answers.quotes import depth, quote
 from matcher.engine.auction.match import match_round
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
@@ -45,14 +45,14 @@ def warm_up(parts: Sequence[str] = PARTS) -> None:
         match_round([_demand(number, min_units=4, units=4) for number in range(5, 9)], book)
 
 
-def _build_book() -> Book:
-    book = Book(NOW)
+def _build_book() -> OrderBook:
+    book = OrderBook(NOW)
     for number in range(1, PEERS + 1):
         book.put_peer(_peer(number))
         book.add(_ask(number, number))
     book.remove(_ask(1, 1).hash)
     peers = [_peer(number) for number in range(1, PEERS + 1)]
-    loaded = Book.load(NOW, peers, {}, [_ask(number, number) for number in (1, 2)])
+    loaded = OrderBook.load(NOW, peers, {}, [_ask(number, number) for number in (1, 2)])
     loaded.set_counter(_peer(1).provider, 1)
     loaded.advance(LATER + 1)
     return book

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from matcher.engine.auction.match import match_round
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
 from matcher.offers.funding import parse_permit
 from matcher.offers.signed_wishes import dump_proof, load_proof
@@ -67,7 +67,7 @@ class BookDocument:
 
     head: BookHead
     engine: str
-    book: Book
+    book: OrderBook
     demands: tuple[Demand, ...]
     signatures: dict[Hash, str | None]
     absent: tuple[int, ...]
@@ -77,7 +77,7 @@ class BookDocument:
 
 def dump_book(
     head: BookHead,
-    book: Book,
+    book: OrderBook,
     demands: Sequence[Demand],
     signatures: Mapping[Hash, str | None],
     absent: Sequence[int] = (),
@@ -255,7 +255,7 @@ def _dump_demand(demand: Demand, signature: str | None, evidence: Evidence) -> d
 
 def _load(document: Mapping[str, Any]) -> BookDocument:
     signatures: dict[Hash, str | None] = {}
-    book = Book.load(
+    book = OrderBook.load(
         _number(document["time"]),
         map(_load_peer, document["peers"]),
         {

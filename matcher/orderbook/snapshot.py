@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import Ask, Demand, Live, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.reasons import EndKind
@@ -41,7 +41,7 @@ class Snapshot:
     """
 
     at: Indexed
-    book: Book
+    book: OrderBook
     signatures: dict[Hash, str | None]
     open: dict[Hash, OpenOffer]
     paused: bool
@@ -139,8 +139,8 @@ def is_for(stored: StoredDeveloperOffer, matcher: Address) -> bool:
 
 def _build_book(
     session: Session, at: Indexed, peers: list[PeerView], asks: list[StoredProviderOffer]
-) -> Book:
-    book = Book(at.timestamp)
+) -> OrderBook:
+    book = OrderBook(at.timestamp)
     for row in peers:
         book.put_peer(to_peer(row))
     for account, counter in fetch_counters(session, {row.provider for row in peers}).items():

@@ -115,7 +115,7 @@ def build_proposals(
                         for f in match.fills
                     ],
                     total=match.total,
-                    saving=match.saving,
+                    saving=match.surplus,
                     bound=result.bound,
                     gap_ppm=result.gap_ppm,
                     deal=match.demand.deal or None,

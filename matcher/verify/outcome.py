@@ -54,11 +54,11 @@ def check_replay(record: Record, document: BookDocument, findings: Findings) -> 
     computed = [Line(f.ask.hash, f.units, f.ask.offer.price) for f in match.fills]
     compare_lines("replay", "record", computed, record.fills, findings)
     findings.compare("replay", "record", "total", match.total, record.total)
-    findings.compare("replay", "record", "saving", match.saving, record.saving)
+    findings.compare("replay", "record", "saving", match.surplus, record.saving)
     findings.compare("replay", "record", "bound", result.bound, record.bound)
     findings.compare("replay", "record", "gap_ppm", result.gap_ppm, record.gap_ppm)
-    if result.bound < result.saving:
-        findings.compare("replay", "round", "bound", f"at least {result.saving}", result.bound)
+    if result.bound < result.surplus:
+        findings.compare("replay", "round", "bound", f"at least {result.surplus}", result.bound)
 
 
 def check_transaction(

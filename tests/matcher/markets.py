@@ -5,7 +5,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.rules import is_accepted
 from matcher.engine.values import Ask, Demand, Fill, Live, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
@@ -87,7 +87,7 @@ def ask(number, price, *, sequence=None, salt=0, holds=True, cancelled=False, **
 
 
 def book_of(peers, asks, counters=()):
-    book = Book(NOW)
+    book = OrderBook(NOW)
     for entry in peers:
         book.put_peer(entry)
     for owner, counter in dict(counters).items():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.engine.index import layout
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.rules import is_accepted
 from matcher.engine.single.solve import match_one
 from tests.matcher.markets import (
@@ -102,7 +102,7 @@ def check_sums(book):
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_book__any_events__reads_and_matches_like_plain_python(data):
-    book, plain = Book(NOW), PlainBook(NOW)
+    book, plain = OrderBook(NOW), PlainBook(NOW)
     for event, argument in data.draw(events):
         assert play(book, event, argument) == play(plain, event, argument)
     check_alike(book, plain)
@@ -128,7 +128,7 @@ def test_book__any_events__reads_and_matches_like_plain_python(data):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_feasible__any_events__what_plain_python_finds(data):
-    book, plain = Book(NOW), PlainBook(NOW)
+    book, plain = OrderBook(NOW), PlainBook(NOW)
     for event, argument in data.draw(events):
         play(book, event, argument)
         play(plain, event, argument)
@@ -158,13 +158,13 @@ def many():
 
 def test_load__many_asks__as_added_one_by_one_in_any_order(many):
     peers, asks = many
-    one_by_one = Book(NOW)
+    one_by_one = OrderBook(NOW)
     for entry in asks[::-1]:
         one_by_one.add(entry)
     for entry in peers[::-1]:
         one_by_one.put_peer(entry)
 
-    loaded = Book.load(NOW, peers, {}, [*asks, *asks[:9]])
+    loaded = OrderBook.load(NOW, peers, {}, [*asks, *asks[:9]])
 
     assert list(loaded.asks()) == list(one_by_one.asks()) == sorted(asks, key=lambda a: a.order)
     check_sums(loaded)
@@ -173,8 +173,8 @@ def test_load__many_asks__as_added_one_by_one_in_any_order(many):
 
 def test_remove__many_asks__blocks_merge_and_the_rest_stays_in_order(many):
     peers, asks = many
-    book = Book.load(NOW, peers, {}, asks)
-    random.Random(3).shuffle(asks)
+    book = OrderBook.load(NOW, peers, {}, asks)
+    random.Random(3).ruin_and_recreate(asks)
 
     for gone in range(0, 4_000, 500):
         for entry in asks[gone : gone + 500]:
@@ -198,7 +198,7 @@ def test_load__any_contents__as_added_one_by_one(some_peers, some_asks, data):
     for entry in some_asks:
         plain.add(entry)
 
-    book = Book.load(NOW, some_peers, counters, some_asks)
+    book = OrderBook.load(NOW, some_peers, counters, some_asks)
 
     check_alike(book, plain)
     check_sums(book)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from matcher.engine.answers.explain import CONSTRAINTS, explain
 from matcher.engine.answers.opportunities import Contest, find_opportunities
 from matcher.engine.answers.quotes import depth
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.rules import why
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
@@ -141,9 +141,9 @@ def test_depth__any_market__counts_like_plain_python(data):
 )
 def test_put_peer__beyond_what_the_contract_allows__is_refused(member):
     with pytest.raises(InvalidInput):
-        Book().put_peer(peer(1, **member))
+        OrderBook().put_peer(peer(1, **member))
     with pytest.raises(InvalidInput):
-        Book.load(NOW, [peer(2), peer(1, **member)], {}, [])
+        OrderBook.load(NOW, [peer(2), peer(1, **member)], {}, [])
 
 
 @pytest.mark.parametrize(

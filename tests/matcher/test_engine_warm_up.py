@@ -8,7 +8,7 @@ from numba.core.registry import CPUDispatcher
 from matcher.engine.answers.explain import explain
 from matcher.engine.answers.quotes import depth, quote
 from matcher.engine.auction.match import match_round
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.warm_up import warm_up
 from tests.matcher.markets import NOW, ask, demand, peer
 
@@ -30,7 +30,7 @@ def test_warm_up__then_everything_a_matcher_does__needs_nothing_more():
     warm_up()
     warm = count_versions()
     assert sum(warm.values()) > 20
-    book = Book(NOW)
+    book = OrderBook(NOW)
     for number in range(1, 9):
         book.put_peer(peer(number, region=number % 3))
         book.add(ask(number, price=number))

@@ -1,4 +1,4 @@
-"""Levels: where units alone bind, the flow is optimal, and the surcharges prove it."""
+"""Dual prices: where units alone bind, the flow is optimal, and they prove it."""
 
 import random
 
@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from matcher.engine.auction import dual_prices
-from matcher.engine.auction.arrays import Wanted, build_market, empty_fills
+from matcher.engine.auction.arrays import LimitedDemand, build_arrays, empty_allocation
 from matcher.engine.auction.check import is_lawful
-from matcher.engine.auction.dual_bound import Bounder
-from matcher.engine.auction.dual_prices import find_levels
-from matcher.engine.auction.greedy import in_order, match_in_turn
+from matcher.engine.auction.dual_bound import LagrangianBound
+from matcher.engine.auction.dual_prices import find_dual_prices
+from matcher.engine.auction.greedy import in_order, match_greedily
 from matcher.engine.auction.match import match_round
 from matcher.engine.single.candidates import limits_of
 from tests.matcher.markets import PROVIDERS, ask, book_of, demand, peer, simple_book
@@ -54,15 +54,15 @@ def draw_skewed(seed, *, peers=90, wanted=70, step=1, capped=False):
 
 
 def arrays_of(book, demands):
-    wanted = [Wanted(entry, limits_of(entry, book)) for entry in in_order(demands)]
-    market, _ = build_market(wanted, book, {})
+    wanted = [LimitedDemand(entry, limits_of(entry, book)) for entry in in_order(demands)]
+    market, _ = build_arrays(wanted, book, {})
     return market
 
 
-def bound_of(market, surcharges):
-    bounder = Bounder(market, empty_fills(market))
-    bounder.try_surcharges(surcharges)
-    return bounder.bound
+def bound_of(market, dual_prices):
+    lagrangian = LagrangianBound(market, empty_allocation(market))
+    lagrangian.try_prices(dual_prices)
+    return lagrangian.bound
 
 
 @pytest.mark.parametrize("step", [1, 10])
@@ -71,14 +71,14 @@ def test_find_levels__one_price_each__flow_saves_all_that_surcharges_allow(seed,
     book, demands = draw_skewed(seed, step=step)
     market = arrays_of(book, demands)
 
-    flow, surcharges = find_levels(market)
+    flow, dual_prices = find_dual_prices(market)
 
     used = np.flatnonzero(flow.units)
     asked, held = market.peer[flow.row[used]], flow.demand[used]
     gained = (market.bid[held] - market.price[flow.row[used]]) * flow.units[used]
     assert (np.bincount(asked, flow.units[used], len(market.free)) <= market.free).all()
     assert (np.bincount(held, flow.units[used], len(market.bid)) <= market.want).all()
-    assert bound_of(market, surcharges) == gained.sum()
+    assert bound_of(market, dual_prices) == gained.sum()
 
 
 @pytest.mark.parametrize("step", [1, 10])
@@ -88,8 +88,8 @@ def test_match_round__few_large_cheap_peers__proven_optimal(seed, step):
 
     result = match_round(demands, book)
 
-    assert result.saving == result.bound
-    assert result.saving >= match_in_turn(in_order(demands), book).saving
+    assert result.surplus == result.bound
+    assert result.surplus >= match_greedily(in_order(demands), book).surplus
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -97,7 +97,7 @@ def test_find_levels__caps__kept_and_a_round_close_to_the_bound(seed):
     book, demands = draw_skewed(seed, capped=True)
     market = arrays_of(book, demands)
 
-    flow, _ = find_levels(market)
+    flow, _ = find_dual_prices(market)
 
     had = {}
     for share in np.flatnonzero(flow.units):
@@ -106,7 +106,7 @@ def test_find_levels__caps__kept_and_a_round_close_to_the_bound(seed):
     assert all(units <= market.cap[demand] for (demand, _), units in had.items())
     assert flow.units.any()
     result = match_round(demands, book)
-    assert result.saving * 100 >= result.bound * 99
+    assert result.surplus * 100 >= result.bound * 99
 
 
 @pytest.mark.parametrize("steps", [0, 3, 40])
@@ -117,22 +117,22 @@ def test_match_round__levels_run_out_of_steps__lawful_and_bounded(monkeypatch, s
     result = match_round(demands, book)
 
     assert is_lawful(result.matches, book)
-    assert match_in_turn(in_order(demands), book).saving <= result.saving <= result.bound
+    assert match_greedily(in_order(demands), book).surplus <= result.surplus <= result.bound
 
 
 def test_find_levels__more_wanted_than_there_is__level_is_the_bid_that_goes_short():
     book = simple_book((10, 2, 0, 0), (14, 1, 0, 0), (90, 5, 0, 0))
     demands = [demand(units=2, max_price=price, salt=price) for price in (50, 40, 30)]
 
-    flow, surcharges = find_levels(arrays_of(book, demands))
+    flow, dual_prices = find_dual_prices(arrays_of(book, demands))
 
     # Three units for four wanted at 40 or more: a fourth would be worth 40.
-    assert surcharges[[book.peer_slot(number) for number in (1, 2, 3)]].tolist() == [30, 26, 0]
+    assert dual_prices[[book.peer_slot(number) for number in (1, 2, 3)]].tolist() == [30, 26, 0]
     assert flow.units.sum() == 3
 
 
 def test_find_levels__no_rows__nothing():
-    flow, surcharges = find_levels(arrays_of(simple_book(), [demand(), demand(salt=1)]))
+    flow, dual_prices = find_dual_prices(arrays_of(simple_book(), [demand(), demand(salt=1)]))
 
     assert not flow.units.any()
-    assert not surcharges.any()
+    assert not dual_prices.any()

@@ -1,4 +1,4 @@
-"""Larger rounds: chains of moves, all-or-nothing, checks that refuse, bounds that hold."""
+"""Larger rounds: augmenting paths, all-or-nothing, checks that refuse, bounds that hold."""
 
 import random
 from dataclasses import replace
@@ -7,7 +7,7 @@ import pytest
 
 from matcher.engine.auction import match as auction
 from matcher.engine.auction.check import is_lawful
-from matcher.engine.auction.greedy import in_order, match_in_turn
+from matcher.engine.auction.greedy import in_order, match_greedily
 from matcher.engine.auction.match import SMALL, match_round
 from matcher.engine.auction.solve import Solution
 from matcher.engine.values import Fill, Live, Match
@@ -56,8 +56,8 @@ def test_match_round__units_alone_bind__saving_is_the_bound(seed):
 
     result = match_round(wanted, book)
 
-    assert result.saving == result.bound > 0
-    assert result.saving >= match_in_turn(in_order(wanted), book).saving
+    assert result.surplus == result.bound > 0
+    assert result.surplus >= match_greedily(in_order(wanted), book).surplus
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -69,7 +69,7 @@ def test_match_round__all_limits__lawful_and_never_below_the_plain_way(seed, lea
     result = match_round(wanted, book)
 
     assert is_lawful(result.matches, book)
-    assert match_in_turn(in_order(wanted), book).saving <= result.saving <= result.bound
+    assert match_greedily(in_order(wanted), book).surplus <= result.surplus <= result.bound
     assert match_round(shuffled, book) == result
 
 
@@ -80,7 +80,7 @@ def test_match_round__restricted_demand_bids_less__higher_one_moves_out_of_its_w
 
     result = match_round([free, bound_to], book)
 
-    assert [match.saving for match in result.matches] == [2 * 38, 2 * 30]
+    assert [match.surplus for match in result.matches] == [2 * 38, 2 * 30]
     assert result.gap_ppm == 0
 
 
@@ -91,12 +91,12 @@ def test_match_round__too_large_to_count__served_first_and_bounded():
     result = match_round([small, huge], book)
 
     assert [match.units for match in result.matches] == [2, 1]
-    assert result.saving <= result.bound
+    assert result.surplus <= result.bound
 
 
 def test_match_round__proposal_breaks_a_limit__plain_way_instead(monkeypatch):
     book, wanted = draw_round(1)
-    greedy = match_in_turn(in_order(wanted), book)
+    greedy = match_greedily(in_order(wanted), book)
 
     def oversell(market, hashes):
         return Solution([[(0, 9)] for _ in hashes], [0] * len(hashes), 0)
@@ -169,4 +169,4 @@ def test_round__peer_that_is_being_replaced__gets_nothing_of_its_deal(monkeypatc
 
     taken = {m.demand.hash: [f.ask.offer.peer for f in m.fills] for m in found.matches}
     assert taken == {going.hash: [2], other.hash: [1]}
-    assert found.saving <= found.bound
+    assert found.surplus <= found.bound

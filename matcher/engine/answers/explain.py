@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from matcher.engine.answers.relaxations import Relaxation, find_relaxations
-from matcher.engine.index.book import Book
 from matcher.engine.index.filters import build_filter
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.supply import count_supply, judge_rows
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Demand
@@ -57,7 +57,7 @@ class Explanation:
     relaxations: tuple[Relaxation, ...]
 
 
-def explain(demand: Demand, book: Book) -> Explanation:
+def explain(demand: Demand, book: OrderBook) -> Explanation:
     """Explain what binds the demand and which smallest single changes would give it more."""
     wanted = build_filter(demand, book.storage, limits_of(demand, book))
     judged = judge_rows(book.columns, wanted, book.now)

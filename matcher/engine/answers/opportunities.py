@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matcher.engine.index.book import Book
 from matcher.engine.index.filters import build_filter
 from matcher.engine.index.layout import LAST, NONE
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.supply import judge_provider
 from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
@@ -40,14 +40,14 @@ class Opportunity:
 
 
 def find_opportunities(
-    provider: Address, contests: Iterable[Contest], book: Book
+    provider: Address, contests: Iterable[Contest], book: OrderBook
 ) -> tuple[Opportunity, ...]:
     """Return the contests in which no ask of the provider wins as it stands."""
     found = (_compare(contest, provider, book) for contest in contests)
     return tuple(opportunity for opportunity in found if opportunity is not None)
 
 
-def _compare(contest: Contest, provider: Address, book: Book) -> Opportunity | None:
+def _compare(contest: Contest, provider: Address, book: OrderBook) -> Opportunity | None:
     demand = contest.demand
     bits, best = _judge(demand, provider, book)
     against = tuple(reason for reason in FillReason if bits >> reason & 1)
@@ -61,7 +61,7 @@ def _compare(contest: Contest, provider: Address, book: Book) -> Opportunity | N
     return Opportunity(demand, against, winning, best - winning)
 
 
-def _judge(demand: Demand, provider: Address, book: Book) -> tuple[int, int]:
+def _judge(demand: Demand, provider: Address, book: OrderBook) -> tuple[int, int]:
     """Return the reasons against the provider's asks as bits, and its best price or NONE."""
     account = book.account_slot(provider)
     if account == NONE:

@@ -3,7 +3,7 @@
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.solve import find_lines
 from matcher.engine.values import PRICE_BELOW, Demand
 
@@ -19,7 +19,7 @@ class PriceDistance:
     all: int | None
 
 
-def find_price_distance(demand: Demand, book: Book) -> PriceDistance:
+def find_price_distance(demand: Demand, book: OrderBook) -> PriceDistance:
     """Return the least rises of the demand's price per unit and epoch that would fill it."""
     least = demand.offer.max_price
 

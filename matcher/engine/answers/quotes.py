@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from matcher.engine.index.book import Book
 from matcher.engine.index.filters import build_filter, build_public_filter
 from matcher.engine.index.layout import I64, LAST
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.scan import S_PRICE, S_REGION, S_UNITS, scan_all, scan_cheapest
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
@@ -41,7 +41,7 @@ class Depth:
     levels: tuple[Level, ...]
 
 
-def quote(demand: Demand, book: Book) -> tuple[Quote, ...]:
+def quote(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
     """Return the price curve up to the demand's units: a point where each further ask begins.
 
     Each point is the cheapest way to have just so many units. Nothing when the minimums cannot
@@ -65,7 +65,7 @@ def quote(demand: Demand, book: Book) -> tuple[Quote, ...]:
 
 
 def _quote_prefixes(
-    demand: Demand, book: Book, rows: list[list[int]], regions: int
+    demand: Demand, book: OrderBook, rows: list[list[int]], regions: int
 ) -> tuple[Quote, ...]:
     """Quote what cheapest first takes: fewer units are a beginning of it, if regions allow."""
     points: list[Quote] = []
@@ -84,7 +84,7 @@ def _quote_prefixes(
     return tuple(points)
 
 
-def _quote_each(demand: Demand, book: Book) -> tuple[Quote, ...]:
+def _quote_each(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
     """Match each number of units anew: when cheapest first reaches too few regions, the choice
     of few is no beginning of the choice of many."""
     most = match_one(demand, book)
@@ -99,13 +99,13 @@ def _quote_each(demand: Demand, book: Book) -> tuple[Quote, ...]:
     return tuple(points)
 
 
-def _quote_units(demand: Demand, book: Book, units: int) -> list[Quote]:
+def _quote_units(demand: Demand, book: OrderBook, units: int) -> list[Quote]:
     match = match_one(replace(demand, offer=replace(demand.offer, units=units)), book)
     return [_quote(match)] if match.fills and match.units == units else []
 
 
 def depth(
-    book: Book, *, region: int | None = None, traits: int = 0, levels: int = 20
+    book: OrderBook, *, region: int | None = None, traits: int = 0, levels: int = 20
 ) -> tuple[Depth, ...]:
     """Return the public free units by region: totals and the cheapest `levels` prices of each."""
 

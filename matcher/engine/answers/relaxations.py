@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.solve import Lines, find_lines
 from matcher.engine.values import ACTIVATION_EPOCHS, PRICE_BELOW, Demand
 from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, ProvidersMode
@@ -36,7 +36,7 @@ class _Trial:
     """Tries changes of one demand."""
 
     demand: Demand
-    book: Book
+    book: OrderBook
     units: int
 
     def match(self, offer: DeveloperOffer) -> Lines:
@@ -46,7 +46,7 @@ class _Trial:
         return find_lines(demand, self.book)
 
 
-def find_relaxations(demand: Demand, book: Book) -> tuple[int, tuple[Relaxation, ...]]:
+def find_relaxations(demand: Demand, book: OrderBook) -> tuple[int, tuple[Relaxation, ...]]:
     """Return the units that the demand gets as it is, and the changes that give more."""
     now = find_lines(demand, book).units
     trial = _Trial(demand, book, now)

@@ -6,7 +6,7 @@ sides is kept at every step.
 
 import numpy as np
 
-from matcher.engine.auction.arrays import Fills, Ints, Market
+from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import MAX_FILLS, NO_CAP
 
@@ -17,14 +17,14 @@ SWEEP = 32
 
 
 @compiled
-def may_take(market: Market, demand: int, row: int) -> bool:
+def may_take(market: AuctionArrays, demand: int, row: int) -> bool:
     """Whether the ask is one for the demand, the price aside."""
-    bits = market.fits[market.kind[demand], row >> 3]
+    bits = market.eligible[market.kind[demand], row >> 3]
     return bool(bits >> (row & 7) & 1)
 
 
 @compiled
-def room_beside_live(market: Market, demand: int, provider: int) -> int:
+def room_beside_live(market: AuctionArrays, demand: int, provider: int) -> int:
     """Return how many units the demand may have of a provider beside those that it has already."""
     room = market.cap[demand]
     if room >= NO_CAP:
@@ -36,7 +36,7 @@ def room_beside_live(market: Market, demand: int, provider: int) -> int:
 
 
 @compiled
-def room_at(market: Market, fills: Fills, demand: int, provider: int) -> int:
+def room_at(market: AuctionArrays, fills: Allocation, demand: int, provider: int) -> int:
     """Return how many more units the demand may have of a provider."""
     room = room_beside_live(market, demand, provider)
     if room >= NO_CAP:
@@ -52,7 +52,7 @@ def room_at(market: Market, fills: Fills, demand: int, provider: int) -> int:
 
 
 @compiled
-def find_line(fills: Fills, demand: int, row: int) -> int:
+def find_line(fills: Allocation, demand: int, row: int) -> int:
     """Return the line in which the demand has units of the ask, or -1."""
     line, left = 0, fills.lines[demand]
     while left > 0:
@@ -65,7 +65,7 @@ def find_line(fills: Fills, demand: int, row: int) -> int:
 
 
 @compiled
-def take(market: Market, fills: Fills, demand: int, row: int, units: int) -> None:
+def take(market: AuctionArrays, fills: Allocation, demand: int, row: int, units: int) -> None:
     """Give units of an ask to a demand; the limits were looked at before."""
     peer = market.peer[row]
     line = find_line(fills, demand, row)
@@ -88,7 +88,7 @@ def take(market: Market, fills: Fills, demand: int, row: int, units: int) -> Non
 
 
 @compiled
-def release(market: Market, fills: Fills, demand: int, line: int, units: int) -> None:
+def release(market: AuctionArrays, fills: Allocation, demand: int, line: int, units: int) -> None:
     """Take units of one line back."""
     row = fills.row[demand, line]
     peer = market.peer[row]
@@ -109,7 +109,7 @@ def release(market: Market, fills: Fills, demand: int, line: int, units: int) ->
 
 
 @compiled
-def release_all(market: Market, fills: Fills, demand: int) -> None:
+def release_all(market: AuctionArrays, fills: Allocation, demand: int) -> None:
     """Take everything back from a demand."""
     for line in range(MAX_FILLS):
         if fills.units[demand, line] > 0:
@@ -117,13 +117,13 @@ def release_all(market: Market, fills: Fills, demand: int) -> None:
 
 
 @compiled
-def saving_of(market: Market, fills: Fills, demand: int) -> int:
+def surplus_of(market: AuctionArrays, fills: Allocation, demand: int) -> int:
     """Return what the demand saves against its bid."""
     return int(market.bid[demand] * fills.got[demand] - fills.spent[demand])
 
 
 @compiled
-def count_regions(market: Market, fills: Fills, demand: int, without: int) -> int:
+def count_regions(market: AuctionArrays, fills: Allocation, demand: int, without: int) -> int:
     """Count the regions of a demand's lines, but for one line (-1: for none)."""
     seen = np.zeros(REGIONS, np.uint8)
     count = 0
@@ -136,7 +136,7 @@ def count_regions(market: Market, fills: Fills, demand: int, without: int) -> in
 
 
 @compiled
-def most_of(market: Market, fills: Fills, demand: int, row: int) -> int:
+def most_of(market: AuctionArrays, fills: Allocation, demand: int, row: int) -> int:
     """Return how many units of an ask that fits the demand can take now."""
     units = min(fills.left[market.peer[row]], market.want[demand] - fills.got[demand])
     if fills.lines[demand] >= market.fills[demand] and find_line(fills, demand, row) < 0:
@@ -147,7 +147,7 @@ def most_of(market: Market, fills: Fills, demand: int, row: int) -> int:
 
 
 @compiled
-def _spread(market: Market, fills: Fills, order: Ints, demand: int) -> None:
+def _spread(market: AuctionArrays, fills: Allocation, order: Ints, demand: int) -> None:
     """Take one unit in each of the first regions, as many as the demand needs."""
     seen = np.zeros(REGIONS, np.uint8)
     count = 0
@@ -163,10 +163,12 @@ def _spread(market: Market, fills: Fills, order: Ints, demand: int) -> None:
 
 
 @compiled
-def _fill(market: Market, fills: Fills, order: Ints, cost: Ints, demand: int, size: int) -> None:
+def _fill(
+    market: AuctionArrays, fills: Allocation, order: Ints, cost: Ints, demand: int, size: int
+) -> None:
     """Fill from peers that give `size` units or all that is missing, in the order of cost."""
     price, peer, left, got, work = market.price, market.peer, fills.left, fills.got, fills.work
-    fits = market.fits[market.kind[demand]]
+    fits = market.eligible[market.kind[demand]]
     bid, want, least = market.bid[demand], market.want[demand], market.least[demand]
     if market.spread[demand] > 1:
         _spread(market, fills, order, demand)
@@ -186,7 +188,7 @@ def _fill(market: Market, fills: Fills, order: Ints, cost: Ints, demand: int, si
 
 
 @compiled
-def place(market: Market, fills: Fills, order: Ints, cost: Ints, demand: int) -> int:
+def place(market: AuctionArrays, fills: Allocation, order: Ints, cost: Ints, demand: int) -> int:
     """Give an empty demand what it can get; return what it saves (0: nothing possible).
 
     `order` has the rows by rising `cost`, which is the price or more. Where the cost is above the
@@ -200,18 +202,18 @@ def place(market: Market, fills: Fills, order: Ints, cost: Ints, demand: int) ->
             if size > 1:
                 release_all(market, fills, demand)
                 _fill(market, fills, order, cost, demand, size)
-            if is_whole(market, fills, demand) and saving_of(market, fills, demand) > best:
-                best, best_size = saving_of(market, fills, demand), size
+            if is_whole(market, fills, demand) and surplus_of(market, fills, demand) > best:
+                best, best_size = surplus_of(market, fills, demand), size
             size *= 2
         release_all(market, fills, demand)
         _fill(market, fills, order, cost, demand, best_size)
     if not is_whole(market, fills, demand):
         release_all(market, fills, demand)
-    return saving_of(market, fills, demand)
+    return surplus_of(market, fills, demand)
 
 
 @compiled
-def is_whole(market: Market, fills: Fills, demand: int) -> bool:
+def is_whole(market: AuctionArrays, fills: Allocation, demand: int) -> bool:
     if fills.got[demand] < market.least[demand]:
         return False
     if market.spread[demand] <= 1:
@@ -220,10 +222,12 @@ def is_whole(market: Market, fills: Fills, demand: int) -> bool:
 
 
 @compiled
-def place_all(market: Market, fills: Fills, order: Ints, cost: Ints, sequence: Ints) -> int:
+def place_all(
+    market: AuctionArrays, fills: Allocation, order: Ints, cost: Ints, sequence: Ints
+) -> int:
     """Place demands one after the other; return what they save."""
     peer, left = market.peer, fills.left
-    saving = 0
+    surplus = 0
     order = order.copy()
     count = len(order)
     for place_ in range(len(sequence)):
@@ -234,5 +238,5 @@ def place_all(market: Market, fills: Fills, order: Ints, cost: Ints, sequence: I
                     order[kept] = row
                     kept += 1
             count = kept
-        saving += place(market, fills, order[:count], cost, sequence[place_])
-    return saving
+        surplus += place(market, fills, order[:count], cost, sequence[place_])
+    return surplus

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matcher.engine.auction.eligibility import Bytes, pack_fits, sort_into_kinds
-from matcher.engine.index.book import Book
+from matcher.engine.auction.eligibility import Bytes, group_by_eligibility, pack_eligibility
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import MAX_FILLS, NO_CAP, Demand, Limits
 
 Ints = npt.NDArray[np.int64]
@@ -23,12 +23,12 @@ MOST_CELLS = 2**31
 _MOST_BUDGET = 2**62
 
 
-class Market(NamedTuple):
+class AuctionArrays(NamedTuple):
     """Rows (asks, cheapest first), peers and demands (most urgent first).
 
     By row: `price`, `peer`, `provider`, `region`. By peer: `stock`, the units that are for sale,
     and `free`, those of them that nobody got before the round. By demand: `kind` is the row of
-    `fits`, which has one bit for each ask that it may take, at most one of each peer; `bid`,
+    `eligible`, which has one bit for each ask that it may take, at most one of each peer; `bid`,
     `want`, `least` (0 or the all-or-nothing minimum), `budget`, `fills`, `cap` (NO_CAP: none) and
     `spread` (regions at least). `sold_provider[i]` has sold `sold_units[i]` to demand d before,
     for i from `sold_at[d]` to `sold_at[d + 1]`.
@@ -41,7 +41,7 @@ class Market(NamedTuple):
     stock: Ints
     free: Ints
     kind: Ints
-    fits: Bytes
+    eligible: Bytes
     bid: Ints
     want: Ints
     least: Ints
@@ -54,7 +54,7 @@ class Market(NamedTuple):
     sold_units: Ints
 
 
-class Fills(NamedTuple):
+class Allocation(NamedTuple):
     """Who got what. `row` and `units` by demand and line; a line of no units is empty.
 
     `left` by peer; `got`, `spent` and `lines` by demand. `first`, `after` and `before` chain the
@@ -74,7 +74,7 @@ class Fills(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class LimitedDemand:
     """A demand of a round, and the limits for what it can still get."""
 
     demand: Demand
@@ -86,15 +86,15 @@ class Wanted:
         return self.demand.offer.max_price * self.limits.want < MOST_WORTH
 
 
-def build_market(
-    wanted: Sequence[Wanted], book: Book, taken: Mapping[int, int]
-) -> tuple[Market, Ints] | None:
+def build_arrays(
+    wanted: Sequence[LimitedDemand], book: OrderBook, taken: Mapping[int, int]
+) -> tuple[AuctionArrays, Ints] | None:
     """Return the arrays, and by row the book's name for its ask; None when there are too many.
 
     `taken` are units by peer that are given away already.
     """
     rows = book.rows()
-    kinds, kind, highest = sort_into_kinds([entry.demand for entry in wanted], book)
+    kinds, kind, highest = group_by_eligibility([entry.demand for entry in wanted], book)
     if len(kinds) * len(rows.price) > MOST_CELLS or len(wanted) > MOST_DEMANDS:
         return None
     stock = np.zeros(book.peer_slots, np.int64)
@@ -108,7 +108,7 @@ def build_market(
         for entry in limits
         for provider, units in entry.sold.items()
     ]
-    market = Market(
+    market = AuctionArrays(
         price=rows.price.astype(np.int64),
         peer=rows.peer.astype(np.int64),
         provider=rows.provider.astype(np.int64),
@@ -116,7 +116,7 @@ def build_market(
         stock=stock,
         free=free,
         kind=np.array(kind, np.int64),
-        fits=pack_fits(kinds, highest, book),
+        eligible=pack_eligibility(kinds, highest, book),
         bid=_ints(entry.demand.offer.max_price for entry in wanted),
         want=_ints(entry.want for entry in limits),
         least=_ints(e.demand.offer.min_units if e.demand.is_first else 0 for e in wanted),
@@ -131,10 +131,10 @@ def build_market(
     return market, rows.slot.astype(np.int64)
 
 
-def empty_fills(market: Market) -> Fills:
+def empty_allocation(market: AuctionArrays) -> Allocation:
     """Return the state in which nobody got anything."""
     demands, peers = len(market.bid), len(market.free)
-    return Fills(
+    return Allocation(
         row=np.zeros((demands, MAX_FILLS), np.int64),
         units=np.zeros((demands, MAX_FILLS), np.int64),
         left=market.free.copy(),

@@ -1,4 +1,4 @@
-"""Improve a round along chains of moves: compiled, in integers.
+"""Improve an allocation along augmenting paths: compiled, in integers.
 
 A demand that could use a unit takes it from a peer; if that peer is sold out, one who holds it
 moves on to another peer, and so forth until a peer with free units, or until somebody for whom the
@@ -17,7 +17,7 @@ from matcher.engine.auction.allocation import (
     room_at,
     take,
 )
-from matcher.engine.auction.arrays import Fills, Ints, Market
+from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import MAX_FILLS, NO_CAP
 
@@ -30,7 +30,7 @@ SLOW = 8
 QUEUED, HIDDEN, REACHED, SEED, RUNS = range(5)
 
 
-class Chains(NamedTuple):
+class PathSearch(NamedTuple):
     """What searches have reached.
 
     By peer: who would take a unit, of which row, and what that is worth. By demand: which line it
@@ -38,7 +38,7 @@ class Chains(NamedTuple):
     rows of peers that were not reached; `spare` has those of peers that had free units, `spare_at`
     by demand the first of them to look at. `queue`, `trail` and `reached` list what the last search
     noted: demands, rows no longer linked, and peers; `tally` counts them, and says whose search it
-    is and whether chains are run.
+    is and whether search are run.
     """
 
     taker: Ints
@@ -58,7 +58,7 @@ class Chains(NamedTuple):
 
 
 @compiled
-def _has_room(market: Market, fills: Fills, demand: int, row: int, line: int) -> bool:
+def _has_room(market: AuctionArrays, fills: Allocation, demand: int, row: int, line: int) -> bool:
     """Whether a cap or the number of lines lets the demand take a unit for one of a line."""
     if line == NEW:
         is_full = fills.lines[demand] >= market.fills[demand]
@@ -70,7 +70,9 @@ def _has_room(market: Market, fills: Fills, demand: int, row: int, line: int) ->
 
 
 @compiled
-def _swap_limit(market: Market, fills: Fills, demand: int, row: int, line: int, most: int) -> int:
+def _swap_limit(
+    market: AuctionArrays, fills: Allocation, demand: int, row: int, line: int, most: int
+) -> int:
     """Return how many units the demand can take of an ask, at most `most`, for those of a line."""
     price, provider = market.price[row], market.provider[row]
     slack = market.budget[demand] - fills.spent[demand]
@@ -102,7 +104,7 @@ def _swap_limit(market: Market, fills: Fills, demand: int, row: int, line: int, 
 
 
 @compiled
-def _drop_limit(market: Market, fills: Fills, demand: int, line: int) -> int:
+def _drop_limit(market: AuctionArrays, fills: Allocation, demand: int, line: int) -> int:
     """Return how many units of a line the demand can do without."""
     units = fills.units[demand, line]
     least = market.least[demand]
@@ -118,7 +120,7 @@ def _drop_limit(market: Market, fills: Fills, demand: int, line: int) -> int:
 
 
 @compiled
-def _grows(market: Market, fills: Fills, demand: int) -> bool:
+def _grows(market: AuctionArrays, fills: Allocation, demand: int) -> bool:
     """Whether the demand could do with one more unit."""
     is_placed = fills.got[demand] > 0 or (market.least[demand] <= 1 and market.spread[demand] <= 1)
     is_short = fills.got[demand] < market.want[demand]
@@ -126,7 +128,7 @@ def _grows(market: Market, fills: Fills, demand: int) -> bool:
 
 
 @compiled
-def _ends(market: Market, fills: Fills) -> tuple[Ints, Ints, Ints]:
+def _ends(market: AuctionArrays, fills: Allocation) -> tuple[Ints, Ints, Ints]:
     """Return where a unit is worth most, best first: value, demand and line (NEW: a further one).
 
     A demand that lacks units values one at its bid; one that has units at a price would rather
@@ -151,7 +153,9 @@ def _ends(market: Market, fills: Fills) -> tuple[Ints, Ints, Ints]:
 
 
 @compiled
-def _chain_limit(market: Market, fills: Fills, chains: Chains, peer: int, most: int) -> int:
+def _path_limit(
+    market: AuctionArrays, fills: Allocation, search: PathSearch, peer: int, most: int
+) -> int:
     """Return how many units of a peer can move along the chain that reached it, at most `most`."""
     units = most
     # Fewer units may need a line that moving all of them would have left empty: look again.
@@ -159,12 +163,12 @@ def _chain_limit(market: Market, fills: Fills, chains: Chains, peer: int, most: 
         limit, at = units, peer
         while limit > 0:
             fills.work[0] += SLOW
-            demand = chains.taker[at]
-            line = chains.line_of[demand]
-            if line != NEW and fills.row[demand, line] != chains.gives[demand]:
+            demand = search.taker[at]
+            line = search.line_of[demand]
+            if line != NEW and fills.row[demand, line] != search.gives[demand]:
                 return 0
-            limit = _swap_limit(market, fills, demand, chains.row_of[at], line, limit)
-            if demand == chains.tally[SEED]:
+            limit = _swap_limit(market, fills, demand, search.row_of[at], line, limit)
+            if demand == search.tally[SEED]:
                 break
             at = market.peer[fills.row[demand, line]]
         if limit == units or limit <= 0:
@@ -174,29 +178,31 @@ def _chain_limit(market: Market, fills: Fills, chains: Chains, peer: int, most: 
 
 
 @compiled
-def _run_chain(market: Market, fills: Fills, chains: Chains, peer: int, units: int) -> None:
+def _augment(
+    market: AuctionArrays, fills: Allocation, search: PathSearch, peer: int, units: int
+) -> None:
     """Move free units of a peer along the chain that reached it."""
     at = peer
     while True:
-        demand = chains.taker[at]
-        line, row = chains.line_of[demand], chains.row_of[at]
+        demand = search.taker[at]
+        line, row = search.line_of[demand], search.row_of[at]
         if line != NEW:
             at = market.peer[fills.row[demand, line]]
             release(market, fills, demand, line, units)
         take(market, fills, demand, row, units)
-        if demand == chains.tally[SEED]:
+        if demand == search.tally[SEED]:
             return
 
 
 @compiled
-def _use_spare(market: Market, fills: Fills, chains: Chains, demand: int) -> int:
+def _use_spare(market: AuctionArrays, fills: Allocation, search: PathSearch, demand: int) -> int:
     """Run the chain that begins with a free unit for this demand, if there is one it may take."""
     price, peer, left, work = market.price, market.peer, fills.left, fills.work
-    taker, row_of = chains.taker, chains.row_of
-    fits = market.fits[market.kind[demand]]
-    gives, value = chains.line_of[demand], chains.value_of[demand]
+    taker, row_of = search.taker, search.row_of
+    fits = market.eligible[market.kind[demand]]
+    gives, value = search.line_of[demand], search.value_of[demand]
     most = min(value, market.bid[demand] + 1)
-    spare, start = chains.spare, chains.spare_at[demand]
+    spare, start = search.spare, search.spare_at[demand]
     # Sold out is sold out, and what does not fit never will: those need no second look.
     while start < len(spare):
         row = spare[start]
@@ -204,7 +210,7 @@ def _use_spare(market: Market, fills: Fills, chains: Chains, demand: int) -> int
             break
         start += 1
         work[0] += 1
-    chains.spare_at[demand] = start
+    search.spare_at[demand] = start
     for row in spare[start:]:
         if price[row] >= most:
             break
@@ -216,9 +222,9 @@ def _use_spare(market: Market, fills: Fills, chains: Chains, demand: int) -> int
         if _swap_limit(market, fills, demand, row, gives, left[at]) == 0:
             continue
         taker[at], row_of[at] = demand, row
-        units = _chain_limit(market, fills, chains, at, left[at])
+        units = _path_limit(market, fills, search, at, left[at])
         if units > 0:
-            _run_chain(market, fills, chains, at, units)
+            _augment(market, fills, search, at, units)
         taker[at] = -1
         # If the chain cannot move, it is not for this ask.
         return int(units * (value - price[row]))
@@ -226,24 +232,26 @@ def _use_spare(market: Market, fills: Fills, chains: Chains, demand: int) -> int
 
 
 @compiled
-def _reach(market: Market, fills: Fills, chains: Chains, demand: int, row: int) -> int:
+def _reach(
+    market: AuctionArrays, fills: Allocation, search: PathSearch, demand: int, row: int
+) -> int:
     """Note that the demand could use units of an ask; return what that saves at once, if it does.
 
     Those who hold units of a peer that is sold out are queued.
     """
-    peer, line_of, tally = market.peer[row], chains.line_of, chains.tally
+    peer, line_of, tally = market.peer[row], search.line_of, search.tally
     price = market.price
-    worth = chains.value_of[demand] - price[row]
-    chains.taker[peer], chains.row_of[peer], chains.worth[peer] = demand, row, worth
-    chains.reached[tally[REACHED]] = peer
+    worth = search.value_of[demand] - price[row]
+    search.taker[peer], search.row_of[peer], search.worth[peer] = demand, row, worth
+    search.reached[tally[REACHED]] = peer
     tally[REACHED] += 1
     if fills.left[peer] > 0:
         if tally[RUNS]:
-            units = _chain_limit(market, fills, chains, peer, fills.left[peer])
+            units = _path_limit(market, fills, search, peer, fills.left[peer])
             if units > 0:
-                _run_chain(market, fills, chains, peer, units)
+                _augment(market, fills, search, peer, units)
                 return int(units * worth)
-        chains.worth[peer] = 0
+        search.worth[peer] = 0
     name = fills.first[peer]
     saved = 0
     while name >= 0:
@@ -252,66 +260,70 @@ def _reach(market: Market, fills: Fills, chains: Chains, demand: int, row: int) 
         name = fills.after[name]
         if line_of[holder] >= 0:
             continue
-        line_of[holder], chains.gives[holder] = line, fills.row[holder, line]
-        chains.value_of[holder] = worth + price[fills.row[holder, line]]
-        chains.queue[tally[QUEUED]] = holder
+        line_of[holder], search.gives[holder] = line, fills.row[holder, line]
+        search.value_of[holder] = worth + price[fills.row[holder, line]]
+        search.queue[tally[QUEUED]] = holder
         tally[QUEUED] += 1
         if tally[RUNS]:
-            more = _make_way(market, fills, chains, peer, holder)
+            more = _make_way(market, fills, search, peer, holder)
             saved += more
-            if more > 0 and _chain_limit(market, fills, chains, peer, 1) == 0:
+            if more > 0 and _path_limit(market, fills, search, peer, 1) == 0:
                 break
     return saved
 
 
 @compiled
-def _make_way(market: Market, fills: Fills, chains: Chains, peer: int, holder: int) -> int:
+def _make_way(
+    market: AuctionArrays, fills: Allocation, search: PathSearch, peer: int, holder: int
+) -> int:
     """Move one who holds units of a peer to free ones, or take them away; return what it saves."""
-    line, value = chains.line_of[holder], chains.value_of[holder]
+    line, value = search.line_of[holder], search.value_of[holder]
     saved = 0
-    while fills.units[holder, line] > 0 and fills.row[holder, line] == chains.gives[holder]:
-        more = _use_spare(market, fills, chains, holder)
+    while fills.units[holder, line] > 0 and fills.row[holder, line] == search.gives[holder]:
+        more = _use_spare(market, fills, search, holder)
         saved += more
         if more == 0:
             break
     if saved == 0 and value > market.bid[holder]:
         units = _drop_limit(market, fills, holder, line)
         if units > 0:
-            units = _chain_limit(market, fills, chains, peer, units)
+            units = _path_limit(market, fills, search, peer, units)
         if units > 0:
             release(market, fills, holder, line, units)
-            _run_chain(market, fills, chains, peer, units)
+            _augment(market, fills, search, peer, units)
             saved = int(units * (value - market.bid[holder]))
     return saved
 
 
 @compiled
-def _search(market: Market, fills: Fills, chains: Chains, seed: int, line: int, value: int) -> int:
+def _search(
+    market: AuctionArrays, fills: Allocation, search: PathSearch, seed: int, line: int, value: int
+) -> int:
     """Look for a chain that ends at a line of a demand, and run it; return what that saves."""
-    after, before, trail, end = chains.after, chains.before, chains.trail, len(market.price)
-    price, peer, taker, queue = market.price, market.peer, chains.taker, chains.queue
-    work, tally = fills.work, chains.tally
-    chains.line_of[seed], chains.value_of[seed], queue[0] = line, value, seed
+    after, before, trail, end = search.after, search.before, search.trail, len(market.price)
+    price, peer, taker, queue = market.price, market.peer, search.taker, search.queue
+    work, tally = fills.work, search.tally
+    search.line_of[seed], search.value_of[seed], queue[0] = line, value, seed
     if line != NEW:
-        chains.gives[seed] = fills.row[seed, line]
+        search.gives[seed] = fills.row[seed, line]
     tally[SEED], tally[QUEUED], tally[HIDDEN], tally[REACHED] = seed, 1, 0, 0
     if tally[RUNS]:
-        saved = _use_spare(market, fills, chains, seed)
+        saved = _use_spare(market, fills, search, seed)
         if saved > 0:
             return saved
     head = 0
     while head < tally[QUEUED]:
         demand = queue[head]
         head += 1
-        gives = chains.line_of[demand]
-        fits = market.fits[market.kind[demand]]
+        gives = search.line_of[demand]
+        fits = market.eligible[market.kind[demand]]
         slack = market.budget[demand] - fills.spent[demand]
         is_free = market.cap[demand] >= NO_CAP
         if gives == NEW:
             is_free = is_free and fills.lines[demand] < market.fills[demand]
         else:
             slack += price[fills.row[demand, gives]]
-        most = min(chains.value_of[demand], slack + 1, market.bid[demand] + 1)
+        most = min(search.value_of[demand], slack + 1, market.bid[demand] + 1)
         row = after[end]
         while row != end and price[row] < most:
             work[0] += 1
@@ -324,7 +336,7 @@ def _search(market: Market, fills: Fills, chains: Chains, seed: int, line: int, 
                 after[before[row]], before[following] = following, before[row]
                 trail[tally[HIDDEN]] = row
                 tally[HIDDEN] += 1
-                saved = 0 if is_known else _reach(market, fills, chains, demand, row)
+                saved = 0 if is_known else _reach(market, fills, search, demand, row)
                 if saved > 0:
                     return saved
             row = following
@@ -332,21 +344,21 @@ def _search(market: Market, fills: Fills, chains: Chains, seed: int, line: int, 
 
 
 @compiled
-def _forget(chains: Chains) -> None:
+def _forget(search: PathSearch) -> None:
     """Undo what the last search noted, so that the next one may come by again."""
-    for place in range(chains.tally[HIDDEN] - 1, -1, -1):
-        row = chains.trail[place]
-        chains.after[chains.before[row]] = row
-        chains.before[chains.after[row]] = row
-    for place in range(chains.tally[REACHED]):
-        chains.taker[chains.reached[place]] = -1
-        chains.worth[chains.reached[place]] = 0
-    for place in range(chains.tally[QUEUED]):
-        chains.line_of[chains.queue[place]] = -1
+    for place in range(search.tally[HIDDEN] - 1, -1, -1):
+        row = search.trail[place]
+        search.after[search.before[row]] = row
+        search.before[search.after[row]] = row
+    for place in range(search.tally[REACHED]):
+        search.taker[search.reached[place]] = -1
+        search.worth[search.reached[place]] = 0
+    for place in range(search.tally[QUEUED]):
+        search.line_of[search.queue[place]] = -1
 
 
 @compiled
-def improve(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
+def improve(market: AuctionArrays, fills: Allocation, worth: Ints, steps: int) -> int:
     """Run every chain that saves more; return how much more. Stops after reading `steps` rows.
 
     `worth` gets by peer what one more unit of it would save; it is whole when nothing more was
@@ -358,7 +370,7 @@ def improve(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
     # One place beyond the rows joins both ends of the ring.
     after[rows], before[0] = 0, rows
     worth[:] = 0
-    chains = Chains(
+    search = PathSearch(
         taker=np.full(peers, -1, np.int64),
         row_of=np.zeros(peers, np.int64),
         worth=worth,
@@ -380,15 +392,15 @@ def improve(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
     for place in range(len(values)):
         seed, line, value = seeds[place], lines[place], values[place]
         # What a search without success has reached stays known: worth less, it leads nowhere.
-        while chains.line_of[seed] < 0 and (steps == 0 or fills.work[0] < limit):
+        while search.line_of[seed] < 0 and (steps == 0 or fills.work[0] < limit):
             if line == NEW:
                 if not _grows(market, fills, seed):
                     break
             elif fills.units[seed, line] == 0 or market.price[fills.row[seed, line]] != value:
                 break
-            saved = _search(market, fills, chains, seed, line, value)
+            saved = _search(market, fills, search, seed, line, value)
             if saved == 0:
                 break
             gain += saved
-            _forget(chains)
+            _forget(search)
     return gain

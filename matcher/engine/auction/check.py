@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.rules import is_accepted
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Match
 
 
-def is_lawful(matches: Iterable[Match], book: Book) -> bool:
+def is_lawful(matches: Iterable[Match], book: OrderBook) -> bool:
     """Whether Market would accept all these matches, and nobody sells more than it has."""
     sold: dict[int, int] = {}
     for match in matches:

@@ -1,8 +1,8 @@
-"""Bound what any round could save, by prices on peers that are in demand.
+"""Lagrangian bound: no round can have a larger surplus than this.
 
-Let every unit of a peer cost its ask and a surcharge of zero or more, and let each demand choose
-freely: what they all save then, and all surcharges on all units, is at least what any round saves.
-This holds for every choice of surcharges, whoever proposed them; here all is in integers.
+Let every unit of a peer cost its ask and a dual price of zero or more, and let each demand choose
+freely: their surplus then, and the dual prices of all units, is at least the surplus of any round.
+This holds for every choice of dual prices, whoever proposed them. Everything is in integers.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from matcher.engine.auction.allocation import may_take, room_at
-from matcher.engine.auction.arrays import MOST_WORTH, Fills, Ints, Market
+from matcher.engine.auction.arrays import MOST_WORTH, Allocation, AuctionArrays, Ints
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import NO_CAP
 
@@ -22,7 +22,7 @@ _TURNS = 400
 
 
 @compiled
-def most_alone(market: Market, none: Fills, most: Ints, saving: Ints) -> None:
+def most_alone(market: AuctionArrays, none: Allocation, most: Ints, surplus: Ints) -> None:
     """Write for each demand how many units it could have alone, and save with them.
 
     Both at most: minimum regions and the number of lines are left out. Cheapest first gives the
@@ -52,14 +52,20 @@ def most_alone(market: Market, none: Fills, most: Ints, saving: Ints) -> None:
         for place in range(count):
             used[touched[place]] = 0
         most[demand] = market.want[demand] - units_left
-        saving[demand] = sum_
+        surplus[demand] = sum_
         if most[demand] < max(market.least[demand], 1):
-            most[demand], saving[demand] = 0, 0
+            most[demand], surplus[demand] = 0, 0
 
 
 @compiled
 def choose_freely(
-    market: Market, none: Fills, most: Ints, order: Ints, cost: Ints, sold: Ints, saving: Ints
+    market: AuctionArrays,
+    none: Allocation,
+    most: Ints,
+    order: Ints,
+    cost: Ints,
+    sold: Ints,
+    surplus: Ints,
 ) -> int:
     """Let each demand choose its best units at these costs; write what it saves.
 
@@ -75,7 +81,7 @@ def choose_freely(
     for demand in range(len(market.bid)):
         bid, got, count, sum_ = market.bid[demand], 0, 0, 0
         is_capped = market.cap[demand] < NO_CAP
-        fits = market.fits[market.kind[demand]]
+        fits = market.eligible[market.kind[demand]]
         for row in order:
             # Beyond the bid only what the minimum needs: all or nothing.
             read += 1
@@ -99,7 +105,7 @@ def choose_freely(
             sum_ -= units * loss
         if most[demand] == 0 or got < market.least[demand] or sum_ < 0:
             sum_, got = 0, 0
-        saving[demand] = sum_
+        surplus[demand] = sum_
         for place in range(count):
             row = chosen[place]
             if is_capped:
@@ -109,18 +115,18 @@ def choose_freely(
     return read
 
 
-class Bounder:
-    """The least bound found so far, and the surcharges by peer that give it."""
+class LagrangianBound:
+    """The lowest bound found so far, and the dual prices by peer that give it."""
 
-    def __init__(self, market: Market, none: Fills) -> None:
-        """Begin with what all demands could save if each were alone: no surcharges."""
+    def __init__(self, market: AuctionArrays, none: Allocation) -> None:
+        """Begin with the surplus of each demand if it were alone: all dual prices are zero."""
         # What others got before the round could have been for these as well.
         self._market = market._replace(free=market.stock)
         self._none = none
         self._most = np.zeros(len(market.bid), np.int64)
         self._alone = np.zeros(len(market.bid), np.int64)
         most_alone(self._market, none, self._most, self._alone)
-        self.surcharges = np.zeros(len(market.free), np.int64)
+        self.dual_prices = np.zeros(len(market.free), np.int64)
         self.bound = self._last = sum(self.alone)
         self._read = 0
 
@@ -129,34 +135,35 @@ class Bounder:
         """What each demand could save at most if it were alone."""
         return self._alone.tolist()  # type: ignore[no-any-return]
 
-    def try_surcharges(self, surcharges: Ints) -> Ints:
+    def try_prices(self, dual_prices: Ints) -> Ints:
         """Compute the bound that these give, keep it if it is lower; return units sold by peer."""
         market = self._market
-        surcharges = np.minimum(surcharges, MOST_WORTH)
-        cost = market.price + surcharges[market.peer]
+        dual_prices = np.minimum(dual_prices, MOST_WORTH)
+        cost = market.price + dual_prices[market.peer]
         order = np.argsort(cost, kind="stable")
         sold = np.zeros(len(market.free), np.int64)
-        saving = np.zeros(len(market.bid), np.int64)
-        self._read = choose_freely(market, self._none, self._most, order, cost, sold, saving)
-        demanded = int(np.minimum(saving, self._alone).sum())
+        surplus = np.zeros(len(market.bid), np.int64)
+        self._read = choose_freely(market, self._none, self._most, order, cost, sold, surplus)
+        demanded = int(np.minimum(surplus, self._alone).sum())
         # In two halves, so that no sum is too large for 64 bits.
-        high, low = surcharges >> _HALF, surcharges & (2**_HALF - 1)
+        high, low = dual_prices >> _HALF, dual_prices & (2**_HALF - 1)
         bound = demanded + (int(high @ market.free) << _HALF) + int(low @ market.free)
         if bound < self.bound:
             self.bound = bound
-            self.surcharges = surcharges.copy()
+            self.dual_prices = dual_prices.copy()
         self._last = bound
         return sold
 
-    def descend(self, start: Ints, saving: int, steps: int) -> None:
-        """Raise what is oversold and lower what is not, again and again, towards `saving`.
+    def descend_subgradient(self, start: Ints, surplus: int, steps: int) -> None:
+        """Subgradient descent: raise the price of what is oversold, lower the others.
 
-        Begins with the surcharges `start`; stops after reading some `steps` rows.
+        Begins with the dual prices `start`, aims at the bound `surplus`, and stops after reading
+        some `steps` rows.
         """
         at, share, idle, turns = start, 1 << _SHARE, 0, 0
-        while share and steps > 0 and turns < _TURNS and self.bound > saving:
+        while share and steps > 0 and turns < _TURNS and self.bound > surplus:
             before = self.bound
-            sold = self.try_surcharges(at)
+            sold = self.try_prices(at)
             steps -= self._read
             turns += 1
             idle = 0 if self.bound < before else idle + 1
@@ -168,12 +175,12 @@ class Bounder:
             if steep == 0:
                 return
             # Rounds down; a step of any size is allowed.
-            step = min((self._last - saving) * share // steep, MOST_WORTH >> 8)
+            step = min((self._last - surplus) * share // steep, MOST_WORTH >> 8)
             at = np.clip(at + (slope * step >> _SHARE), 0, MOST_WORTH)
 
 
-def clearing_surcharges(market: Market) -> Ints:
-    """Return the surcharges that bring every cheap unit to the price at which all would clear.
+def clearing_prices(market: AuctionArrays) -> Ints:
+    """Return the dual prices that raise every cheap unit to the market-clearing price.
 
     That is the price between bids and asks if any demand could take any unit.
     """
@@ -188,6 +195,6 @@ def clearing_surcharges(market: Market) -> Ints:
         if cheaper >= len(first) or market.price[first[cheaper]] >= clearing:
             break
         clearing = int(market.price[first[cheaper]])
-    surcharges = np.zeros(len(market.free), np.int64)
-    surcharges[asks] = np.maximum(clearing - market.price[first], 0)
-    return surcharges
+    dual_prices = np.zeros(len(market.free), np.int64)
+    dual_prices[asks] = np.maximum(clearing - market.price[first], 0)
+    return dual_prices

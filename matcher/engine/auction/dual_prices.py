@@ -10,9 +10,9 @@ from; all others have a lower one. Both parts are asked again, each at prices of
 import numpy as np
 import numpy.typing as npt
 
-from matcher.engine.auction.allocation import is_whole, most_of, release_all, saving_of, take
-from matcher.engine.auction.arrays import Fills, Ints, Market
-from matcher.engine.auction.flow_state import FIXED, NONE, WORD, Flow, empty_flow, fix, undo
+from matcher.engine.auction.allocation import is_whole, most_of, release_all, surplus_of, take
+from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
+from matcher.engine.auction.flow_state import FIXED, NONE, WORD, ResidualFlow, empty_flow, fix, undo
 from matcher.engine.auction.max_flow import send_all
 from matcher.engine.index.compiled import compiled
 
@@ -22,17 +22,17 @@ LEVEL_STEPS = 100_000_000
 """Words of 64 rows read: far more than rounds of five thousand demands need."""
 
 
-def find_levels(market: Market) -> tuple[Flow, Ints]:
+def find_dual_prices(market: AuctionArrays) -> tuple[ResidualFlow, Ints]:
     """Return who gets what where units alone bind, and by peer how far its level is above its ask.
 
     Exact where every peer asks one price of all; of several prices it counts the lowest.
     """
     flow = empty_flow(market, LEVEL_STEPS)
     asks = np.zeros(len(market.free), np.int64)
-    surcharges = np.zeros(len(market.free), np.int64)
+    dual_prices = np.zeros(len(market.free), np.int64)
     peers, first = np.unique(market.peer, return_index=True)
     if not len(peers) or not len(market.bid):
-        return flow, surcharges
+        return flow, dual_prices
     values = np.unique(np.concatenate([market.bid, market.price[first]]))
     asks[peers] = np.searchsorted(values, market.price[first])
     levels = asks.copy()
@@ -44,13 +44,13 @@ def find_levels(market: Market) -> tuple[Flow, Ints]:
         peers[np.argsort(first, kind="stable")],
         levels,
     )
-    surcharges[peers] = values[levels[peers]] - market.price[first]
-    return flow, surcharges
+    dual_prices[peers] = values[levels[peers]] - market.price[first]
+    return flow, dual_prices
 
 
 @compiled
 def _split_by_level(
-    market: Market, flow: Flow, bids: Ints, asks: Ints, peers: Ints, levels: Ints
+    market: AuctionArrays, flow: ResidualFlow, bids: Ints, asks: Ints, peers: Ints, levels: Ints
 ) -> None:
     """Write the levels of peers; bids, asks and levels are places among all values."""
     demands = np.arange(len(bids))
@@ -95,36 +95,50 @@ def _split_by_level(
 
 @compiled
 def _undo_beyond(
-    market: Market, flow: Flow, demands: Ints, bids: Ints, peers: Ints, asks: Ints, price: int
+    market: AuctionArrays,
+    flow: ResidualFlow,
+    demands: Ints,
+    bids: Ints,
+    peers: Ints,
+    asks: Ints,
+    price: int,
 ) -> None:
     """Undo what those have who do not bid above the price, and what those sell who ask more."""
     for demand in demands:
-        share = flow.of_demand[demand] if bids[demand] <= price else NONE
-        while share >= 0:
-            later = flow.after[share]
-            if flow.below[share] != FIXED:
-                undo(market, flow, share)
-            share = later
+        arc = flow.of_demand[demand] if bids[demand] <= price else NONE
+        while arc >= 0:
+            later = flow.after[arc]
+            if flow.below[arc] != FIXED:
+                undo(market, flow, arc)
+            arc = later
     for peer in peers:
         while asks[peer] > price and flow.of_peer[peer] >= 0:
             undo(market, flow, flow.of_peer[peer])
 
 
 @compiled
-def _fix_across(market: Market, flow: Flow, demands: Ints, is_short: Flags, is_dear: Flags) -> None:
+def _fix_across(
+    market: AuctionArrays, flow: ResidualFlow, demands: Ints, is_short: Flags, is_dear: Flags
+) -> None:
     """Leave to those who go short what caps let them have of peers that do not."""
     for demand in demands:
-        share = flow.of_demand[demand]
-        while share >= 0:
-            is_across = is_short[demand] != is_dear[market.peer[flow.row[share]]]
-            if is_across and flow.below[share] != FIXED:
-                fix(market, flow, share)
-            share = flow.after[share]
+        arc = flow.of_demand[demand]
+        while arc >= 0:
+            is_across = is_short[demand] != is_dear[market.peer[flow.row[arc]]]
+            if is_across and flow.below[arc] != FIXED:
+                fix(market, flow, arc)
+            arc = flow.after[arc]
 
 
 @compiled
 def _settle_level(
-    market: Market, flow: Flow, demands: Ints, bids: Ints, peers: Ints, asks: Ints, level: int
+    market: AuctionArrays,
+    flow: ResidualFlow,
+    demands: Ints,
+    bids: Ints,
+    peers: Ints,
+    asks: Ints,
+    level: int,
 ) -> bool:
     """Share out what is of one level: those who bid above it or ask below it come first."""
     if len(demands) == 0 or len(peers) == 0:
@@ -153,20 +167,20 @@ def _put_behind(nodes: Ints, marked: Flags) -> int:
 
 
 @compiled
-def take_shares(market: Market, fills: Fills, flow: Flow) -> int:
-    """Give the demands what they have in a flow, as far as all limits allow; return the saving."""
-    saving = 0
+def take_flow(market: AuctionArrays, fills: Allocation, flow: ResidualFlow) -> int:
+    """Give the demands what they have in a flow, as far as all limits allow; return the surplus."""
+    surplus = 0
     for demand in range(len(market.bid)):
-        share = flow.of_demand[demand]
-        while share >= 0:
-            row = flow.row[share]
+        arc = flow.of_demand[demand]
+        while arc >= 0:
+            row = flow.row[arc]
             if market.price[row] <= market.bid[demand]:
-                units = min(flow.units[share], most_of(market, fills, demand, row))
+                units = min(flow.units[arc], most_of(market, fills, demand, row))
                 if units > 0:
                     take(market, fills, demand, row, units)
-            share = flow.after[share]
+            arc = flow.after[arc]
         if is_whole(market, fills, demand):
-            saving += saving_of(market, fills, demand)
+            surplus += surplus_of(market, fills, demand)
         else:
             release_all(market, fills, demand)
-    return saving
+    return surplus

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from matcher.engine.index.book import Book
 from matcher.engine.index.compiled import compiled
 from matcher.engine.index.layout import I32, I64, LAST, P_TRAITS_HIGH, PRICE_LIMIT, TRAIT_BITS
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.rows import Rows
 from matcher.engine.values import Demand
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -21,7 +21,7 @@ REGIONS = 256
 _TRAITS_BELOW = 2**96
 
 
-class Kind(NamedTuple):
+class EligibilityKey(NamedTuple):
     """All that decides which asks a demand may take, but for its bid.
 
     `developer` is the zero address where no ask is for that developer alone.
@@ -36,7 +36,7 @@ class Kind(NamedTuple):
     avoid: frozenset[int]
 
 
-class Terms(NamedTuple):
+class EligibilityColumns(NamedTuple):
     """Kinds in columns. `listed` and `avoid` have account and peer slots; `…_at` where they begin.
 
     `within` is how many rows are cheap enough for the highest bid of the kind, `allowed` says by
@@ -56,18 +56,18 @@ class Terms(NamedTuple):
     avoid: I64
 
 
-def sort_into_kinds(
-    demands: Sequence[Demand], book: Book
-) -> tuple[list[Kind], list[int], list[int]]:
+def group_by_eligibility(
+    demands: Sequence[Demand], book: OrderBook
+) -> tuple[list[EligibilityKey], list[int], list[int]]:
     """Return the kinds, the kind of each demand, and the highest bid of each kind."""
     reserved = set(np.unique(book.rows().developer).tolist())
-    numbers: dict[Kind, int] = {}
+    numbers: dict[EligibilityKey, int] = {}
     kind_of: list[int] = []
     highest: list[int] = []
     for demand in demands:
         offer = demand.offer
         is_reserved = book.account_slot(offer.developer) in reserved
-        kind = Kind(
+        kind = EligibilityKey(
             offer.developer if is_reserved else ZERO_ADDRESS,
             offer.min_memory_mib,
             offer.regions,
@@ -85,7 +85,9 @@ def sort_into_kinds(
     return list(numbers), kind_of, highest
 
 
-def pack_fits(kinds: Sequence[Kind], highest: Sequence[int], book: Book) -> Bytes:
+def pack_eligibility(
+    kinds: Sequence[EligibilityKey], highest: Sequence[int], book: OrderBook
+) -> Bytes:
     """Return by kind one bit for each row of the book, lowest bit first.
 
     Of each peer's asks only the cheapest that the kind may take is set.
@@ -96,7 +98,7 @@ def pack_fits(kinds: Sequence[Kind], highest: Sequence[int], book: Book) -> Byte
     avoid = [[book.peer_slot(peer) for peer in sorted(kind.avoid)] for kind in kinds]
     mask = 2**TRAIT_BITS - 1
     limits = [min(bid, PRICE_LIMIT) for bid in highest]
-    terms = Terms(
+    terms = EligibilityColumns(
         within=np.searchsorted(rows.price, np.array(limits, np.int64), "right").astype(np.int64),
         developer=_column([book.account_slot(kind.developer) for kind in kinds]),
         memory=_column([min(kind.memory, LAST) for kind in kinds]),
@@ -126,7 +128,7 @@ def _starts(lists: Sequence[Sequence[int]]) -> I64:
     return np.cumsum([0] + [len(entries) for entries in lists], dtype=np.int64)
 
 
-def _regions(kinds: Sequence[Kind]) -> Bytes:
+def _regions(kinds: Sequence[EligibilityKey]) -> Bytes:
     width = REGIONS // 8
     masks = b"".join((kind.regions or 2**REGIONS - 1).to_bytes(width, "little") for kind in kinds)
     packed = np.frombuffer(masks, np.uint8).reshape(-1, width)
@@ -135,7 +137,7 @@ def _regions(kinds: Sequence[Kind]) -> Bytes:
 
 @compiled
 def _pack(
-    terms: Terms,
+    terms: EligibilityColumns,
     rows: Rows,
     high: I64,
     shared: npt.NDArray[np.bool_],

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Demand, Match, Round
 
@@ -12,7 +12,7 @@ def in_order(demands: Iterable[Demand]) -> list[Demand]:
     return sorted(demands, key=lambda d: (-d.offer.max_price, d.sequence, d.hash))
 
 
-def match_in_turn(demands: Iterable[Demand], book: Book) -> Round:
+def match_greedily(demands: Iterable[Demand], book: OrderBook) -> Round:
     """Match demands one by one; whoever comes later gets what those before left.
 
     The bound is what they would save if each were alone.

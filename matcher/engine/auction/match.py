@@ -1,18 +1,18 @@
 """Match several demands over one book: as much saved as can be found, and a proven bound beside it.
 
 First a flow that is exact where units alone bind, as far as the other limits allow it, or the plain
-way, highest bid first. Then chains of moves improve it; if demands are left that all-or-nothing
+way, highest bid first. Then search of moves improve it; if demands are left that all-or-nothing
 minimums or limits keep out, others are tried in their place, within a fixed number of steps. All of
 it counts in integers, and the result is checked before it is given.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from matcher.engine.auction.arrays import Wanted, build_market
+from matcher.engine.auction.arrays import LimitedDemand, build_arrays
 from matcher.engine.auction.check import is_lawful
-from matcher.engine.auction.greedy import in_order, match_in_turn
+from matcher.engine.auction.greedy import in_order, match_greedily
 from matcher.engine.auction.solve import solve
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Demand, Fill, Match, Round
 
@@ -20,33 +20,33 @@ SMALL = 64
 """So many demands are also matched in the plain way, to have whichever saves more."""
 
 
-def match_round(demands: Iterable[Demand], book: Book) -> Round:
+def match_round(demands: Iterable[Demand], book: OrderBook) -> Round:
     """Match all demands. The order of `demands` does not matter; one alone gets its best match."""
     ordered = in_order(demands)
-    wanted = [Wanted(demand, limits_of(demand, book)) for demand in ordered]
+    wanted = [LimitedDemand(demand, limits_of(demand, book)) for demand in ordered]
     active = [entry for entry in wanted if entry.limits.want > 0 and entry.limits.fills > 0]
     found = _match_together(active, book)
     if found is None or not is_lawful(found.matches, book):
-        found = _match_in_turn(active, book)
+        found = _match_greedily(active, book)
     elif len(active) <= SMALL:
-        found = _better(found, _match_in_turn(active, book))
+        found = _better(found, _match_greedily(active, book))
     matches = {match.demand.hash: match for match in found.matches}
     return Round(tuple(matches.get(d.hash) or Match(d, (), 0) for d in ordered), found.bound)
 
 
-def _match_in_turn(active: Iterable[Wanted], book: Book) -> Round:
+def _match_greedily(active: Iterable[LimitedDemand], book: OrderBook) -> Round:
     """Match in the plain way."""
-    return match_in_turn([entry.demand for entry in active], book)
+    return match_greedily([entry.demand for entry in active], book)
 
 
-def _match_together(active: Sequence[Wanted], book: Book) -> Round | None:
+def _match_together(active: Sequence[LimitedDemand], book: OrderBook) -> Round | None:
     """Match as much as can be found; None when there is nothing to gain, or no way to count it."""
     # Those too large for the kernels to count with are served before all others.
-    wide = _match_in_turn((entry for entry in active if not entry.is_narrow), book)
+    wide = _match_greedily((entry for entry in active if not entry.is_narrow), book)
     narrow = [entry for entry in active if entry.is_narrow]
     if len(narrow) <= 1:
         return None
-    arrays = build_market(narrow, book, _count_sold(wide))
+    arrays = build_arrays(narrow, book, _count_sold(wide))
     if arrays is None:
         return None
     market, slots = arrays
@@ -57,7 +57,7 @@ def _match_together(active: Sequence[Wanted], book: Book) -> Round | None:
     for entry, lines, alone in zip(narrow, solution.lines, solution.alone, strict=True):
         fills = tuple(Fill(asks[row], units) for row, units in lines)
         match = Match(entry.demand, fills, alone)
-        matches.append(Match(entry.demand, fills, alone, match.saving == alone))
+        matches.append(Match(entry.demand, fills, alone, match.surplus == alone))
     return Round(tuple(matches), wide.bound + solution.bound)
 
 
@@ -75,6 +75,6 @@ def _better(one: Round, other: Round) -> Round:
 
     Two that contradict each other cannot both be right: then it is `other`, the plain one.
     """
-    best = other if other.saving > one.saving else one
+    best = other if other.surplus > one.surplus else one
     bound = min(one.bound, other.bound)
-    return other if best.saving > bound else Round(best.matches, bound)
+    return other if best.surplus > bound else Round(best.matches, bound)

@@ -8,16 +8,16 @@ ones are looked for. When there are none left, those whom the search has reached
 import numpy as np
 import numpy.typing as npt
 
-from matcher.engine.auction.arrays import Ints, Market
+from matcher.engine.auction.arrays import AuctionArrays, Ints
 from matcher.engine.auction.flow_state import (
     NONE,
     SHIFT,
     STEPS,
     WORD,
     WORDS,
-    Flow,
+    ResidualFlow,
     give_back,
-    take_share,
+    take_arc,
 )
 from matcher.engine.auction.provider_caps import bar, lift, room_of
 from matcher.engine.index.compiled import compiled
@@ -25,7 +25,7 @@ from matcher.engine.values import NO_CAP
 
 Matrix = npt.NDArray[np.int64]
 
-WHO, ROW, SHARE = range(3)
+WHO, ROW, ARC = range(3)
 # The top six bits of a power of two times this number differ for all of them.
 _SPELL = 0x03F79D71B4CB0A89
 _PLACES = np.argsort([(_SPELL << place) % 2**WORD >> WORD - SHIFT for place in range(WORD)])
@@ -38,7 +38,7 @@ def _first_row(word: int, bits: int) -> int:
 
 
 @compiled
-def _offer(flow: Flow, peers: Ints, asks: Ints, most: int) -> None:
+def _offer(flow: ResidualFlow, peers: Ints, asks: Ints, most: int) -> None:
     """Put up for sale what these peers ask `most` for, or less, and nothing else."""
     for place in range(flow.state[WORDS]):
         flow.spot[flow.word[place]] = NONE
@@ -56,28 +56,30 @@ def _offer(flow: Flow, peers: Ints, asks: Ints, most: int) -> None:
 
 
 @compiled
-def _hide(flow: Flow, mask: Ints, peer: int) -> None:
+def _hide(flow: ResidualFlow, mask: Ints, peer: int) -> None:
     for row in flow.rows[flow.rows_at[peer] : flow.rows_at[peer + 1]]:
         mask[flow.spot[row >> SHIFT]] &= ~(1 << (row & WORD - 1))
 
 
 @compiled
 def _queue_holders(
-    market: Market, flow: Flow, peer: int, depth: int, queue: Ints, tail: int
+    market: AuctionArrays, flow: ResidualFlow, peer: int, depth: int, queue: Ints, tail: int
 ) -> int:
-    share = flow.of_peer[peer]
-    while share >= 0:
-        holder = flow.demand[share]
+    arc = flow.of_peer[peer]
+    while arc >= 0:
+        holder = flow.demand[arc]
         if flow.depth[holder] < 0:
-            flow.depth[holder], flow.by[holder] = depth, market.provider[flow.row[share]]
+            flow.depth[holder], flow.by[holder] = depth, market.provider[flow.row[arc]]
             queue[tail] = holder
             tail += 1
-        share = flow.below[share]
+        arc = flow.below[arc]
     return tail
 
 
 @compiled
-def _search(market: Market, flow: Flow, demands: Ints, bids: Ints, least: int, peers: Ints) -> int:
+def _search(
+    market: AuctionArrays, flow: ResidualFlow, demands: Ints, bids: Ints, least: int, peers: Ints
+) -> int:
     """Note how far all are from demands that bid more than `least` and lack units.
 
     Returns how many peers away the nearest free units are, or NONE.
@@ -126,7 +128,7 @@ def _search(market: Market, flow: Flow, demands: Ints, bids: Ints, least: int, p
 
 
 @compiled
-def _layer(flow: Flow, peers: Ints, far: int) -> Matrix:
+def _layer(flow: ResidualFlow, peers: Ints, far: int) -> Matrix:
     """Return the rows of peers by how far away they are; of the farthest those with units left."""
     layers = np.zeros((far + 1, flow.state[WORDS]), np.int64)
     for peer in peers:
@@ -138,7 +140,9 @@ def _layer(flow: Flow, peers: Ints, far: int) -> Matrix:
 
 
 @compiled
-def _next_row(market: Market, flow: Flow, demand: int, provider: int, layer: Ints) -> int:
+def _next_row(
+    market: AuctionArrays, flow: ResidualFlow, demand: int, provider: int, layer: Ints
+) -> int:
     """Return the next row of a layer that the demand may take for units of a provider, or NONE."""
     bits, count, barred = flow.bits[market.kind[demand]], flow.state[WORDS], flow.barred
     bar(market, flow, demand, provider)
@@ -157,17 +161,17 @@ def _next_row(market: Market, flow: Flow, demand: int, provider: int, layer: Int
 
 
 @compiled
-def _next_share(flow: Flow, peer: int, depth: int) -> int:
-    """Return the next share of a peer whose holder is so far away, or NONE."""
-    share = flow.turn[peer]
-    while share >= 0 and flow.depth[flow.demand[share]] != depth:
-        share = flow.below[share]
-    flow.turn[peer] = share
-    return int(share)
+def _next_arc(flow: ResidualFlow, peer: int, depth: int) -> int:
+    """Return the next arc of a peer whose holder is so far away, or NONE."""
+    arc = flow.turn[peer]
+    while arc >= 0 and flow.depth[flow.demand[arc]] != depth:
+        arc = flow.below[arc]
+    flow.turn[peer] = arc
+    return int(arc)
 
 
 @compiled
-def _room_at(market: Market, flow: Flow, path: Matrix, step: int) -> int:
+def _room_at(market: AuctionArrays, flow: ResidualFlow, path: Matrix, step: int) -> int:
     """Return how many units a cap lets a demand on a path take there."""
     provider = market.provider[path[ROW, step]]
     if step > 0 and market.provider[path[ROW, step - 1]] == provider:
@@ -176,10 +180,10 @@ def _room_at(market: Market, flow: Flow, path: Matrix, step: int) -> int:
 
 
 @compiled
-def _pass_on(market: Market, flow: Flow, path: Matrix, top: int) -> int:
+def _pass_on(market: AuctionArrays, flow: ResidualFlow, path: Matrix, top: int) -> int:
     """Send units along a path; return where on it others can still be sent, or NONE.
 
-    That is as far as all shares hold more units and all caps allow more. NONE: there is no share
+    That is as far as all arcs hold more units and all caps allow more. NONE: there is no arc
     left to note it in.
     """
     last = market.peer[path[ROW, top]]
@@ -187,7 +191,7 @@ def _pass_on(market: Market, flow: Flow, path: Matrix, top: int) -> int:
     for step in range(top + 1):
         units = min(units, _room_at(market, flow, path, step))
         if step < top:
-            units = min(units, flow.units[path[SHARE, step]])
+            units = min(units, flow.units[path[ARC, step]])
     if units <= 0:
         return NONE
     flow.lacks[path[WHO, 0]] -= units
@@ -195,12 +199,12 @@ def _pass_on(market: Market, flow: Flow, path: Matrix, top: int) -> int:
     holds = top
     for step in range(top, -1, -1):
         if step < top:
-            share = path[SHARE, step]
-            if flow.units[share] == units:
-                flow.turn[market.peer[flow.row[share]]] = flow.below[share]
+            arc = path[ARC, step]
+            if flow.units[arc] == units:
+                flow.turn[market.peer[flow.row[arc]]] = flow.below[arc]
                 holds = step
-            give_back(market, flow, share, units)
-        if not take_share(market, flow, path[WHO, step], path[ROW, step], units):
+            give_back(market, flow, arc, units)
+        if not take_arc(market, flow, path[WHO, step], path[ROW, step], units):
             return NONE
         if _room_at(market, flow, path, step) == 0:
             holds = step
@@ -208,8 +212,8 @@ def _pass_on(market: Market, flow: Flow, path: Matrix, top: int) -> int:
 
 
 @compiled
-def _send(market: Market, flow: Flow, demands: Ints, peers: Ints, far: int) -> bool:
-    """Use up all detours over `far` peers; False when there is no share left."""
+def _send(market: AuctionArrays, flow: ResidualFlow, demands: Ints, peers: Ints, far: int) -> bool:
+    """Augment along all paths over `far` peers; False when there is no free arc left."""
     layers = _layer(flow, peers, far)
     flow.turn[peers] = flow.of_peer[peers]
     flow.turn_of[demands] = 0
@@ -226,19 +230,19 @@ def _send(market: Market, flow: Flow, demands: Ints, peers: Ints, far: int) -> b
                 if top == 0:
                     break
                 top -= 1
-                share = path[SHARE, top]
-                flow.turn[market.peer[flow.row[share]]] = flow.below[share]
+                arc = path[ARC, top]
+                flow.turn[market.peer[flow.row[arc]]] = flow.below[arc]
                 continue
             path[ROW, top] = row
             peer = market.peer[row]
             if top + 1 < far:
-                share = _next_share(flow, peer, top + 1)
-                if share < 0:
+                arc = _next_arc(flow, peer, top + 1)
+                if arc < 0:
                     _hide(flow, layers[top + 1], peer)
                     continue
-                path[SHARE, top] = share
+                path[ARC, top] = arc
                 top += 1
-                path[WHO, top] = flow.demand[share]
+                path[WHO, top] = flow.demand[arc]
                 continue
             top = _pass_on(market, flow, path, top)
             if top < 0:
@@ -250,8 +254,8 @@ def _send(market: Market, flow: Flow, demands: Ints, peers: Ints, far: int) -> b
 
 @compiled
 def send_all(
-    market: Market,
-    flow: Flow,
+    market: AuctionArrays,
+    flow: ResidualFlow,
     demands: Ints,
     bids: Ints,
     least: int,
@@ -261,8 +265,8 @@ def send_all(
 ) -> bool:
     """Send as many units as can be to those who bid above `least` from those who ask up to `most`.
 
-    Only among these demands and peers, none of which share with others. False when it takes too
-    many steps or shares.
+    Only among these demands and peers, which have no arcs to others. False when it takes too
+    many steps or arcs.
     """
     _offer(flow, peers, asks, most)
     missing = flow.lacks[demands].sum()

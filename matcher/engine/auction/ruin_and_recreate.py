@@ -7,8 +7,8 @@ around it; what saves less is undone. The choices follow from a seed that follow
 
 import numpy as np
 
-from matcher.engine.auction.allocation import may_take, place, release_all, saving_of, take
-from matcher.engine.auction.arrays import Fills, Ints, Market
+from matcher.engine.auction.allocation import may_take, place, release_all, surplus_of, take
+from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import MAX_FILLS
 
@@ -24,7 +24,7 @@ def _draw(random: Ints, below: int) -> int:
 
 
 @compiled
-def _choose(market: Market, fills: Fills, random: Ints, moved: Ints) -> int:
+def _choose(market: AuctionArrays, fills: Allocation, random: Ints, moved: Ints) -> int:
     """Choose one to serve first, some who hold what it may take, and others who lack units."""
     demands, rows = len(market.bid), len(market.price)
     moved[0] = _draw(random, demands)
@@ -66,8 +66,14 @@ def _add(moved: Ints, count: int, demand: int) -> int:
 
 
 @compiled
-def shuffle(
-    market: Market, fills: Fills, order: Ints, cost: Ints, seed: int, steps: int, enough: int
+def ruin_and_recreate(
+    market: AuctionArrays,
+    fills: Allocation,
+    order: Ints,
+    cost: Ints,
+    seed: int,
+    steps: int,
+    enough: int,
 ) -> int:
     """Serve others instead, as long as it saves more; return how much more.
 
@@ -85,7 +91,7 @@ def shuffle(
         change = 0
         for number in range(count):
             demand = moved[number]
-            change -= saving_of(market, fills, demand)
+            change -= surplus_of(market, fills, demand)
             old_row[number] = fills.row[demand]
             old_units[number] = fills.units[demand]
             release_all(market, fills, demand)

@@ -1,4 +1,4 @@
-"""Solve the arrays of a round: a flow, then chains, then other choices; and bound it."""
+"""Solve an auction: a flow, augmenting paths, ruin and recreate; and a proven bound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from matcher.engine.auction.allocation import place_all
-from matcher.engine.auction.arrays import Fills, Ints, Market, empty_fills
+from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints, empty_allocation
 from matcher.engine.auction.augmenting_paths import improve
-from matcher.engine.auction.dual_bound import Bounder, clearing_surcharges
-from matcher.engine.auction.dual_prices import find_levels, take_shares
-from matcher.engine.auction.flow_state import Flow
-from matcher.engine.auction.ruin_and_recreate import shuffle
+from matcher.engine.auction.dual_bound import LagrangianBound, clearing_prices
+from matcher.engine.auction.dual_prices import find_dual_prices, take_flow
+from matcher.engine.auction.flow_state import ResidualFlow
+from matcher.engine.auction.ruin_and_recreate import ruin_and_recreate
 from matcher.engine.values import NO_CAP
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
@@ -38,35 +38,35 @@ class Solution:
     bound: int
 
 
-def solve(market: Market, hashes: Sequence[Hash]) -> Solution:
+def solve(market: AuctionArrays, hashes: Sequence[Hash]) -> Solution:
     """Return what is best of all that was tried, and a bound of what any round could save."""
-    bounder = Bounder(market, empty_fills(market))
+    lagrangian = LagrangianBound(market, empty_allocation(market))
     worth = np.zeros(len(market.free), np.int64)
-    flow, surcharges = find_levels(market)
-    bounder.try_surcharges(surcharges)
-    fills, saving = _begin(market, flow, surcharges)
-    saving += _run_chains(market, fills, worth, CHAIN_STEPS)
-    bounder.try_surcharges(worth)
-    # What the levels and chains leave open then is not for other choices to find.
+    flow, dual_prices = find_dual_prices(market)
+    lagrangian.try_prices(dual_prices)
+    fills, surplus = _begin(market, flow, dual_prices)
+    surplus += _augment_all(market, fills, worth, CHAIN_STEPS)
+    lagrangian.try_prices(worth)
+    # What the flow and augmenting paths leave open then is not for ruin and recreate to find.
     if _is_plain(market):
-        return Solution(_lines(fills), bounder.alone, bounder.bound)
-    if _is_rough(saving, bounder):
-        bounder.try_surcharges(clearing_surcharges(market))
-        bounder.descend(bounder.surcharges, saving, BOUND_STEPS)
-    cost, order = _rank(market, bounder.surcharges)
+        return Solution(_lines(fills), lagrangian.alone, lagrangian.bound)
+    if _is_rough(surplus, lagrangian):
+        lagrangian.try_prices(clearing_prices(market))
+        lagrangian.descend_subgradient(lagrangian.dual_prices, surplus, BOUND_STEPS)
+    cost, order = _rank(market, lagrangian.dual_prices)
     seed = int(sha256("".join(hashes).encode())[:4].hex(), 16)
     steps = min(SHUFFLE_STEPS, SHUFFLE_CELLS * len(market.bid) * len(market.price))
     for number in range(SHUFFLES):
-        if not _is_rough(saving, bounder):
+        if not _is_rough(surplus, lagrangian):
             break
-        enough = bounder.bound - saving
-        saving += shuffle(market, fills, order, cost, seed + number, steps, enough)
-        saving += _run_chains(market, fills, worth, CHAIN_STEPS // SHUFFLES)
-        bounder.try_surcharges(worth)
-    return Solution(_lines(fills), bounder.alone, bounder.bound)
+        enough = lagrangian.bound - surplus
+        surplus += ruin_and_recreate(market, fills, order, cost, seed + number, steps, enough)
+        surplus += _augment_all(market, fills, worth, CHAIN_STEPS // SHUFFLES)
+        lagrangian.try_prices(worth)
+    return Solution(_lines(fills), lagrangian.alone, lagrangian.bound)
 
 
-def _is_plain(market: Market) -> bool:
+def _is_plain(market: AuctionArrays) -> bool:
     """Whether units alone bind: no minimum, region, cap or budget can."""
     return bool(
         (market.least <= 1).all()
@@ -76,32 +76,32 @@ def _is_plain(market: Market) -> bool:
     )
 
 
-def _is_rough(saving: int, bounder: Bounder) -> bool:
-    return (bounder.bound - saving) * CLOSE > bounder.bound
+def _is_rough(surplus: int, lagrangian: LagrangianBound) -> bool:
+    return (lagrangian.bound - surplus) * CLOSE > lagrangian.bound
 
 
-def _rank(market: Market, surcharges: Ints) -> tuple[Ints, Ints]:
-    """Return by row what it costs with its surcharge, and the rows by rising cost."""
-    cost = market.price + surcharges[market.peer]
+def _rank(market: AuctionArrays, dual_prices: Ints) -> tuple[Ints, Ints]:
+    """Return by row what it costs with its dual price, and the rows by rising cost."""
+    cost = market.price + dual_prices[market.peer]
     return cost, np.argsort(cost, kind="stable")
 
 
-def _begin(market: Market, flow: Flow, surcharges: Ints) -> tuple[Fills, int]:
-    """Return what to improve: the flow as far as the limits allow it, or the plain way.
+def _begin(market: AuctionArrays, flow: ResidualFlow, dual_prices: Ints) -> tuple[Allocation, int]:
+    """Return what to improve: the flow as far as the limits allow it, or the greedy baseline.
 
-    The plain way looks at costs with their surcharges, so that those who have a choice leave to
-    others what these need more. Chains get further from the flow: the plain way must be well ahead.
+    The baseline looks at costs with dual prices, so that those who have a choice leave to others
+    what these need more. Paths get further from the flow: the baseline must be well ahead.
     """
-    cost, order = _rank(market, surcharges)
-    shared, plain = empty_fills(market), empty_fills(market)
-    saving = int(take_shares(market, shared, flow))
-    saving += int(place_all(market, shared, order, cost, np.nonzero(shared.got == 0)[0]))
+    cost, order = _rank(market, dual_prices)
+    shared, plain = empty_allocation(market), empty_allocation(market)
+    surplus = int(take_flow(market, shared, flow))
+    surplus += int(place_all(market, shared, order, cost, np.nonzero(shared.got == 0)[0]))
     other = int(place_all(market, plain, order, cost, np.arange(len(market.bid))))
-    return (plain, other) if (other - saving) * AHEAD > other else (shared, saving)
+    return (plain, other) if (other - surplus) * AHEAD > other else (shared, surplus)
 
 
-def _run_chains(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
-    """Run chains until none saves more or the steps are used up; return what they save."""
+def _augment_all(market: AuctionArrays, fills: Allocation, worth: Ints, steps: int) -> int:
+    """Search paths until none saves more or the steps are used up; return what they save."""
     gain = 0
     end = fills.work[0] + steps
     while fills.work[0] < end:
@@ -113,7 +113,7 @@ def _run_chains(market: Market, fills: Fills, worth: Ints, steps: int) -> int:
     return gain
 
 
-def _lines(fills: Fills) -> list[list[tuple[int, int]]]:
+def _lines(fills: Allocation) -> list[list[tuple[int, int]]]:
     lines: list[list[tuple[int, int]]] = [[] for _ in fills.got]
     demands, places = np.nonzero(fills.units)
     rows, units = fills.row[demands, places], fills.units[demands, places]

@@ -1,19 +1,30 @@
 """Compile a function to machine code when it is first called, and keep the code where possible."""
 
 import hashlib
-from collections.abc import Callable
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
+PREFIX = "kernels-"
+"""Folders of machine code are named after this and the state of the source."""
+
+logger = logging.getLogger(__name__)
+
 
 def compiled(function: Kernel) -> Kernel:
-    """Return the function compiled; its machine code is kept beside the source, or in the home.
+    """Return the function compiled; its machine code is kept for other processes.
 
     A kernel holds the GIL, so that no other thread sees its scratch arrays. Where no folder may be
     written to, every process compiles for itself.
@@ -25,35 +36,115 @@ def compiled(function: Kernel) -> Kernel:
     return compiled_kernel
 
 
-class _Cache(FunctionCache):
-    """Machine code that is dropped when any kernel of the engine changes.
+class _Locator(_CacheLocator):  # type: ignore[misc]
+    """Keeps machine code in one folder for one state of the whole engine's source.
 
     Numba itself looks at the function's own file alone, but kernels contain the kernels and the
     constants of other files.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)  # type: ignore[no-untyped-call]
-        self._cache_file = IndexDataCacheFile(  # type: ignore[no-untyped-call]
-            cache_path=self._cache_path,
-            filename_base=self._impl.filename_base,
-            source_stamp=_digest_sources(),
-        )
+    def __init__(self, line: int) -> None:
+        self._line = line
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> "_Locator | None":
+        is_source = Path(py_file).is_file() and find_folder() is not None
+        return cls(py_func.__code__.co_firstlineno) if is_source else None
+
+    def get_cache_path(self) -> str:
+        return str(find_folder())
+
+    def get_source_stamp(self) -> str:
+        return digest_sources(_package())
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+
+class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    _locator_classes = [_Locator]  # noqa: RUF012
+
+
+class _Cache(FunctionCache):
+    """A cache that costs nothing but time when its files cannot be read or written."""
+
+    _impl_class = _CacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with suppress(OSError):
+        try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:
+            # Files that were cut short, or of another Numba: pickle raises anything.
+            logger.debug("machine code cannot be read and is compiled again", exc_info=True)
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError):
+        try:
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        except OSError:
+            logger.debug("machine code cannot be kept", exc_info=True)
 
 
-def _digest_sources() -> str:
+@cache
+def find_folder() -> Path | None:
+    """Return the folder of machine code, None where none can be written to."""
+    return open_folder(list_places(_package()), digest_sources(_package()))
+
+
+def list_places(package: Path) -> Iterator[Path]:
+    """Yield where machine code may be kept, best first: beside the source, or with the user."""
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    if chosen:
+        yield Path(chosen)
+        return
+    yield package / "__pycache__"
+    # Installations of one user do not share a folder: each drops what the others compiled.
+    name = hashlib.sha256(str(package).encode()).hexdigest()[:16]
+    with suppress(RuntimeError):
+        yield _user_cache() / "wasmarket" / name
+
+
+def open_folder(places: Iterable[Path], digest: str) -> Path | None:
+    """Return the folder for this state of the source in the first place that can be written to.
+
+    What was compiled from any other state is removed.
+    """
+    for place in places:
+        folder = place / f"{PREFIX}{digest[:32]}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError:
+            continue
+        for other in place.glob(f"{PREFIX}*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+        return folder
+    return None
+
+
+def digest_sources(package: Path) -> str:
     """Name the state of all files that define kernels or how columns lie."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+    for path in sorted(package.rglob("*.py")):
         source = path.read_bytes()
-        if b"@compiled" in source or path.stem == "layout":
+        if b"@compiled" in source or path.stem in ("layout", "values"):
             digest.update(source)
     return digest.hexdigest()
+
+
+@cache
+def _package() -> Path:
+    """Return the folder of the engine."""
+    return Path(__file__).resolve().parents[1]
+
+
+def _user_cache() -> Path:
+    """Return the user's folder for caches. Raises RuntimeError where there is no home."""
+    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
+        return Path(os.environ["LOCALAPPDATA"])
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

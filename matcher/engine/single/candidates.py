@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from matcher.engine.index.book import Book
 from matcher.engine.index.filters import Filter, build_filter
 from matcher.engine.index.layout import I64, T_SEQUENCE
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.scan import S_SLOT
 from matcher.engine.rules import count_live
-from matcher.engine.single.pruning import keep_by_lines, keep_by_units
+from matcher.engine.single.pruning import prune_by_lines, prune_by_units
 from matcher.engine.values import MAX_FILLS, MAX_LIVE, NO_CAP, Demand, Limits
 from wasmarket.kernel.units import Address
 
@@ -43,7 +43,7 @@ def plan_key(plan: Plan) -> tuple[int, int, int]:
     )
 
 
-def limits_of(demand: Demand, book: Book) -> Limits:
+def limits_of(demand: Demand, book: OrderBook) -> Limits:
     """Return the limits for one match of the demand."""
     tally = count_live(demand, book)
     return Limits(
@@ -56,25 +56,25 @@ def limits_of(demand: Demand, book: Book) -> Limits:
     )
 
 
-def candidates_by_units(book: Book, filter: Filter) -> list[Candidate]:
+def candidates_by_units(book: OrderBook, filter: Filter) -> list[Candidate]:
     """Return all that the best plan of any number of fills may need, cheapest first."""
-    return _read(book, keep_by_units(book.columns, filter, MOST))
+    return _read(book, prune_by_units(book.columns, filter, MOST))
 
 
-def candidates_by_lines(book: Book, filter: Filter, limits: Limits) -> list[Candidate]:
+def candidates_by_lines(book: OrderBook, filter: Filter, limits: Limits) -> list[Candidate]:
     """Return all that the best plan of `limits.fills` fills may need, cheapest first."""
     by_region = limits.regions > 0
-    return _read(book, keep_by_lines(book.columns, filter, limits.fills, by_region, MOST))
+    return _read(book, prune_by_lines(book.columns, filter, limits.fills, by_region, MOST))
 
 
 def candidates(
-    demand: Demand, book: Book, limits: Limits, taken: Mapping[int, int] | None = None
+    demand: Demand, book: OrderBook, limits: Limits, taken: Mapping[int, int] | None = None
 ) -> list[Candidate]:
     """Return what the best plan within the limits may need, cheapest first, ranked by arrival."""
     return candidates_by_lines(book, build_filter(demand, book.storage, limits, taken), limits)
 
 
-def _read(book: Book, found: I64) -> list[Candidate]:
+def _read(book: OrderBook, found: I64) -> list[Candidate]:
     c, slots = book.columns, found[:, S_SLOT]
     words = [c.words[slots, place] for place in (3, 2, 1, 0)]
     ranks = np.empty(len(slots), np.int64)

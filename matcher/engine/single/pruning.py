@@ -96,7 +96,7 @@ def kept_of(found: I64, before: I64, last: int, account: int) -> int:
 
 
 @compiled
-def keep_by_units(c: Columns, f: Filter, most: int) -> I64:
+def prune_by_units(c: Columns, f: Filter, most: int) -> I64:
     """Keep of each region what could give it all wanted units: enough for any number of fills.
 
     A plan with a unit beyond that has at most `want` − 1 others, so that some kept row, of a
@@ -179,7 +179,7 @@ def enter_size(sizes: I64, owners: I64, size: int, owner: int) -> bool:
 
 
 @compiled
-def keep_by_lines(c: Columns, f: Filter, fills: int, by_region: bool, most: int) -> I64:
+def prune_by_lines(c: Columns, f: Filter, fills: int, by_region: bool, most: int) -> I64:
     """Keep a row unless `fills` earlier ones are as large: enough for plans of that many fills.
 
     The other fills of a plan, one less, cannot use all of them, nor all their providers: where

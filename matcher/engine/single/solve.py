@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from matcher.engine.index.book import Book
 from matcher.engine.index.filters import F_PRICE, Filter, build_filter, up_to
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.scan import S_PRICE, S_REGION, S_SLOT, S_UNITS, scan_cheapest
 from matcher.engine.single.branch_and_bound import search
 from matcher.engine.single.candidates import (
@@ -48,7 +48,7 @@ class Lines:
 NOTHING = Lines([], 0, True)
 
 
-def match_one(demand: Demand, book: Book, taken: Mapping[int, int] | None = None) -> Match:
+def match_one(demand: Demand, book: OrderBook, taken: Mapping[int, int] | None = None) -> Match:
     """Return the fills that give the most wanted units and of those the cheapest.
 
     Ties go to earlier asks, then by hash. `taken` are units by peer that others of the same round
@@ -59,7 +59,7 @@ def match_one(demand: Demand, book: Book, taken: Mapping[int, int] | None = None
     return Match(demand, fills, found.bound, found.is_exact)
 
 
-def find_lines(demand: Demand, book: Book, taken: Mapping[int, int] | None = None) -> Lines:
+def find_lines(demand: Demand, book: OrderBook, taken: Mapping[int, int] | None = None) -> Lines:
     """Return what `match_one` would, without making the asks."""
     limits = limits_of(demand, book)
     if limits.want == 0 or limits.fills <= 0:
@@ -79,7 +79,7 @@ def find_lines(demand: Demand, book: Book, taken: Mapping[int, int] | None = Non
 
 
 def _choose(
-    book: Book, wanted: Filter, limits: Limits, cheapest: list[Line], covers: bool
+    book: OrderBook, wanted: Filter, limits: Limits, cheapest: list[Line], covers: bool
 ) -> tuple[list[Line], bool]:
     """Return the best lines when cheapest first breaks a limit, and whether they are proven so."""
     if not covers:
@@ -91,7 +91,9 @@ def _choose(
     return _lines(found.plan), found.is_exact and len(entries) < MOST
 
 
-def _cover(book: Book, wanted: Filter, limits: Limits, cheapest: list[Line]) -> tuple[Plan, bool]:
+def _cover(
+    book: OrderBook, wanted: Filter, limits: Limits, cheapest: list[Line]
+) -> tuple[Plan, bool]:
     """Return the best plan of any number of fills that covers the regions; whether it is proven.
 
     Looks at cheap asks first: a plan with one dearer than what that leaves for the last unit,

@@ -46,7 +46,7 @@ from wasmarket.kernel.units import Address, Hash
 CHUNK = 65_536
 
 
-class Book:
+class OrderBook:
     """All asks that could fill something, cheapest first. Equal contents match equally.
 
     What can never fill again leaves by itself: `advance` drops what has expired, `set_counter`
@@ -70,7 +70,7 @@ class Book:
         peers: Iterable[Peer],
         counters: Mapping[Address, int],
         asks: Iterable[Ask],
-    ) -> "Book":
+    ) -> "OrderBook":
         """Return a book of all this at once: as adding one by one, only faster.
 
         Asks that have expired, or that a counter withdrew, stay out of it only when they would
