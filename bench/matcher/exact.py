@@ -1,4 +1,4 @@
-"""The same rounds solved by OR-tools: min-cost flow, and CP-SAT for all-or-nothing deals."""
+"""The same rounds solved by OR-tools: min-cost flow, and CP-SAT where more than units binds."""
 
 import numpy as np
 from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]
@@ -39,28 +39,42 @@ def solve_flow(market: AuctionArrays) -> int:
     return -int(flow.optimal_cost())
 
 
-def solve_whole(market: AuctionArrays) -> tuple[int, int]:
-    """Return what CP-SAT saves and its bound, where a demand gets all of its units or none."""
+def solve_limits(market: AuctionArrays, seconds: float = SECONDS) -> tuple[int, int]:
+    """Return the surplus that CP-SAT finds and its bound, with minimums and minimum regions.
+
+    Budgets, caps and lines are left out: in the markets that are measured they do not bind.
+    """
     model = cp_model.CpModel()
-    fits = np.unpackbits(market.eligible, axis=1, bitorder="little")
+    eligible = np.unpackbits(market.eligible, axis=1, bitorder="little")[:, : len(market.price)]
     by_peer: dict[int, list[cp_model.IntVar]] = {}
     terms = []
     for demand, bid in enumerate(market.bid.tolist()):
-        mine = []
-        for row, price in enumerate(market.price.tolist()):
+        mine: list[cp_model.IntVar] = []
+        by_region: dict[int, list[cp_model.IntVar]] = {}
+        want = int(market.want[demand])
+        open_ = (eligible[market.kind[demand]] > 0) & (market.price <= bid)
+        for row in np.flatnonzero(open_ & (market.free[market.peer] > 0)).tolist():
             peer = int(market.peer[row])
-            if fits[market.kind[demand], row] and price <= bid and market.free[peer]:
-                most = int(min(market.free[peer], market.want[demand]))
-                units = model.new_int_var(0, most, "")
-                by_peer.setdefault(peer, []).append(units)
-                mine.append(units)
-                terms.append((bid - price) * units)
-        model.add(sum(mine) == int(market.want[demand]) * model.new_bool_var(""))
+            units = model.new_int_var(0, min(int(market.free[peer]), want), "")
+            by_peer.setdefault(peer, []).append(units)
+            by_region.setdefault(int(market.region[row]), []).append(units)
+            mine.append(units)
+            terms.append((bid - int(market.price[row])) * units)
+        is_served = model.new_bool_var("")
+        model.add(sum(mine) <= want * is_served)
+        model.add(sum(mine) >= int(market.least[demand]) * is_served)
+        if market.spread[demand] > 1:
+            used = []
+            for shares in by_region.values():
+                used.append(model.new_bool_var(""))
+                model.add(used[-1] <= sum(shares))
+            model.add(sum(used) >= int(market.spread[demand]) * is_served)
     for peer, shares in by_peer.items():
         model.add(sum(shares) <= int(market.free[peer]))
     model.maximize(sum(terms))
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
-    solver.parameters.max_time_in_seconds = SECONDS
-    solver.solve(model)
+    solver.parameters.max_time_in_seconds = seconds
+    if solver.status_name(solver.solve(model)) not in ("OPTIMAL", "FEASIBLE"):
+        return 0, int(solver.best_objective_bound)
     return int(solver.objective_value), int(solver.best_objective_bound)

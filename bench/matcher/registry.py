@@ -7,6 +7,7 @@ from bench.matcher import (
     changes,
     documents,
     feed,
+    hard_rounds,
     http,
     offers,
     one_deal,
@@ -27,6 +28,7 @@ MEASURES: Mapping[str, Measure] = {
     "http": http.measure,
     "offers": offers.measure,
     "rounds": rounds.measure,
+    "hard-rounds": hard_rounds.measure,
 }
 """By the name that the command takes, in the order of the table. Each runs in its own process."""
 

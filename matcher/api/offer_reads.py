@@ -214,6 +214,7 @@ def _explanation_view(
             )
             for entry in explanation.excluded
         ],
+        together=list(explanation.together),
         relaxations=[_relaxation(entry) for entry in explanation.relaxations],
         notes=notes,
         block=block,

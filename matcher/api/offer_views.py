@@ -141,13 +141,15 @@ class PriceDistanceView(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Why an offer has the units it has; `notes`: what else keeps units from it."""
+    """Why an offer has the units it has; `notes`: what else keeps units from it. `together`: a
+    smallest set of limits that would all have to go for it to get more."""
 
     hash: HashText
     want: int
     units: int
     price_distance: PriceDistanceView
     excluded: list[ExclusionView]
+    together: list[str]
     relaxations: list[RelaxationView]
     notes: list[str]
     block: int

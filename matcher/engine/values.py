@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/4"
+ENGINE = "cheapest-feasible/5"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32
@@ -66,6 +66,9 @@ class Live:
 ACTIVATION_EPOCHS = 2
 """So many epochs must a balance pay of a fill for it to be activated at any moment."""
 
+FUNDED_EPOCHS = 10
+"""For so many epochs must a balance pay all units at the bid for the bid to count in full."""
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -101,6 +104,16 @@ class Demand:
         if not self.replacing:
             return self.avoid
         return self.avoid | {entry.peer for entry in self.live if entry.id in self.replacing}
+
+    @property
+    def weight(self) -> int:
+        """What one of its units counts for in a round: no more than its money would pay.
+
+        A bid costs nothing until units are had, and then only their ask. So a bid counts as far as
+        the balance would pay all units at that price for some epochs.
+        """
+        most = self.balance // (max(1, self.offer.units) * FUNDED_EPOCHS)
+        return min(self.offer.max_price, most)
 
     @property
     def is_first(self) -> bool:
@@ -175,8 +188,12 @@ class Match:
 
     @property
     def surplus(self) -> int:
-        """How much less than its limit the developer pays in a whole epoch."""
-        return self.demand.offer.max_price * self.units - self.total
+        """How much more its units count for than they cost in a whole epoch.
+
+        A unit that costs more than it counts for adds nothing and takes nothing away.
+        """
+        weight = self.demand.weight
+        return sum(max(0, weight - fill.ask.offer.price) * fill.units for fill in self.fills)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +205,18 @@ class Round:
 
     @property
     def surplus(self) -> int:
-        """What all developers together save against their limits in a whole epoch."""
+        """The surplus of all matches."""
         return sum(match.surplus for match in self.matches)
+
+    @property
+    def units(self) -> int:
+        """How many units all matches add."""
+        return sum(match.units for match in self.matches)
+
+    @property
+    def total(self) -> int:
+        """What all fills cost in a whole epoch."""
+        return sum(match.total for match in self.matches)
 
     @property
     def gap_ppm(self) -> int:

@@ -3,11 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from matcher.engine.answers.explain import explain
 from matcher.engine.auction.match import match_round
-from matcher.engine.values import Ask, Demand, Round
+from matcher.engine.values import Demand, Round
 from matcher.metrics import MatcherMetrics
 from matcher.offers.funding import (
     Funding,
@@ -203,16 +203,10 @@ class Matchmaker:
             self._voice.tell(told, snapshot.at.block)
             return
         funding = self._fund(snapshot, demands)
-        left_out: list[Ask] = []
-        try:
-            result = self._solve(snapshot, funding.funded, left_out)
-            document = build_book_document(snapshot, result) if _fills(result) else []
-            proposals = list(build_proposals(snapshot, self._contracts.market, result, document))
-            self._tell(snapshot, funding, result)
-        finally:
-            # The chain refuses them now; it may not after the next block.
-            for ask in left_out:
-                snapshot.book.add(ask)
+        snapshot, result = self._solve(snapshot, funding.funded)
+        document = build_book_document(snapshot, result) if _fills(result) else []
+        proposals = list(build_proposals(snapshot, self._contracts.market, result, document))
+        self._tell(snapshot, funding, result)
         self.gap_ppm = result.gap_ppm
         self._metrics.gap_ppm.set(result.gap_ppm)
         self._send(snapshot, proposals, document)
@@ -249,22 +243,22 @@ class Matchmaker:
             name: permit for name, (owner, permit) in given.items() if rules.is_good(owner, permit)
         }
 
-    def _solve(self, snapshot: Snapshot, demands: Sequence[Demand], left_out: list[Ask]) -> Round:
-        """Solve, and leave out of the book whatever the chain would refuse by now."""
+    def _solve(self, snapshot: Snapshot, demands: Sequence[Demand]) -> tuple[Snapshot, Round]:
+        """Solve without what the chain would refuse by now; return the market that was solved.
+
+        The shared book stays as it is: the chain may accept those asks after the next block.
+        """
         for _ in range(SOLVES):
             result = match_round(demands, snapshot.book)
             refused = fetch_refusals(snapshot, self._contracts.lens, result)
             if not refused:
-                return result
+                return snapshot, result
             demands = [demand for demand in demands if demand.hash not in refused.stale]
             for hash_, reason in refused.asks.items():
                 logger.info("ask left out", extra={"offer": hash_, "reason": describe(reason)})
                 self._metrics.fills.labels("refused").inc()
-                ask = snapshot.book.get_ask(hash_)
-                if ask is not None:
-                    left_out.append(ask)
-                    snapshot.book.remove(hash_)
-        return Round((), 0)
+            snapshot = replace(snapshot, book=snapshot.book.without(refused.asks))
+        return snapshot, Round((), 0)
 
     def _send(
         self, snapshot: Snapshot, proposals: Sequence[Proposal], document: Sequence[bytes]

@@ -14,8 +14,24 @@ def to_sentences(explanation: Explanation) -> tuple[str, ...]:
     return (
         f"{explanation.units} of {explanation.want} units can be had now",
         *(f"{entry.constraint} excludes {_supply(entry.last)}" for entry in binding),
+        *_together(explanation),
         *(_change(relaxation) for relaxation in explanation.relaxations[:SHOWN]),
     )
+
+
+def _together(explanation: Explanation) -> tuple[str, ...]:
+    """Say which limits exclude only together, or that there are no more units at all."""
+    if explanation.units == explanation.want:
+        return ()
+    names = explanation.together
+    if not names:
+        return ("there are no more units, whatever the limits",)
+    if len(names) == 1:
+        is_said = any(
+            entry.constraint == names[0] for entry in explanation.excluded if entry.last.units
+        )
+        return () if is_said else (f"{names[0]} excludes more units",)
+    return (f"{', '.join(names[:-1])} and {names[-1]} together exclude more units",)
 
 
 def _supply(supply: Supply) -> str:

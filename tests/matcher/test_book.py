@@ -2,8 +2,19 @@
 
 import pytest
 
+from matcher.engine.auction.match import match_round
 from matcher.engine.single.solve import match_one
-from tests.matcher.markets import LATER, NOW, PROVIDERS, ask, book_of, demand, peer
+from tests.matcher.markets import (
+    LATER,
+    NOW,
+    PROVIDERS,
+    ask,
+    book_of,
+    demand,
+    name,
+    peer,
+    simple_book,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -59,3 +70,27 @@ def test_remove__ask__is_gone_and_a_second_time_harmless():
     assert book.remove(ask(1, 10).hash)
     assert not book.remove(ask(1, 10).hash)
     assert [a.offer.price for a in book.asks()] == [11]
+
+
+def test_without__some_asks__is_a_book_less_these_and_leaves_the_shared_one_alone():
+    book = simple_book((10, 2, 0, 0), (20, 2, 1, 0), (30, 2, 2, 0))
+    first, second, _ = book.asks()
+
+    view = book.without([first.hash]).without([second.hash, name("not there")])
+
+    assert [entry.offer.price for entry in view.asks()] == [30]
+    assert (len(view), view.get_ask(first.hash), len(view.rows().price)) == (1, None, 1)
+    assert match_one(demand(units=2), view).total == 60
+    assert match_one(demand(units=2), book).total == 20
+    assert [entry.offer.price for entry in book.asks()] == [10, 20, 30]
+    assert (len(book), book.get_ask(first.hash)) == (3, first)
+
+
+def test_without__cheapest_ask_of_a_peer__its_next_one_stands_in():
+    book = book_of([peer(1)], [ask(1, 10), ask(1, 12, salt=1)])
+    [cheap, dear] = book.asks()
+    view = book.without([cheap.hash])
+
+    found = match_round([demand(units=1, salt=1), demand(units=1, salt=2)], view)
+
+    assert {fill.ask.hash for match in found.matches for fill in match.fills} == {dear.hash}

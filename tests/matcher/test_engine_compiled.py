@@ -118,11 +118,13 @@ def test_list_places__two_installations_of_a_user__have_folders_of_their_own(tmp
 def test_digest_sources__a_kernel_changes__is_another_one(tmp_path):
     (tmp_path / "scan.py").write_text("@compiled\ndef scan(): ...\n")
     before = digest_sources(tmp_path)
-    (tmp_path / "notes.py").write_text("no kernel here\n")
     same = digest_sources(tmp_path)
+    (tmp_path / "layout.py").write_text("SIZE = 1\n")
+    constant = digest_sources(tmp_path)
     (tmp_path / "scan.py").write_text("@compiled\ndef scan(): return 1\n")
 
-    assert before == same != digest_sources(tmp_path)
+    assert before == same
+    assert len({before, constant, digest_sources(tmp_path)}) == 3
 
 
 def test_find_folder__this_checkout__is_named_after_its_source():

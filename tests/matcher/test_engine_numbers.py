@@ -1,6 +1,7 @@
 """Explanations, depth and opportunities against plain Python; numbers at the edge of the law."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from hypothesis import given, settings
@@ -47,7 +48,7 @@ def stands_against(wanted, entry, owner):
 
 
 def count_plainly(wanted, book, constraints):
-    """Peers and units that are left under these constraints, however much is wanted."""
+    """The peers and the units that are left under these constraints, however much is wanted."""
     limits, seen, total, sold = limits_of(wanted, book), set(), 0, {}
     budget = limits.budget
     for entry in book.asks():
@@ -74,7 +75,7 @@ def count_plainly(wanted, book, constraints):
             seen.add(owner.id)
             total += units
             sold[owner.provider] = sold.get(owner.provider, 0) + units
-    return len(seen), total
+    return seen, total
 
 
 @settings(max_examples=100, deadline=None)
@@ -92,12 +93,31 @@ def test_explain__any_market__counts_like_plain_python(data):
         others = [name for name in CONSTRAINTS if name != entry.constraint]
         alone = count_plainly(wanted, book, [entry.constraint])
         without = count_plainly(wanted, book, others)
-        assert (entry.alone.peers, entry.alone.units) == tuple(
-            all_ - left for all_, left in zip(everything, alone, strict=True)
-        )
-        assert (entry.last.peers, entry.last.units) == tuple(
-            more - left for more, left in zip(without, remaining, strict=True)
-        )
+        assert entry.alone.peers == len(everything[0] - alone[0])
+        assert entry.alone.units == everything[1] - alone[1] >= 0
+        assert entry.last.peers == len(without[0] - remaining[0])
+        assert entry.last.units == without[1] - remaining[1] >= 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_explain__short_of_units__no_smaller_set_of_limits_would_do(data):
+    book = data.draw(markets(most=6))
+    wanted = replace(data.draw(demands(book)), deal=7)
+
+    explanation = explain(wanted, book)
+
+    def count_without(names):
+        kept = [name for name in CONSTRAINTS if name not in names]
+        return min(wanted.want, count_plainly(wanted, book, kept)[1])
+
+    together = explanation.together
+    if not together:
+        assert explanation.units in (wanted.want, count_without(CONSTRAINTS))
+        return
+    assert count_without(together) > explanation.units
+    for smaller in combinations(CONSTRAINTS, len(together) - 1):
+        assert count_without(smaller) <= explanation.units
 
 
 @settings(max_examples=100, deadline=None)

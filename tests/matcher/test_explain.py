@@ -127,3 +127,57 @@ def test_explain__fills_already__suggests_nothing():
     explanation = explain(demand(units=2), simple_book((10, 4, 0, 0)))
 
     assert (explanation.want, explanation.units, explanation.relaxations) == (2, 2, ())
+
+
+@pytest.mark.parametrize(
+    ("members", "together"),
+    [
+        ({"regions": 2, "max_price": 9}, {"max_price", "regions"}),
+        ({"regions": 2, "traits": 1, "max_price": 9}, {"max_price", "regions", "traits"}),
+        ({"min_memory_mib": 2_048, "providers_mode": 1}, {"min_memory_mib", "providers"}),
+        ({"min_units": 9, "units": 9}, {"min_units"}),
+        (
+            {
+                "min_units": 3,
+                "units": 4,
+                "max_units_per_provider": 1,
+                "regions": 2,
+                "min_regions": 2,
+            },
+            {"regions", "min_regions", "max_units_per_provider"},
+        ),
+    ],
+)
+def test_explain__no_limit_alone_excludes__names_the_smallest_set_that_does(members, together):
+    explanation = explain(demand(**members), simple_book((10, 4, 0, 0)))
+
+    assert explanation.units == 0
+    assert set(explanation.together) == together
+
+
+def test_explain__nothing_for_sale__no_limit_excludes_anything():
+    explanation = explain(demand(units=4), simple_book())
+
+    assert (explanation.units, explanation.together) == (0, ())
+
+
+def test_explain__more_small_peers_than_a_match_has_lines__says_so():
+    book = simple_book(*((10, 1, 0, 0) for _ in range(40)))
+
+    assert explain(demand(units=40), book).together == ("lines",)
+
+
+def test_explain__a_large_peer_uses_up_the_budget__no_count_is_negative():
+    # Without its limit the demand would have one large peer instead of two small ones.
+    book = simple_book((10, 9, 0, 1), (20, 1, 1, 0), (20, 1, 2, 0))
+    wanted = demand(units=4, regions=1, deposit=80)
+
+    explanation = explain(wanted, book)
+
+    [regions] = [entry for entry in explanation.excluded if entry.constraint == "regions"]
+    assert regions.last == Supply(1, 2)
+    assert all(
+        min(side.peers, side.units) >= 0
+        for entry in explanation.excluded
+        for side in (entry.alone, entry.last)
+    )

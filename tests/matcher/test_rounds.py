@@ -72,7 +72,7 @@ def _best_surplus(wanted, book):
         for one, fills in zip(wanted, pair, strict=True):
             for fill in fills:
                 sold[fill.ask.offer.peer] = sold.get(fill.ask.offer.peer, 0) + fill.units
-                surplus += fill.units * (one.offer.max_price - fill.ask.offer.price)
+                surplus += fill.units * max(0, one.weight - fill.ask.offer.price)
         if all(units <= book.get_peer(number).free for number, units in sold.items()):
             best = max(best, surplus)
     return best

@@ -86,7 +86,8 @@ def test_match_round__restricted_demand_bids_less__higher_one_moves_out_of_its_w
 
 def test_match_round__too_large_to_count__served_first_and_bounded():
     book = simple_book((10, 3, 0, 0))
-    huge, small = demand(units=2, max_price=2**200), demand(units=3, max_price=2**47)
+    huge = demand(units=2, max_price=2**200, deposit=2**63)
+    small = demand(units=3, max_price=2**40, deposit=2**46)
 
     result = match_round([small, huge], book)
 

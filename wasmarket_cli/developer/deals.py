@@ -79,6 +79,13 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
             for row in answer["excluded"]
         ],
     )
+    if answer["units"] < answer["want"]:
+        names = answer["together"]
+        click.echo(
+            f"to get more, all of these would have to go: {', '.join(names)}"
+            if names
+            else "there are no more units, whatever the limits"
+        )
     print_table(
         "Smallest changes that help",
         ["wish", "from", "to", "#units then", "#USDC per unit"],

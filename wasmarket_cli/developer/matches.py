@@ -95,7 +95,7 @@ def _show_record(record: dict[str, Any]) -> None:
             ("engine", record["engine"]),
             ("round of", count(len(record["offers"]), "offer")),
             ("price", f"{usdc(record['total'])} per epoch"),
-            ("saved against the limit", f"{usdc(record['saving'])} per epoch"),
+            ("surplus", f"{usdc(record['saving'])} per epoch"),
             ("round's bound, gap", f"{usdc(record['bound'])}, {record['gap_ppm']} ppm"),
         ],
     )

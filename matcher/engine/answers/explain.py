@@ -1,13 +1,28 @@
-"""Say why an offer does not fill: what each constraint excludes, alone and as the last one."""
+"""Say why an offer does not fill: what each limit excludes alone, as the last, and together."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
 
 from matcher.engine.answers.relaxations import Relaxation, find_relaxations
 from matcher.engine.index.filters import build_filter
+from matcher.engine.index.layout import I64
 from matcher.engine.index.order_book import OrderBook
-from matcher.engine.index.supply import count_supply, judge_rows
+from matcher.engine.index.supply import (
+    CAPACITY,
+    J_FAILS,
+    J_FREE,
+    J_PEER,
+    J_REGION,
+    J_UNITS,
+    judge_rows,
+    list_supply,
+)
+from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
-from matcher.engine.values import Demand
+from matcher.engine.values import Demand, Limits
 
 CONSTRAINTS = (
     "max_price",
@@ -29,6 +44,13 @@ deal lately, or were evicted. `capacity`: units in use. `balance`: what one epoc
 the fills may cost (the deposit before the first match).
 """
 
+MINIMUMS = ("min_units", "min_regions")
+LINES = "lines"
+"""So many peers may a match add at most, and a deal have."""
+
+TRIES = 500
+"""So many sets of limits are tried when a smallest one is looked for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Supply:
@@ -40,7 +62,10 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Exclusion:
-    """What a constraint takes away: from everything (`alone`), and after all others (`last`)."""
+    """What a constraint takes away: from everything (`alone`), and after all others (`last`).
+
+    Peers are those that give nothing because of it, units those that cannot be had.
+    """
 
     constraint: str
     alone: Supply
@@ -49,35 +74,103 @@ class Exclusion:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a demand gets what it gets; `units` of `want` would be matched now."""
+    """Why a demand gets what it gets; `units` of `want` would be matched now.
+
+    `together` is a smallest set of limits that would all have to go for it to get more. It is
+    empty when it has all it wants, or when even without any limit there are no more units.
+    """
 
     want: int
     units: int
     excluded: tuple[Exclusion, ...]
+    together: tuple[str, ...]
     relaxations: tuple[Relaxation, ...]
 
 
 def explain(demand: Demand, book: OrderBook) -> Explanation:
     """Explain what binds the demand and which smallest single changes would give it more."""
-    wanted = build_filter(demand, book.storage, limits_of(demand, book))
+    limits = limits_of(demand, book)
+    wanted = build_filter(demand, book.storage, limits, excluded=book.excluded)
     judged = judge_rows(book.columns, wanted, book.now)
 
-    def count(bits: int) -> Supply:
-        return Supply(*count_supply(book.columns, wanted, judged, bits))
+    def list_units(bits: int) -> tuple[I64, int]:
+        return list_supply(book.columns, wanted, judged, bits)
+
+    def less(before: int, after: int) -> Supply:
+        (had, units), (left, fewer) = list_units(before), list_units(after)
+        gone = np.setdiff1d(judged[had, J_PEER], judged[left, J_PEER])
+        return Supply(len(gone), units - fewer)
 
     every = (1 << len(CONSTRAINTS)) - 1
-    everything, remaining = count(0), count(every)
     excluded = tuple(
-        Exclusion(
-            constraint,
-            _less(everything, count(1 << place)),
-            _less(count(every ^ 1 << place), remaining),
-        )
+        Exclusion(constraint, less(0, 1 << place), less(every ^ 1 << place, every))
         for place, constraint in enumerate(CONSTRAINTS)
     )
     units, relaxations = find_relaxations(demand, book)
-    return Explanation(demand.want, units, excluded, relaxations)
+    together: tuple[str, ...] = ()
+    if units < demand.want:
+        reach = _Reach(demand, limits, count_live(demand, book).regions, judged, list_units)
+        together = _find_together([e.constraint for e in excluded if e.alone.units], units, reach)
+    return Explanation(demand.want, units, excluded, together, relaxations)
 
 
-def _less(before: Supply, after: Supply) -> Supply:
-    return Supply(before.peers - after.peers, before.units - after.units)
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """Counts how many units a demand could have without some of its limits."""
+
+    demand: Demand
+    limits: Limits
+    regions: set[int]
+    judged: I64
+    list_units: Callable[[int], tuple[I64, int]]
+
+    def count(self, lifted: Sequence[str]) -> int:
+        """Return the units that are within reach, 0 where a minimum is not."""
+        bits = sum(1 << i for i, name in enumerate(CONSTRAINTS) if name not in lifted)
+        lines, total = self.list_units(bits)
+        units = min(total, self.demand.want)
+        if LINES not in lifted:
+            sizes = self.judged[lines, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
+            most = max(0, self.limits.fills)
+            units = min(units, int(np.sort(sizes)[::-1][:most].sum()))
+        offer = self.demand.offer
+        if not self.demand.is_first:
+            return units
+        if "min_units" not in lifted and units < offer.min_units:
+            return 0
+        if "min_regions" not in lifted and self._count_regions(bits) < offer.min_regions:
+            return 0
+        return units
+
+    def _count_regions(self, bits: int) -> int:
+        """Count the regions of all that no constraint excludes, amounts of the others aside."""
+        open_ = self.judged[:, J_FAILS] & bits == 0
+        sizes = self.judged[:, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
+        return len(self.regions.union(self.judged[open_ & (sizes > 0), J_REGION].tolist()))
+
+
+def _find_together(binding: Sequence[str], units: int, reach: _Reach) -> tuple[str, ...]:
+    """Return a smallest set of limits without which more than `units` are within reach.
+
+    After many tries, one from which no limit can be left out.
+    """
+    names = [*binding, *MINIMUMS, LINES]
+    units = max(units, reach.count(()))
+    if reach.count(names) <= units:
+        return ()
+    for number, chosen in enumerate(_subsets(names)):
+        if number == TRIES:
+            break
+        if reach.count(chosen) > units:
+            return chosen
+    for name in reversed(names):
+        without = [other for other in names if other != name]
+        if reach.count(without) > units:
+            names = without
+    return tuple(names)
+
+
+def _subsets(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Yield all sets of names, smaller ones first."""
+    for size in range(1, len(names) + 1):
+        yield from combinations(names, size)

@@ -56,6 +56,9 @@ def _compare(contest: Contest, provider: Address, book: OrderBook) -> Opportunit
     # A price equal to the dearest one taken loses against the earlier offer.
     limit = demand.offer.max_price if contest.dearest is None else contest.dearest - 1
     winning = min(limit, demand.offer.max_price)
+    if winning <= 0:
+        # Nobody can ask less than one.
+        return Opportunity(demand, against, None, None)
     if best <= winning:
         return None
     return Opportunity(demand, against, winning, best - winning)

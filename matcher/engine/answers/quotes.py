@@ -50,7 +50,7 @@ def quote(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
     limits = limits_of(demand, book)
     if limits.want == 0 or limits.fills <= 0:
         return ()
-    wanted = build_filter(demand, book.storage, limits, None)
+    wanted = build_filter(demand, book.storage, limits, excluded=book.excluded)
     rows: list[list[int]] = scan_cheapest(book.columns, wanted).tolist()
     regions = {row[S_REGION] for row in rows}
     if len(regions) < limits.regions:
@@ -85,7 +85,7 @@ def _quote_prefixes(
 
 
 def _quote_each(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
-    """Match each number of units anew: when cheapest first reaches too few regions, the choice
+    """Match each number of units again: when cheapest first reaches too few regions, the choice
     of few is no beginning of the choice of many."""
     most = match_one(demand, book)
     points: list[Quote] = []

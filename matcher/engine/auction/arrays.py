@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.engine.auction.eligibility import Bytes, group_by_eligibility, pack_eligibility
+from matcher.engine.index.layout import PRICE_LIMIT
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import MAX_FILLS, NO_CAP, Demand, Limits
 
@@ -28,9 +29,10 @@ class AuctionArrays(NamedTuple):
 
     By row: `price`, `peer`, `provider`, `region`. By peer: `stock`, the units that are for sale,
     and `free`, those of them that nobody got before the round. By demand: `kind` is the row of
-    `eligible`, which has one bit for each ask that it may take, at most one of each peer; `bid`,
-    `want`, `least` (0 or the all-or-nothing minimum), `budget`, `fills`, `cap` (NO_CAP: none) and
-    `spread` (regions at least). `sold_provider[i]` has sold `sold_units[i]` to demand d before,
+    `eligible`, which has one bit for each ask that it may take, at most one of each peer; `bid` is
+    what a unit counts for, `limit` what it may cost at most; `want`, `least` (0 or the
+    all-or-nothing minimum), `budget`, `fills`, `cap` (NO_CAP: none) and `spread` (regions at least)
+    are what is to be kept. `sold_provider[i]` has sold `sold_units[i]` to demand d before,
     for i from `sold_at[d]` to `sold_at[d + 1]`.
     """
 
@@ -43,6 +45,7 @@ class AuctionArrays(NamedTuple):
     kind: Ints
     eligible: Bytes
     bid: Ints
+    limit: Ints
     want: Ints
     least: Ints
     budget: Ints
@@ -83,7 +86,7 @@ class LimitedDemand:
     @property
     def is_narrow(self) -> bool:
         """Whether the kernels can count with it."""
-        return self.demand.offer.max_price * self.limits.want < MOST_WORTH
+        return self.demand.weight * self.limits.want < MOST_WORTH
 
 
 def build_arrays(
@@ -117,7 +120,8 @@ def build_arrays(
         free=free,
         kind=np.array(kind, np.int64),
         eligible=pack_eligibility(kinds, highest, book),
-        bid=_ints(entry.demand.offer.max_price for entry in wanted),
+        bid=_ints(entry.demand.weight for entry in wanted),
+        limit=_ints(min(entry.demand.offer.max_price, PRICE_LIMIT) for entry in wanted),
         want=_ints(entry.want for entry in limits),
         least=_ints(e.demand.offer.min_units if e.demand.is_first else 0 for e in wanted),
         budget=_ints(min(entry.budget, _MOST_BUDGET) for entry in limits),
@@ -129,6 +133,27 @@ def build_arrays(
         sold_units=_ints(units for _, units in sold),
     )
     return market, rows.slot.astype(np.int64)
+
+
+def scale(market: AuctionArrays, bids: Ints) -> tuple[AuctionArrays, int]:
+    """Return the market at these bids in finer money, in which every unit is worth one more.
+
+    So of two allocations of the same surplus the one with more units is better. The second value
+    says how many of the fine coins make a base unit: more than there are units, if they fit.
+    """
+    dearest = int(bids.max(initial=0)) + 1
+    units = int(np.minimum(market.want, market.free.sum()).sum())
+    room = MOST_WORTH // max(1, int((bids * market.want).max(initial=0)), dearest)
+    factor = 1
+    while factor <= units and 2 * factor < room:
+        factor *= 2
+    scaled = market._replace(
+        # Nobody bids more than the dearest, so that what costs more is all the same.
+        price=np.minimum(market.price, dearest) * factor,
+        budget=np.minimum(market.budget, _MOST_BUDGET // factor) * factor,
+        bid=bids * factor + (factor > 1),
+    )
+    return scaled, factor
 
 
 def empty_allocation(market: AuctionArrays) -> Allocation:

@@ -1,7 +1,7 @@
 """Improve an allocation along augmenting paths: compiled, in integers.
 
 A demand that could use a unit takes it from a peer; if that peer is sold out, one who holds it
-moves on to another peer, and so forth until a peer with free units, or until somebody for whom the
+moves on to another peer, and so forth until a peer with free units, or until a demand for which the
 unit is worth less gives it up. Where money and lines do not bind, what no chain improves is
 optimal, and what a further unit of each peer would be worth proves it.
 """
@@ -359,7 +359,7 @@ def _forget(search: PathSearch) -> None:
 
 @compiled
 def improve(market: AuctionArrays, fills: Allocation, worth: Ints, steps: int) -> int:
-    """Run every chain that saves more; return how much more. Stops after reading `steps` rows.
+    """Augment along every path with a gain; return the gain. Stops after reading `steps` rows.
 
     `worth` gets by peer what one more unit of it would save; it is whole when nothing more was
     found, or no `steps` were allowed to begin with.

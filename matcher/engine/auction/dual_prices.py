@@ -3,7 +3,7 @@
 Each peer gets a level, its ask or more, and each demand one, its bid or less: then all that is
 worth having goes to who should have it, if nobody takes from a peer of another level. At one price
 the only question is how many units those who bid more can have of those who ask no more. Those who
-then have to go short have a higher level than this price, and so have all whom they could take
+then have to go short have a higher level than this price, and so have all peers they could take
 from; all others have a lower one. Both parts are asked again, each at prices of its own.
 """
 

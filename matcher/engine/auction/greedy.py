@@ -1,4 +1,4 @@
-"""The plain way to match a round: one demand after the other, highest bid first."""
+"""The greedy baseline: one demand after the other, those first that count for most."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,14 @@ from matcher.engine.values import Demand, Match, Round
 
 
 def in_order(demands: Iterable[Demand]) -> list[Demand]:
-    """Return the demands by higher bid, earlier offer, hash."""
-    return sorted(demands, key=lambda d: (-d.offer.max_price, d.sequence, d.hash))
+    """Return the demands by higher weight, earlier offer, hash."""
+    return sorted(demands, key=lambda d: (-d.weight, d.sequence, d.hash))
 
 
 def match_greedily(demands: Iterable[Demand], book: OrderBook) -> Round:
     """Match demands one by one; whoever comes later gets what those before left.
 
-    The bound is what they would save if each were alone.
+    The bound is the sum of the surpluses that they would have if each were alone.
     """
     taken: dict[int, int] = {}
     matches: list[Match] = []

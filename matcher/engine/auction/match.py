@@ -1,12 +1,11 @@
-"""Match several demands over one book: as much saved as can be found, and a proven bound beside it.
+"""Match several demands over one book: the largest surplus that is found, and a proven bound of it.
 
-First a flow that is exact where units alone bind, as far as the other limits allow it, or the plain
-way, highest bid first. Then search of moves improve it; if demands are left that all-or-nothing
-minimums or limits keep out, others are tried in their place, within a fixed number of steps. All of
-it counts in integers, and the result is checked before it is given.
+A batch auction and its checks. No unit stays idle that a demand of the round may take. Everything
+is in integers, and the result is checked before it is given.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from matcher.engine.auction.arrays import LimitedDemand, build_arrays
 from matcher.engine.auction.check import is_lawful
@@ -14,10 +13,11 @@ from matcher.engine.auction.greedy import in_order, match_greedily
 from matcher.engine.auction.solve import solve
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.candidates import limits_of
+from matcher.engine.single.solve import match_one
 from matcher.engine.values import Demand, Fill, Match, Round
 
 SMALL = 64
-"""So many demands are also matched in the plain way, to have whichever saves more."""
+"""So many demands are also matched greedily, to have whichever is better."""
 
 
 def match_round(demands: Iterable[Demand], book: OrderBook) -> Round:
@@ -35,7 +35,7 @@ def match_round(demands: Iterable[Demand], book: OrderBook) -> Round:
 
 
 def _match_greedily(active: Iterable[LimitedDemand], book: OrderBook) -> Round:
-    """Match in the plain way."""
+    """Match by the greedy baseline."""
     return match_greedily([entry.demand for entry in active], book)
 
 
@@ -46,7 +46,7 @@ def _match_together(active: Sequence[LimitedDemand], book: OrderBook) -> Round |
     narrow = [entry for entry in active if entry.is_narrow]
     if len(narrow) <= 1:
         return None
-    arrays = build_arrays(narrow, book, _count_sold(wide))
+    arrays = build_arrays(narrow, book, _count_sold(wide.matches))
     if arrays is None:
         return None
     market, slots = arrays
@@ -58,12 +58,27 @@ def _match_together(active: Sequence[LimitedDemand], book: OrderBook) -> Round |
         fills = tuple(Fill(asks[row], units) for row, units in lines)
         match = Match(entry.demand, fills, alone)
         matches.append(Match(entry.demand, fills, alone, match.surplus == alone))
+    _serve_open(matches, len(wide.matches), solution.open, book)
     return Round(tuple(matches), wide.bound + solution.bound)
 
 
-def _count_sold(result: Round) -> Mapping[int, int]:
+def _serve_open(matches: list[Match], offset: int, open_: Sequence[int], book: OrderBook) -> None:
+    """Look more closely at those that the kernels found no way to serve with what is left."""
+    taken = dict(_count_sold(matches)) if open_ else {}
+    for place in open_:
+        old = matches[offset + place]
+        found = match_one(old.demand, book, taken)
+        if found.fills:
+            matches[offset + place] = replace(
+                old, fills=found.fills, is_exact=found.surplus == old.bound
+            )
+            for peer, units in _count_sold([found]).items():
+                taken[peer] = taken.get(peer, 0) + units
+
+
+def _count_sold(matches: Iterable[Match]) -> dict[int, int]:
     sold: dict[int, int] = {}
-    for match in result.matches:
+    for match in matches:
         for fill in match.fills:
             peer = fill.ask.offer.peer
             sold[peer] = sold.get(peer, 0) + fill.units
@@ -71,10 +86,10 @@ def _count_sold(result: Round) -> Mapping[int, int]:
 
 
 def _better(one: Round, other: Round) -> Round:
-    """Return the round that saves more, with the lower of both bounds.
+    """Return the better round of two, with the lower of both bounds.
 
-    Two that contradict each other cannot both be right: then it is `other`, the plain one.
+    Two that contradict each other cannot both be right: then it is `other`, the baseline.
     """
-    best = other if other.surplus > one.surplus else one
+    best = max(other, one, key=lambda found: (found.surplus, found.units, -found.total))
     bound = min(one.bound, other.bound)
     return other if best.surplus > bound else Round(best.matches, bound)

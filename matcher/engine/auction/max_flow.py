@@ -2,7 +2,7 @@
 
 A demand that lacks units takes them from a peer; if that peer is sold out, one who holds units of
 it takes from another peer instead, and so forth. All shortest detours are used up before longer
-ones are looked for. When there are none left, those whom the search has reached must go short.
+ones are looked for. Then the demands that the search has reached must go short.
 """
 
 import numpy as np

@@ -23,7 +23,7 @@ def room_of(market: AuctionArrays, flow: ResidualFlow, demand: int, provider: in
 
 @compiled
 def bar(market: AuctionArrays, flow: ResidualFlow, demand: int, provider: int) -> None:
-    """Mark the rows of providers of whom a capped demand may have no more, but for this one's."""
+    """Mark the rows of providers at their cap for this demand, but for the rows of `provider`."""
     if market.cap[demand] >= NO_CAP:
         return
     arc = flow.of_demand[demand]

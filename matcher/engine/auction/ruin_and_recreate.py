@@ -1,7 +1,7 @@
 """Try other choices of who is served at all: compiled, in integers.
 
-All-or-nothing minimums leave deals out that a chain of moves cannot bring in. So, again and again,
-one that lacks units is served at the cost of some that are in its way, and these are placed anew
+All-or-nothing minimums leave deals out that no augmenting path brings in. So, again and again,
+one that lacks units is served at the cost of some that are in its way, and these are placed again
 around it; what saves less is undone. The choices follow from a seed that follows from the offers.
 """
 
@@ -75,7 +75,7 @@ def ruin_and_recreate(
     steps: int,
     enough: int,
 ) -> int:
-    """Serve others instead, as long as it saves more; return how much more.
+    """Serve others instead wherever that gains; return the gain in surplus.
 
     Stops after reading `steps` rows, or when `enough` more is saved.
     """

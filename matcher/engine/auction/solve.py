@@ -1,116 +1,144 @@
-"""Solve an auction: a flow, augmenting paths, ruin and recreate; and a proven bound."""
+"""Solve a round in two auctions, and give what both left to whoever may take it.
+
+The first auction counts each unit for what its demand's money would pay. Those whose limit is
+above that stand for what is left in a second one, in which they count for their limit. So a bid
+without the money behind it takes nothing from those who have it.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from matcher.engine.auction.allocation import place_all
-from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints, empty_allocation
-from matcher.engine.auction.augmenting_paths import improve
-from matcher.engine.auction.dual_bound import LagrangianBound, clearing_prices
-from matcher.engine.auction.dual_prices import find_dual_prices, take_flow
-from matcher.engine.auction.flow_state import ResidualFlow
-from matcher.engine.auction.ruin_and_recreate import ruin_and_recreate
-from matcher.engine.values import NO_CAP
+from matcher.engine.auction.allocation import take
+from matcher.engine.auction.arrays import (
+    MOST_WORTH,
+    Allocation,
+    AuctionArrays,
+    Ints,
+    empty_allocation,
+    scale,
+)
+from matcher.engine.auction.completion import Flags, complete, find_servable
+from matcher.engine.auction.optimise import optimise
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
-
-# Rows read: a round ends after the same work on every machine.
-CHAIN_STEPS = 10_000_000
-SHUFFLE_STEPS = 3_000_000
-SHUFFLE_CELLS = 500
-"""Rows read per demand and row of the book: small rounds need few tries."""
-SHUFFLES = 4
-CLOSE = 10_000
-"""A gap below one in so many is not worth other choices."""
-AHEAD = 100
-"""Saving more than one part in so many more is being well ahead."""
-BOUND_STEPS = 12_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
-    """By demand: the rows and units it gets, by row, and what it could save alone at most."""
+    """By demand: rows and units it gets, by row, and its largest surplus if it were alone.
+
+    `open` are the demands that got nothing though no limit alone keeps their minimums out.
+    """
 
     lines: Sequence[Sequence[tuple[int, int]]]
     alone: Sequence[int]
     bound: int
+    open: Sequence[int] = ()
 
 
 def solve(market: AuctionArrays, hashes: Sequence[Hash]) -> Solution:
-    """Return what is best of all that was tried, and a bound of what any round could save."""
-    lagrangian = LagrangianBound(market, empty_allocation(market))
-    worth = np.zeros(len(market.free), np.int64)
-    flow, dual_prices = find_dual_prices(market)
-    lagrangian.try_prices(dual_prices)
-    fills, surplus = _begin(market, flow, dual_prices)
-    surplus += _augment_all(market, fills, worth, CHAIN_STEPS)
-    lagrangian.try_prices(worth)
-    # What the flow and augmenting paths leave open then is not for ruin and recreate to find.
-    if _is_plain(market):
-        return Solution(_lines(fills), lagrangian.alone, lagrangian.bound)
-    if _is_rough(surplus, lagrangian):
-        lagrangian.try_prices(clearing_prices(market))
-        lagrangian.descend_subgradient(lagrangian.dual_prices, surplus, BOUND_STEPS)
-    cost, order = _rank(market, lagrangian.dual_prices)
+    """Return the best round that was found, and a bound of the surplus of any round."""
+    market = _cut_wants(market)
     seed = int(sha256("".join(hashes).encode())[:4].hex(), 16)
-    steps = min(SHUFFLE_STEPS, SHUFFLE_CELLS * len(market.bid) * len(market.price))
-    for number in range(SHUFFLES):
-        if not _is_rough(surplus, lagrangian):
-            break
-        enough = lagrangian.bound - surplus
-        surplus += ruin_and_recreate(market, fills, order, cost, seed + number, steps, enough)
-        surplus += _augment_all(market, fills, worth, CHAIN_STEPS // SHUFFLES)
-        lagrangian.try_prices(worth)
-    return Solution(_lines(fills), lagrangian.alone, lagrangian.bound)
+    everybody = np.arange(len(market.bid))
+    servable = find_servable(market, market.stock, everybody)
+    total = empty_allocation(market)
+    alone, bound = _run_first(market, total, servable, seed)
+    _run_second(market, total, servable, seed)
+    # More than the whole budget cannot be paid for a unit, nor counted with.
+    most = np.minimum(market.budget, MOST_WORTH // np.maximum(market.want, 1))
+    complete(market._replace(bid=np.minimum(market.limit, most)), total)
+    empty = np.nonzero((total.got == 0) & servable)[0]
+    still = empty[find_servable(market, total.left, empty)]
+    return Solution(_lines(total), alone, bound, still.tolist())
 
 
-def _is_plain(market: AuctionArrays) -> bool:
-    """Whether units alone bind: no minimum, region, cap or budget can."""
-    return bool(
-        (market.least <= 1).all()
-        and (market.spread <= 1).all()
-        and (market.cap >= NO_CAP).all()
-        and (market.want * market.bid <= market.budget).all()
+def _cut_wants(market: AuctionArrays) -> AuctionArrays:
+    """Want no more than the largest peers could give in as many lines as a match may have."""
+    largest = int(market.stock.max(initial=0))
+    return market._replace(want=np.minimum(market.want, market.fills * largest))
+
+
+def _run_first(
+    market: AuctionArrays, total: Allocation, servable: Flags, seed: int
+) -> tuple[Sequence[int], int]:
+    """Run the auction by what bids count for; return the largest surpluses alone, and the bound."""
+    bids = np.where(servable, market.bid, 0)
+    if not _finds_any(market, bids):
+        return [0] * len(bids), 0
+    scaled, factor = scale(market, bids)
+    # With dear units beside cheap ones these reach their minimums, and the dear ones add nothing.
+    is_poor = market.limit > bids
+    relaxed = scaled._replace(
+        least=np.where(is_poor, 0, market.least), spread=np.where(is_poor, 0, market.spread)
+    )
+    optimum = optimise(scaled, relaxed, seed)
+    _take_all(market, total, optimum.fills, np.arange(len(bids)))
+    return [alone // factor for alone in optimum.alone], optimum.bound // factor
+
+
+def _run_second(market: AuctionArrays, total: Allocation, servable: Flags, seed: int) -> None:
+    """Run the auction of those whose limit is above what their bid counts for."""
+    lacks = market.want - total.got
+    chosen = np.nonzero(servable & (lacks > 0) & (market.limit > market.bid))[0]
+    rest = _take_rest(market, total, chosen)
+    bids = np.minimum(rest.limit, np.minimum(rest.budget, MOST_WORTH // (rest.want + 1) - 1))
+    if len(chosen) and _finds_any(rest, bids):
+        scaled, _ = scale(rest, bids)
+        _take_all(market, total, optimise(scaled, scaled, seed, is_bounded=False).fills, chosen)
+
+
+def _finds_any(market: AuctionArrays, bids: Ints) -> bool:
+    """Whether there is an ask that is free and cheap enough for anybody."""
+    prices = market.price[market.free[market.peer] > 0]
+    return bool(len(prices) and len(bids) and prices[0] <= bids.max())
+
+
+def _take_rest(market: AuctionArrays, total: Allocation, chosen: Ints) -> AuctionArrays:
+    """Return the market of some demands for what is left, as far as they can still have it."""
+    has_any = total.got[chosen] > 0
+    sold = [_sold_to(market, total, demand) for demand in chosen.tolist()]
+    return market._replace(
+        free=total.left.copy(),
+        stock=total.left.copy(),
+        kind=market.kind[chosen],
+        bid=market.bid[chosen],
+        limit=market.limit[chosen],
+        want=(market.want - total.got)[chosen],
+        least=np.where(has_any, 0, market.least[chosen]),
+        budget=(market.budget - total.spent)[chosen],
+        fills=(market.fills - total.lines)[chosen],
+        cap=market.cap[chosen],
+        spread=np.where(has_any, 0, market.spread[chosen]),
+        sold_at=np.cumsum([0] + [len(entries) for entries in sold], dtype=np.int64),
+        sold_provider=np.array([p for entries in sold for p, _ in entries], np.int64),
+        sold_units=np.array([n for entries in sold for _, n in entries], np.int64),
     )
 
 
-def _is_rough(surplus: int, lagrangian: LagrangianBound) -> bool:
-    return (lagrangian.bound - surplus) * CLOSE > lagrangian.bound
+def _sold_to(market: AuctionArrays, total: Allocation, demand: int) -> list[tuple[int, int]]:
+    """Return what providers have sold to a demand before, and in this round."""
+    begin, end = market.sold_at[demand], market.sold_at[demand + 1]
+    sold = dict(
+        zip(
+            market.sold_provider[begin:end].tolist(),
+            market.sold_units[begin:end].tolist(),
+            strict=True,
+        )
+    )
+    for line in np.nonzero(total.units[demand])[0].tolist():
+        provider = int(market.provider[total.row[demand, line]])
+        sold[provider] = sold.get(provider, 0) + int(total.units[demand, line])
+    return list(sold.items())
 
 
-def _rank(market: AuctionArrays, dual_prices: Ints) -> tuple[Ints, Ints]:
-    """Return by row what it costs with its dual price, and the rows by rising cost."""
-    cost = market.price + dual_prices[market.peer]
-    return cost, np.argsort(cost, kind="stable")
-
-
-def _begin(market: AuctionArrays, flow: ResidualFlow, dual_prices: Ints) -> tuple[Allocation, int]:
-    """Return what to improve: the flow as far as the limits allow it, or the greedy baseline.
-
-    The baseline looks at costs with dual prices, so that those who have a choice leave to others
-    what these need more. Paths get further from the flow: the baseline must be well ahead.
-    """
-    cost, order = _rank(market, dual_prices)
-    shared, plain = empty_allocation(market), empty_allocation(market)
-    surplus = int(take_flow(market, shared, flow))
-    surplus += int(place_all(market, shared, order, cost, np.nonzero(shared.got == 0)[0]))
-    other = int(place_all(market, plain, order, cost, np.arange(len(market.bid))))
-    return (plain, other) if (other - surplus) * AHEAD > other else (shared, surplus)
-
-
-def _augment_all(market: AuctionArrays, fills: Allocation, worth: Ints, steps: int) -> int:
-    """Search paths until none saves more or the steps are used up; return what they save."""
-    gain = 0
-    end = fills.work[0] + steps
-    while fills.work[0] < end:
-        more = improve(market, fills, worth, end - fills.work[0])
-        gain += more
-        if not more:
-            return gain
-    improve(market, fills, worth, 0)
-    return gain
+def _take_all(market: AuctionArrays, total: Allocation, found: Allocation, demands: Ints) -> None:
+    """Add to the allocation what the i-th demand of another one has to the demand i names."""
+    for number, line in zip(*(part.tolist() for part in np.nonzero(found.units)), strict=True):
+        row, units = int(found.row[number, line]), int(found.units[number, line])
+        take(market, total, int(demands[number]), row, units)
 
 
 def _lines(fills: Allocation) -> list[list[tuple[int, int]]]:

@@ -118,7 +118,7 @@ def widen(c: Columns, block: int, place: int) -> None:
 
 @compiled
 def tighten(c: Columns, block: int) -> None:
-    """Compute the sums of a block anew."""
+    """Recompute the sums of a block."""
     for column in range(TOUCHED, SUMS):
         c.sums[block, column] = 0
     c.sums[block, MIN_VALID] = LAST

@@ -7,7 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,10 +15,17 @@ from typing import Any, TypeVar
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
 PREFIX = "kernels-"
 """Folders of machine code are named after this and the state of the source."""
+
+CALLERS = ("answers", "warm_up", "rules", "match", "check", "greedy", "solve", "optimise")
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +38,12 @@ def compiled(function: Kernel) -> Kernel:
     """
     kernel: Any = numba.njit(function)
     with suppress(RuntimeError):
-        kernel._cache = _Cache(function)
+        kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
     compiled_kernel: Kernel = kernel
     return compiled_kernel
 
 
-class _Locator(_CacheLocator):  # type: ignore[misc]
+class _Locator(_CacheLocator):
     """Keeps machine code in one folder for one state of the whole engine's source.
 
     Numba itself looks at the function's own file alone, but kernels contain the kernels and the
@@ -61,8 +68,8 @@ class _Locator(_CacheLocator):  # type: ignore[misc]
         return str(self._line)
 
 
-class _CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = [_Locator]  # noqa: RUF012
+class _CacheImpl(CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # type: ignore[list-item] # noqa: RUF012
 
 
 class _Cache(FunctionCache):
@@ -81,10 +88,21 @@ class _Cache(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        # Two processes that number their files at the same time would exchange their code.
         try:
-            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+            with _alone_in(Path(self.cache_path)):
+                super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except OSError:
             logger.debug("machine code cannot be kept", exc_info=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Let one process at a time write machine code, where the system has such locks."""
+    with (folder / "lock").open("ab") as lock:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @cache
@@ -126,12 +144,14 @@ def open_folder(places: Iterable[Path], digest: str) -> Path | None:
 
 
 def digest_sources(package: Path) -> str:
-    """Name the state of all files that define kernels or how columns lie."""
+    """Name the state of the source: kernels contain constants and record types of other files.
+
+    What only calls kernels, such as the answers, is left out.
+    """
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
-        source = path.read_bytes()
-        if b"@compiled" in source or path.stem in ("layout", "values"):
-            digest.update(source)
+        if path.parent.name not in CALLERS and path.stem not in CALLERS:
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

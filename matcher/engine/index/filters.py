@@ -21,7 +21,7 @@ class Filter(NamedTuple):
     """What a demand asks of rows: `numbers`, and lists of account slots and peer slots.
 
     `sold` are (account slot, units that the deal has of it), `taken` (peer slot, units that others
-    got before in the same round).
+    got before in the same round), `excluded` the slots of asks that are left out.
     """
 
     numbers: I64
@@ -29,13 +29,18 @@ class Filter(NamedTuple):
     avoid: I32
     sold: I64
     taken: I64
+    excluded: I32
 
 
 UNLIMITED = Limits(want=LAST, budget=LAST, fills=LAST, regions=0, cap=LAST, sold={})
 
 
 def build_filter(
-    demand: Demand, storage: Storage, limits: Limits, taken: Mapping[int, int] | None = None
+    demand: Demand,
+    storage: Storage,
+    limits: Limits,
+    taken: Mapping[int, int] | None = None,
+    excluded: I32 | None = None,
 ) -> Filter:
     """Return the filter of a demand. What is beyond int64 is cut where no peer ever comes."""
     offer = demand.offer
@@ -66,6 +71,7 @@ def build_filter(
         _slots([storage.peer_slot(peer) for peer in demand.passed_over]),
         _pairs([pair for pair in sold if pair[0] != NONE]),
         _pairs(gone),
+        _NO_SLOTS if excluded is None else excluded,
     )
 
 
@@ -79,7 +85,7 @@ def build_public_filter(region: int | None, traits: int) -> Filter:
     numbers[F_TRAITS_HIGH] = min(traits, TRAITS_BELOW) >> TRAIT_BITS
     numbers[F_ANYWHERE] = region is None
     numbers[F_REGIONS:] = _words(regions)
-    return Filter(numbers, _NO_SLOTS, _NO_SLOTS, _NO_PAIRS, _NO_PAIRS)
+    return Filter(numbers, _NO_SLOTS, _NO_SLOTS, _NO_PAIRS, _NO_PAIRS, _NO_SLOTS)
 
 
 def up_to(wanted: Filter, price: int) -> Filter:

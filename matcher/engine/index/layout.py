@@ -29,7 +29,7 @@ WIDE = 3
 COUNT, LISTED, TOUCHED, MAX_FREE, MAX_MEMORY, ANY_TRAITS, MIN_VALID, REGIONS = range(8)
 SUMS = REGIONS + 4
 TIGHTEN_AFTER = 64
-"""So many changes of a block later its sums are computed anew."""
+"""So many changes of a block later its sums are computed again."""
 
 # `terms` by ask slot
 T_PRICE, T_SEQUENCE, T_VALID, T_COUNTER = range(4)

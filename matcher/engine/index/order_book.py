@@ -1,6 +1,7 @@
 """The book: peers, their providers' counters and the live asks, changed one thing at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from itertools import islice
 
 import numpy as np
@@ -61,6 +62,7 @@ class OrderBook:
         self.version = 0
         self.storage = Storage()
         self._count = 0
+        self.excluded: I32 = np.zeros(0, np.int32)
         self._rows: tuple[int, Rows] | None = None
 
     @classmethod
@@ -93,6 +95,18 @@ class OrderBook:
             store.free_ask(slot)
         book._enter(slots[~np.isin(slots, lost)] if len(lost) else slots)
         return book
+
+    def without(self, asks: Iterable[Hash]) -> "OrderBook":
+        """Return this book less some asks, as a value: it is the same but for these.
+
+        It shares everything with this book, is valid until that changes, and is not to be changed.
+        """
+        slots = {self.storage.find_ask(ask) for ask in asks} - {NONE, *self.excluded.tolist()}
+        view = copy(self)
+        view.excluded = np.array(sorted({*self.excluded.tolist(), *slots}), np.int32)
+        view._count -= len(slots)
+        view._rows = None
+        return view
 
     def _enter(self, slots: I32) -> None:
         """Bring asks into the still empty book whose columns and index are written."""
@@ -127,7 +141,7 @@ class OrderBook:
     def rows(self) -> Rows:
         """Return all rows that can sell, in book order; the same until the book changes."""
         if self._rows is None or self._rows[0] != self.version:
-            self._rows = self.version, build_rows(self.columns)
+            self._rows = self.version, build_rows(self.columns, self.excluded)
         return self._rows[1]
 
     def feasible(self, demand: Demand, most: int = LAST) -> I32:
@@ -135,7 +149,7 @@ class OrderBook:
 
         Its amounts (units, caps, balance, minimums) are not looked at.
         """
-        wanted = build_filter(demand, self.storage, UNLIMITED)
+        wanted = build_filter(demand, self.storage, UNLIMITED, excluded=self.excluded)
         slots = scan_all(self.columns, wanted, most)[:, S_SLOT]
         found: I32 = self.rows().place[slots]
         return found
@@ -224,7 +238,7 @@ class OrderBook:
     def get_ask(self, offer: Hash) -> Ask | None:
         """Return the ask of that hash."""
         slot = self.storage.find_ask(offer)
-        return None if slot == NONE else self.storage.read_ask(slot)
+        return None if slot == NONE or slot in self.excluded else self.storage.read_ask(slot)
 
     def ask_at(self, slot: int) -> Ask:
         """Return the ask of a slot that a scan found."""
@@ -270,10 +284,11 @@ class OrderBook:
 
         Prices that no contract accepts (2^63 and more) count as equal.
         """
-        c = self.columns
+        c, excluded = self.columns, frozenset(self.excluded.tolist())
         for block in c.directory[: c.state[DIRECTORY]].tolist():
             for slot in c.narrow[block, SLOT, : c.sums[block, COUNT]].tolist():
-                yield self.storage.read_ask(slot)
+                if slot not in excluded:
+                    yield self.storage.read_ask(slot)
 
     def _remove_at(self, slot: int) -> None:
         drop_ask(self.columns, slot)

@@ -41,10 +41,13 @@ class Rows(NamedTuple):
     place: I32
 
 
-def build_rows(columns: Columns) -> Rows:
-    """Gather the rows of a book's columns."""
+def build_rows(columns: Columns, excluded: I32) -> Rows:
+    """Gather the rows of a book's columns, but for those of excluded ask slots."""
     blocks, places = list_rows(columns).T
     slot = columns.narrow[blocks, SLOT, places]
+    if len(excluded):
+        kept = ~np.isin(slot, excluded)
+        blocks, places, slot = blocks[kept], places[kept], slot[kept]
     place = np.full(len(columns.terms), NONE, np.int32)
     place[slot] = np.arange(len(blocks), dtype=np.int32)
     return Rows(

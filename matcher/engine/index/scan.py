@@ -79,6 +79,16 @@ def is_listed(f: Filter, account: int) -> bool:
 
 
 @compiled
+def is_excluded(f: Filter, slot: int) -> bool:
+    """Whether the filter leaves an ask out."""
+    times = 0
+    for excluded in f.excluded:
+        if excluded == slot:
+            times += 1
+    return times > 0
+
+
+@compiled
 def begin_scan(c: Columns, f: Filter) -> int:
     """Mark what the filter lists; return the stamp of the marks."""
     c.state[STAMP] += 1
@@ -149,7 +159,8 @@ def passes(c: Columns, f: Filter, stamp: int, block: int, place: int) -> bool:
     if c.marks[peer] == stamp or narrow[FREE, place] <= c.taken[peer]:
         return False
     high = numbers[F_TRAITS_HIGH]
-    return bool(high == 0 or c.peers[peer, P_TRAITS_HIGH] & high == high)
+    has_high = high == 0 or c.peers[peer, P_TRAITS_HIGH] & high == high
+    return bool(has_high and not is_excluded(f, narrow[SLOT, place]))
 
 
 @compiled

@@ -51,11 +51,18 @@ from matcher.engine.index.layout import (
     T_VALID,
     Columns,
 )
-from matcher.engine.index.scan import EXCEPT, ONLY, begin_scan, is_listed, room_of
+from matcher.engine.index.scan import (
+    EXCEPT,
+    ONLY,
+    begin_scan,
+    is_excluded,
+    is_listed,
+    room_of,
+)
 
 # Columns of judged rows
-J_FAILS, J_PEER, J_PRICE, J_PROVIDER, J_UNITS, J_FREE = range(6)
-JUDGED = 6
+J_FAILS, J_PEER, J_PRICE, J_PROVIDER, J_UNITS, J_FREE, J_REGION = range(7)
+JUDGED = 7
 # Bits of J_FAILS, and of what a count regards
 PRICE, PRIVATE, MEMORY, REGION, TRAITS, LIST, GAVE_UP, CAPACITY, CAP, BALANCE = range(10)
 
@@ -99,7 +106,7 @@ def judge_rows(c: Columns, f: Filter, now: int) -> I64:
         block = c.directory[position]
         for place in range(c.sums[block, COUNT]):
             slot, peer = c.narrow[block, SLOT, place], c.narrow[block, PEER, place]
-            if not can_sell(c, slot, now):
+            if not can_sell(c, slot, now) or is_excluded(f, slot):
                 continue
             fails = fails_peer(c, f, peer)
             developer = c.links[slot, L_DEVELOPER]
@@ -115,20 +122,22 @@ def judge_rows(c: Columns, f: Filter, now: int) -> I64:
             judged[count, J_PROVIDER] = c.peers[peer, P_PROVIDER]
             judged[count, J_UNITS] = c.peers[peer, P_UNITS]
             judged[count, J_FREE] = c.narrow[block, FREE, place]
+            judged[count, J_REGION] = c.peers[peer, P_REGION]
             count += 1
     return judged[:count]
 
 
 @compiled
-def count_supply(c: Columns, f: Filter, judged: I64, bits: int) -> tuple[int, int]:
-    """Return how many peers and units are left under some constraints, however much is wanted."""
+def list_supply(c: Columns, f: Filter, judged: I64, bits: int) -> tuple[I64, int]:
+    """Return which lines give units under some constraints, one a peer, and how many in all,
+    however much is wanted."""
     c.state[STAMP] += 1
     stamp = c.state[STAMP]
     for place in range(len(f.sold)):
         c.accounts[f.sold[place, 0], A_USED] = stamp
         c.accounts[f.sold[place, 0], A_LEFT] = max(0, f.numbers[F_CAP] - f.sold[place, 1])
     budget = f.numbers[F_BUDGET]
-    peers = total = 0
+    lines, count, total = np.empty(len(judged), np.int64), 0, 0
     for line in range(len(judged)):
         units = judged[line, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
         if judged[line, J_FAILS] & bits or units == 0:
@@ -146,12 +155,13 @@ def count_supply(c: Columns, f: Filter, judged: I64, bits: int) -> tuple[int, in
             budget -= units * price
         if units > 0:
             c.marks[peer] = stamp
-            peers += 1
+            lines[count] = line
+            count += 1
             total += units
             if bits >> CAP & 1:
                 c.accounts[account, A_USED] = stamp
                 c.accounts[account, A_LEFT] = room - units
-    return peers, total
+    return lines[:count], total
 
 
 @compiled

@@ -71,7 +71,9 @@ def candidates(
     demand: Demand, book: OrderBook, limits: Limits, taken: Mapping[int, int] | None = None
 ) -> list[Candidate]:
     """Return what the best plan within the limits may need, cheapest first, ranked by arrival."""
-    return candidates_by_lines(book, build_filter(demand, book.storage, limits, taken), limits)
+    return candidates_by_lines(
+        book, build_filter(demand, book.storage, limits, taken, book.excluded), limits
+    )
 
 
 def _read(book: OrderBook, found: I64) -> list[Candidate]:

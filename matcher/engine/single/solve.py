@@ -64,11 +64,12 @@ def find_lines(demand: Demand, book: OrderBook, taken: Mapping[int, int] | None 
     limits = limits_of(demand, book)
     if limits.want == 0 or limits.fills <= 0:
         return NOTHING
-    wanted = build_filter(demand, book.storage, limits, taken)
+    wanted = build_filter(demand, book.storage, limits, taken, book.excluded)
     found = scan_cheapest(book.columns, wanted).tolist()
     lines = [(row[S_SLOT], row[S_UNITS], row[S_PRICE]) for row in found]
-    # Cheapest first also saves the most of all choices that keep fewer limits than these.
-    bound = sum((demand.offer.max_price - price) * units for _, units, price in lines)
+    # Cheapest first also has the largest surplus of all choices that keep fewer limits than these.
+    weight = demand.weight
+    bound = sum(max(0, weight - price) * units for _, units, price in lines)
     covers = len({row[S_REGION] for row in found}) >= limits.regions
     is_exact = True
     if not covers or len(lines) > limits.fills:
