@@ -50,13 +50,14 @@ class _Locator(_CacheLocator):
     constants of other files.
     """
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, file: str, line: int) -> None:
+        self._py_file = file
         self._line = line
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> "_Locator | None":
         is_source = Path(py_file).is_file() and find_folder() is not None
-        return cls(py_func.__code__.co_firstlineno) if is_source else None
+        return cls(py_file, py_func.__code__.co_firstlineno) if is_source else None
 
     def get_cache_path(self) -> str:
         return str(find_folder())
