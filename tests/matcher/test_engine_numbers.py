@@ -127,7 +127,7 @@ def test_find_opportunities__any_market__reasons_are_those_of_the_law(data):
     wanted = data.draw(demands(book))
     provider = data.draw(st.sampled_from(PROVIDERS))
 
-    found = find_opportunities(provider, [Contest(wanted, 0)], book)
+    found = find_opportunities(provider, [Contest(wanted, 2)], book)
 
     asks = [
         entry
@@ -136,9 +136,15 @@ def test_find_opportunities__any_market__reasons_are_those_of_the_law(data):
     ]
     reasons = {entry.hash: why(wanted, Fill(entry, 1), book) for entry in asks}
     priced = [entry.offer.price for entry in asks if reasons[entry.hash] in (0, 2)]
+    winning = min(1, wanted.offer.max_price)
+    if priced and min(priced) <= winning:
+        assert not found
+        return
     [lost] = found
     assert set(lost.reasons) == set(reasons.values()) - {0}
-    assert lost.lost_by == (min(priced) + 1 if priced else None)
+    # Nobody can ask less than one base unit.
+    assert lost.price_to_win == (winning if priced and winning else None)
+    assert lost.lost_by == (min(priced) - winning if priced and winning else None)
 
 
 @settings(max_examples=60, deadline=None)
