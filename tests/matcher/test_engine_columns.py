@@ -174,7 +174,7 @@ def test_load__many_asks__as_added_one_by_one_in_any_order(many):
 def test_remove__many_asks__blocks_merge_and_the_rest_stays_in_order(many):
     peers, asks = many
     book = OrderBook.load(NOW, peers, {}, asks)
-    random.Random(3).ruin_and_recreate(asks)
+    random.Random(3).shuffle(asks)
 
     for gone in range(0, 4_000, 500):
         for entry in asks[gone : gone + 500]:

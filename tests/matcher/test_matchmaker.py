@@ -49,8 +49,9 @@ def test_turn__offer_and_ask__are_matched_and_the_record_replays(stocked):
     assert record["fills"] == [{"offer": hash_offer(stocked.ask()), "units": 2, "price": "10"}]
     assert (record["total"], record["saving"], record["bound"], record["gap_ppm"]) == (
         "20",
-        "180",
-        "180",
+        # Its money pays both units for ten epochs at 50, not at its bid of 100.
+        "80",
+        "80",
         0,
     )
     [sent] = stocked.sender.sent

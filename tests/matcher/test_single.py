@@ -62,9 +62,9 @@ def test_match_one__contents_added_in_another_order__same_match(data):
     book = data.draw(markets(most=6))
     wanted = data.draw(demands(book))
     asks, peers = list(book.asks()), list(book.peers())
-    ruin_and_recreate = random.Random(data.draw(st.integers(0, 99))).ruin_and_recreate
-    ruin_and_recreate(asks)
-    ruin_and_recreate(peers)
+    shuffle = random.Random(data.draw(st.integers(0, 99))).shuffle
+    shuffle(asks)
+    shuffle(peers)
 
     assert match_one(wanted, book_of(peers, asks)) == match_one(wanted, book)
 
