@@ -94,7 +94,7 @@ def dump_book(
 
 def write_book(
     head: BookHead,
-    book: Book,
+    book: OrderBook,
     demands: Sequence[Demand],
     signatures: Mapping[Hash, str | None],
     absent: Sequence[int] = (),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.engine.auction.match import match_round
-from matcher.engine.index.book import Book
+from matcher.engine.index.order_book import OrderBook
 from matcher.orderbook.document import (
     BookHead,
     digest_of,
@@ -73,8 +73,8 @@ def test_write_book__next_round__shares_all_parts_but_those_around_what_changed(
 
     fewer = [entry for entry in asks if entry.sequence not in gone]
 
-    first = write_book(HEAD, Book.load(NOW, peers, {}, asks), [], same)
-    second = write_book(later, Book.load(NOW, peers, {}, fewer), [], same)
+    first = write_book(HEAD, OrderBook.load(NOW, peers, {}, asks), [], same)
+    second = write_book(later, OrderBook.load(NOW, peers, {}, fewer), [], same)
 
     assert len(set(first)) == len(first) > 30
     assert max(map(len, first)) < 512 * 1024
