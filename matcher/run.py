@@ -23,7 +23,7 @@ from matcher.offers.replacements import Replacements
 from matcher.orderbook.reader import BookReader
 from matcher.settings import MatcherSettings
 from matcher.settlement.gas_budget import build_budget
-from matcher.settlement.loop import Contracts, Matchmaker
+from matcher.settlement.loop import Contracts, SettlementLoop
 from matcher.settlement.lost_races import Races
 from matcher.settlement.notices import Messenger
 from matcher.settlement.submissions import Submissions
@@ -52,7 +52,7 @@ class Matcher:
     """The parts of one matcher process, not yet running."""
 
     app: FastAPI
-    matchmaker: Matchmaker
+    settlement_loop: SettlementLoop
     messenger: Messenger
     leader: Leader
     wishes: Replacements
@@ -94,7 +94,7 @@ def build_matcher(
 
     def on_change() -> None:
         book.forget()
-        matchmaker.wake()
+        settlement_loop.wake()
 
     checks = None
     if settings.peer_check_seconds:
@@ -115,7 +115,7 @@ def build_matcher(
         now=now,
         budget=build_budget(settings),
     )
-    matchmaker = Matchmaker(
+    settlement_loop = SettlementLoop(
         database,
         deployment,
         Contracts(market, MarketLens(reader, deployment), usdc),
@@ -146,7 +146,7 @@ def build_matcher(
         return {
             "account": sender.address,
             "is_submitter": leader.is_held,
-            "gap_ppm": matchmaker.gap_ppm,
+            "gap_ppm": settlement_loop.gap_ppm,
             "lost": races.read(),
             "peers": None if checks is None else checks.count(),
         }
@@ -171,9 +171,9 @@ def build_matcher(
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
     if settings.submit:
-        _add_loops(loops, settings.poll_seconds, matchmaker, messenger, checks, leader)
+        _add_loops(loops, settings.poll_seconds, settlement_loop, messenger, checks, leader)
     app = create_app(parts, registry)
-    return Matcher(app, matchmaker, messenger, leader, wishes, loops, checks)
+    return Matcher(app, settlement_loop, messenger, leader, wishes, loops, checks)
 
 
 def run(
@@ -220,7 +220,7 @@ def run(
 def _add_loops(
     loops: Loops,
     seconds: float,
-    matchmaker: Matchmaker,
+    settlement_loop: SettlementLoop,
     messenger: Messenger,
     checks: PeerChecks | None,
     leader: Leader,
@@ -235,8 +235,10 @@ def _add_loops(
         if checks is not None and leader.is_held:
             checks.step()
 
-    matching = ThreadLoop("matching", matchmaker.take_turn, Pace(seconds), on_end=matchmaker.close)
-    matchmaker.on_change = matching.wake
+    matching = ThreadLoop(
+        "matching", settlement_loop.take_turn, Pace(seconds), on_end=settlement_loop.close
+    )
+    settlement_loop.on_change = matching.wake
     loops.add(matching)
     loops.add(ThreadLoop("notices", send_notices, Pace(seconds)))
     if checks is not None:

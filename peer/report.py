@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from peer.hosting.host import Host
-from peer.hosting.retention import Sweeper
+from peer.hosting.retention import StorageRetention
 from peer.offers.reconciler import OfferReconciler
 from peer.policy.file import PolicyFile
 from wasmarket.kernel.deployment import Deployment
@@ -22,13 +22,13 @@ class Report:
     policy: PolicyFile
     host: Host
     loops: Loops
-    sweeper: Sweeper
+    storage_retention: StorageRetention
     reconciler: OfferReconciler | None
 
     def status(self) -> ServiceStatus:
         """Return what the peer is doing; nothing in it is secret."""
-        standing = self.host.standing
-        head = standing.head.number if standing else None
+        chain_view = self.host.chain_view
+        head = chain_view.head.number if chain_view else None
         return ServiceStatus(
             chain_id=self.deployment.chain_id,
             contracts={name: e.address for name, e in self.deployment.contracts.items()},
@@ -36,14 +36,14 @@ class Report:
             indexed=head,
             finality=None,
             extra={
-                "peer": standing.peer if standing else None,
-                "epoch": standing.epoch if standing else None,
+                "peer": chain_view.peer if chain_view else None,
+                "epoch": chain_view.epoch if chain_view else None,
                 "wallet": self.wallet,
                 "deals": {str(number): deal.state() for number, deal in self.host.deals.items()},
                 "refusals": self._refusals(),
                 "kept": [
                     {"deal": kept.deal, "bytes": kept.bytes, "until": kept.until}
-                    for kept in self.sweeper.kept
+                    for kept in self.storage_retention.kept
                 ],
                 "offers": self._offers(),
                 "policy": self.policy.problem,
@@ -54,7 +54,7 @@ class Report:
     def readiness(self) -> Readiness:
         """Say whether the peer does all that it should, or why not."""
         reasons = self.loops.problems() + self.host.failures()
-        if not reasons and self.host.standing is None:
+        if not reasons and self.host.chain_view is None:
             reasons.append(f"no peer is registered with this key and the wallet {self.wallet}")
         why = "; ".join(reasons)
         return Readiness(not why, why)
@@ -79,6 +79,6 @@ class Report:
                 "valid_until": signed.offer.valid_until,
                 "matchers": sorted(signed.held_by),
             }
-            for hash_, signed in self.reconciler.standing.items()
+            for hash_, signed in self.reconciler.chain_view.items()
             if signed.is_wanted
         ]

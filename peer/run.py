@@ -23,7 +23,7 @@ from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
 from peer.hosting.deal_context import DealContext
 from peer.hosting.host import Host
-from peer.hosting.retention import Retention, Sweeper
+from peer.hosting.retention import Retention, StorageRetention
 from peer.hosting.self_test import SelfTest
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
@@ -204,7 +204,7 @@ class PeerProcess:
             ),
             on_outlook=self._act_now,
         )
-        self._sweeper = Sweeper(
+        self._storage_retention = StorageRetention(
             folder,
             blocks,
             self._host,
@@ -238,7 +238,7 @@ class PeerProcess:
             parts.policy,
             self._host,
             self.loops,
-            self._sweeper,
+            self._storage_retention,
             self._reconciler,
         )
         registry.register(PeerMetrics(self._host))
@@ -295,7 +295,7 @@ class PeerProcess:
                 self._self_test.step,
                 Pace(None, longest_pause=settings.retry_seconds),
             ),
-            TaskLoop("retention", self._sweeper.sweep, Pace(settings.sweep_seconds)),
+            TaskLoop("retention", self._storage_retention.sweep, Pace(settings.sweep_seconds)),
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
         )
@@ -307,9 +307,9 @@ class PeerProcess:
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
         loop = asyncio.get_running_loop()
 
-        def take(standing: ChainView) -> None:
-            loop.call_soon_threadsafe(self._host.take, standing)
-            self._submitter.notify(standing)
+        def take(chain_view: ChainView) -> None:
+            loop.call_soon_threadsafe(self._host.take, chain_view)
+            self._submitter.notify(chain_view)
             self._submitting.wake()
 
         self._listener.subscribe(take)
@@ -346,9 +346,9 @@ class PeerProcess:
 
     def _number(self) -> int:
         """Return as which peer of the chain this process runs, 0 while it knows none."""
-        standing = self._listener.standing
-        return 0 if standing is None else standing.peer
+        chain_view = self._listener.chain_view
+        return 0 if chain_view is None else chain_view.peer
 
     def _find_peers(self) -> tuple[int, ...] | None:
-        standing = self._listener.standing
-        return None if standing is None else (standing.peer,)
+        chain_view = self._listener.chain_view
+        return None if chain_view is None else (chain_view.peer,)

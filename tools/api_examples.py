@@ -15,7 +15,7 @@ import httpx
 
 from wasmarket.app.file import load_app
 from wasmarket.client.developer import DeveloperClient
-from wasmarket.client.developer_offers import Bid, Wish, sign_bid
+from wasmarket.client.developer_offers import Bid, Requirement, sign_bid
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.service import Sign, request_signer
@@ -139,20 +139,20 @@ def _trade(market: LocalMarket, recorder: Recorder) -> tuple[Bid, int]:
     client = DeveloperClient(wiring, "developer")
     app = load_app(CHECKOUT / "examples" / "greeting")
     client.publish(app)
-    wish = Wish(
+    requirement = Requirement(
         units=4, min_units=2, max_price=20_000, deposit=2_000_000, min_regions=2, tip=30_000
     )
-    bid = _sign(wiring, wish, app.app)
+    bid = _sign(wiring, requirement, app.app)
     recorder.ask(f"POST {BIDS}", 201, body=bid.body | {"target": 3})
     for state in client.watch_offer(bid, WAIT_SECONDS):
         print(state["status"])
     return bid, int(state["deal"])
 
 
-def _sign(wiring: Wiring, wish: Wish, app: Hash) -> Bid:
+def _sign(wiring: Wiring, requirement: Requirement, app: Hash) -> Bid:
     account = wiring.account("developer")
     now = wiring.clock.refresh()
-    return sign_bid(wish, app, account, wiring.deployment, wiring.market, wiring.usdc, now)
+    return sign_bid(requirement, app, account, wiring.deployment, wiring.market, wiring.usdc, now)
 
 
 def _ask_offers(market: LocalMarket, recorder: Recorder, bid: Bid) -> None:
@@ -160,7 +160,7 @@ def _ask_offers(market: LocalMarket, recorder: Recorder, bid: Bid) -> None:
     developer, gamma = _signer(wiring, "developer"), _signer(wiring, "gamma")
     ask(f"POST {BIDS}", 200, body=bid.body)
     ask(f"POST {BIDS}", 400, body=_forge(bid.body, max_price="1"))
-    low = _sign(wiring, Wish(units=6, max_price=9_000, deposit=500_000), Hash(bid.offer.app))
+    low = _sign(wiring, Requirement(units=6, max_price=9_000, deposit=500_000), Hash(bid.offer.app))
     ask(f"POST {BIDS}", 201, body=low.body)
     provider = ProviderClient(wiring, "gamma")
     sale = provider.sign_offer(market.peer_ids["gamma-1"], 35_000)

@@ -21,7 +21,7 @@ from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from peer.folder import PeerFolder
 from peer.policy.file import PolicyFile
-from peer.run import Peer, PeerParts
+from peer.run import PeerParts, PeerProcess
 from peer.settings import PeerSettings
 from tools.contract_docs.page import build_page
 from wasmarket import __version__
@@ -88,7 +88,7 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
             outbound=Outbound(allow_private=False),
             version=__version__,
         )
-        yield "peer", Peer(own, rpc, PeerFolder(own.folder)).app
+        yield "peer", PeerProcess(own, rpc, PeerFolder(own.folder)).app
     database.close()
 
 

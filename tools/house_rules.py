@@ -1,4 +1,4 @@
-"""Check what no other tool checks: sizes and names of files, markers of tests, NatSpec, locks.
+"""Check what no other tool checks: sizes of files and folders, names, markers, NatSpec, locks.
 
 Prints one line per offence, `path:line: what`, and fails if there is any.
 """
@@ -7,7 +7,9 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tokenize
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,6 +26,13 @@ LOCKS = (
     "tools/requirements.lock",
     "tools/package-lock.json",
 )
+
+MOST_MODULES = 15
+"""Of a folder, beside its `__init__.py`: more hide which rooms are in there."""
+GLOSSARY = ROOT / "docs" / "design.md"
+"""Its table of refused words names what code must not call things."""
+OUTSIDE = ("tests/", "bench/", "examples/", "tools/", "scripts/")
+"""Where classes may share a name, and folders be long: no part of what is installed."""
 
 Offences = Iterator[str]
 
@@ -107,6 +116,70 @@ def check_lock(path: Path, name: str) -> Offences:
                 yield f"{name}:{number}: a registry's address"
 
 
+def check_folders(files: Sequence[Path]) -> Offences:
+    """No folder holds more modules than a reader can take in."""
+    counts = Counter(
+        str(path.parent.relative_to(ROOT))
+        for path in files
+        if path.suffix == ".py" and path.name != "__init__.py" and _is_installed(path)
+    )
+    for folder, count in sorted(counts.items()):
+        if count > MOST_MODULES:
+            yield f"{folder}: {count} modules, {MOST_MODULES} are allowed; find its rooms"
+
+
+def check_classes(files: Sequence[Path]) -> Offences:
+    """A class name stands once: one noun for one thing."""
+    seen: dict[str, str] = {}
+    for path in files:
+        if path.suffix != ".py" or not _is_installed(path):
+            continue
+        name = str(path.relative_to(ROOT))
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                if node.name in seen:
+                    yield f"{name}:{node.lineno}: {node.name} is a class of {seen[node.name]} too"
+                seen.setdefault(node.name, name)
+
+
+def check_glossary(files: Sequence[Path]) -> Offences:
+    """No identifier uses a word that the glossary refuses, alone or as a part."""
+    refused = read_refused_words(GLOSSARY.read_text(encoding="utf-8"))
+    if not refused:
+        yield f"{GLOSSARY.relative_to(ROOT)}: it has no table of refused words"
+    for path in files:
+        if path.suffix != ".py" or not _is_installed(path):
+            continue
+        with path.open("rb") as file:
+            for token in tokenize.tokenize(file.readline):
+                if token.type != tokenize.NAME:
+                    continue
+                parts = {part.lower() for part in re.findall(r"[A-Z]?[a-z]+", token.string)}
+                for word in sorted(parts & refused.keys()):
+                    place = f"{path.relative_to(ROOT)}:{token.start[0]}"
+                    yield f"{place}: {token.string}: say {refused[word]}, not {word}"
+
+
+def read_refused_words(text: str) -> dict[str, str]:
+    """Return the glossary's refused words, each with what to say instead."""
+    table = text.partition("| say | not |")[2].partition("\n\n")[0]
+    refused = {}
+    for say, words in re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE):
+        for word in re.findall(r"`(\w+)`", words):
+            refused[word] = say
+    return refused
+
+
+def _is_installed(path: Path) -> bool:
+    name = str(path.relative_to(ROOT))
+    return not name.startswith(OUTSIDE) and "/migrations/" not in name
+
+
+CHECKS_OF_ALL: tuple[Callable[[Sequence[Path]], Offences], ...] = (
+    check_folders,
+    check_classes,
+    check_glossary,
+)
 CHECKS: tuple[Callable[[Path, str], Offences], ...] = (
     check_size,
     check_name,
@@ -146,12 +219,14 @@ def _marker(node: ast.AST) -> str:
 
 def main() -> int:
     """Run all checks over all tracked files."""
+    files = list_files()
     offences = [
         offence
-        for path in list_files()
+        for path in files
         for check in CHECKS
         for offence in check(path, str(path.relative_to(ROOT)))
     ]
+    offences += [offence for check_all in CHECKS_OF_ALL for offence in check_all(files)]
     print("\n".join(offences) if offences else "house rules are kept")
     return 1 if offences else 0
 

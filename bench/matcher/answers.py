@@ -29,7 +29,7 @@ def measure() -> Iterator[Row]:
     book = build_book(shape)
     demands = list(draw_demands(shape, DEMANDS))
     short = [demand for demand in demands if match_one(demand, book).units < demand.want]
-    contests = [Contest(demand, None) for demand in demands[:CONTESTS]]
+    lost_opportunities = [Contest(demand, None) for demand in demands[:CONTESTS]]
     yield from _rows("quote", partial(quote, book=book), demands, 1)
     yield from _rows(
         "explanation of an offer that does not fill", partial(explain, book=book), short[:UNFILLED]
@@ -37,13 +37,13 @@ def measure() -> Iterator[Row]:
     yield from _rows("depth of all regions", lambda _: depth(book), range(DEPTHS))
     yield from _rows(
         f"a provider's lost opportunities among {CONTESTS}",
-        lambda slot: _lose(slot, contests, book),
+        lambda slot: _lose(slot, lost_opportunities, book),
         PROVIDERS,
     )
 
 
-def _lose(slot: int, contests: Sequence[Contest], book: OrderBook) -> None:
-    find_opportunities(book.account_at(slot), contests, book)
+def _lose(slot: int, lost_opportunities: Sequence[Contest], book: OrderBook) -> None:
+    find_opportunities(book.account_at(slot), lost_opportunities, book)
 
 
 def _rows(

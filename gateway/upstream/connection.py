@@ -65,7 +65,7 @@ class PeerAnswer(Protocol):
         """Let go of the connection; it is kept if the answer was read to its end."""
 
 
-class PeerEndpoint:
+class UpstreamEndpoint:
     """One endpoint: where it is and which connections to it are idle."""
 
     __slots__ = ("authority", "host", "idle", "is_tls", "open", "port", "prefix")
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
     """One connection and the one answer that is under way on it."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, origin: PeerEndpoint, answer_seconds: float
+        self, loop: asyncio.AbstractEventLoop, origin: UpstreamEndpoint, answer_seconds: float
     ) -> None:
         self._loop = loop
         self._origin = origin
@@ -114,7 +114,7 @@ class Connection(asyncio.Protocol):
         self._failure: MarketError | None = None
         self._waiter: asyncio.Future[None] | None = None
 
-    async def send(self, origin: PeerEndpoint, outgoing: Outgoing) -> None:
+    async def send(self, origin: UpstreamEndpoint, outgoing: Outgoing) -> None:
         """Send a request and wait for the head of its answer, if it is small for all of it."""
         self._reset()
         self._is_begun = True
@@ -307,7 +307,7 @@ class Connection(asyncio.Protocol):
         return any(name == b"transfer-encoding" for name, _ in self.headers)
 
 
-def _write_head(origin: PeerEndpoint, outgoing: Outgoing) -> bytes:
+def _write_head(origin: UpstreamEndpoint, outgoing: Outgoing) -> bytes:
     lines = [
         f"{outgoing.method} {origin.prefix}{outgoing.target} HTTP/1.1".encode("ascii"),
         b"host: " + origin.authority,
@@ -324,7 +324,7 @@ def _write_head(origin: PeerEndpoint, outgoing: Outgoing) -> bytes:
     return b"\r\n".join(lines)
 
 
-def _broken(origin: PeerEndpoint, why: str) -> PeerFailed:
+def _broken(origin: UpstreamEndpoint, why: str) -> PeerFailed:
     return PeerFailed(
         f"{origin.host} broke off ({why}); the function may have run",
         remedy="send an Idempotency-Key header if it may run twice, and try again",

@@ -5,7 +5,7 @@ import ssl
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from gateway.upstream.connection import Connection, Outgoing, PeerAnswer, PeerEndpoint
+from gateway.upstream.connection import Connection, Outgoing, PeerAnswer, UpstreamEndpoint
 from wasmarket.kernel.errors import MarketError, Unreachable
 from wasmarket.serving.outbound import PORTS, Outbound
 from wasmarket.serving.outbound_http import tls_context
@@ -44,7 +44,7 @@ class PooledWire:
         self._answer_seconds = answer_seconds
         self._idle_seconds = idle_seconds
         self._most = connections
-        self._origins: dict[str, PeerEndpoint] = {}
+        self._origins: dict[str, UpstreamEndpoint] = {}
         self._tls = tls_context()
 
     async def open(self, endpoint: str, outgoing: Outgoing) -> PeerAnswer:
@@ -66,7 +66,7 @@ class PooledWire:
             while origin.idle:
                 origin.idle.pop().abort()
 
-    def _take(self, origin: PeerEndpoint) -> Connection | None:
+    def _take(self, origin: UpstreamEndpoint) -> Connection | None:
         oldest = asyncio.get_running_loop().time() - self._idle_seconds
         while origin.idle:
             connection = origin.idle.pop()
@@ -75,7 +75,7 @@ class PooledWire:
             connection.abort()
         return None
 
-    async def _connect(self, origin: PeerEndpoint) -> Connection:
+    async def _connect(self, origin: UpstreamEndpoint) -> Connection:
         if origin.open >= self._most:
             raise Unreachable(
                 f"{origin.host} has {origin.open} calls of this gateway under way",
@@ -96,7 +96,7 @@ class PooledWire:
         return connection
 
     async def _connect_to(
-        self, loop: asyncio.AbstractEventLoop, origin: PeerEndpoint, addresses: list[str]
+        self, loop: asyncio.AbstractEventLoop, origin: UpstreamEndpoint, addresses: list[str]
     ) -> Connection:
         failure: OSError = OSError("it has no address")
         for address in addresses:
@@ -115,7 +115,7 @@ class PooledWire:
         raise failure
 
 
-def _parse_endpoint(endpoint: str) -> PeerEndpoint:
+def _parse_endpoint(endpoint: str) -> UpstreamEndpoint:
     try:
         parts = urlsplit(endpoint)
         port = parts.port or PORTS.get(parts.scheme, 0)
@@ -125,7 +125,7 @@ def _parse_endpoint(endpoint: str) -> PeerEndpoint:
         raise Unreachable(f"the peer's endpoint {endpoint!r} is not a URL: {error}") from error
     if parts.scheme not in PORTS or not host or any(sign in endpoint for sign in " \r\n\t\0"):
         raise Unreachable(f"the peer's endpoint {endpoint!r} is not an HTTP URL")
-    return PeerEndpoint(host, port, parts.scheme == "https", prefix)
+    return UpstreamEndpoint(host, port, parts.scheme == "https", prefix)
 
 
 def _cause(error: Exception) -> str:

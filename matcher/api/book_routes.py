@@ -6,8 +6,8 @@ from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
 from matcher.api.event_stream import find_position, read_choice, stream
-from matcher.api.offer_views import DepthView, LevelView, QuoteView, Requirement
 from matcher.api.requirements import to_demand
+from matcher.api.views.offers import DepthView, LevelView, QuoteView, RequirementJson
 from matcher.engine.answers.quotes import Depth, depth, quote
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.addresses import parse_address
@@ -24,7 +24,7 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
     router = APIRouter()
 
     @router.post("/v1/quotes", tags=["book"])
-    def quote_requirement(body: Requirement) -> list[QuoteView]:
+    def quote_requirement(body: RequirementJson) -> list[QuoteView]:
         """What units like this cost now, and how the price grows; nothing is created."""
         with book.reading() as snapshot:
             curve = quote(to_demand(body), snapshot.book)

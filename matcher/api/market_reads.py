@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from matcher.api.market_views import (
+from matcher.api.per_block import PerBlock
+from matcher.api.views.market import (
     AssignmentDetail,
     AssignmentJson,
     DealDetail,
@@ -20,7 +21,6 @@ from matcher.api.market_views import (
     assignment_members,
     deal_members,
 )
-from matcher.api.per_block import PerBlock
 from matcher.orderbook.lost_opportunities import begin_of, read_lost
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.units import Address, Hash

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from matcher.api.market_reads import MarketReads
-from matcher.api.market_views import (
+from matcher.api.views.market import (
     AssignmentDetail,
     AssignmentJson,
     DealDetail,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from matcher.api.offer_views import (
+from matcher.api.views.offers import (
     ExclusionView,
     ExplanationView,
     FullOfferView,
@@ -37,12 +37,12 @@ from wasmarket.store.matching.peer_checks import (
     fetch_unreachable_supply,
 )
 from wasmarket.store.matching.replacements import fetch_replacements
-from wasmarket.store.views import (
-    Indexed,
+from wasmarket.store.matching.views import (
     OfferStatusView,
     StoredDeveloperOffer,
     StoredProviderOffer,
 )
+from wasmarket.store.views import Indexed
 
 WITHDRAWN = "withdrawn from this matcher; Market.cancel makes it final everywhere"
 

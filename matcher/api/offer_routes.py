@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response, status
 
 from matcher.api.guards import SignersWithin, client_of
 from matcher.api.offer_reads import OfferReads
-from matcher.api.offer_views import (
+from matcher.api.views.offers import (
     DeveloperOfferBody,
     ExplanationView,
     FullOfferView,

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from matcher.api.guards import SignersWithin, keep_request
 from matcher.api.offer_reads import OfferReads
-from matcher.api.offer_views import OfferView
+from matcher.api.views.offers import OfferView
 from matcher.offers.replacements import Replacements, ReplacementState
 from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.signing.requests import SignedRequest

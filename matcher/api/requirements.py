@@ -49,7 +49,7 @@ Units = Annotated[int, msgspec.Meta(ge=1, lt=UNITS_BELOW)]
 
 
 class QuickRequirement(msgspec.Struct, forbid_unknown_fields=True):
-    """The same as `offer_views.Requirement`, which a test holds it to; decoded in a microsecond."""
+    """As `views.offers.RequirementJson`, which a test holds it to; decoded in a microsecond."""
 
     units: Units
     min_units: Units = 1

@@ -132,7 +132,7 @@ class Demand:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DemandLimits:
     """What all fills together must keep to.
 
     `want` units, `budget` per epoch, `fills` lines, at least `regions` distinct regions, and per

@@ -25,7 +25,8 @@ from wasmarket.store.matching.replacements import (
     fetch_wishes,
     withdraw_replacement,
 )
-from wasmarket.store.views import AssignmentView, DealView, Indexed, StoredDeveloperOffer
+from wasmarket.store.matching.views import StoredDeveloperOffer
+from wasmarket.store.views import AssignmentView, DealView, Indexed
 
 
 class ReplacementStatus(StrEnum):

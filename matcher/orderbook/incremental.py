@@ -24,14 +24,15 @@ from wasmarket.store.chain.peers import fetch_peers
 from wasmarket.store.chain.state import batches, fetch_counters, fetch_indexed, fetch_paused
 from wasmarket.store.database import Database, Session
 from wasmarket.store.matching.live_offers import (
-    Choice,
+    OfferSelection,
     fetch_asks_of,
     fetch_live_provider_offers,
     fetch_open_developer_offers,
 )
 from wasmarket.store.matching.offers import fetch_changed_offers
 from wasmarket.store.matching.peer_checks import fetch_unreachable_peers
-from wasmarket.store.views import Indexed, OpenOffer, PeerView, Position
+from wasmarket.store.matching.views import OpenOffer
+from wasmarket.store.views import Indexed, PeerView, Position
 
 PAGE = 1_000
 MOST_EVENTS = 20_000
@@ -215,7 +216,9 @@ class Feed:
             hash_ = heapq.heappop(self._deadlines)[1]
             if hash_ in opened and opened[hash_].deal is None:
                 self._forget(opened, hash_)
-        chosen = Choice(frozenset(dirty), frozenset(touched.accounts), frozenset(touched.deals))
+        chosen = OfferSelection(
+            frozenset(dirty), frozenset(touched.accounts), frozenset(touched.deals)
+        )
         found = fetch_open_developer_offers(session, at, chosen)
         self._index(session, self._put(before, found))
         self.changes += len(dirty)

@@ -59,12 +59,12 @@ def begin_of(snapshot: Snapshot, epochs: int) -> int:
 
 
 def _read_open(snapshot: Snapshot, provider: Address) -> list[Lost]:
-    contests = [
+    lost_opportunities = [
         Contest(to_demand(entry.stored, entry.deal), None)
         for entry in snapshot.open.values()
         if entry.deal is None or not _serves(entry.deal, provider)
     ]
-    found = find_opportunities(provider, contests[:MOST], snapshot.book)
+    found = find_opportunities(provider, lost_opportunities[:MOST], snapshot.book)
     return [Lost(entry, None, None, None) for entry in found]
 
 

@@ -17,14 +17,8 @@ from wasmarket.store.matching.live_offers import (
     fetch_open_developer_offers,
 )
 from wasmarket.store.matching.peer_checks import fetch_unreachable_peers
-from wasmarket.store.views import (
-    DealView,
-    Indexed,
-    OpenOffer,
-    PeerView,
-    StoredDeveloperOffer,
-    StoredProviderOffer,
-)
+from wasmarket.store.matching.views import OpenOffer, StoredDeveloperOffer, StoredProviderOffer
+from wasmarket.store.views import DealView, Indexed, PeerView
 
 AVOID_EPOCHS = 10
 """So long a peer that left a deal does not get it again, and one that was evicted gets none."""

@@ -31,7 +31,7 @@ PATIENCE = 1
 """Whole epochs that a dead assignment is left for its peer to release."""
 
 
-class Keeper:
+class Evictions:
     """Ends what should have ended, for the deals that this matcher serves."""
 
     def __init__(

@@ -20,8 +20,8 @@ from matcher.offers.onchain_offers import PublishedOffers
 from matcher.offers.peer_checks import PeerChecks
 from matcher.orderbook.incremental import Feed
 from matcher.orderbook.snapshot import Snapshot, is_for, to_demand
-from matcher.settlement.evictions import Keeper
-from matcher.settlement.offer_status import Voice
+from matcher.settlement.evictions import Evictions
+from matcher.settlement.offer_status import OfferStatusWriter
 from matcher.settlement.proposals import (
     Proposal,
     build_book_document,
@@ -67,7 +67,7 @@ class Contracts:
     usdc: Erc20
 
 
-class Matchmaker:
+class SettlementLoop:
     """The loop of the elected submitter; other matcher processes on the store only serve."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Matchmaker:
         self._leader = leader
         self._account = account
         self._metrics = metrics
-        self._keeper = Keeper(
+        self._evictions = Evictions(
             database,
             contracts.market,
             contracts.lens,
@@ -106,7 +106,7 @@ class Matchmaker:
         self._checks = checks
         self._token: Domain | None = None
         self._feed = Feed(database, reachable_only=checks is not None)
-        self._voice = Voice(database, leader)
+        self._offer_status = OfferStatusWriter(database, leader)
         self._published = PublishedOffers(database)
         self._seen: tuple[object, int] | None = None
         self._reorg = 0
@@ -131,7 +131,7 @@ class Matchmaker:
         Raises what the store or the node raise; nothing is lost then.
         """
         if not self._leader.is_held:
-            self._voice.begin()
+            self._offer_status.begin()
         if not self._leader.acquire():
             self._metrics.leads.set(0)
             return False
@@ -158,10 +158,10 @@ class Matchmaker:
         except NotIndexed:
             return False
         seen = (self._feed.stamp, generation)
-        self._voice.keep(snapshot.open)
+        self._offer_status.keep(snapshot.open)
         self._match(snapshot)
         if self._keeps:
-            for receipt in self._keeper.keep(snapshot.at):
+            for receipt in self._evictions.keep(snapshot.at):
                 self._note_mined(None, receipt)
         self._seen = seen
         return True
@@ -200,7 +200,7 @@ class Matchmaker:
             return
         if snapshot.paused:
             told = {d.hash: ("matching is paused",) for d in demands}
-            self._voice.tell(told, snapshot.at.block)
+            self._offer_status.tell(told, snapshot.at.block)
             return
         funding = self._fund(snapshot, demands)
         snapshot, result = self._solve(snapshot, funding.funded)
@@ -270,14 +270,14 @@ class Matchmaker:
         )
         failed: list[MarketError] = []
         for proposal, outcome in zip(proposals, outcomes, strict=True):
-            self._voice.unsay(proposal.offer)
+            self._offer_status.unsay(proposal.offer)
             if isinstance(outcome, TransactionReceipt):
                 self._note_mined(proposal.offer, outcome)
             elif isinstance(outcome, Reverted):
                 self._lose(snapshot, proposal, outcome)
             elif isinstance(outcome, GasTooDear):
                 told = {proposal.offer: (f"not sent: {outcome.detail}",)}
-                self._voice.tell(told, snapshot.at.block)
+                self._offer_status.tell(told, snapshot.at.block)
                 if outcome.field is not None:
                     # The operator's own limit: nothing at all is sent until gas is cheaper.
                     failed.append(outcome)
@@ -292,7 +292,7 @@ class Matchmaker:
         self._metrics.matches.labels("lost").inc()
         logger.info("match lost", extra={"offer": proposal.offer, "detail": error.detail})
         told = {proposal.offer: (f"the last match was refused: {error.detail}",)}
-        self._voice.tell(told, snapshot.at.block)
+        self._offer_status.tell(told, snapshot.at.block)
 
     def _note_mined(self, offer: str | None, receipt: TransactionReceipt) -> None:
         ended = [event.kind for event in receipt.find(Ended)]
@@ -313,7 +313,7 @@ class Matchmaker:
     def _tell(self, snapshot: Snapshot, funding: Funding, result: Round) -> None:
         block = snapshot.at.block
         unfunded = {hash_: (reason,) for hash_, reason in funding.unfunded.items()}
-        self._voice.tell(unfunded, block, BookState.UNFUNDED)
+        self._offer_status.tell(unfunded, block, BookState.UNFUNDED)
         empty = [match.demand for match in result.matches if not match.fills]
         told: dict[Hash, tuple[str, ...]] = {}
         for place, demand in enumerate(empty):
@@ -322,7 +322,7 @@ class Matchmaker:
                 if place < EXPLAINED and len(snapshot.book) <= EXPLAINED_BOOK
                 else (f"see /v1/developer-offers/{demand.hash}/explain",)
             )
-        self._voice.tell(told, block)
+        self._offer_status.tell(told, block)
 
 
 def _fills(result: Round) -> bool:

@@ -9,7 +9,7 @@ from wasmarket.kernel.units import AssignmentId, Hash
 from wasmarket.store.database import Database
 from wasmarket.store.enums import NoticeState
 from wasmarket.store.matching.notices import fetch_due_notices, mark_notice
-from wasmarket.store.views import NoticeView
+from wasmarket.store.matching.views import NoticeView
 
 logger = logging.getLogger(__name__)
 

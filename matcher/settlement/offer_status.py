@@ -11,7 +11,7 @@ from wasmarket.store.matching.offers import set_offer_state
 Word = tuple[BookState, tuple[str, ...]]
 
 
-class Voice:
+class OfferStatusWriter:
     """Writes states and reasons into the store, where they differ from what it last said."""
 
     def __init__(self, database: Database, leader: Leader) -> None:

@@ -14,7 +14,7 @@ from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_signature
 from wasmarket.kernel.units import Address, Hash
-from wasmarket.store.views import MatchDraft, OpenOffer
+from wasmarket.store.matching.views import MatchDraft, OpenOffer
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from wasmarket.store.matching.submissions import (
     record_submission,
     set_submission_state,
 )
-from wasmarket.store.views import NoticeDraft, SubmissionView
+from wasmarket.store.matching.views import NoticeDraft, SubmissionView
 
 logger = logging.getLogger(__name__)
 

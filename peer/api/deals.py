@@ -18,7 +18,7 @@ HEALTH_SECONDS = 2.0
 """How long an answer about a deal's health is good for."""
 
 
-class AssignmentView(BaseModel):
+class ServedAssignmentView(BaseModel):
     """One assignment; `serving_until` is the last epoch in which it is served, as known now."""
 
     assignment: int
@@ -38,7 +38,7 @@ class UpdateView(BaseModel):
     detail: str
 
 
-class DealView(BaseModel):
+class ServedDealView(BaseModel):
     """A deal on this peer; `app` is the version that serves, else the one that is wanted."""
 
     deal: int
@@ -50,7 +50,7 @@ class DealView(BaseModel):
     app: str
     cid: str
     update: UpdateView | None
-    assignments: list[AssignmentView]
+    assignments: list[ServedAssignmentView]
     access_version: int
     block: int
 
@@ -63,7 +63,7 @@ class InterfaceView(BaseModel):
     services: dict[str, dict[str, Any]]
 
 
-class HealthView(BaseModel):
+class AppHealthView(BaseModel):
     """Whether calls are answered well."""
 
     ok: bool
@@ -74,10 +74,10 @@ class HealthView(BaseModel):
 def create_deal_router(host: Host) -> APIRouter:
     """Return the routes that anybody may read."""
     router = APIRouter(prefix="/v1/deals/{deal}", tags=["deals"])
-    known: dict[int, tuple[float, HealthView]] = {}
+    known: dict[int, tuple[float, AppHealthView]] = {}
 
     @router.get("")
-    async def read_deal(deal: DealNumber) -> DealView:
+    async def read_deal(deal: DealNumber) -> ServedDealView:
         """State and version of a deal on this peer."""
         return _view(host, host.find(deal))
 
@@ -88,7 +88,7 @@ def create_deal_router(host: Host) -> APIRouter:
         services = {name: workers.pool.interface(name) for name in workers.pool.services}
         return InterfaceView(deal=deal, app=workers.version.app, services=services)
 
-    @router.get("/health", responses={503: {"model": HealthView}})
+    @router.get("/health", responses={503: {"model": AppHealthView}})
     async def read_health(deal: DealNumber) -> Response:
         """Ask the app's own health function, at most every two seconds."""
         hosted = host.find(deal)
@@ -101,21 +101,21 @@ def create_deal_router(host: Host) -> APIRouter:
     return router
 
 
-async def _examine(hosted: HostedDeal) -> HealthView:
+async def _examine(hosted: HostedDeal) -> AppHealthView:
     try:
         await hosted.pick().workers.check_health()
     except MarketError as error:
-        return HealthView(ok=False, state=hosted.state(), detail=error.detail)
-    return HealthView(ok=True, state=hosted.state(), detail="")
+        return AppHealthView(ok=False, state=hosted.state(), detail=error.detail)
+    return AppHealthView(ok=True, state=hosted.state(), detail="")
 
 
-def _view(host: Host, hosted: HostedDeal) -> DealView:
+def _view(host: Host, hosted: HostedDeal) -> ServedDealView:
     version = hosted.version
     app = hosted.deal.app if version is None else version.app
     state = hosted.state()
-    return DealView(
+    return ServedDealView(
         deal=hosted.deal.id,
-        peer=host.standing.peer if host.standing else 0,
+        peer=host.chain_view.peer if host.chain_view else 0,
         developer=hosted.deal.developer,
         state=state,
         detail=hosted.failure(),
@@ -124,7 +124,7 @@ def _view(host: Host, hosted: HostedDeal) -> DealView:
         cid=str(app_cid(app)),
         update=_update(hosted),
         assignments=[
-            AssignmentView(
+            ServedAssignmentView(
                 assignment=held.id,
                 units=held.units,
                 state=held.state.name.lower(),
@@ -134,7 +134,7 @@ def _view(host: Host, hosted: HostedDeal) -> DealView:
             for held in hosted.assignments.values()
         ],
         access_version=hosted.access.current.version,
-        block=host.standing.head.number if host.standing else 0,
+        block=host.chain_view.head.number if host.chain_view else 0,
     )
 
 

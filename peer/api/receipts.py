@@ -41,7 +41,7 @@ class ReceiptItem(BaseModel):
     packed: str
 
 
-class EpochView(BaseModel):
+class ReceiptEpochView(BaseModel):
     """Receipts of a deal in an epoch; `root` is null while the epoch is open."""
 
     peer: int
@@ -75,19 +75,19 @@ def create_receipt_router(host: Host, book: ReceiptLog, commitments: Commitments
     @router.get("")
     def read_epoch(
         deal: DealNumber, epoch: EpochNumber, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
-    ) -> EpochView:
+    ) -> ReceiptEpochView:
         """The deal's receipts of an epoch in order of assignment and sequence."""
         items = _items(_chains(book, deal), epoch, decode_cursor(cursor, int, int), limit + 1)
         page, more = items[:limit], len(items) > limit
         closed = commitments.get(epoch)
-        return EpochView(
+        return ReceiptEpochView(
             peer=book.peer,
             epoch=epoch,
             root=closed.root if closed else None,
             summaries=_summaries(closed, deal),
             items=page,
             next=encode_cursor(page[-1].assignment, page[-1].sequence) if more else None,
-            block=host.standing.head.number if host.standing else 0,
+            block=host.chain_view.head.number if host.chain_view else 0,
         )
 
     @router.get("/{sequence}")

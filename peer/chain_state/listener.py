@@ -36,7 +36,7 @@ class Saved(msgspec.Struct):
     """The file `chain.json`."""
 
     facts: Facts
-    standing: ChainView | None
+    chain_view: ChainView | None
 
 
 def read_saved(path: Path) -> Saved | None:
@@ -87,12 +87,12 @@ class Listener:
         self._subscribers: list[Subscriber] = []
         saved = self._load()
         self._facts = saved.facts
-        self._standing = saved.standing
+        self._chain_view = saved.chain_view
 
     @property
-    def standing(self) -> ChainView | None:
+    def chain_view(self) -> ChainView | None:
         """Return the newest standing; None before the peer is found on chain."""
-        return self._standing
+        return self._chain_view
 
     @property
     def endpoint(self) -> str:
@@ -106,8 +106,8 @@ class Listener:
 
     def restore(self) -> None:
         """Publish the standing of the last run, so that services start without the chain."""
-        if self._standing is not None:
-            self._publish(self._standing)
+        if self._chain_view is not None:
+            self._publish(self._chain_view)
 
     def step(self) -> None:
         """Apply what is new and publish the standing at the newest block.
@@ -121,7 +121,7 @@ class Listener:
             return
         self._settle_identity()
         head = self._facts.tail[-1]
-        before = self._standing
+        before = self._chain_view
         if self._facts.peer and (before is None or before.head != head or self._stale):
             self._refresh(head, before)
         if self._unsaved >= SAVE_BLOCKS:
@@ -129,7 +129,7 @@ class Listener:
 
     def save(self) -> None:
         """Keep facts and standing on disk; without them, the next start reads the chain anew."""
-        text = msgspec.json.encode(Saved(self._facts, self._standing))
+        text = msgspec.json.encode(Saved(self._facts, self._chain_view))
         write_atomically(self._path, text + b"\n" + _check(text))
         self._unsaved = 0
         self._must_save = False
@@ -149,9 +149,9 @@ class Listener:
     def _refresh(self, head: BlockRef, before: ChainView | None) -> None:
         epoch = self._deployment.epoch_of(head.timestamp)
         if not self._stale and before is not None and before.epoch == epoch:
-            self._standing = replace(before, head=head)
+            self._chain_view = replace(before, head=head)
         else:
-            self._standing = self._read(head)
+            self._chain_view = self._read(head)
             self._stale = False
             self._must_save = True
         problem: OSError | None = None
@@ -162,7 +162,7 @@ class Listener:
                 self.save()
             except OSError as error:
                 problem = error
-        self._publish(self._standing)
+        self._publish(self._chain_view)
         if problem is not None:
             raise problem
 
@@ -224,9 +224,9 @@ class Listener:
             endpoints=tuple(other.endpoint for other in others if other is not None),
         )
 
-    def _publish(self, standing: ChainView) -> None:
+    def _publish(self, chain_view: ChainView) -> None:
         for subscriber in self._subscribers:
-            subscriber(standing)
+            subscriber(chain_view)
 
     def _load(self) -> Saved:
         fresh = Saved(Facts(self._deployment.chain_id, self._deployment.market), None)

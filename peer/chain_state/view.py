@@ -106,9 +106,9 @@ def is_funded(assignment: Assignment, deal: Deal, now: int, epoch_seconds: int) 
     return deal.balance >= billing.share(rate, skipped) + deal.rate + rate
 
 
-def must_commit(standing: ChainView, epoch: int) -> bool:
+def must_commit(chain_view: ChainView, epoch: int) -> bool:
     """Say whether `epoch` is to be proven: somebody's pay for it is open, busy or idle."""
     return any(
         held.state in (State.ACTIVE, State.ENDED) and held.next <= epoch <= held.end_of
-        for held in standing.assignments.values()
+        for held in chain_view.assignments.values()
     )

@@ -63,7 +63,7 @@ class Commitments:
         self._unsaved: dict[int, Commitment] = {}
         self.proven: set[int] = set()
 
-    def prepare(self, standing: ChainView, epoch: int) -> Commitment:
+    def prepare(self, chain_view: ChainView, epoch: int) -> Commitment:
         """Return the epoch's commitment, made and stored at the first call.
 
         From then on no receipt enters the epoch.
@@ -77,11 +77,11 @@ class Commitments:
             # What the disk does not take is still in memory; not to commit costs the pay.
             logger.exception("receipts are not durable yet", extra={"epoch": epoch})
         summaries = tuple(
-            self._book.open(assignment, deal).summarize(standing.peer, epoch)
-            for assignment, deal in self._concerned(standing, epoch)
+            self._book.open(assignment, deal).summarize(chain_view.peer, epoch)
+            for assignment, deal in self._concerned(chain_view, epoch)
         )
         commitment = Commitment(
-            standing.peer, epoch, to_hash(epoch_tree(summaries).root), summaries
+            chain_view.peer, epoch, to_hash(epoch_tree(summaries).root), summaries
         )
         self._unsaved[epoch] = commitment
         self._log(commitment)
@@ -132,13 +132,13 @@ class Commitments:
             if int(path.stem) < before:
                 path.unlink(missing_ok=True)
 
-    def _concerned(self, standing: ChainView, epoch: int) -> list[tuple[int, int]]:
+    def _concerned(self, chain_view: ChainView, epoch: int) -> list[tuple[int, int]]:
         """Return (assignment, deal) of all that ran in the epoch, by the chain or by receipts."""
         found: dict[int, int] = {
             held.id: held.deal
-            for held in standing.assignments.values()
+            for held in chain_view.assignments.values()
             if held.state in (State.ACTIVE, State.ENDED)
-            and held.start <= epoch <= serving_until(held, standing.deals[held.deal])
+            and held.start <= epoch <= serving_until(held, chain_view.deals[held.deal])
         }
         for chain in self._book.chains():
             if epoch in chain.epochs():

@@ -36,7 +36,7 @@ class DueCalls:
 
 
 def find_due_calls(
-    standing: ChainView,
+    chain_view: ChainView,
     outlook: Outlook,
     parameters: Parameters,
     *,
@@ -48,50 +48,52 @@ def find_due_calls(
     A PENDING assignment that is ready but not funded waits for half of ACCEPT_SECONDS and is then
     given back, since staying silent would be a fault.
     """
-    now = standing.head.timestamp
+    now = chain_view.head.timestamp
     activate: list[int] = []
     refused = dict(outlook.refused)
-    for held in _pending(standing):
+    for held in _pending(chain_view):
         if held.id in refused or held.id not in outlook.ready:
             continue
-        if is_funded(held, standing.deals[held.deal], now, parameters.epoch_seconds):
+        if is_funded(held, chain_view.deals[held.deal], now, parameters.epoch_seconds):
             activate.append(held.id)
         elif now > held.start + parameters.accept_seconds // 2:
             refused[held.id] = LeaveReason.POLICY
     leave: dict[LeaveReason, list[int]] = {}
-    for held in _pending(standing):
+    for held in _pending(chain_view):
         if held.id in refused:
             leave.setdefault(refused[held.id], []).append(held.id)
     return DueCalls(
         commit=tuple(
             epoch
-            for epoch in range(standing.epoch - parameters.proof_window, standing.epoch)
-            if epoch not in proven and must_commit(standing, epoch)
+            for epoch in range(chain_view.epoch - parameters.proof_window, chain_view.epoch)
+            if epoch not in proven and must_commit(chain_view, epoch)
         ),
         activate=_batch(activate),
         leave=tuple((why, _batch(ids)) for why, ids in sorted(leave.items())),
         release=_batch(
             held.id
-            for held in standing.assignments.values()
-            if held.is_dead and (held.state == State.PENDING or standing.epoch > held.end_of)
+            for held in chain_view.assignments.values()
+            if held.is_dead and (held.state == State.PENDING or chain_view.epoch > held.end_of)
         ),
-        claim=_batch(_claimable(standing, parameters, claim_every)),
+        claim=_batch(_claimable(chain_view, parameters, claim_every)),
     )
 
 
-def _pending(standing: ChainView) -> list[Assignment]:
+def _pending(chain_view: ChainView) -> list[Assignment]:
     return [
-        held for held in standing.assignments.values() if held.state == State.PENDING and held.alive
+        held
+        for held in chain_view.assignments.values()
+        if held.state == State.PENDING and held.alive
     ]
 
 
-def _claimable(standing: ChainView, parameters: Parameters, every: int) -> list[int]:
-    if not every or standing.epoch % every:
+def _claimable(chain_view: ChainView, parameters: Parameters, every: int) -> list[int]:
+    if not every or chain_view.epoch % every:
         return []
-    final = standing.epoch - 1 - parameters.proof_window
+    final = chain_view.epoch - 1 - parameters.proof_window
     return [
         held.id
-        for held in standing.assignments.values()
+        for held in chain_view.assignments.values()
         if held.state in (State.ACTIVE, State.ENDED) and held.next <= min(held.end_of, final)
     ]
 

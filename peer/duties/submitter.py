@@ -47,16 +47,16 @@ class DutySubmitter:
         self._outlook = outlook
         self._claim_every = claim_every
         self._on_sent = on_sent
-        self._standing: ChainView | None = None
+        self._chain_view: ChainView | None = None
         self._sent_at = -1
 
-    def notify(self, standing: ChainView) -> None:
+    def notify(self, chain_view: ChainView) -> None:
         """Take a new standing; any thread."""
-        before = self._standing
-        if before is not None and standing.head.number < before.head.number:
+        before = self._chain_view
+        if before is not None and chain_view.head.number < before.head.number:
             # The chain went back, maybe with what was sent: the standing tells what is owed.
-            self._sent_at = standing.head.number
-        self._standing = standing
+            self._sent_at = chain_view.head.number
+        self._chain_view = chain_view
 
     def act(self) -> None:
         """Send everything that is owed now.
@@ -64,15 +64,15 @@ class DutySubmitter:
         What the chain refuses does not keep the rest from being sent; the first refusal is raised
         at the end. Other errors of the node are raised at once.
         """
-        standing = self._standing
+        chain_view = self._chain_view
         # What was sent must be in the standing, or it would be sent again.
-        if standing is None or standing.head.number < self._sent_at:
+        if chain_view is None or chain_view.head.number < self._sent_at:
             return
-        duties = self._find(standing)
+        duties = self._find(chain_view)
         refusal: Reverted | None = None
         for epoch in duties.commit:
             try:
-                self._commit(standing, epoch)
+                self._commit(chain_view, epoch)
             except Reverted as error:
                 refusal = refusal or error
         for call in self._calls(duties):
@@ -85,10 +85,10 @@ class DutySubmitter:
         # Last: a disk that is full must not cost the provider's pay.
         self._commitments.save()
 
-    def _commit(self, standing: ChainView, epoch: int) -> None:
-        commitment = self._commitments.prepare(standing, epoch)
-        if not self._proofs.is_proven(standing.peer, epoch):
-            self._send(self._proofs.call("commit", epoch, [(standing.peer, commitment.root)]))
+    def _commit(self, chain_view: ChainView, epoch: int) -> None:
+        commitment = self._commitments.prepare(chain_view, epoch)
+        if not self._proofs.is_proven(chain_view.peer, epoch):
+            self._send(self._proofs.call("commit", epoch, [(chain_view.peer, commitment.root)]))
         self._commitments.mark_proven(epoch)
 
     def _send(self, call: ContractCall) -> None:
@@ -102,9 +102,9 @@ class DutySubmitter:
                 extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
             )
 
-    def _find(self, standing: ChainView) -> DueCalls:
+    def _find(self, chain_view: ChainView) -> DueCalls:
         return find_due_calls(
-            standing,
+            chain_view,
             self._outlook(),
             self._deployment.parameters,
             proven=self._commitments.proven,

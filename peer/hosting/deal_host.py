@@ -41,19 +41,19 @@ class DealHost(HostedDeal):
         log = ServiceLog(folder / "log", context.log_bytes)
         super().__init__(deal, AccessFile(folder / "access.json"), log, context)
         self._folder = folder
-        self._standing: ChainView | None = None
+        self._chain_view: ChainView | None = None
         self._was_well = False
         self._retry_at = 0.0
         self._loop = TaskLoop(f"deal {deal.id}", self._take_turn, Pace(self._pause))
         self._asked = asyncio.ensure_future(self._ask_access())
         self._loop.start()
 
-    def take(self, standing: ChainView, assignments: Mapping[int, Assignment]) -> None:
+    def take(self, chain_view: ChainView, assignments: Mapping[int, Assignment]) -> None:
         """Take what the chain says now; `assignments` are this deal's, by id."""
-        before = self._standing
-        deal = standing.deals[self.deal.id]
-        known = before is not None and before.epoch == standing.epoch
-        self._standing = standing
+        before = self._chain_view
+        deal = chain_view.deals[self.deal.id]
+        known = before is not None and before.epoch == chain_view.epoch
+        self._chain_view = chain_view
         if known and (deal, assignments) == (self.deal, self.assignments):
             return
         self.deal, self.assignments = deal, assignments
@@ -122,10 +122,10 @@ class DealHost(HostedDeal):
         if not new:
             return
         try:
-            assert self._standing is not None
+            assert self._chain_view is not None
             check_applicant(
                 self._context.policy.current,
-                build_applicant(self.deal, list(wanted.values()), self._standing),
+                build_applicant(self.deal, list(wanted.values()), self._chain_view),
             )
         except MarketError as error:
             self._refuse([held for held in new if held.id not in self.refused], to_refusal(error))
@@ -144,10 +144,10 @@ class DealHost(HostedDeal):
         return await self._prepare(self.deal.app)
 
     async def _prepare(self, app: Hash) -> Version:
-        standing = self._standing
-        assert standing is not None
+        chain_view = self._chain_view
+        assert chain_view is not None
         return await self._context.preparer.prepare(
-            app, standing.memory_mib, self._folder / "storage", self._find_sources
+            app, chain_view.memory_mib, self._folder / "storage", self._find_sources
         )
 
     def _find_sources(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ class Host:
         self._context = replace(context, changed=self._changed, now_epoch=self._epoch)
         self._on_outlook = on_outlook
         self.deals: dict[int, DealHost] = {}
-        self.standing: ChainView | None = None
+        self.chain_view: ChainView | None = None
         self.outlook = Outlook()
         self._closing: set[asyncio.Future[None]] = set()
         self._telling: asyncio.TimerHandle | None = None
@@ -43,20 +43,20 @@ class Host:
         """Return whether workers have cores of their own, and why not."""
         return self._context.spawner.cores.state
 
-    def take(self, standing: ChainView) -> None:
+    def take(self, chain_view: ChainView) -> None:
         """Take what the chain says now."""
-        self.standing = standing
-        self._context.book.peer = standing.peer
-        self._context.spawner.cores.plan(standing.units)
-        held: dict[int, dict[int, Assignment]] = {number: {} for number in standing.deals}
-        for assignment in standing.assignments.values():
+        self.chain_view = chain_view
+        self._context.book.peer = chain_view.peer
+        self._context.spawner.cores.plan(chain_view.units)
+        held: dict[int, dict[int, Assignment]] = {number: {} for number in chain_view.deals}
+        for assignment in chain_view.assignments.values():
             if assignment.deal in held:
                 held[assignment.deal][assignment.id] = assignment
-        for number, deal in standing.deals.items():
+        for number, deal in chain_view.deals.items():
             if number not in self.deals:
                 self.deals[number] = DealHost(deal, self._folder.service(number), self._context)
-            self.deals[number].take(standing, held[number])
-        for number in [known for known in self.deals if known not in standing.deals]:
+            self.deals[number].take(chain_view, held[number])
+        for number in [known for known in self.deals if known not in chain_view.deals]:
             gone = asyncio.ensure_future(self.deals.pop(number).close())
             self._closing.add(gone)
             gone.add_done_callback(self._closing.discard)
@@ -64,9 +64,9 @@ class Host:
 
     def now(self) -> Timestamp:
         """Return the chain's time as last seen. Raises Unreachable before that."""
-        if self.standing is None:
+        if self.chain_view is None:
             raise Unreachable("the chain was not read yet", remedy="try in a moment")
-        return self.standing.head.timestamp
+        return self.chain_view.head.timestamp
 
     def find(self, deal: int) -> DealHost:
         """Return a deal's host. Raises NotFound."""
@@ -92,7 +92,7 @@ class Host:
         await asyncio.gather(*(deal.close() for deal in self.deals.values()), *self._closing)
 
     def _epoch(self) -> int:
-        return -1 if self.standing is None else self.standing.epoch
+        return -1 if self.chain_view is None else self.chain_view.epoch
 
     def _changed(self) -> None:
         """Tell what changed in a moment: after a restart a thousand deals have something to say."""

@@ -66,7 +66,7 @@ class KeptStorage:
     until: int
 
 
-class Sweeper:
+class StorageRetention:
     """Sweeps every so often, on the event loop; file work is done in threads."""
 
     def __init__(
@@ -90,37 +90,37 @@ class Sweeper:
 
     async def sweep(self) -> None:
         """Sweep once; nothing before the chain was read."""
-        standing = self._host.standing
-        if standing is None:
+        chain_view = self._host.chain_view
+        if chain_view is None:
             return
         keep = self._retention
-        before = standing.epoch - 1 - keep.proof_window - keep.receipt_epochs
-        live = frozenset(standing.assignments)
+        before = chain_view.epoch - 1 - keep.proof_window - keep.receipt_epochs
+        live = frozenset(chain_view.assignments)
         problems = _Problems()
-        gone = await self._set_aside(standing, problems)
+        gone = await self._set_aside(chain_view, problems)
         # One that fails must not keep the others: what they remove may be the room it lacks.
         for step in (
             lambda: _remove_all(gone),
             self._count_kept,
             lambda: self._book.prune(before, live),
             lambda: self._commitments.prune(before),
-            lambda: self._collect(find_needed(standing, self._folder)),
+            lambda: self._collect(find_needed(chain_view, self._folder)),
         ):
             with problems.collected():
                 await asyncio.to_thread(step)
         problems.raise_first()
 
-    async def _set_aside(self, standing: ChainView, problems: "_Problems") -> list[Path]:
+    async def _set_aside(self, chain_view: ChainView, problems: "_Problems") -> list[Path]:
         """Move away what was kept long enough, before anybody can want it again."""
         gone = list(self._folder.services.glob(f"{GONE_PREFIX}*"))
         for path in self._deal_folders():
             with problems.collected():
-                gone += await self._set_aside_deal(path, standing)
+                gone += await self._set_aside_deal(path, chain_view)
         return gone
 
-    async def _set_aside_deal(self, path: Path, standing: ChainView) -> list[Path]:
-        deal, over, now = int(path.name), path / OVER_FILE, standing.head.timestamp
-        if self._is_wanted(deal, standing):
+    async def _set_aside_deal(self, path: Path, chain_view: ChainView) -> list[Path]:
+        deal, over, now = int(path.name), path / OVER_FILE, chain_view.head.timestamp
+        if self._is_wanted(deal, chain_view):
             over.unlink(missing_ok=True)
             return []
         since = _read_since(over)
@@ -131,7 +131,7 @@ class Sweeper:
             return []
         await self._effectors.forget(path, self._deal_folders())
         # The chain may have brought it back meanwhile.
-        if self._is_wanted(deal, self._host.standing or standing):
+        if self._is_wanted(deal, self._host.chain_view or chain_view):
             return []
         return self._move(path)
 
@@ -150,13 +150,13 @@ class Sweeper:
                 host.tally.log.forget()
         return moved
 
-    def _is_wanted(self, deal: int, standing: ChainView) -> bool:
+    def _is_wanted(self, deal: int, chain_view: ChainView) -> bool:
         host = self._host.deals.get(deal)
         if host is not None and host.runs:
             return True
-        found = standing.deals.get(deal)
-        held = {i: a for i, a in standing.assignments.items() if a.deal == deal}
-        return found is not None and bool(find_wanted(held, found, standing.epoch))
+        found = chain_view.deals.get(deal)
+        held = {i: a for i, a in chain_view.assignments.items() if a.deal == deal}
+        return found is not None and bool(find_wanted(held, found, chain_view.epoch))
 
     def _count_kept(self) -> None:
         kept = []
@@ -196,12 +196,12 @@ class Sweeper:
         return [path for path in self._folder.services.iterdir() if path.name.isdecimal()]
 
 
-def find_needed(standing: ChainView, folder: PeerFolder) -> set[Hash]:
+def find_needed(chain_view: ChainView, folder: PeerFolder) -> set[Hash]:
     """Return the apps whose blocks a peer needs: of deals with a live assignment, and of those
     whose storage is kept, as what ran last and as the chain names them now.
     """
-    alive = {a.deal for a in standing.assignments.values()}
-    needed = {standing.deals[deal].app for deal in alive if deal in standing.deals}
+    alive = {a.deal for a in chain_view.assignments.values()}
+    needed = {chain_view.deals[deal].app for deal in alive if deal in chain_view.deals}
     for path in folder.services.glob(f"*/{VERSION_FILE}"):
         try:
             needed.add(parse_hash(path.read_text().strip()))

@@ -17,7 +17,7 @@ def find_wanted(
     }
 
 
-def build_applicant(deal: Deal, wanted: Sequence[Assignment], standing: ChainView) -> Applicant:
+def build_applicant(deal: Deal, wanted: Sequence[Assignment], chain_view: ChainView) -> Applicant:
     """Return what a policy judges: all units here, and the epochs that the balance pays for.
 
     Of the developer's other deals those count that came first, so that of two that arrive
@@ -31,11 +31,11 @@ def build_applicant(deal: Deal, wanted: Sequence[Assignment], standing: ChainVie
         epochs_funded=deal.balance // rate if rate else 0,  # whole epochs only
         developer_units=sum(
             held.units
-            for held in standing.assignments.values()
+            for held in chain_view.assignments.values()
             if held.alive
             and held.deal != deal.id
             and held.id < newest
-            and standing.deals[held.deal].developer == deal.developer
+            and chain_view.deals[held.deal].developer == deal.developer
         ),
     )
 

@@ -79,7 +79,7 @@ class OfferReconciler:
         self._complaints: dict[str, str] = {}
 
     @property
-    def standing(self) -> Mapping[Hash, SignedOffer]:
+    def chain_view(self) -> Mapping[Hash, SignedOffer]:
         """Return the offers that somebody may still fill."""
         return dict(self._book.offers)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from scripts.story.teller import Teller
 from wasmarket.app.file import load_app
 from wasmarket.client.developer import CallAnswer, DeveloperClient
-from wasmarket.client.developer_offers import Wish
+from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
 from wasmarket.kernel.errors import MarketError, TimedOut
@@ -111,7 +111,7 @@ class Story:
         self._say.fact(
             f"published {app.manifest.name} as {app.cid} ({app.size:,} bytes, {blocks} blocks)"
         )
-        wish = Wish(
+        requirement = Requirement(
             units=UNITS,
             max_price=20_000,
             deposit=DEPOSIT,
@@ -120,10 +120,10 @@ class Story:
             min_regions=2,
             tip=TIP,
         )
-        bid = client.offer(wish, app.app)
+        bid = client.offer(requirement, app.app)
         self._say.fact(
             f"signed: {UNITS} units in 2 regions, at most 2 of one provider,"
-            f" at most {format_usdc(wish.max_price)} USDC each; permit for the money; no gas"
+            f" at most {format_usdc(requirement.max_price)} USDC each; permit for the money; no gas"
         )
         for state in client.watch_offer(bid, WAIT_SECONDS):
             self._say.fact(f"offer {bid.hash[:10]}… is {state['status']}")

@@ -21,7 +21,7 @@ from tests.paths import CHECKOUT
 from tests.peer.tcp_proxy import TcpProxy
 from wasmarket.app.file import App, load_app
 from wasmarket.client.developer import DeveloperClient
-from wasmarket.client.developer_offers import Wish
+from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.wiring import Wiring
@@ -183,25 +183,31 @@ class MarketDriver:
         """Return the address of a key."""
         return self.wiring.account(name).address
 
-    def deploy(self, app: App | None = None, *, only: str = "", **wish: Any) -> int:
+    def deploy(self, app: App | None = None, *, only: str = "", **requirement: Any) -> int:
         """Publish an app, offer for units, wait until all of them run; return the deal."""
-        deal = self.match(app, only=only, **wish)
+        deal = self.match(app, only=only, **requirement)
         wait_until("all units are active", lambda: self.states(deal) == {"active"})
         return deal
 
-    def match(self, app: App | None = None, *, only: str = "", **wish: Any) -> int:
+    def match(self, app: App | None = None, *, only: str = "", **requirement: Any) -> int:
         """Publish an app, offer for units, wait until it is a deal; return the deal."""
         client = self.client()
         built = app or load_app(GREETING)
         client.publish(built)
-        return self.deal_of(client.offer(self.wish(only=only, **wish), built.app).hash)
+        return self.deal_of(
+            client.offer(self.requirement(only=only, **requirement), built.app).hash
+        )
 
-    def wish(self, *, only: str = "", **wish: Any) -> Wish:
+    def requirement(self, *, only: str = "", **requirement: Any) -> Requirement:
         """Return a wish for one unit, cheap for tests to change."""
-        limits: dict[str, Any] = {"units": 1, "max_price": 20_000, "deposit": 1_000_000} | wish
+        limits: dict[str, Any] = {
+            "units": 1,
+            "max_price": 20_000,
+            "deposit": 1_000_000,
+        } | requirement
         if only:
             limits |= {"providers": (self.address(only),), "providers_mode": 1}
-        return Wish(**limits)
+        return Requirement(**limits)
 
     def deal_of(self, offer: str) -> int:
         """Wait until an offer is a deal; return its number."""

@@ -49,9 +49,9 @@ def number_app(folder, number):
     return write_app(folder, build_guest(body, "number() -> u32"))
 
 
-def offer(market, app, **wish):
+def offer(market, app, **requirement):
     """Offer for beta's unit without publishing anything; return the deal."""
-    bid = market.client().offer(market.wish(only="beta", **wish), app.app)
+    bid = market.client().offer(market.requirement(only="beta", **requirement), app.app)
     return market.deal_of(bid.hash)
 
 

@@ -27,13 +27,15 @@ def signed(market, offer, account):
     return {"offer": dump_offer(offer), "signature": signature.to_hex()}
 
 
-def bid(market, name="developer", **wish):
+def bid(market, name="developer", **requirement):
     """Return a developer offer for the greeting."""
     wiring = market.wiring
     account = wiring.account(name)
     counter = wiring.market.account(account.address).counter
     now = wiring.clock.refresh()
-    return make_offer(market.wish(**wish), load_app(GREETING).app, account.address, counter, now)
+    return make_offer(
+        market.requirement(**requirement), load_app(GREETING).app, account.address, counter, now
+    )
 
 
 def ask(market, peer=1, price=10_000, seconds=HOUR):
@@ -118,7 +120,7 @@ def test_offer__peer_of_another_provider__is_refused_by_matcher_and_command(mark
 
 def test_offer__below_all_prices__waits_and_says_which_price_would_do(market):
     client = market.client()
-    offer = client.offer(market.wish(max_price=3_000), load_app(GREETING).app)
+    offer = client.offer(market.requirement(max_price=3_000), load_app(GREETING).app)
 
     state = wait_until(
         "the matcher tries",
@@ -192,7 +194,7 @@ def test_match__same_offer_again__changes_nothing(market):
 
 def test_offer__withdrawn__is_matched_no_more(market):
     client = market.client()
-    offer = client.offer(market.wish(max_price=2_000), load_app(GREETING).app)
+    offer = client.offer(market.requirement(max_price=2_000), load_app(GREETING).app)
     body = {"offer": dump_offer(offer.offer)}
 
     answer = client.matcher.send("DELETE", f"/v1/developer-offers/{offer.hash}", signed=True)

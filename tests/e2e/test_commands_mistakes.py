@@ -32,7 +32,7 @@ def test_offer_cancel__with_anothers_key__is_refused_and_the_offer_stands(market
 
 def test_offer_cancel__developer_offer__here_or_for_good(market):
     for arguments in (("--off-chain",), ()):
-        bid = market.client().offer(market.wish(max_price=2_000), "0x" + "78" * 32)
+        bid = market.client().offer(market.requirement(max_price=2_000), "0x" + "78" * 32)
 
         ran = market.run("offer", "cancel", bid.hash, *arguments, "--json")
 

@@ -290,7 +290,7 @@ def test_provider__opportunities__show_what_was_missed(market, provider, stand_i
             for level in row["levels"]
         ),
     )
-    market.client().offer(market.wish(max_price=9_000), "0x" + "77" * 32)
+    market.client().offer(market.requirement(max_price=9_000), "0x" + "77" * 32)
 
     def won_at():
         ran = market.run("provider", "opportunities", "--key", provider, "--json")

@@ -17,9 +17,9 @@ def newcomer(market):
     return market.new_account("newcomer")
 
 
-def deploy(client, wish, app):
+def deploy(client, requirement, app):
     """Offer, and watch until it runs; return the deal."""
-    *_, last = client.watch_offer(client.offer(wish, app), 60)
+    *_, last = client.watch_offer(client.offer(requirement, app), 60)
     assert last["status"] == "active", last
     return last["deal"]
 
@@ -30,7 +30,7 @@ def test_offers__at_once_by_one_account__are_all_paid_for_by_permits(market, new
     clients[0].publish(app)
 
     with ThreadPoolExecutor(len(clients)) as threads:
-        deals = list(threads.map(lambda c: deploy(c, market.wish(), app.app), clients))
+        deals = list(threads.map(lambda c: deploy(c, market.requirement(), app.app), clients))
 
     assert len(set(deals)) == len(clients)
     for deal in deals:
@@ -45,11 +45,11 @@ def test_offers__free_balance_is_promised_to_one_that_waits__wallet_pays_for_the
     market.run("wallet", "deposit", 1, "--key", newcomer)
     # More units than there are, at a better price: it waits, and has the first claim to the money.
     waiting = client.offer(
-        market.wish(units=900, min_units=900, max_price=30_000, deposit=USDC), app.app
+        market.requirement(units=900, min_units=900, max_price=30_000, deposit=USDC), app.app
     )
     wait_until("it waits", lambda: client.offer_state(waiting.hash)["status"] == "unmatched")
 
-    deal = deploy(client, market.wish(deposit=USDC), app.app)
+    deal = deploy(client, market.requirement(deposit=USDC), app.app)
 
     assert client.deal(deal)["status"] in ("running", "waiting")
     market.run("offer", "cancel", waiting.hash, "--off-chain", "--key", newcomer)

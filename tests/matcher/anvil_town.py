@@ -211,7 +211,7 @@ class Operator:
 
     def turn(self):
         self.index()
-        took = self.matcher.matchmaker.take_turn()
+        took = self.matcher.settlement_loop.take_turn()
         self.index()
         return took
 

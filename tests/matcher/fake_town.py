@@ -161,7 +161,7 @@ class FakeTown:
     def turn(self):
         """Let the indexer catch up and the matcher take a turn."""
         self.index()
-        return self.matcher.matchmaker.take_turn()
+        return self.matcher.settlement_loop.take_turn()
 
     def register_peer(self, number=1, provider=None, **members):
         owner = (provider or self.provider).address

@@ -173,7 +173,7 @@ def test_put_peer__beyond_what_the_contract_allows__is_refused(member):
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "requirement",
     [
         {"traits": 2**95},
         {"traits": 2**95 | 1},
@@ -182,25 +182,25 @@ def test_put_peer__beyond_what_the_contract_allows__is_refused(member):
         {"deposit": 2**64 - 1, "max_price": 2**256 - 1, "units": 2**16 - 1},
     ],
 )
-def test_match_one__largest_numbers_of_the_law__are_kept_exactly(wish):
+def test_match_one__largest_numbers_of_the_law__are_kept_exactly(requirement):
     most = {"units": 2**16 - 1, "memory_mib": 2**32 - 1, "region": 255, "traits": 2**95 | 1}
     lawful, too_dear = ask(1, 2**48 - 1), ask(2, 2**48, valid_until=2**256 - 1)
     book = book_of([peer(1, provider=PROVIDERS[1], **most), peer(2)], [lawful, too_dear])
     rich = {"deposit": 2**64 - 1, "max_price": 2**200, "min_units": 1, "units": 2**16 - 1}
 
-    match = match_one(demand(**(rich | wish)), book)
+    match = match_one(demand(**(rich | requirement)), book)
 
     assert match.units == (2**64 - 1) // 2 // (2**48 - 1)
     assert match.fills[0].ask == lawful
 
 
 @pytest.mark.parametrize(
-    "wish", [{"traits": 2**96}, {"traits": 2**255}, {"min_memory_mib": 2**256 - 1}]
+    "requirement", [{"traits": 2**96}, {"traits": 2**255}, {"min_memory_mib": 2**256 - 1}]
 )
-def test_match_one__more_than_any_peer_can_have__nothing(wish):
+def test_match_one__more_than_any_peer_can_have__nothing(requirement):
     every = peer(1, traits=2**96 - 1, memory_mib=2**32 - 1)
 
-    assert match_one(demand(**wish), book_of([every], [ask(1, 1)])).fills == ()
+    assert match_one(demand(**requirement), book_of([every], [ask(1, 1)])).fills == ()
 
 
 @pytest.mark.parametrize("reserved", [PROVIDERS[0], PROVIDERS[1]])

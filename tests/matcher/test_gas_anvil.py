@@ -54,7 +54,7 @@ def test_turn__base_fee_rose_over_matches_that_were_dropped__they_are_sent_deare
     town.anvil.cheats.set_automine(True)
     operator.post_bid(second)
 
-    operator.matcher.matchmaker.take_turn()
+    operator.matcher.settlement_loop.take_turn()
     operator.turn()
 
     assert [operator.status(bid)["status"] for bid in (first, second)] == ["pending", "pending"]

@@ -95,7 +95,7 @@ def test_matched_offer__posted_and_matched_again__makes_no_second_deal(town, ope
     operator.turn()
 
     again = operator.post("/v1/developer-offers", bid, town.developer)
-    operator.matcher.matchmaker.wake()
+    operator.matcher.settlement_loop.wake()
     operator.turn()
 
     assert (again.status_code, again.json()["deal"]) == (200, 1)
@@ -183,9 +183,9 @@ def test_two_matchers__same_offer__one_deal_and_the_other_learns_why(town, opera
     for operator in (first, second):
         operator.post_asks(town.ask(1, 1_000))
         operator.post_bid(bid, permit=permit)
-    first.matcher.matchmaker.take_turn()
+    first.matcher.settlement_loop.take_turn()
 
-    second.matcher.matchmaker.take_turn()
+    second.matcher.settlement_loop.take_turn()
     lost = second.http.get("/metrics").text
     second.turn()
 
@@ -202,7 +202,7 @@ def test_two_matchers__really_at_once__one_deal(town, operators):
         operator.post_asks(town.ask(1, 1_000))
         operator.post_bid(bid, permit=permit)
     town.anvil.cheats.set_automine(False)
-    turns = [threading.Thread(target=o.matcher.matchmaker.take_turn) for o in pair]
+    turns = [threading.Thread(target=o.matcher.settlement_loop.take_turn) for o in pair]
     for turn in turns:
         turn.start()
     waiting = threading.Event()
@@ -277,7 +277,7 @@ def test_killed_between_signing_and_broadcast__next_process_sends_that_very_tran
         operator.turn()
     with operator.database.read() as session:
         [recorded] = fetch_submissions(session)
-    operator.matcher.matchmaker._leader.release()
+    operator.matcher.settlement_loop._leader.release()
 
     operator.matcher = operator.build(town.sender(town.first))
     operator.turn()
@@ -326,8 +326,8 @@ WISHES = st.fixed_dictionaries(
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(oddity=ODDITIES, wish=WISHES)
-def test_why__any_fill__is_what_the_contract_says(town, operator, oddity, wish):
+@given(oddity=ODDITIES, requirement=WISHES)
+def test_why__any_fill__is_what_the_contract_says(town, operator, oddity, requirement):
     people = {"zero": ZERO_ADDRESS, "developer": town.developer.address}
     owner = {1: town.provider, 2: town.other}.get(oddity["peer"], town.provider)
     stranger = town.other if owner is town.provider else town.provider
@@ -340,8 +340,8 @@ def test_why__any_fill__is_what_the_contract_says(town, operator, oddity, wish):
         valid_until=now - 1 if oddity["late"] else now + 10_000,
     )
     by_owner = oddity["signer"] == "provider"
-    listed = (town.provider.address,) if wish.pop("listed") else ()
-    bid = town.bid(providers=listed, **wish)
+    listed = (town.provider.address,) if requirement.pop("listed") else ()
+    bid = town.bid(providers=listed, **requirement)
     with operator.database.read() as session:
         snapshot = read_snapshot(session)
     fill = Fill(Ask(hash_offer(offer), offer, 1, holds=by_owner), 1)

@@ -86,7 +86,7 @@ def test_round_of_several_offers__is_sent_in_one_block_with_consecutive_nonces(t
         operator.post_bid(bid)
     operator.index()
     town.anvil.cheats.set_automine(False)
-    turn = threading.Thread(target=operator.matcher.matchmaker.take_turn)
+    turn = threading.Thread(target=operator.matcher.settlement_loop.take_turn)
     turn.start()
     wait_for(lambda: int(town.rpc.request("txpool_status", [])["pending"], 16) == 4)
     town.anvil.cheats.mine()
@@ -113,7 +113,7 @@ def test_pipeline_killed_halfway__the_rest_is_finished_by_the_next_process(
     for bid in bids:
         operator.post_bid(bid)
     operator.index()
-    submitter = operator.matcher.matchmaker._submissions
+    submitter = operator.matcher.settlement_loop._submissions
     real, calls = submitter._record, []
 
     def die_at_the_third(*arguments, **options):
@@ -125,12 +125,12 @@ def test_pipeline_killed_halfway__the_rest_is_finished_by_the_next_process(
     monkeypatch.setattr(submitter, "_record", die_at_the_third)
     before = sent_by(town, town.first)
     with pytest.raises(Killed):
-        operator.matcher.matchmaker.take_turn()
+        operator.matcher.settlement_loop.take_turn()
     operator.matcher.leader.release()
     operator.matcher = operator.build(town.sender(town.first))
 
     operator.turn()
-    operator.matcher.matchmaker.wake()
+    operator.matcher.settlement_loop.wake()
     operator.turn()
 
     assert sent_by(town, town.first) == before + 3

@@ -70,9 +70,9 @@ def test_turn__nothing_new__does_nothing(stocked):
 def test_turn__full_deal_seen_before_it_is_indexed__is_not_sent_twice(stocked):
     stocked.post_bid(stocked.bid())
     stocked.turn()
-    stocked.matcher.matchmaker.wake()
+    stocked.matcher.settlement_loop.wake()
 
-    stocked.matcher.matchmaker.take_turn()
+    stocked.matcher.settlement_loop.take_turn()
 
     assert len(stocked.sender.sent) == 1
 
@@ -221,7 +221,7 @@ def test_turn__node_away__fails_loses_nothing_and_goes_on(stocked):
     stocked.index()
     stocked.chain.offline = True
     with pytest.raises(Unreachable):
-        stocked.matcher.matchmaker.take_turn()
+        stocked.matcher.settlement_loop.take_turn()
     stocked.chain.offline = False
 
     stocked.turn()
@@ -272,7 +272,7 @@ def test_crash__between_signing_and_sending__is_finished_by_the_next_process(sto
         stocked.turn()
     recorded = submissions(stocked)
     stocked.sender._mine = mine
-    stocked.matcher.matchmaker._leader.release()
+    stocked.matcher.settlement_loop._leader.release()
     stocked.matcher = stocked.build()
 
     stocked.turn()
@@ -296,7 +296,7 @@ def test_crash__between_mining_and_recording__is_finished_and_not_sent_again(sto
     with pytest.raises(Killed):
         stocked.turn()
     del stocked.sender.send
-    stocked.matcher.matchmaker._leader.release()
+    stocked.matcher.settlement_loop._leader.release()
     stocked.matcher = stocked.build()
 
     stocked.turn()
@@ -322,7 +322,7 @@ def test_crash__and_meanwhile_it_would_be_refused__is_given_up_and_tried_anew(st
         stocked.turn()
     stocked.sender._mine = mine
     stocked.ledger.reason = "matching: nothing to match"
-    stocked.matcher.matchmaker._leader.release()
+    stocked.matcher.settlement_loop._leader.release()
     stocked.matcher = stocked.build()
 
     stocked.turn()
@@ -365,7 +365,7 @@ def test_turn__second_process_on_the_store__only_serves(stocked):
     second = stocked.build()
     stocked.turn()
 
-    assert not second.matchmaker.take_turn()
+    assert not second.settlement_loop.take_turn()
     assert len(stocked.sender.sent) == 1
 
 

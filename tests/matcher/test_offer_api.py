@@ -386,7 +386,7 @@ def test_nothing_indexed_yet__503_and_not_ready(template, tmp_path):
     ready = town.http.get("/v1/health/ready")
     assert (ready.status_code, ready.json()["reason"]) == (503, "nothing is indexed yet")
     assert town.http.get("/v1/status").json()["indexed"] is None
-    assert not town.matcher.matchmaker.take_turn()
+    assert not town.matcher.settlement_loop.take_turn()
     database.close()
 
 

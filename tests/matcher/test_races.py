@@ -78,7 +78,7 @@ def test_lost_match__killed_after_signing_and_refused_since__is_told_by_the_next
     with pytest.raises(Killed):
         stocked.turn()
     stocked.chain.handle("Market", "match", stocked._match)
-    stocked.matcher.matchmaker._leader.release()
+    stocked.matcher.settlement_loop._leader.release()
     stocked.ledger.reason = "matching: nothing to match"
     stocked.matcher = stocked.build()
     stocked.http = Http(stocked.matcher.app)

@@ -40,8 +40,8 @@ def units_by_peer(town):
 
 
 def ask_for(town, assignment=1, account=None, **options):
-    wish = {"assignment": assignment}
-    return town.signed_request("POST", PATH, account or town.developer, wish, **options)
+    requirement = {"assignment": assignment}
+    return town.signed_request("POST", PATH, account or town.developer, requirement, **options)
 
 
 def status(town):

@@ -11,7 +11,7 @@ from matcher.engine.single import branch_and_bound as search_module
 from matcher.engine.single.branch_and_bound import search
 from matcher.engine.single.candidates import candidates, limits_of, plan_key
 from matcher.engine.single.solve import match_one
-from matcher.engine.values import Limits, Live
+from matcher.engine.values import DemandLimits, Live
 from tests.matcher.markets import (
     DEVELOPER,
     PROVIDERS,
@@ -75,7 +75,7 @@ def test_search__few_lines__is_the_best_that_brute_force_finds(data):
     book = data.draw(markets(most=5))
     wanted = data.draw(demands(book))
     full = limits_of(wanted, book)
-    limits = Limits(
+    limits = DemandLimits(
         full.want, full.budget, data.draw(st.integers(1, 3)), full.regions, full.cap, full.sold
     )
     entries = candidates(wanted, book, limits)
@@ -260,7 +260,7 @@ def test_match_one__many_peers_and_few_lines__keeps_the_limits_and_says_that_it_
 
 def test_search__large_peers_of_one_region_only__takes_the_small_one_of_another():
     book = simple_book((10, 2, 0, 0), (11, 2, 1, 0), (90, 1, 2, 1))
-    limits = Limits(4, 1_000, 2, 2, 99, {})
+    limits = DemandLimits(4, 1_000, 2, 2, 99, {})
     entries = candidates(demand(units=4), book, limits)
 
     found = search_module.search(entries, limits)
@@ -271,7 +271,7 @@ def test_search__large_peers_of_one_region_only__takes_the_small_one_of_another(
 
 def test_search__as_many_units_for_less_than_the_first_guess__is_found():
     book = simple_book((1, 1, 0, 0), (5, 2, 1, 0), (6, 3, 2, 0))
-    limits = Limits(4, 1_000, 2, 0, 99, {})
+    limits = DemandLimits(4, 1_000, 2, 0, 99, {})
 
     found = search_module.search(candidates(demand(units=4), book, limits), limits)
 
@@ -280,7 +280,7 @@ def test_search__as_many_units_for_less_than_the_first_guess__is_found():
 
 def test_search__no_steps_left__answers_the_first_guess():
     book = simple_book((10, 1, 0, 0), (10, 1, 0, 0), (20, 2, 1, 0))
-    limits = Limits(2, 1_000, 1, 0, 99, {})
+    limits = DemandLimits(2, 1_000, 1, 0, 99, {})
     entries = candidates(demand(units=2), book, limits)
 
     found = search_module.search(entries, limits, steps=0)

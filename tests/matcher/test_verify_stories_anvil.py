@@ -36,7 +36,7 @@ def test_verify__worse_fill_sent_than_the_book_gives__is_named(town, operator):
         NO_PERMIT,
     )
     town.send(town.developer, town.usdc, "approve", town.market.address, 100_000)
-    operator.matcher.matchmaker._contracts.market.match = lambda *_: call
+    operator.matcher.settlement_loop._contracts.market.match = lambda *_: call
     operator.turn()
 
     kept = Evidence(town, operator)
@@ -87,8 +87,8 @@ def test_verify__published_bid_left_out__is_missed_once_it_is_funded(town, opera
     town.send(town.developer, town.usdc, "approve", town.market.address, 200_000)
     operator.index()
     operator.post_bid(town.bid(units=1))
-    operator.matcher.matchmaker._published.take_in = lambda: 0
-    operator.matcher.matchmaker._published.has_news = lambda: False
+    operator.matcher.settlement_loop._published.take_in = lambda: 0
+    operator.matcher.settlement_loop._published.has_news = lambda: False
     operator.turn()
 
     found = differences(Evidence(town, operator).verify())
@@ -104,7 +104,7 @@ def test_verify__published_ask_cancelled_before_the_match__may_be_left_out(town,
     operator.post_bid(town.bid(units=2), permit=town.permit(100_000))
     operator.index()
     town.send(town.other, town.market, "cancel", hash_offer(cheap))
-    operator.matcher.matchmaker.take_turn()
+    operator.matcher.settlement_loop.take_turn()
     operator.index()
 
     evidence = Evidence(town, operator)

@@ -13,7 +13,7 @@ from peer.runtime.effectors.kv_file import KvFile, KvLimits
 from peer.service_log import ServiceLog
 from tests.peer.test_access_gossip import DOMAIN, sign
 from tests.peer.test_listener import Scene
-from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
+from tests.peer.test_peer_state import CALL, PEER, SECONDS, chain_view
 from tests.peer.test_receipt_chain import all_records, assert_whole, call, open_chain
 from tests.wasmarket.serving.test_nonce_files import NOW, signed
 from wasmarket.chain.sending.wallet import Account
@@ -134,12 +134,12 @@ def test_commitment__any_byte_damaged__is_made_again_from_the_receipts(tmp_path)
     book.peer = PEER
     book.append(book.open(9, 7), CALL)
     commitments = Commitments(folder.commitments, book)
-    first = commitments.prepare(standing(), 1)
+    first = commitments.prepare(chain_view(), 1)
     [path] = folder.commitments.iterdir()
 
     for place, data in flips(path.read_bytes(), 5):
         path.write_bytes(data)
-        assert Commitments(folder.commitments, book).prepare(standing(), 1) == first, place
+        assert Commitments(folder.commitments, book).prepare(chain_view(), 1) == first, place
         clean(folder.commitments)
     (folder.commitments / "notes.json").write_text("")
     assert last_closed(folder.commitments) == 1

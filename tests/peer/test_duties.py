@@ -52,7 +52,7 @@ ACTIVE = replace(PENDING, state=State.ACTIVE, start=EPOCH - 5, next=EPOCH - 5)
 ENDED = replace(ACTIVE, state=State.ENDED, alive=False, end_of=EPOCH - 2)
 
 
-def standing(*assignments, deal=DEAL, now=NOW):
+def chain_view(*assignments, deal=DEAL, now=NOW):
     return ChainView(
         peer=3,
         head=BlockRef(50, ZERO_HASH, ZERO_HASH, now),
@@ -68,30 +68,30 @@ def duties(view, *, ready=(), refused=None, proven=(), claim_every=0):
 
 
 def test_duties__nothing_there__none():
-    assert duties(standing()) == DueCalls()
-    assert duties(standing()).is_empty
+    assert duties(chain_view()) == DueCalls()
+    assert duties(chain_view()).is_empty
 
 
 def test_pending__not_ready__waits():
-    assert duties(standing(PENDING)).is_empty
+    assert duties(chain_view(PENDING)).is_empty
 
 
 def test_pending__ready_and_funded__is_activated():
-    assert duties(standing(PENDING), ready=[7]) == DueCalls(activate=(7,))
+    assert duties(chain_view(PENDING), ready=[7]) == DueCalls(activate=(7,))
 
 
 @pytest.mark.parametrize(("balance", "funded"), [(30, True), (29, False)])
 def test_pending__balance_for_share_rate_and_own_rate__is_the_limit(balance, funded):
     # In the first second of an epoch the share is the whole rate: 10 + 10 + 10.
-    view = standing(PENDING, deal=replace(DEAL, balance=balance))
+    view = chain_view(PENDING, deal=replace(DEAL, balance=balance))
 
     assert duties(view, ready=[7]).activate == ((7,) if funded else ())
 
 
 def test_pending__unfunded_for_long__is_given_back():
     poor = replace(DEAL, balance=0)
-    view = standing(PENDING, deal=poor, now=NOW + 30)
-    later = standing(PENDING, deal=poor, now=NOW + 31)
+    view = chain_view(PENDING, deal=poor, now=NOW + 30)
+    later = chain_view(PENDING, deal=poor, now=NOW + 31)
 
     assert duties(view, ready=[7]).is_empty
     assert duties(later, ready=[7]).leave == ((LeaveReason.POLICY, (7,)),)
@@ -101,7 +101,7 @@ def test_pending__refused__is_left_with_its_reason():
     other = replace(PENDING, id=8)
     reasons = {7: LeaveReason.BAD_MODULE, 8: LeaveReason.CONTENT_NOT_FOUND}
 
-    found = duties(standing(PENDING, other), ready=[7], refused=reasons)
+    found = duties(chain_view(PENDING, other), ready=[7], refused=reasons)
 
     assert found.activate == ()
     assert found.leave == (
@@ -111,7 +111,7 @@ def test_pending__refused__is_left_with_its_reason():
 
 
 def test_active__refused_later__is_not_left():
-    found = duties(standing(ACTIVE), refused={7: LeaveReason.BAD_MODULE}, proven=[EPOCH - 1])
+    found = duties(chain_view(ACTIVE), refused={7: LeaveReason.BAD_MODULE}, proven=[EPOCH - 1])
 
     assert found.is_empty
 
@@ -127,7 +127,7 @@ def test_active__refused_later__is_not_left():
     ],
 )
 def test_release__dead_and_no_longer_served__only(held, released):
-    assert duties(standing(held), proven=[EPOCH - 1]).release == ((7,) if released else ())
+    assert duties(chain_view(held), proven=[EPOCH - 1]).release == ((7,) if released else ())
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ def test_release__dead_and_no_longer_served__only(held, released):
     ],
 )
 def test_commit__while_pay_for_the_epoch_is_open__only(held, committed):
-    assert duties(standing(held)).commit == ((EPOCH - 1,) if committed else ())
-    assert duties(standing(held), proven=[EPOCH - 1]).commit == ()
+    assert duties(chain_view(held)).commit == ((EPOCH - 1,) if committed else ())
+    assert duties(chain_view(held), proven=[EPOCH - 1]).commit == ()
 
 
 def test_commit__wider_window__oldest_first():
     wide = replace(PARAMETERS, proof_window=3)
-    found = find_due_calls(standing(ACTIVE), Outlook(), wide, proven=[EPOCH - 2])
+    found = find_due_calls(chain_view(ACTIVE), Outlook(), wide, proven=[EPOCH - 2])
 
     assert found.commit == (EPOCH - 3, EPOCH - 1)
 
@@ -167,7 +167,7 @@ def test_commit__wider_window__oldest_first():
     ],
 )
 def test_claim__every_so_many_epochs__what_is_final(every, held, claimed):
-    found = duties(standing(held), proven=[EPOCH - 1], claim_every=every)
+    found = duties(chain_view(held), proven=[EPOCH - 1], claim_every=every)
 
     assert found.claim == ((7,) if claimed else ())
 
@@ -176,7 +176,7 @@ def test_duties__more_than_a_batch__are_cut():
     many = [replace(PENDING, id=i) for i in range(1, 101)]
     rich = replace(DEAL, balance=10**9)
 
-    assert duties(standing(*many, deal=rich), ready=range(200)).activate == tuple(range(1, 65))
+    assert duties(chain_view(*many, deal=rich), ready=range(200)).activate == tuple(range(1, 65))
 
 
 @pytest.mark.parametrize(

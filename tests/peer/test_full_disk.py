@@ -11,7 +11,7 @@ from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder, write_atomically
 from peer.receipts.receipt_log import ReceiptLog
 from tests.peer.test_listener import Acting, Scene
-from tests.peer.test_peer_state import CALL, SECONDS, standing
+from tests.peer.test_peer_state import CALL, SECONDS, chain_view
 from wasmarket.serving.daemon import Pace, ThreadLoop
 
 MIB = 1 << 20
@@ -56,7 +56,7 @@ def test_listener__disk_is_full__follows_the_chain_and_says_so(tmp_path, full):
     scene.chain.mine()
     loop.take_turn()
     assert loop.problem == ""
-    assert list(scene.listener().standing.assignments) == [7]
+    assert list(scene.listener().chain_view.assignments) == [7]
 
 
 @pytest.mark.unit
@@ -92,7 +92,7 @@ def test_receipts__disk_was_full_when_a_chain_began__are_found_after_a_restart(t
     book = ReceiptLog(folder, key, SECONDS, 0)
     full["on"] = True
     chain = book.open(9, 7)
-    assert Commitments(folder.commitments, book).prepare(standing(), 1).summaries
+    assert Commitments(folder.commitments, book).prepare(chain_view(), 1).summaries
     full["on"] = False
     book.append(chain, CALL)
     book.flush()

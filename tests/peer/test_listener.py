@@ -127,9 +127,9 @@ def test_step__match_without_any_notice__is_found(scene):
 
     listener.step()
 
-    assert listener.standing.peer == PEER
-    assert list(listener.standing.assignments) == [7]
-    assert listener.standing.deals[1].app == APP
+    assert listener.chain_view.peer == PEER
+    assert list(listener.chain_view.assignments) == [7]
+    assert listener.chain_view.deals[1].app == APP
 
 
 def test_step__not_registered__knows_no_standing(scene):
@@ -138,7 +138,7 @@ def test_step__not_registered__knows_no_standing(scene):
 
     listener.step()
 
-    assert listener.standing is None
+    assert listener.chain_view is None
 
 
 def test_step__key_registered_by_a_thief_first__is_passed_over(scene):
@@ -148,7 +148,7 @@ def test_step__key_registered_by_a_thief_first__is_passed_over(scene):
 
     listener.step()
 
-    assert listener.standing.peer == 2
+    assert listener.chain_view.peer == 2
 
 
 def test_step__wallet_given_later__finds_what_was_matched_before(scene):
@@ -156,12 +156,12 @@ def test_step__wallet_given_later__finds_what_was_matched_before(scene):
     scene.register(wallet=THIEF)
     scene.match()
     listener.step()
-    assert listener.standing is None
+    assert listener.chain_view is None
 
     scene.chain.mine(events.PeerWallet(PEER, WALLET))
     listener.step()
 
-    assert list(listener.standing.assignments) == [7]
+    assert list(listener.chain_view.assignments) == [7]
 
 
 def test_step__outage__keeps_the_standing(scene):
@@ -169,17 +169,17 @@ def test_step__outage__keeps_the_standing(scene):
     scene.register()
     scene.match()
     listener.step()
-    before = listener.standing
+    before = listener.chain_view
 
     scene.chain.offline = True
     with pytest.raises(Unreachable):
         listener.step()
 
-    assert listener.standing is before
+    assert listener.chain_view is before
     scene.chain.offline = False
     scene.match(assignment=8, deal=2)
     listener.step()
-    assert list(listener.standing.assignments) == [7, 8]
+    assert list(listener.chain_view.assignments) == [7, 8]
 
 
 def test_step__match_reorganised_away__is_forgotten(scene):
@@ -193,8 +193,8 @@ def test_step__match_reorganised_away__is_forgotten(scene):
     scene.chain.mine()
     listener.step()
 
-    assert listener.standing.assignments == {}
-    assert listener.standing.deals == {}
+    assert listener.chain_view.assignments == {}
+    assert listener.chain_view.deals == {}
 
 
 def test_step__cleared_then_back_by_a_reorg__is_held_again(scene):
@@ -204,14 +204,14 @@ def test_step__cleared_then_back_by_a_reorg__is_held_again(scene):
     held = scene.assignments.pop(7)
     scene.chain.mine(events.Ended(7, 1, PEER, 0, 4, 0, 1_000, 0))
     listener.step()
-    assert listener.standing.assignments == {}
+    assert listener.chain_view.assignments == {}
 
     scene.assignments[7] = held
     scene.chain.reorg(1)
     scene.chain.mine()
     listener.step()
 
-    assert list(listener.standing.assignments) == [7]
+    assert list(listener.chain_view.assignments) == [7]
 
 
 def test_step__same_epoch_and_nothing_of_ours__asks_no_view(scene):
@@ -224,7 +224,7 @@ def test_step__same_epoch_and_nothing_of_ours__asks_no_view(scene):
     head = scene.chain.mine()
     listener.step()
 
-    assert listener.standing.head == head
+    assert listener.chain_view.head == head
     assert "eth_call" not in scene.chain.requests
 
 
@@ -241,7 +241,7 @@ def test_restart__reads_only_what_is_new_and_publishes_at_once(scene):
 
     again.restore()
 
-    assert published == [first.standing]
+    assert published == [first.chain_view]
 
 
 def test_restart__killed_after_an_update__does_not_go_back_to_the_app_before(scene):
@@ -251,7 +251,7 @@ def test_restart__killed_after_an_update__does_not_go_back_to_the_app_before(sce
     listener.step()
     newer = to_hash(b"b" * 32)
     acted_on = []
-    listener.subscribe(lambda _: acted_on.append(scene.listener().standing.deals[1].app))
+    listener.subscribe(lambda _: acted_on.append(scene.listener().chain_view.deals[1].app))
     scene.chain.mine(events.AppChanged(1, newer))
 
     listener.step()
@@ -268,7 +268,7 @@ def test_restart__damaged_file__reads_the_chain_anew(scene, content):
 
     listener.step()
 
-    assert list(listener.standing.assignments) == [7]
+    assert list(listener.chain_view.assignments) == [7]
 
 
 def test_run__errors__are_told_and_over_when_over(scene):
@@ -418,6 +418,6 @@ def _cannot_pay(*_):
 def test_standing__peer_word__is_read(acting):
     acting.listener.step()
 
-    standing = acting.listener.standing
-    assert (standing.units, standing.memory_mib, standing.wallet) == (4, 256, WALLET)
-    assert standing.provider != ZERO_ADDRESS
+    chain_view = acting.listener.chain_view
+    assert (chain_view.units, chain_view.memory_mib, chain_view.wallet) == (4, 256, WALLET)
+    assert chain_view.provider != ZERO_ADDRESS

@@ -112,7 +112,7 @@ def test_renewal__at_half_of_its_time__the_new_offer_comes_first(market):
 
     assert market.step(58) == []
     assert market.step(242) == [("post", 10), ("withdraw", 10)]
-    [signed] = market.keeper.standing.values()
+    [signed] = market.keeper.chain_view.values()
     assert signed.offer.valid_until == market.situation.now + 600
 
 
@@ -121,7 +121,7 @@ def test_no_offers_any_more__everything_goes(market):
     market.policy = Policy()
 
     assert market.step() == [("withdraw", 10)]
-    assert market.keeper.standing == {}
+    assert market.keeper.chain_view == {}
 
 
 def test_no_units_any_more__everything_goes(market):
@@ -136,7 +136,7 @@ def test_counter_bumped__old_offers_are_forgotten_and_others_signed(market):
     market.situation = replace(market.situation, counter=1)
 
     assert market.step() == [("post", 10)]
-    assert {signed.offer.counter for signed in market.keeper.standing.values()} == {1}
+    assert {signed.offer.counter for signed in market.keeper.chain_view.values()} == {1}
 
 
 def test_dead_matcher__is_left_alone_for_a_while__then_told(market):
@@ -163,7 +163,7 @@ def test_dead_matcher__still_has_the_old_price__is_told_once_it_is_back(market):
 def test_crash__before_the_matcher_was_told__brings_the_same_offer(market):
     market.dead = {MATCHER}
     market.step()
-    [before] = market.keeper.standing
+    [before] = market.keeper.chain_view
     market.dead = set()
 
     market.start()
@@ -189,4 +189,4 @@ def test_cancelled_by_hand__another_is_signed_after_a_rest(market):
     market.step(REPEAT_SECONDS)
     assert market.step() == []
     assert market.step(REST_SECONDS) == [("post", 10)]
-    assert len(market.keeper.standing) == 1
+    assert len(market.keeper.chain_view) == 1

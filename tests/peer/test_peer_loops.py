@@ -12,7 +12,7 @@ from peer.disk import DiskWatch
 from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
 from peer.hosting.access_gossip import AccessGossip
-from peer.hosting.retention import Sweeper
+from peer.hosting.retention import StorageRetention
 from peer.hosting.self_test import SelfTest
 from peer.offers.reconciler import OfferReconciler
 from peer.offers.selling import Seller
@@ -35,7 +35,7 @@ STEPS = {
     "receipts": (ReceiptLog, "flush"),
     "disk": (DiskWatch, "look"),
     "self-test": (SelfTest, "_try"),
-    "retention": (Sweeper, "sweep"),
+    "retention": (StorageRetention, "sweep"),
     "nonces": (NonceFiles, "keep"),
     "access": (AccessGossip, "tell"),
     "offers": (OfferReconciler, "take_turn"),

@@ -54,7 +54,7 @@ def open_book(folder):
     return made
 
 
-def standing(epoch=2, **changes):
+def chain_view(epoch=2, **changes):
     held = {
         "id": 9,
         "deal": 7,
@@ -152,7 +152,7 @@ def test_commitment__of_a_busy_epoch__proves_its_summary(book, folder):
     head = book.append(book.open(9, 7), CALL)
     commitments = Commitments(folder.commitments, book)
 
-    made = commitments.prepare(standing(), 1)
+    made = commitments.prepare(chain_view(), 1)
 
     [summary] = made.summaries
     assert (summary.count, summary.fuel, summary.chain_head) == (1, 2, head.hash)
@@ -162,12 +162,12 @@ def test_commitment__of_a_busy_epoch__proves_its_summary(book, folder):
 
 def test_commitment__made_again_after_a_restart__is_the_same(book, folder):
     book.append(book.open(9, 7), CALL)
-    made = Commitments(folder.commitments, book).prepare(standing(), 1)
+    made = Commitments(folder.commitments, book).prepare(chain_view(), 1)
     book.close()
     again = open_book(folder)
 
     again.append(again.open(9, 7), CALL)
-    same = Commitments(folder.commitments, again).prepare(standing(alive=False, end_of=1), 1)
+    same = Commitments(folder.commitments, again).prepare(chain_view(alive=False, end_of=1), 1)
 
     assert same == made
     assert len(again.get(9).read_epoch(1)) == 1
@@ -178,8 +178,8 @@ def test_commitment__made_again_after_a_restart__is_the_same(book, folder):
 def test_commitment__idle_or_without_assignments__has_a_root_too(book, folder):
     commitments = Commitments(folder.commitments, book)
 
-    idle = commitments.prepare(standing(), 1)
-    none = commitments.prepare(standing(start=3, epoch=3), 2)
+    idle = commitments.prepare(chain_view(), 1)
+    none = commitments.prepare(chain_view(start=3, epoch=3), 2)
 
     assert [summary.count for summary in idle.summaries] == [0]
     assert raw(none.root) == EMPTY_ROOT

@@ -14,7 +14,7 @@ from peer.chain_state.view import State
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
 from peer.hosting import retention
-from peer.hosting.retention import KeptStorage, Retention, Sweeper
+from peer.hosting.retention import KeptStorage, Retention, StorageRetention
 from peer.receipts.epoch_tally import GrowingRoot
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import FOLDER, EffectorHost
@@ -23,7 +23,7 @@ from peer.runtime.module.code_files import EngineSettings, name_code
 from peer.runtime.sandbox.folder_walk import remove
 from tests.peer.peer_runner import publish
 from tests.peer.runtime.test_folder_walk import nest
-from tests.peer.test_peer_state import CALL, PEER, SECONDS, standing
+from tests.peer.test_peer_state import CALL, PEER, SECONDS, chain_view
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
 from wasmarket.kernel.documents.merkle import EMPTY_ROOT, MerkleTree
@@ -43,7 +43,7 @@ class FakeHost:
     """What the sweeper asks of the host: the chain's standing and the deals with runs."""
 
     def __init__(self, now):
-        self.standing = now
+        self.chain_view = now
         self.deals = {}
 
 
@@ -75,10 +75,12 @@ def sweep(folder, blocks, book):
     async def sweep_once(now):
         async with httpx.AsyncClient(trust_env=False) as client:
             effectors = EffectorHost(blocks, folder.cache / "content", client)
-            sweeper = Sweeper(folder, blocks, FakeHost(now), book, effectors, commitments, KEEP)
-            await sweeper.sweep()
+            storage_retention = StorageRetention(
+                folder, blocks, FakeHost(now), book, effectors, commitments, KEEP
+            )
+            await storage_retention.sweep()
             await effectors.close()
-        return sweeper
+        return storage_retention
 
     return run
 
@@ -105,7 +107,7 @@ def test_storage__of_a_live_assignment__stays(folder, sweep):
     path = lay_storage(folder, 7)
 
     for epoch in (2, 50):
-        sweep(standing(epoch))
+        sweep(chain_view(epoch))
 
     assert (path / "storage" / "greeting" / "file").read_bytes() == b"state"
 
@@ -114,15 +116,15 @@ def test_storage__of_a_deal_that_is_over__goes_after_its_time(folder, sweep):
     path = lay_storage(folder, 7)
     over = {"state": State.ENDED, "alive": False, "end_of": 1}
 
-    kept = sweep(standing(10, **over)).kept
-    still = sweep(standing(11, **over)).kept
+    kept = sweep(chain_view(10, **over)).kept
+    still = sweep(chain_view(11, **over)).kept
     [entry] = kept
     # What it takes on the disk: whole blocks, and its folders.
     assert entry == KeptStorage(7, entry.bytes, 10 * SECONDS + 120)
     assert entry.bytes >= 5
     assert still == kept
     assert (path / "storage").exists()
-    last = sweep(standing(12, **over)).kept
+    last = sweep(chain_view(12, **over)).kept
 
     assert last == ()
     assert sorted(entry.name for entry in path.iterdir()) == ["access.json", "over"]
@@ -136,25 +138,25 @@ def test_content__put_by_a_deal__is_unpinned_with_its_storage(folder, blocks, sw
     for cid in (mine, shared):
         blocks.pin(cid)
 
-    sweep(standing(10, **over))
+    sweep(chain_view(10, **over))
     assert blocks.is_pinned(mine)
     write_ledger(lay_storage(folder, 8) / FOLDER / "guest.ipfs", {str(shared): 6})
-    sweep(standing(12, **over))
+    sweep(chain_view(12, **over))
 
     assert not (path / FOLDER).exists()
     assert not blocks.is_pinned(mine)
     assert blocks.is_pinned(shared)
-    sweep(standing(14, **over))
+    sweep(chain_view(14, **over))
     assert not blocks.is_pinned(shared)
 
 
 def test_storage__of_a_deal_that_came_back__stays_again(folder, sweep):
     path = lay_storage(folder, 7)
     over = {"state": State.ENDED, "alive": False, "end_of": 1}
-    sweep(standing(10, **over))
+    sweep(chain_view(10, **over))
 
-    sweep(standing(11))
-    sweep(standing(13, **over))
+    sweep(chain_view(11))
+    sweep(chain_view(13, **over))
 
     assert (path / "storage").exists()
     assert not list(folder.services.glob(".gone*"))
@@ -164,13 +166,13 @@ def test_storage__removal_cut_short__is_finished_by_the_next_sweep(folder, sweep
     rest = folder.services / ".gone-3-storage"
     rest.mkdir()
 
-    sweep(standing(2))
+    sweep(chain_view(2))
 
     assert not rest.exists()
 
 
 def test_blocks__of_live_deals_kept_storage_and_pins__stay(folder, blocks, sweep):
-    now = standing(2)
+    now = chain_view(2)
     apps = [publish(blocks, bytes([n]) * 9, name=f"app{n}") for n in range(4)]
     live, kept, pinned, nobodys = apps
     (folder.service(3)).mkdir()
@@ -195,9 +197,9 @@ def test_receipts__old_and_final__go_but_the_chain_goes_on(folder, book, sweep):
         book.append(chain, msgspec.structs.replace(CALL, time=epoch * SECONDS))
     book.flush()
 
-    sweep(standing(6))
+    sweep(chain_view(6))
     assert chain.epochs() == [2, 8]
-    sweep(standing(50))
+    sweep(chain_view(50))
     assert chain.epochs() == [8]
     book.close()
 
@@ -210,9 +212,9 @@ def test_receipts__of_an_assignment_that_is_gone__go_altogether(folder, book, sw
     book.append(book.open(5, 4), CALL)
     book.flush()
 
-    sweep(standing(2))
+    sweep(chain_view(2))
     assert folder.receipts_of(5).exists()
-    sweep(standing(50))
+    sweep(chain_view(50))
 
     assert not folder.receipts_of(5).exists()
     assert [chain.assignment for chain in book.chains()] == []
@@ -254,7 +256,7 @@ def test_compiled_code__of_what_nothing_runs__goes(folder, sweep):
     for ending in (".cwasm", ".sha256"):
         (folder.cache / f"{name}{ending}").write_bytes(b"code")
 
-    sweep(standing(2))
+    sweep(chain_view(2))
 
     assert [path for path in folder.cache.iterdir() if path.is_file()] == []
 
@@ -265,9 +267,9 @@ def test_sweep__storage_of_1500_nested_folders__goes_and_does_not_end_the_sweep(
     (folder.service(8) / "storage" / "file").write_bytes(b"x")
 
     try:
-        sweep(standing(10, **OVER))
-        counted = sweep(standing(11, **OVER)).kept
-        sweep(standing(20, **OVER))
+        sweep(chain_view(10, **OVER))
+        counted = sweep(chain_view(11, **OVER)).kept
+        sweep(chain_view(20, **OVER))
     finally:
         # pytest itself could not.
         remove(folder.service(7) / "storage")
@@ -281,7 +283,7 @@ def test_sweep__disk_is_full__removes_all_the_same_and_says_so(folder, sweep, mo
     for deal in (7, 8):
         (folder.service(deal) / "storage").mkdir(parents=True)
         (folder.service(deal) / "storage" / "file").write_bytes(b"x")
-    sweep(standing(10, **OVER))
+    sweep(chain_view(10, **OVER))
     (folder.service(9) / "storage").mkdir(parents=True)
 
     def fail(*_):
@@ -289,7 +291,7 @@ def test_sweep__disk_is_full__removes_all_the_same_and_says_so(folder, sweep, mo
 
     monkeypatch.setattr(retention, "write_atomically", fail)
     with pytest.raises(OSError, match="No space"):
-        sweep(standing(20, **OVER))
+        sweep(chain_view(20, **OVER))
 
     assert not (folder.service(7) / "storage").exists()
     assert not (folder.service(8) / "storage").exists()

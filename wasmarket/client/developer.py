@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from wasmarket.chain.contracts.bindings import Erc20, Market
     from wasmarket.chain.sending.transactions import TransactionReceipt
     from wasmarket.chain.sending.wallet import Account
-    from wasmarket.client.developer_offers import Bid, Wish
+    from wasmarket.client.developer_offers import Bid, Requirement
     from wasmarket.kernel.deployment import Deployment
 
 RUNNING = frozenset({"active", "short"})
@@ -95,7 +95,7 @@ class DeveloperClient:
 
         return upload(wiring.http, wiring.client.gateway, roots, app.get, self._headers)
 
-    def offer(self, wish: Wish, app: Hash, target: int | None = None) -> Bid:
+    def offer(self, requirement: Requirement, app: Hash, target: int | None = None) -> Bid:
         """Sign an offer for `app` and post it to the matcher.
 
         `target`: units to fill for now; the rest of the wish is room for replacements.
@@ -105,7 +105,7 @@ class DeveloperClient:
         from wasmarket.client.developer_offers import sign_bid  # noqa: PLC0415 - loads what talks to a chain
 
         bid = sign_bid(
-            wish,
+            requirement,
             app,
             account,
             wiring.deployment,

@@ -21,7 +21,7 @@ from wasmarket.kernel.units import Address, Hash, format_usdc
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Requirement:
     """What a developer wants. USDC base units, MiB, chain seconds; masks as in DESIGN 8.1."""
 
     units: int
@@ -62,26 +62,28 @@ class Bid:
         return self.offer.deposit + self.offer.tip
 
 
-def make_offer(wish: Wish, app: Hash, developer: Address, counter: int, now: int) -> DeveloperOffer:
+def make_offer(
+    requirement: Requirement, app: Hash, developer: Address, counter: int, now: int
+) -> DeveloperOffer:
     """Return the offer for a wish. Raises InvalidInput for terms that Market would refuse."""
     offer = DeveloperOffer(
         developer=developer,
         app=app,
-        min_units=wish.min_units,
-        units=wish.units,
-        max_units_per_provider=wish.max_units_per_provider,
-        min_regions=wish.min_regions,
-        max_price=wish.max_price,
-        epochs=wish.epochs,
-        deposit=wish.deposit,
-        min_memory_mib=wish.min_memory_mib,
-        regions=wish.regions,
-        traits=wish.traits,
-        providers=wish.providers,
-        providers_mode=wish.providers_mode,
-        matcher=wish.matcher,
-        tip=wish.tip,
-        valid_until=now + wish.valid_seconds,
+        min_units=requirement.min_units,
+        units=requirement.units,
+        max_units_per_provider=requirement.max_units_per_provider,
+        min_regions=requirement.min_regions,
+        max_price=requirement.max_price,
+        epochs=requirement.epochs,
+        deposit=requirement.deposit,
+        min_memory_mib=requirement.min_memory_mib,
+        regions=requirement.regions,
+        traits=requirement.traits,
+        providers=requirement.providers,
+        providers_mode=requirement.providers_mode,
+        matcher=requirement.matcher,
+        tip=requirement.tip,
+        valid_until=now + requirement.valid_seconds,
         counter=counter,
         salt=secrets.randbits(128),
     )
@@ -90,7 +92,7 @@ def make_offer(wish: Wish, app: Hash, developer: Address, counter: int, now: int
 
 
 def sign_bid(
-    wish: Wish,
+    requirement: Requirement,
     app: Hash,
     account: Account,
     deployment: Deployment,
@@ -103,7 +105,7 @@ def sign_bid(
     Raises InvalidInput, Unfunded.
     """
     state = market.account(account.address)
-    offer = make_offer(wish, app, account.address, state.counter, now)
+    offer = make_offer(requirement, app, account.address, state.counter, now)
     hash_ = hash_offer(offer)
     domain = market_domain(deployment.chain_id, deployment.market)
     signature = sign(digest(domain, hash_), account.key).to_hex()

@@ -21,8 +21,8 @@ from wasmarket.kernel.documents.foreign_cids import (
     decode_any_cid,
     is_version_0,
 )
+from wasmarket.kernel.documents.varints import decode_varint, encode_varint
 from wasmarket.kernel.errors import BadContent, InvalidInput, TooLarge
-from wasmarket.kernel.varints import decode_varint, encode_varint
 
 MEDIA_TYPE = "application/vnd.ipld.car"
 MAX_ROOTS = 1_000

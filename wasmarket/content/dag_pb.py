@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from wasmarket.kernel.documents.foreign_cids import AnyCid, decode_any_cid
+from wasmarket.kernel.documents.varints import decode_varint, encode_varint
 from wasmarket.kernel.errors import BadContent, InvalidInput
-from wasmarket.kernel.varints import decode_varint, encode_varint
 
 _NODE_DATA = 0x0A
 _NODE_LINK = 0x12

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from wasmarket.content.dag_pb import DagNode, NodeLink, decode_node, encode_node, read_fields
 from wasmarket.kernel.documents.content_ids import RAW
 from wasmarket.kernel.documents.foreign_cids import AnyCid
+from wasmarket.kernel.documents.varints import encode_varint
 from wasmarket.kernel.errors import BadContent
-from wasmarket.kernel.varints import encode_varint
 
 _TYPE = 0x08
 _DATA = 0x12

@@ -16,7 +16,7 @@ from peer.hosting.versions import build_spec
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.errors import CallRefused, GuestFault, GuestTrap
 from peer.runtime.module.code_files import prune_code
-from peer.runtime.module.service import BodyKind, CallResult
+from peer.runtime.module.service import BodyKind, GuestResult
 from peer.runtime.sandbox.folder_walk import hand_over
 from peer.runtime.sandbox.privileges import is_root
 from peer.runtime.workers.pool import WorkerPool
@@ -165,7 +165,7 @@ async def _run(
     body: bytes,
     kind: BodyKind,
     trusted: tuple[str, ...],
-) -> CallResult:
+) -> GuestResult:
     files = {}
     for cid in app.manifest.module_cids:
         wasm = read_file(cid, app.get)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from wasmarket.app.file import App, load_app
 from wasmarket.client.developer import RUNNING, DeveloperClient
-from wasmarket.client.developer_offers import Bid, Wish
+from wasmarket.client.developer_offers import Bid, Requirement
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import ProvidersMode
 from wasmarket.kernel.traits import trait_mask
@@ -154,7 +154,7 @@ def deploy(
         runway = max(LEAST_EPOCHS, ceil_div(days * DAY_SECONDS, seconds))
         runway = min(runway, epochs) if epochs else runway
         deposit = runway * _epoch_cost(curve, units, max_price)
-    wish = Wish(
+    requirement = Requirement(
         units=needs.units,
         max_price=max_price,
         deposit=deposit,
@@ -172,10 +172,10 @@ def deploy(
     )
     if not (yes or as_json):
         seconds = wiring.deployment.parameters.epoch_seconds
-        _show_plan(built, wish, spare, _epoch_cost(curve, units, max_price), seconds)
+        _show_plan(built, requirement, spare, _epoch_cost(curve, units, max_price), seconds)
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
-    bid = client.offer(wish, built.app, units if spare else None)
+    bid = client.offer(requirement, built.app, units if spare else None)
     try:
         state = _wait(client, bid, wait, as_json) if wait else client.offer_state(bid.hash)
     except KeyboardInterrupt:
@@ -287,15 +287,17 @@ def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersM
     return ProvidersMode.EXCEPT if exclude else ProvidersMode.ANY
 
 
-def _show_plan(app: App, wish: Wish, spare: int, epoch_cost: int, epoch_seconds: int) -> None:
+def _show_plan(
+    app: App, requirement: Requirement, spare: int, epoch_cost: int, epoch_seconds: int
+) -> None:
     say(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
     say(
-        f"{count(wish.units - spare, 'unit')} at no more than {usdc(wish.max_price)}"
-        f" per unit and epoch, {usdc(wish.deposit)} to begin with"
-        + (f", tip {usdc(wish.tip)}" if wish.tip else "")
+        f"{count(requirement.units - spare, 'unit')} at no more than {usdc(requirement.max_price)}"
+        f" per unit and epoch, {usdc(requirement.deposit)} to begin with"
+        + (f", tip {usdc(requirement.tip)}" if requirement.tip else "")
         + (f", room for {spare} more to replace peers" if spare else "")
     )
-    runway = wish.deposit // max(1, epoch_cost)
+    runway = requirement.deposit // max(1, epoch_cost)
     say(
         f"now {usdc(epoch_cost)} per epoch of {write_duration(epoch_seconds)}: the deposit lasts"
         f" {count(runway, 'epoch')} ({write_duration(runway * epoch_seconds)})"

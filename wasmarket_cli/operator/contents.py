@@ -146,12 +146,12 @@ async def _fetch(
 def _collect_peer(place: Place) -> list[Cid]:
     assert place.peer is not None
     saved = read_saved(place.peer.chain)
-    if saved is None or saved.standing is None:
+    if saved is None or saved.chain_view is None:
         raise Conflict(
             f"{place.peer.chain} does not say what the peer runs",
             remedy="run the peer once, so that it reads the chain",
         )
-    needed = find_needed(saved.standing, place.peer)
+    needed = find_needed(saved.chain_view, place.peer)
     return remove_unneeded(place.blocks, needed, GRACE_SECONDS)
 
 

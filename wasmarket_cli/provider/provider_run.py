@@ -68,11 +68,11 @@ def run(
             seller = Seller(account, wiring.sender(account, stop), (wiring.client.matcher,))
             book = wiring.home.offers / f"{account.address}.json"
             deployment, source = wiring.deployment, PolicyFile(file)
-            keeper = build_reconciler(
+            reconciler = build_reconciler(
                 seller, wiring.rpc, deployment, source, book, lambda: peers, http
             )
             pace = Pace(SECONDS, longest_pause=SECONDS)
-            loops.add(ThreadLoop("offers", keeper.take_turn, pace))
+            loops.add(ThreadLoop("offers", reconciler.take_turn, pace))
         for number in (SIGINT, SIGTERM):
             signal(number, lambda *_: stop.set())
         print_line(ready=True, url="")

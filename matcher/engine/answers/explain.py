@@ -22,7 +22,7 @@ from matcher.engine.index.supply import (
 )
 from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
-from matcher.engine.values import Demand, Limits
+from matcher.engine.values import Demand, DemandLimits
 
 CONSTRAINTS = (
     "max_price",
@@ -119,7 +119,7 @@ class _Reach:
     """Counts how many units a demand could have without some of its limits."""
 
     demand: Demand
-    limits: Limits
+    limits: DemandLimits
     regions: set[int]
     judged: I64
     list_units: Callable[[int], tuple[I64, int]]

@@ -40,10 +40,10 @@ class Opportunity:
 
 
 def find_opportunities(
-    provider: Address, contests: Iterable[Contest], book: OrderBook
+    provider: Address, lost_opportunities: Iterable[Contest], book: OrderBook
 ) -> tuple[Opportunity, ...]:
     """Return the contests in which no ask of the provider wins as it stands."""
-    found = (_compare(contest, provider, book) for contest in contests)
+    found = (_compare(contest, provider, book) for contest in lost_opportunities)
     return tuple(opportunity for opportunity in found if opportunity is not None)
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from matcher.engine.auction.eligibility import Bytes, group_by_eligibility, pack_eligibility
 from matcher.engine.index.layout import PRICE_LIMIT
 from matcher.engine.index.order_book import OrderBook
-from matcher.engine.values import MAX_FILLS, NO_CAP, Demand, Limits
+from matcher.engine.values import MAX_FILLS, NO_CAP, Demand, DemandLimits
 
 Ints = npt.NDArray[np.int64]
 
@@ -81,7 +81,7 @@ class LimitedDemand:
     """A demand of a round, and the limits for what it can still get."""
 
     demand: Demand
-    limits: Limits
+    limits: DemandLimits
 
     @property
     def is_narrow(self) -> bool:

@@ -11,18 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.engine.auction.allocation import (
-    count_regions,
-    find_line,
     release,
-    room_at,
     take,
 )
 from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
+from matcher.engine.auction.exchange_limits import NEW, can_grow, drop_limit, has_room, swap_limit
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import MAX_FILLS, NO_CAP
-
-NEW = MAX_FILLS
-"""Stands for the line that a demand lacks: it wants more units, and gives none up for them."""
 
 SLOW = 8
 """So many rows are read in the time of a look at all limits."""
@@ -58,76 +53,6 @@ class PathSearch(NamedTuple):
 
 
 @compiled
-def _has_room(market: AuctionArrays, fills: Allocation, demand: int, row: int, line: int) -> bool:
-    """Whether a cap or the number of lines lets the demand take a unit for one of a line."""
-    if line == NEW:
-        is_full = fills.lines[demand] >= market.fills[demand]
-        if is_full and find_line(fills, demand, row) < 0:
-            return False
-    elif market.provider[fills.row[demand, line]] == market.provider[row]:
-        return True
-    return room_at(market, fills, demand, market.provider[row]) > 0
-
-
-@compiled
-def _swap_limit(
-    market: AuctionArrays, fills: Allocation, demand: int, row: int, line: int, most: int
-) -> int:
-    """Return how many units the demand can take of an ask, at most `most`, for those of a line."""
-    price, provider = market.price[row], market.provider[row]
-    slack = market.budget[demand] - fills.spent[demand]
-    needs_line = find_line(fills, demand, row) < 0
-    is_full = fills.lines[demand] >= market.fills[demand]
-    if line == NEW:
-        most = min(most, market.want[demand] - fills.got[demand])
-        most = min(most, room_at(market, fills, demand, provider), slack // price)
-        return 0 if needs_line and is_full else most
-    old = fills.row[demand, line]
-    held = fills.units[demand, line]
-    most = min(most, held)
-    if market.provider[old] != provider:
-        most = min(most, room_at(market, fills, demand, provider))
-    if price > market.price[old]:
-        most = min(most, slack // (price - market.price[old]))
-    if most < held and needs_line and is_full:
-        return 0
-    if most == held and market.spread[demand] > 1:
-        if needs_line and market.region[row] != market.region[old]:
-            keeps = count_regions(market, fills, demand, line) >= market.spread[demand]
-        else:
-            keeps = market.region[row] == market.region[old] or (
-                count_regions(market, fills, demand, line) >= market.spread[demand]
-            )
-        if not keeps:
-            return 0
-    return most
-
-
-@compiled
-def _drop_limit(market: AuctionArrays, fills: Allocation, demand: int, line: int) -> int:
-    """Return how many units of a line the demand can do without."""
-    units = fills.units[demand, line]
-    least = market.least[demand]
-    if least > 1 or market.spread[demand] > 1:
-        units = min(units, fills.got[demand] - least)
-        if (
-            units == fills.units[demand, line]
-            and market.spread[demand] > 1
-            and count_regions(market, fills, demand, line) < market.spread[demand]
-        ):
-            units -= 1
-    return int(max(units, 0))
-
-
-@compiled
-def _grows(market: AuctionArrays, fills: Allocation, demand: int) -> bool:
-    """Whether the demand could do with one more unit."""
-    is_placed = fills.got[demand] > 0 or (market.least[demand] <= 1 and market.spread[demand] <= 1)
-    is_short = fills.got[demand] < market.want[demand]
-    return bool(is_placed and is_short and fills.spent[demand] < market.budget[demand])
-
-
-@compiled
 def _ends(market: AuctionArrays, fills: Allocation) -> tuple[Ints, Ints, Ints]:
     """Return where a unit is worth most, best first: value, demand and line (NEW: a further one).
 
@@ -140,7 +65,7 @@ def _ends(market: AuctionArrays, fills: Allocation) -> tuple[Ints, Ints, Ints]:
     seeds = np.empty(size, np.int64)
     lines = np.empty(size, np.int64)
     for demand in range(len(market.bid)):
-        if _grows(market, fills, demand):
+        if can_grow(market, fills, demand):
             values[count], seeds[count], lines[count] = market.bid[demand], demand, NEW
             count += 1
         for line in range(MAX_FILLS):
@@ -167,7 +92,7 @@ def _path_limit(
             line = search.line_of[demand]
             if line != NEW and fills.row[demand, line] != search.gives[demand]:
                 return 0
-            limit = _swap_limit(market, fills, demand, search.row_of[at], line, limit)
+            limit = swap_limit(market, fills, demand, search.row_of[at], line, limit)
             if demand == search.tally[SEED]:
                 break
             at = market.peer[fills.row[demand, line]]
@@ -219,7 +144,7 @@ def _use_spare(market: AuctionArrays, fills: Allocation, search: PathSearch, dem
         if left[at] == 0 or taker[at] >= 0 or not (fits[row >> 3] >> (row & 7)) & 1:
             continue
         work[0] += SLOW
-        if _swap_limit(market, fills, demand, row, gives, left[at]) == 0:
+        if swap_limit(market, fills, demand, row, gives, left[at]) == 0:
             continue
         taker[at], row_of[at] = demand, row
         units = _path_limit(market, fills, search, at, left[at])
@@ -285,7 +210,7 @@ def _make_way(
         if more == 0:
             break
     if saved == 0 and value > market.bid[holder]:
-        units = _drop_limit(market, fills, holder, line)
+        units = drop_limit(market, fills, holder, line)
         if units > 0:
             units = _path_limit(market, fills, search, peer, units)
         if units > 0:
@@ -331,7 +256,7 @@ def _search(
             is_known = taker[peer[row]] >= 0
             if is_known or (
                 (fits[row >> 3] >> (row & 7)) & 1
-                and (is_free or _has_room(market, fills, demand, row, gives))
+                and (is_free or has_room(market, fills, demand, row, gives))
             ):
                 after[before[row]], before[following] = following, before[row]
                 trail[tally[HIDDEN]] = row
@@ -394,7 +319,7 @@ def improve(market: AuctionArrays, fills: Allocation, worth: Ints, steps: int) -
         # What a search without success has reached stays known: worth less, it leads nowhere.
         while search.line_of[seed] < 0 and (steps == 0 or fills.work[0] < limit):
             if line == NEW:
-                if not _grows(market, fills, seed):
+                if not can_grow(market, fills, seed):
                     break
             elif fills.units[seed, line] == 0 or market.price[fills.row[seed, line]] != value:
                 break

@@ -12,8 +12,16 @@ import numpy.typing as npt
 
 from matcher.engine.auction.allocation import is_whole, most_of, release_all, surplus_of, take
 from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
-from matcher.engine.auction.flow_state import FIXED, NONE, WORD, ResidualFlow, empty_flow, fix, undo
-from matcher.engine.auction.max_flow import send_all
+from matcher.engine.auction.flow.flow_state import (
+    FIXED,
+    NONE,
+    WORD,
+    ResidualFlow,
+    empty_flow,
+    fix,
+    undo,
+)
+from matcher.engine.auction.flow.max_flow import send_all
 from matcher.engine.index.compiled import compiled
 
 Flags = npt.NDArray[np.bool_]

@@ -10,7 +10,7 @@ from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints, empty
 from matcher.engine.auction.augmenting_paths import improve
 from matcher.engine.auction.dual_bound import LagrangianBound, clearing_prices
 from matcher.engine.auction.dual_prices import find_dual_prices, take_flow
-from matcher.engine.auction.flow_state import ResidualFlow
+from matcher.engine.auction.flow.flow_state import ResidualFlow
 from matcher.engine.auction.ruin_and_recreate import ruin_and_recreate
 from matcher.engine.values import NO_CAP
 

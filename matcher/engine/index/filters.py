@@ -7,7 +7,7 @@ import numpy as np
 
 from matcher.engine.index.layout import I32, I64, LAST, NONE, PRICE_LIMIT, TRAIT_BITS
 from matcher.engine.index.storage import Storage
-from matcher.engine.values import Demand, Limits
+from matcher.engine.values import Demand, DemandLimits
 
 F_PRICE, F_DEVELOPER, F_MEMORY, F_TRAITS, F_TRAITS_HIGH, F_ANYWHERE, F_MODE = range(7)
 F_WANT, F_BUDGET, F_CAP = range(7, 10)
@@ -32,13 +32,13 @@ class Filter(NamedTuple):
     excluded: I32
 
 
-UNLIMITED = Limits(want=LAST, budget=LAST, fills=LAST, regions=0, cap=LAST, sold={})
+UNLIMITED = DemandLimits(want=LAST, budget=LAST, fills=LAST, regions=0, cap=LAST, sold={})
 
 
 def build_filter(
     demand: Demand,
     storage: Storage,
-    limits: Limits,
+    limits: DemandLimits,
     taken: Mapping[int, int] | None = None,
     excluded: I32 | None = None,
 ) -> Filter:

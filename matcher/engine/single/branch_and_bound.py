@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from matcher.engine.single.candidates import Candidate, Plan, fill_cheapest, plan_key
 from matcher.engine.single.regions import fill_regions
-from matcher.engine.values import Limits
+from matcher.engine.values import DemandLimits
 
 STEPS = 200
 WIDE = 256
@@ -24,7 +24,7 @@ class Found:
     is_exact: bool
 
 
-def relax(entries: Sequence[Candidate], limits: Limits) -> Plan:
+def relax(entries: Sequence[Candidate], limits: DemandLimits) -> Plan:
     """Return the best plan when any number of fills is allowed: no plan within them is better."""
     plan = fill_cheapest(entries, limits)
     covered = {entry.region for entry, _ in plan}
@@ -33,7 +33,7 @@ def relax(entries: Sequence[Candidate], limits: Limits) -> Plan:
     return fill_regions(entries, limits)
 
 
-def search(entries: Sequence[Candidate], limits: Limits, *, steps: int = STEPS) -> Found:
+def search(entries: Sequence[Candidate], limits: DemandLimits, *, steps: int = STEPS) -> Found:
     """Return the best plan of at most `limits.fills` fills, trying at most `steps` branches."""
     kept = _narrow(entries, limits)
     best = _first_guess(kept, limits)
@@ -60,13 +60,13 @@ def search(entries: Sequence[Candidate], limits: Limits, *, steps: int = STEPS) 
     return Found(best, not branches and len(kept) == len(entries))
 
 
-def _within_fills(entries: Sequence[Candidate], limits: Limits) -> Limits:
+def _within_fills(entries: Sequence[Candidate], limits: DemandLimits) -> DemandLimits:
     """Want no more than the largest peers could give in as many lines."""
     largest = sorted((min(e.units, limits.room(e.provider)) for e in entries), reverse=True)
     return replace(limits, want=min(limits.want, sum(largest[: limits.fills])))
 
 
-def _narrow(entries: Sequence[Candidate], limits: Limits) -> Sequence[Candidate]:
+def _narrow(entries: Sequence[Candidate], limits: DemandLimits) -> Sequence[Candidate]:
     """Keep the cheapest of all, the largest, and the cheapest of each region."""
     if len(entries) <= WIDE:
         return entries
@@ -82,7 +82,7 @@ def _narrow(entries: Sequence[Candidate], limits: Limits) -> Sequence[Candidate]
     return [entry for entry in entries if entry.rank in kept]
 
 
-def _first_guess(entries: Sequence[Candidate], limits: Limits) -> Plan:
+def _first_guess(entries: Sequence[Candidate], limits: DemandLimits) -> Plan:
     """Try cheapest first among peers of at least each size, cut after the last allowed line."""
     best: Plan = ()
     for size in sorted({min(e.units, limits.room(e.provider)) for e in entries} - {0}):

@@ -11,7 +11,7 @@ from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.scan import S_SLOT
 from matcher.engine.rules import count_live
 from matcher.engine.single.pruning import prune_by_lines, prune_by_units
-from matcher.engine.values import MAX_FILLS, MAX_LIVE, NO_CAP, Demand, Limits
+from matcher.engine.values import MAX_FILLS, MAX_LIVE, NO_CAP, Demand, DemandLimits
 from wasmarket.kernel.units import Address
 
 MOST = 4_096
@@ -43,10 +43,10 @@ def plan_key(plan: Plan) -> tuple[int, int, int]:
     )
 
 
-def limits_of(demand: Demand, book: OrderBook) -> Limits:
+def limits_of(demand: Demand, book: OrderBook) -> DemandLimits:
     """Return the limits for one match of the demand."""
     tally = count_live(demand, book)
-    return Limits(
+    return DemandLimits(
         want=demand.want,
         budget=demand.budget,
         fills=min(MAX_FILLS, MAX_LIVE - tally.live),
@@ -61,14 +61,14 @@ def candidates_by_units(book: OrderBook, filter: Filter) -> list[Candidate]:
     return _read(book, prune_by_units(book.columns, filter, MOST))
 
 
-def candidates_by_lines(book: OrderBook, filter: Filter, limits: Limits) -> list[Candidate]:
+def candidates_by_lines(book: OrderBook, filter: Filter, limits: DemandLimits) -> list[Candidate]:
     """Return all that the best plan of `limits.fills` fills may need, cheapest first."""
     by_region = limits.regions > 0
     return _read(book, prune_by_lines(book.columns, filter, limits.fills, by_region, MOST))
 
 
 def candidates(
-    demand: Demand, book: OrderBook, limits: Limits, taken: Mapping[int, int] | None = None
+    demand: Demand, book: OrderBook, limits: DemandLimits, taken: Mapping[int, int] | None = None
 ) -> list[Candidate]:
     """Return what the best plan within the limits may need, cheapest first, ranked by arrival."""
     return candidates_by_lines(
@@ -89,7 +89,7 @@ def _read(book: OrderBook, found: I64) -> list[Candidate]:
     ]
 
 
-def fill_cheapest(entries: Iterable[Candidate], limits: Limits) -> Plan:
+def fill_cheapest(entries: Iterable[Candidate], limits: DemandLimits) -> Plan:
     """Take the cheapest units under all limits but the number of fills and regions.
 
     `entries` come cheapest first. No other choice has more units, or as many for less: under

@@ -13,11 +13,11 @@ import numpy as np
 from matcher.engine.index.layout import LAST
 from matcher.engine.single.candidates import Candidate, Plan
 from matcher.engine.single.min_cost_flow import fill_flow
-from matcher.engine.values import Limits
+from matcher.engine.values import DemandLimits
 from wasmarket.kernel.units import Address
 
 
-def fill_regions(entries: Sequence[Candidate], limits: Limits) -> Plan:
+def fill_regions(entries: Sequence[Candidate], limits: DemandLimits) -> Plan:
     """Take the cheapest units in at least `limits.regions` regions, as many as can be had.
 
     Every limit but the number of fills is kept. Empty when it cannot be done at all.
@@ -35,7 +35,7 @@ def fill_regions(entries: Sequence[Candidate], limits: Limits) -> Plan:
     return best
 
 
-def fill_exactly(entries: Sequence[Candidate], limits: Limits, units: int) -> Plan:
+def fill_exactly(entries: Sequence[Candidate], limits: DemandLimits, units: int) -> Plan:
     """Take exactly `units` at the least cost; empty when impossible or above the budget."""
     if units < limits.regions or units > sum(entry.units for entry in entries):
         return ()

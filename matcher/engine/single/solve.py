@@ -15,7 +15,7 @@ from matcher.engine.single.candidates import (
     limits_of,
 )
 from matcher.engine.single.regions import fill_exactly, fill_regions
-from matcher.engine.values import Demand, Fill, Limits, Match
+from matcher.engine.values import Demand, DemandLimits, Fill, Match
 
 Line = tuple[int, int, int]
 """Ask slot, units, price."""
@@ -80,7 +80,7 @@ def find_lines(demand: Demand, book: OrderBook, taken: Mapping[int, int] | None 
 
 
 def _choose(
-    book: OrderBook, wanted: Filter, limits: Limits, cheapest: list[Line], covers: bool
+    book: OrderBook, wanted: Filter, limits: DemandLimits, cheapest: list[Line], covers: bool
 ) -> tuple[list[Line], bool]:
     """Return the best lines when cheapest first breaks a limit, and whether they are proven so."""
     if not covers:
@@ -93,7 +93,7 @@ def _choose(
 
 
 def _cover(
-    book: OrderBook, wanted: Filter, limits: Limits, cheapest: list[Line]
+    book: OrderBook, wanted: Filter, limits: DemandLimits, cheapest: list[Line]
 ) -> tuple[Plan, bool]:
     """Return the best plan of any number of fills that covers the regions; whether it is proven.
 

@@ -28,7 +28,7 @@ from peer.runtime.abi.interface_types import (
     VERSION,
 )
 from peer.runtime.errors import ModuleError
-from wasmarket.kernel.varints import encode_varint
+from wasmarket.kernel.documents.varints import encode_varint
 
 WRITTEN_VERSION: Final = "0.20.0"
 TYPE_CODES: Final = {basic: code for code, basic in BASIC_CODES.items()}

@@ -28,7 +28,7 @@ from peer.runtime.wasm.sections import (
     read_sections,
     remove_custom,
 )
-from wasmarket.kernel.varints import encode_varint
+from wasmarket.kernel.documents.varints import encode_varint
 
 TYPE, IMPORT, FUNCTION, GLOBAL, EXPORT, CODE = 1, 2, 3, 6, 7, 10
 SECTION_ORDER: Final = (1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11)

@@ -84,7 +84,7 @@ class ServiceSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class CallResult:
+class GuestResult:
     """An answered call; `fuel` is 0 when not metered."""
 
     output: bytes

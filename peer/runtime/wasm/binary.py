@@ -3,8 +3,8 @@
 from typing import Final
 
 from peer.runtime.errors import ModuleError
+from wasmarket.kernel.documents.varints import decode_varint
 from wasmarket.kernel.errors import BadContent
-from wasmarket.kernel.varints import decode_varint
 
 U32_BITS: Final = 32
 

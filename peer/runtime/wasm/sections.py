@@ -7,7 +7,7 @@ from typing import Final
 
 from peer.runtime.errors import ModuleError
 from peer.runtime.wasm.binary import ByteReader
-from wasmarket.kernel.varints import encode_varint
+from wasmarket.kernel.documents.varints import encode_varint
 
 MAGIC = b"\0asm\x01\0\0\0"
 CUSTOM, TYPE, IMPORT, FUNCTION, MEMORY, EXPORT = 0, 1, 2, 3, 5, 7

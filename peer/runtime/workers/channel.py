@@ -32,7 +32,7 @@ class WorkerChannel:
 
     def __init__(self, channel: socket.socket, page: int) -> None:
         self._channel = channel
-        self._outbox = PageWriter(page, channel)
+        self._shared_page = PageWriter(page, channel)
         self._received = bytearray()
         self._messages: deque[ToWorker] = deque()
         # Held for reading from the socket, and for what was read.
@@ -59,19 +59,19 @@ class WorkerChannel:
                     message = self._messages.popleft()
                     if not isinstance(message, Call):
                         return None
-                    self._outbox.begin()
+                    self._shared_page.begin()
                     return message
-            self._outbox.flush()
+            self._shared_page.flush()
             if not self._fill(seen):
                 return None
 
     def answer(self, answer: Answer) -> None:
         """Answer the call that was begun last."""
-        self._outbox.add(encode_frame(answer))
+        self._shared_page.add(encode_frame(answer))
 
     def send(self, message: FromWorker) -> None:
         """Send a message that is no answer."""
-        self._outbox.send(encode_frame(message))
+        self._shared_page.send(encode_frame(message))
 
     def tick(self) -> None:
         """Let nobody wait for a slow call; a thread beside it calls this from time to time.
@@ -79,8 +79,8 @@ class WorkerChannel:
         Answers that wait for others are sent. If the call is the one of the last tick, the calls
         behind it go back to the supervisor, which may have a worker that is free.
         """
-        self._outbox.flush()
-        begun = self._outbox.begun
+        self._shared_page.flush()
+        begun = self._shared_page.begun
         if begun == self._begun_at_tick:
             self._give_back(begun)
         self._begun_at_tick = begun
@@ -116,7 +116,7 @@ class WorkerChannel:
         with self._lock:
             calls = [message for message in self._messages if isinstance(message, Call)]
             # The slow call may be over by now, and the next one running.
-            if not calls or self._outbox.begun != begun:
+            if not calls or self._shared_page.begun != begun:
                 return
             others = [message for message in self._messages if not isinstance(message, Call)]
             self._messages = deque(others)

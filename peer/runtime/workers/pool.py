@@ -23,7 +23,7 @@ from peer.runtime.errors import (
 from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module.links import plan_service
 from peer.runtime.module.module_file import read_modules
-from peer.runtime.module.service import BodyKind, CallResult, ServiceSpec, validate_spec
+from peer.runtime.module.service import BodyKind, GuestResult, ServiceSpec, validate_spec
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import WorkerSpawner
@@ -161,7 +161,7 @@ class WorkerPool:
         kind: BodyKind = BodyKind.JSON,
         *,
         parameters: Mapping[str, Any] | None = None,
-    ) -> CallResult:
+    ) -> GuestResult:
         """Run a function and return its answer; raise a `GuestFault` that says how it failed.
 
         `NotFound`, `PoolBusy` and `NoWorker` mean that the call never reached a worker.
@@ -184,7 +184,7 @@ class WorkerPool:
             raise outcome
         if outcome.status != CallStatus.ANSWERED:
             raise build_fault(outcome)
-        return CallResult(outcome.output, outcome.fuel, outcome.duration_us, tuple(outcome.logs))
+        return GuestResult(outcome.output, outcome.fuel, outcome.duration_us, tuple(outcome.logs))
 
     def submit(
         self,

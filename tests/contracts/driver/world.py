@@ -70,9 +70,9 @@ class World:
         self.offers: set[tuple[Address, bytes]] = set()
         self.words_every = self.views_every = 1
         self._compared = 0
-        self.market = Voice(self, "market")
-        self.staking = Voice(self, "staking")
-        self.proofs = Voice(self, "proofs")
+        self.market = OfferStatusWriter(self, "market")
+        self.staking = OfferStatusWriter(self, "staking")
+        self.proofs = OfferStatusWriter(self, "proofs")
 
     def _deploy(self, usdc: str, flt: str) -> dict[str, Contract]:
         chain, rules, owner = self.chain, self.parameters, self.roles["owner"]
@@ -112,7 +112,7 @@ class World:
         twin = copy.copy(self)
         twin.law, twin.offers = copy.deepcopy(self.law), set(self.offers)
         twin.market, twin.staking, twin.proofs = (
-            Voice(twin, name) for name in ("market", "staking", "proofs")
+            OfferStatusWriter(twin, name) for name in ("market", "staking", "proofs")
         )
         return twin
 
@@ -263,7 +263,7 @@ class World:
         check_conservation(self)
 
 
-class Voice:
+class OfferStatusWriter:
     """`world.market.stop(1, by=developer)` instead of `world.do("market", "stop", …)`."""
 
     def __init__(self, world: World, contract: str) -> None:

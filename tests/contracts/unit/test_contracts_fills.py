@@ -87,13 +87,13 @@ def test_match__another_region__is_reason_7(world, region, regions, reason):
 
 
 @pytest.mark.parametrize(
-    ("traits", "wish", "reason"),
+    ("traits", "requirement", "reason"),
     [(0, 0, 0), (7, 5, 0), (5, 7, 8), (0, 1 << 95, 8), (1 << 95, 1 << 95, 0)],
 )
-def test_match__a_trait_is_missing__is_reason_8(world, traits, wish, reason):
+def test_match__a_trait_is_missing__is_reason_8(world, traits, requirement, reason):
     peer = world.register(traits=traits)
 
-    assert judged(world, world.fill(peer), traits=wish) == reason
+    assert judged(world, world.fill(peer), traits=requirement) == reason
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from peer.runtime.wasm.sections import (
     remove_custom,
 )
 from tests.peer.runtime.guests import COUNTER, LOGGER
-from wasmarket.kernel.varints import encode_varint
+from wasmarket.kernel.documents.varints import encode_varint
 
 pytestmark = pytest.mark.unit
 EMPTY = bytes(wat2wasm("(module)"))

@@ -6,7 +6,7 @@ import pytest
 
 from wasmarket.chain.contracts.bindings import Erc20, Market
 from wasmarket.chain.sending.wallet import Account
-from wasmarket.client.developer_offers import Wish, renew_permit, sign_bid
+from wasmarket.client.developer_offers import Requirement, renew_permit, sign_bid
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.errors import Conflict, InvalidInput, Unfunded
 from wasmarket.kernel.signing.offers import DeveloperOffer, parse_offer
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.unit
 DEVELOPER = Account.from_key(b"\x09" * 32)
 APP = "0x" + "ab" * 32
 NOW = 1_000
-WISH = Wish(units=2, max_price=100, deposit=1_000, tip=50)
+WISH = Requirement(units=2, max_price=100, deposit=1_000, tip=50)
 
 
 class Bidder:
@@ -39,9 +39,9 @@ class Bidder:
         ):
             self.chain.answer("TestUSDC", function, value)
 
-    def bid(self, wish=WISH):
+    def bid(self, requirement=WISH):
         return sign_bid(
-            wish,
+            requirement,
             APP,
             DEVELOPER,
             self.deployment,

@@ -16,8 +16,8 @@ from wasmarket.content.importer import Profile, import_bytes, import_file, impor
 from wasmarket.content.unixfs import FileChild, encode_file_node
 from wasmarket.kernel.documents.content_ids import DAG_PB, RAW, Cid, dag_pb_cid, parse_cid, raw_cid
 from wasmarket.kernel.documents.foreign_cids import InlineCid
+from wasmarket.kernel.documents.varints import encode_varint
 from wasmarket.kernel.errors import BadContent, ContentNotFound, TooLarge
-from wasmarket.kernel.varints import encode_varint
 
 pytestmark = pytest.mark.unit
 

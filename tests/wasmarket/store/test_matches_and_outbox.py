@@ -16,7 +16,7 @@ from wasmarket.store.matching.submissions import (
     record_submission,
     set_submission_state,
 )
-from wasmarket.store.views import MatchDraft, NoticeDraft
+from wasmarket.store.matching.views import MatchDraft, NoticeDraft
 
 pytestmark = pytest.mark.unit
 

@@ -37,7 +37,7 @@ _SLOW_DOWN = re.compile(
 )
 
 
-class Problem(msgspec.Struct, frozen=True):
+class NodeProblem(msgspec.Struct, frozen=True):
     """An error as a node describes it; the words are hints, never more."""
 
     code: int
@@ -76,7 +76,7 @@ class Problem(msgspec.Struct, frozen=True):
         )
 
 
-class Answer(msgspec.Struct, frozen=True):
+class NodeAnswer(msgspec.Struct, frozen=True):
     """One answer; `error` is whatever the node put there."""
 
     id: Any = None
@@ -84,14 +84,14 @@ class Answer(msgspec.Struct, frozen=True):
     error: Any = None
 
     @property
-    def problem(self) -> Problem | None:
+    def problem(self) -> NodeProblem | None:
         """The error, None if there is none."""
         if self.error is None:
             return None
         if not isinstance(self.error, dict):
-            return Problem(0, _clip(self.error))
+            return NodeProblem(0, _clip(self.error))
         code = self.error.get("code")
-        return Problem(
+        return NodeProblem(
             code if isinstance(code, int) else 0,
             _clip(self.error.get("message")),
             self.error.get("data"),
@@ -105,13 +105,13 @@ class Answer(msgspec.Struct, frozen=True):
         return self.id if isinstance(self.id, int) else None
 
 
-_ANSWER = msgspec.json.Decoder(Answer | list[Answer])
+_ANSWER = msgspec.json.Decoder(NodeAnswer | list[NodeAnswer])
 
 
-def parse_answers(body: bytes) -> Answer | list[Answer] | None:
+def parse_answers(body: bytes) -> NodeAnswer | list[NodeAnswer] | None:
     """Read what a node answered; None if it is not JSON-RPC."""
     try:
-        answers: Answer | list[Answer] = _ANSWER.decode(body)
+        answers: NodeAnswer | list[NodeAnswer] = _ANSWER.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return None
     return answers

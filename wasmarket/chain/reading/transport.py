@@ -15,8 +15,8 @@ import msgspec
 
 from wasmarket.chain.errors import RpcError
 from wasmarket.chain.reading.answers import (
-    Answer,
-    Problem,
+    NodeAnswer,
+    NodeProblem,
     Request,
     is_read,
     parse_answers,
@@ -103,36 +103,36 @@ class Transport:
         """
         return [self._to_result(answer, kind) for answer in self.ask_many(requests)]
 
-    def ask(self, request: Request) -> Answer:
+    def ask(self, request: Request) -> NodeAnswer:
         """Return the answer to one request, result or error. Raises Unreachable, TimedOut."""
         answers = self._post(write_request(0, request), is_repeatable=is_read(request[0]))
-        if isinstance(answers, Answer):
+        if isinstance(answers, NodeAnswer):
             return answers
         if len(answers) == 1:
             return answers[0]
         raise RpcError(f"{self.origin} answered one request with a list", code=0)
 
-    def ask_many(self, requests: Sequence[Request]) -> list[Answer]:
+    def ask_many(self, requests: Sequence[Request]) -> list[NodeAnswer]:
         """Return the answer to each request, results or errors, in order.
 
         A batch that the node refuses, or of which it answers a part, goes on in smaller ones.
         Raises Unreachable, TimedOut.
         """
-        found: dict[int, Answer] = {}
+        found: dict[int, NodeAnswer] = {}
         left = list(range(len(requests)))
         most, pause = self._most, self._pause
         while left:
             part = left[: min(most, self._most)]
-            answered, wish = self._ask_some([requests[place] for place in part])
+            answered, request_wanted = self._ask_some([requests[place] for place in part])
             found |= {part[place]: answer for place, answer in answered.items()}
             left = [place for place in left if place not in found]
-            if wish is not None:
-                self._sleep(min(max(pause, wish), LONGEST_PAUSE))
+            if request_wanted is not None:
+                self._sleep(min(max(pause, request_wanted), LONGEST_PAUSE))
                 # It counts every request of a batch: fewer of them, for now.
                 most, pause = max(1, len(part) // 2), pause * 2
         return [found[place] for place in range(len(requests))]
 
-    def _ask_some(self, requests: Sequence[Request]) -> tuple[dict[int, Answer], float | None]:
+    def _ask_some(self, requests: Sequence[Request]) -> tuple[dict[int, NodeAnswer], float | None]:
         """Ask once; return what was answered by place, and the pause if the node wants one.
 
         What a batch leaves in doubt is asked alone: if that works, the batch was too large.
@@ -140,9 +140,9 @@ class Transport:
         if len(requests) == 1 or not all(is_read(method) for method, _ in requests):
             return {0: self.ask(requests[0])}, None
         answers = self._post_batch(requests)
-        found, doubtful, wish = _sort(answers, len(requests))
-        if wish is not None:
-            return found, wish
+        found, doubtful, request_wanted = _sort(answers, len(requests))
+        if request_wanted is not None:
+            return found, request_wanted
         missing = set(range(len(requests))) - found.keys() - doubtful.keys()
         if missing or doubtful:
             place = min(missing or doubtful)
@@ -153,7 +153,7 @@ class Transport:
             found[place] = alone
         return found, None
 
-    def _post_batch(self, requests: Sequence[Request]) -> Sequence[Answer]:
+    def _post_batch(self, requests: Sequence[Request]) -> Sequence[NodeAnswer]:
         """Return what a batch is answered, nothing if the node refuses it as a whole."""
         body = [write_request(place, request) for place, request in enumerate(requests)]
         try:
@@ -169,7 +169,7 @@ class Transport:
     def _shrink(self, refused: int) -> None:
         self._most = max(1, min(self._most, refused // 2))
 
-    def _to_result(self, answer: Answer, kind: Any) -> Any:
+    def _to_result(self, answer: NodeAnswer, kind: Any) -> Any:
         if answer.problem is not None:
             return answer.problem.to_error()
         try:
@@ -183,7 +183,7 @@ class Transport:
         except (msgspec.DecodeError, RecursionError) as error:
             raise RpcError(f"{self.origin} gave an unexpected answer: {error}", code=0) from error
 
-    def _post(self, document: Any, *, is_repeatable: bool) -> Answer | list[Answer]:
+    def _post(self, document: Any, *, is_repeatable: bool) -> NodeAnswer | list[NodeAnswer]:
         body = msgspec.json.encode(document)
         attempts = self._retries + 1 if is_repeatable else 1
         pause = self._pause
@@ -197,7 +197,7 @@ class Transport:
                 pause *= 2
         raise AssertionError("the last attempt returns or raises")
 
-    def _post_once(self, body: bytes, *, is_batch: bool) -> Answer | list[Answer]:
+    def _post_once(self, body: bytes, *, is_batch: bool) -> NodeAnswer | list[NodeAnswer]:
         try:
             with self._client.stream("POST", self.url, content=body) as response:
                 content = self._read_bounded(response)
@@ -216,7 +216,7 @@ class Transport:
                 failure = _BatchRefused(failure.detail)
             raise _Retry(failure, _seconds(response.headers.get("retry-after")))
         answers = parse_answers(content)
-        if is_batch and (answers is None or isinstance(answers, Answer)):
+        if is_batch and (answers is None or isinstance(answers, NodeAnswer)):
             self._raise_if_slowed(answers)
             raise _BatchRefused(f"answered HTTP {status}")
         if answers is None and status == httpx.codes.REQUEST_ENTITY_TOO_LARGE:
@@ -226,9 +226,9 @@ class Transport:
         self._raise_if_slowed(answers)
         return answers
 
-    def _raise_if_slowed(self, answers: Answer | list[Answer] | None) -> None:
+    def _raise_if_slowed(self, answers: NodeAnswer | list[NodeAnswer] | None) -> None:
         """Raise _Retry if the answer to a whole request is that there are too many."""
-        problem = answers.problem if isinstance(answers, Answer) else None
+        problem = answers.problem if isinstance(answers, NodeAnswer) else None
         if problem is not None and problem.asks_to_slow_down:
             failure = self._unreachable(f"asks for fewer requests: {problem.message}")
             raise _Retry(failure, problem.pause)
@@ -267,25 +267,25 @@ class _BatchRefused(MarketError):
 
 
 def _sort(
-    answers: Sequence[Answer], count: int
-) -> tuple[dict[int, Answer], dict[int, Answer], float | None]:
+    answers: Sequence[NodeAnswer], count: int
+) -> tuple[dict[int, NodeAnswer], dict[int, NodeAnswer], float | None]:
     """Return answers by place, those that the batch's size may be the reason for, and the pause
     in seconds if the node wants one."""
-    found: dict[int, Answer] = {}
-    doubtful: dict[int, Answer] = {}
-    wish: float | None = None
+    found: dict[int, NodeAnswer] = {}
+    doubtful: dict[int, NodeAnswer] = {}
+    request_wanted: float | None = None
     for answer in answers:
         place = answer.number
         if place is None or not 0 <= place < count:
             continue
-        problem: Problem | None = answer.problem
+        problem: NodeProblem | None = answer.problem
         if problem is None or problem.is_of_the_call:
             found[place] = answer
         elif problem.asks_to_slow_down:
-            wish = max(wish or 0.0, problem.pause)
+            request_wanted = max(request_wanted or 0.0, problem.pause)
         else:
             doubtful[place] = answer
-    return found, doubtful, wish
+    return found, doubtful, request_wanted
 
 
 def _seconds(header: str | None) -> float:

@@ -15,7 +15,7 @@ from web3.middleware import ExtraDataToPOAMiddleware
 from web3.providers.base import JSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse
 
-from wasmarket.chain.reading.answers import Answer
+from wasmarket.chain.reading.answers import NodeAnswer
 from wasmarket.chain.reading.transport import Transport
 from wasmarket.kernel.errors import MarketError
 
@@ -43,7 +43,7 @@ class TransportProvider(JSONBaseProvider):
     def make_batch_request(self, requests: list[tuple[RPCEndpoint, Any]]) -> list[RPCResponse]:
         """Return the answers to several requests, in order."""
         asked = [(method, _to_json(params)) for method, params in requests]
-        answers: Sequence[Answer] = self._transport.ask_many(asked)
+        answers: Sequence[NodeAnswer] = self._transport.ask_many(asked)
         return [_to_response(number, answer) for number, answer in enumerate(answers)]
 
     def is_connected(self, show_traceback: bool = False) -> bool:
@@ -72,7 +72,7 @@ def _to_json(params: Any) -> Any:
     return msgspec.Raw(json.dumps(params or [], cls=Web3JsonEncoder).encode())
 
 
-def _to_response(number: int, answer: Answer) -> RPCResponse:
+def _to_response(number: int, answer: NodeAnswer) -> RPCResponse:
     response: RPCResponse = {"jsonrpc": "2.0", "id": number}
     problem = answer.problem
     if problem is None:

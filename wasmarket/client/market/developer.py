@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wasmarket.app.file import App, load_app
 from wasmarket.client.developer import RUNNING, DeveloperClient
-from wasmarket.client.developer_offers import Wish
+from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.market.amounts import Amountlike, read_usdc, to_decimal
 from wasmarket.client.market.results import (
     CallResult,
@@ -112,7 +112,7 @@ class Developer:
         else:
             price = read_usdc(max_price, "max_price")
         providers = tuple(parse_address(text) for text in (only or exclude))
-        wish = Wish(
+        requirement = Requirement(
             units=units,
             max_price=price,
             deposit=DEPOSIT_EPOCHS * units * price
@@ -130,7 +130,7 @@ class Developer:
             tip=read_usdc(tip, "tip"),
         )
         self._client.publish(built)
-        bid = self._client.offer(wish, built.app)
+        bid = self._client.offer(requirement, built.app)
         if not wait:
             return read_offer(bid.hash, self._client.offer_state(bid.hash))
         *_, last = self._client.watch_offer(bid, wait)

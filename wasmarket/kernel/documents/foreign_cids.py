@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from wasmarket.kernel.documents.content_ids import CODECS, DAG_PB, Cid, decode_cid
+from wasmarket.kernel.documents.varints import decode_varint, encode_varint
 from wasmarket.kernel.errors import BadContent, InvalidInput
 from wasmarket.kernel.multibase import decode_base58, decode_multibase, encode_multibase
-from wasmarket.kernel.varints import decode_varint, encode_varint
 
 MAX_INLINE_BYTES: Final = 128
 """More does not go into an id: those who want to hide a block in one shall publish it."""

@@ -24,6 +24,12 @@ from wasmarket.store.matching.replacements import (
     fetch_replacement_proofs,
     fetch_replacements,
 )
+from wasmarket.store.matching.views import (
+    OfferStatusView,
+    OpenOffer,
+    StoredDeveloperOffer,
+    StoredProviderOffer,
+)
 from wasmarket.store.tables import (
     AccountRow,
     DealRow,
@@ -33,21 +39,14 @@ from wasmarket.store.tables import (
     ProviderOfferRow,
     PublishedOfferRow,
 )
-from wasmarket.store.views import (
-    DealView,
-    Indexed,
-    OfferStatusView,
-    OpenOffer,
-    StoredDeveloperOffer,
-    StoredProviderOffer,
-)
+from wasmarket.store.views import DealView, Indexed
 
 MAX_RUN = 255
 """A deal that lapsed so often is matched no more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class OfferSelection:
     """Bids by hash, by developer, or by the deal that they made."""
 
     hashes: frozenset[Hash] = frozenset()
@@ -116,7 +115,7 @@ def _live(at: Indexed, after: int, limit: int | None) -> Select[ProviderOfferRow
 
 
 def fetch_open_developer_offers(
-    session: Session, at: Indexed, chosen: Choice | None = None
+    session: Session, at: Indexed, chosen: OfferSelection | None = None
 ) -> list[OpenOffer]:
     """Return the bids to match, in order of arrival: still valid, or with a deal short of units.
 

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address
 from wasmarket.store.matching.matches import match_view
+from wasmarket.store.matching.views import MatchView
 from wasmarket.store.tables import AssignmentRow, BookDocumentRow, EventRow, MatchRecordRow, PeerRow
-from wasmarket.store.views import MatchView
 
 
 @dataclass(frozen=True, slots=True)

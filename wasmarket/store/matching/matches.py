@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import DealId, Hash
+from wasmarket.store.matching.views import MatchDraft, MatchView
 from wasmarket.store.tables import MatchRecordRow
-from wasmarket.store.views import MatchDraft, MatchView
 
 
 def add_match(session: Session, draft: MatchDraft) -> int:

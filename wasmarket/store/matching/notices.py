@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import AssignmentId, Hash
 from wasmarket.store.enums import NoticeState
+from wasmarket.store.matching.views import NoticeDraft, NoticeView
 from wasmarket.store.tables import AssignmentRow, NoticeRow, PeerRow
-from wasmarket.store.views import NoticeDraft, NoticeView
 
 
 def add_notices(session: Session, drafts: Iterable[NoticeDraft], now: int) -> None:

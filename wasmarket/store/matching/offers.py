@@ -15,8 +15,8 @@ from wasmarket.store.chain.state import batches
 from wasmarket.store.columns import Base
 from wasmarket.store.enums import BookState, OfferSource
 from wasmarket.store.errors import Inconsistent
+from wasmarket.store.matching.views import StoredDeveloperOffer, StoredProviderOffer
 from wasmarket.store.tables import DeveloperOfferRow, OfferClockRow, ProviderOfferRow
-from wasmarket.store.views import StoredDeveloperOffer, StoredProviderOffer
 
 _FIND_ASK = select(ProviderOfferRow.sequence).where(ProviderOfferRow.hash == bindparam("name"))
 _FIND_BID = select(DeveloperOfferRow.sequence).where(DeveloperOfferRow.hash == bindparam("name"))

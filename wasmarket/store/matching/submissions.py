@@ -6,8 +6,8 @@ from sqlalchemy.orm import Session
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 from wasmarket.store.enums import SubmissionState
+from wasmarket.store.matching.views import SubmissionView
 from wasmarket.store.tables import SubmissionRow
-from wasmarket.store.views import SubmissionView
 
 OPEN = (SubmissionState.SIGNED, SubmissionState.SENT)
 

@@ -10,14 +10,8 @@ from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import Page
 from wasmarket.store.matching.lost_opportunities import RegionFill
 from wasmarket.store.matching.peer_checks import PeerCheck
-from wasmarket.store.views import (
-    AssignmentView,
-    DealView,
-    EpochView,
-    MatchView,
-    PeerView,
-    ProviderView,
-)
+from wasmarket.store.matching.views import MatchView
+from wasmarket.store.views import AssignmentView, DealView, EpochView, PeerView, ProviderView
 
 NO_OFFER = "no offer of the provider was in the book"
 

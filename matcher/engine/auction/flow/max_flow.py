@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from matcher.engine.auction.arrays import AuctionArrays, Ints
-from matcher.engine.auction.flow_state import (
+from matcher.engine.auction.flow.flow_state import (
     NONE,
     SHIFT,
     STEPS,
@@ -19,7 +19,7 @@ from matcher.engine.auction.flow_state import (
     give_back,
     take_arc,
 )
-from matcher.engine.auction.provider_caps import bar, lift, room_of
+from matcher.engine.auction.flow.provider_caps import bar, lift, room_of
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import NO_CAP
 

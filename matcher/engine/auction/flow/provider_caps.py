@@ -2,7 +2,7 @@
 
 from matcher.engine.auction.allocation import room_beside_live
 from matcher.engine.auction.arrays import AuctionArrays
-from matcher.engine.auction.flow_state import SHIFT, STEPS, WORD, ResidualFlow
+from matcher.engine.auction.flow.flow_state import SHIFT, STEPS, WORD, ResidualFlow
 from matcher.engine.index.compiled import compiled
 from matcher.engine.values import NO_CAP
 

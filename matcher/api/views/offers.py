@@ -155,7 +155,7 @@ class ExplanationView(BaseModel):
     block: int
 
 
-class Requirement(BaseModel):
+class RequirementJson(BaseModel):
     """What a quote is asked for; members as in a developer offer."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,0 +1,1 @@
+"""JSON of the matcher's answers, and of what it is asked."""
