@@ -143,7 +143,7 @@ def _trade(market: LocalMarket, recorder: Recorder) -> tuple[Bid, int]:
         units=4, min_units=2, max_price=20_000, deposit=2_000_000, min_regions=2, tip=30_000
     )
     bid = _sign(wiring, requirement, app.app)
-    recorder.ask(f"POST {BIDS}", 201, body=bid.body | {"target": 3})
+    recorder.ask(f"POST {BIDS}", 201, body=bid.body | client.sign_target(bid.hash, 3))
     for state in client.watch_offer(bid, WAIT_SECONDS):
         print(state["status"])
     return bid, int(state["deal"])

@@ -128,10 +128,14 @@ def test_gossip__endpoint_that_is_no_url__is_passed_over(tmp_path, endpoint):
     )
 
     async def run():
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(_refuse)) as client:
             await AccessGossip(client, DOMAIN).tell([hosted])
 
     asyncio.run(run())
+
+
+def _refuse(request):
+    raise httpx.ConnectError("nobody is there", request=request)
 
 
 class Endless(httpx.SyncByteStream):
@@ -178,7 +182,8 @@ def test_post__answer_without_an_end__is_cut_off():
 
 
 def test_door__url_that_is_none__is_a_market_error():
-    there = MatcherDoor("http://[", httpx.Client(), DOMAIN, b"\x01" * 32, lambda: 1)
+    http = httpx.Client(transport=httpx.MockTransport(_refuse))
+    there = MatcherDoor("http://[", http, DOMAIN, b"\x01" * 32, lambda: 1)
 
     with pytest.raises(MarketError, match=r"is no URL|cannot be reached"):
         there.post(SIGNED)

@@ -113,7 +113,7 @@ class DeveloperClient:
             wiring.usdc,
             wiring.clock.refresh(),
         )
-        return self._post(bid, {} if target is None else self._sign_target(bid.hash, target))
+        return self._post(bid, {} if target is None else self.sign_target(bid.hash, target))
 
     def offer_state(self, offer: Hash) -> dict[str, Any]:
         """Return an offer as the matcher knows it: status, deal, reasons."""
@@ -349,7 +349,7 @@ class DeveloperClient:
         sender = self._wiring.sender(self._wiring.account(self._key))
         return sender.send(market.call(function, *arguments))
 
-    def _sign_target(self, offer: Hash, units: int) -> dict[str, Any]:
+    def sign_target(self, offer: Hash, units: int) -> dict[str, Any]:
         """Return what to post beside an offer of which fewer units are wanted for now."""
         body = targets.target_body(units).encode()
         authorization = self._sign(targets.METHOD, targets.target_path(offer), body)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,8 @@ from uvicorn.server import ServerState
 from wasmarket.serving.http1.protocol import HttpProtocol
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
+
+GET = b"GET /a HTTP/1.1\r\nHost: p\r\n\r\n"
 
 
 class RawAnswer(NamedTuple):
@@ -141,3 +143,13 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
     headers = [(b"content-length", b"%d" % len(answer))]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": answer})
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+async def settle(server: RawServer) -> None:
+    """Go round the loop until the server has done what it can do."""
+    for _ in range(50):
+        await asyncio.sleep(0.001)

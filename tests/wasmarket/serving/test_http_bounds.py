@@ -1,17 +1,22 @@
 """Sizes and times that a client chooses: all of them end somewhere."""
 
 import asyncio
-import json
-from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from tests.wasmarket.serving.raw_server import RawConnection, RawServer, echo, serve_raw
+from tests.wasmarket.serving.raw_server import (
+    GET,
+    RawConnection,
+    echo,
+    run,
+    serve_raw,
+    settle,
+)
 from wasmarket.serving.http1.connections import ConnectionCounts, ConnectionLimits
 from wasmarket.serving.http1.head import MAX_HEAD
-from wasmarket.serving.http1.protocol import KEPT_SECONDS, LINGER_BYTES, HttpProtocol
+from wasmarket.serving.http1.protocol import KEPT_SECONDS, LINGER_BYTES
 from wasmarket.serving.http1.unread import (
     PROGRESS_BYTES,
     QUIET_SECONDS,
@@ -20,12 +25,6 @@ from wasmarket.serving.http1.unread import (
 )
 
 pytestmark = pytest.mark.unit
-
-GET = b"GET /a HTTP/1.1\r\nHost: p\r\n\r\n"
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    return asyncio.run(work)
 
 
 async def send_until_refused(client: RawConnection, start: bytes, more: bytes) -> int:
@@ -137,12 +136,6 @@ class Gate:
             await send(body)
         if not self.declares:
             await asyncio.Event().wait()
-
-
-async def settle(server: RawServer) -> None:
-    """Go round the loop until the server has done what it can do."""
-    for _ in range(50):
-        await asyncio.sleep(0.001)
 
 
 def test_caller__that_has_said_all__gets_its_answers() -> None:
@@ -264,29 +257,6 @@ def test_silence__in_a_body_that_we_do_not_read__is_not_the_callers() -> None:
             return status
 
     assert run(work()) == 200
-
-
-def test_connections__of_one_address__are_bounded() -> None:
-    async def work() -> tuple[list[int], int]:
-        counts = ConnectionCounts(ConnectionLimits(per_address=3))
-
-        class Counted(HttpProtocol):
-            def connection_made(self, transport: Any) -> None:
-                self.counts = counts
-                super().connection_made(transport)
-
-        async with serve_raw(echo, Counted, on_port=True) as server:
-            clients = [await server.connect() for _ in range(5)]
-            await settle(server)
-            refused = [await client.read_answer() for client in clients[3:]]
-            assert json.loads(refused[0].body)["title"] == "Service Unavailable"
-            await clients[0].close()
-            await settle(server)
-            again = await server.connect()
-            await again.send(GET)
-            return [answer.status for answer in refused], (await again.read_answer()).status
-
-    assert run(work()) == ([503, 503], 200)
 
 
 @pytest.mark.parametrize(

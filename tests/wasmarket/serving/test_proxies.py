@@ -1,15 +1,11 @@
 """Proxies of the environment: loopback stays direct, what cannot be used is said clearly."""
 
-import http.server
-import threading
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.kernel.errors import ConfigError
-from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket.serving.outgoing.proxies import choose_proxy, is_loopback, without_loopback_proxies
 
 pytestmark = pytest.mark.unit
@@ -24,33 +20,6 @@ def no_proxies(monkeypatch):
     for name in NAMES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def local_server():
-    """A server on loopback that answers every POST as a node would, and keeps its paths."""
-    asked = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked.append(self.path)
-            self.rfile.read(int(self.headers["content-length"]))
-            body = b'{"jsonrpc":"2.0","id":0,"result":"0x7"}'
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_address[1]}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.mark.parametrize(
@@ -129,34 +98,8 @@ def test_without_loopback_proxies__other_programs__leave_loopback_alone():
     assert (environ["HTTP_PROXY"], environ["X"]) == (WEB, "1")
 
 
-@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY", "all_proxy"])
-@pytest.mark.parametrize("value", [SOCKS, "http://127.0.0.1:1"])
-def test_rpc__node_on_loopback_and_a_proxy_set__is_asked_directly(
-    monkeypatch, local_server, variable, value
-):
-    monkeypatch.setenv(variable, value)
-    address, asked = local_server
-
-    with Rpc(f"http://{address}", retries=0) as rpc:
-        assert rpc.fetch_chain_id() == 7
-    with create_http_client() as client:
-        assert client.post(f"http://{address}/x", content=b"").status_code == 200
-
-    assert asked == ["/", "/x"]
-
-
 def test_rpc__node_elsewhere_and_a_socks_proxy__raises_config_error(monkeypatch):
     monkeypatch.setenv("ALL_PROXY", SOCKS)
 
     with Rpc("http://node.example:8545", retries=0) as rpc, pytest.raises(ConfigError):
         rpc.fetch_chain_id()
-
-
-def test_client__host_elsewhere__is_asked_through_the_proxy(monkeypatch, local_server):
-    address, asked = local_server
-    monkeypatch.setenv("HTTP_PROXY", f"http://{address}")
-
-    with create_http_client() as client:
-        client.post("http://node.example/y", content=b"")
-
-    assert asked == ["http://node.example/y"]

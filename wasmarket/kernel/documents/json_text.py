@@ -17,6 +17,8 @@ def decode_json(data: bytes | str, kind: Any = Any) -> Any:
     """Return the value, of type `kind`. Raises msgspec.DecodeError, also for deep nesting."""
     try:
         return msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError:
+        raise
     except RecursionError:
         # The decoder recurses: who writes brackets chooses how deep.
         raise msgspec.DecodeError("it nests too deeply") from None
