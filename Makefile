@@ -52,6 +52,9 @@ test-python: setup  ## Unit tests without sockets, then tests against a real Anv
 	$(PYTEST) -m anvil tests
 test-e2e: setup  ## The whole system
 	$(PYTEST) -m e2e tests
+.PHONY: test-wheel
+test-wheel: setup  ## The wheel's quickstart under every Python that is here; nightly
+	WASMARKET_TEST_PYTHONS=all $(PYTEST) tests/packaging/test_wheel.py
 
 .PHONY: fuzz fuzz-contracts fuzz-model
 FUZZ_EXAMPLES ?= 200
