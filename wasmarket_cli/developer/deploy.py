@@ -151,7 +151,9 @@ def deploy(
         max_price = min(PRICE.most, quoted + ceil_div(quoted * margin, 100))
     if deposit is None:
         seconds = wiring.deployment.parameters.epoch_seconds
-        runway = max(LEAST_EPOCHS, ceil_div(days * DAY_SECONDS, seconds))
+        # Without a quote, days at the cap could be any sum: begin with little, top up later.
+        by_days = ceil_div(days * DAY_SECONDS, seconds) if _most(curve) >= units else 0
+        runway = max(LEAST_EPOCHS, by_days)
         runway = min(runway, epochs) if epochs else runway
         deposit = runway * _epoch_cost(curve, units, max_price)
     requirement = Requirement(
