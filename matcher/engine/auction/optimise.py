@@ -19,7 +19,7 @@ PATH_STEPS = 10_000_000
 RUIN_STEPS = 3_000_000
 RUIN_CELLS = 500
 """Rows read per demand and row of the book: small rounds need few tries."""
-RUIN_RUNS = 4
+RUIN_RUNS = 3
 CLOSE = 10_000
 """A gap below one in so many is not worth ruin and recreate."""
 AHEAD = 100
