@@ -126,10 +126,9 @@ def main() -> None:
 
 
 def _environ(home: Path | None) -> dict[str, str]:
-    kept = ("PATH", "HOME", "LANG", "LC_ALL")
-    environ = {name: os.environ[name] for name in kept if name in os.environ}
-    # Where packages come from is the machine's setting.
-    environ |= {n: v for n, v in os.environ.items() if n.startswith(("UV_", "PIP_"))}
+    # Where packages come from, and whom to trust there, is the machine's setting.
+    ours = ("WASMARKET_", "PYTHON", "VIRTUAL_ENV")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     if home is not None:
         environ["HOME"] = str(home)
     return environ
