@@ -17,6 +17,16 @@ MAX_CLAIM = 1_024
 """Most epochs of one assignment that one claim covers."""
 
 
+WORK_STEP = 10**12
+"""The work that a metered price is for."""
+
+MAX_PAID = 2**48 - 1
+"""Most that one assignment of a metered deal is ever paid, USDC base units."""
+
+METERED_NOTICE = 3
+"""Epochs after its end in which the money of a metered deal stays for vouchers."""
+
+
 class DealStatus(StrEnum):
     """What a deal is, derived and never stored (CONTRACTS section 9)."""
 
@@ -29,7 +39,7 @@ class DealStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DealTerms:
-    """The billing half of a deal's record; epochs are absolute."""
+    """The billing half of a deal's record; epochs are absolute. A metered deal has rate 0."""
 
     balance: int
     rate: int
@@ -38,6 +48,7 @@ class DealTerms:
     units: int
     run: int
     stopped: bool
+    metered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,10 @@ def status(settled: DealTerms, epoch: int) -> DealStatus:
         return DealStatus.ENDED
     if settled.stopped:
         return DealStatus.STOPPING
+    if settled.metered:
+        if settled.units == 0:
+            return DealStatus.WAITING
+        return DealStatus.RUNNING if settled.balance else DealStatus.LAPSED
     if settled.run > 0 and settled.units == 0 and settled.rate == 0:
         return DealStatus.LAPSED
     return DealStatus.RUNNING if settled.rate > 0 else DealStatus.WAITING
@@ -83,6 +98,14 @@ def runway(settled: DealTerms) -> int:
 def last_funded(settled: DealTerms, epoch: int) -> int:
     """Return the last epoch that a settled, running deal pays for."""
     return min(settled.end, epoch + runway(settled))
+
+
+def due(work: int, price: int) -> int:
+    """Return what so much work costs in all at a price per 10^12, rounded down for the developer.
+
+    Rounded once in the life of an assignment, because work only adds up (LAW 4).
+    """
+    return min(work * price // WORK_STEP, MAX_PAID)
 
 
 def skipped_part(timestamp: int, epoch_seconds: int) -> int:

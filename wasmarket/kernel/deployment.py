@@ -9,7 +9,18 @@ from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.errors import ConfigError, InvalidInput
 from wasmarket.kernel.units import Address, BlockNumber, Epoch, Hash, Timestamp
 
-CONTRACTS = ("Market", "Staking", "Proofs", "MarketLens")
+CONTRACTS = ("Market", "Staking", "Proofs", "Meter", "Audits", "MarketLens")
+
+FLT_PARAMETERS = (
+    "bond_per_unit",
+    "fault_fee",
+    "ask_fee",
+    "stake",
+    "juror_fee",
+    "share_cap",
+    "seat",
+)
+"""Parameters in FLT base units: decimal strings in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +41,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The immutables of the deployment. Seconds, epochs, FLT base units."""
+    """The immutables of the deployment. Seconds, epochs, blocks, FLT base units."""
 
     epoch_seconds: int
     accept_seconds: int
@@ -39,6 +50,14 @@ class Parameters:
     bond_per_unit: int
     fault_fee: int
     leaving_delay: int
+    accept_blocks: int
+    phase_blocks: int
+    ask_fee: int
+    stake: int
+    juror_fee: int
+    share_cap: int
+    seat: int
+    min_seats: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +86,16 @@ class Deployment:
     def proofs(self) -> Address:
         """Address of Proofs."""
         return self.contracts["Proofs"].address
+
+    @property
+    def meter(self) -> Address:
+        """Address of Meter."""
+        return self.contracts["Meter"].address
+
+    @property
+    def audits(self) -> Address:
+        """Address of Audits."""
+        return self.contracts["Audits"].address
 
     @property
     def lens(self) -> Address:
@@ -124,8 +153,6 @@ def dump_deployment(deployment: Deployment) -> str:
         "block": deployment.block,
         "contracts": {name: asdict(entry) for name, entry in deployment.contracts.items()},
         "tokens": {"usdc": asdict(deployment.usdc), "flt": asdict(deployment.flt)},
-        "parameters": {
-            k: str(v) if k in ("bond_per_unit", "fault_fee") else v for k, v in p.items()
-        },
+        "parameters": {k: str(v) if k in FLT_PARAMETERS else v for k, v in p.items()},
     }
     return json.dumps(document, indent=2) + "\n"

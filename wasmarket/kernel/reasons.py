@@ -19,6 +19,7 @@ class FillReason(IntEnum):
     NO_UNITS = 11
     CANCELLED = 12
     SIGNATURE = 13
+    KIND = 14
 
 
 class BatchReason(IntEnum):
@@ -34,6 +35,10 @@ class BatchReason(IntEnum):
     NO_FAULT = 34
     NOTHING_TO_CLAIM = 40
     NOTHING_FINAL = 41
+    NOT_METERED = 42
+    VOUCHER = 43
+    NOTHING_DUE = 44
+    NO_BALANCE = 45
 
 
 class LeaveReason(IntEnum):
@@ -66,6 +71,7 @@ class EndKind(IntEnum):
     DROPPED = 2
     EVICTED = 3
     RELEASED = 4
+    CONVICTED = 5
 
 
 TEXT: dict[int, str] = {
@@ -82,6 +88,7 @@ TEXT: dict[int, str] = {
     FillReason.NO_UNITS: "no units left under the caps, the peer's capacity or the balance",
     FillReason.CANCELLED: "the provider offer is cancelled",
     FillReason.SIGNATURE: "the provider offer is neither signed nor approved by the provider",
+    FillReason.KIND: "it is priced per epoch and the deal per work, or the other way round",
     BatchReason.NOT_PENDING: "the assignment is not waiting for activation, or is dead",
     BatchReason.NOT_WALLET: "the caller is not the peer's wallet or provider",
     BatchReason.UNFUNDED: "the deal cannot pay for this epoch and the next",
@@ -92,6 +99,10 @@ TEXT: dict[int, str] = {
     BatchReason.NO_FAULT: "the peer has done nothing to be evicted for",
     BatchReason.NOTHING_TO_CLAIM: "the assignment never ran",
     BatchReason.NOTHING_FINAL: "no final epoch to claim yet",
+    BatchReason.NOT_METERED: "no assignment of a metered deal that ran",
+    BatchReason.VOUCHER: "the deal's meter has not signed this work",
+    BatchReason.NOTHING_DUE: "nothing is due beyond what was paid",
+    BatchReason.NO_BALANCE: "work is due, but the deal has no balance",
     LeaveReason.CONTENT_NOT_FOUND: "content not found",
     LeaveReason.CONTENT_MISMATCH: "content does not match its id",
     LeaveReason.BAD_MANIFEST: "the manifest is not valid",

@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wasmarket.kernel.billing import (
+    MAX_PAID,
     NO_END,
     SHARE_ONE,
     DealStatus,
     DealTerms,
+    due,
     last_funded,
     runway,
     settle,
@@ -94,3 +96,26 @@ def test_share__part_of_an_epoch__rounds_as_the_law_says(second, skipped):
 
 def test_share__first_second__is_the_whole_epoch():
     assert share(12_345, skipped_part(120, 60)) == 12_345
+
+
+def test_due__work_in_steps__rounds_down_once_and_is_capped():
+    assert due(10**12, 7) == 7
+    assert due(10**12 - 1, 1) == 0
+    assert due(3 * 10**12 - 1, 5) == 14
+    assert due(2**95, 2**40) == MAX_PAID
+
+
+@pytest.mark.parametrize(
+    ("balance", "units", "expected"),
+    [
+        (0, 0, DealStatus.WAITING),
+        (5, 0, DealStatus.WAITING),
+        (0, 2, DealStatus.LAPSED),
+        (5, 2, DealStatus.RUNNING),
+    ],
+)
+def test_status__metered_deal__lives_while_it_has_balance(balance, units, expected):
+    deal = DealTerms(balance, 0, 10, 100, units, 0, stopped=False, metered=True)
+
+    assert status(deal, 10) == expected
+    assert status(deal, 101) == DealStatus.ENDED

@@ -1,5 +1,7 @@
 """Offers are read strictly: every member, in range, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
+    PriceKind,
     ProviderOffer,
     dump_offer,
     parse_offer,
@@ -25,6 +28,7 @@ GOOD = DeveloperOffer(
     units=2,
     max_units_per_provider=0,
     min_regions=0,
+    meter=ZERO_ADDRESS,
     max_price=1,
     epochs=0,
     deposit=10,
@@ -41,10 +45,10 @@ GOOD = DeveloperOffer(
 )
 
 
-@given(st.tuples(*[st.integers(0, 2**256 - 1)] * 5))
+@given(st.tuples(*[st.integers(0, 2**256 - 1)] * 6))
 def test_provider_offer__json_round_trip__is_the_same(numbers):
-    peer, price, valid_until, counter, salt = numbers
-    offer = ProviderOffer(peer, price, DEVELOPER, valid_until, counter, salt)
+    peer, kind, price, valid_until, counter, salt = numbers
+    offer = ProviderOffer(peer, kind, price, DEVELOPER, valid_until, counter, salt)
 
     assert parse_offer(ProviderOffer, dump_offer(offer)) == offer
 
@@ -52,6 +56,11 @@ def test_provider_offer__json_round_trip__is_the_same(numbers):
 def test_developer_offer__json_round_trip__is_the_same():
     assert parse_offer(DeveloperOffer, dump_offer(GOOD)) == GOOD
     assert dump_offer(GOOD)["units"] == "2"
+
+
+def test_developer_offer__meter_or_none__says_its_kind():
+    assert GOOD.kind == PriceKind.RESERVED
+    assert replace(GOOD, meter=DEVELOPER).kind == PriceKind.METERED
 
 
 @pytest.mark.parametrize(

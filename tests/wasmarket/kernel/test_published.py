@@ -17,6 +17,7 @@ HASH = st.binary(min_size=32, max_size=32).map(to_hash)
 PROVIDER_OFFERS = st.builds(
     ProviderOffer,
     peer=UINT,
+    kind=UINT,
     price=UINT,
     developer=ADDRESS,
     valid_until=UINT,
@@ -31,6 +32,7 @@ DEVELOPER_OFFERS = st.builds(
     units=UINT,
     max_units_per_provider=UINT,
     min_regions=UINT,
+    meter=ADDRESS,
     max_price=UINT,
     epochs=UINT,
     deposit=UINT,
@@ -51,7 +53,9 @@ FULL = to_address(b"\xff" * 20)
 LARGEST = DeveloperOffer(
     FULL,
     to_hash(b"\xff" * 32),
-    *(2**256 - 1 for _ in range(10)),
+    *(2**256 - 1 for _ in range(4)),
+    FULL,
+    *(2**256 - 1 for _ in range(6)),
     providers=(FULL,) * 16,
     providers_mode=2**256 - 1,
     matcher=FULL,
@@ -61,7 +65,7 @@ LARGEST = DeveloperOffer(
     salt=2**256 - 1,
 )
 CROWDED = encode_published(LARGEST).replace(b"\x10" + b"\xff" * 20, b"\x11" + b"\xff" * 20, 1)
-SMALL = ProviderOffer(1, 1_000, to_address(b"\0" * 20), 2_000_000_000, 0, 7)
+SMALL = ProviderOffer(1, 1, 1_000, to_address(b"\0" * 20), 2_000_000_000, 0, 7)
 
 
 @given(offer=OFFERS)
@@ -84,12 +88,12 @@ def test_decode_published__any_bytes__one_form_or_refused(data, at):
 
 
 def test_encode_published__largest_offer__fits_the_event():
-    assert len(encode_published(LARGEST)) == 889 <= MAX_PUBLISHED
+    assert len(encode_published(LARGEST)) == 909 <= MAX_PUBLISHED
 
 
 def test_encode_published__provider_offer__is_the_documented_form():
     assert encode_published(SMALL).hex() == (
-        "01" + "0101" + "0203e8" + "00" * 20 + "0477359400" + "00" + "0107"
+        "01" + "0101" + "0101" + "0203e8" + "00" * 20 + "0477359400" + "00" + "0107"
     )
 
 

@@ -15,6 +15,7 @@ from wasmarket.kernel.documents.receipts import (
     CallStatus,
     Receipt,
     Summary,
+    call_work,
     epoch_root,
     epoch_tree,
     function_hash,
@@ -24,6 +25,7 @@ from wasmarket.kernel.documents.receipts import (
     receipts_root,
     unpack_receipt,
     unpack_summary,
+    value_digest,
 )
 from wasmarket.kernel.errors import InvalidInput
 
@@ -33,16 +35,16 @@ VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "receipts.json").r
 U32, U64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 B32 = st.binary(min_size=32, max_size=32)
 RECEIPTS = st.builds(
-    Receipt, U32, U32, U64, B32, B32, B32, B32, st.sampled_from(CallStatus), U64, U64, U64, B32
+    Receipt, U32, U32, U64, B32, B32, B32, B32, st.sampled_from(CallStatus), U64, U64, U64, U64, B32
 )
-SUMMARIES = st.builds(Summary, U32, U64, U32, U32, U64, U64, U64, B32, B32)
+SUMMARIES = st.builds(Summary, U32, U64, U32, U32, U64, U64, U64, U64, B32, B32)
 RECEIPT_TYPES = [
     *("uint32", "uint32", "uint64", "bytes32", "bytes32", "bytes32", "bytes32"),
-    *("uint8", "uint64", "uint64", "uint64", "bytes32"),
+    *("uint8", "uint64", "uint64", "uint64", "uint64", "bytes32"),
 ]
 SUMMARY_TYPES = [
     *("uint32", "uint64", "uint32", "uint32", "uint64", "uint64", "uint64"),
-    *("bytes32", "bytes32"),
+    *("uint64", "bytes32", "bytes32"),
 ]
 
 
@@ -114,6 +116,14 @@ def test_function_hash__vector__same():
     assert function_hash(vector["service"], vector["function"]).hex() == vector["hash"]
 
 
+@pytest.mark.parametrize("vector", VECTORS["chain"])
+def test_value_and_work__vector__same(vector):
+    r = receipt_of(vector)
+
+    assert value_digest(r.output, r.status, r.fuel, r.size).hex() == vector["value"]
+    assert call_work(r.status, r.fuel, r.size) == vector["work"]
+
+
 @given(RECEIPTS)
 def test_pack_receipt__any__equals_abi_encoding_and_reads_back(receipt):
     packed = pack_receipt(receipt)
@@ -132,7 +142,7 @@ def test_pack_summary__any__equals_abi_encoding_and_reads_back(summary):
     assert unpack_summary(packed) == summary
 
 
-@given(RECEIPTS, st.integers(0, 383), st.integers(1, 255))
+@given(RECEIPTS, st.integers(0, 415), st.integers(1, 255))
 def test_unpack_receipt__byte_changed__refused_or_other_receipt(receipt, place, change):
     packed = bytearray(pack_receipt(receipt))
     packed[place] ^= change
@@ -152,7 +162,8 @@ def test_unpack_receipt__byte_changed__refused_or_other_receipt(receipt, place, 
         {"assignment": -1},
         {"sequence": 2**64},
         {"fuel": 2**64},
-        {"module": b"short"},
+        {"size": 2**64},
+        {"app": b"short"},
         {"previous": bytes(33)},
     ],
 )

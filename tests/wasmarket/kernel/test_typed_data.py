@@ -20,9 +20,11 @@ from wasmarket.kernel.signing.signatures import (
 from wasmarket.kernel.signing.typed_data import (
     Domain,
     digest,
+    hash_head,
     hash_offer,
     hash_permit,
     hash_request,
+    hash_usage,
 )
 
 pytestmark = pytest.mark.unit
@@ -43,6 +45,11 @@ def hash_case(case: dict) -> bytes:
         owner, spender = parse_address(message["owner"]), parse_address(message["spender"])
         numbers = (int(message[name]) for name in ("value", "nonce", "deadline"))
         return hash_permit(owner, spender, *numbers)
+    if case["struct"] == "Usage":
+        return hash_usage(int(message["assignment"]), int(message["work"]))
+    if case["struct"] == "Head":
+        receipt = bytes.fromhex(message["receipt"][2:])
+        return hash_head(int(message["assignment"]), int(message["sequence"]), receipt)
     return hash_request(
         message["method"],
         message["target"],

@@ -12,6 +12,7 @@ class SignedFill:
     """One line of a match as `Market.match` takes it: a provider offer, units, its signature."""
 
     peer: int
+    kind: int
     price: int
     developer: Address
     valid_until: int
@@ -39,6 +40,7 @@ def build_fill(offer: ProviderOffer, units: int, signature: Signature = NO_SIGNA
     """Build a fill; without a signature the offer must be approved on chain."""
     return SignedFill(
         offer.peer,
+        offer.kind,
         offer.price,
         offer.developer,
         offer.valid_until,

@@ -1,10 +1,22 @@
 """Market's packed records (CONTRACTS section 2) taken apart; fields low bits first."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import ClassVar, Self
 
 from wasmarket.kernel.addresses import to_address
 from wasmarket.kernel.units import Address
+
+
+class AssignmentCode(IntEnum):
+    """What `state` of an assignment's word says."""
+
+    NONE = 0
+    PENDING = 1
+    ACTIVE = 2
+    ENDED = 3
+    METERED = 4
+    CLOSED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +91,12 @@ class PeerExtraWord(Word):
 
 @dataclass(frozen=True, slots=True)
 class DealWord(Word):
-    """A deal as stored, not settled: `balance` and `rate` in USDC base units."""
+    """A deal as stored, not settled: `balance` and `rate` in USDC base units.
 
-    WIDTHS: ClassVar[tuple[int, ...]] = (96, 64, 32, 32, 16, 8, 8)
+    `stopped` and `metered` are 0 or 1.
+    """
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (96, 64, 32, 32, 16, 8, 1, 1)
 
     balance: int
     rate: int
@@ -90,11 +105,16 @@ class DealWord(Word):
     units: int
     run: int
     stopped: int
+    metered: int
 
 
 @dataclass(frozen=True, slots=True)
 class AssignmentWord(Word):
-    """An assignment; `state` 0 none, 1 pending, 2 active, 3 ended."""
+    """An assignment; `state` is an AssignmentCode.
+
+    PENDING: `next` is the block number of the match. METERED and CLOSED: `paid` is in the bits of
+    `next` and `skipped`.
+    """
 
     WIDTHS: ClassVar[tuple[int, ...]] = (32, 32, 16, 48, 32, 32, 32, 16, 8, 8)
 
@@ -108,3 +128,9 @@ class AssignmentWord(Word):
     skipped: int
     run: int
     state: int
+
+    @property
+    def paid(self) -> int:
+        """What vouchers have brought it; 0 in a reserved deal (USDC base units)."""
+        metered = self.state in (AssignmentCode.METERED, AssignmentCode.CLOSED)
+        return self.next + (self.skipped << 32) if metered else 0

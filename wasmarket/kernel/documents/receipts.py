@@ -13,16 +13,23 @@ from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 
 ZERO = bytes(32)
-RECEIPT_BYTES = 12 * 32
-SUMMARY_BYTES = 9 * 32
+RECEIPT_BYTES = 13 * 32
+SUMMARY_BYTES = 10 * 32
+
+WORK_CALL = 1_000_000
+"""Work of a call that did nothing: an instance, hashing and a receipt take about 1 ms of a core."""
+
+WORK_BYTE = 16
+"""Work of a byte of input or output: two passes of SHA-256, copies and JSON."""
 
 _U8 = "31xB"
 _U32 = "28xI"
 _U64 = "24xQ"
 _B32 = "32s"
-_RECEIPT = struct.Struct(">" + _U32 * 2 + _U64 + _B32 * 4 + _U8 + _U64 * 3 + _B32)
+_RECEIPT = struct.Struct(">" + _U32 * 2 + _U64 + _B32 * 4 + _U8 + _U64 * 4 + _B32)
 _DIGESTS = (32,) * 5
-_SUMMARY = struct.Struct(">" + _U32 + _U64 + _U32 * 2 + _U64 * 3 + _B32 * 2)
+_VALUE = struct.Struct(">" + _B32 + _U8 + _U64 * 2)
+_SUMMARY = struct.Struct(">" + _U32 + _U64 + _U32 * 2 + _U64 * 4 + _B32 * 2)
 
 
 class CallStatus(IntEnum):
@@ -40,19 +47,21 @@ class CallStatus(IntEnum):
 class Receipt:
     """One call. Hashes are 32 bytes; `duration_us` microseconds, `time` chain seconds at its start.
 
-    `module` is sha256 of the facade's bytes, `function` comes from `function_hash`, `fuel` is 0 if
-    unmetered, `previous` is the hash of the assignment's last receipt, ZERO for the first.
+    `app` is the digest of the manifest, `function` comes from `function_hash`, `fuel` is 0 if
+    nobody counts it, `size` is the length of input and output together, `previous` is the hash of
+    the assignment's last receipt, ZERO for the first.
     """
 
     deal: int
     assignment: int
     sequence: int
-    module: bytes
+    app: bytes
     function: bytes
     input: bytes
     output: bytes
     status: CallStatus
     fuel: int
+    size: int
     duration_us: int
     time: int
     previous: bytes
@@ -60,7 +69,11 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What one assignment ran in one epoch; when idle `count` is 0 and `receipts_root` ZERO."""
+    """What one assignment ran in one epoch; when idle `count` is 0 and `receipts_root` ZERO.
+
+    `fuel` and `work` are sums over its receipts, `first_sequence` is the next one's when idle,
+    `chain_head` the hash of the last receipt ever, ZERO before the first.
+    """
 
     peer: int
     epoch: int
@@ -69,6 +82,7 @@ class Summary:
     first_sequence: int
     count: int
     fuel: int
+    work: int
     receipts_root: bytes
     chain_head: bytes
 
@@ -78,19 +92,37 @@ def function_hash(service: str, function: str) -> bytes:
     return sha256(f"{service}.{function}".encode())
 
 
+def call_work(status: int, fuel: int, size: int) -> int:
+    """Return what a call counts for in a metered deal; refused calls count for nothing."""
+    return 0 if status == CallStatus.REFUSED else WORK_CALL + fuel + WORK_BYTE * size
+
+
+def value_digest(output: bytes, status: int, fuel: int, size: int) -> bytes:
+    """Return what re-execution must give again: sha256(output ‖ status ‖ fuel ‖ size).
+
+    `output` is the digest of the output. Raises InvalidInput for a field out of range.
+    """
+    _check_digests(output)
+    try:
+        return sha256(_VALUE.pack(output, status, fuel, size))
+    except struct.error as error:
+        raise InvalidInput(f"a value's field is out of range: {error}") from error
+
+
 def pack_receipt(receipt: Receipt) -> bytes:
-    """Return the 384 bytes of a receipt. Raises InvalidInput for a field out of range."""
+    """Return the 416 bytes of a receipt. Raises InvalidInput for a field out of range."""
     r = receipt
     return pack_fields(
         r.deal,
         r.assignment,
         r.sequence,
-        r.module,
+        r.app,
         r.function,
         r.input,
         r.output,
         r.status,
         r.fuel,
+        r.size,
         r.duration_us,
         r.time,
         r.previous,
@@ -101,31 +133,33 @@ def pack_fields(
     deal: int,
     assignment: int,
     sequence: int,
-    module: bytes,
+    app: bytes,
     function: bytes,
     input_hash: bytes,
     output_hash: bytes,
     status: int,
     fuel: int,
+    size: int,
     duration_us: int,
     time: int,
     previous: bytes,
 ) -> bytes:
     """Pack the fields of a `Receipt` as `pack_receipt` does, without making one."""
-    digests = len(module), len(function), len(input_hash), len(output_hash), len(previous)
+    digests = len(app), len(function), len(input_hash), len(output_hash), len(previous)
     if digests != _DIGESTS:
-        _check_digests(module, function, input_hash, output_hash, previous)
+        _check_digests(app, function, input_hash, output_hash, previous)
     try:
         return _RECEIPT.pack(
             deal,
             assignment,
             sequence,
-            module,
+            app,
             function,
             input_hash,
             output_hash,
             status,
             fuel,
+            size,
             duration_us,
             time,
             previous,
@@ -135,7 +169,7 @@ def pack_fields(
 
 
 def unpack_receipt(data: bytes) -> Receipt:
-    """Read the 384 bytes of a receipt. Raises InvalidInput for what pack_receipt never writes."""
+    """Read the 416 bytes of a receipt. Raises InvalidInput for what pack_receipt never writes."""
     if len(data) != RECEIPT_BYTES:
         raise InvalidInput(f"a receipt has {RECEIPT_BYTES} bytes, this has {len(data)}")
     fields = _RECEIPT.unpack(data)
@@ -154,7 +188,7 @@ def receipt_hash(packed: bytes) -> bytes:
 
 
 def pack_summary(summary: Summary) -> bytes:
-    """Return the 288 bytes of a summary. Raises InvalidInput for a field out of range."""
+    """Return the 320 bytes of a summary. Raises InvalidInput for a field out of range."""
     _check_digests(summary.receipts_root, summary.chain_head)
     try:
         return _SUMMARY.pack(*astuple(summary))
@@ -163,7 +197,7 @@ def pack_summary(summary: Summary) -> bytes:
 
 
 def unpack_summary(data: bytes) -> Summary:
-    """Read the 288 bytes of a summary. Raises InvalidInput for what pack_summary never writes."""
+    """Read the 320 bytes of a summary. Raises InvalidInput for what pack_summary never writes."""
     if len(data) != SUMMARY_BYTES:
         raise InvalidInput(f"a summary has {SUMMARY_BYTES} bytes, this has {len(data)}")
     fields = _SUMMARY.unpack(data)

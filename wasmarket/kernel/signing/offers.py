@@ -17,6 +17,13 @@ UINT256 = 2**256
 DECIMAL = 10
 
 
+class PriceKind(IntEnum):
+    """What a price is for: an epoch of one unit, or 10^12 work."""
+
+    RESERVED = 0
+    METERED = 1
+
+
 class ProvidersMode(IntEnum):
     """How `providers` of a developer offer is meant."""
 
@@ -27,13 +34,16 @@ class ProvidersMode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderOffer:
-    """The ask: "this peer sells units at `price` per unit and epoch" (USDC base units).
+    """The ask: "this peer sells units at `price`" (USDC base units).
+
+    The price is per unit and epoch, or per 10^12 work where `kind` is METERED.
 
     Standing: it fills any number of times until `valid_until` (chain time, seconds), until it is
     cancelled, or until the account's counter moves on. `developer` zero: for anybody.
     """
 
     peer: int
+    kind: int
     price: int
     developer: Address
     valid_until: int
@@ -43,7 +53,10 @@ class ProviderOffer:
 
 @dataclass(frozen=True, slots=True)
 class DeveloperOffer:
-    """The bid: "this app wants `units`, at most `max_price` per unit and epoch" (USDC base units).
+    """The bid: "this app wants `units`, at most at `max_price`" (USDC base units).
+
+    `meter` zero makes a reserved deal, priced per unit and epoch; else a metered one, priced per
+    10^12 work that this address signs for.
 
     `deposit` and `tip` are USDC base units, `min_memory_mib` MiB per unit, `regions` a mask of
     which any bit will do (0: anywhere), `traits` a mask of which all bits are needed. `epochs` 0:
@@ -56,6 +69,7 @@ class DeveloperOffer:
     units: int
     max_units_per_provider: int
     min_regions: int
+    meter: Address
     max_price: int
     epochs: int
     deposit: int
@@ -70,11 +84,16 @@ class DeveloperOffer:
     counter: int
     salt: int
 
+    @property
+    def kind(self) -> PriceKind:
+        """Which provider offers may fill it."""
+        return PriceKind.RESERVED if self.meter == ZERO_ADDRESS else PriceKind.METERED
+
 
 Offer = ProviderOffer | DeveloperOffer
 AnyOffer = TypeVar("AnyOffer", ProviderOffer, DeveloperOffer)
 
-_ADDRESSES = {"developer", "matcher"}
+_ADDRESSES = {"developer", "matcher", "meter"}
 
 
 def parse_uint(value: object, *, field: str, below: int = UINT256) -> int:

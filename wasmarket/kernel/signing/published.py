@@ -1,4 +1,4 @@
-"""The bytes of a published offer (`Market.publish`): compact, canonical, at most 889 of 1,024.
+"""The bytes of a published offer (`Market.publish`): compact, canonical, at most 909 of 1,024.
 
 One tag byte (1 provider offer, 2 developer offer), then the members in the order of the signed
 struct, without padding:
@@ -24,7 +24,12 @@ MAX_PUBLISHED = 1_024
 _TAGS: dict[int, type[ProviderOffer] | type[DeveloperOffer]] = {1: ProviderOffer, 2: DeveloperOffer}
 _ADDRESS_BYTES = 20
 _WORD_BYTES = 32
-_FIXED = {"developer": _ADDRESS_BYTES, "matcher": _ADDRESS_BYTES, "app": _WORD_BYTES}
+_FIXED = {
+    "developer": _ADDRESS_BYTES,
+    "matcher": _ADDRESS_BYTES,
+    "meter": _ADDRESS_BYTES,
+    "app": _WORD_BYTES,
+}
 
 
 def encode_published(offer: Offer) -> bytes:

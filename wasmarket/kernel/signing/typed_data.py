@@ -11,22 +11,26 @@ from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
 PROVIDER_OFFER_TYPE = (
-    "ProviderOffer(uint256 peer,uint256 price,address developer,uint256 valid_until,"
-    "uint256 counter,uint256 salt)"
+    "ProviderOffer(uint256 peer,uint256 kind,uint256 price,address developer,"
+    "uint256 valid_until,uint256 counter,uint256 salt)"
 )
 DEVELOPER_OFFER_TYPE = (
     "DeveloperOffer(address developer,bytes32 app,uint256 min_units,uint256 units,"
-    "uint256 max_units_per_provider,uint256 min_regions,uint256 max_price,uint256 epochs,"
-    "uint256 deposit,uint256 min_memory_mib,uint256 regions,uint256 traits,address[] providers,"
-    "uint256 providers_mode,address matcher,uint256 tip,uint256 valid_until,uint256 counter,"
-    "uint256 salt)"
+    "uint256 max_units_per_provider,uint256 min_regions,address meter,"
+    "uint256 max_price,uint256 epochs,uint256 deposit,uint256 min_memory_mib,uint256 regions,"
+    "uint256 traits,address[] providers,uint256 providers_mode,address matcher,uint256 tip,"
+    "uint256 valid_until,uint256 counter,uint256 salt)"
 )
+USAGE_TYPE = "Usage(uint256 assignment,uint256 work)"
+HEAD_TYPE = "Head(uint256 assignment,uint256 sequence,bytes32 receipt)"
 REQUEST_TYPE = "Request(string method,string target,bytes32 body,uint256 expires,bytes32 nonce)"
 PERMIT_TYPE = "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
 DOMAIN_TYPE = "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 
 _PROVIDER_OFFER = keccak(PROVIDER_OFFER_TYPE.encode())
 _DEVELOPER_OFFER = keccak(DEVELOPER_OFFER_TYPE.encode())
+_USAGE = keccak(USAGE_TYPE.encode())
+_HEAD = keccak(HEAD_TYPE.encode())
 _REQUEST = keccak(REQUEST_TYPE.encode())
 _PERMIT = keccak(PERMIT_TYPE.encode())
 _DOMAIN = keccak(DOMAIN_TYPE.encode())
@@ -76,6 +80,16 @@ def hash_request(method: str, target: str, body_sha256: bytes, expires: int, non
     )
 
 
+def hash_usage(assignment: int, work: int) -> bytes:
+    """Return the struct hash of a voucher: all the work that an assignment was ever used for."""
+    return keccak(_USAGE + _uint(assignment) + _uint(work))
+
+
+def hash_head(assignment: int, sequence: int, receipt: bytes) -> bytes:
+    """Return the struct hash by which a peer's wallet stands for one receipt (its sha256)."""
+    return keccak(_HEAD + _uint(assignment) + _uint(sequence) + receipt)
+
+
 def hash_permit(owner: Address, spender: Address, value: int, nonce: int, deadline: int) -> bytes:
     """Return EIP-2612's struct hash; to be signed under the token's domain."""
     return keccak(
@@ -97,6 +111,7 @@ def digest(domain: Domain, struct_hash: bytes | Hash) -> bytes:
 def _encode_provider_offer(offer: ProviderOffer) -> bytes:
     return (
         _uint(offer.peer)
+        + _uint(offer.kind)
         + _uint(offer.price)
         + _address(offer.developer)
         + _uint(offer.valid_until)
@@ -114,6 +129,7 @@ def _encode_developer_offer(offer: DeveloperOffer) -> bytes:
             _uint(offer.units),
             _uint(offer.max_units_per_provider),
             _uint(offer.min_regions),
+            _address(offer.meter),
             _uint(offer.max_price),
             _uint(offer.epochs),
             _uint(offer.deposit),

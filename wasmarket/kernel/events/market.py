@@ -1,13 +1,9 @@
-"""One value per contract event, fields as the contracts name them, values after the change."""
+"""What Market announces."""
 
 from dataclasses import dataclass
 
+from wasmarket.kernel.events.event import Event
 from wasmarket.kernel.units import Address, Hash
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Any event of our contracts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +120,7 @@ class DealCreated(Event):
     app: Hash
     deposit: int
     end: int
+    meter: Address
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +161,7 @@ class Ended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Skipped(Event):
-    """Market: a batch left one assignment out, with its reason."""
+    """Market, Meter: a batch left one assignment out, with its reason."""
 
     assignment: int
     reason: int
@@ -236,65 +233,3 @@ class OwnershipTransferred(Event):
     """Market: ownership was accepted."""
 
     owner: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Stake(Event):
-    """Staking: a provider's stake changed."""
-
-    provider: Address
-    free: int
-    locked: int
-
-
-@dataclass(frozen=True, slots=True)
-class Leaving(Event):
-    """Staking: a provider's leaving stake changed; withdrawable from `ready` on."""
-
-    provider: Address
-    amount: int
-    ready: int
-
-
-@dataclass(frozen=True, slots=True)
-class Committed(Event):
-    """Proofs: a peer committed an epoch."""
-
-    peer: int
-    epoch: int
-    root: Hash
-
-
-MARKET_EVENTS: tuple[type[Event], ...] = (
-    Deposited,
-    Withdrawn,
-    PeerRegistered,
-    PeerUnits,
-    PeerWallet,
-    PeerEndpoint,
-    OfferPublished,
-    OfferCancelled,
-    CounterBumped,
-    FillSkipped,
-    Assigned,
-    DealCreated,
-    Matched,
-    Activated,
-    Ended,
-    Skipped,
-    Claimed,
-    Lapsed,
-    DealBalance,
-    Stopped,
-    AppChanged,
-    Paused,
-    OwnershipOffered,
-    OwnershipTransferred,
-)
-STAKING_EVENTS: tuple[type[Event], ...] = (Stake, Leaving)
-PROOFS_EVENTS: tuple[type[Event], ...] = (Committed,)
-EVENTS: dict[str, tuple[type[Event], ...]] = {
-    "Market": MARKET_EVENTS,
-    "Staking": STAKING_EVENTS,
-    "Proofs": PROOFS_EVENTS,
-}
