@@ -3,10 +3,12 @@
 from typing import Any
 
 from indexer.event_json import dump_event
+from indexer.handlers.audits import AUDITS
 from indexer.handlers.market_accounts import ACCOUNTS
 from indexer.handlers.market_assignments import ASSIGNMENTS
 from indexer.handlers.market_deals import DEALS
 from indexer.handlers.market_peers import PEERS
+from indexer.handlers.metering import METERING
 from indexer.handlers.proofs import PROOFS
 from indexer.handlers.staking import STAKING
 from indexer.scope import Handlers, Scope
@@ -20,7 +22,7 @@ from wasmarket.store.tables import EventRow
 
 HANDLERS: dict[type[Event], Handlers] = {
     kind: handlers
-    for handlers in (ACCOUNTS, PEERS, DEALS, ASSIGNMENTS, STAKING, PROOFS)
+    for handlers in (ACCOUNTS, PEERS, DEALS, ASSIGNMENTS, STAKING, PROOFS, METERING, AUDITS)
     for kind in handlers.kinds()
 }
 

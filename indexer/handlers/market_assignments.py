@@ -1,11 +1,14 @@
 """Market, assignments: made, activated, ended, claimed, left out of a batch."""
 
+from typing import Any
+
 from indexer.handlers.balances import credit, get_account
-from indexer.handlers.market_deals import set_balance
+from indexer.handlers.market_deals import is_metered, set_balance
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
+from wasmarket.kernel.billing import HOLD_EPOCHS
 from wasmarket.kernel.events import Activated, Assigned, Claimed, Ended, Skipped
-from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.reasons import BatchReason, EndKind
 from wasmarket.kernel.units import Amount, AssignmentId, DealId, Epoch, PeerId
 from wasmarket.store.enums import AssignmentState, Uint
 from wasmarket.store.tables import AssignmentRow, BatchSkipRow, ClaimRow, DealRow, PeerRow
@@ -42,6 +45,8 @@ def assigned(scope: Scope, log: Log[Assigned]) -> None:
             why=None,
             paid=Amount(0),
             refunded=Amount(0),
+            work=Uint(0),
+            convicted=False,
         )
     )
 
@@ -51,9 +56,12 @@ def activated(scope: Scope, log: Log[Activated]) -> None:
     """A peer began to run an assignment."""
     event, epoch = log.event, Epoch(log.event.epoch)
     assignment = scope.rows.get(AssignmentRow, event.assignment)
-    assignment.state = AssignmentState.ACTIVE
-    assignment.start, assignment.next, assignment.skipped = epoch, epoch, event.skipped
     deal = scope.rows.get(DealRow, event.deal)
+    assignment.start, assignment.skipped = epoch, event.skipped
+    if is_metered(deal):
+        assignment.state = AssignmentState.METERED
+    else:
+        assignment.state, assignment.next = AssignmentState.ACTIVE, epoch
     deal.rate = Amount(event.rate)
     set_balance(deal, event.balance, epoch)
 
@@ -66,18 +74,27 @@ def ended(scope: Scope, log: Log[Ended]) -> None:
     peer = scope.rows.get(PeerRow, event.peer)
     peer.used -= assignment.units
     deal = scope.rows.get(DealRow, event.deal)
-    if event.kind != EndKind.RELEASED:
-        # What is released was dead: the deal had lost its units before.
+    if _held_units(event, assignment, deal, scope.epoch(log)):
         deal.units -= assignment.units
     deal.rate = Amount(event.rate)
     set_balance(deal, event.balance, scope.epoch(log))
 
-    ran = assignment.next is not None
-    has_left = assignment.next is not None and event.end >= assignment.next
-    assignment.state = AssignmentState.ENDED if has_left else AssignmentState.CLEARED
-    assignment.end = Epoch(event.end) if ran else None
+    if assignment.start is None or event.end < assignment.start:
+        assignment.state = AssignmentState.CLEARED
+    elif assignment.state == AssignmentState.METERED:
+        assignment.state = AssignmentState.CLOSED
+    else:
+        assignment.state = AssignmentState.ENDED
+    assignment.end = Epoch(event.end) if assignment.start is not None else None
     assignment.ended_at = log.timestamp
     assignment.ended_kind, assignment.why = event.kind, Uint(event.why)
+
+
+def _held_units(event: Ended, assignment: AssignmentRow, deal: DealRow, epoch: int) -> bool:
+    """Whether the deal had its units until now; one that lapsed or is over lost them before."""
+    if event.kind == EndKind.CONVICTED:
+        return assignment.run == deal.run and not deal.stopped and epoch <= deal.end
+    return event.kind != EndKind.RELEASED
 
 
 @ASSIGNMENTS.on(Claimed)
@@ -95,8 +112,7 @@ def claimed(scope: Scope, log: Log[Claimed]) -> None:
     assignment.next = Epoch(event.last + 1)
     assignment.paid = Amount(assignment.paid + event.paid)
     assignment.refunded = Amount(assignment.refunded + event.refunded)
-    if assignment.end is not None and event.last >= assignment.end:
-        assignment.state = AssignmentState.CLEARED
+    _clear_if_over(scope, log, assignment)
     scope.rows.append(
         ClaimRow,
         block_number=log.block_number,
@@ -116,6 +132,10 @@ def claimed(scope: Scope, log: Log[Claimed]) -> None:
 @ASSIGNMENTS.on(Skipped)
 def skipped(scope: Scope, log: Log[Skipped]) -> None:
     """A batch left out an id, which may be anything."""
+    if log.event.reason == BatchReason.NOTHING_FINAL:
+        assignment = scope.rows.find(AssignmentRow, log.event.assignment)
+        if assignment is not None:
+            _clear_if_over(scope, log, assignment)
     scope.rows.append(
         BatchSkipRow,
         block_number=log.block_number,
@@ -124,3 +144,12 @@ def skipped(scope: Scope, log: Log[Skipped]) -> None:
         assignment=Uint(log.event.assignment),
         reason=log.event.reason,
     )
+
+
+def _clear_if_over(scope: Scope, log: Log[Any], assignment: AssignmentRow) -> None:
+    """Note that the contract forgets what is claimed whole and can be convicted no more."""
+    end, next_ = assignment.end, assignment.next
+    if assignment.state != AssignmentState.ENDED or end is None or next_ is None:
+        return
+    if next_ > end and scope.epoch(log) > end + HOLD_EPOCHS:
+        assignment.state = AssignmentState.CLEARED

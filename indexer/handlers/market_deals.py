@@ -5,7 +5,8 @@ from typing import Any
 from indexer.handlers.balances import credit, spend
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
-from wasmarket.kernel.billing import DealTerms, settle
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.billing import settle
 from wasmarket.kernel.events import (
     AppChanged,
     DealBalance,
@@ -16,6 +17,7 @@ from wasmarket.kernel.events import (
     Stopped,
 )
 from wasmarket.kernel.units import Address, Amount, DealId, Epoch, Hash
+from wasmarket.store.chain.assignments import terms_of
 from wasmarket.store.enums import DealChangeKind, Uint
 from wasmarket.store.tables import DealChangeRow, DealRow, FillSkipRow, RunEndRow
 
@@ -55,6 +57,7 @@ def deal_created(scope: Scope, log: Log[DealCreated]) -> None:
             units=0,
             run=0,
             stopped=False,
+            meter=event.meter,
             created_block=log.block_number,
             created_at=log.timestamp,
             tx_hash=log.tx_hash,
@@ -128,11 +131,12 @@ def deal_balance(scope: Scope, log: Log[DealBalance]) -> None:
 
 @DEALS.on(Stopped)
 def stopped(scope: Scope, log: Log[Stopped]) -> None:
-    """The developer stopped the deal and has the rest as free money."""
+    """The developer stopped the deal: of a reserved one the rest is free money at once."""
     event = log.event
     deal = scope.rows.get(DealRow, event.deal)
     deal.rate, deal.units, deal.end, deal.stopped = Amount(0), 0, Epoch(event.end), True
-    set_balance(deal, 0, scope.epoch(log))
+    left = deal.balance if is_metered(deal) else 0
+    set_balance(deal, left, scope.epoch(log))
     credit(scope.rows, deal.developer, event.returned)
     _note(
         scope,
@@ -163,10 +167,12 @@ def bill(deal: DealRow, epoch: int) -> None:
 
     A lapse has its own event, which came before: here it can only be billed, never lapse.
     """
-    terms = DealTerms(
-        deal.balance, deal.rate, deal.settled, deal.end, deal.units, deal.run, deal.stopped
-    )
-    set_balance(deal, settle(terms, epoch).terms.balance, epoch)
+    set_balance(deal, settle(terms_of(deal), epoch).terms.balance, epoch)
+
+
+def is_metered(deal: DealRow) -> bool:
+    """Whether signed usage is paid, not time."""
+    return deal.meter != ZERO_ADDRESS
 
 
 def _note(

@@ -8,12 +8,17 @@ Uint = NewType("Uint", int)
 
 
 class AssignmentState(StrEnum):
-    """State of an assignment: the contract's, and CLEARED once its record is gone there."""
+    """State of an assignment: the contract's, and CLEARED once its record is gone there.
+
+    METERED is active in a metered deal, CLOSED is its end: vouchers still count, for ever.
+    """
 
     PENDING = "pending"
     ACTIVE = "active"
     ENDED = "ended"
     CLEARED = "cleared"
+    METERED = "metered"
+    CLOSED = "closed"
 
 
 class DealChangeKind(StrEnum):

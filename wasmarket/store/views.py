@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.billing import DealStatus, DealTerms
 from wasmarket.kernel.signing.offers import Offer
 from wasmarket.kernel.units import (
@@ -69,7 +70,8 @@ class PublishedView:
 class AssignmentView:
     """An assignment with the peer that runs it.
 
-    `alive` and `end_of` (last epoch of pay, None if it never ran) are of the settled deal.
+    `alive` and `end_of` (last epoch of pay, None if it never ran) are of the settled deal;
+    `work` is the most that was redeemed.
     """
 
     id: AssignmentId
@@ -93,6 +95,8 @@ class AssignmentView:
     why: int | None
     paid: int
     refunded: int
+    work: int
+    convicted: bool
     provider: Address
     endpoint: str
     key: Hash
@@ -103,7 +107,10 @@ class AssignmentView:
 
 @dataclass(frozen=True, slots=True)
 class DealView:
-    """A deal settled at the epoch of the answer; `live` are its alive assignments by id."""
+    """A deal settled at the epoch of the answer; `live` are its alive assignments by id.
+
+    `meter` signs the usage of a metered deal; zero: reserved.
+    """
 
     id: DealId
     developer: Address
@@ -125,14 +132,27 @@ class DealView:
     created_block: BlockNumber
     created_at: int
     tx_hash: Hash
+    meter: Address
     live: tuple[AssignmentView, ...]
 
     @property
     def terms(self) -> DealTerms:
         """The billing half, for kernel.billing."""
         return DealTerms(
-            self.balance, self.rate, self.settled, self.end, self.units, self.run, self.stopped
+            self.balance,
+            self.rate,
+            self.settled,
+            self.end,
+            self.units,
+            self.run,
+            self.stopped,
+            self.is_metered,
         )
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether signed usage is paid, not time."""
+        return self.meter != ZERO_ADDRESS
 
 
 @dataclass(frozen=True, slots=True)

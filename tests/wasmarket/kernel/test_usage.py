@@ -8,8 +8,8 @@ from wasmarket.kernel.signing.signatures import address_of
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.signing.usage import (
     MAX_WORK,
-    Head,
-    Usage,
+    ReceiptHead,
+    AssignmentUsage,
     Voucher,
     dump_voucher,
     parse_voucher,
@@ -26,15 +26,15 @@ DOMAIN = market_domain(31337, parse_address("0x5fbdb2315678afecb367f032d93f642f6
 
 
 def test_voucher__signed_and_written__is_read_back_with_its_signer():
-    voucher = sign_usage(DOMAIN, Usage(7, 123_456), KEY)
+    voucher = sign_usage(DOMAIN, AssignmentUsage(7, 123_456), KEY)
 
     assert parse_voucher(dump_voucher(voucher)) == voucher
     assert signer_of_voucher(DOMAIN, voucher) == address_of(KEY)
 
 
 def test_voucher__more_work_claimed__another_signer():
-    voucher = sign_usage(DOMAIN, Usage(7, 123_456), KEY)
-    forged = Voucher(Usage(7, 123_457), voucher.signature)
+    voucher = sign_usage(DOMAIN, AssignmentUsage(7, 123_456), KEY)
+    forged = Voucher(AssignmentUsage(7, 123_457), voucher.signature)
 
     assert signer_of_voucher(DOMAIN, forged) != address_of(KEY)
 
@@ -42,10 +42,13 @@ def test_voucher__more_work_claimed__another_signer():
 @pytest.mark.parametrize("work", [0, MAX_WORK])
 def test_sign_usage__no_work_or_too_much__is_refused(work):
     with pytest.raises(InvalidInput):
-        sign_usage(DOMAIN, Usage(7, work), KEY)
+        sign_usage(DOMAIN, AssignmentUsage(7, work), KEY)
     with pytest.raises(InvalidSignature):
         signer_of_voucher(
-            DOMAIN, Voucher(Usage(7, work), sign_usage(DOMAIN, Usage(7, 1), KEY).signature)
+            DOMAIN,
+            Voucher(
+                AssignmentUsage(7, work), sign_usage(DOMAIN, AssignmentUsage(7, 1), KEY).signature
+            ),
         )
 
 
@@ -58,8 +61,8 @@ def test_parse_voucher__anything_else__is_refused(text):
 
 
 def test_head__signed__names_the_wallet():
-    head = Head(7, 3, b"\x05" * 32)
+    head = ReceiptHead(7, 3, b"\x05" * 32)
 
     assert signer_of_head(DOMAIN, head, sign_head(DOMAIN, head, KEY)) == address_of(KEY)
-    other = Head(7, 4, head.receipt)
+    other = ReceiptHead(7, 4, head.receipt)
     assert signer_of_head(DOMAIN, other, sign_head(DOMAIN, head, KEY)) != address_of(KEY)

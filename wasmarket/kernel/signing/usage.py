@@ -15,7 +15,7 @@ MAX_WORK = 2**96
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class AssignmentUsage:
     """All the work that an assignment was ever used for, of which its deal's meter is sure."""
 
     assignment: int
@@ -26,12 +26,12 @@ class Usage:
 class Voucher:
     """A usage with its meter's signature, as `Meter.redeem` takes it."""
 
-    usage: Usage
+    usage: AssignmentUsage
     signature: Signature
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ReceiptHead:
     """The promise of a peer that its receipt number `sequence` has this sha256."""
 
     assignment: int
@@ -39,7 +39,7 @@ class Head:
     receipt: bytes
 
 
-def sign_usage(domain: Domain, usage: Usage, key: bytes) -> Voucher:
+def sign_usage(domain: Domain, usage: AssignmentUsage, key: bytes) -> Voucher:
     """Sign a usage with the meter's key. Raises InvalidInput for work that no voucher takes."""
     if not 0 < usage.work < MAX_WORK:
         raise InvalidInput(f"{usage.work} is no work to sign for", field="work")
@@ -54,12 +54,12 @@ def signer_of_voucher(domain: Domain, voucher: Voucher) -> Address:
     return recover(digest(domain, hash_usage(usage.assignment, usage.work)), voucher.signature)
 
 
-def sign_head(domain: Domain, head: Head, key: bytes) -> Signature:
+def sign_head(domain: Domain, head: ReceiptHead, key: bytes) -> Signature:
     """Sign a head with the key of the peer's wallet."""
     return sign(digest(domain, hash_head(head.assignment, head.sequence, head.receipt)), key)
 
 
-def signer_of_head(domain: Domain, head: Head, signature: Signature) -> Address:
+def signer_of_head(domain: Domain, head: ReceiptHead, signature: Signature) -> Address:
     """Return who signed a head. Raises InvalidSignature."""
     return recover(
         digest(domain, hash_head(head.assignment, head.sequence, head.receipt)), signature
@@ -79,4 +79,4 @@ def parse_voucher(text: str) -> Voucher:
         raise InvalidInput(
             "this is no voucher", field="usage", remedy="give assignment:work:signature"
         )
-    return Voucher(Usage(int(parts[0]), int(parts[1])), parse_signature(parts[2]))
+    return Voucher(AssignmentUsage(int(parts[0]), int(parts[1])), parse_signature(parts[2]))

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Select, select, text
 from sqlalchemy.orm import Session
 
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.billing import DealTerms, Settlement, settle, share
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address
@@ -13,8 +14,8 @@ from wasmarket.store.enums import AssignmentState
 from wasmarket.store.tables import AssignmentRow, CommitmentRow, DealRow, PeerRow, RunEndRow
 from wasmarket.store.views import AssignmentView, Indexed
 
-OPEN = (AssignmentState.PENDING, AssignmentState.ACTIVE)
-IS_OPEN = text("assignment.state IN ('pending', 'active')")
+OPEN = (AssignmentState.PENDING, AssignmentState.ACTIVE, AssignmentState.METERED)
+IS_OPEN = text("assignment.state IN ('pending', 'active', 'metered')")
 """The same, as the index of open assignments has it: a parameter would hide it."""
 
 MAX_CLAIM = 1_024
@@ -189,7 +190,14 @@ def fetch_run_ends(session: Session, deals: Mapping[int, Settlement]) -> dict[tu
 def terms_of(deal: DealRow) -> DealTerms:
     """Return the billing half of a deal's row."""
     return DealTerms(
-        deal.balance, deal.rate, deal.settled, deal.end, deal.units, deal.run, deal.stopped
+        deal.balance,
+        deal.rate,
+        deal.settled,
+        deal.end,
+        deal.units,
+        deal.run,
+        deal.stopped,
+        deal.meter != ZERO_ADDRESS,
     )
 
 
@@ -235,6 +243,8 @@ def _view(
         why=row.why,
         paid=row.paid,
         refunded=row.refunded,
+        work=row.work,
+        convicted=row.convicted,
         provider=peer.provider,
         endpoint=peer.endpoint,
         key=peer.key,

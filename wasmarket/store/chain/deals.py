@@ -125,6 +125,7 @@ def _views(session: Session, at: Indexed, rows: Sequence[DealRow]) -> list[DealV
                 created_block=row.created_block,
                 created_at=row.created_at,
                 tx_hash=row.tx_hash,
+                meter=row.meter,
                 live=tuple(alive[row.id]),
             )
         )

@@ -12,6 +12,8 @@ from wasmarket.store.enums import AssignmentState
 from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow
 from wasmarket.store.views import EpochView, Indexed
 
+METERED = (AssignmentState.METERED, AssignmentState.CLOSED)
+
 
 @dataclass(frozen=True, slots=True)
 class Activity:
@@ -94,12 +96,13 @@ def fetch_activities(
     activities = []
     for row in rows:
         end: int | None = row.end
-        if row.state == AssignmentState.ACTIVE:
+        if row.state in (AssignmentState.ACTIVE, AssignmentState.METERED):
             terms = deals[row.deal].terms
             end = runs[row.deal, row.run] if row.run < terms.run else terms.end
         # Without an end it never ran to one: its only epoch was given back whole.
         if row.start is not None and end is not None and end >= first:
-            rate = row.price * row.units
+            # Metered units are billed by vouchers, not by the epoch.
+            rate = 0 if row.state in METERED else row.price * row.units
             part = share(rate, row.skipped)
             activities.append(Activity(row.start, end, row.peer, row.units, rate, part))
     return activities
@@ -121,7 +124,7 @@ def count_epochs(
         int(epoch): int(peers)
         for epoch, peers in session.execute(
             select(CommitmentRow.epoch, func.count())
-            .where(CommitmentRow.epoch.between(first, last))
+            .where(CommitmentRow.epoch.between(first, last), CommitmentRow.peer > 0)
             .group_by(CommitmentRow.epoch)
         )
     }

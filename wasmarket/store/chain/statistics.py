@@ -57,7 +57,7 @@ def fetch_statistics(session: Session, at: Indexed) -> Statistics:
         session,
         select(func.count())
         .select_from(AssignmentRow)
-        .where(AssignmentRow.state == AssignmentState.ACTIVE),
+        .where(AssignmentRow.state.in_((AssignmentState.ACTIVE, AssignmentState.METERED))),
     )
     paid, refunded = _row(session, select(func.sum(ClaimRow.paid), func.sum(ClaimRow.refunded)))
     [matches] = _row(

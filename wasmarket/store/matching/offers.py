@@ -55,6 +55,7 @@ def add_provider_offer(
         "hash": hash_,
         "provider": provider,
         "peer": offer.peer,
+        "kind": offer.kind,
         "price": offer.price,
         "developer": offer.developer,
         "valid_until": offer.valid_until,
@@ -287,7 +288,7 @@ def provider_offer_view(row: ProviderOfferRow) -> StoredProviderOffer:
         hash=row.hash,
         provider=row.provider,
         offer=ProviderOffer(
-            row.peer, row.price, row.developer, row.valid_until, row.counter, row.salt
+            row.peer, row.kind, row.price, row.developer, row.valid_until, row.counter, row.salt
         ),
         signature=row.signature,
         source=OfferSource(row.source),

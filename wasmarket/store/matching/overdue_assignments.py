@@ -20,6 +20,8 @@ from wasmarket.store.tables import (
 )
 from wasmarket.store.views import AssignmentView, Indexed
 
+RUNNING = (AssignmentState.ACTIVE, AssignmentState.METERED)
+
 MOST = 640
 """Assignments given at once; the rest come when these are gone."""
 
@@ -39,11 +41,9 @@ def fetch_late(
 def fetch_silent(
     session: Session, at: Indexed, matchers: list[Address], since: int
 ) -> list[AssignmentView]:
-    """Return active alive assignments, begun until epoch `since`, unproven from it on, by id."""
+    """Return running alive assignments, begun until epoch `since`, unproven from it on, by id."""
     proven = exists().where(CommitmentRow.peer == AssignmentRow.peer, CommitmentRow.epoch >= since)
-    rule = and_(
-        AssignmentRow.start <= since, AssignmentRow.state == AssignmentState.ACTIVE, ~proven
-    )
+    rule = and_(AssignmentRow.start <= since, AssignmentRow.state.in_(RUNNING), ~proven)
     return [view for view in _fetch(session, at, matchers, rule) if view.alive]
 
 

@@ -7,7 +7,20 @@ from wasmarket.store.tables.accounts import (
     PublishedOfferRow,
     StakeRow,
 )
-from wasmarket.store.tables.assignments import AssignmentRow, BatchSkipRow, ClaimRow, FillSkipRow
+from wasmarket.store.tables.assignments import (
+    AssignmentRow,
+    BatchSkipRow,
+    ClaimRow,
+    FillSkipRow,
+    RedemptionRow,
+)
+from wasmarket.store.tables.audits import (
+    AuditAccountRow,
+    CaseRow,
+    ContradictionRow,
+    SeatRow,
+    VoteRow,
+)
 from wasmarket.store.tables.chain import (
     BlockRow,
     CursorRow,
@@ -36,12 +49,15 @@ from wasmarket.store.tables.peers import CommitmentRow, PeerRow
 __all__ = [
     "AccountRow",
     "AssignmentRow",
+    "AuditAccountRow",
     "BatchSkipRow",
     "BlockRow",
     "BookDocumentRow",
     "BookPartRow",
+    "CaseRow",
     "ClaimRow",
     "CommitmentRow",
+    "ContradictionRow",
     "CursorRow",
     "DealChangeRow",
     "DealRow",
@@ -62,10 +78,13 @@ __all__ = [
     "PeerRow",
     "ProviderOfferRow",
     "PublishedOfferRow",
+    "RedemptionRow",
     "ReorgRow",
     "ReplacementRow",
     "RequestNonceRow",
     "RunEndRow",
+    "SeatRow",
     "StakeRow",
     "SubmissionRow",
+    "VoteRow",
 ]

@@ -17,17 +17,19 @@ from wasmarket.kernel.units import (
 from wasmarket.store.columns import Appended, Base, Journaled, in_range, not_negative, one_of
 from wasmarket.store.enums import AssignmentState, Uint
 
-OPEN = text("state IN ('pending', 'active')")
+OPEN = text("state IN ('pending', 'active', 'metered')")
 """Assignments that have not ended; written out, so that databases see that an index is of them."""
 
 
 class AssignmentRow(Journaled, Base):
-    """Units of a peer given to a deal at an ask (USDC base units per unit and epoch).
+    """Units of a peer given to a deal at an ask (USDC base units per unit and epoch or 10^12 work).
 
     `start` and `next` as on chain once active, `skipped` that of the epoch `start` (kept, where the
     chain clears it with the first claim); `end` its last epoch, once ended and only if that is not
     before `start`; `ended_kind` an EndKind, `why` a reason of kernel.reasons; `paid`, `refunded` so
-    far. Dead but not released ones are still pending or active here, as on chain.
+    far. Dead but not released ones are still pending, active or metered here, as on chain.
+    In a metered deal `next` stays null and `work` is the most that was redeemed. `convicted` says
+    that the peer's bond of it was seized.
     """
 
     __tablename__ = "assignment"
@@ -37,7 +39,7 @@ class AssignmentRow(Journaled, Base):
         in_range("units", 1, 2**16 - 1),
         in_range("skipped", 0, 2**16 - 1),
         in_range("run", 0, 255),
-        in_range("ended_kind", 1, 4),
+        in_range("ended_kind", 1, 5),
         Index(None, "deal", "id"),
         Index(None, "peer", "id"),
         Index(None, "start"),
@@ -69,6 +71,8 @@ class AssignmentRow(Journaled, Base):
     why: Mapped[Uint | None]
     paid: Mapped[Amount]
     refunded: Mapped[Amount]
+    work: Mapped[Uint]
+    convicted: Mapped[bool]
 
 
 class ClaimRow(Appended, Base):
@@ -88,6 +92,27 @@ class ClaimRow(Appended, Base):
     last: Mapped[Epoch]
     paid: Mapped[Amount]
     refunded: Mapped[Amount]
+    timestamp: Mapped[Timestamp]
+    tx_hash: Mapped[Hash]
+
+
+class RedemptionRow(Appended, Base):
+    """One redeemed voucher: `paid` now for all `work` so far, `owed` still (USDC base units)."""
+
+    __tablename__ = "redemption"
+    __table_args__ = (Index(None, "assignment"), Index(None, "deal", "block_number"))
+
+    block_number: Mapped[BlockNumber] = mapped_column(primary_key=True, autoincrement=False)
+    log_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    assignment: Mapped[AssignmentId] = mapped_column(
+        ForeignKey("assignment.id", deferrable=True, initially="DEFERRED")
+    )
+    deal: Mapped[DealId]
+    provider: Mapped[Address]
+    work: Mapped[Uint]
+    paid: Mapped[Amount]
+    owed: Mapped[Amount]
+    balance: Mapped[Amount]
     timestamp: Mapped[Timestamp]
     tx_hash: Mapped[Hash]
 

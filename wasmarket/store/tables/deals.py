@@ -17,6 +17,7 @@ class DealRow(Journaled, Base):
     """A deal as the last event that touched it left it; readers settle it (kernel.billing).
 
     `settled` is the epoch up to which `balance` is billed, `end` 2^32 − 1 until it is stopped.
+    `meter` signs the usage of a metered deal; zero: reserved.
     """
 
     __tablename__ = "deal"
@@ -48,6 +49,7 @@ class DealRow(Journaled, Base):
     created_block: Mapped[BlockNumber]
     created_at: Mapped[Timestamp]
     tx_hash: Mapped[Hash]
+    meter: Mapped[Address]
 
 
 class RunEndRow(Appended, Base):

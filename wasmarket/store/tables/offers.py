@@ -23,6 +23,8 @@ class OfferClockRow(Base):
 class ProviderOfferRow(Base):
     """A standing ask: the members of the struct, and `sequence`, the order of arrival.
 
+    `kind` is a PriceKind.
+
     `signature` is null for an offer published on chain, `withdrawn` says that its account took it
     back from this matcher (`DELETE`), which the chain does not know. `changed` is the offer
     clock's version of the row's latest change. `client` is the address that posted it, null for
@@ -35,6 +37,7 @@ class ProviderOfferRow(Base):
         one_of("source", OfferSource),
         CheckConstraint("source = 'published' OR signature IS NOT NULL", name="posted_is_signed"),
         *not_negative("peer"),
+        in_range("kind", 0, 1),
         Index(None, "provider", "sequence"),
         Index(None, "peer"),
         Index(None, "changed"),
@@ -56,6 +59,7 @@ class ProviderOfferRow(Base):
     withdrawn: Mapped[bool]
     changed: Mapped[int]
     client: Mapped[str | None] = mapped_column(String(CLIENT_CHARS))
+    kind: Mapped[int]
 
 
 class DeveloperOfferRow(Base):
