@@ -17,7 +17,9 @@ from peer.api.fastpath.protocol import bind_protocol
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import ChainView
 from peer.disk import DiskWatch
+from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments, last_closed
+from peer.duties.own_roots import OwnRoots
 from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
@@ -30,6 +32,8 @@ from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
 from peer.offers.selling import Seller, build_reconciler, create_matcher_client
 from peer.policy.file import PolicyFile
+from peer.receipts.heads import HeadSigner
+from peer.receipts.high_water import HighWater
 from peer.receipts.receipt_log import ReceiptLog
 from peer.report import Report
 from peer.runtime.effectors.host import EffectorHost
@@ -37,7 +41,7 @@ from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.settings import PeerSettings
-from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
+from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.reading.rpc import Rpc
@@ -46,6 +50,7 @@ from wasmarket.chain.sending.wallet import Account
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.audits.times import RING_EPOCHS
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.typed_data import market_domain
@@ -122,10 +127,16 @@ class PeerProcess:
         self._http = create_async_client(parts.outbound)
         blocks = BlockFolder(folder.blocks)
         self._disk = DiskWatch(folder.path, settings.reserve_bytes)
+        domain = market_domain(deployment.chain_id, deployment.market)
+        copies = [Path(place) for place in settings.receipt_copies]
+        signer = HeadSigner(domain, wallet, HighWater([folder.path, *copies]))
         self._book = ReceiptLog(
-            folder, key, parameters.epoch_seconds, last_closed(folder.commitments) + 1
+            folder, signer, parameters.epoch_seconds, last_closed(folder.commitments) + 1
         )
-        self._commitments = Commitments(folder.commitments, self._book)
+        self._commitments = Commitments(folder.commitments, self._book, parameters.epoch_seconds)
+        proofs = Proofs(rpc, deployment)
+        self._own_roots = OwnRoots(proofs, self._commitments, parameters.epoch_seconds)
+        signer.find_obstacle = self._own_roots.find_obstacle
         self._listener = Listener(
             Follower(
                 rpc,
@@ -152,11 +163,16 @@ class PeerProcess:
                 stop=self._stop,
             ),
             Market(rpc, deployment),
-            Proofs(rpc, deployment),
+            proofs,
+            Audits(rpc, deployment),
             deployment,
             self._commitments,
+            Answers([EvidencePlace(place) for place in (folder.path, *copies)]),
+            self._own_roots,
             lambda: self._host.outlook,
             claim_every=settings.claim_every_epochs,
+            # A chain on which one block is enough for an answer makes none by itself.
+            settle_blocks=min(settings.settle_blocks, parameters.accept_blocks - 1),
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._look_now,
         )
@@ -175,7 +191,6 @@ class PeerProcess:
             metrics=EffectMetrics(registry),
             has_room=lambda: self._disk.has_room,
         )
-        domain = market_domain(deployment.chain_id, deployment.market)
         self._nonces = NonceFiles(folder.path / "nonces")
         self._gossip = AccessGossip(self._http, domain)
         self._host = Host(
@@ -213,7 +228,7 @@ class PeerProcess:
             self._commitments,
             Retention(
                 settings.keep_storage_seconds,
-                settings.keep_receipt_epochs,
+                max(settings.keep_receipt_epochs, RING_EPOCHS),
                 parameters.proof_window,
                 settings.keep_code_bytes,
             ),
@@ -240,6 +255,7 @@ class PeerProcess:
             self.loops,
             self._storage_retention,
             self._reconciler,
+            self._book.problems,
         )
         registry.register(PeerMetrics(self._host))
         registry.register(self.loops)

@@ -45,7 +45,14 @@ class PeerSettings:
     keep_storage_seconds: int = 7 * 86_400
     """How long, in chain time, storage stays after a deal is over on this peer."""
     keep_receipt_epochs: int = 30
-    """How many epochs receipts stay after their own is final."""
+    """How many epochs receipts stay after their own is final; at least 16, since the chain may ask
+    for them as long."""
+    settle_blocks: int = 12
+    """How many blocks of an epoch must be there before the one before it is committed; never more
+    than the blocks in which a match is to be answered."""
+    receipt_copies: tuple[str, ...] = ()
+    """Where copies of receipts and closed epochs go, and what was signed: folders, best on another
+    disk. Whoever has a copy can answer for the peer."""
     keep_code_bytes: int = 256 << 20
     """Most bytes of compiled code that is kept for apps that nothing here runs now."""
     reserve_bytes: int = 256 << 20

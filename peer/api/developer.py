@@ -20,6 +20,7 @@ from peer.access import (
 from peer.api.numbers import DealNumber
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
+from peer.receipts.heads import ReceiptsBehind
 from peer.receipts.receipt_log import ReceiptLog
 from peer.service_log import LogLine
 from wasmarket.kernel.documents.json_text import read_json
@@ -53,7 +54,9 @@ class AccessView(BaseModel):
 
 
 class HeadView(BaseModel):
-    """The newest receipt of an assignment; `signature` is null before the first flush."""
+    """The newest receipt of an assignment; `signature` is the wallet's of it, null before the first
+    flush.
+    """
 
     assignment: int
     sequence: int
@@ -163,13 +166,20 @@ def _stats(hosted: HostedDeal, book: ReceiptLog) -> StatsView:
 
 
 def _head(assignment: int, book: ReceiptLog) -> HeadView:
-    signed = book.signed_head(assignment)
-    head = signed.head if signed else book.get(assignment).head
+    try:
+        signed = book.signed_head(assignment)
+    except ReceiptsBehind:
+        signed = None
+    if signed is None:
+        head = book.get(assignment).head
+        return HeadView(
+            assignment=assignment, sequence=head.sequence, hash=head.hash.hex(), signature=None
+        )
     return HeadView(
         assignment=assignment,
-        sequence=head.sequence,
-        hash=head.hash.hex(),
-        signature=signed.signature.hex() if signed else None,
+        sequence=signed.head.sequence,
+        hash=signed.head.receipt.hex(),
+        signature=signed.signature.to_hex(),
     )
 
 

@@ -4,11 +4,12 @@ Everything else is read from the contracts. Facts carry the block that told them
 rollback can take them back; endpoints are hints for finding content and stay.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from wasmarket.chain.reading.blocks import Block, BlockRef, Rollback, Update
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.events.audits import CaseKind
 from wasmarket.kernel.units import Address, Hash
 
 DEPTH = 64
@@ -30,22 +31,44 @@ class PeerFact:
 
 @dataclass(slots=True)
 class DealFact:
-    """A deal; `apps` are its versions as (block, app), newest last."""
+    """A deal; `apps` are its versions as (block, app), newest last; `meter` signs its usage."""
 
     developer: Address
     block: int
     apps: list[tuple[int, Hash]]
     peers: list[int] = field(default_factory=list)
+    meter: Address = ZERO_ADDRESS
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where on the chain something happened; `time` in chain seconds."""
+
+    block: int
+    time: int
 
 
 @dataclass(frozen=True, slots=True)
 class AssignmentFact:
-    """An assignment to this peer."""
+    """An assignment to this peer; `opened` by its activation, `closed` by its end."""
 
     deal: int
     units: int
     price: int
     block: int
+    opened: Moment | None = None
+    closed: Moment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskFact:
+    """A question about a receipt of this peer; `closed` once it is over."""
+
+    assignment: int
+    epoch: int
+    sequence: int
+    opened: Moment
+    closed: Moment | None = None
 
 
 @dataclass(slots=True)
@@ -61,11 +84,19 @@ class Facts:
     assignments: dict[int, AssignmentFact] = field(default_factory=dict)
     cleared: dict[int, int] = field(default_factory=dict)
     """Assignments of ours that the chain no longer holds, and the block where that was seen."""
+    asks: dict[int, AskFact] = field(default_factory=dict)
+    """By case."""
 
-    def mark_cleared(self, assignment: int, block: int) -> None:
-        """Note that the chain holds nothing of it any more; forget it once that is deep."""
+    def mark_cleared(self, assignment: int, block: int, needed_since: int) -> None:
+        """Note that the chain holds nothing of it any more.
+
+        It is forgotten once that is deep, and its end before the chain second `needed_since`: the
+        root of the epoch in which it ended has to name it.
+        """
         since = self.cleared.setdefault(assignment, block)
-        if block - since >= DEPTH:
+        fact = self.assignments.get(assignment)
+        ended = None if fact is None else fact.closed
+        if block - since >= DEPTH and (ended is None or ended.time < needed_since):
             del self.cleared[assignment]
             self.assignments.pop(assignment, None)
 
@@ -91,7 +122,7 @@ def apply_update(facts: Facts, update: Update) -> bool:
     if update.logs:
         ours = {fact.deal for fact in facts.assignments.values()}
         for log in update.logs:
-            _apply(facts, log.event, update.ref.number, ours)
+            _apply(facts, log.event, Moment(update.ref.number, update.ref.timestamp), ours)
             concerned |= _concerns(facts, log.event, ours)
     _extend_tail(facts, update)
     return concerned
@@ -110,7 +141,8 @@ def _concerns(facts: Facts, event: events.Event, ours: set[int]) -> bool:
     )
 
 
-def _apply(facts: Facts, event: events.Event, block: int, ours: set[int]) -> None:
+def _apply(facts: Facts, event: events.Event, at: Moment, ours: set[int]) -> None:
+    block = at.block
     match event:
         case events.PeerRegistered():
             facts.peers[event.peer] = PeerFact(
@@ -127,12 +159,43 @@ def _apply(facts: Facts, event: events.Event, block: int, ours: set[int]) -> Non
                 _change_peer(facts.peers[event.peer], event)
         case events.DealCreated():
             peers = facts.deals[event.deal].peers if event.deal in facts.deals else []
-            facts.deals[event.deal] = DealFact(event.developer, block, [(block, event.app)], peers)
+            versions = [(block, event.app)]
+            facts.deals[event.deal] = DealFact(event.developer, block, versions, peers, event.meter)
         case events.Assigned():
             _assign(facts, event, block, ours)
         case events.AppChanged():
             if event.deal in facts.deals:
                 facts.deals[event.deal].apps.append((block, event.app))
+        case events.Activated() | events.Ended():
+            _follow_life(facts, event, at)
+        case events.Opened() | events.Closed():
+            _follow_ask(facts, event, at)
+
+
+def _follow_life(facts: Facts, event: events.Activated | events.Ended, at: Moment) -> None:
+    fact = facts.assignments.get(event.assignment)
+    if fact is None:
+        return
+    changed = (
+        replace(fact, opened=at)
+        if isinstance(event, events.Activated)
+        else replace(fact, closed=at)
+    )
+    facts.assignments[event.assignment] = changed
+
+
+def _follow_ask(facts: Facts, event: events.Opened | events.Closed, at: Moment) -> None:
+    if isinstance(event, events.Closed):
+        if event.case in facts.asks:
+            facts.asks[event.case] = replace(facts.asks[event.case], closed=at)
+    elif event.kind == CaseKind.ASK and event.assignment in facts.assignments:
+        facts.asks[event.case] = AskFact(event.assignment, event.epoch, event.sequence, at)
+    oldest = at.block - DEPTH
+    facts.asks = {
+        case: ask
+        for case, ask in facts.asks.items()
+        if ask.closed is None or ask.closed.block > oldest
+    }
 
 
 def _assign(facts: Facts, event: events.Assigned, block: int, ours: set[int]) -> None:
@@ -167,8 +230,20 @@ def _undo(facts: Facts, to: BlockRef) -> None:
     facts.peers = {i: fact for i, fact in facts.peers.items() if fact.block <= to.number}
     facts.deals = {i: fact for i, fact in facts.deals.items() if fact.block <= to.number}
     facts.assignments = {
-        i: fact for i, fact in facts.assignments.items() if fact.block <= to.number
+        i: replace(fact, opened=_kept(fact.opened, to), closed=_kept(fact.closed, to))
+        for i, fact in facts.assignments.items()
+        if fact.block <= to.number
+    }
+    facts.asks = {
+        case: replace(ask, closed=_kept(ask.closed, to))
+        for case, ask in facts.asks.items()
+        if ask.opened.block <= to.number
     }
     facts.cleared = {i: block for i, block in facts.cleared.items() if block <= to.number}
     for fact in facts.deals.values():
         fact.apps = [(block, app) for block, app in fact.apps if block <= to.number]
+
+
+def _kept(moment: Moment | None, to: BlockRef) -> Moment | None:
+    """Return what a rollback leaves of a moment."""
+    return moment if moment is not None and moment.block <= to.number else None

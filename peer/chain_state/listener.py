@@ -13,21 +13,33 @@ from pathlib import Path
 import msgspec
 
 from peer.chain_state.facts import Facts, apply_update
-from peer.chain_state.view import Assignment, ChainView, Deal, OnchainDealState, State
+from peer.chain_state.view import (
+    Assignment,
+    ChainView,
+    Deal,
+    OnchainDealState,
+    OpenAsk,
+    OpenSpan,
+    State,
+)
 from peer.folder import write_atomically
 from wasmarket.chain.contracts.bindings import MarketLens
 from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.chain.reading.follower import Follower
+from wasmarket.kernel.audits.times import HOLD_EPOCHS
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.documents.json_text import decode_json
-from wasmarket.kernel.units import Address, AssignmentId, DealId, Hash
+from wasmarket.kernel.units import Address, AssignmentId, DealId, Epoch, Hash
 from wasmarket.serving.damage import set_aside
 
 logger = logging.getLogger(__name__)
 
 SAVE_BLOCKS = 200
 """Save after so many blocks even if no epoch began."""
+
+NAMED_EPOCHS = 4
+"""Epochs for which an assignment that is over is remembered: roots that may still be committed."""
 
 Subscriber = Callable[[ChainView], None]
 
@@ -149,7 +161,7 @@ class Listener:
     def _refresh(self, head: BlockRef, before: ChainView | None) -> None:
         epoch = self._deployment.epoch_of(head.timestamp)
         if not self._stale and before is not None and before.epoch == epoch:
-            self._chain_view = replace(before, head=head)
+            self._chain_view = replace(before, head=head, epoch_blocks=self._count_blocks(epoch))
         else:
             self._chain_view = self._read(head)
             self._stale = False
@@ -171,12 +183,16 @@ class Listener:
         behind can make an assignment disappear.
         """
         facts, block = self._facts, head.hash
+        epoch = self._deployment.epoch_of(head.timestamp)
+        needed_since = self._deployment.start_of(Epoch(max(0, epoch - NAMED_EPOCHS)))
         ids = sorted(facts.assignments)
         [peer] = self._lens.peers([facts.peer], block=block)
         assignments = {}
         for number, view in zip(ids, self._lens.assignments(ids, block=block), strict=True):
-            if view.state == State.NONE:
-                facts.mark_cleared(number, head.number)
+            state = State(view.state)
+            # The words of metered ones stay for ever; nobody can ask about them after a while.
+            if state == State.NONE or (state == State.CLOSED and epoch > view.end_of + HOLD_EPOCHS):
+                facts.mark_cleared(number, head.number, needed_since)
                 continue
             facts.mark_held(number)
             assignments[number] = Assignment(
@@ -186,9 +202,10 @@ class Listener:
                 view.price,
                 view.start,
                 view.next,
-                State(view.state),
+                state,
                 view.alive,
                 view.end_of,
+                view.next if state in (State.METERED, State.CLOSED) else 0,
             )
         deal_ids = sorted({fact.deal for fact in facts.assignments.values()})
         deals = {
@@ -199,14 +216,33 @@ class Listener:
         return ChainView(
             peer=facts.peer,
             head=head,
-            epoch=self._deployment.epoch_of(head.timestamp),
+            epoch=epoch,
             units=peer.units,
             memory_mib=peer.memory_mib,
             provider=peer.provider,
             wallet=peer.wallet,
             assignments={n: a for n, a in assignments.items() if a.deal in deals},
             deals=deals,
+            epoch_blocks=self._count_blocks(epoch),
+            spans={
+                number: OpenSpan(
+                    fact.deal, fact.opened.time, None if fact.closed is None else fact.closed.time
+                )
+                for number, fact in facts.assignments.items()
+                if fact.opened is not None
+            },
+            asks=tuple(
+                OpenAsk(case, ask.assignment, ask.epoch, ask.sequence, ask.opened.time)
+                for case, ask in sorted(facts.asks.items())
+                if ask.closed is None
+            ),
         )
+
+    def _count_blocks(self, epoch: int) -> int:
+        """Return how many blocks of an epoch there are, as far as they were seen."""
+        tail, start = self._facts.tail, self._deployment.start_of(Epoch(epoch))
+        first = next(ref.number for ref in tail if ref.timestamp >= start)
+        return tail[-1].number - first + 1
 
     def _deal(self, number: int, view: OnchainDeal) -> Deal:
         fact = self._facts.deals[number]
@@ -221,6 +257,7 @@ class Listener:
             status=OnchainDealState(view.status),
             runway=view.runway,
             last_funded=view.last_funded,
+            meter=fact.meter,
             endpoints=tuple(other.endpoint for other in others if other is not None),
         )
 

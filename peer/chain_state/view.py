@@ -20,6 +20,12 @@ class State(IntEnum):
     PENDING = 1
     ACTIVE = 2
     ENDED = 3
+    METERED = 4
+    CLOSED = 5
+
+
+RUNNING = (State.ACTIVE, State.METERED)
+OVER = (State.ENDED, State.CLOSED)
 
 
 class OnchainDealState(IntEnum):
@@ -35,7 +41,10 @@ class OnchainDealState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """One assignment of this peer. `start`: time of the match while PENDING, then an epoch."""
+    """One assignment of this peer. `start`: time of the match while PENDING, then an epoch.
+
+    `paid`: what a metered one was paid so far, USDC base units; of those `next` says nothing.
+    """
 
     id: AssignmentId
     deal: DealId
@@ -46,11 +55,12 @@ class Assignment:
     state: State
     alive: bool
     end_of: int
+    paid: int = 0
 
     @property
     def is_dead(self) -> bool:
         """Whether it can never be billed again and its units can be given back."""
-        return self.state in (State.PENDING, State.ACTIVE) and not self.alive
+        return self.state in (State.PENDING, *RUNNING) and not self.alive
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,39 @@ class Deal:
     last_funded: int
     endpoints: tuple[str, ...] = ()
     """Of the deal's other peers."""
+    meter: Address = ZERO_ADDRESS
+    """Who signs usage; ZERO_ADDRESS in a reserved deal."""
+
+    @property
+    def is_metered(self) -> bool:
+        """Whether usage is paid instead of time."""
+        return self.meter != ZERO_ADDRESS
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSpan:
+    """When the chain held an assignment as ACTIVE or METERED: chain seconds, None: still."""
+
+    deal: int
+    since: int
+    until: int | None = None
+
+    def touches(self, epoch: int, epoch_seconds: int) -> bool:
+        """Say whether it was open at any time of an epoch."""
+        is_over = self.until is not None and self.until < epoch * epoch_seconds
+        return self.since < (epoch + 1) * epoch_seconds and not is_over
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAsk:
+    """A question on chain about one of this peer's receipts, which it is to answer."""
+
+    case: int
+    assignment: int
+    epoch: int
+    sequence: int
+    since: int
+    """Chain seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +126,16 @@ class ChainView:
     wallet: Address = ZERO_ADDRESS
     assignments: Mapping[int, Assignment] = field(default_factory=dict)
     deals: Mapping[int, Deal] = field(default_factory=dict)
+    epoch_blocks: int = 0
+    """How many blocks of the epoch are known to be there."""
+    spans: Mapping[int, OpenSpan] = field(default_factory=dict)
+    """By assignment; also of those that the chain has forgotten, for some epochs."""
+    asks: tuple[OpenAsk, ...] = ()
 
 
 def serving_until(assignment: Assignment, deal: Deal) -> int:
     """Return the last epoch in which the assignment is to be served; -1 if it never ran."""
-    if assignment.state in (State.NONE, State.PENDING):
+    if assignment.state in (State.NONE, State.PENDING, State.CLOSED):
         return -1
     if assignment.state == State.ACTIVE and assignment.alive:
         return min(assignment.end_of, deal.last_funded)
@@ -101,14 +149,26 @@ def is_serving(assignment: Assignment, deal: Deal, epoch: int) -> bool:
 
 def is_funded(assignment: Assignment, deal: Deal, now: int, epoch_seconds: int) -> bool:
     """Say whether Market would let a PENDING assignment activate at `now` (CONTRACTS 5)."""
+    if deal.is_metered:
+        return True
     rate = assignment.price * assignment.units
     skipped = billing.skipped_part(now, epoch_seconds)
     return deal.balance >= billing.share(rate, skipped) + deal.rate + rate
 
 
 def must_commit(chain_view: ChainView, epoch: int) -> bool:
-    """Say whether `epoch` is to be proven: somebody's pay for it is open, busy or idle."""
+    """Say whether `epoch` is to be proven: somebody's pay for it is open, busy or idle.
+
+    Of metered ones each epoch is: without a proof their meters sign nothing, and they are evicted.
+    """
     return any(
-        held.state in (State.ACTIVE, State.ENDED) and held.next <= epoch <= held.end_of
+        first <= epoch <= held.end_of
         for held in chain_view.assignments.values()
+        if (first := _first_unproven(held)) is not None
     )
+
+
+def _first_unproven(held: Assignment) -> int | None:
+    if held.state in (State.METERED, State.CLOSED):
+        return held.start
+    return held.next if held.state in (State.ACTIVE, State.ENDED) else None

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from peer.chain_state.view import ChainView, State, serving_until
+from peer.chain_state.view import ChainView
 from peer.folder import write_atomically
+from peer.receipts.heads import ReceiptsBehind
 from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.documents.json_text import decode_json
@@ -57,32 +58,36 @@ def last_closed(folder: Path) -> int:
 class Commitments:
     """The closed epochs of one peer, a file each."""
 
-    def __init__(self, folder: Path, book: ReceiptLog) -> None:
+    def __init__(self, folder: Path, book: ReceiptLog, epoch_seconds: int) -> None:
         self._folder = folder
         self._book = book
+        self._seconds = epoch_seconds
         self._unsaved: dict[int, Commitment] = {}
         self.proven: set[int] = set()
 
     def prepare(self, chain_view: ChainView, epoch: int) -> Commitment:
         """Return the epoch's commitment, made and stored at the first call.
 
-        From then on no receipt enters the epoch.
+        From then on no receipt enters the epoch. Raises ReceiptsBehind rather than make a root
+        without receipts that were signed or committed before: no pay is better than no bond.
         """
         known = self.get(epoch)
         if known is not None:
             return known
+        for assignment, deal in self._concerned(chain_view, epoch):
+            chain = self._book.open(assignment, deal)
+            problem = chain.problem or self._book.signer.find_obstacle(assignment)
+            if problem:
+                raise ReceiptsBehind(
+                    f"epoch {epoch} cannot be committed: {problem}",
+                    remedy="restore the peer's folder from a copy that is not older",
+                )
         try:
             self._book.close_epoch(epoch)
         except OSError:
             # What the disk does not take is still in memory; not to commit costs the pay.
             logger.exception("receipts are not durable yet", extra={"epoch": epoch})
-        summaries = tuple(
-            self._book.open(assignment, deal).summarize(chain_view.peer, epoch)
-            for assignment, deal in self._concerned(chain_view, epoch)
-        )
-        commitment = Commitment(
-            chain_view.peer, epoch, to_hash(epoch_tree(summaries).root), summaries
-        )
+        commitment = self._build(chain_view, epoch)
         self._unsaved[epoch] = commitment
         self._log(commitment)
         try:
@@ -90,6 +95,16 @@ class Commitments:
         except OSError:
             logger.exception("the closed epoch is not stored yet", extra={"epoch": epoch})
         return commitment
+
+    def has(self, chain_view: ChainView, epoch: int, root: Hash) -> bool:
+        """Say whether a root was made from what is here; a file that is lost is made again."""
+        known = self.get(epoch)
+        if known is not None:
+            return known.root == root
+        built = self._build(chain_view, epoch)
+        if built.root == root:
+            self._unsaved[epoch] = built
+        return built.root == root
 
     def save(self) -> None:
         """Store what is closed, for good. Raises OSError; the next call tries again.
@@ -104,22 +119,7 @@ class Commitments:
         """Return a closed epoch; None if it is open or was never closed."""
         if epoch in self._unsaved:
             return self._unsaved[epoch]
-        try:
-            data = self._path(epoch).read_bytes()
-        except FileNotFoundError:
-            return None
-        try:
-            file = decode_json(data, _File)
-            summaries = tuple(unpack_summary(bytes.fromhex(packed)) for packed in file.summaries)
-            is_whole = file.epoch == epoch and to_hash(epoch_tree(summaries).root) == file.root
-        except (msgspec.DecodeError, ValueError, MarketError):
-            is_whole = False
-        if not is_whole:
-            # The receipts are still here, from which it can be made again.
-            set_aside(self._path(epoch), data, "a closed epoch")
-            self._path(epoch).unlink(missing_ok=True)
-            return None
-        return Commitment(file.peer, file.epoch, Hash(file.root), summaries)
+        return read_commitment(self._folder, epoch)
 
     def mark_proven(self, epoch: int) -> None:
         """Remember that the chain has the epoch's root."""
@@ -132,13 +132,23 @@ class Commitments:
             if int(path.stem) < before:
                 path.unlink(missing_ok=True)
 
+    def _build(self, chain_view: ChainView, epoch: int) -> Commitment:
+        summaries = tuple(
+            self._book.open(assignment, deal).summarize(chain_view.peer, epoch)
+            for assignment, deal in self._concerned(chain_view, epoch)
+        )
+        root = to_hash(epoch_tree(summaries).root)
+        return Commitment(chain_view.peer, epoch, root, summaries)
+
     def _concerned(self, chain_view: ChainView, epoch: int) -> list[tuple[int, int]]:
-        """Return (assignment, deal) of all that ran in the epoch, by the chain or by receipts."""
+        """Return (assignment, deal) of all that were open in the epoch or have receipts of it.
+
+        One that is dead counts until it is released: whoever asks about it must get an answer.
+        """
         found: dict[int, int] = {
-            held.id: held.deal
-            for held in chain_view.assignments.values()
-            if held.state in (State.ACTIVE, State.ENDED)
-            and held.start <= epoch <= serving_until(held, chain_view.deals[held.deal])
+            assignment: span.deal
+            for assignment, span in chain_view.spans.items()
+            if span.touches(epoch, self._seconds)
         }
         for chain in self._book.chains():
             if epoch in chain.epochs():
@@ -152,7 +162,7 @@ class Commitments:
             commitment.root,
             [pack_summary(summary).hex() for summary in commitment.summaries],
         )
-        write_atomically(self._path(commitment.epoch), msgspec.json.encode(file))
+        write_atomically(_path(self._folder, commitment.epoch), msgspec.json.encode(file))
 
     def _log(self, commitment: Commitment) -> None:
         logger.info(
@@ -164,5 +174,27 @@ class Commitments:
             },
         )
 
-    def _path(self, epoch: int) -> Path:
-        return self._folder / f"{epoch:010d}.json"
+
+def read_commitment(folder: Path, epoch: int) -> Commitment | None:
+    """Return a closed epoch out of a folder of commitments; None if it is not there whole."""
+    path = _path(folder, epoch)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        file = decode_json(data, _File)
+        summaries = tuple(unpack_summary(bytes.fromhex(packed)) for packed in file.summaries)
+        is_whole = file.epoch == epoch and to_hash(epoch_tree(summaries).root) == file.root
+    except (msgspec.DecodeError, ValueError, MarketError):
+        is_whole = False
+    if not is_whole:
+        # The receipts are still here, from which it can be made again.
+        set_aside(path, data, "a closed epoch")
+        path.unlink(missing_ok=True)
+        return None
+    return Commitment(file.peer, file.epoch, Hash(file.root), summaries)
+
+
+def _path(folder: Path, epoch: int) -> Path:
+    return folder / f"{epoch:010d}.json"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from peer.chain_state.view import Assignment, ChainView, State, is_funded, must_commit
+from peer.chain_state.view import RUNNING, Assignment, ChainView, State, is_funded, must_commit
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.reasons import LeaveReason
 
@@ -42,22 +42,24 @@ def find_due_calls(
     *,
     proven: Collection[int],
     claim_every: int = 0,
+    settle_blocks: int = 0,
 ) -> DueCalls:
     """Return what is owed. `proven`: epochs known to be committed; `claim_every` epochs, 0: never.
 
     A PENDING assignment that is ready but not funded waits for half of ACCEPT_SECONDS and is then
-    given back, since staying silent would be a fault.
+    activated all the same: the chain gives it back without a fault, where silence would be one.
+    Epochs are committed once `settle_blocks` of the next one are there, so that a reorganisation
+    cannot bring an assignment under a root that does not name it.
     """
     now = chain_view.head.timestamp
     activate: list[int] = []
-    refused = dict(outlook.refused)
+    refused = outlook.refused
     for held in _pending(chain_view):
         if held.id in refused or held.id not in outlook.ready:
             continue
-        if is_funded(held, chain_view.deals[held.deal], now, parameters.epoch_seconds):
+        funded = is_funded(held, chain_view.deals[held.deal], now, parameters.epoch_seconds)
+        if funded or now > held.start + parameters.accept_seconds // 2:
             activate.append(held.id)
-        elif now > held.start + parameters.accept_seconds // 2:
-            refused[held.id] = LeaveReason.POLICY
     leave: dict[LeaveReason, list[int]] = {}
     for held in _pending(chain_view):
         if held.id in refused:
@@ -66,14 +68,16 @@ def find_due_calls(
         commit=tuple(
             epoch
             for epoch in range(chain_view.epoch - parameters.proof_window, chain_view.epoch)
-            if epoch not in proven and must_commit(chain_view, epoch)
+            if epoch not in proven
+            and must_commit(chain_view, epoch)
+            and (chain_view.epoch_blocks >= settle_blocks or epoch < chain_view.epoch - 1)
         ),
         activate=_batch(activate),
         leave=tuple((why, _batch(ids)) for why, ids in sorted(leave.items())),
         release=_batch(
             held.id
             for held in chain_view.assignments.values()
-            if held.is_dead and (held.state == State.PENDING or chain_view.epoch > held.end_of)
+            if held.is_dead and (held.state not in RUNNING or chain_view.epoch > held.end_of)
         ),
         claim=_batch(_claimable(chain_view, parameters, claim_every)),
     )

@@ -3,13 +3,16 @@
 import logging
 from collections.abc import Callable, Iterator
 
-from peer.chain_state.view import ChainView
+from peer.chain_state.view import ChainView, OpenAsk
+from peer.duties.answers import Answers
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import DueCalls, Outlook, find_due_calls
-from wasmarket.chain.contracts.bindings import Market, Proofs
+from peer.duties.own_roots import OwnRoots
+from peer.receipts.heads import ReceiptsBehind
+from wasmarket.chain.contracts.bindings import Audits, Market, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import Reverted, Unfunded
+from wasmarket.kernel.errors import MarketError, NotFound, Reverted, Unfunded
 from wasmarket.kernel.events import Skipped
 from wasmarket.kernel.reasons import describe
 from wasmarket.serving.daemon import explain
@@ -29,11 +32,15 @@ class DutySubmitter:
         sender: Submitter,
         market: Market,
         proofs: Proofs,
+        audits: Audits,
         deployment: Deployment,
         commitments: Commitments,
+        answers: Answers,
+        own_roots: OwnRoots,
         outlook: Callable[[], Outlook],
         *,
         claim_every: int = 0,
+        settle_blocks: int = 0,
         on_sent: Callable[[], object] = lambda: None,
     ) -> None:
         """`outlook` says which assignments can be served; it and `on_sent`, which hears of each
@@ -42,10 +49,14 @@ class DutySubmitter:
         self._sender = sender
         self._market = market
         self._proofs = proofs
+        self._audits = audits
+        self._answers = answers
+        self._own_roots = own_roots
         self._deployment = deployment
         self._commitments = commitments
         self._outlook = outlook
         self._claim_every = claim_every
+        self._settle_blocks = settle_blocks
         self._on_sent = on_sent
         self._chain_view: ChainView | None = None
         self._sent_at = -1
@@ -59,21 +70,27 @@ class DutySubmitter:
         self._chain_view = chain_view
 
     def act(self) -> None:
-        """Send everything that is owed now.
+        """Send everything that is owed now, answers to asks first.
 
-        What the chain refuses does not keep the rest from being sent; the first refusal is raised
-        at the end. Other errors of the node are raised at once.
+        What the chain refuses, or what is not here to be proven, does not keep the rest from being
+        sent; the first of it is raised at the end. Other errors of the node are raised at once.
         """
         chain_view = self._chain_view
         # What was sent must be in the standing, or it would be sent again.
         if chain_view is None or chain_view.head.number < self._sent_at:
             return
+        self._own_roots.check(chain_view)
         duties = self._find(chain_view)
-        refusal: Reverted | None = None
+        refusal: MarketError | None = None
+        for ask in chain_view.asks:
+            try:
+                self._answer(ask)
+            except (Reverted, NotFound) as error:
+                refusal = refusal or error
         for epoch in duties.commit:
             try:
                 self._commit(chain_view, epoch)
-            except Reverted as error:
+            except (Reverted, ReceiptsBehind) as error:
                 refusal = refusal or error
         for call in self._calls(duties):
             try:
@@ -84,6 +101,14 @@ class DutySubmitter:
             raise refusal
         # Last: a disk that is full must not cost the provider's pay.
         self._commitments.save()
+
+    def _answer(self, ask: OpenAsk) -> None:
+        summed, called = self._answers.find(ask)
+        self._send(self._audits.call("answer", ask.case, summed, called))
+        logger.info(
+            "an ask was answered",
+            extra={"case": ask.case, "assignment": ask.assignment, "epoch": ask.epoch},
+        )
 
     def _commit(self, chain_view: ChainView, epoch: int) -> None:
         commitment = self._commitments.prepare(chain_view, epoch)
@@ -109,6 +134,7 @@ class DutySubmitter:
             self._deployment.parameters,
             proven=self._commitments.proven,
             claim_every=self._claim_every,
+            settle_blocks=self._settle_blocks,
         )
 
     def _calls(self, duties: DueCalls) -> Iterator[ContractCall]:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from peer.hosting.refusals import Unhealthy
 from peer.hosting.versions import Version
-from peer.receipts.chain_file import CallRecord, Head, ReceiptChain
+from peer.receipts.chain_file import CallRecord, ReceiptChain
+from peer.receipts.epoch_files import ChainHead
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
@@ -20,6 +21,7 @@ from peer.runtime.workers.pool import PoolSettings, WorkerPool, build_fault
 from peer.runtime.workers.process import Outcome
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.service_log import ServiceLog
+from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.receipts import CallStatus, function_hash
 from wasmarket.kernel.errors import MarketError, Unreachable
@@ -55,7 +57,7 @@ class CallRequest:
 class Recorded:
     """How a call ended, and its receipt; `fault` is None when it was answered."""
 
-    head: Head
+    head: ChainHead
     chain: ReceiptChain
     fuel: int
     output: bytes
@@ -112,7 +114,8 @@ class Workers:
             effects=effects,
             spawner=spawner,
         )
-        self._modules = {spec.name: spec.facade.digest for spec in version.specs}
+        self.app = raw(version.app)
+        """What receipts of calls say that ran."""
         self._functions: dict[tuple[str, str], bytes] = {}
         self._inflight = 0
         self._drained: asyncio.Event | None = None
@@ -169,10 +172,6 @@ class Workers:
         self._inflight -= 1
         if not self._inflight and self._drained is not None:
             self._drained.set()
-
-    def module_of(self, service: str) -> bytes:
-        """Return sha256 of a service's facade."""
-        return self._modules[service]
 
     def name_of(self, service: str, function: str) -> bytes:
         """Return the function's hash for receipts; only exported functions are kept."""
@@ -285,21 +284,22 @@ class _RunningCall:
         """Have the receipt written."""
         request, workers, output = self._request, self._workers, self._output
         self._record = CallRecord(
-            workers.module_of(request.service),
+            workers.app,
             workers.name_of(request.service, request.function),
             sha256(request.body),
             sha256(output) if output else NO_OUTPUT,
             status,
             fuel,
+            len(request.body) + len(output),
             duration_us or (time.perf_counter_ns() - self._began) // 1_000,
             request.time,
         )
         self._book.record(self._run.chain, self._record, self._finish)
 
-    def _finish(self, head: Head | Exception) -> None:
+    def _finish(self, head: ChainHead | Exception) -> None:
         """Count the call and deliver it with its receipt, or say why there is none."""
         record, request = self._record, self._request
-        if not isinstance(head, Head):
+        if not isinstance(head, ChainHead):
             self._deliver(_describe(head))
             return
         assert record is not None

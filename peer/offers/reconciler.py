@@ -142,7 +142,7 @@ class OfferReconciler:
 
     def _sign(self, ask: PricedAsk, counter: int) -> None:
         offer = ProviderOffer(
-            ask.peer, ask.price, ask.developer, ask.until, counter, secrets.randbits(128)
+            ask.peer, 0, ask.price, ask.developer, ask.until, counter, secrets.randbits(128)
         )
         signature = sign(digest(self._domain, hash_offer(offer)), self._account.key).to_hex()
         signed = SignedOffer(offer, signature)

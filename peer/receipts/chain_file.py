@@ -9,65 +9,54 @@ import errno
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from peer.folder import sync_folder
+from peer.receipts.epoch_files import ChainHead, EpochFiles, read_records
 from peer.receipts.epoch_tally import EpochTally
 from wasmarket.kernel.documents.receipts import (
     RECEIPT_BYTES,
-    ZERO,
     Summary,
     pack_fields,
     receipt_hash,
-    unpack_receipt,
 )
+from wasmarket.kernel.errors import Conflict
 from wasmarket.serving.damage import set_aside
-
-SUFFIX = ".receipts"
 
 KEPT_TALLIES = 4
 """Epochs whose sums are in memory; those that are open or about to be committed."""
 
 
 class CallRecord(msgspec.Struct, frozen=True, gc=False):
-    """What happened in one call. Hashes of 32 bytes; `status` is a `CallStatus`; `time` chain
-    seconds at its start.
+    """What happened in one call. Hashes of 32 bytes, `app` is the manifest's; `status` is a
+    `CallStatus`; `size` the length of input and output; `time` chain seconds at its start.
     """
 
-    module: bytes
+    app: bytes
     function: bytes
     input: bytes
     output: bytes
     status: int
     fuel: int
+    size: int
     duration_us: int
     time: int
 
 
-class Head(msgspec.Struct, frozen=True, gc=False):
-    """The newest receipt of a chain: its number and hash; ZERO and -1 when there is none."""
-
-    sequence: int
-    hash: bytes
-
-
-NO_HEAD = Head(-1, ZERO)
-
-
-class ReceiptChain:
+class ReceiptChain(EpochFiles):
     """Append and read the receipts of one assignment. Thread-safe."""
 
     def __init__(
         self, folder: Path, deal: int, assignment: int, epoch_seconds: int, floor: int = 0
     ) -> None:
         """Open the chain and cut off what a crash left unfinished; `floor`: first open epoch."""
+        super().__init__(folder)
         self.deal = deal
         self.assignment = assignment
-        self._folder = folder
         self._seconds = epoch_seconds
         self._lock = threading.Lock()
         self._file = -1
@@ -77,22 +66,26 @@ class ReceiptChain:
         self._tallies: dict[int, EpochTally] = {}
         self._tally_lock = threading.Lock()
         self._untallied: list[tuple[int, list[bytes]]] = []
+        self.problem = ""
+        """Why the chain must not go on, empty if it may."""
         self._head = self._recover(floor)
 
     @property
-    def head(self) -> Head:
+    def head(self) -> ChainHead:
         """Return the newest receipt's number and hash."""
         return self._head
 
-    def append(self, call: CallRecord) -> Head:
+    def append(self, call: CallRecord) -> ChainHead:
         """Add a receipt and return its number and hash; it is safe from a kill at once."""
         return self.append_all((call,))[0]
 
-    def append_all(self, calls: Sequence[CallRecord]) -> list[Head]:
+    def append_all(self, calls: Sequence[CallRecord]) -> list[ChainHead]:
         """Add receipts of calls that began in one epoch by one write: all of them, or none.
 
-        Raises OSError when the write fails.
+        Raises OSError when the write fails, Conflict if the chain must not go on.
         """
+        if self.problem:
+            raise Conflict(self.problem, remedy="restore the peer's receipts from a copy")
         deal, assignment = self.deal, self.assignment
         heads, records = [], []
         with self._lock:
@@ -108,26 +101,27 @@ class ReceiptChain:
                     deal,
                     assignment,
                     sequence,
-                    call.module,
+                    call.app,
                     call.function,
                     call.input,
                     call.output,
                     call.status,
                     call.fuel,
+                    call.size,
                     call.duration_us,
                     max(call.time, earliest),
                     previous,
                 )
                 # The receipt's hash, without a function call on the path of every call.
                 previous = sha256(packed).digest()
-                heads.append(Head(sequence, previous))
+                heads.append(ChainHead(sequence, previous))
                 records.append(packed)
             self._write(b"".join(records))
             self._untallied.append((epoch, records))
             self._head = heads[-1]
         return heads
 
-    def flush(self) -> Head:
+    def flush(self) -> ChainHead:
         """Make every receipt so far safe from a power failure; return the head that is."""
         with self._lock:
             head, closing = self._head, self._unsynced
@@ -164,33 +158,6 @@ class ReceiptChain:
             self._retire()
         self.flush()
 
-    def epochs(self) -> list[int]:
-        """Return the epochs that have receipts, ascending."""
-        return sorted(
-            int(path.stem) for path in self._folder.glob(f"*{SUFFIX}") if path.stem.isdecimal()
-        )
-
-    def read_epoch(self, epoch: int) -> list[bytes]:
-        """Return the packed receipts of an epoch, in order of sequence."""
-        try:
-            data = self._path(epoch).read_bytes()
-        except FileNotFoundError:
-            return []
-        return list(_records(data))
-
-    def read_some(self, epoch: int, after: int, count: int) -> list[bytes]:
-        """Return at most `count` packed receipts of an epoch whose sequence is above `after`."""
-        try:
-            with self._path(epoch).open("rb") as file:
-                first = file.read(RECEIPT_BYTES)
-                if len(first) < RECEIPT_BYTES:
-                    return []
-                skipped = max(0, after + 1 - unpack_receipt(first).sequence)
-                file.seek(skipped * RECEIPT_BYTES)
-                return list(_records(file.read(count * RECEIPT_BYTES)))
-        except FileNotFoundError:
-            return []
-
     def summarize(self, peer: int, epoch: int) -> Summary:
         """Return the summary of an epoch; call it once the epoch is closed."""
         self._tally()
@@ -202,7 +169,7 @@ class ReceiptChain:
         if tally.count:
             first, head = tally.first_sequence, tally.last_hash
         else:
-            before = self._last_of(epoch)
+            before = self.last_of(epoch)
             first, head = before.sequence + 1, before.hash
         return Summary(
             peer=peer,
@@ -212,6 +179,7 @@ class ReceiptChain:
             first_sequence=first,
             count=tally.count,
             fuel=tally.fuel,
+            work=tally.work,
             receipts_root=tally.root,
             chain_head=head,
         )
@@ -223,7 +191,7 @@ class ReceiptChain:
         """
         old = [epoch for epoch in self.epochs()[:-1] if epoch < before]
         for epoch in old:
-            self._path(epoch).unlink(missing_ok=True)
+            self.path_of(epoch).unlink(missing_ok=True)
         return len(old)
 
     def _tally(self) -> None:
@@ -242,22 +210,11 @@ class ReceiptChain:
                 del self._tallies[old]
         return tally
 
-    def _last_of(self, epoch: int) -> Head:
-        for earlier in reversed([known for known in self.epochs() if known <= epoch]):
-            with self._path(earlier).open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                if size < RECEIPT_BYTES:
-                    continue
-                file.seek(size - size % RECEIPT_BYTES - RECEIPT_BYTES)
-                packed = file.read(RECEIPT_BYTES)
-            return Head(unpack_receipt(packed).sequence, receipt_hash(packed))
-        return NO_HEAD
-
     def _open(self, epoch: int) -> None:
         self._retire()
         self._folder.mkdir(parents=True, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        self._file = os.open(self._path(epoch), flags, 0o644)
+        self._file = os.open(self.path_of(epoch), flags, 0o644)
         self._size = os.fstat(self._file).st_size
         self._epoch = epoch
         sync_folder(self._folder)
@@ -278,47 +235,44 @@ class ReceiptChain:
             self._unsynced.append(self._file)
             self._file = -1
 
-    def _path(self, epoch: int) -> Path:
-        return self._folder / f"{epoch:010d}{SUFFIX}"
-
-    def _recover(self, floor: int) -> Head:
+    def _recover(self, floor: int) -> ChainHead:
         """Keep the longest unbroken chain; what is below `floor` was synced and committed.
 
         What a crash left of a record is cut off. Whole records that do not follow are damaged, or
         come after one that is: their files are kept aside.
         """
-        found = {e: self._path(e).read_bytes() for e in self.epochs() if e >= floor}
-        head, kept = _follow(self._last_of(floor - 1), (self.deal, self.assignment), found)
+        found = {e: self.path_of(e).read_bytes() for e in self.epochs() if e >= floor}
+        head, kept = _follow(self.last_of(floor - 1), (self.deal, self.assignment), found)
         for epoch, data in found.items():
-            path, size = self._path(epoch), kept.get(epoch, 0) * RECEIPT_BYTES
+            path, size = self.path_of(epoch), kept.get(epoch, 0) * RECEIPT_BYTES
             if len(data) - size >= RECEIPT_BYTES:
                 set_aside(path, data, f"receipts of assignment {self.assignment}")
             if size:
                 self._epoch = epoch
                 os.truncate(path, size)
-                self._tally_of(epoch).add(list(_records(data[:size])))
+                self._tally_of(epoch).add(list(read_records(data[:size])))
             else:
                 path.unlink()
         return head
 
 
 def _follow(
-    head: Head, names: tuple[int, int], found: Mapping[int, bytes]
-) -> tuple[Head, Counter[int]]:
+    head: ChainHead, names: tuple[int, int], found: Mapping[int, bytes]
+) -> tuple[ChainHead, Counter[int]]:
     """Return the head of the longest chain from `head`, and how many records of each epoch it has.
 
     `names`: the deal and the assignment, which each record says.
     """
-    heads: list[Head] = [head]
+    heads: list[ChainHead] = [head]
     places: list[int] = []
     for epoch, data in found.items():
-        for packed in _records(data):
+        for packed in read_records(data):
             if not packed.startswith(_words(*names, heads[-1].sequence + 1)):
                 return heads[-1], Counter(places)
             if not packed.endswith(heads[-1].hash):
                 # It tells the hash that the record before it had: that one is damaged too.
                 return (heads[-2], Counter(places[:-1])) if places else (head, Counter())
-            heads.append(Head(heads[-1].sequence + 1, receipt_hash(packed)))
+            heads.append(ChainHead(heads[-1].sequence + 1, receipt_hash(packed)))
             places.append(epoch)
         if len(data) % RECEIPT_BYTES:
             break
@@ -327,8 +281,3 @@ def _follow(
 
 def _words(*numbers: int) -> bytes:
     return b"".join(number.to_bytes(32, "big") for number in numbers)
-
-
-def _records(data: bytes) -> Iterator[bytes]:
-    for start in range(0, len(data) - RECEIPT_BYTES + 1, RECEIPT_BYTES):
-        yield data[start : start + RECEIPT_BYTES]

@@ -1,15 +1,17 @@
 """Sum up an epoch's receipts as they come, so that closing a busy epoch costs next to nothing."""
 
+import struct
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 
 from wasmarket.kernel.documents.merkle import node_hash
-from wasmarket.kernel.documents.receipts import ZERO
+from wasmarket.kernel.documents.receipts import WORK_BYTE, WORK_CALL, ZERO, CallStatus
 
 _SEQUENCE = slice(2 * 32 + 24, 3 * 32)
-_FUEL = slice(8 * 32 + 24, 9 * 32)
-"""Where the last 8 bytes of these fields are in a packed receipt (DESIGN 8.5)."""
-_NO_FUEL = bytes(8)
+_COSTS_AT = 7 * 32
+_COSTS = struct.Struct(">31xB24xQ24xQ")
+"""Status, fuel and size, and where they are in a packed receipt (DESIGN 8.5)."""
+_REFUSED = int(CallStatus.REFUSED)
 
 
 class GrowingRoot:
@@ -49,11 +51,12 @@ class GrowingRoot:
 
 
 class EpochTally:
-    """Count, fuel, root and last hash of one epoch of a chain."""
+    """Count, fuel, work, root and last hash of one epoch of a chain."""
 
     def __init__(self) -> None:
         self.first_sequence = -1
         self.fuel = 0
+        self.work = 0
         self.last_hash = ZERO
         self._tree = GrowingRoot()
 
@@ -73,9 +76,14 @@ class EpochTally:
             return
         if self.first_sequence < 0:
             self.first_sequence = int.from_bytes(records[0][_SEQUENCE], "big")
+        fuel_sum, work, read = 0, 0, _COSTS.unpack_from
         for packed in records:
-            fuel = packed[_FUEL]
-            if fuel != _NO_FUEL:
-                self.fuel += int.from_bytes(fuel, "big")
+            status, fuel, size = read(packed, _COSTS_AT)
+            fuel_sum += fuel
+            # `call_work`, without a function call.
+            if status != _REFUSED:
+                work += WORK_CALL + fuel + WORK_BYTE * size
+        self.fuel += fuel_sum
+        self.work += work
         self._tree.extend(records)
         self.last_hash = sha256(records[-1]).digest()

@@ -1,49 +1,59 @@
-"""Sign the newest receipt of a chain with the peer's key, and check such signatures."""
+"""Sign heads with the peer's wallet: never two of one number, never one that may be lost."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from cryptography.exceptions import InvalidSignature as BadSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from peer.receipts.chain_file import Head
-from wasmarket.kernel.addresses import raw
-from wasmarket.kernel.errors import InvalidSignature
-from wasmarket.kernel.units import Hash
-
-PREFIX = b"wasmarket receipt head v1"
-
-
-@dataclass(frozen=True, slots=True)
-class SignedHead:
-    """A head and the peer's Ed25519 signature (64 bytes) of it."""
-
-    peer: int
-    assignment: int
-    head: Head
-    signature: bytes
-
-    def to_header(self) -> str:
-        """Write it as `assignment:sequence:sha256:signature`, the last two in hex."""
-        head = self.head
-        return f"{self.assignment}:{head.sequence}:{head.hash.hex()}:{self.signature.hex()}"
+from peer.receipts.chain_file import ReceiptChain
+from peer.receipts.epoch_files import ChainHead
+from peer.receipts.high_water import HighWater
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.errors import Unreachable
+from wasmarket.kernel.signing.heads import SignedHead
+from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.kernel.signing.usage import ReceiptHead, sign_head
 
 
-def head_message(peer: int, assignment: int, head: Head) -> bytes:
-    """Return what is signed: the prefix, then peer, assignment, sequence, hash, 32 bytes each."""
-    numbers = (peer, assignment, head.sequence)
-    return PREFIX + b"".join(number.to_bytes(32, "big") for number in numbers) + head.hash
+class ReceiptsBehind(Unreachable):
+    """Receipts that were promised are not here"""
+
+    slug = "receipts-behind"
 
 
-def sign_head(key: Ed25519PrivateKey, peer: int, assignment: int, head: Head) -> SignedHead:
-    """Sign a head that has a receipt."""
-    signature = key.sign(head_message(peer, assignment, head))
-    return SignedHead(peer, assignment, head, signature)
+class HeadSigner:
+    """Signs for one peer; the same head gives the same signature at any time. Thread-safe."""
 
+    def __init__(self, domain: Domain, wallet: Account, marks: HighWater) -> None:
+        self._domain = domain
+        self._wallet = wallet
+        self._marks = marks
+        self.find_obstacle: Callable[[int], str] = lambda assignment: ""
+        """Says why nothing is to be signed for an assignment, empty if it may be."""
 
-def verify_head(signed: SignedHead, key: Hash) -> None:
-    """Raise InvalidSignature unless the peer with the public key `key` signed the head."""
-    message = head_message(signed.peer, signed.assignment, signed.head)
-    try:
-        Ed25519PublicKey.from_public_bytes(raw(key)).verify(signed.signature, message)
-    except BadSignature as error:
-        raise InvalidSignature("the peer's key did not sign this head") from error
+    def check(self, chain: ReceiptChain) -> str:
+        """Return why a chain that was opened must not go on; empty if it may.
+
+        It must hold the newest receipt that was ever signed of it.
+        """
+        mark = self._marks.find(chain.assignment)
+        if mark is None or chain.find(mark.sequence) == mark or chain.is_pruned(mark.sequence):
+            return ""
+        return (
+            f"receipt {mark.sequence} of assignment {chain.assignment} was signed and is not here "
+            "as it was: an older backup, or a damaged disk"
+        )
+
+    def sign(self, chain: ReceiptChain, head: ChainHead) -> SignedHead:
+        """Make a receipt durable, remember that it was signed, and return it signed.
+
+        Raises ReceiptsBehind if the chain may not go on, OSError.
+        """
+        obstacle = chain.problem or self.find_obstacle(chain.assignment)
+        if obstacle:
+            raise ReceiptsBehind(obstacle, remedy="call another peer of the deal")
+        chain.flush()
+        self._marks.raise_to(chain.assignment, head)
+        signed = ReceiptHead(chain.assignment, head.sequence, head.hash)
+        return SignedHead(signed, sign_head(self._domain, signed, self._wallet.key))
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._marks.close()

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from peer.receipts.chain_file import ReceiptChain
+from peer.receipts.epoch_files import EpochFiles
 from wasmarket.kernel.documents.merkle import MerkleTree
 from wasmarket.kernel.documents.receipts import Summary
 
@@ -28,18 +28,20 @@ class ReceiptTrees:
         self.built = 0
         """How many trees were built."""
 
-    def prove(self, chain: ReceiptChain, summary: Summary, index: int) -> list[bytes] | None:
+    def prove(self, chain: EpochFiles, summary: Summary, index: int) -> list[bytes] | None:
         """Return the proof of the receipt at `index` of a closed epoch, as its summary says.
 
         None if the receipts are not those any more that were summed up: pruned, or damaged.
         """
         with self._lock:
             tree = self._find(chain, summary)
-        if len(tree) != summary.count or tree.root != summary.receipts_root:
-            return None
+            if len(tree) != summary.count or tree.root != summary.receipts_root:
+                # They may be restored meanwhile.
+                del self._trees[summary.assignment, summary.epoch]
+                return None
         return tree.prove(index)
 
-    def _find(self, chain: ReceiptChain, summary: Summary) -> MerkleTree:
+    def _find(self, chain: EpochFiles, summary: Summary) -> MerkleTree:
         key = (summary.assignment, summary.epoch)
         tree = self._trees.pop(key, None)
         if tree is None:
@@ -53,7 +55,7 @@ class ReceiptTrees:
         return tree
 
 
-def _read_all(chain: ReceiptChain, summary: Summary) -> Iterable[bytes]:
+def _read_all(chain: EpochFiles, summary: Summary) -> Iterable[bytes]:
     after = summary.first_sequence - 1
     while records := chain.read_some(summary.epoch, after, READ_AT_ONCE):
         yield from records

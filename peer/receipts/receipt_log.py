@@ -6,19 +6,19 @@ from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from peer.folder import PeerFolder, write_atomically
-from peer.receipts.chain_file import SUFFIX, CallRecord, Head, ReceiptChain
-from peer.receipts.heads import SignedHead, sign_head
+from peer.receipts.chain_file import CallRecord, ReceiptChain
+from peer.receipts.epoch_files import SUFFIX, ChainHead
+from peer.receipts.heads import HeadSigner
 from peer.runtime.sandbox.folder_walk import remove
 from wasmarket.kernel.documents.receipts import RECEIPT_BYTES, unpack_receipt
 from wasmarket.kernel.errors import MarketError, NotFound
+from wasmarket.kernel.signing.heads import SignedHead
 from wasmarket.serving.damage import set_aside
 
 DEAL_FILE = "deal"
 
-Written = Callable[[Head | Exception], None]
+Written = Callable[[ChainHead | Exception], None]
 """Told of a call's receipt, or why there is none."""
 
 
@@ -26,17 +26,17 @@ class ReceiptLog:
     """The chains by assignment. Appending is thread-safe; a loop of its own calls `flush`."""
 
     def __init__(
-        self, folder: PeerFolder, key: Ed25519PrivateKey, epoch_seconds: int, floor: int
+        self, folder: PeerFolder, signer: HeadSigner, epoch_seconds: int, floor: int
     ) -> None:
         """`floor`: first epoch that is not closed yet. Opens what earlier runs left."""
         self._folder = folder
-        self._key = key
+        self.signer = signer
         self._seconds = epoch_seconds
         self._floor = floor
         self._lock = threading.Lock()
         self._chains: dict[int, ReceiptChain] = {}
         self._unnamed: dict[int, int] = {}
-        self._durable: dict[int, Head] = {}
+        self._durable: dict[int, ChainHead] = {}
         self._signed: dict[int, SignedHead] = {}
         self._dirty: set[int] = set()
         self._dirty_lock = threading.Lock()
@@ -56,6 +56,7 @@ class ReceiptLog:
             if chain is None:
                 path = self._folder.receipts_of(assignment)
                 chain = ReceiptChain(path, deal, assignment, self._seconds, self._floor)
+                chain.problem = self.signer.check(chain)
                 if not (path / DEAL_FILE).exists():
                     self._unnamed[assignment] = deal
                 self._chains[assignment] = chain
@@ -87,7 +88,11 @@ class ReceiptLog:
         with self._lock:
             return [self._chains[assignment] for assignment in sorted(self._chains)]
 
-    def append(self, chain: ReceiptChain, call: CallRecord) -> Head:
+    def problems(self) -> list[str]:
+        """Return why chains do not go on."""
+        return [chain.problem for chain in self.chains() if chain.problem]
+
+    def append(self, chain: ReceiptChain, call: CallRecord) -> ChainHead:
         """Add a receipt to a chain and let the next flush make it durable."""
         head = chain.append(call)
         self._mark(chain)
@@ -139,19 +144,21 @@ class ReceiptLog:
         if is_first:
             self.on_news()
 
-    def sign(self, chain: ReceiptChain, head: Head) -> SignedHead:
-        """Make a head durable and return it signed."""
-        chain.flush()
-        return sign_head(self._key, self.peer, chain.assignment, head)
+    def sign(self, chain: ReceiptChain, head: ChainHead) -> SignedHead:
+        """Make a head durable and return it signed. Raises as `HeadSigner.sign`."""
+        return self.signer.sign(chain, head)
 
     def signed_head(self, assignment: int) -> SignedHead | None:
-        """Return the newest head that is durable, signed; None before the first flush."""
+        """Return the newest head that is durable, signed; None before the first flush.
+
+        Raises as `HeadSigner.sign`.
+        """
         head = self._durable.get(assignment)
         if head is None or not self.peer:
             return None
         signed = self._signed.get(assignment)
-        if signed is None or signed.head != head:
-            signed = self._signed[assignment] = sign_head(self._key, self.peer, assignment, head)
+        if signed is None or signed.head.sequence != head.sequence:
+            signed = self._signed[assignment] = self.sign(self.get(assignment), head)
         return signed
 
     def close_epoch(self, epoch: int) -> None:
@@ -215,6 +222,7 @@ class ReceiptLog:
         """Flush and close all files."""
         for chain in self.chains():
             chain.close()
+        self.signer.close()
 
 
 def _read_deal(folder: Path) -> int | None:

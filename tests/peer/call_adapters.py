@@ -13,7 +13,7 @@ from peer.api.fastpath.handler import CallHandler
 from peer.api.fastpath.protocol import bind_protocol
 from peer.api.fastpath.routes import create_call_router
 from peer.hosting.served_assignment import Recorded
-from peer.receipts.chain_file import Head
+from peer.receipts.epoch_files import Head
 from tests.wasmarket.serving.raw_server import RawServer, serve_raw
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.typed_data import market_domain

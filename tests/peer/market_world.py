@@ -30,7 +30,23 @@ from wasmarket.kernel.units import FLT, USDC, Address, BlockNumber, Hash
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH_SECONDS = 60
-PARAMETERS = Parameters(EPOCH_SECONDS, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
+PARAMETERS = Parameters(
+    epoch_seconds=EPOCH_SECONDS,
+    accept_seconds=60,
+    max_missed=3,
+    proof_window=1,
+    bond_per_unit=100 * FLT,
+    fault_fee=10 * FLT,
+    leaving_delay=840,
+    accept_blocks=1,
+    phase_blocks=1,
+    ask_fee=2 * FLT,
+    stake=50 * FLT,
+    juror_fee=3 * FLT,
+    share_cap=50 * FLT,
+    seat=100 * FLT,
+    min_seats=7,
+)
 SOURCES = ("testnet/TestUSDC", "testnet/TestFLT", "Staking", "Proofs", "Market", "MarketLens")
 FOREVER = 2**40
 PRICE = USDC

@@ -8,9 +8,9 @@ from peer.access import AccessFile, verify_access
 from peer.chain_state.listener import read_saved
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
-from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.kv_file import KvFile, KvLimits
 from peer.service_log import ServiceLog
+from tests.peer.receipt_logs import open_log
 from tests.peer.test_access_gossip import DOMAIN, sign
 from tests.peer.test_listener import Scene
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, chain_view
@@ -113,15 +113,14 @@ def test_receipts__any_record_damaged__what_is_cut_off_is_kept_aside(tmp_path, e
 
 def test_receipts__name_of_the_deal_damaged__are_found_by_the_receipts(tmp_path):
     folder = PeerFolder(tmp_path)
-    key = folder.load_key()
-    book = ReceiptLog(folder, key, SECONDS, 0)
+    book = open_log(folder)
     book.append(book.open(9, 7), CALL)
     book.flush()
     book.close()
     (folder.receipts_of(9) / "deal").write_bytes(b"\xff7")
     (folder.receipts / "lost+found").mkdir()
 
-    again = ReceiptLog(folder, key, SECONDS, 0)
+    again = open_log(folder, 0)
 
     assert again.get(9).head.sequence == 0
     assert again.get(9).deal == 7
@@ -130,16 +129,18 @@ def test_receipts__name_of_the_deal_damaged__are_found_by_the_receipts(tmp_path)
 
 def test_commitment__any_byte_damaged__is_made_again_from_the_receipts(tmp_path):
     folder = PeerFolder(tmp_path)
-    book = ReceiptLog(folder, folder.load_key(), SECONDS, 0)
+    book = open_log(folder, 0)
     book.peer = PEER
     book.append(book.open(9, 7), CALL)
-    commitments = Commitments(folder.commitments, book)
+    commitments = Commitments(folder.commitments, book, SECONDS)
     first = commitments.prepare(chain_view(), 1)
     [path] = folder.commitments.iterdir()
 
     for place, data in flips(path.read_bytes(), 5):
         path.write_bytes(data)
-        assert Commitments(folder.commitments, book).prepare(chain_view(), 1) == first, place
+        assert Commitments(folder.commitments, book, SECONDS).prepare(chain_view(), 1) == first, (
+            place
+        )
         clean(folder.commitments)
     (folder.commitments / "notes.json").write_text("")
     assert last_closed(folder.commitments) == 1

@@ -15,14 +15,14 @@ from peer.chain_state.view import (
 )
 from peer.duties.due_calls import DueCalls, Outlook, find_due_calls
 from wasmarket.chain.reading.blocks import BlockRef
-from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address
 from wasmarket.kernel.billing import NO_END
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.reasons import LeaveReason
 
 pytestmark = pytest.mark.unit
 
-PARAMETERS = Parameters(60, 60, 3, 1, 100, 10, 180)
+PARAMETERS = Parameters(60, 60, 3, 1, 100, 10, 840, 1, 1, 2, 50, 3, 50, 100, 7)
 EPOCH = 100
 NOW = EPOCH * 60
 
@@ -88,13 +88,46 @@ def test_pending__balance_for_share_rate_and_own_rate__is_the_limit(balance, fun
     assert duties(view, ready=[7]).activate == ((7,) if funded else ())
 
 
-def test_pending__unfunded_for_long__is_given_back():
+def test_pending__unfunded_for_long__is_activated_all_the_same():
+    # The chain gives it back without a fault.
     poor = replace(DEAL, balance=0)
     view = chain_view(PENDING, deal=poor, now=NOW + 30)
     later = chain_view(PENDING, deal=poor, now=NOW + 31)
 
     assert duties(view, ready=[7]).is_empty
-    assert duties(later, ready=[7]).leave == ((LeaveReason.POLICY, (7,)),)
+    assert duties(later, ready=[7]) == DueCalls(activate=(7,))
+
+
+def test_pending__of_a_metered_deal__needs_no_funds():
+    metered = replace(DEAL, balance=0, rate=0, meter=to_address(b"m" * 20))
+
+    assert duties(chain_view(PENDING, deal=metered), ready=[7]).activate == (7,)
+
+
+@pytest.mark.parametrize(("blocks", "committed"), [(11, ()), (12, (EPOCH - 1,))])
+def test_commit__waits_until_the_epoch_is_settled(blocks, committed):
+    view = replace(chain_view(ACTIVE), epoch_blocks=blocks)
+
+    found = find_due_calls(view, Outlook(), PARAMETERS, proven=(), settle_blocks=12)
+
+    assert found.commit == committed
+
+
+@pytest.mark.parametrize("state", [State.METERED, State.CLOSED])
+def test_commit__metered__each_epoch_until_its_end(state):
+    held = replace(ACTIVE, state=state, next=0, alive=False, end_of=EPOCH - 1)
+    over = replace(held, end_of=EPOCH - 2)
+
+    assert duties(chain_view(held)).commit == (EPOCH - 1,)
+    assert duties(chain_view(over)).commit == ()
+
+
+def test_metered__dead__is_released_but_never_claimed():
+    dead = replace(ACTIVE, state=State.METERED, next=0, alive=False, end_of=EPOCH - 1)
+
+    found = duties(chain_view(dead), proven=[EPOCH - 1], claim_every=1)
+
+    assert (found.release, found.claim) == ((7,), ())
 
 
 def test_pending__refused__is_left_with_its_reason():

@@ -39,8 +39,8 @@ def assigned(assignment=10, deal=1, peer=OURS):
     return events.Assigned(assignment, deal, peer, 2, 5, ZERO_HASH)
 
 
-def created(deal=1, app=APP):
-    return events.DealCreated(deal, DEVELOPER, ZERO_HASH, app, 100, 2**32 - 1)
+def created(deal=1, app=APP, meter=ZERO_ADDRESS):
+    return events.DealCreated(deal, DEVELOPER, ZERO_HASH, app, 100, 2**32 - 1, meter)
 
 
 def apply(facts, *updates):
@@ -156,13 +156,13 @@ def test_find_peer__key_of_another_registration__needs_our_wallet_too(facts):
 def test_cleared__is_forgotten_once_deep(facts):
     apply(facts, block(1, assigned(), created()))
 
-    facts.mark_cleared(10, 5)
-    facts.mark_cleared(10, 5 + DEPTH - 1)
+    facts.mark_cleared(10, 5, 0)
+    facts.mark_cleared(10, 5 + DEPTH - 1, 0)
     assert 10 in facts.assignments
     facts.mark_held(10)
-    facts.mark_cleared(10, 5 + DEPTH)
+    facts.mark_cleared(10, 5 + DEPTH, 0)
     assert 10 in facts.assignments
-    facts.mark_cleared(10, 5 + 2 * DEPTH)
+    facts.mark_cleared(10, 5 + 2 * DEPTH, 0)
     assert 10 not in facts.assignments
 
 

@@ -9,7 +9,7 @@ import pytest
 from peer.disk import DiskFull, DiskWatch
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder, write_atomically
-from peer.receipts.receipt_log import ReceiptLog
+from tests.peer.receipt_logs import open_log
 from tests.peer.test_listener import Acting, Scene
 from tests.peer.test_peer_state import CALL, SECONDS, chain_view
 from wasmarket.serving.daemon import Pace, ThreadLoop
@@ -88,17 +88,16 @@ def test_agent__disk_is_full__commits_and_stores_it_once_there_is_room(tmp_path,
 def test_receipts__disk_was_full_when_a_chain_began__are_found_after_a_restart(tmp_path, full):
     full["on"] = False
     folder = PeerFolder(tmp_path)
-    key = folder.load_key()
-    book = ReceiptLog(folder, key, SECONDS, 0)
+    book = open_log(folder)
     full["on"] = True
     chain = book.open(9, 7)
-    assert Commitments(folder.commitments, book).prepare(chain_view(), 1).summaries
+    assert Commitments(folder.commitments, book, SECONDS).prepare(chain_view(), 1).summaries
     full["on"] = False
     book.append(chain, CALL)
     book.flush()
     book.close()
 
-    again = ReceiptLog(folder, key, SECONDS, last_closed(folder.commitments) + 1)
+    again = open_log(folder, last_closed(folder.commitments) + 1)
     assert again.get(9).head.sequence == 0
     again.close()
 

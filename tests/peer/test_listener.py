@@ -6,12 +6,14 @@ import pytest
 
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import OnchainDealState, State
+from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Outlook
+from peer.duties.own_roots import OwnRoots
 from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
-from peer.receipts.receipt_log import ReceiptLog
-from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
+from tests.peer.receipt_logs import SECONDS, open_log
+from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel import events
@@ -93,7 +95,7 @@ class Scene:
         )
         return self.chain.mine(
             events.Assigned(assignment, deal, peer, 1, 5, ZERO_HASH),
-            events.DealCreated(deal, DEVELOPER, ZERO_HASH, APP, 1_000, NO_END),
+            events.DealCreated(deal, DEVELOPER, ZERO_HASH, APP, 1_000, NO_END, ZERO_ADDRESS),
         )
 
     def activate(self, assignment=7):
@@ -299,6 +301,7 @@ class Acting:
         self.sender = FakeSender(scene.chain, WALLET)
         self.proven = set()
         scene.chain.answer("Proofs", "is_proven", lambda peer, epoch: epoch in self.proven)
+        scene.chain.answer("Proofs", "root_of", lambda peer, epoch: ZERO_HASH)
         scene.chain.handle("Market", "activate", lambda _, ids: [scene.activate(i) for i in ids])
         scene.chain.handle("Proofs", "commit", self._commit)
         self.listener = scene.listener()
@@ -306,13 +309,18 @@ class Acting:
 
     def make(self):
         folder, deployment = self.scene.folder, self.scene.deployment
-        book = ReceiptLog(folder, folder.load_key(), 60, 0)
+        book = open_log(folder)
+        proofs = Proofs(self.scene.chain, deployment)
+        commitments = Commitments(folder.commitments, book, SECONDS)
         agent = DutySubmitter(
             self.sender,
             Market(self.scene.chain, deployment),
-            Proofs(self.scene.chain, deployment),
+            proofs,
+            Audits(self.scene.chain, deployment),
             deployment,
-            Commitments(folder.commitments, book),
+            commitments,
+            Answers([EvidencePlace(folder.path)]),
+            OwnRoots(proofs, commitments, SECONDS),
             lambda: self.outlook,
         )
         self.listener.subscribe(agent.notify)

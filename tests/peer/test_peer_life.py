@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from peer.receipts.chain_file import Head
+from peer.receipts.epoch_files import Head
 from peer.receipts.heads import SignedHead, verify_head
 from tests.peer.apps import build_hostile
 from tests.peer.peer_runner import GREETING, publish, wait_until

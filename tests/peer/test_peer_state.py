@@ -1,37 +1,51 @@
 """What a peer keeps in files: keys, access documents, heads, closed epochs."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from peer.access import Access, AccessFile, check_key, check_signer, parse_access
-from peer.chain_state.view import Assignment, ChainView, Deal, OnchainDealState, State
+from peer.chain_state.view import (
+    Assignment,
+    ChainView,
+    Deal,
+    OnchainDealState,
+    OpenSpan,
+    State,
+)
 from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder, public_key, write_atomically
-from peer.receipts.chain_file import CallRecord, Head
-from peer.receipts.heads import SignedHead, sign_head, verify_head
-from peer.receipts.receipt_log import ReceiptLog
+from peer.receipts.chain_file import CallRecord
+from tests.peer.receipt_logs import DOMAIN, SECONDS, WALLET, open_log
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, raw, to_address
 from wasmarket.kernel.billing import NO_END
 from wasmarket.kernel.documents.merkle import EMPTY_ROOT, verify_inclusion
-from wasmarket.kernel.documents.receipts import CallStatus, pack_summary
+from wasmarket.kernel.documents.receipts import CallStatus, call_work, pack_summary
 from wasmarket.kernel.errors import (
     ConfigError,
     Conflict,
     Forbidden,
     InvalidInput,
-    InvalidSignature,
     Unauthorized,
 )
 from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.usage import signer_of_head
 
 pytestmark = pytest.mark.unit
 
-SECONDS = 60
 PEER = 3
 CALL = CallRecord(
-    b"m" * 32, b"f" * 32, b"i" * 32, b"o" * 32, CallStatus.ANSWERED, fuel=2, duration_us=3, time=60
+    b"m" * 32,
+    b"f" * 32,
+    b"i" * 32,
+    b"o" * 32,
+    CallStatus.ANSWERED,
+    fuel=2,
+    size=5,
+    duration_us=3,
+    time=60,
 )
 
 
@@ -49,12 +63,12 @@ def book(folder):
 
 def open_book(folder):
     floor = last_closed(folder.commitments) + 1
-    made = ReceiptLog(folder, folder.load_key(), SECONDS, floor)
+    made = open_log(folder, floor)
     made.peer = PEER
     return made
 
 
-def chain_view(epoch=2, **changes):
+def chain_view(epoch=2, until=None, **changes):
     held = {
         "id": 9,
         "deal": 7,
@@ -75,6 +89,7 @@ def chain_view(epoch=2, **changes):
         epoch=epoch,
         assignments={9: Assignment(**(held | changes))},
         deals={7: deal},
+        spans={9: OpenSpan(7, since=SECONDS, until=until)},
     )
 
 
@@ -107,24 +122,7 @@ def test_write__leaves_no_temporary_file(tmp_path):
     assert (tmp_path / "a" / "file").read_bytes() == b"two"
 
 
-def test_head__signed__verifies_for_this_peer_only():
-    key, other = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    signed = sign_head(key, PEER, 9, Head(4, b"h" * 32))
-
-    verify_head(signed, public_key(key))
-
-    for changed, by in (
-        (signed, other),
-        (SignedHead(PEER + 1, 9, signed.head, signed.signature), key),
-        (SignedHead(PEER, 8, signed.head, signed.signature), key),
-        (SignedHead(PEER, 9, Head(5, b"h" * 32), signed.signature), key),
-        (SignedHead(PEER, 9, Head(4, b"g" * 32), signed.signature), key),
-    ):
-        with pytest.raises(InvalidSignature):
-            verify_head(changed, public_key(by))
-
-
-def test_book__flushed__signs_each_chains_newest_head(book, folder):
+def test_book__flushed__signs_each_chains_newest_head(book):
     chain = book.open(9, 7)
     book.append(chain, CALL)
     newest = book.append(chain, CALL)
@@ -133,8 +131,8 @@ def test_book__flushed__signs_each_chains_newest_head(book, folder):
     book.flush()
 
     signed = book.signed_head(9)
-    assert signed.head == newest
-    verify_head(signed, public_key(folder.load_key()))
+    assert (signed.head.sequence, signed.head.receipt) == (newest.sequence, newest.hash)
+    assert signer_of_head(DOMAIN, signed.head, signed.signature) == WALLET.address
 
 
 def test_book__opened_again__goes_on_where_it_was(book, folder):
@@ -150,24 +148,25 @@ def test_book__opened_again__goes_on_where_it_was(book, folder):
 
 def test_commitment__of_a_busy_epoch__proves_its_summary(book, folder):
     head = book.append(book.open(9, 7), CALL)
-    commitments = Commitments(folder.commitments, book)
+    commitments = Commitments(folder.commitments, book, SECONDS)
 
     made = commitments.prepare(chain_view(), 1)
 
     [summary] = made.summaries
     assert (summary.count, summary.fuel, summary.chain_head) == (1, 2, head.hash)
+    assert summary.work == call_work(CallStatus.ANSWERED, fuel=2, size=5)
     proof = made.tree().prove(0)
     assert verify_inclusion(pack_summary(summary), 0, 1, proof, raw(made.root))
 
 
 def test_commitment__made_again_after_a_restart__is_the_same(book, folder):
     book.append(book.open(9, 7), CALL)
-    made = Commitments(folder.commitments, book).prepare(chain_view(), 1)
+    made = Commitments(folder.commitments, book, SECONDS).prepare(chain_view(), 1)
     book.close()
     again = open_book(folder)
 
     again.append(again.open(9, 7), CALL)
-    same = Commitments(folder.commitments, again).prepare(chain_view(alive=False, end_of=1), 1)
+    same = Commitments(folder.commitments, again, SECONDS).prepare(chain_view(until=SECONDS + 1), 1)
 
     assert same == made
     assert len(again.get(9).read_epoch(1)) == 1
@@ -176,14 +175,36 @@ def test_commitment__made_again_after_a_restart__is_the_same(book, folder):
 
 
 def test_commitment__idle_or_without_assignments__has_a_root_too(book, folder):
-    commitments = Commitments(folder.commitments, book)
+    commitments = Commitments(folder.commitments, book, SECONDS)
 
     idle = commitments.prepare(chain_view(), 1)
-    none = commitments.prepare(chain_view(start=3, epoch=3), 2)
+    none = commitments.prepare(replace(chain_view(epoch=3), spans={}), 2)
 
     assert [summary.count for summary in idle.summaries] == [0]
     assert raw(none.root) == EMPTY_ROOT
     assert last_closed(folder.commitments) == 2
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "named"),
+    [
+        (SECONDS, None, True),
+        (2 * SECONDS - 1, None, True),
+        (2 * SECONDS, None, False),
+        (0, SECONDS, True),
+        (0, SECONDS - 1, False),
+        (SECONDS + 5, SECONDS + 6, True),
+    ],
+)
+def test_commitment__names_what_was_open_at_any_time_of_the_epoch(
+    book, folder, since, until, named
+):
+    # Dead ones that nobody released, and ones that came and went within it, among them.
+    view = replace(chain_view(alive=False), spans={9: OpenSpan(7, since, until)})
+
+    made = Commitments(folder.commitments, book, SECONDS).prepare(view, 1)
+
+    assert [summary.assignment for summary in made.summaries] == ([9] if named else [])
 
 
 def test_access__never_set__is_public(tmp_path):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peer.receipts.chain_file import NO_HEAD, CallRecord, ReceiptChain
+from peer.receipts.chain_file import CallRecord, ReceiptChain
+from peer.receipts.epoch_files import NO_HEAD
 from wasmarket.kernel.documents.receipts import (
     RECEIPT_BYTES,
     ZERO,
@@ -21,14 +22,15 @@ pytestmark = pytest.mark.unit
 SECONDS = 60
 
 
-def call(time=0, fuel=0):
+def call(time=0, fuel=0, size=0):
     return CallRecord(
-        module=b"m" * 32,
+        app=b"m" * 32,
         function=b"f" * 32,
         input=b"i" * 32,
         output=b"o" * 32,
         status=CallStatus.ANSWERED,
         fuel=fuel,
+        size=size,
         duration_us=5,
         time=time,
     )

@@ -8,6 +8,7 @@ from peer.receipts.chain_file import ReceiptChain
 from peer.receipts.proofs import ReceiptTrees
 from tests.peer.test_receipt_chain import call
 from wasmarket.kernel.documents.merkle import verify_inclusion
+from wasmarket.kernel.documents.receipts import RECEIPT_BYTES
 
 pytestmark = pytest.mark.unit
 
@@ -64,6 +65,8 @@ def test_prove__receipts_that_are_not_what_was_committed__has_no_proof(chain, tm
     summary = chain.summarize(1, 1)
     [file] = tmp_path.glob("*1.receipts")
     whole = file.read_bytes()
-    file.write_bytes({"changed": whole[:-1] + b"!", "cut": whole[:-384], "gone": b""}[damage])
+    file.write_bytes(
+        {"changed": whole[:-1] + b"!", "cut": whole[:-RECEIPT_BYTES], "gone": b""}[damage]
+    )
 
     assert ReceiptTrees().prove(chain, summary, 0) is None

@@ -16,12 +16,12 @@ from peer.folder import PeerFolder
 from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, StorageRetention
 from peer.receipts.epoch_tally import GrowingRoot
-from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from peer.runtime.module.code_files import EngineSettings, name_code
 from peer.runtime.sandbox.folder_walk import remove
 from tests.peer.peer_runner import publish
+from tests.peer.receipt_logs import open_log
 from tests.peer.runtime.test_folder_walk import nest
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, chain_view
 from wasmarket.content.folder import BlockFolder
@@ -59,7 +59,7 @@ def blocks(folder):
 
 @pytest.fixture
 def book(folder):
-    made = ReceiptLog(folder, folder.load_key(), SECONDS, last_closed(folder.commitments) + 1)
+    made = open_log(folder, last_closed(folder.commitments) + 1)
     made.peer = PEER
     yield made
     made.close()
@@ -67,7 +67,7 @@ def book(folder):
 
 @pytest.fixture
 def sweep(folder, blocks, book):
-    commitments = Commitments(folder.commitments, book)
+    commitments = Commitments(folder.commitments, book, SECONDS)
 
     def run(now):
         return asyncio.run(sweep_once(now))
@@ -203,7 +203,7 @@ def test_receipts__old_and_final__go_but_the_chain_goes_on(folder, book, sweep):
     assert chain.epochs() == [8]
     book.close()
 
-    again = ReceiptLog(folder, folder.load_key(), SECONDS, 9).get(9)
+    again = open_log(folder, 9).get(9)
     assert again.head.sequence == 2
     assert again.summarize(PEER, 9).first_sequence == 3
 
@@ -238,8 +238,9 @@ def test_summary__after_a_restart__is_the_same(folder, book):
         book.append(chain, CALL)
     book.flush()
     expected = chain.summarize(PEER, 1)
+    book.close()
 
-    again = ReceiptLog(folder, folder.load_key(), SECONDS, 0)
+    again = open_log(folder)
     more = again.append(again.get(9), CALL)
 
     assert expected.chain_head != more.hash
@@ -248,7 +249,7 @@ def test_summary__after_a_restart__is_the_same(folder, book):
 
 
 def folder_of(chain):
-    return chain._path(1)
+    return chain.path_of(1)
 
 
 def test_compiled_code__of_what_nothing_runs__goes(folder, sweep):

@@ -21,6 +21,7 @@ from peer.hosting.served_assignment import CallRequest, Deliver, Recorded
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
 from wasmarket.kernel.errors import MarketError, TooLarge, Unauthorized
+from wasmarket.kernel.signing.heads import dump_head
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.problems import MEDIA_TYPE, Problem, status_of
 
@@ -149,7 +150,7 @@ class CallHandler:
     async def sign(self, recorded: Recorded) -> bytes:
         """Make a receipt durable; return the lines with its chain's head, signed."""
         signed = await run_in_threadpool(self._book.sign, recorded.chain, recorded.head)
-        return SIGNED_LINES % signed.to_header().encode()
+        return SIGNED_LINES % dump_head(signed).encode()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run what cannot be done at once."""

@@ -199,6 +199,25 @@ class Proofs(_Deployed):
         """Return whether a peer has committed an epoch."""
         return bool(self.read("is_proven", peer, epoch, block=block))
 
+    def roots(
+        self, asked: Sequence[tuple[int, int]], block: BlockTag = "latest"
+    ) -> list[bytes | None]:
+        """Return the root of each (peer, epoch), None where the chain knows none (any more)."""
+        found = (raw(Hash(root)) for root in self.read_many("root_of", asked, block))
+        return [root if any(root) else None for root in found]
+
+
+class Meter(_Deployed):
+    """Pays for signed usage."""
+
+    name = "Meter"
+
+
+class Audits(_Deployed):
+    """Holds peers to the roots that they committed."""
+
+    name = "Audits"
+
 
 class Faucet(_Deployed):
     """Test tokens, on test networks only."""
