@@ -32,6 +32,7 @@ from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
 from peer.offers.selling import Seller, build_reconciler, create_matcher_client
 from peer.policy.file import PolicyFile
+from peer.receipts.copies import CopyKeeper, restore_receipts
 from peer.receipts.heads import HeadSigner
 from peer.receipts.high_water import HighWater
 from peer.receipts.receipt_log import ReceiptLog
@@ -69,6 +70,9 @@ OFFER_SECONDS = 1.0
 
 DISK_SECONDS = 1.0
 """Pause between looks at the disk."""
+
+COPY_SECONDS = 2.0
+"""Pause between looks at what is to be copied."""
 
 LISTEN_PAUSE = 5.0
 RECEIPT_PAUSE = 5.0
@@ -128,12 +132,14 @@ class PeerProcess:
         blocks = BlockFolder(folder.blocks)
         self._disk = DiskWatch(folder.path, settings.reserve_bytes)
         domain = market_domain(deployment.chain_id, deployment.market)
-        copies = [Path(place) for place in settings.receipt_copies]
+        copies = [Path(place).expanduser() for place in settings.receipt_copies]
+        restore_receipts(folder, copies)
         signer = HeadSigner(domain, wallet, HighWater([folder.path, *copies]))
         self._book = ReceiptLog(
             folder, signer, parameters.epoch_seconds, last_closed(folder.commitments) + 1
         )
         self._commitments = Commitments(folder.commitments, self._book, parameters.epoch_seconds)
+        self._copies = CopyKeeper(folder, copies, self._book.flush)
         proofs = Proofs(rpc, deployment)
         self._own_roots = OwnRoots(proofs, self._commitments, parameters.epoch_seconds)
         signer.find_obstacle = self._own_roots.find_obstacle
@@ -226,6 +232,7 @@ class PeerProcess:
             self._book,
             self._effectors,
             self._commitments,
+            self._copies,
             Retention(
                 settings.keep_storage_seconds,
                 max(settings.keep_receipt_epochs, RING_EPOCHS),
@@ -305,6 +312,7 @@ class PeerProcess:
             self._listening,
             self._submitting,
             receipts,
+            ThreadLoop("copies", self._copies.step, Pace(COPY_SECONDS)),
             ThreadLoop("disk", self._disk.look, Pace(DISK_SECONDS, longest_pause=DISK_SECONDS)),
             TaskLoop(
                 "self-test",

@@ -18,6 +18,7 @@ from peer.folder import PeerFolder, write_atomically
 from peer.hosting.deal_host import VERSION_FILE
 from peer.hosting.host import Host
 from peer.hosting.wanted import find_wanted
+from peer.receipts.copies import CopyKeeper
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.module.code_files import prune_code
@@ -77,6 +78,7 @@ class StorageRetention:
         book: ReceiptLog,
         effectors: EffectorHost,
         commitments: Commitments,
+        copies: CopyKeeper,
         retention: Retention,
     ) -> None:
         self._folder = folder
@@ -85,6 +87,7 @@ class StorageRetention:
         self._book = book
         self._effectors = effectors
         self._commitments = commitments
+        self._copies = copies
         self._retention = retention
         self.kept: tuple[KeptStorage, ...] = ()
 
@@ -104,6 +107,7 @@ class StorageRetention:
             self._count_kept,
             lambda: self._book.prune(before, live),
             lambda: self._commitments.prune(before),
+            lambda: self._copies.prune(before),
             lambda: self._collect(find_needed(chain_view, self._folder)),
         ):
             with problems.collected():

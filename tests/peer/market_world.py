@@ -47,7 +47,16 @@ PARAMETERS = Parameters(
     seat=100 * FLT,
     min_seats=7,
 )
-SOURCES = ("testnet/TestUSDC", "testnet/TestFLT", "Staking", "Proofs", "Market", "MarketLens")
+SOURCES = (
+    "testnet/TestUSDC",
+    "testnet/TestFLT",
+    "Staking",
+    "Proofs",
+    "Meter",
+    "Audits",
+    "Market",
+    "MarketLens",
+)
 FOREVER = 2**40
 PRICE = USDC
 
@@ -133,9 +142,14 @@ class MarketWorld:
         return registered.peer
 
     def match(
-        self, app: Hash, peers: list[int], units: int = 1, deposit: int = 100 * USDC
+        self,
+        app: Hash,
+        peers: list[int],
+        units: int = 1,
+        deposit: int = 100 * USDC,
+        meter: Address = ZERO_ADDRESS,
     ) -> Match:
-        """Make a deal of `units` on each of `peers`, at PRICE."""
+        """Make a deal of `units` on each of `peers`, at PRICE; a metered one if it has a meter."""
         wanted = units * len(peers)
         offer = DeveloperOffer(
             developer=self.developer.address,
@@ -144,6 +158,7 @@ class MarketWorld:
             units=wanted,
             max_units_per_provider=0,
             min_regions=0,
+            meter=meter,
             max_price=PRICE,
             epochs=0,
             deposit=deposit,
@@ -169,7 +184,8 @@ class MarketWorld:
         self.send(self.developer, self.market.call("top_up", deal, amount))
 
     def _match(self, offer: DeveloperOffer, peers: list[int], units: int) -> Match:
-        fills = [self._fill(peer, units) for peer in peers]
+        kind = int(offer.meter != ZERO_ADDRESS)
+        fills = [self._fill(peer, units, kind) for peer in peers]
         call = self.market.match(offer, self._sign(self.developer, offer), fills)
         receipt = self.send(self.developer, call)
         [matched] = receipt.find(events.Matched)
@@ -205,8 +221,8 @@ class MarketWorld:
         domain = market_domain(self.deployment.chain_id, self.deployment.market)
         return sign(digest(domain, hash_offer(offer)), account.key)
 
-    def _fill(self, peer: int, units: int):
-        offer = ProviderOffer(peer, PRICE, ZERO_ADDRESS, FOREVER, 0, next(self._salt))
+    def _fill(self, peer: int, units: int, kind: int):
+        offer = ProviderOffer(peer, kind, PRICE, ZERO_ADDRESS, FOREVER, 0, next(self._salt))
         return build_fill(offer, units, self._sign(self.provider, offer))
 
     def _deploy(self, codes: dict[str, bytes]) -> Deployment:
@@ -215,7 +231,7 @@ class MarketWorld:
         deployer = self.deployer.address
         usdc = self._create(codes["TestUSDC"], ["address"], [deployer])
         flt = self._create(codes["TestFLT"], ["address"], [deployer])
-        market = _created(deployer, self.rpc.fetch_nonce(deployer) + 2)
+        market = _created(deployer, self.rpc.fetch_nonce(deployer) + 4)
         staking = self._create(
             codes["Staking"], ["address", "address", "uint256"], [flt, market, p.leaving_delay]
         )
@@ -224,12 +240,19 @@ class MarketWorld:
             ["address", "uint256", "uint256"],
             [market, p.epoch_seconds, p.proof_window],
         )
-        arguments = [usdc, staking, proofs, p.epoch_seconds, p.accept_seconds, p.max_missed]
-        arguments += [p.proof_window, p.bond_per_unit, p.fault_fee]
-        types = ["address"] * 3 + ["uint256"] * 6
+        meter = self._create(codes["Meter"], ["address"], [market])
+        terms = [p.epoch_seconds, p.phase_blocks, p.ask_fee, p.stake, p.juror_fee, p.seat]
+        terms += [p.min_seats, p.share_cap]
+        types = ["address"] * 3 + ["uint256"] * len(terms)
+        audits = self._create(codes["Audits"], types, [market, proofs, staking, *terms])
+        terms = [p.epoch_seconds, p.accept_seconds, p.max_missed, p.proof_window, p.bond_per_unit]
+        terms += [p.fault_fee, p.accept_blocks]
+        types = ["address"] * 3 + ["uint256"] * len(terms) + ["address"] * 2
+        arguments = [usdc, staking, proofs, *terms, meter, audits]
         assert self._create(codes["Market"], types, arguments) == market
         lens = self._create(codes["MarketLens"], ["address"], [market])
         places = {"Market": market, "Staking": staking, "Proofs": proofs, "MarketLens": lens}
+        places |= {"Meter": meter, "Audits": audits}
         return Deployment(
             chain_id=self.rpc.fetch_chain_id(),
             name="test",

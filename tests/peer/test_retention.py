@@ -15,6 +15,7 @@ from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
 from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, StorageRetention
+from peer.receipts.copies import CopyKeeper
 from peer.receipts.epoch_tally import GrowingRoot
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
@@ -75,8 +76,9 @@ def sweep(folder, blocks, book):
     async def sweep_once(now):
         async with httpx.AsyncClient(trust_env=False) as client:
             effectors = EffectorHost(blocks, folder.cache / "content", client)
+            copies = CopyKeeper(folder, [], book.flush)
             storage_retention = StorageRetention(
-                folder, blocks, FakeHost(now), book, effectors, commitments, KEEP
+                folder, blocks, FakeHost(now), book, effectors, commitments, copies, KEEP
             )
             await storage_retention.sweep()
             await effectors.close()

@@ -24,6 +24,7 @@ from wasmarket_cli.logs import configure_logging
 from wasmarket_cli.options import ADDRESS, TRAITS, Checked, json_option, key_option, yes_option
 from wasmarket_cli.output import count, print_json, print_line, print_table, say, show_done
 from wasmarket_cli.provider.endpoint_check import check_endpoint
+from wasmarket_cli.provider.peer_answer import answer
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
 from wasmarket_cli.provider.peer_status import show_status
 from wasmarket_cli.wiring import wire
@@ -277,6 +278,7 @@ def run(
 
 
 peer.add_command(show_status)
+peer.add_command(answer)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:
