@@ -1,10 +1,11 @@
 # pragma version 0.4.3
+# pragma optimize codesize
 # pragma nonreentrancy on
 """
 @title Market
 @license Apache-2.0
 @notice Matches developers with providers of compute units, holds the developers' USDC and pays
-        it out epoch by epoch for what is proven.
+        it out: for proven epochs, or for work that the developer's meter signed.
 @dev The list of what is exposed, who may call it, and the batches. The rules are in the modules.
      Nothing can be changed after deployment; the owner can only refuse new matches.
 @custom:kill Call `set_paused(true)` as owner: it ends matching. Deals run off, and every way out
@@ -39,10 +40,7 @@ initializes: matching[assignments := assignments, counts := counts, deals := dea
 
 exports: (
     assignments.assignment_word,
-    counts.assignment_count,
     counts.counts_word,
-    counts.deal_count,
-    counts.peer_count,
     deals.deal_word,
     deals.owner_of_deal,
     deals.run_end,
@@ -52,9 +50,7 @@ exports: (
     ledger.TOKEN,
     ledger.account_word,
     ledger.bump_counter,
-    ledger.counter,
     ledger.deposit,
-    ledger.free,
     ledger.withdraw,
     matching.match,
     offers.cancel,
@@ -70,13 +66,18 @@ exports: (
     peers.peer_extra_word,
     peers.peer_word,
     peers.register_peer,
+    peers.retired,
     peers.wallet_of,
+    proving.ACCEPT_BLOCKS,
     proving.ACCEPT_SECONDS,
     proving.MAX_MISSED,
     proving.PROOFS,
 )
 
 MAX_IDS: constant(uint256) = 64
+
+METER: public(immutable(address))
+AUDITS: public(immutable(address))
 
 
 @deploy
@@ -90,6 +91,9 @@ def __init__(
     proof_window: uint256,
     bond_per_unit: uint256,
     fault_fee: uint256,
+    accept_blocks: uint256,
+    meter: address,
+    audits: address,
 ):
     """
     @notice Fix every parameter for ever; the deployer becomes the owner.
@@ -102,13 +106,18 @@ def __init__(
     @param proof_window Epochs after its end in which an epoch can be proven, at least 1.
     @param bond_per_unit FLT locked for each unit for sale.
     @param fault_fee Part of the bond of a unit that a fault costs.
+    @param accept_blocks Blocks that must have passed too before a missing answer is a fault.
+    @param meter The contract that checks vouchers; the only one that may call `pay`.
+    @param audits The contract that judges evidence; the only one that may call `convict`.
     """
     epochs.__init__(epoch_seconds, proof_window)
     ledger.__init__(token)
     offers.__init__()
     ownership.__init__()
     peers.__init__(bonds, bond_per_unit, fault_fee)
-    proving.__init__(proofs, accept_seconds, max_missed)
+    proving.__init__(proofs, accept_seconds, accept_blocks, max_missed)
+    METER = meter
+    AUDITS = audits
 
 
 @external
@@ -130,7 +139,7 @@ def set_wallet(peer: uint256, wallet: address):
     @param wallet The new key's address; zero leaves only the provider, and nobody to prove.
     """
     peers._check_provider(peer, msg.sender)
-    peers._set_wallet(peer, wallet)
+    peers._set_wallet(peer, wallet, epochs._current())
 
 
 @external
@@ -147,7 +156,8 @@ def set_endpoint(peer: uint256, endpoint: String[128]):
 @external
 def take(deal: uint256, amount: uint256):
     """
-    @notice Move USDC of a deal to your free balance; shortens the runway. Developer only.
+    @notice Move USDC of a deal to your free balance; shortens the runway. Of a metered deal only
+            when three epochs have passed after its end. Developer only.
     @param deal The deal.
     @param amount From 1 base unit to the deal's balance.
     """
@@ -158,8 +168,8 @@ def take(deal: uint256, amount: uint256):
 @external
 def stop(deal: uint256):
     """
-    @notice End a deal for good: the epoch begun is paid, the balance becomes your free balance.
-            Developer only.
+    @notice End a deal for good. Reserved: the epoch begun is paid, the balance becomes your free
+            balance. Metered: the balance stays until you `take` it. Developer only.
     @param deal The deal, once; also after its planned end.
     """
     deals._check_developer(deal, msg.sender)
@@ -180,8 +190,9 @@ def set_app(deal: uint256, app: bytes32):
 @external
 def activate(ids: DynArray[uint256, MAX_IDS]):
     """
-    @notice Start serving and billing; the share of the current epoch is put aside. Wallet or
-            provider; refused ids are reported in `Skipped`.
+    @notice Start serving and billing; in a reserved deal the share of the current epoch is put
+            aside, and an assignment that the deal cannot pay ends. Wallet or provider; refused ids
+            are reported in `Skipped`.
     @param ids Pending assignments.
     """
     epoch: uint256 = epochs._current()
@@ -222,7 +233,8 @@ def drop(ids: DynArray[uint256, MAX_IDS], why: uint256):
 def evict(ids: DynArray[uint256, MAX_IDS]):
     """
     @notice End assignments whose peer did not answer or prove in time; you earn the fault fee as
-            free stake. Refused ids are reported in `Skipped`.
+            free stake. Those of a short peer end for nothing. Refused ids are reported in
+            `Skipped`.
     @param ids Live assignments.
     """
     epoch: uint256 = epochs._current()
@@ -267,6 +279,40 @@ def claim_and_withdraw(ids: DynArray[uint256, MAX_IDS], to: address):
         total += self._claim(id, epoch)
     if total > 0:
         ledger._withdraw(msg.sender, total, to)
+
+
+@external
+def pay(assignment: uint256, work: uint256) -> (uint256, uint256, uint256, uint256):
+    """
+    @notice Pay a provider for signed work. Meter only.
+    @param assignment A metered or closed assignment.
+    @param work All its work so far, below 2^96.
+    @return Paid now, owed still, the balance of the deal, the deal.
+    """
+    assert msg.sender == METER
+    return assignments._pay(assignment, work, epochs._current())
+
+
+@external
+def convict(assignment: uint256) -> (uint256, address, address):
+    """
+    @notice End an assignment whose peer lied; its bond goes to the caller. Audits only.
+    @param assignment The assignment; nothing happens if it never started or is gone.
+    @return FLT that was seized, the provider, the developer of the deal.
+    """
+    assert msg.sender == AUDITS
+    return assignments._convict(assignment, epochs._current(), AUDITS)
+
+
+@external
+@view
+def meter_of(assignment: uint256) -> address:
+    """
+    @notice Read who signs the usage of an assignment.
+    @param assignment The assignment.
+    @return The address, zero if the assignment is not of a metered deal or never started.
+    """
+    return assignments._meter_of(assignment)
 
 
 @external

@@ -1,4 +1,5 @@
 # pragma version 0.4.3
+# pragma optimize codesize
 # pragma nonreentrancy on
 """
 @title MarketLens
@@ -22,6 +23,7 @@ initializes: epochs
 initializes: proving[epochs := epochs]
 
 MAX_IDS: constant(uint256) = 64
+WORK_BITS: constant(uint256) = 96
 
 WAITING: constant(uint256) = 1
 RUNNING: constant(uint256) = 2
@@ -41,7 +43,12 @@ def __init__(market: address):
     MARKET = IMarket(market)
     epochs.__init__(staticcall MARKET.EPOCH_SECONDS(), staticcall MARKET.PROOF_WINDOW())
     proofs: address = (staticcall MARKET.PROOFS()).address
-    proving.__init__(proofs, staticcall MARKET.ACCEPT_SECONDS(), staticcall MARKET.MAX_MISSED())
+    proving.__init__(
+        proofs,
+        staticcall MARKET.ACCEPT_SECONDS(),
+        staticcall MARKET.ACCEPT_BLOCKS(),
+        staticcall MARKET.MAX_MISSED(),
+    )
 
 
 @external
@@ -52,7 +59,7 @@ def deal(deal: uint256) -> IMarketLens.DealView:
     @param deal The deal.
     @return Its record after settling, its status, its runway in epochs after the current one
             (0 unless running) and its last funded epoch (0 while waiting, its end once it
-            is stopping or ended).
+            is stopping or ended). A metered deal has no runway and no last funded epoch.
     """
     epoch: uint256 = epochs._current()
     record: IRecords.Deal = empty(IRecords.Deal)
@@ -67,6 +74,7 @@ def deal(deal: uint256) -> IMarketLens.DealView:
         units=record.units,
         run=record.run,
         stopped=record.stopped,
+        metered=record.metered,
         status=WAITING,
         runway=0,
         last_funded=0,
@@ -79,6 +87,9 @@ def deal(deal: uint256) -> IMarketLens.DealView:
     elif record.stopped:
         shown.status = STOPPING
         shown.last_funded = record.end
+    elif record.metered:
+        if record.units > 0:
+            shown.status = RUNNING if record.balance > 0 else LAPSED
     elif record.rate > 0:
         shown.status = RUNNING
         # Rounds down: an epoch is funded whole or not at all.
@@ -87,6 +98,8 @@ def deal(deal: uint256) -> IMarketLens.DealView:
     elif record.run > 0 and record.units == 0:
         shown.status = LAPSED
         shown.last_funded = self._run_end(deal, record.run - 1, lapsed)
+    if record.metered:
+        shown.last_funded = 0
     return shown
 
 
@@ -96,8 +109,9 @@ def assignment(assignment: uint256) -> IMarketLens.AssignmentView:
     """
     @notice Read an assignment as of now.
     @param assignment The assignment.
-    @return Its record, whether it is alive, the last epoch that can be paid, and what one claim
-            would pay and refund now.
+    @return Its record, whether it is alive, the last epoch of its service, and what one claim
+            would pay and refund now. `next` of a metered one is what it was paid so far, and of a
+            pending one the block of its match.
     """
     epoch: uint256 = epochs._current()
     record: IRecords.Assignment = self._assignment(assignment)
@@ -122,9 +136,11 @@ def assignment(assignment: uint256) -> IMarketLens.AssignmentView:
             record.run, settled, epoch
         )
         shown.end_of = self._end_of(record, settled, lapsed)
-        if record.state != packing.PENDING:
+        if record.state in [packing.ACTIVE, packing.ENDED]:
             last: uint256 = 0
             last, shown.paid, shown.refund = proving._claimable(record, shown.end_of, epoch)
+        elif record.state != packing.PENDING:
+            shown.next = packing._paid(record)
     return shown
 
 
@@ -192,8 +208,83 @@ def evictable(ids: DynArray[uint256, MAX_IDS]) -> DynArray[bool, MAX_IDS]:
         is_alive: bool = billing._is_open(record.state) and billing._is_alive(
             record.run, settled, epoch
         )
-        answers.append(is_alive and proving._is_fault(record, epoch))
+        answers.append(
+            is_alive and (self._is_short(record.peer) or proving._is_fault(record, epoch))
+        )
     return answers
+
+
+@external
+@view
+def redeemable(assignment: uint256, work: uint256) -> (uint256, uint256):
+    """
+    @notice Read what a voucher would pay now.
+    @param assignment The assignment.
+    @param work All its work so far; the signature is not asked for.
+    @return Pay of the provider, and what would stay owed; zeros if it is not metered.
+    """
+    record: IRecords.Assignment = self._assignment(assignment)
+    if record.state not in [packing.METERED, packing.CLOSED] or work >> WORK_BITS != 0:
+        return 0, 0
+    settled: IRecords.Deal = empty(IRecords.Deal)
+    lapsed: uint256 = 0
+    settled, lapsed = self._deal(record.deal, epochs._current())
+    paid: uint256 = packing._paid(record)
+    due: uint256 = max(billing._due(record.price, work), paid) - paid
+    amount: uint256 = min(due, settled.balance)
+    return amount, due - amount
+
+
+@external
+@view
+def free(account: address) -> uint256:
+    """
+    @notice Read what an account can withdraw.
+    @param account Any account.
+    @return USDC base units.
+    """
+    return packing._unpack_account(staticcall MARKET.account_word(account))[0]
+
+
+@external
+@view
+def counter(account: address) -> uint256:
+    """
+    @notice Read the counter that the offers of an account must carry.
+    @param account Any account.
+    @return The counter.
+    """
+    return packing._unpack_account(staticcall MARKET.account_word(account))[1]
+
+
+@external
+@view
+def peer_count() -> uint256:
+    """
+    @notice Read how many peers were registered.
+    @return The highest peer id.
+    """
+    return self._counts().peers
+
+
+@external
+@view
+def deal_count() -> uint256:
+    """
+    @notice Read how many deals were made.
+    @return The highest deal id.
+    """
+    return self._counts().deals
+
+
+@external
+@view
+def assignment_count() -> uint256:
+    """
+    @notice Read how many assignments were made.
+    @return The highest assignment id.
+    """
+    return self._counts().assignments
 
 
 @external
@@ -211,7 +302,14 @@ def why(
     epoch: uint256 = epochs._current()
     state: IRecords.OfferState = self._offer(offer.developer, offers._developer_offer_hash(offer))
     settled: IRecords.Deal = IRecords.Deal(
-        balance=offer.deposit, rate=0, settled=epoch, end=epoch, units=0, run=0, stopped=False
+        balance=offer.deposit,
+        rate=0,
+        settled=epoch,
+        end=epoch,
+        units=0,
+        run=0,
+        stopped=False,
+        metered=offer.meter != empty(address),
     )
     lapsed: uint256 = 0
     if state.deal != 0:
@@ -273,11 +371,27 @@ def _deal(deal: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
 @internal
 @view
 def _end_of(record: IRecords.Assignment, settled: IRecords.Deal, lapsed: uint256) -> uint256:
-    if record.state == packing.ENDED:
+    if record.state in [packing.ENDED, packing.CLOSED]:
         return record.end
     if record.run < settled.run:
         return self._run_end(record.deal, record.run, lapsed)
     return settled.end
+
+
+@internal
+@view
+def _is_short(peer: uint256) -> bool:
+    """
+    @dev Whether more units are in use than are bonded.
+    """
+    record: IRecords.Peer = self._peer(peer)
+    return record.used > record.units
+
+
+@internal
+@view
+def _counts() -> IRecords.Counts:
+    return packing._unpack_counts(staticcall MARKET.counts_word())
 
 
 @internal

@@ -1,10 +1,13 @@
 # pragma version 0.4.3
+# pragma optimize codesize
 # pragma nonreentrancy on
 """
 @title Proofs
 @license Apache-2.0
-@notice One bit for each peer and epoch: whether the peer committed to what it ran.
-@dev Market reads `proven` while it is locked, so `proven` must read nothing of Market.
+@notice One bit for each peer and epoch: whether the peer committed to what it ran; and the last
+        roots that it committed to.
+@dev Market reads `proven` while it is locked, so `proven` must read nothing of Market. The bits of
+     peer 0 are the pulse: anybody may set them, to show that the chain took commitments.
 @custom:kill Nothing to switch off: there is no owner and no money.
 """
 
@@ -19,6 +22,9 @@ initializes: epochs
 exports: epochs.EPOCH_SECONDS
 
 MAX_COMMITMENTS: constant(uint256) = 64
+# Epochs for which a root is kept.
+RING: constant(uint256) = 16
+PULSE: constant(uint256) = 0
 MAX_WORDS: constant(uint256) = 5
 WORD_BITS: constant(uint256) = 256
 
@@ -32,6 +38,7 @@ MASK_128: constant(uint256) = 2**128 - 1
 MARKET: public(immutable(IMarket))
 
 _bits: HashMap[uint256, HashMap[uint256, uint256]]
+_roots: HashMap[uint256, HashMap[uint256, bytes32]]
 
 
 @deploy
@@ -49,21 +56,27 @@ def __init__(market: address, epoch_seconds: uint256, window: uint256):
 @external
 def commit(epoch: uint256, commitments: DynArray[IProofs.Commitment, MAX_COMMITMENTS]):
     """
-    @notice Prove an epoch for peers whose wallet you are. The first root stands: repeating is
-            safe and changes nothing.
+    @notice Prove an epoch for peers whose wallet you are, or for peer 0. The first root stands:
+            repeating is safe and changes nothing.
     @param epoch An epoch that is over, at most the window ago.
-    @param commitments Peers with the roots of their receipts of that epoch.
+    @param commitments Peers with the roots of their receipts of that epoch; peer 0 has none.
     """
     current: uint256 = epochs._current()
     assert epoch < current, "proofs: epoch not over"
     assert not epochs._is_final(epoch, current), "proofs: epoch final"
     bit: uint256 = 1 << (epoch % WORD_BITS)
     for commitment: IProofs.Commitment in commitments:
-        assert staticcall MARKET.wallet_of(commitment.peer) == msg.sender, "proofs: not the wallet"
-        word: uint256 = self._bits[commitment.peer][epoch // WORD_BITS]
+        peer: uint256 = commitment.peer
+        root: bytes32 = empty(bytes32)
+        if peer != PULSE:
+            assert staticcall MARKET.wallet_of(peer) == msg.sender, "proofs: not the wallet"
+            root = commitment.root
+        word: uint256 = self._bits[peer][epoch // WORD_BITS]
         if word & bit == 0:
-            self._bits[commitment.peer][epoch // WORD_BITS] = word | bit
-            log IProofs.Committed(peer=commitment.peer, epoch=epoch, root=commitment.root)
+            self._bits[peer][epoch // WORD_BITS] = word | bit
+            if peer != PULSE:
+                self._roots[peer][epoch % RING] = root
+            log IProofs.Committed(peer=peer, epoch=epoch, root=root)
 
 
 # NOTE: no lock, for it would cost each claim 100 gas: a read of bits that are only ever set.
@@ -105,7 +118,22 @@ def is_proven(peer: uint256, epoch: uint256) -> bool:
     @param epoch The epoch.
     @return Whether the peer committed to that epoch.
     """
-    return (self._bits[peer][epoch // WORD_BITS] >> (epoch % WORD_BITS)) & 1 != 0
+    return self._is_proven(peer, epoch)
+
+
+@external
+@view
+def root_of(peer: uint256, epoch: uint256) -> bytes32:
+    """
+    @notice Read the root of one of the last 16 epochs.
+    @param peer The peer.
+    @param epoch The epoch.
+    @return What the peer committed to, zero if it did not or the epoch is too old.
+    """
+    current: uint256 = epochs._current()
+    if epoch >= current or epoch + RING < current or not self._is_proven(peer, epoch):
+        return empty(bytes32)
+    return self._roots[peer][epoch % RING]
 
 
 @external
@@ -116,6 +144,12 @@ def WINDOW() -> uint256:
     @return Epochs after its end.
     """
     return epochs.PROOF_WINDOW
+
+
+@internal
+@view
+def _is_proven(peer: uint256, epoch: uint256) -> bool:
+    return (self._bits[peer][epoch // WORD_BITS] >> (epoch % WORD_BITS)) & 1 != 0
 
 
 @internal

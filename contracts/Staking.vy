@@ -1,10 +1,12 @@
 # pragma version 0.4.3
+# pragma optimize codesize
 # pragma nonreentrancy on
 """
 @title Staking
 @license Apache-2.0
 @notice The providers' FLT: free stake, the bond locked for their units, and stake on its way out.
-@dev Only Market moves locked stake. Reads nothing of Market.
+@dev Only Market moves locked stake. Reads nothing of Market. Stake that stops being a bond has to
+     leave, so that it stays within reach until no lie of its time can be proven any more.
 @custom:kill Nothing to switch off: there is no owner. Stake that is not locked can always leave.
 """
 
@@ -31,7 +33,7 @@ def __init__(token: address, market: address, delay: uint256):
     """
     @notice Fix the token, the market and the delay for ever.
     @param token FLT: no fee on transfers.
-    @param market The only contract that may lock, unlock and slash.
+    @param market The only contract that may lock, unlock, slash and seize.
     @param delay Seconds between a request to leave and its withdrawal, at least 1.
     """
     assert market != empty(address), "staking: no market"
@@ -67,8 +69,7 @@ def request(amount: uint256):
     free, locked = self._load(msg.sender)
     assert amount <= free, "staking: not enough free"
     self._store(msg.sender, free - amount, locked)
-    total: uint256 = amount + (self._leaving[msg.sender] & MASK_192)
-    self._store_leaving(msg.sender, total, block.timestamp + DELAY)
+    self._leave(msg.sender, amount)
 
 
 @external
@@ -104,7 +105,7 @@ def lock(provider: address, amount: uint256):
 @external
 def unlock(provider: address, amount: uint256):
     """
-    @notice Make a part of a bond free again. Market only.
+    @notice Let a part of a bond leave; restarts the delay for all that is leaving. Market only.
     @param provider Whose stake.
     @param amount FLT base units.
     """
@@ -112,13 +113,15 @@ def unlock(provider: address, amount: uint256):
     free: uint256 = 0
     locked: uint256 = 0
     free, locked = self._load(provider)
-    self._store(provider, free + amount, locked - amount)
+    self._store(provider, free, locked - amount)
+    self._leave(provider, amount)
 
 
 @external
 def slash(provider: address, units_bond: uint256, fee: uint256, caller: address):
     """
-    @notice Unlock the bond of units lost by a fault; the fee goes to who proved it. Market only.
+    @notice Take the bond of units lost by a fault: the fee goes to who proved it, the rest
+            leaves. Market only.
     @param provider Whose stake.
     @param units_bond Bond of the units.
     @param fee Part of it that the caller earns.
@@ -128,10 +131,40 @@ def slash(provider: address, units_bond: uint256, fee: uint256, caller: address)
     free: uint256 = 0
     locked: uint256 = 0
     free, locked = self._load(provider)
-    self._store(provider, free + units_bond - fee, locked - units_bond)
+    self._store(provider, free, locked - units_bond)
+    self._leave(provider, units_bond - fee)
     # Loaded afresh: a provider may prove its own fault.
     free, locked = self._load(caller)
     self._store(caller, free + fee, locked)
+
+
+@external
+def seize(provider: address, bond: uint256, rest: uint256, to: address) -> uint256:
+    """
+    @notice Take a bond for a proven lie, and what is missing of it out of the stake that is leaving,
+            then out of the free stake, as far as there is any. Market only.
+    @param provider Whose stake.
+    @param bond FLT that are locked.
+    @param rest FLT that are not locked any more.
+    @param to Who receives all of it.
+    @return FLT that were taken.
+    """
+    self._check_market()
+    free: uint256 = 0
+    locked: uint256 = 0
+    free, locked = self._load(provider)
+    amount: uint256 = 0
+    ready: uint256 = 0
+    amount, ready = self._unpack_leaving(self._leaving[provider])
+    from_leaving: uint256 = min(rest, amount)
+    from_free: uint256 = min(rest - from_leaving, free)
+    self._store(provider, free - from_free, locked - bond)
+    if from_leaving > 0:
+        self._store_leaving(provider, amount - from_leaving, ready)
+    taken: uint256 = bond + from_leaving + from_free
+    if taken > 0:
+        tokens._push(TOKEN, to, taken)
+    return taken
 
 
 @external
@@ -225,6 +258,16 @@ def _unpack_leaving(word: uint256) -> (uint256, uint256):
     @dev Amount and time of readiness.
     """
     return word & MASK_192, word >> 192
+
+
+@internal
+def _leave(account: address, amount: uint256):
+    """
+    @dev Add to what is leaving, and restart its delay.
+    """
+    if amount > 0:
+        total: uint256 = amount + (self._leaving[account] & MASK_192)
+        self._store_leaving(account, total, block.timestamp + DELAY)
 
 
 @internal

@@ -18,8 +18,10 @@ ABI = ROOT / "wasmarket" / "kernel" / "abi"
 CREATION_CODE = ROOT / "wasmarket" / "chain" / "deploying" / "creation_code"
 HEX_WIDTH = 96
 CONTRACTS = (
+    "Audits.vy",
     "Market.vy",
     "MarketLens.vy",
+    "Meter.vy",
     "Proofs.vy",
     "Staking.vy",
     "testnet/Faucet.vy",

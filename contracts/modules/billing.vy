@@ -12,6 +12,9 @@ from ..interfaces import IRecords
 from . import epochs
 from . import packing
 
+# The price of a metered assignment is for so much work.
+WORK_PER_PRICE: constant(uint256) = 10**12
+
 
 @internal
 @pure
@@ -43,7 +46,7 @@ def _settle(word: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
 @internal
 @pure
 def _is_open(state: uint256) -> bool:
-    return state == packing.PENDING or state == packing.ACTIVE
+    return state in [packing.PENDING, packing.ACTIVE, packing.METERED]
 
 
 @internal
@@ -87,3 +90,25 @@ def _split(
     if first_is_proven:
         paid -= missed
     return paid, rate * claimed - missed - paid
+
+
+@internal
+@pure
+def _put_aside(record: IRecords.Assignment) -> uint256:
+    """
+    @dev What is put aside for the unclaimed epochs of an ended assignment.
+    """
+    if record.next > record.end:
+        return 0
+    rate: uint256 = record.price * record.units
+    missed: uint256 = rate - self._share(rate, record.skipped)
+    return rate * (record.end + 1 - record.next) - missed
+
+
+@internal
+@pure
+def _due(price: uint256, work: uint256) -> uint256:
+    """
+    @dev Pay for all work of an assignment, rounded down for the developer.
+    """
+    return min(work * price // WORK_PER_PRICE, packing.MASK_48)

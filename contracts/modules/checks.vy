@@ -3,14 +3,14 @@
 """
 @title Checks
 @license Apache-2.0
-@notice Why a fill is refused: numbers 1 to 13, in the order in which they are checked.
+@notice Why a fill is refused: numbers 1 to 14, 14 being checked after 1.
 @dev Pure and used by Market and MarketLens alike, so that "why refused" cannot drift.
 """
 
 from ..interfaces import IMarket
 from ..interfaces import IRecords
-from . import offers
 from . import reasons
+from . import signatures
 
 ONLY_LISTED: constant(uint256) = 1
 EXCEPT_LISTED: constant(uint256) = 2
@@ -40,6 +40,8 @@ def _check_fill(
     provider: address = ask.peer.provider
     if provider == empty(address):
         return reasons.NO_PEER, 0
+    if fill.kind != convert(offer.meter != empty(address), uint256):
+        return reasons.KIND, 0
     if fill.price == 0 or fill.price > offer.max_price or fill.price > MAX_PRICE:
         return reasons.PRICE, 0
     if block.timestamp > fill.valid_until:
@@ -64,7 +66,7 @@ def _check_fill(
         return reasons.NO_UNITS, 0
     if ask.cancelled:
         return reasons.CANCELLED, 0
-    if not ask.approved and not offers._is_signed(provider, domain, ask.hash, fill.r, fill.vs):
+    if not ask.approved and not signatures._is_signed(provider, domain, ask.hash, fill.r, fill.vs):
         return reasons.SIGNATURE, 0
     return 0, units
 
@@ -81,10 +83,10 @@ def _units(
     @dev Units that a fill can give: asked, wanted, for sale, under the cap and paid for.
     """
     units: uint256 = min(fill.units, self._left(offer.units, room.units))
-    units = min(units, ask.peer.units - ask.peer.used)
+    units = min(units, self._left(ask.peer.units, ask.peer.used))
     if offer.max_units_per_provider != 0:
         units = min(units, self._left(offer.max_units_per_provider, ask.taken))
-    # Rounds down: the balance must pay one epoch of every unit.
+    # Rounds down: the balance must pay one epoch, or 10^12 work, of every unit.
     return min(units, self._left(room.balance, room.committed) // fill.price)
 
 

@@ -22,36 +22,6 @@ def counts_word() -> uint256:
     return self._word
 
 
-@external
-@view
-def peer_count() -> uint256:
-    """
-    @notice Read how many peers were registered.
-    @return The highest peer id.
-    """
-    return self._load().peers
-
-
-@external
-@view
-def deal_count() -> uint256:
-    """
-    @notice Read how many deals were made.
-    @return The highest deal id.
-    """
-    return self._load().deals
-
-
-@external
-@view
-def assignment_count() -> uint256:
-    """
-    @notice Read how many assignments were made.
-    @return The highest assignment id.
-    """
-    return self._load().assignments
-
-
 @internal
 @view
 def _load() -> IRecords.Counts:

@@ -3,7 +3,7 @@
 """
 @title Deals
 @license Apache-2.0
-@notice The deals, their developers and the ends of their lapsed runs.
+@notice The deals, their developers, their meters and the ends of their lapsed runs.
 @dev Every load settles. Storing may wait as long as settling moved only balance and time;
      a lapse is stored at once.
 """
@@ -14,16 +14,21 @@ from . import billing
 from . import epochs
 from . import ledger
 from . import packing
+from . import reasons
 from . import tokens
 
 uses: epochs
 uses: ledger
 
 MAX_BALANCE: constant(uint256) = 2**64 - 1
+# Epochs after the end of a metered deal before its developer can take what is left.
+NOTICE: constant(uint256) = 3
 
 owner_of_deal: public(HashMap[uint256, address])
 
 _deals: HashMap[uint256, uint256]
+# Who signs the usage of a metered deal.
+_meters: HashMap[uint256, address]
 _run_ends: HashMap[uint256, uint256]
 
 
@@ -38,11 +43,11 @@ def top_up(deal: uint256, amount: uint256):
     ledger._check_amount(amount)
     epoch: uint256 = epochs._current()
     record: IRecords.Deal = self._load(deal, epoch)
-    assert record.end != 0, "deals: no such deal"
-    assert not record.stopped, "deals: stopped"
-    assert epoch <= record.end, "deals: ended"
+    reasons._need(record.end != 0, "deals: no such deal")
+    reasons._need(not record.stopped, "deals: stopped")
+    reasons._need(epoch <= record.end, "deals: ended")
     record.balance += amount
-    assert record.balance <= MAX_BALANCE, "deals: balance too large"
+    reasons._need(record.balance <= MAX_BALANCE, "deals: balance too large")
     self._deals[deal] = packing._pack_deal(record)
     log IMarket.DealBalance(deal=deal, by=msg.sender, balance=record.balance)
     missing: uint256 = ledger._debit(msg.sender, amount)
@@ -56,7 +61,7 @@ def deal_word(deal: uint256) -> uint256:
     """
     @notice Read the packed record of a deal as stored, not settled.
     @param deal The deal.
-    @return Balance 96 bits, rate 64, settled 32, end 32, units 16, run 8, stopped 8.
+    @return Balance 96 bits, rate 64, settled 32, end 32, units 16, run 8, stopped 1, metered 1.
     """
     return self._deals[deal]
 
@@ -112,7 +117,7 @@ def _end_of(deal: uint256, run: uint256, record: IRecords.Deal) -> uint256:
 @internal
 @view
 def _check_developer(deal: uint256, caller: address):
-    assert caller == self.owner_of_deal[deal], "deals: not the developer"
+    reasons._need(caller == self.owner_of_deal[deal], "deals: not the developer")
 
 
 @internal
@@ -121,8 +126,11 @@ def _take(deal: uint256, developer: address, amount: uint256):
     @dev Move a part of the balance to the developer's free balance.
     """
     ledger._check_amount(amount)
-    record: IRecords.Deal = self._load(deal, epochs._current())
-    assert amount <= record.balance, "deals: not enough balance"
+    epoch: uint256 = epochs._current()
+    record: IRecords.Deal = self._load(deal, epoch)
+    # Peers of a metered deal have some epochs for the last vouchers.
+    reasons._need(not record.metered or epoch > record.end + NOTICE, "deals: notice")
+    reasons._need(amount <= record.balance, "deals: not enough balance")
     record.balance -= amount
     self._deals[deal] = packing._pack_deal(record)
     ledger._credit(developer, amount)
@@ -132,13 +140,14 @@ def _take(deal: uint256, developer: address, amount: uint256):
 @internal
 def _stop(deal: uint256, developer: address):
     """
-    @dev End the deal with the epoch begun; what is left becomes the developer's free balance.
+    @dev End the deal with the epoch begun; what is left becomes the developer's free balance,
+         unless it is metered: then vouchers can be redeemed until it is taken.
     """
     epoch: uint256 = epochs._current()
     record: IRecords.Deal = self._load(deal, epoch)
-    assert not record.stopped, "deals: stopped"
-    returned: uint256 = record.balance
-    record.balance = 0
+    reasons._need(not record.stopped, "deals: stopped")
+    returned: uint256 = 0 if record.metered else record.balance
+    record.balance -= returned
     record.rate = 0
     record.units = 0
     record.end = min(record.end, epoch)

@@ -9,6 +9,12 @@
 MIN_EPOCH_SECONDS: constant(uint256) = 10
 # Skipped time is a 16 bit fraction of the epoch.
 FRACTION: constant(uint256) = 65_536
+# Epochs after its end in which an epoch can be asked about, contradicted or accused of.
+CHALLENGE: constant(uint256) = 7
+# Epochs that a case can last.
+CASE: constant(uint256) = 5
+# Epochs after its end for which a record stays, so that it can be convicted.
+HOLD: constant(uint256) = CHALLENGE + CASE
 
 EPOCH_SECONDS: public(immutable(uint256))
 # Epochs after its end in which an epoch's proof may still be committed.

@@ -12,6 +12,7 @@ from ethereum.ercs import IERC20
 from ethereum.ercs import IERC20Detailed
 from ..interfaces import IMarket
 from . import packing
+from . import reasons
 from . import tokens
 
 TOKEN_DECIMALS: constant(uint8) = 6
@@ -47,7 +48,7 @@ def withdraw(amount: uint256, to: address):
     @param amount From 1 to 2^64 - 1 base units.
     @param to Who receives it.
     """
-    assert amount > 0 and amount <= MAX_AMOUNT, "ledger: amount out of range"
+    self._check_amount(amount)
     self._withdraw(msg.sender, amount, to)
 
 
@@ -73,28 +74,6 @@ def account_word(account: address) -> uint256:
     return self._accounts[account]
 
 
-@external
-@view
-def free(account: address) -> uint256:
-    """
-    @notice Read what an account can withdraw.
-    @param account Any account.
-    @return USDC base units.
-    """
-    return packing._unpack_account(self._accounts[account])[0]
-
-
-@external
-@view
-def counter(account: address) -> uint256:
-    """
-    @notice Read the counter that the offers of an account must carry.
-    @param account Any account.
-    @return The counter.
-    """
-    return self._counter(account)
-
-
 @internal
 @view
 def _counter(account: address) -> uint256:
@@ -104,7 +83,7 @@ def _counter(account: address) -> uint256:
 @internal
 @pure
 def _check_amount(amount: uint256):
-    assert amount > 0 and amount <= MAX_AMOUNT, "ledger: amount out of range"
+    reasons._need(amount > 0 and amount <= MAX_AMOUNT, "ledger: amount out of range")
 
 
 @internal
@@ -137,7 +116,7 @@ def _debit(owner: address, amount: uint256) -> uint256:
 def _withdraw(owner: address, amount: uint256, to: address):
     word: uint256 = self._accounts[owner]
     free: uint256 = word & packing.MASK_128
-    assert amount <= free, "ledger: not enough free"
+    reasons._need(amount <= free, "ledger: not enough free")
     free -= amount
     # Covered by the low field, so nothing is borrowed from the counter.
     self._accounts[owner] = word - amount

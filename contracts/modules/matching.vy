@@ -23,6 +23,7 @@ from . import ownership
 from . import packing
 from . import peers
 from . import reasons
+from . import signatures
 from . import tokens
 
 uses: assignments
@@ -88,19 +89,25 @@ def match(
         reasons._need(
             offer.min_units > 0 and offer.min_units <= offer.units, "matching: bad min_units"
         )
-        reasons._need(offer.units <= MAX_UNITS, "matching: too many units")
-        reasons._need(offer.deposit <= MAX_AMOUNT, "matching: deposit too large")
-        reasons._need(offer.tip <= MAX_AMOUNT, "matching: tip too large")
-        reasons._need(offer.epochs <= MAX_EPOCHS, "matching: too many epochs")
-        reasons._need(offer.providers_mode <= MAX_MODE, "matching: bad providers_mode")
         reasons._need(
-            state.approved or offers._is_signed(offer.developer, domain, hash, r, vs),
+            offer.units <= MAX_UNITS
+            and offer.deposit <= MAX_AMOUNT
+            and offer.tip <= MAX_AMOUNT
+            and offer.epochs <= MAX_EPOCHS
+            and offer.providers_mode <= MAX_MODE,
+            "matching: offer out of range",
+        )
+        reasons._need(
+            state.approved or signatures._is_signed(offer.developer, domain, hash, r, vs),
             "matching: bad signature",
         )
         tally.deals += 1
         state.deal = tally.deals
         offers._store(offer.developer, hash, state)
         deals.owner_of_deal[state.deal] = offer.developer
+        if offer.meter != empty(address):
+            deals._meters[state.deal] = offer.meter
+            deal.metered = True
         deal.balance = offer.deposit
         deal.settled = epoch
         deal.end = epoch + offer.epochs if offer.epochs != 0 else UNTIL_STOPPED
@@ -114,7 +121,7 @@ def match(
     room: IRecords.Room = IRecords.Room(balance=deal.balance, committed=0, units=0, live=0)
     last: uint256 = 0
     for id: uint256 in current:
-        assert id > last, "matching: current not ascending"
+        reasons._need(id > last, "matching: current not ascending")
         last = id
         live: IRecords.Assignment = assignments._load(id)
         if (
@@ -160,7 +167,7 @@ def match(
                 units=units,
                 price=fill.price,
                 start=block.timestamp,
-                next=0,
+                next=block.number,
                 end=0,
                 skipped=0,
                 run=deal.run,
@@ -198,6 +205,7 @@ def match(
             developer=offer.developer,
             offer=hash,
             app=offer.app,
+            meter=offer.meter,
             deposit=offer.deposit,
             end=deal.end,
         )

@@ -3,7 +3,7 @@
 """
 @title Offers
 @license Apache-2.0
-@notice Hashes and signatures of offers (EIP-712), and which hashes are published or cancelled.
+@notice Hashes of offers (EIP-712), and which of them are published or cancelled.
 """
 
 from ..interfaces import IMarket
@@ -16,15 +16,11 @@ DOMAIN_TYPEHASH: constant(bytes32) = keccak256(
 NAME_HASH: constant(bytes32) = keccak256("Wasmarket")
 VERSION_HASH: constant(bytes32) = keccak256("1")
 PROVIDER_OFFER_TYPEHASH: constant(bytes32) = keccak256(
-    "ProviderOffer(uint256 peer,uint256 price,address developer,uint256 valid_until,uint256 counter,uint256 salt)"
+    "ProviderOffer(uint256 peer,uint256 kind,uint256 price,address developer,uint256 valid_until,uint256 counter,uint256 salt)"
 )
 DEVELOPER_OFFER_TYPEHASH: constant(bytes32) = keccak256(
-    "DeveloperOffer(address developer,bytes32 app,uint256 min_units,uint256 units,uint256 max_units_per_provider,uint256 min_regions,uint256 max_price,uint256 epochs,uint256 deposit,uint256 min_memory_mib,uint256 regions,uint256 traits,address[] providers,uint256 providers_mode,address matcher,uint256 tip,uint256 valid_until,uint256 counter,uint256 salt)"
+    "DeveloperOffer(address developer,bytes32 app,uint256 min_units,uint256 units,uint256 max_units_per_provider,uint256 min_regions,address meter,uint256 max_price,uint256 epochs,uint256 deposit,uint256 min_memory_mib,uint256 regions,uint256 traits,address[] providers,uint256 providers_mode,address matcher,uint256 tip,uint256 valid_until,uint256 counter,uint256 salt)"
 )
-HALF_ORDER: constant(uint256) = (
-    57896044618658097711785492504343953926418782139537452191302581570759080747168
-)
-MASK_255: constant(uint256) = 2**255 - 1
 MAX_PROVIDERS: constant(uint256) = 16
 
 _CHAIN_ID: immutable(uint256)
@@ -118,6 +114,7 @@ def _provider_offer_hash(fill: IMarket.Fill) -> bytes32:
         abi_encode(
             PROVIDER_OFFER_TYPEHASH,
             fill.peer,
+            fill.kind,
             fill.price,
             fill.developer,
             fill.valid_until,
@@ -143,6 +140,7 @@ def _developer_offer_hash(offer: IMarket.DeveloperOffer) -> bytes32:
             offer.units,
             offer.max_units_per_provider,
             offer.min_regions,
+            offer.meter,
             offer.max_price,
             offer.epochs,
             offer.deposit,
@@ -158,35 +156,3 @@ def _developer_offer_hash(offer: IMarket.DeveloperOffer) -> bytes32:
             offer.salt,
         )
     )
-
-
-@internal
-@pure
-def _is_signed(account: address, domain: bytes32, hash: bytes32, r: bytes32, vs: bytes32) -> bool:
-    """
-    @dev Check a compact signature (EIP-2098) of an offer.
-    @param account Who must have signed; never the zero address, which is what a bad
-           signature recovers to.
-    @param domain The EIP-712 domain separator of Market.
-    @param hash The EIP-712 struct hash of the offer.
-    @param r First half of the signature.
-    @param vs Second half: parity bit, then s, which must be in the lower half of the order.
-    @return Whether the account signed.
-    """
-    v: uint256 = 0
-    s: uint256 = 0
-    v, s = self._split(vs)
-    if s > HALF_ORDER or account == empty(address):
-        return False
-    digest: bytes32 = keccak256(concat(x"1901", domain, hash))
-    return ecrecover(digest, v, convert(r, uint256), s) == account
-
-
-@internal
-@pure
-def _split(vs: bytes32) -> (uint256, uint256):
-    """
-    @dev Parity and s of a compact signature.
-    """
-    word: uint256 = convert(vs, uint256)
-    return 27 + (word >> 255), word & MASK_255

@@ -8,6 +8,7 @@
 """
 
 from ..interfaces import IMarket
+from . import reasons
 
 owner: public(address)
 next_owner: public(address)
@@ -22,7 +23,7 @@ def __init__():
 @internal
 @view
 def _check_owner(caller: address):
-    assert caller == self.owner, "ownership: not the owner"
+    reasons._need(caller == self.owner, "ownership: not the owner")
 
 
 @internal
@@ -39,7 +40,7 @@ def _offer(next_owner: address):
 
 @internal
 def _accept(caller: address):
-    assert caller == self.next_owner, "ownership: not the next owner"
+    reasons._need(caller == self.next_owner, "ownership: not the next owner")
     self.next_owner = empty(address)
     self._set_owner(caller)
 

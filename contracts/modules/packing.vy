@@ -9,10 +9,13 @@
 """
 
 from ..interfaces import IRecords
+from . import reasons
 
 PENDING: constant(uint256) = 1
 ACTIVE: constant(uint256) = 2
 ENDED: constant(uint256) = 3
+METERED: constant(uint256) = 4
+CLOSED: constant(uint256) = 5
 
 MASK_8: constant(uint256) = 2**8 - 1
 MASK_16: constant(uint256) = 2**16 - 1
@@ -22,6 +25,11 @@ MASK_64: constant(uint256) = 2**64 - 1
 MASK_96: constant(uint256) = 2**96 - 1
 MASK_128: constant(uint256) = 2**128 - 1
 MASK_160: constant(uint256) = 2**160 - 1
+
+# What of a pending assignment stays when it starts: deal, peer, units, price and run.
+KEPT: constant(uint256) = MASK_128 | (MASK_8 << 240)
+# Next and skipped of an assignment: where a claim or a payment is noted.
+NOTED: constant(uint256) = (MASK_32 << 160) | (MASK_16 << 224)
 
 
 @internal
@@ -62,9 +70,10 @@ def _unpack_offer(word: uint256) -> IRecords.OfferState:
 @internal
 @pure
 def _pack_peer(peer: IRecords.Peer) -> uint256:
-    assert (
-        ((peer.units | peer.used) >> 16) | (peer.memory_mib >> 32) | (peer.region >> 8)
-    ) == 0, "packing: out of range"
+    reasons._need(
+        ((peer.units | peer.used) >> 16) | (peer.memory_mib >> 32) | (peer.region >> 8) == 0,
+        "packing: out of range",
+    )
     return (
         convert(peer.provider, uint256)
         | (peer.units << 160)
@@ -89,7 +98,7 @@ def _unpack_peer(word: uint256) -> IRecords.Peer:
 @internal
 @pure
 def _pack_peer_extra(extra: IRecords.PeerExtra) -> uint256:
-    assert extra.traits >> 96 == 0, "packing: out of range"
+    reasons._need(extra.traits >> 96 == 0, "packing: out of range")
     return convert(extra.wallet, uint256) | (extra.traits << 160)
 
 
@@ -117,6 +126,7 @@ def _pack_deal(deal: IRecords.Deal) -> uint256:
         | (deal.units << 224)
         | (deal.run << 240)
         | (convert(deal.stopped, uint256) << 248)
+        | (convert(deal.metered, uint256) << 249)
     )
 
 
@@ -130,7 +140,8 @@ def _unpack_deal(word: uint256) -> IRecords.Deal:
         end=(word >> 192) & MASK_32,
         units=(word >> 224) & MASK_16,
         run=(word >> 240) & MASK_8,
-        stopped=word >> 248 != 0,
+        stopped=(word >> 248) & 1 != 0,
+        metered=(word >> 249) & 1 != 0,
     )
 
 
@@ -170,18 +181,27 @@ def _pack_assignment(assignment: IRecords.Assignment) -> uint256:
 @pure
 def _start_assignment(word: uint256, epoch: uint256, skipped: uint256) -> uint256:
     """
-    @dev The packed record of a pending assignment after its activation. This and
-         `_advance_assignment` spare the packing of the fields that do not change.
+    @dev The packed record of a pending assignment after its activation. This and the next two
+         spare the packing of the fields that do not change.
     """
     assert (epoch >> 32) | (skipped >> 16) == 0
     return (
-        (word & MASK_128)
+        (word & KEPT)
         | (epoch << 128)
         | (epoch << 160)
         | (skipped << 224)
-        | (word & (MASK_8 << 240))
         | (ACTIVE << 248)
     )
+
+
+@internal
+@pure
+def _meter_assignment(word: uint256, epoch: uint256) -> uint256:
+    """
+    @dev The packed record of a pending assignment of a metered deal after its activation.
+    """
+    assert epoch >> 32 == 0
+    return (word & KEPT) | (epoch << 128) | (METERED << 248)
 
 
 @internal
@@ -191,7 +211,26 @@ def _advance_assignment(word: uint256, next: uint256) -> uint256:
     @dev The packed record after a claim: `next` moved, `skipped` cleared.
     """
     assert next >> 32 == 0
-    return (word & ~((MASK_32 << 160) | (MASK_16 << 224))) | (next << 160)
+    return (word & ~NOTED) | (next << 160)
+
+
+@internal
+@pure
+def _pay_assignment(word: uint256, paid: uint256) -> uint256:
+    """
+    @dev The packed record of a metered assignment after a payment.
+    """
+    assert paid >> 48 == 0
+    return (word & ~NOTED) | ((paid & MASK_32) << 160) | ((paid >> 32) << 224)
+
+
+@internal
+@pure
+def _paid(assignment: IRecords.Assignment) -> uint256:
+    """
+    @dev What a metered assignment was paid so far.
+    """
+    return assignment.next | (assignment.skipped << 32)
 
 
 @internal

@@ -4,7 +4,8 @@
 @title Peers
 @license Apache-2.0
 @notice The machines of the providers: what they offer, what is in use, and the bond behind it.
-@dev The locked stake of a provider is always the bond times the units of its peers.
+@dev The locked stake of a provider is always the bond times the units of its peers. A peer is
+     short while more units are in use than are bonded: a conviction took the difference.
 """
 
 from ..interfaces import IMarket
@@ -22,6 +23,9 @@ MAX_BOND: constant(uint256) = 2**112 - 1
 BONDS: public(immutable(IStaking))
 BOND_PER_UNIT: public(immutable(uint256))
 FAULT_FEE: public(immutable(uint256))
+
+# Last epoch in which an address was the wallet of a peer that has another one since.
+retired: public(HashMap[uint256, HashMap[address, uint256]])
 
 _peers: HashMap[uint256, uint256]
 _extras: HashMap[uint256, uint256]
@@ -160,6 +164,16 @@ def _is_keeper(peer: uint256, account: address) -> bool:
 
 @internal
 @view
+def _is_short(peer: uint256) -> bool:
+    """
+    @dev Whether more units are in use than are bonded.
+    """
+    record: IRecords.Peer = self._load(peer)
+    return record.used > record.units
+
+
+@internal
+@view
 def _check_provider(peer: uint256, caller: address):
     reasons._need(caller == self._provider(peer), "peers: not the provider")
 
@@ -182,30 +196,45 @@ def _set_units(peer: uint256, units: uint256):
 
 
 @internal
-def _set_wallet(peer: uint256, wallet: address):
+def _set_wallet(peer: uint256, wallet: address, epoch: uint256):
+    """
+    @dev Replace the hot key; what the old one signed up to this epoch still counts.
+    """
     extra: IRecords.PeerExtra = packing._unpack_peer_extra(self._extras[peer])
+    self.retired[peer][extra.wallet] = epoch
     extra.wallet = wallet
     self._extras[peer] = packing._pack_peer_extra(extra)
     log IMarket.PeerWallet(peer=peer, wallet=wallet)
 
 
 @internal
-def _give_back(peer: uint256, units: uint256, is_fault: bool):
+def _give_back(peer: uint256, units: uint256, is_fault: bool, caller: address):
     """
-    @dev Take units back that an assignment used; after a fault they leave the capacity too.
+    @dev Take units back that an assignment used. After a fault they leave the capacity too, and
+         the fee comes out of their bond to the caller's stake.
     """
     record: IRecords.Peer = self._load(peer)
     record.used -= units
     if is_fault:
         record.units -= units
     self._store(peer, record)
+    if is_fault:
+        log IMarket.PeerUnits(peer=peer, units=record.units)
+        extcall BONDS.slash(record.provider, units * BOND_PER_UNIT, units * FAULT_FEE, caller)
 
 
 @internal
-def _fine(peer: uint256, units: uint256, caller: address):
+def _seize(peer: uint256, units: uint256, to: address) -> uint256:
     """
-    @dev Slash the bond of units that a fault took away; the fee goes to the caller's stake.
+    @dev Take the bond of units from the capacity, in use elsewhere or not; what the peer has too
+         few of comes out of the provider's other stake.
+    @return FLT that `to` received.
     """
     record: IRecords.Peer = self._load(peer)
+    bonded: uint256 = min(units, record.units)
+    record.units -= bonded
+    self._store(peer, record)
     log IMarket.PeerUnits(peer=peer, units=record.units)
-    extcall BONDS.slash(record.provider, units * BOND_PER_UNIT, units * FAULT_FEE, caller)
+    return extcall BONDS.seize(
+        record.provider, bonded * BOND_PER_UNIT, (units - bonded) * BOND_PER_UNIT, to
+    )

@@ -17,19 +17,25 @@ uses: epochs
 
 # Epochs of one claim; `Proofs.proven` reads at most five words for them.
 MAX_EPOCHS: constant(uint256) = 1_024
+# The peer that anybody may prove, to show that the chain took commitments.
+PULSE: constant(uint256) = 0
 
 PROOFS: public(immutable(IProofs))
 ACCEPT_SECONDS: public(immutable(uint256))
+ACCEPT_BLOCKS: public(immutable(uint256))
 MAX_MISSED: public(immutable(uint256))
 
 
 @deploy
-def __init__(proofs: address, accept_seconds: uint256, max_missed: uint256):
+def __init__(
+    proofs: address, accept_seconds: uint256, accept_blocks: uint256, max_missed: uint256
+):
     assert accept_seconds >= 1, "proving: no time to accept"
     assert max_missed >= 1, "proving: no missed epoch"
     assert max_missed + epochs.PROOF_WINDOW <= MAX_EPOCHS, "proving: window too long"
     PROOFS = IProofs(proofs)
     ACCEPT_SECONDS = accept_seconds
+    ACCEPT_BLOCKS = accept_blocks
     MAX_MISSED = max_missed
 
 
@@ -65,14 +71,23 @@ def _claimable(
 @view
 def _is_fault(record: IRecords.Assignment, epoch: uint256) -> bool:
     """
-    @dev Whether the peer of an alive assignment failed to answer or to prove in time.
+    @dev Whether the peer of an alive assignment failed to answer or to prove in time, while the
+         chain took transactions: blocks passed, and somebody set the pulse in each final epoch.
     """
     if record.state == packing.PENDING:
-        return block.timestamp > record.start + ACCEPT_SECONDS
+        return (
+            block.timestamp > record.start + ACCEPT_SECONDS
+            and block.number > record.next + ACCEPT_BLOCKS
+        )
     missed: uint256 = epochs.PROOF_WINDOW + MAX_MISSED
     if record.start + missed > epoch:
         return False
     proven: uint256 = 0
     first_is_proven: bool = False
     proven, first_is_proven = staticcall PROOFS.proven(record.peer, epoch - missed, epoch - 1)
-    return proven == 0
+    if proven != 0:
+        return False
+    proven, first_is_proven = staticcall PROOFS.proven(
+        PULSE, epoch - missed, epoch - 1 - epochs.PROOF_WINDOW
+    )
+    return proven == MAX_MISSED

@@ -8,7 +8,7 @@
      `match`, which would not fit under the code size limit otherwise.
 """
 
-# Why `match` skips a fill, in the order of the checks.
+# Why `match` skips a fill, in the order of the checks; KIND comes after NO_PEER.
 NO_PEER: constant(uint256) = 1
 PRICE: constant(uint256) = 2
 EXPIRED: constant(uint256) = 3
@@ -22,8 +22,9 @@ DEAL_FULL: constant(uint256) = 10
 NO_UNITS: constant(uint256) = 11
 CANCELLED: constant(uint256) = 12
 SIGNATURE: constant(uint256) = 13
+KIND: constant(uint256) = 14
 
-# Why a batch skips an assignment.
+# Why a batch skips an assignment or a voucher.
 NOT_PENDING: constant(uint256) = 20
 NOT_WALLET: constant(uint256) = 21
 UNFUNDED: constant(uint256) = 22
@@ -34,6 +35,10 @@ NOT_DEVELOPER: constant(uint256) = 33
 NO_FAULT: constant(uint256) = 34
 NOTHING_TO_CLAIM: constant(uint256) = 40
 NOTHING_FINAL: constant(uint256) = 41
+NOT_METERED: constant(uint256) = 42
+VOUCHER: constant(uint256) = 43
+NOTHING_DUE: constant(uint256) = 44
+NO_BALANCE: constant(uint256) = 45
 
 REASON_BYTES: constant(uint256) = 32
 

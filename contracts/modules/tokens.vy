@@ -8,23 +8,27 @@
 
 from ethereum.ercs import IERC20
 from ..interfaces import IMarket
-from . import offers
+from . import reasons
+from . import signatures
 
 
 @internal
 def _pull(token: IERC20, owner: address, amount: uint256):
     before: uint256 = staticcall token.balanceOf(self)
-    assert extcall token.transferFrom(
-        owner, self, amount, default_return_value=True
-    ), "tokens: transfer refused"
+    reasons._need(
+        extcall token.transferFrom(owner, self, amount, default_return_value=True),
+        "tokens: transfer refused",
+    )
     # A token that keeps a part would leave a liability without money behind it.
-    assert staticcall token.balanceOf(self) >= before + amount, "tokens: fee taken"
+    reasons._need(staticcall token.balanceOf(self) >= before + amount, "tokens: fee taken")
 
 
 @internal
 def _push(token: IERC20, to: address, amount: uint256):
-    assert to != empty(address) and to != self, "tokens: bad receiver"
-    assert extcall token.transfer(to, amount, default_return_value=True), "tokens: transfer refused"
+    reasons._need(to not in [empty(address), self], "tokens: bad receiver")
+    reasons._need(
+        extcall token.transfer(to, amount, default_return_value=True), "tokens: transfer refused"
+    )
 
 
 @internal
@@ -34,7 +38,7 @@ def _permit(token: IERC20, owner: address, permit: IMarket.Permit):
     """
     v: uint256 = 0
     s: uint256 = 0
-    v, s = offers._split(permit.vs)
+    v, s = signatures._split(permit.vs)
     success: bool = raw_call(
         token.address,
         abi_encode(

@@ -23,7 +23,15 @@ LOCAL = Parameters(
     proof_window=1,
     bond_per_unit=100 * FLT,
     fault_fee=10 * FLT,
-    leaving_delay=180,
+    leaving_delay=840,
+    accept_blocks=1,
+    phase_blocks=1,
+    ask_fee=2 * FLT,
+    stake=50 * FLT,
+    juror_fee=3 * FLT,
+    seat=100 * FLT,
+    min_seats=7,
+    share_cap=50 * FLT,
 )
 PUBLIC = Parameters(
     epoch_seconds=DAY,
@@ -33,6 +41,14 @@ PUBLIC = Parameters(
     bond_per_unit=100 * FLT,
     fault_fee=10 * FLT,
     leaving_delay=14 * DAY,
+    accept_blocks=150,
+    phase_blocks=3_600,
+    ask_fee=2 * FLT,
+    stake=50 * FLT,
+    juror_fee=3 * FLT,
+    seat=100 * FLT,
+    min_seats=21,
+    share_cap=50 * FLT,
 )
 DRIP_USDC = 10_000 * USDC
 DRIP_FLT = 100_000 * FLT
@@ -94,7 +110,24 @@ class DeploymentPlan:
                 "PROOF_WINDOW": p.proof_window,
                 "BOND_PER_UNIT": p.bond_per_unit,
                 "FAULT_FEE": p.fault_fee,
+                "ACCEPT_BLOCKS": p.accept_blocks,
+                "METER": at["Meter"],
+                "AUDITS": at["Audits"],
                 "owner": self.deployer,
+            },
+            "Meter": {"MARKET": at["Market"]},
+            "Audits": {
+                "MARKET": at["Market"],
+                "PROOFS": at["Proofs"],
+                "TOKEN": self.flt,
+                "EPOCH_SECONDS": p.epoch_seconds,
+                "PHASE_BLOCKS": p.phase_blocks,
+                "ASK_FEE": p.ask_fee,
+                "STAKE": p.stake,
+                "JUROR_FEE": p.juror_fee,
+                "SEAT": p.seat,
+                "MIN_SEATS": p.min_seats,
+                "SHARE_CAP": p.share_cap,
             },
             "MarketLens": {"MARKET": at["Market"]},
         }
@@ -129,7 +162,7 @@ def build_plan(
     gives every `drip_every` seconds. Contracts name others before these exist: all addresses
     follow from the nonces.
     """
-    names = ["Staking", "Proofs", "Market", "MarketLens"]
+    names = ["Staking", "Proofs", "Meter", "Audits", "Market", "MarketLens"]
     if tokens is None:
         names = ["TestUSDC", "TestFLT", *names, "Faucet"]
     nonces = {name: nonce + index for index, name in enumerate(names)}
@@ -149,6 +182,23 @@ def build_plan(
             p.proof_window,
             p.bond_per_unit,
             p.fault_fee,
+            p.accept_blocks,
+            at["Meter"],
+            at["Audits"],
+        ),
+        "Meter": (at["Market"],),
+        "Audits": (
+            at["Market"],
+            at["Proofs"],
+            at["Staking"],
+            p.epoch_seconds,
+            p.phase_blocks,
+            p.ask_fee,
+            p.stake,
+            p.juror_fee,
+            p.seat,
+            p.min_seats,
+            p.share_cap,
         ),
         "MarketLens": (at["Market"],),
     }
