@@ -74,7 +74,6 @@ def deal(deal: uint256) -> IMarketLens.DealView:
         units=record.units,
         run=record.run,
         stopped=record.stopped,
-        metered=record.metered,
         status=WAITING,
         runway=0,
         last_funded=0,

@@ -13,6 +13,8 @@ PATHS = (
     "testnet/TestFLT.vy",
     "Staking.vy",
     "Proofs.vy",
+    "Meter.vy",
+    "Audits.vy",
     "Market.vy",
     "MarketLens.vy",
 )

@@ -5,33 +5,27 @@ Keys, salts and times follow from numbers: two runs spend the same gas to the un
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from bench.gas.node import Node
 from wasmarket.chain.contracts.bindings import Erc20, Market, Proofs, Staking
 from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit, SignedFill, build_fill
+from wasmarket.chain.deploying.plan import PUBLIC, build_plan
 from wasmarket.chain.development.anvil import CHAIN_ID
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
-from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
+from wasmarket.kernel.deployment import DeployedContract, Deployment, Token
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
 from wasmarket.kernel.signing.signatures import Signature, sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer, hash_permit, market_domain
-from wasmarket.kernel.units import FLT, USDC, BlockNumber, Hash
+from wasmarket.kernel.units import FLT, USDC, Address, BlockNumber, Hash
 
-PARAMETERS = Parameters(
-    epoch_seconds=86_400,
-    accept_seconds=3_600,
-    max_missed=3,
-    proof_window=1,
-    bond_per_unit=100 * FLT,
-    fault_fee=10 * FLT,
-    leaving_delay=14 * 86_400,
-)
+# As on a public chain, but a jury of the town's peers is enough, and blocks come as they are sent.
+PARAMETERS = replace(PUBLIC, accept_blocks=1, phase_blocks=1, min_seats=7)
 # Proofs keeps 256 epochs in a word: a run begins within one and does not come to the next.
 FIRST_EPOCH = 80 * 256 + 10
 START = FIRST_EPOCH * PARAMETERS.epoch_seconds
@@ -112,17 +106,19 @@ class Town:
         fetch = self.node.rpc.fetch_code
         return {name: len(fetch(c.address)) for name, c in self.deployment.contracts.items()}
 
-    def ask(self, peer: int, units: int = 1, price: int = PRICE) -> SignedFill:
+    def ask(self, peer: int, units: int = 1, price: int = PRICE, kind: int = 0) -> SignedFill:
         """Sign a provider offer and return it as a fill."""
-        offer = ProviderOffer(peer, price, ZERO_ADDRESS, FOREVER, 0, self._random.getrandbits(256))
+        offer = ProviderOffer(
+            peer, kind, price, ZERO_ADDRESS, FOREVER, 0, self._random.getrandbits(256)
+        )
         return build_fill(offer, units, self._sign(offer, self._provider_of(peer)))
 
     def asks(self, peers: Sequence[int]) -> list[SignedFill]:
         """Sign offers of one unit of several peers."""
         return [self.ask(peer) for peer in peers]
 
-    def bid(self, units: int) -> Bid:
-        """Sign a developer offer for the matcher."""
+    def bid(self, units: int, meter: Address = ZERO_ADDRESS) -> Bid:
+        """Sign a developer offer for the matcher; with a meter for a metered deal."""
         offer = DeveloperOffer(
             developer=self.developer.address,
             app=self.root(),
@@ -130,6 +126,7 @@ class Town:
             units=units,
             max_units_per_provider=0,
             min_regions=0,
+            meter=meter,
             max_price=MAX_PRICE,
             epochs=0,
             deposit=DEPOSIT,
@@ -221,14 +218,11 @@ class Town:
         by, p = self.deployer, PARAMETERS
         usdc = self.node.create(by, artifacts["TestUSDC"], by.address)
         flt = self.node.create(by, artifacts["TestFLT"], by.address)
-        market = self.node.build_address(by, ahead=2)
-        staking = self.node.create(by, artifacts["Staking"], flt, market, p.leaving_delay)
-        timing = (p.epoch_seconds, p.proof_window)
-        proofs = self.node.create(by, artifacts["Proofs"], market, *timing)
-        fixed = astuple(p)[:-1]
-        self.node.create(by, artifacts["Market"], usdc, staking, proofs, *fixed)
-        lens = self.node.create(by, artifacts["MarketLens"], market)
-        places = {"Market": market, "MarketLens": lens, "Staking": staking, "Proofs": proofs}
+        nonce = self.node.rpc.fetch_nonce(by.address)
+        plan = build_plan(by.address, nonce, p, tokens=(usdc, flt))
+        for creation in plan.creations:
+            self.node.create(by, artifacts[creation.name], *creation.arguments)
+        places = plan.addresses
         codes = {name: to_hash(keccak(self.node.rpc.fetch_code(a))) for name, a in places.items()}
         contracts = {
             name: DeployedContract(address, codes[name]) for name, address in places.items()

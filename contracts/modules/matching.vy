@@ -205,9 +205,9 @@ def match(
             developer=offer.developer,
             offer=hash,
             app=offer.app,
-            meter=offer.meter,
             deposit=offer.deposit,
             end=deal.end,
+            meter=offer.meter,
         )
     log IMarket.Matched(deal=state.deal, caller=msg.sender, units=deal.units, tip=tip)
     return state.deal

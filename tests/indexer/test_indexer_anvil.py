@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from indexer.loop import IndexLoop
 from indexer.progress import Board
 from tests.indexer.market_life import MarketLife, check_against_chain
-from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
+from tests.matcher.anvil_town import AnvilTown, deploy
 from tests.wasmarket.store.stores import copy_store, dump
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.kernel.deployment import dump_deployment
@@ -28,9 +28,9 @@ NEVER = threading.Event()
 
 
 @pytest.fixture(scope="module")
-def life(request):
+def life():
     with Anvil.start(timestamp=1_800_000_000) as anvil:
-        town = AnvilTown(anvil, deploy(anvil, compile_all(request.config.cache)))
+        town = AnvilTown(anvil, deploy(anvil))
         town.settle_in()
         life = MarketLife(town, seed=7)
         life.open_accounts()

@@ -2,76 +2,44 @@
 
 import secrets
 import threading
-from dataclasses import astuple
 
 import httpx
-import rlp
 from prometheus_client import CollectorRegistry
 
 from indexer.loop import IndexLoop
 from indexer.progress import Board
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
-from tests.contracts.driver.build import ROOT, build
+from tests.contracts.driver.planned import deploy_planned
 from tests.matcher.fake_town import Http, signed_target
 from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
 from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.deploying.plan import LOCAL, build_plan
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.sender import Sender
-from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from wasmarket.kernel.addresses import raw as to_raw
-from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
 from wasmarket.kernel.events import PeerRegistered
-from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer, hash_permit, market_domain
-from wasmarket.kernel.units import FLT, USDC
+from wasmarket.kernel.units import FLT
 
-PARAMETERS = Parameters(60, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
+PARAMETERS = LOCAL
 FOREVER = 2**40
-NAMES = ("TestUSDC", "TestFLT", "Faucet", "Staking", "Proofs", "Market", "MarketLens")
 
 
-def compile_all(cache):
-    """Return creation code by name, compiled once for every state of the sources."""
-    sources = sorted((ROOT / "contracts").rglob("*.vy*"))
-    state = keccak(b"".join(source.read_bytes() for source in sources)).hex()
-    kept = cache.get("wasmarket/creation_code", {})
-    if kept.get("state") != state:
-        kept = {"state": state} | {name: build(name).bytecode.hex() for name in NAMES}
-        cache.set("wasmarket/creation_code", kept)
-    return kept
-
-
-def deploy(anvil, creation_code):
+def deploy(anvil):
     """Deploy everything as the deployment script does, from the first development account."""
-    rpc, p = anvil.rpc, PARAMETERS
     deployer = dev_accounts()[0].address
-    usdc, flt, faucet, staking, proofs, market, lens = [
-        to_address(keccak(rlp.encode([to_raw(deployer), nonce]))[12:]) for nonce in range(7)
-    ]
-    arguments = [
-        [faucet],
-        [faucet],
-        [usdc, flt, 1_000 * USDC, 10_000 * FLT, 60],
-        [flt, market, p.leaving_delay],
-        [market, p.epoch_seconds, p.proof_window],
-        [usdc, staking, proofs, *list(astuple(p))[:-1]],
-        [market],
-    ]
-    for name, words in zip(NAMES, arguments, strict=True):
-        numbers = [int(word, 16) if isinstance(word, str) else word for word in words]
-        data = creation_code[name] + b"".join(n.to_bytes(32, "big") for n in numbers).hex()
-        transaction = {"from": deployer, "data": "0x" + data}
-        rpc.request("eth_sendTransaction", [transaction])
+
+    def create(code):
+        transaction = {"from": deployer, "data": "0x" + code.hex()}
+        tx = anvil.rpc.request("eth_sendTransaction", [transaction])
         anvil.cheats.mine()
-    addresses = dict(zip(NAMES[2:], [faucet, staking, proofs, market, lens], strict=True))
-    contracts = {
-        name: DeployedContract(address, to_hash(keccak(rpc.fetch_code(address))))
-        for name, address in addresses.items()
-    }
-    return Deployment(31337, "test", 1, contracts, Token(usdc, 6), Token(flt, 18), PARAMETERS)
+        receipt = anvil.rpc.request("eth_getTransactionReceipt", [tx])
+        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
+
+    return deploy_planned(anvil.rpc, build_plan(deployer, 0, PARAMETERS), create)
 
 
 class AnvilTown:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
+from tests.matcher.anvil_town import AnvilTown, deploy
 from tests.matcher.fake_town import FakeTown
 from tests.wasmarket.store.stores import copy_store, make_template
 from wasmarket.chain.development.anvil import Anvil
@@ -26,11 +26,10 @@ def town(database):
 
 
 @pytest.fixture(scope="module")
-def base(pytestconfig):
+def base():
     """The real contracts and their people on an Anvil, one for each file of tests."""
-    creation_code = compile_all(pytestconfig.cache)
     with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
+        town = AnvilTown(anvil, deploy(anvil))
         town.settle_in()
         yield town
 

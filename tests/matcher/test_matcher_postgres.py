@@ -13,7 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from matcher.orderbook.incremental import Feed
 from tests.indexer.market_machine import PROFILE
 from tests.matcher import test_matchmaker, test_replacements
-from tests.matcher.anvil_town import AnvilTown, Operator, compile_all, deploy
+from tests.matcher.anvil_town import AnvilTown, Operator, deploy
 from tests.matcher.fake_town import FakeTown
 from tests.matcher.processes import Process, follow, wait_for
 from tests.matcher.test_feed import SIGNATURE, fed_in
@@ -134,10 +134,9 @@ def test_use_nonce__the_same_at_two_processes_at_once__counts_once(town):
 
 
 @pytest.fixture(scope="module")
-def chain(pytestconfig):
-    creation_code = compile_all(pytestconfig.cache)
+def chain():
     with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
+        town = AnvilTown(anvil, deploy(anvil))
         town.settle_in()
         yield town
 

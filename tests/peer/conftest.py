@@ -5,20 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.peer.market_world import MarketWorld, compile_contracts
+from tests.peer.market_world import MarketWorld
 from tests.peer.peer_runner import PeerRunner
 
 MakePeer = Callable[..., PeerRunner]
 
 
-@pytest.fixture(scope="session")
-def contract_codes(request: pytest.FixtureRequest) -> dict[str, bytes]:
-    return compile_contracts(Path(request.config.cache.mkdir("peer_contracts")))
-
-
 @pytest.fixture(scope="module")
-def world(contract_codes: dict[str, bytes]) -> Iterator[MarketWorld]:
-    market = MarketWorld(contract_codes)
+def world() -> Iterator[MarketWorld]:
+    market = MarketWorld()
     yield market
     market.close()
 

@@ -1,85 +1,36 @@
 """The real contracts on a real Anvil, and the people who use them."""
 
-import hashlib
 import itertools
-import subprocess
-import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eth_abi import encode
 
+from tests.contracts.driver.planned import deploy_planned, encode_words
 from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.fills import build_fill
+from wasmarket.chain.deploying.plan import LOCAL, build_plan, load_creation_code
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel import events
-from wasmarket.kernel.addresses import ZERO_ADDRESS, raw, to_address, to_hash
-from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
+from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer, market_domain
-from wasmarket.kernel.units import FLT, USDC, Address, BlockNumber, Hash
+from wasmarket.kernel.units import FLT, USDC, Address, Hash
 
 ROOT = Path(__file__).resolve().parents[2]
 EPOCH_SECONDS = 60
-PARAMETERS = Parameters(
-    epoch_seconds=EPOCH_SECONDS,
-    accept_seconds=60,
-    max_missed=3,
-    proof_window=1,
-    bond_per_unit=100 * FLT,
-    fault_fee=10 * FLT,
-    leaving_delay=840,
-    accept_blocks=1,
-    phase_blocks=1,
-    ask_fee=2 * FLT,
-    stake=50 * FLT,
-    juror_fee=3 * FLT,
-    share_cap=50 * FLT,
-    seat=100 * FLT,
-    min_seats=7,
-)
-SOURCES = (
-    "testnet/TestUSDC",
-    "testnet/TestFLT",
-    "Staking",
-    "Proofs",
-    "Meter",
-    "Audits",
-    "Market",
-    "MarketLens",
-)
+PARAMETERS = replace(LOCAL, epoch_seconds=EPOCH_SECONDS)
 FOREVER = 2**40
 PRICE = USDC
-
-
-def compile_contracts(cache: Path) -> dict[str, bytes]:
-    """Return creation code by contract name, kept in `cache` until a source changes."""
-    sources = sorted((ROOT / "contracts").rglob("*.vy*"))
-    digest_ = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    folder = cache / digest_
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def compile_one(source: str) -> bytes:
-        path = folder / f"{Path(source).name}.hex"
-        if not path.exists():
-            vyper = Path(sys.executable).with_name("vyper")
-            command = [vyper, "-f", "bytecode", ROOT / "contracts" / f"{source}.vy"]
-            done = subprocess.run(command, capture_output=True, check=True, text=True)
-            path.write_text(done.stdout.strip())
-        return bytes.fromhex(path.read_text().removeprefix("0x"))
-
-    with ThreadPoolExecutor(2) as pool:
-        codes = list(pool.map(compile_one, SOURCES))
-    return {Path(source).name: code for source, code in zip(SOURCES, codes, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -93,19 +44,19 @@ class Match:
 class MarketWorld:
     """A deployed market on its own Anvil; time moves only when told or with blocks."""
 
-    def __init__(self, codes: dict[str, bytes]) -> None:
+    def __init__(self) -> None:
         self.anvil = Anvil.start()
         self.rpc = self.anvil.rpc
         self.deployer, self.provider, self.developer, self.stranger = dev_accounts()[:4]
         self._salt = itertools.count(1)
         try:
-            self._set_up(codes)
+            self._set_up()
         except BaseException:
             self.anvil.stop()
             raise
 
-    def _set_up(self, codes: dict[str, bytes]) -> None:
-        self.deployment = self._deploy(codes)
+    def _set_up(self) -> None:
+        self.deployment = self._deploy()
         self.market = Market(self.rpc, self.deployment)
         self.lens = MarketLens(self.rpc, self.deployment)
         self.proofs = Proofs(self.rpc, self.deployment)
@@ -225,50 +176,18 @@ class MarketWorld:
         offer = ProviderOffer(peer, kind, PRICE, ZERO_ADDRESS, FOREVER, 0, next(self._salt))
         return build_fill(offer, units, self._sign(self.provider, offer))
 
-    def _deploy(self, codes: dict[str, bytes]) -> Deployment:
-        p = PARAMETERS
-        block = self.rpc.fetch_head().number
+    def _deploy(self) -> Deployment:
         deployer = self.deployer.address
-        usdc = self._create(codes["TestUSDC"], ["address"], [deployer])
-        flt = self._create(codes["TestFLT"], ["address"], [deployer])
-        market = _created(deployer, self.rpc.fetch_nonce(deployer) + 4)
-        staking = self._create(
-            codes["Staking"], ["address", "address", "uint256"], [flt, market, p.leaving_delay]
+        usdc, flt = (
+            self._create(load_creation_code(name) + encode_words((deployer,)))
+            for name in ("TestUSDC", "TestFLT")
         )
-        proofs = self._create(
-            codes["Proofs"],
-            ["address", "uint256", "uint256"],
-            [market, p.epoch_seconds, p.proof_window],
-        )
-        meter = self._create(codes["Meter"], ["address"], [market])
-        terms = [p.epoch_seconds, p.phase_blocks, p.ask_fee, p.stake, p.juror_fee, p.seat]
-        terms += [p.min_seats, p.share_cap]
-        types = ["address"] * 3 + ["uint256"] * len(terms)
-        audits = self._create(codes["Audits"], types, [market, proofs, staking, *terms])
-        terms = [p.epoch_seconds, p.accept_seconds, p.max_missed, p.proof_window, p.bond_per_unit]
-        terms += [p.fault_fee, p.accept_blocks]
-        types = ["address"] * 3 + ["uint256"] * len(terms) + ["address"] * 2
-        arguments = [usdc, staking, proofs, *terms, meter, audits]
-        assert self._create(codes["Market"], types, arguments) == market
-        lens = self._create(codes["MarketLens"], ["address"], [market])
-        places = {"Market": market, "Staking": staking, "Proofs": proofs, "MarketLens": lens}
-        places |= {"Meter": meter, "Audits": audits}
-        return Deployment(
-            chain_id=self.rpc.fetch_chain_id(),
-            name="test",
-            block=BlockNumber(block),
-            contracts={
-                name: DeployedContract(place, to_hash(keccak(self.rpc.fetch_code(place))))
-                for name, place in places.items()
-            },
-            usdc=Token(usdc, 6),
-            flt=Token(flt, 18),
-            parameters=p,
-        )
+        nonce = self.rpc.fetch_nonce(deployer)
+        plan = build_plan(deployer, nonce, PARAMETERS, tokens=(usdc, flt))
+        return deploy_planned(self.rpc, plan, self._create)
 
-    def _create(self, code: bytes, types: list[str], arguments: list[object]) -> Address:
-        data = code + encode(types, arguments)
-        transaction = {"from": self.deployer.address, "data": "0x" + data.hex()}
+    def _create(self, code: bytes) -> Address:
+        transaction = {"from": self.deployer.address, "data": "0x" + code.hex()}
         tx = self.rpc.request("eth_sendTransaction", [transaction])
         # Anvil answers before it has mined.
         while (receipt := self.rpc.request("eth_getTransactionReceipt", [tx])) is None:
@@ -291,10 +210,3 @@ class MarketWorld:
             kinds = ["address", "uint256"][-types:]
             data = keccak(signature.encode())[:4] + encode(kinds, arguments)
             self.send(who, ContractCall(to, data, signature))
-
-
-def _created(deployer: Address, nonce: int) -> Address:
-    """Return the address of the contract that an account creates with a nonce below 128."""
-    account = raw(deployer)
-    rlp = bytes([0xC0 + 22, 0x80 + 20]) + account + (bytes([nonce]) if nonce else b"\x80")
-    return to_address(keccak(rlp)[12:])

@@ -1,28 +1,23 @@
-"""The bindings against the real contracts, compiled from their sources."""
+"""The bindings against the real contracts."""
 
-from dataclasses import astuple
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import rlp
-from vyper.compiler import compile_from_file_input
-from vyper.compiler.input_bundle import FilesystemInputBundle
 
+from tests.contracts.driver.planned import deploy_planned
 from wasmarket.chain.contracts.abi import load_abi
 from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.fills import MatchPermit, build_fill
 from wasmarket.chain.contracts.packed_words import AccountWord
 from wasmarket.chain.contracts.views import OnchainStake
+from wasmarket.chain.deploying.plan import LOCAL, build_plan
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from wasmarket.kernel.addresses import raw as to_raw
-from wasmarket.kernel.deployment import DeployedContract, Deployment, Parameters, Token
 from wasmarket.kernel.errors import Reverted, WrongChain
 from wasmarket.kernel.events import (
     Activated,
@@ -32,7 +27,6 @@ from wasmarket.kernel.events import (
     FillSkipped,
     PeerRegistered,
 )
-from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.reasons import FillReason
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.signatures import sign
@@ -41,79 +35,29 @@ from wasmarket.kernel.units import FLT, USDC
 
 pytestmark = pytest.mark.anvil
 
-CHECKOUT = Path(__file__).resolve().parents[3]
-PARAMETERS = Parameters(60, 60, 3, 1, 100 * FLT, 10 * FLT, 180)
+PARAMETERS = LOCAL
 FOREVER = 2**40
-PATHS = (
-    "testnet/TestUSDC.vy",
-    "testnet/TestFLT.vy",
-    "testnet/Faucet.vy",
-    "Staking.vy",
-    "Proofs.vy",
-    "Market.vy",
-    "MarketLens.vy",
-)
 
 
-@pytest.fixture(scope="module")
-def bytecode(pytestconfig):
-    """Creation code by path, compiled once for every state of the sources."""
-    sources = sorted((CHECKOUT / "contracts").rglob("*.vy*"))
-    state = keccak(b"".join(source.read_bytes() for source in sources)).hex()
-    kept = pytestconfig.cache.get("wasmarket/bytecode", {})
-    if kept.get("state") != state:
-        kept = {"state": state} | {path: compile_contract(path) for path in PATHS}
-        pytestconfig.cache.set("wasmarket/bytecode", kept)
-    return kept
-
-
-def compile_contract(path):
-    bundle = FilesystemInputBundle([CHECKOUT])
-    source = bundle.load_file(Path("contracts") / path)
-    formats = {"bytecode": None}
-    return compile_from_file_input(source, input_bundle=bundle, output_formats=formats)["bytecode"]
-
-
-def deploy(anvil, bytecode):
+def deploy(anvil):
     """Deploy everything as `ape run deploy` does, from the first development account."""
-    rpc = anvil.rpc
-    deployer, p = dev_accounts()[0].address, PARAMETERS
-    usdc, flt, faucet, staking, proofs, market, lens = [
-        to_address(keccak(rlp.encode([to_raw(deployer), nonce]))[12:]) for nonce in range(7)
-    ]
-    steps = [
-        (usdc, [faucet]),
-        (flt, [faucet]),
-        (faucet, [usdc, flt, 1_000 * USDC, 10_000 * FLT, 60]),
-        (staking, [flt, market, p.leaving_delay]),
-        (proofs, [market, p.epoch_seconds, p.proof_window]),
-        (market, [usdc, staking, proofs, *list(astuple(p))[:-1]]),
-        (lens, [market]),
-    ]
-    for path, (address, args) in zip(PATHS, steps, strict=True):
-        data = bytecode[path] + encode_words(args)
-        rpc.request("eth_sendTransaction", [{"from": deployer, "data": data}])
+    deployer = dev_accounts()[0].address
+
+    def create(code):
+        transaction = {"from": deployer, "data": "0x" + code.hex()}
+        tx = anvil.rpc.request("eth_sendTransaction", [transaction])
         anvil.cheats.mine()
-        assert rpc.fetch_code(address)
-    names = {"Market": market, "Staking": staking, "Proofs": proofs, "MarketLens": lens}
-    contracts = {
-        name: DeployedContract(address, to_hash(keccak(rpc.fetch_code(address))))
-        for name, address in (names | {"Faucet": faucet}).items()
-    }
-    return Deployment(31337, "test", 1, contracts, Token(usdc, 6), Token(flt, 18), PARAMETERS)
+        receipt = anvil.rpc.request("eth_getTransactionReceipt", [tx])
+        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
 
-
-def encode_words(args):
-    numbers = [int(arg, 16) if isinstance(arg, str) else arg for arg in args]
-    return b"".join(number.to_bytes(32, "big") for number in numbers).hex()
+    return deploy_planned(anvil.rpc, build_plan(deployer, 0, PARAMETERS), create)
 
 
 @pytest.fixture(scope="module")
-def base(bytecode):
+def base():
     """A node with the contracts, a developer and a provider with one peer of four units."""
     with Anvil.start() as anvil:
-        deployment = deploy(anvil, bytecode)
-        yield build_town(anvil, deployment)
+        yield build_town(anvil, deploy(anvil))
 
 
 @pytest.fixture

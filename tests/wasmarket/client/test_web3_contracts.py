@@ -9,7 +9,7 @@ import pytest
 from web3.exceptions import ContractLogicError
 from web3.logs import DISCARD
 
-from tests.matcher.anvil_town import AnvilTown, compile_all, deploy
+from tests.matcher.anvil_town import AnvilTown, deploy
 from tests.wasmarket.chain.middleman import Middleman, error
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.reading.rpc import Rpc
@@ -22,10 +22,9 @@ pytestmark = pytest.mark.anvil
 
 
 @pytest.fixture(scope="module")
-def town(pytestconfig):
-    creation_code = compile_all(pytestconfig.cache)
+def town():
     with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil, creation_code))
+        town = AnvilTown(anvil, deploy(anvil))
         town.settle_in()
         yield town
 

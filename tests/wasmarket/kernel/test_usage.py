@@ -8,8 +8,8 @@ from wasmarket.kernel.signing.signatures import address_of
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.signing.usage import (
     MAX_WORK,
-    ReceiptHead,
     AssignmentUsage,
+    ReceiptHead,
     Voucher,
     dump_voucher,
     parse_voucher,
