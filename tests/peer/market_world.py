@@ -8,7 +8,7 @@ from pathlib import Path
 from eth_abi import encode
 
 from tests.contracts.driver.planned import deploy_planned, encode_words
-from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
+from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.fills import build_fill
 from wasmarket.chain.deploying.plan import LOCAL, build_plan, load_creation_code
@@ -60,6 +60,7 @@ class MarketWorld:
         self.market = Market(self.rpc, self.deployment)
         self.lens = MarketLens(self.rpc, self.deployment)
         self.proofs = Proofs(self.rpc, self.deployment)
+        self.audits = Audits(self.rpc, self.deployment)
         self.decoder = Decoder(self.deployment)
         self._senders: dict[Address, Sender] = {}
         self._offers: dict[int, DeveloperOffer] = {}
@@ -144,6 +145,17 @@ class MarketWorld:
         assigned = receipt.find(events.Assigned)
         return Match(matched.deal, tuple(entry.assignment for entry in assigned))
 
+    def ask(self, assignment: int, epoch: int, sequence: int) -> int:
+        """Ask about a receipt, as a stranger, and return the case."""
+        call = self.audits.call("ask", assignment, epoch, sequence)
+        [opened] = self.send(self.stranger, call).find(events.Opened)
+        return opened.case
+
+    def outcome(self, case: int) -> int | None:
+        """Return how a case was closed; None while it is open."""
+        found = [e.outcome for e in self.events(events.Closed) if e.case == case]
+        return found[0] if found else None
+
     def start_epoch(self) -> int:
         """Move to the first second of the next epoch and return it."""
         now = self.rpc.fetch_head().timestamp
@@ -198,6 +210,7 @@ class MarketWorld:
     def _fund(self) -> None:
         usdc, flt = self.deployment.usdc.address, self.deployment.flt.address
         staking, market = self.deployment.staking, self.deployment.market
+        audits = self.deployment.audits
         stake = 1_000_000 * FLT
         purse = 1_000_000 * USDC
         for who, to, signature, types, arguments in (
@@ -206,6 +219,8 @@ class MarketWorld:
             (self.provider, flt, "approve(address,uint256)", 2, [staking, stake]),
             (self.provider, staking, "deposit(uint256)", 1, [stake]),
             (self.developer, usdc, "approve(address,uint256)", 2, [market, purse]),
+            (self.deployer, flt, "mint(address,uint256)", 2, [self.stranger.address, stake]),
+            (self.stranger, flt, "approve(address,uint256)", 2, [audits, stake]),
         ):
             kinds = ["address", "uint256"][-types:]
             data = keccak(signature.encode())[:4] + encode(kinds, arguments)

@@ -300,6 +300,7 @@ class Acting:
         self.outlook = Outlook(frozenset({7}))
         self.sender = FakeSender(scene.chain, WALLET)
         self.proven = set()
+        self.book = None
         scene.chain.answer("Proofs", "is_proven", lambda peer, epoch: epoch in self.proven)
         scene.chain.answer("Proofs", "root_of", lambda peer, epoch: ZERO_HASH)
         scene.chain.handle("Market", "activate", lambda _, ids: [scene.activate(i) for i in ids])
@@ -309,7 +310,9 @@ class Acting:
 
     def make(self):
         folder, deployment = self.scene.folder, self.scene.deployment
-        book = open_log(folder)
+        if self.book is not None:
+            self.book.close()
+        book = self.book = open_log(folder)
         proofs = Proofs(self.scene.chain, deployment)
         commitments = Commitments(folder.commitments, book, SECONDS)
         agent = DutySubmitter(

@@ -3,8 +3,6 @@
 import httpx
 import pytest
 
-from peer.receipts.epoch_files import Head
-from peer.receipts.heads import SignedHead, verify_head
 from tests.peer.apps import build_hostile
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from wasmarket.kernel import events
@@ -18,6 +16,9 @@ from wasmarket.kernel.documents.receipts import (
     unpack_summary,
 )
 from wasmarket.kernel.hashing import sha256
+from wasmarket.kernel.signing.heads import parse_head
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.kernel.signing.usage import signer_of_head
 
 pytestmark = pytest.mark.e2e
 
@@ -116,9 +117,11 @@ def test_receipts__of_a_proven_epoch__lead_to_the_root_on_chain(world, peer, dea
         assert found["index"] == index
         assert verify_inclusion(record, index, found["size"], path, root)
     assert unpack_summary(packed).chain_head.hex() == digest
-    number, sequence, digest, signature = signed.headers["Wasmarket-Head"].split(":")
-    head = Head(int(sequence), bytes.fromhex(digest))
-    verify_head(SignedHead(peer.number, int(number), head, bytes.fromhex(signature)), peer.key)
+    signed_head = parse_head(signed.headers["Wasmarket-Head"])
+    domain = market_domain(world.deployment.chain_id, world.deployment.market)
+    signer = signer_of_head(domain, signed_head.head, signed_head.signature)
+    assert signer == peer.wallet.address
+    assert signed_head.head.receipt.hex() == digest
 
 
 def test_receipts__in_pages__give_each_once(world, peer, deal):
