@@ -118,7 +118,7 @@ class _Market:
         with self.database.write() as session:
             for salt in range(first, first + count):
                 peer = salt % PEERS + 1
-                ask = ProviderOffer(peer, 1_000 + salt % 977, ZERO_ADDRESS, 2**40, 0, salt)
+                ask = ProviderOffer(peer, 0, 1_000 + salt % 977, ZERO_ADDRESS, 2**40, 0, salt)
                 add_provider_offer(
                     session,
                     ask,

@@ -8,7 +8,12 @@ import numpy as np
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
-from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, ProvidersMode
+from wasmarket.kernel.signing.offers import (
+    DeveloperOffer,
+    PriceKind,
+    ProviderOffer,
+    ProvidersMode,
+)
 from wasmarket.kernel.units import Address, Hash
 
 NOW = 1_800_000_000
@@ -82,6 +87,7 @@ def draw_asks(shape: Shape) -> Iterator[Ask]:
             Hash("0x" + names[32 * row : 32 * row + 32].hex()),
             ProviderOffer(
                 peer=int(peers[row]),
+                kind=PriceKind.RESERVED,
                 price=int(prices[row]),
                 developer=_developer(row % 50) if private[row] else ZERO_ADDRESS,
                 valid_until=NOW + 86_400 + row,
@@ -117,6 +123,7 @@ def draw_demands(shape: Shape, count: int) -> Iterator[Demand]:
                 units=units,
                 max_units_per_provider=max(1, units // 2) if wishes[3] < 0.3 else 0,
                 min_regions=min(units, int(draw.integers(2, 4))) if wishes[4] < 0.2 else 0,
+                meter=ZERO_ADDRESS,
                 max_price=max_price,
                 epochs=0,
                 deposit=units * max_price * (1 if wishes[5] < 0.1 else 100),

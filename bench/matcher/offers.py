@@ -92,6 +92,7 @@ def _write(salt: int) -> dict[str, Any]:
         units=2,
         max_units_per_provider=0,
         min_regions=0,
+        meter=ZERO_ADDRESS,
         max_price=1,
         epochs=0,
         deposit=1_000,

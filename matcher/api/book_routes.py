@@ -11,6 +11,7 @@ from matcher.api.views.offers import DepthView, LevelView, QuoteView, Requiremen
 from matcher.engine.answers.quotes import Depth, depth, quote
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.addresses import parse_address
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import Page
 from wasmarket.serving.texts import AddressText
@@ -27,16 +28,19 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
     def quote_requirement(body: RequirementJson) -> list[QuoteView]:
         """What units like this cost now, and how the price grows; nothing is created."""
         with book.reading() as snapshot:
-            curve = quote(to_demand(body), snapshot.book)
+            demand = to_demand(body)
+            curve = quote(demand, snapshot.book_for(demand))
         return [QuoteView(units=p.units, total=p.total, price_max=p.price_max) for p in curve]
 
     @router.get("/v1/book/depth", tags=["book"])
     def read_depth(
-        region: Annotated[int | None, Query(ge=0, le=255)] = None, traits: Uint = 0
+        region: Annotated[int | None, Query(ge=0, le=255)] = None,
+        traits: Uint = 0,
+        kind: Annotated[int, Query(ge=0, le=1, description="0 reserved, 1 metered")] = 0,
     ) -> Page[DepthView]:
-        """Free units by region and price."""
+        """Free units by region and price: per unit and epoch, or per 10^12 work."""
         with book.reading() as snapshot:
-            found = depth(snapshot.book, region=region, traits=traits)
+            found = depth(snapshot.books[PriceKind(kind)], region=region, traits=traits)
             block = snapshot.at.block
         return Page(items=[_depth(entry) for entry in found], next=None, block=block)
 

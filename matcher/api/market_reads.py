@@ -225,7 +225,7 @@ class MarketReads:
         with self._book.reading() as snapshot, self._database.read() as session:
             found = self._statistics.get(session, lambda: fetch_statistics(session, snapshot.at))
             return StatisticsJson(
-                provider_offers=len(snapshot.book),
+                provider_offers=sum(map(len, snapshot.books.values())),
                 developer_offers=len(snapshot.open),
                 epoch=snapshot.at.epoch,
                 block=snapshot.at.block,

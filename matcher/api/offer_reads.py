@@ -128,8 +128,9 @@ class OfferReads:
             notes = self._read_notes(session, at)
         with self._book.reading() as snapshot:
             demand = to_demand(stored, deal, avoid, replacing.get(deal.id, ()) if deal else ())
-            explanation = explain(demand, snapshot.book)
-            distance = find_price_distance(demand, snapshot.book)
+            book = snapshot.book_for(demand)
+            explanation = explain(demand, book)
+            distance = find_price_distance(demand, book)
             block = snapshot.at.block
         return _explanation_view(offer, explanation, distance, notes, block)
 

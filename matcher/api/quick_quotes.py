@@ -61,7 +61,9 @@ class QuickQuotes:
         if demand is None:
             return None
         with self._book.at_once() as snapshot:
-            return None if snapshot is None else write_quotes(quote(demand, snapshot.book))
+            if snapshot is None:
+                return None
+            return write_quotes(quote(demand, snapshot.book_for(demand)))
 
 
 def write_quotes(curve: tuple[Quote, ...]) -> bytes:

@@ -7,9 +7,12 @@ import msgspec
 from matcher.engine.values import Demand
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
 from wasmarket.kernel.errors import InvalidInput
-from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, parse_uint
+from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, PriceKind, parse_uint
+from wasmarket.kernel.units import Address
 
 FOREVER = 2**64
+SOMEBODY = Address("0x" + "0" * 39 + "1")
+"""Stands for whoever would sign the usage of a metered deal: no ask looks at it."""
 UNITS_BELOW = 2**16
 
 Number = int | str
@@ -19,6 +22,8 @@ Number = int | str
 class Wanted(Protocol):
     """Members as in a developer offer."""
 
+    @property
+    def kind(self) -> int: ...
     @property
     def units(self) -> int: ...
     @property
@@ -52,6 +57,7 @@ class QuickRequirement(msgspec.Struct, forbid_unknown_fields=True):
     """As `views.offers.RequirementJson`, which a test holds it to; decoded in a microsecond."""
 
     units: Units
+    kind: Annotated[int, msgspec.Meta(ge=0, le=1)] = 0
     min_units: Units = 1
     max_units_per_provider: Number = 0
     min_regions: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0
@@ -85,6 +91,7 @@ def to_demand(body: Wanted) -> Demand:
         units=body.units,
         max_units_per_provider=_uint(body.max_units_per_provider),
         min_regions=body.min_regions,
+        meter=SOMEBODY if body.kind == PriceKind.METERED else ZERO_ADDRESS,
         max_price=_uint(body.max_price),
         epochs=0,
         deposit=_uint(body.deposit),

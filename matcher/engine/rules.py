@@ -49,6 +49,8 @@ def judge(
     ask, peer = fill.ask, book.get_peer(fill.ask.offer.peer)
     if peer is None:
         return FillReason.NO_PEER, 0
+    if ask.offer.kind != demand.kind:
+        return FillReason.KIND, 0
     reason = _judge_ask(demand.offer, ask, peer, book) or _judge_peer(demand.offer, peer)
     if reason is not None:
         return reason, 0
@@ -76,7 +78,8 @@ def why(demand: Demand, fill: Fill, book: OrderBook) -> int:
 def is_eligible(offer: DeveloperOffer, ask: Ask, peer: Peer, book: OrderBook) -> bool:
     """Whether nothing but the amounts (reasons 10 and 11) can stand against the ask."""
     return (
-        _judge_ask(offer, ask, peer, book) is None
+        ask.offer.kind == offer.kind
+        and _judge_ask(offer, ask, peer, book) is None
         and _judge_peer(offer, peer) is None
         and ask.holds
         and not ask.cancelled

@@ -1,12 +1,16 @@
-"""What the engine reads and answers. Money is USDC base units, prices are per unit and epoch."""
+"""What the engine reads and answers. Money is USDC base units.
+
+Prices are per unit and epoch, or per 10^12 work: a book and its demands are of one kind. What is
+said of "an epoch" is then said of 10^12 work for each unit.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
+from wasmarket.kernel.signing.offers import DeveloperOffer, PriceKind, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/5"
+ENGINE = "cheapest-feasible/6"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32
@@ -106,13 +110,27 @@ class Demand:
         return self.avoid | {entry.peer for entry in self.live if entry.id in self.replacing}
 
     @property
+    def kind(self) -> PriceKind:
+        """Which asks may fill it."""
+        return self.offer.kind
+
+    @property
+    def reserve(self) -> int:
+        """How many times the price of its units the balance must hold for them to start.
+
+        A metered deal is activated without a look at its money.
+        """
+        return ACTIVATION_EPOCHS if self.kind is PriceKind.RESERVED else 1
+
+    @property
     def weight(self) -> int:
         """What one of its units counts for in a round: no more than its money would pay.
 
         A bid costs nothing until units are had, and then only their ask. So a bid counts as far as
-        the balance would pay all units at that price for some epochs.
+        the balance would pay all units at that price for some epochs; of a metered one, once.
         """
-        most = self.balance // (max(1, self.offer.units) * FUNDED_EPOCHS)
+        times = FUNDED_EPOCHS if self.kind is PriceKind.RESERVED else 1
+        most = self.balance // (max(1, self.offer.units) * times)
         return min(self.offer.max_price, most)
 
     @property
@@ -128,7 +146,7 @@ class Demand:
         the epoch that has begun and a whole one after it. Rounds down: half, so it always can.
         """
         free = self.balance - sum(entry.units * entry.price for entry in self.live)
-        return max(0, free // ACTIVATION_EPOCHS)
+        return max(0, free // self.reserve)
 
 
 @dataclass(frozen=True, slots=True)

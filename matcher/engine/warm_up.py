@@ -15,7 +15,7 @@ from matcher.engine.single.solve import match_one
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.hashing import sha256
-from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
+from wasmarket.kernel.signing.offers import DeveloperOffer, PriceKind, ProviderOffer
 
 PARTS = ("single", "auction")
 PEERS = 6
@@ -64,7 +64,7 @@ def _peer(number: int) -> Peer:
 
 
 def _ask(number: int, price: int) -> Ask:
-    offer = ProviderOffer(number, price, ZERO_ADDRESS, LATER, 0, 0)
+    offer = ProviderOffer(number, PriceKind.RESERVED, price, ZERO_ADDRESS, LATER, 0, 0)
     return Ask(to_hash(sha256(b"ask %d" % number)), offer, number)
 
 
@@ -84,6 +84,7 @@ def _demand(
         units=units,
         max_units_per_provider=max_units_per_provider,
         min_regions=min_regions,
+        meter=ZERO_ADDRESS,
         max_price=10,
         epochs=0,
         deposit=deposit,

@@ -3,7 +3,12 @@
 import logging
 
 from wasmarket.kernel.errors import MarketError
-from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, validate_terms
+from wasmarket.kernel.signing.offers import (
+    DeveloperOffer,
+    PriceKind,
+    ProviderOffer,
+    validate_terms,
+)
 from wasmarket.kernel.units import Address, Timestamp
 from wasmarket.store.chain.peers import fetch_last_peer, fetch_peer
 from wasmarket.store.chain.state import fetch_indexed, fetch_published
@@ -76,7 +81,7 @@ def _add(session: Session, entry: PublishedView, now: Timestamp) -> bool:
     try:
         if isinstance(entry.offer, DeveloperOffer):
             return _add_developer_offer(session, entry, entry.offer, now)
-        if entry.offer is not None:
+        if entry.offer is not None and entry.offer.kind in tuple(PriceKind):
             peer = fetch_peer(session, entry.offer.peer)
             return (
                 peer.provider == entry.account

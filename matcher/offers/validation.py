@@ -8,6 +8,7 @@ from wasmarket.kernel.errors import Conflict, Expired, InvalidInput, InvalidSign
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
     Offer,
+    PriceKind,
     ProviderOffer,
     parse_uint,
     validate_terms,
@@ -89,11 +90,15 @@ def check_effectors(offer: DeveloperOffer, needed: int | None) -> None:
 
 def check_ask(offer: ProviderOffer) -> None:
     """Refuse a provider offer whose price Market would never accept. Raises InvalidInput."""
+    if offer.kind not in tuple(PriceKind):
+        raise InvalidInput(
+            "kind is 0 (price per unit and epoch) or 1 (price per 10^12 work)", field="kind"
+        )
     if not 0 < offer.price < PRICE_BELOW:
         raise InvalidInput(
             f"the price is not between 1 and {PRICE_BELOW - 1}",
             field="price",
-            remedy="give USDC base units (6 decimals) per unit and epoch",
+            remedy="give USDC base units (6 decimals) per unit and epoch, or per 10^12 work",
         )
 
 

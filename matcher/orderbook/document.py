@@ -18,6 +18,7 @@ from wasmarket.kernel.addresses import parse_address, parse_hash, to_hash
 from wasmarket.kernel.errors import BadContent, MarketError
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
+    PriceKind,
     ProviderOffer,
     dump_offer,
     parse_offer,
@@ -27,7 +28,7 @@ from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, Hash
 
-VERSION = 1
+VERSION = 2
 ASKS_IN_PART = 64
 PEERS_IN_PART = 100
 LAST_OF_PART = "00"
@@ -145,8 +146,8 @@ def write_book(
         for demand in sorted(demands, key=lambda d: (d.sequence, d.hash))
     ]
     text.write(
-        b'},"demands":%b,"engine":%b,"market":%b,"peers":['
-        % (_write(written), _write(ENGINE), _write(head.market))
+        b'},"demands":%b,"engine":%b,"kind":%b,"market":%b,"peers":['
+        % (_write(written), _write(ENGINE), _write(int(book.kind)), _write(head.market))
     )
     text.end_part()
     comma = b""
@@ -192,7 +193,7 @@ def _write_ask(ask: Ask, signature: str | None) -> bytes:
     offer = ask.offer
     return (
         f'{{"offer":{{"counter":"{offer.counter}","developer":"{offer.developer}"'
-        f',"peer":"{offer.peer}","price":"{offer.price}","salt":"{offer.salt}"'
+        f',"kind":"{int(offer.kind)}","peer":"{offer.peer}","price":"{offer.price}","salt":"{offer.salt}"'
         f',"valid_until":"{offer.valid_until}"}},"sequence":{ask.sequence}'
         f',"signature":{json.dumps(signature)}}}'
     ).encode()
@@ -263,10 +264,13 @@ def _load(document: Mapping[str, Any]) -> BookDocument:
             for account, counter in document["counters"].items()
         },
         (_load_ask(entry, signatures) for entry in document["asks"]),
+        PriceKind(_number(document["kind"])),
     )
     demands, evidence = [], {}
     for entry in document["demands"]:
         demand = _load_demand(entry)
+        if demand.kind != book.kind:
+            raise BadContent("a demand is of another kind than the book")
         signatures[demand.hash] = _text(entry["signature"])
         evidence[demand.hash] = _load_evidence(entry)
         demands.append(demand)

@@ -17,6 +17,7 @@ from matcher.orderbook.snapshot import (
     read_snapshot,
     to_peer,
 )
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.departures import Departure, fetch_departures, fetch_evictions
 from wasmarket.store.chain.events import LAST, fetch_changes, fetch_stamp
@@ -124,8 +125,9 @@ class Feed:
         _, _, version = self._stamp or (None, 0, 0)
         asks, bids = fetch_changed_offers(session, version)
         absent = self._find_absent(session, at, touched)
-        for hash_ in before.book.advance(at.timestamp):
-            before.signatures.pop(hash_, None)
+        for book in before.books.values():
+            for hash_ in book.advance(at.timestamp):
+                before.signatures.pop(hash_, None)
         self._apply_peers(session, before, touched)
         moved = touched.registered | (absent ^ before.absent)
         dirty = touched.offers.union(
@@ -142,7 +144,7 @@ class Feed:
         departures = (d for deal in self._by_deal for d in self._departures.get(deal, ()))
         return Snapshot(
             at=at,
-            book=before.book,
+            books=before.books,
             signatures=before.signatures,
             open=before.open,
             paused=fetch_paused(session),
@@ -162,16 +164,17 @@ class Feed:
         return find_absent_peers(suspects, self._evictions, at)
 
     def _apply_peers(self, session: Session, before: Snapshot, touched: Touched) -> None:
-        book = before.book
         owners = set(touched.accounts)
-        for row in _fetch_peers(session, touched.peers):
-            book.put_peer(to_peer(row))
-            if row.id in touched.registered:
-                owners.add(Address(row.provider))
-        for account, counter in fetch_counters(session, owners).items():
-            if book.get_counter(account) != counter:
-                for hash_ in book.set_counter(account, counter):
-                    before.signatures.pop(hash_, None)
+        rows = _fetch_peers(session, touched.peers)
+        owners |= {Address(row.provider) for row in rows if row.id in touched.registered}
+        counters = fetch_counters(session, owners)
+        for book in before.books.values():
+            for row in rows:
+                book.put_peer(to_peer(row))
+            for account, counter in counters.items():
+                if book.get_counter(account) != counter:
+                    for hash_ in book.set_counter(account, counter):
+                        before.signatures.pop(hash_, None)
 
     def _apply_asks(
         self,
@@ -190,11 +193,13 @@ class Feed:
                 hash_ = Hash(row.hash)
                 left.discard(hash_)
                 before.signatures[hash_] = row.signature
-                if before.book.get_ask(hash_) is None:
-                    before.book.add(Ask(hash_, row.offer, row.sequence))
+                book = before.books[PriceKind(row.offer.kind)]
+                if book.get_ask(hash_) is None:
+                    book.add(Ask(hash_, row.offer, row.sequence))
         for hash_ in left:
-            if before.signatures.pop(hash_, "") != "" or before.book.get_ask(hash_) is not None:
-                before.book.remove(hash_)
+            before.signatures.pop(hash_, None)
+            for book in before.books.values():
+                book.remove(hash_)
         self.changes += len(dirty)
 
     def _apply_bids(

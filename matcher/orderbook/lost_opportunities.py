@@ -64,8 +64,14 @@ def _read_open(snapshot: Snapshot, provider: Address) -> list[Lost]:
         for entry in snapshot.open.values()
         if entry.deal is None or not _serves(entry.deal, provider)
     ]
-    found = find_opportunities(provider, lost_opportunities[:MOST], snapshot.book)
-    return [Lost(entry, None, None, None) for entry in found]
+    chosen = lost_opportunities[:MOST]
+    return [
+        Lost(entry, None, None, None)
+        for kind, book in snapshot.books.items()
+        for entry in find_opportunities(
+            provider, [contest for contest in chosen if contest.demand.kind == kind], book
+        )
+    ]
 
 
 def _read_past(
@@ -133,7 +139,7 @@ def _judge_foreign(
     taken = max(entry.price for entry in deal.live)
     contest = Contest(replace(to_demand(stored, None), deal=deal.id), taken)
     epoch = deal.created_at // snapshot.at.epoch_seconds
-    found = find_opportunities(provider, [contest], snapshot.book)
+    found = find_opportunities(provider, [contest], snapshot.book_for(contest.demand))
     return [Lost(entry, epoch, None, taken) for entry in found]
 
 

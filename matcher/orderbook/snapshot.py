@@ -7,6 +7,7 @@ from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import Ask, Demand, Live, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.departures import Departure, fetch_departures, fetch_evictions
 from wasmarket.store.chain.peers import fetch_peers
@@ -28,6 +29,8 @@ AVOID_EPOCHS = 10
 class Snapshot:
     """The market as of a block: `open` are the developer offers that may get units, by hash.
 
+    `books` has the asks by what their prices are for; the peers are in each.
+
     `signatures` are of the asks in the book, None for what is approved on chain. `absent` peers
     were evicted lately and have proved nothing since, `unreachable` ones do not answer at their
     endpoint with their key: the asks of both are left out. `avoid` has by deal the peers that gave
@@ -35,13 +38,17 @@ class Snapshot:
     """
 
     at: Indexed
-    book: OrderBook
+    books: Mapping[PriceKind, OrderBook]
     signatures: dict[Hash, str | None]
     open: dict[Hash, OpenOffer]
     paused: bool
     absent: frozenset[int]
     avoid: dict[int, frozenset[int]]
     unreachable: frozenset[int] = frozenset()
+
+    def book_for(self, demand: Demand) -> OrderBook:
+        """Return the book whose asks may fill a demand."""
+        return self.books[demand.kind]
 
 
 def read_snapshot(session: Session, *, reachable_only: bool = False) -> Snapshot:
@@ -58,7 +65,7 @@ def read_snapshot(session: Session, *, reachable_only: bool = False) -> Snapshot
     offers = fetch_open_developer_offers(session, at)
     return Snapshot(
         at=at,
-        book=_build_book(session, at, peers, asks),
+        books=_build_books(session, at, peers, asks),
         signatures={Hash(ask.hash): ask.signature for ask in asks},
         open={Hash(entry.stored.hash): entry for entry in offers},
         paused=fetch_paused(session),
@@ -131,17 +138,19 @@ def is_for(stored: StoredDeveloperOffer, matcher: Address) -> bool:
     return stored.offer.matcher in (ZERO_ADDRESS, matcher)
 
 
-def _build_book(
+def _build_books(
     session: Session, at: Indexed, peers: list[PeerView], asks: list[StoredProviderOffer]
-) -> OrderBook:
-    book = OrderBook(at.timestamp)
-    for row in peers:
-        book.put_peer(to_peer(row))
-    for account, counter in fetch_counters(session, {row.provider for row in peers}).items():
-        book.set_counter(account, counter)
+) -> dict[PriceKind, OrderBook]:
+    books = {kind: OrderBook(at.timestamp, kind) for kind in PriceKind}
+    counters = fetch_counters(session, {row.provider for row in peers})
+    for book in books.values():
+        for row in peers:
+            book.put_peer(to_peer(row))
+        for account, counter in counters.items():
+            book.set_counter(account, counter)
     for ask in asks:
-        book.add(Ask(Hash(ask.hash), ask.offer, ask.sequence))
-    return book
+        books[PriceKind(ask.offer.kind)].add(Ask(Hash(ask.hash), ask.offer, ask.sequence))
+    return books
 
 
 def to_peer(row: PeerView) -> Peer:

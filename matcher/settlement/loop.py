@@ -3,10 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from matcher.engine.answers.explain import explain
 from matcher.engine.auction.match import match_round
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import Demand, Round
 from matcher.metrics import MatcherMetrics
 from matcher.offers.funding import (
@@ -38,6 +39,7 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError, Reverted, TimedOut
 from wasmarket.kernel.events import Assigned, Ended, FillSkipped, Matched
 from wasmarket.kernel.reasons import EndKind, describe
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.events import fetch_stamp
@@ -114,6 +116,7 @@ class SettlementLoop:
         self.on_change: Callable[[], object] = lambda: None
         """Called when there is something new to do."""
         self._mined_at: dict[Hash, BlockNumber] = {}
+        self._kinds = tuple(PriceKind)
         self.gap_ppm = 0
 
     def wake(self) -> None:
@@ -194,7 +197,7 @@ class SettlementLoop:
             and hash_ not in self._submissions.left_open
             if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid, entry.replacing)).want
         ]
-        self._metrics.book.set(len(snapshot.book))
+        self._metrics.book.set(sum(map(len, snapshot.books.values())))
         self._metrics.open.set(len(demands))
         if not demands:
             return
@@ -202,14 +205,27 @@ class SettlementLoop:
             told = {d.hash: ("matching is paused",) for d in demands}
             self._offer_status.tell(told, snapshot.at.block)
             return
+        gaps = [0]
+        for kind in self._kinds:
+            wanted = [demand for demand in demands if demand.kind is kind]
+            if wanted and self._match_kind(snapshot, kind, wanted, gaps):
+                # Both books sell the same units: the other one waits for the block, and is first.
+                self._kinds = (*(other for other in PriceKind if other is not kind), kind)
+                break
+        self.gap_ppm = max(gaps)
+        self._metrics.gap_ppm.set(self.gap_ppm)
+
+    def _match_kind(
+        self, snapshot: Snapshot, kind: PriceKind, demands: Sequence[Demand], gaps: list[int]
+    ) -> bool:
+        """Match what is priced alike, note its gap; return whether the chain has a match of it."""
         funding = self._fund(snapshot, demands)
-        snapshot, result = self._solve(snapshot, funding.funded)
-        document = build_book_document(snapshot, result) if _fills(result) else []
+        book, result = self._solve(snapshot, kind, funding.funded)
+        document = build_book_document(snapshot, book, result) if _fills(result) else []
         proposals = list(build_proposals(snapshot, self._contracts.market, result, document))
-        self._tell(snapshot, funding, result)
-        self.gap_ppm = result.gap_ppm
-        self._metrics.gap_ppm.set(result.gap_ppm)
-        self._send(snapshot, proposals, document)
+        self._tell(snapshot, book, funding, result)
+        gaps.append(result.gap_ppm)
+        return self._send(snapshot, proposals, document)
 
     def _fund(self, snapshot: Snapshot, demands: Sequence[Demand]) -> Funding:
         first = [demand for demand in demands if demand.is_first]
@@ -243,36 +259,42 @@ class SettlementLoop:
             name: permit for name, (owner, permit) in given.items() if rules.is_good(owner, permit)
         }
 
-    def _solve(self, snapshot: Snapshot, demands: Sequence[Demand]) -> tuple[Snapshot, Round]:
-        """Solve without what the chain would refuse by now; return the market that was solved.
+    def _solve(
+        self, snapshot: Snapshot, kind: PriceKind, demands: Sequence[Demand]
+    ) -> tuple[OrderBook, Round]:
+        """Solve without what the chain would refuse by now; return the book that was solved.
 
         The shared book stays as it is: the chain may accept those asks after the next block.
         """
+        book = snapshot.books[kind]
         for _ in range(SOLVES):
-            result = match_round(demands, snapshot.book)
+            result = match_round(demands, book)
             refused = fetch_refusals(snapshot, self._contracts.lens, result)
             if not refused:
-                return snapshot, result
+                return book, result
             demands = [demand for demand in demands if demand.hash not in refused.stale]
             for hash_, reason in refused.asks.items():
                 logger.info("ask left out", extra={"offer": hash_, "reason": describe(reason)})
                 self._metrics.fills.labels("refused").inc()
-            snapshot = replace(snapshot, book=snapshot.book.without(refused.asks))
-        return snapshot, Round((), 0)
+            book = book.without(refused.asks)
+        return book, Round((), 0)
 
     def _send(
         self, snapshot: Snapshot, proposals: Sequence[Proposal], document: Sequence[bytes]
-    ) -> None:
+    ) -> bool:
+        """Send matches; return whether any was mined. Raises what stopped them."""
         if not proposals:
-            return
+            return False
         outcomes = self._submissions.send_matches(
             proposals, document, Timestamp(snapshot.at.timestamp)
         )
         failed: list[MarketError] = []
+        mined = False
         for proposal, outcome in zip(proposals, outcomes, strict=True):
             self._offer_status.unsay(proposal.offer)
             if isinstance(outcome, TransactionReceipt):
                 self._note_mined(proposal.offer, outcome)
+                mined = True
             elif isinstance(outcome, Reverted):
                 self._lose(snapshot, proposal, outcome)
             elif isinstance(outcome, GasTooDear):
@@ -286,6 +308,7 @@ class SettlementLoop:
                 failed.append(outcome)
         if failed:
             raise failed[0]
+        return mined
 
     def _lose(self, snapshot: Snapshot, proposal: Proposal, error: Reverted) -> None:
         """Another was faster, or the chain is ahead of the store: the next block will tell."""
@@ -310,7 +333,7 @@ class SettlementLoop:
                 extra={"deal": event.deal, "units": event.units, "tx": receipt.tx_hash},
             )
 
-    def _tell(self, snapshot: Snapshot, funding: Funding, result: Round) -> None:
+    def _tell(self, snapshot: Snapshot, book: OrderBook, funding: Funding, result: Round) -> None:
         block = snapshot.at.block
         unfunded = {hash_: (reason,) for hash_, reason in funding.unfunded.items()}
         self._offer_status.tell(unfunded, block, BookState.UNFUNDED)
@@ -318,8 +341,8 @@ class SettlementLoop:
         told: dict[Hash, tuple[str, ...]] = {}
         for place, demand in enumerate(empty):
             told[demand.hash] = (
-                to_sentences(explain(demand, snapshot.book))
-                if place < EXPLAINED and len(snapshot.book) <= EXPLAINED_BOOK
+                to_sentences(explain(demand, book))
+                if place < EXPLAINED and len(book) <= EXPLAINED_BOOK
                 else (f"see /v1/developer-offers/{demand.hash}/explain",)
             )
         self._offer_status.tell(told, block)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import ENGINE, Demand, Fill, Match, Round
 from matcher.offers.funding import parse_permit
 from matcher.offers.signed_wishes import load_proof
@@ -68,7 +69,7 @@ def fetch_refusals(snapshot: Snapshot, lens: MarketLens, result: Round) -> Refus
     return Refusals(asks, frozenset(stale))
 
 
-def build_book_document(snapshot: Snapshot, result: Round) -> list[bytes]:
+def build_book_document(snapshot: Snapshot, book: OrderBook, result: Round) -> list[bytes]:
     """Write the input of the round, with every signature, to be replayed by anyone; in parts."""
     at = snapshot.at
     head = BookHead(at.chain_id, Address(at.market), at.block, Hash(at.block_hash), at.timestamp)
@@ -78,7 +79,7 @@ def build_book_document(snapshot: Snapshot, result: Round) -> list[bytes]:
     }
     return write_book(
         head,
-        snapshot.book,
+        book,
         demands,
         signatures,
         sorted(snapshot.absent),

@@ -96,6 +96,8 @@ def _check_asks(
 ) -> None:
     for hash_, offer in published.items():
         where = f"published ask {hash_}"
+        if offer.kind != document.book.kind:
+            continue
         if document.book.get_ask(hash_) is not None:
             findings.compare("published", where, "book", "listed", "listed")
         elif offer.peer in document.unreachable:
@@ -136,6 +138,8 @@ def _check_bids(
     listed = {demand.hash for demand in document.demands}
     for hash_, offer in published.items():
         where = f"published demand {hash_}"
+        if offer.kind != document.book.kind:
+            continue
         if hash_ in listed:
             findings.compare("published", where, "book", "listed", "listed")
         elif all(_wants(hash_, offer, block, span, witness) for block in (span.first, span.last)):

@@ -111,7 +111,7 @@ def _sent(mined: Mined, market: Address) -> list[Line] | None:
     except MarketError:
         return None
     return [
-        Line(Hash(hash_offer(ProviderOffer(*fill[:6]))), fill[6], fill[1]) for fill in arguments[3]
+        Line(Hash(hash_offer(ProviderOffer(*fill[:7]))), fill[7], fill[2]) for fill in arguments[3]
     ]
 
 

@@ -42,7 +42,7 @@ def ask(market, peer=1, price=10_000, seconds=HOUR):
     """Return a provider offer of alpha."""
     now = market.wiring.clock.refresh()
     zero = "0x" + "00" * 20
-    return ProviderOffer(peer, price, zero, now + seconds, 0, secrets.randbits(64))
+    return ProviderOffer(peer, 0, price, zero, now + seconds, 0, secrets.randbits(64))
 
 
 def post(market, kind, body):

@@ -11,7 +11,8 @@ from indexer.scope import Handlers
 from tests.indexer.indexed import Indexed
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.billing import HOLD_EPOCHS
+from wasmarket.kernel.reasons import BatchReason, EndKind
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.published import encode_published
 from wasmarket.kernel.signing.typed_data import hash_offer
@@ -36,14 +37,33 @@ pytestmark = pytest.mark.unit
 DEVELOPER, PROVIDER, OTHER, WALLET = (to_address(bytes([n]) * 20) for n in range(1, 5))
 APP, KEY, ROOT, OFFER, ASK = (to_hash(bytes([n]) * 32) for n in range(11, 16))
 HUGE = 2**256 - 1
-ASK_OFFER = ProviderOffer(1, 5, ZERO_ADDRESS, 2**40, 0, 9)
+ASK_OFFER = ProviderOffer(1, 0, 5, ZERO_ADDRESS, 2**40, 0, 9)
 BID_OFFER = DeveloperOffer(
-    DEVELOPER, APP, 1, 4, 0, 0, 9, 0, 100, 0, 0, 0, (), 0, ZERO_ADDRESS, 0, 2**40, 0, 9
+    DEVELOPER,
+    APP,
+    1,
+    4,
+    0,
+    0,
+    ZERO_ADDRESS,
+    9,
+    0,
+    100,
+    0,
+    0,
+    0,
+    (),
+    0,
+    ZERO_ADDRESS,
+    0,
+    2**40,
+    0,
+    9,
 )
 PEER = events.PeerRegistered(1, PROVIDER, KEY, 8, 2048, 3, 5, WALLET, "http://peer")
 MATCH = (
     events.Assigned(1, 1, 1, 2, 5, ASK),
-    events.DealCreated(1, DEVELOPER, OFFER, APP, 1_000, 2**32 - 1),
+    events.DealCreated(1, DEVELOPER, OFFER, APP, 1_000, 2**32 - 1, ZERO_ADDRESS),
     events.Matched(1, OTHER, 2, 7),
 )
 
@@ -171,13 +191,18 @@ def test_claimed__paid_and_refunded__reach_both_accounts(running):
     assert running.read(fetch_peer, 1).proven == start
 
 
-def test_ended__dropped_then_claimed_to_the_end__is_cleared(running):
+def test_ended__dropped_then_claimed_to_the_end__is_cleared_when_it_can_be_convicted_no_more(
+    running,
+):
     start = running.epoch
     running.mine(events.Ended(1, 1, 1, start, EndKind.DROPPED, 64, 990, 0))
     assert running.settled(fetch_deal, 1).units == 0
     assert running.settled(fetch_assignment, 1).state == "ended"
 
     running.mine(events.Claimed(1, PROVIDER, start, 0, 10), epochs=3)
+    running.mine(events.Skipped(1, BatchReason.NOTHING_FINAL), epochs=HOLD_EPOCHS - 3)
+    assert running.settled(fetch_assignment, 1).state == "ended"
+    running.mine(events.Skipped(1, BatchReason.NOTHING_FINAL), epochs=1)
 
     assignment = running.settled(fetch_assignment, 1)
     assert (assignment.state, assignment.ended_kind, assignment.why) == ("cleared", 2, 64)
@@ -295,7 +320,7 @@ def test_published__garbage_after_the_offer__does_not_hide_it(store):
 
 
 def test_published__peer_of_an_impossible_number__is_kept_for_readers(store):
-    offer = ProviderOffer(HUGE, 5, ZERO_ADDRESS, 2**40, 0, 9)
+    offer = ProviderOffer(HUGE, 0, 5, ZERO_ADDRESS, 2**40, 0, 9)
     store.mine(published(PROVIDER, offer))
 
     assert store.read(fetch_published)[0].offer == offer

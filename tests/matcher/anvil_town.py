@@ -90,7 +90,13 @@ class AnvilTown:
             assert receipt.find(PeerRegistered)[0].peer == number
 
     def ask(self, peer, price, **members):
-        terms = {"developer": ZERO_ADDRESS, "valid_until": FOREVER, "counter": 0, "salt": 0}
+        terms = {
+            "kind": 0,
+            "developer": ZERO_ADDRESS,
+            "valid_until": FOREVER,
+            "counter": 0,
+            "salt": 0,
+        }
         return ProviderOffer(peer=peer, price=price, **(terms | members))
 
     def bid(self, **members):
@@ -101,6 +107,7 @@ class AnvilTown:
             "units": 2,
             "max_units_per_provider": 0,
             "min_regions": 0,
+            "meter": ZERO_ADDRESS,
             "max_price": 2_000,
             "epochs": 0,
             "deposit": 100_000,

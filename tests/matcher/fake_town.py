@@ -183,7 +183,13 @@ class FakeTown:
         self.index()
 
     def ask(self, peer=1, price=10, **members):
-        terms = {"developer": ZERO_ADDRESS, "valid_until": FOREVER, "counter": 0, "salt": 0}
+        terms = {
+            "kind": 0,
+            "developer": ZERO_ADDRESS,
+            "valid_until": FOREVER,
+            "counter": 0,
+            "salt": 0,
+        }
         return ProviderOffer(peer=peer, price=price, **(terms | members))
 
     def bid(self, **members):
@@ -194,6 +200,7 @@ class FakeTown:
             "units": 2,
             "max_units_per_provider": 0,
             "min_regions": 0,
+            "meter": ZERO_ADDRESS,
             "max_price": 100,
             "epochs": 0,
             "deposit": 1_000,
@@ -287,11 +294,13 @@ class FakeTown:
         for fill in fills:
             self.ledger.assignments += 1
             yield Assigned(
-                self.ledger.assignments, deal, fill[0], fill[6], fill[1], to_hash(b"\1" * 32)
+                self.ledger.assignments, deal, fill[0], fill[7], fill[2], to_hash(b"\1" * 32)
             )
         if is_first:
-            yield DealCreated(deal, terms.developer, name, terms.app, terms.deposit, 2**32 - 1)
-        yield Matched(deal, caller, sum(fill[6] for fill in fills), 0)
+            yield DealCreated(
+                deal, terms.developer, name, terms.app, terms.deposit, 2**32 - 1, ZERO_ADDRESS
+            )
+        yield Matched(deal, caller, sum(fill[7] for fill in fills), 0)
 
     def _give_content(self, request):
         async def chunks():

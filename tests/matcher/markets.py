@@ -36,6 +36,7 @@ def developer_offer(**members):
         "units": 4,
         "max_units_per_provider": 0,
         "min_regions": 0,
+        "meter": ZERO_ADDRESS,
         "max_price": 100,
         "epochs": 0,
         "deposit": 10_000,
@@ -79,7 +80,7 @@ def peer(number, **members):
 
 
 def ask(number, price, *, sequence=None, salt=0, holds=True, cancelled=False, **members):
-    terms = {"developer": ZERO_ADDRESS, "valid_until": LATER, "counter": 0, "salt": salt}
+    terms = {"kind": 0, "developer": ZERO_ADDRESS, "valid_until": LATER, "counter": 0, "salt": salt}
     offer = ProviderOffer(peer=number, price=price, **(terms | members))
     return Ask(
         name("ask", offer), offer, number if sequence is None else sequence, holds, cancelled

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from matcher.api.event_stream import find_position, stream
-from wasmarket.kernel.addresses import ZERO_HASH
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.events import (
     Activated,
@@ -157,7 +157,7 @@ def test_stream__deal__shows_also_events_that_name_only_its_assignment(town):
     town.register_peer()
     town.chain.mine(
         Assigned(1, 1, 1, 1, 5, ZERO_HASH),
-        DealCreated(1, town.developer.address, ZERO_HASH, ZERO_HASH, 100, 2**32 - 1),
+        DealCreated(1, town.developer.address, ZERO_HASH, ZERO_HASH, 100, 2**32 - 1, ZERO_ADDRESS),
         Matched(1, town.provider.address, 1, 0),
     )
     epoch = town.deployment.epoch_of(town.chain.head.timestamp)

@@ -101,7 +101,7 @@ class FedMarket(IndexedMarket):
         self.salt += 1
         counter = market.counter[provider] + ahead
         until = self.law.clock.now + seconds
-        ask = ProviderOffer(number, price, "0x" + "0" * 40, until, counter, self.salt)
+        ask = ProviderOffer(number, 0, price, "0x" + "0" * 40, until, counter, self.salt)
         published = how == "published"
         with self.database.write() as session:
             add_provider_offer(

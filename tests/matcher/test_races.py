@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from matcher.settlement.lost_races import TOLD
 from matcher.settlement.submissions import GIVEN_UP
 from tests.matcher.fake_town import Http, make_account
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.events import Assigned, DealCreated, FillSkipped, Matched
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.store.matching.lost_matches import KEPT, add_lost_match
@@ -39,7 +40,7 @@ def test_lost_match__is_told_with_its_reason_and_then_with_the_winner(stocked):
     offer = hash_offer(bid)
     stocked.chain.mine(
         Assigned(1, 1, 1, 2, 10, hash_offer(stocked.ask())),
-        DealCreated(1, stocked.developer.address, offer, bid.app, 1_000, 2**32 - 1),
+        DealCreated(1, stocked.developer.address, offer, bid.app, 1_000, 2**32 - 1, ZERO_ADDRESS),
         Matched(1, RIVAL.address, 2, 0),
     )
     stocked.turn()
@@ -97,7 +98,9 @@ def test_lost_match__winner_undone_by_a_reorg__is_nobody_again(stocked):
     stocked.turn()
     stocked.chain.mine(
         Assigned(1, 1, 1, 2, 10, hash_offer(stocked.ask())),
-        DealCreated(1, stocked.developer.address, hash_offer(bid), bid.app, 1_000, 2**32 - 1),
+        DealCreated(
+            1, stocked.developer.address, hash_offer(bid), bid.app, 1_000, 2**32 - 1, ZERO_ADDRESS
+        ),
         Matched(1, RIVAL.address, 2, 0),
     )
     stocked.index()
@@ -127,7 +130,9 @@ def test_fill_taken_by_another_in_the_same_block__is_skipped_and_the_developer_t
         yield FillSkipped(1, 1, 11)
         yield Assigned(1, 1, 2, 1, 20, hash_offer(stocked.ask(2, price=20)))
         name = hash_offer(stocked.bid())
-        yield DealCreated(1, stocked.developer.address, name, offer[1], 1_000, 2**32 - 1)
+        yield DealCreated(
+            1, stocked.developer.address, name, offer[1], 1_000, 2**32 - 1, ZERO_ADDRESS
+        )
         yield Matched(1, caller, 1, 0)
 
     stocked.register_peer(2, provider=stocked.other, units=1)

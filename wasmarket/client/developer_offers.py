@@ -22,7 +22,10 @@ from wasmarket.kernel.units import Address, Hash, format_usdc
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What a developer wants. USDC base units, MiB, chain seconds; masks as in DESIGN 8.1."""
+    """What a developer wants. USDC base units, MiB, chain seconds; masks as in DESIGN 8.1.
+
+    `meter` zero: reserved units; else that address signs what is paid for.
+    """
 
     units: int
     max_price: int
@@ -30,6 +33,7 @@ class Requirement:
     min_units: int = 1
     max_units_per_provider: int = 0
     min_regions: int = 0
+    meter: Address = ZERO_ADDRESS
     epochs: int = 0
     min_memory_mib: int = 0
     regions: int = 0
@@ -73,6 +77,7 @@ def make_offer(
         units=requirement.units,
         max_units_per_provider=requirement.max_units_per_provider,
         min_regions=requirement.min_regions,
+        meter=requirement.meter,
         max_price=requirement.max_price,
         epochs=requirement.epochs,
         deposit=requirement.deposit,

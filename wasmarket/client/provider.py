@@ -15,7 +15,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import Conflict, InvalidInput
 from wasmarket.kernel.events import Claimed, Ended, PeerRegistered, Skipped, Stake
 from wasmarket.kernel.reasons import LeaveReason
-from wasmarket.kernel.signing.offers import ProviderOffer, dump_offer
+from wasmarket.kernel.signing.offers import PriceKind, ProviderOffer, dump_offer
 from wasmarket.kernel.signing.published import encode_published
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer
@@ -133,9 +133,15 @@ class ProviderClient:
         self._send(self._wiring.market.call("set_wallet", peer, wallet))
 
     def sign_offer(
-        self, peer: int, price: int, developer: Address = ZERO_ADDRESS, seconds: int = MONTH
+        self,
+        peer: int,
+        price: int,
+        developer: Address = ZERO_ADDRESS,
+        seconds: int = MONTH,
+        *,
+        kind: PriceKind = PriceKind.RESERVED,
     ) -> SignedAsk:
-        """Sign an offer of a peer's units at `price` per unit and epoch.
+        """Sign an offer of a peer's units at `price` per unit and epoch, or per 10^12 work.
 
         Raises InvalidInput for a peer that is not the provider's.
         """
@@ -144,6 +150,7 @@ class ProviderClient:
         self._check_owner(peer)
         offer = ProviderOffer(
             peer=peer,
+            kind=kind,
             price=price,
             developer=developer,
             valid_until=wiring.clock.refresh() + seconds,

@@ -197,6 +197,7 @@ def _show(proven: Proven, as_json: bool) -> None:
         "input": receipt.input.hex(),
         "output": receipt.output.hex(),
         "fuel": receipt.fuel,
+        "size": receipt.size,
         "duration_us": receipt.duration_us,
         "time": receipt.time,
         "hash": proven.hash.hex(),

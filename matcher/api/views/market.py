@@ -17,7 +17,10 @@ NO_OFFER = "no offer of the provider was in the book"
 
 
 class AssignmentJson(BaseModel):
-    """Units of a peer in a deal. `alive` and `end` are settled as of the answer's block."""
+    """Units of a peer in a deal. `alive` and `end` are settled as of the answer's block.
+
+    `work`: the most that vouchers were redeemed for; `convicted`: its bond was seized.
+    """
 
     id: int
     deal: int
@@ -47,6 +50,8 @@ class AssignmentJson(BaseModel):
     why_text: str | None
     paid: Uint
     refunded: Uint
+    work: Uint
+    convicted: bool
 
     @classmethod
     def build(cls, view: AssignmentView) -> "AssignmentJson":
@@ -63,7 +68,10 @@ class AssignmentDetail(AssignmentJson):
 
 
 class DealJson(BaseModel):
-    """A deal, settled as of the answer's block; `assignments` are the alive ones."""
+    """A deal, settled as of the answer's block; `assignments` are the alive ones.
+
+    `meter` signs the usage of a metered deal; the zero address: reserved.
+    """
 
     id: int
     developer: str
@@ -85,6 +93,7 @@ class DealJson(BaseModel):
     created_block: int
     created_at: int
     tx: str
+    meter: str
     assignments: list[AssignmentJson]
 
     @classmethod

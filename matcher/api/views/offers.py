@@ -161,6 +161,7 @@ class RequirementJson(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     units: Annotated[int, Field(ge=1, lt=2**16)]
+    kind: Annotated[int, Field(ge=0, le=1)] = 0
     min_units: Annotated[int, Field(ge=1, lt=2**16)] = 1
     max_units_per_provider: Uint = 0
     min_regions: Annotated[int, Field(ge=0, le=256)] = 0
@@ -175,7 +176,7 @@ class RequirementJson(BaseModel):
 
 
 class QuoteView(BaseModel):
-    """So many units cost `total` per epoch, the dearest of them `price_max`."""
+    """So many units cost `total` per epoch (or 10^12 work), the dearest of them `price_max`."""
 
     units: int
     total: Uint

@@ -9,7 +9,7 @@ from typing import Any
 
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.solve import Lines, find_lines
-from matcher.engine.values import ACTIVATION_EPOCHS, PRICE_BELOW, Demand
+from matcher.engine.values import PRICE_BELOW, Demand
 from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, ProvidersMode
 from wasmarket.kernel.units import Address
 
@@ -149,7 +149,7 @@ def _by_money(trial: _Trial) -> Iterator[Relaxation]:
     committed = sum(entry.units * entry.price for entry in demand.live)
     unlimited = replace(demand, balance=DEPOSIT_BELOW)
     wanted = find_lines(unlimited, trial.book)
-    needed = wanted.total * ACTIVATION_EPOCHS + committed
+    needed = wanted.total * demand.reserve + committed
     if wanted.units > trial.units and demand.balance < needed < DEPOSIT_BELOW:
         match = find_lines(replace(demand, balance=needed), trial.book)
         yield _relaxation(field, demand.balance, needed, match)

@@ -15,14 +15,20 @@ from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Demand, Fill, Match, Round
+from wasmarket.kernel.errors import InvalidInput
 
 SMALL = 64
 """So many demands are also matched greedily, to have whichever is better."""
 
 
 def match_round(demands: Iterable[Demand], book: OrderBook) -> Round:
-    """Match all demands. The order of `demands` does not matter; one alone gets its best match."""
+    """Match all demands. The order of `demands` does not matter; one alone gets its best match.
+
+    Raises InvalidInput for a demand of another kind than the book's.
+    """
     ordered = in_order(demands)
+    if any(demand.kind != book.kind for demand in ordered):
+        raise InvalidInput("a demand is of another kind than the book", field="kind")
     wanted = [LimitedDemand(demand, limits_of(demand, book)) for demand in ordered]
     active = [entry for entry in wanted if entry.limits.want > 0 and entry.limits.fills > 0]
     found = _match_together(active, book)

@@ -42,6 +42,7 @@ from matcher.engine.index.rows import Rows, build_rows
 from matcher.engine.index.scan import S_SLOT, scan_all
 from matcher.engine.index.storage import Storage
 from matcher.engine.values import Ask, Demand, Peer
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 
 CHUNK = 65_536
@@ -52,15 +53,15 @@ class OrderBook:
 
     What can never fill again leaves by itself: `advance` drops what has expired, `set_counter`
     what its provider withdrew. An ask of an unknown or drained peer stays, but is not offered.
-    Asks lie in columns and are made on demand. Many may read at once; whoever changes the book
-    must be alone with it.
+    All asks are of one `kind`. They lie in columns and are made on demand. Many may read at once;
+    whoever changes the book must be alone with it.
     """
 
-    def __init__(self, now: int = 0) -> None:
+    def __init__(self, now: int = 0, kind: PriceKind = PriceKind.RESERVED) -> None:
         """Begin empty at chain time `now` (seconds)."""
         self.now = now
         self.version = 0
-        self.storage = Storage()
+        self.storage = Storage(kind)
         self._count = 0
         self.excluded: I32 = np.zeros(0, np.int32)
         self._rows: tuple[int, Rows] | None = None
@@ -72,13 +73,15 @@ class OrderBook:
         peers: Iterable[Peer],
         counters: Mapping[Address, int],
         asks: Iterable[Ask],
+        kind: PriceKind = PriceKind.RESERVED,
     ) -> "OrderBook":
         """Return a book of all this at once: as adding one by one, only faster.
 
         Asks that have expired, or that a counter withdrew, stay out of it only when they would
-        have left a book that knew time and counters before.
+        have left a book that knew time and counters before. Raises InvalidInput for an ask of
+        another kind.
         """
-        book = cls(now)
+        book = cls(now, kind)
         crowd = iter(peers)
         while group := list(islice(crowd, CHUNK)):
             slots, owners = book.storage.write_peers(group)
@@ -122,6 +125,11 @@ class OrderBook:
     def __len__(self) -> int:
         """Return how many asks there are."""
         return self._count
+
+    @property
+    def kind(self) -> PriceKind:
+        """What the prices of its asks are for."""
+        return self.storage.kind
 
     @property
     def columns(self) -> Columns:

@@ -35,7 +35,7 @@ from matcher.engine.index.layout import (
 from matcher.engine.values import Ask, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput
-from wasmarket.kernel.signing.offers import ProviderOffer
+from wasmarket.kernel.signing.offers import PriceKind, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
 PEER_LIMITS = {"units": 2**16, "used": 2**16, "memory_mib": 2**32, "region": 2**8, "traits": 2**96}
@@ -52,8 +52,9 @@ LOW_TRAITS = 2**TRAIT_BITS - 1
 class Storage:
     """The columns, and what names their slots."""
 
-    def __init__(self) -> None:
-        """Begin empty."""
+    def __init__(self, kind: PriceKind = PriceKind.RESERVED) -> None:
+        """Begin empty, for asks of one kind."""
+        self.kind = kind
         self.columns: Columns = build_columns(4, 64, 16, 16)
         self.asks = 0
         self.peers = 0
@@ -253,6 +254,7 @@ class Storage:
         if offer is None:
             offer = ProviderOffer(
                 peer=int(c.peers[peer, P_ID]),
+                kind=self.kind,
                 price=price,
                 developer=self._accounts[developer],
                 valid_until=valid,
@@ -289,6 +291,8 @@ class Storage:
 
     def _encode(self, ask: Ask, slot: int) -> tuple[tuple[int, ...], tuple[int, ...], bytes]:
         offer = ask.offer
+        if offer.kind != self.kind:
+            raise InvalidInput(f"an ask of kind {offer.kind} is in a book of another", field="kind")
         state = HOLDS * ask.holds | CANCELLED * ask.cancelled
         if max(offer.price, offer.valid_until, offer.counter, offer.peer) > LAST:
             state |= ODD

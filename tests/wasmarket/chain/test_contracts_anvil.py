@@ -107,7 +107,7 @@ def register(town, endpoint, units=4):
 
 
 def build_offers(town, **changes):
-    ask = ProviderOffer(1, 1000, ZERO_ADDRESS, FOREVER, 0, 1)
+    ask = ProviderOffer(1, 0, 1000, ZERO_ADDRESS, FOREVER, 0, 1)
     members = {
         "developer": town.developer.address,
         "app": "0x" + "ab" * 32,
@@ -115,6 +115,7 @@ def build_offers(town, **changes):
         "units": 2,
         "max_units_per_provider": 0,
         "min_regions": 0,
+        "meter": ZERO_ADDRESS,
         "max_price": 1500,
         "epochs": 0,
         "deposit": 100_000,
@@ -225,7 +226,7 @@ def test_match__signed_offers_and_permit__makes_a_deal(town):
     nonce = town.usdc.permit_nonce(town.developer.address)
     permit = hash_permit(town.developer.address, town.market.address, 100_000, nonce, FOREVER)
     signature = sign(digest(domain, permit), town.developer.key)
-    unknown = build_fill(ProviderOffer(7, 1000, ZERO_ADDRESS, FOREVER, 0, 1), 1)
+    unknown = build_fill(ProviderOffer(7, 0, 1000, ZERO_ADDRESS, FOREVER, 0, 1), 1)
     fill = build_fill(ask, 2, sign_offer(town, ask, town.provider))
     assert town.lens.why(bid, fill) == 0
     assert town.lens.why(bid, unknown) == FillReason.NO_PEER

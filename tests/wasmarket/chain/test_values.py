@@ -1,7 +1,7 @@
 """Small values: revert reasons, packed words, the clock, the lock, the encoder's errors."""
 
 import threading
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_read_reason__hostile_length__reads_what_is_there():
         (OfferWord, 34),
         (PeerWord, 232),
         (PeerExtraWord, 256),
-        (DealWord, 256),
+        (DealWord, 250),
         (AssignmentWord, 256),
     ],
 )
@@ -80,9 +80,17 @@ def test_unpack__all_ones__gives_every_fields_maximum(kind, bits):
 
 
 def test_unpack__fields__come_low_bits_first():
-    word = DealWord.unpack(5 | 7 << 96 | 9 << 160 | 11 << 192 | 13 << 224 | 2 << 240 | 1 << 248)
+    word = DealWord.unpack(5 | 7 << 96 | 9 << 160 | 11 << 192 | 13 << 224 | 2 << 240 | 2 << 248)
 
-    assert word == DealWord(5, 7, 9, 11, 13, 2, 1)
+    assert word == DealWord(5, 7, 9, 11, 13, 2, 0, 1)
+
+
+def test_paid__of_a_metered_assignment__lies_in_two_fields():
+    word = AssignmentWord(1, 2, 3, 4, 5, next=7, end=0, skipped=9, run=0, state=4)
+
+    assert word.paid == 7 + (9 << 32)
+    assert replace(word, state=5).paid == word.paid
+    assert replace(word, state=2).paid == 0
 
 
 def test_encode__wrong_count_or_value__names_it():
@@ -116,7 +124,7 @@ def test_parse_abi__nested_structs__have_canonical_signatures():
     function = load_abi("Market").function("match")
 
     assert function.inputs[3].type == (
-        "(uint256,uint256,address,uint256,uint256,uint256,uint256,bytes32,bytes32)[]"
+        "(uint256,uint256,uint256,address,uint256,uint256,uint256,uint256,bytes32,bytes32)[]"
     )
     erc20 = parse_abi(
         "T",

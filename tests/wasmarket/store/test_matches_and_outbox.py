@@ -4,7 +4,7 @@ import pytest
 
 from tests.indexer.indexed import Indexed
 from wasmarket.kernel import events
-from wasmarket.kernel.addresses import to_address, to_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.errors import NotFound
 from wasmarket.store.enums import NoticeState, SubmissionState
 from wasmarket.store.matching.book_documents import fetch_book, put_book
@@ -42,7 +42,7 @@ def make_deal(store):
     """Index a first match."""
     store.mine(
         events.Assigned(1, 1, 1, 2, 5, ASK),
-        events.DealCreated(1, DEVELOPER, BID, APP, 100, 2**32 - 1),
+        events.DealCreated(1, DEVELOPER, BID, APP, 100, 2**32 - 1, ZERO_ADDRESS),
         events.Matched(1, PROVIDER, 2, 0),
     )
 

@@ -33,9 +33,28 @@ pytestmark = pytest.mark.unit
 DEVELOPER, PROVIDER, OTHER, WALLET = (to_address(bytes([n]) * 20) for n in range(1, 5))
 APP, KEY, BOOK, TX, UNKNOWN = (to_hash(bytes([n]) * 32) for n in range(11, 16))
 SIGNATURE = "0x" + "ab" * 64
-ASK = ProviderOffer(1, 5, ZERO_ADDRESS, 2**40, 0, 1)
+ASK = ProviderOffer(1, 0, 5, ZERO_ADDRESS, 2**40, 0, 1)
 BID = DeveloperOffer(
-    DEVELOPER, APP, 1, 4, 0, 0, 2**200, 0, 100, 0, 0, 0, (OTHER,), 2, OTHER, 0, 2**40, 0, 1
+    DEVELOPER,
+    APP,
+    1,
+    4,
+    0,
+    0,
+    ZERO_ADDRESS,
+    2**200,
+    0,
+    100,
+    0,
+    0,
+    0,
+    (OTHER,),
+    2,
+    OTHER,
+    0,
+    2**40,
+    0,
+    1,
 )
 PEER = events.PeerRegistered(1, PROVIDER, KEY, 8, 2048, 3, 5, WALLET, "http://peer")
 
@@ -76,7 +95,9 @@ def make_deal(store, units=2, *, offer=None):
     """Index the first match of the bid."""
     store.mine(
         events.Assigned(1, 1, 1, units, 5, hash_offer(ASK)),
-        events.DealCreated(1, DEVELOPER, offer or hash_offer(BID), APP, 100, 2**32 - 1),
+        events.DealCreated(
+            1, DEVELOPER, offer or hash_offer(BID), APP, 100, 2**32 - 1, ZERO_ADDRESS
+        ),
         events.Matched(1, OTHER, units, 0),
     )
 
@@ -163,7 +184,7 @@ def test_live_asks__another_account_cancels__stays(store):
 
 def test_live_asks__valid_until_now__holds_to_that_second(store):
     now = store.chain.head.timestamp
-    last, over = (ProviderOffer(1, 5, ZERO_ADDRESS, now + seconds, 0, 1) for seconds in (0, -1))
+    last, over = (ProviderOffer(1, 0, 5, ZERO_ADDRESS, now + seconds, 0, 1) for seconds in (0, -1))
     post_ask(store, last)
     post_ask(store, over)
 
@@ -171,8 +192,8 @@ def test_live_asks__valid_until_now__holds_to_that_second(store):
 
 
 def test_live_asks__of_no_peer_or_another_provider__are_left_out(store):
-    post_ask(store, ProviderOffer(2, 5, ZERO_ADDRESS, 2**40, 0, 1))
-    post_ask(store, ProviderOffer(1, 5, ZERO_ADDRESS, 2**40, 0, 2), provider=OTHER)
+    post_ask(store, ProviderOffer(2, 0, 5, ZERO_ADDRESS, 2**40, 0, 1))
+    post_ask(store, ProviderOffer(1, 0, 5, ZERO_ADDRESS, 2**40, 0, 2), provider=OTHER)
 
     assert live_asks(store) == []
 
@@ -286,7 +307,7 @@ def test_offer_status__without_a_deal__follows_the_chain(store, event, status):
 
 def test_offer_status__past_its_time__is_expired(store):
     old = DeveloperOffer(
-        *(getattr(BID, name) for name in list(BID.__slots__)[:16]),
+        *(getattr(BID, name) for name in list(BID.__slots__)[:17]),
         store.chain.head.timestamp,
         0,
         1,

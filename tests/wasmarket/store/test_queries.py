@@ -4,7 +4,7 @@ import pytest
 
 from tests.indexer.indexed import Indexed
 from wasmarket.kernel import events
-from wasmarket.kernel.addresses import to_address, to_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.errors import Conflict, NotFound
 from wasmarket.kernel.reasons import EndKind
 from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignments
@@ -53,7 +53,7 @@ def match(deal, developer, *assignments, price=5):
     """Return the events of a first match: one unit of each (assignment, peer)."""
     return (
         *(events.Assigned(number, deal, peer, 1, price, ASK) for number, peer in assignments),
-        events.DealCreated(deal, developer, KEYS[deal], APP, 100, 2**32 - 1),
+        events.DealCreated(deal, developer, KEYS[deal], APP, 100, 2**32 - 1, ZERO_ADDRESS),
         events.Matched(deal, developer, len(assignments), 0),
     )
 

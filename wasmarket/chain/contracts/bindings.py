@@ -28,6 +28,7 @@ from wasmarket.kernel.errors import Conflict, MarketError
 from wasmarket.kernel.signing.offers import DeveloperOffer
 from wasmarket.kernel.signing.signatures import Signature
 from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.kernel.signing.usage import Voucher
 from wasmarket.kernel.units import Address, Hash
 
 WordT = TypeVar("WordT", bound=Word)
@@ -168,6 +169,11 @@ class MarketLens(_Deployed):
         """Return per assignment whether anybody may evict it; at most 64 ids."""
         return list(self.read("evictable", ids, block=block))
 
+    def redeemable(self, assignment: int, work: int, block: BlockTag = "latest") -> tuple[int, int]:
+        """Return what a voucher for so much work would pay now, and what would stay owed."""
+        amount, owed = self.read("redeemable", assignment, work, block=block)
+        return int(amount), int(owed)
+
     def why(
         self,
         offer: DeveloperOffer,
@@ -196,7 +202,7 @@ class Proofs(_Deployed):
     name = "Proofs"
 
     def is_proven(self, peer: int, epoch: int, block: BlockTag = "latest") -> bool:
-        """Return whether a peer has committed an epoch."""
+        """Return whether a peer has committed an epoch; peer 0: the pulse."""
         return bool(self.read("is_proven", peer, epoch, block=block))
 
     def roots(
@@ -208,15 +214,26 @@ class Proofs(_Deployed):
 
 
 class Meter(_Deployed):
-    """Pays for signed usage."""
+    """Pays for signed usage out of the deals' balances."""
 
     name = "Meter"
 
+    def redeem(self, vouchers: Sequence[Voucher]) -> ContractCall:
+        """Encode the payment of at most 64 vouchers, by anybody."""
+        lines = [
+            (v.usage.assignment, v.usage.work, v.signature.r, v.signature.vs) for v in vouchers
+        ]
+        return self.call("redeem", lines)
+
 
 class Audits(_Deployed):
-    """Holds peers to the roots that they committed."""
+    """Asks, contradictions, accusations and the juries that decide them."""
 
     name = "Audits"
+
+    def free(self, address: Address, block: BlockTag = "latest") -> int:
+        """Return what an account could withdraw, FLT base units."""
+        return int(self.read("free", address, block=block))
 
 
 class Faucet(_Deployed):

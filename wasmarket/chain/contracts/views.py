@@ -17,6 +17,7 @@ class OnchainDeal:
     units: int
     run: int
     stopped: bool
+    metered: bool
     status: int
     runway: int
     last_funded: int
@@ -24,7 +25,11 @@ class OnchainDeal:
 
 @dataclass(frozen=True, slots=True)
 class OnchainAssignment:
-    """An assignment with what a claim would give now (USDC base units)."""
+    """An assignment with what a claim would give now (USDC base units).
+
+    `next` is the first unclaimed epoch; while pending the block of the match; of a metered one what
+    vouchers have paid. `state` is an AssignmentCode.
+    """
 
     deal: int
     peer: int

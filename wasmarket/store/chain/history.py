@@ -1,4 +1,4 @@
-"""Read what happened to assignments: claims, and what matches and batches left out."""
+"""Read what happened to assignments: claims, vouchers, what matches and batches left out."""
 
 from typing import Any
 
@@ -6,8 +6,9 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address, Hash
+from wasmarket.store.audit_views import RedemptionView
 from wasmarket.store.chain.state import Place
-from wasmarket.store.tables import BatchSkipRow, ClaimRow, FillSkipRow
+from wasmarket.store.tables import BatchSkipRow, ClaimRow, FillSkipRow, RedemptionRow
 from wasmarket.store.views import BatchSkipView, ClaimView, FillSkipView
 
 
@@ -40,6 +41,38 @@ def fetch_claims(
             row.last,
             row.paid,
             row.refunded,
+            row.timestamp,
+            row.tx_hash,
+        )
+        for row in session.scalars(query)
+    ]
+
+
+def fetch_redemptions(
+    session: Session,
+    *,
+    deal: int | None = None,
+    assignment: int | None = None,
+    after: Place | None = None,
+    limit: int | None = 100,
+) -> list[RedemptionView]:
+    """Return redeemed vouchers in the order of the chain."""
+    query = _paged(select(RedemptionRow), RedemptionRow, after, limit)
+    if deal is not None:
+        query = query.where(RedemptionRow.deal == deal)
+    if assignment is not None:
+        query = query.where(RedemptionRow.assignment == assignment)
+    return [
+        RedemptionView(
+            row.block_number,
+            row.log_index,
+            row.assignment,
+            row.deal,
+            row.provider,
+            row.work,
+            row.paid,
+            row.owed,
+            row.balance,
             row.timestamp,
             row.tx_hash,
         )
