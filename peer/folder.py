@@ -64,7 +64,15 @@ class PeerFolder:
         self.receipts = path / "receipts"
         self.commitments = path / "commitments"
         self.chain = path / "chain.json"
-        folders = (self.blocks, self.cache, self.services, self.receipts, self.commitments)
+        self.vouchers = path / "vouchers"
+        folders = (
+            self.blocks,
+            self.cache,
+            self.services,
+            self.receipts,
+            self.commitments,
+            self.vouchers,
+        )
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -19,8 +19,9 @@ from peer.chain_state.view import ChainView
 from peer.disk import DiskWatch
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments, last_closed
+from peer.duties.due_calls import WorkAccount
 from peer.duties.own_roots import OwnRoots
-from peer.duties.submitter import DutySubmitter
+from peer.duties.submitter import DutyContracts, DutySubmitter
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
 from peer.hosting.deal_context import DealContext
@@ -42,7 +43,8 @@ from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.settings import PeerSettings
-from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Proofs
+from peer.vouchers.book import VoucherBook
+from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.reading.rpc import Rpc
@@ -139,6 +141,8 @@ class PeerProcess:
             folder, signer, parameters.epoch_seconds, last_closed(folder.commitments) + 1
         )
         self._commitments = Commitments(folder.commitments, self._book, parameters.epoch_seconds)
+        self._vouchers = VoucherBook(folder.vouchers, domain)
+        self._policy = parts.policy
         self._copies = CopyKeeper(folder, copies, self._book.flush)
         proofs = Proofs(rpc, deployment)
         self._own_roots = OwnRoots(proofs, self._commitments, parameters.epoch_seconds)
@@ -168,17 +172,22 @@ class PeerProcess:
                 max_fee=parts.max_fee,
                 stop=self._stop,
             ),
-            Market(rpc, deployment),
-            proofs,
-            Audits(rpc, deployment),
+            DutyContracts(
+                Market(rpc, deployment),
+                proofs,
+                Audits(rpc, deployment),
+                Meter(rpc, deployment),
+            ),
             deployment,
             self._commitments,
             Answers([EvidencePlace(place) for place in (folder.path, *copies)]),
             self._own_roots,
+            self._vouchers,
             lambda: self._host.outlook,
             claim_every=settings.claim_every_epochs,
             # A chain on which one block is enough for an answer makes none by itself.
             settle_blocks=min(settings.settle_blocks, parameters.accept_blocks - 1),
+            read_work=self._read_work,
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._look_now,
         )
@@ -271,6 +280,7 @@ class PeerProcess:
             self._host,
             self._book,
             self._commitments,
+            self._vouchers,
             blocks,
             Authenticator(
                 domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
@@ -372,6 +382,10 @@ class PeerProcess:
         """Return as which peer of the chain this process runs, 0 while it knows none."""
         chain_view = self._listener.chain_view
         return 0 if chain_view is None else chain_view.peer
+
+    def _read_work(self) -> WorkAccount:
+        done = {chain.assignment: chain.work_done for chain in self._book.chains()}
+        return WorkAccount(self._vouchers.works(), done, self._policy.current.metered)
 
     def _find_peers(self) -> tuple[int, ...] | None:
         chain_view = self._listener.chain_view

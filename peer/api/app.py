@@ -16,10 +16,12 @@ from peer.api.fastpath.routes import create_call_router
 from peer.api.identity import Identify, create_identity_router
 from peer.api.notices import create_notice_router
 from peer.api.receipts import create_receipt_router
+from peer.api.vouchers import create_voucher_router
 from peer.duties.commitments import Commitments
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from peer.receipts.receipt_log import ReceiptLog
+from peer.vouchers.book import VoucherBook
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.routing_routes import create_routing_router
 from wasmarket.content.trustless.routes import create_gateway_router
@@ -48,6 +50,7 @@ def create_app(
     host: Host,
     book: ReceiptLog,
     commitments: Commitments,
+    vouchers: VoucherBook,
     blocks: BlockFolder,
     authenticator: Authenticator,
     gossip: AccessGossip,
@@ -65,12 +68,13 @@ def create_app(
     )
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
     counts = CallCounts(app.state.requests, info.name, registry)
-    calls = CallHandler(host, book, authenticator, counts)
+    calls = CallHandler(host, book, authenticator, counts, vouchers)
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host))
     app.include_router(create_developer_router(host, book, authenticator))
     app.include_router(create_access_copy_router(host, gossip))
     app.include_router(create_receipt_router(host, book, commitments))
+    app.include_router(create_voucher_router(host, book, vouchers))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_identity_router(own.identify))
     app.include_router(create_gateway_router(blocks))

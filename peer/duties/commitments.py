@@ -89,6 +89,7 @@ class Commitments:
             logger.exception("receipts are not durable yet", extra={"epoch": epoch})
         commitment = self._build(chain_view, epoch)
         self._unsaved[epoch] = commitment
+        self._save_work(commitment)
         self._log(commitment)
         try:
             self.save()
@@ -131,6 +132,14 @@ class Commitments:
         for path in sorted(self._folder.glob("*.json"))[:-1]:
             if int(path.stem) < before:
                 path.unlink(missing_ok=True)
+
+    def _save_work(self, commitment: Commitment) -> None:
+        for summary in commitment.summaries:
+            try:
+                self._book.get(summary.assignment).save_work(commitment.epoch)
+            except OSError:
+                # It is counted again from the receipts as long as they are kept.
+                logger.exception("work is not stored yet", extra={"epoch": commitment.epoch})
 
     def _build(self, chain_view: ChainView, epoch: int) -> Commitment:
         summaries = tuple(

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from peer.chain_state.view import RUNNING, Assignment, ChainView, State, is_funded, must_commit
+from peer.vouchers.credit import USUAL_CREDIT, Credit, find_redeemable
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.reasons import LeaveReason
 
@@ -20,6 +21,18 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkAccount:
+    """Of metered assignments: the work that is signed for and done, and what may be owed."""
+
+    signed: Mapping[int, int] = field(default_factory=dict)
+    done: Mapping[int, int] = field(default_factory=dict)
+    terms: Credit = USUAL_CREDIT
+
+
+NO_WORK = WorkAccount()
+
+
+@dataclass(frozen=True, slots=True)
 class DueCalls:
     """What is to be sent, each a batch of at most 64 ids; epochs to commit, oldest first."""
 
@@ -28,11 +41,14 @@ class DueCalls:
     leave: tuple[tuple[LeaveReason, tuple[int, ...]], ...] = ()
     release: tuple[int, ...] = ()
     claim: tuple[int, ...] = ()
+    redeem: tuple[int, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be sent."""
-        return not (self.commit or self.activate or self.leave or self.release or self.claim)
+        return not (
+            self.commit or self.activate or self.leave or self.release or self.claim or self.redeem
+        )
 
 
 def find_due_calls(
@@ -43,6 +59,7 @@ def find_due_calls(
     proven: Collection[int],
     claim_every: int = 0,
     settle_blocks: int = 0,
+    work: WorkAccount = NO_WORK,
 ) -> DueCalls:
     """Return what is owed. `proven`: epochs known to be committed; `claim_every` epochs, 0: never.
 
@@ -80,6 +97,7 @@ def find_due_calls(
             if held.is_dead and (held.state not in RUNNING or chain_view.epoch > held.end_of)
         ),
         claim=_batch(_claimable(chain_view, parameters, claim_every)),
+        redeem=_batch(find_redeemable(chain_view, work.signed, work.done, work.terms)),
     )
 
 

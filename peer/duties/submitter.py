@@ -1,27 +1,40 @@
 """Send what this peer owes the chain, with its wallet, until the chain shows that it is done."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from peer.chain_state.view import ChainView, OpenAsk
 from peer.duties.answers import Answers
 from peer.duties.commitments import Commitments
-from peer.duties.due_calls import DueCalls, Outlook, find_due_calls
+from peer.duties.due_calls import NO_WORK, DueCalls, Outlook, WorkAccount, find_due_calls
 from peer.duties.own_roots import OwnRoots
 from peer.receipts.heads import ReceiptsBehind
-from wasmarket.chain.contracts.bindings import Audits, Market, Proofs
+from peer.vouchers.book import VoucherBook
+from wasmarket.chain.contracts.bindings import Audits, Market, Meter, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError, NotFound, Reverted, Unfunded
 from wasmarket.kernel.events import Skipped
 from wasmarket.kernel.reasons import describe
+from wasmarket.kernel.signing.usage import Voucher
 from wasmarket.serving.daemon import explain
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class DutyContracts:
+    """The contracts that a peer owes something."""
+
+    market: Market
+    proofs: Proofs
+    audits: Audits
+    meter: Meter
+
+
 class DutySubmitter:
-    """Activates, leaves, releases, commits and claims; one thread runs it.
+    """Activates, leaves, releases, commits, answers, claims and redeems; one thread runs it.
 
     It keeps no list of what it sent: duties follow from the standing, so nothing is lost by a
     crash and nothing is sent twice once the standing has caught up.
@@ -30,33 +43,34 @@ class DutySubmitter:
     def __init__(
         self,
         sender: Submitter,
-        market: Market,
-        proofs: Proofs,
-        audits: Audits,
+        contracts: DutyContracts,
         deployment: Deployment,
         commitments: Commitments,
         answers: Answers,
         own_roots: OwnRoots,
+        vouchers: VoucherBook,
         outlook: Callable[[], Outlook],
         *,
         claim_every: int = 0,
         settle_blocks: int = 0,
+        read_work: Callable[[], WorkAccount] = lambda: NO_WORK,
         on_sent: Callable[[], object] = lambda: None,
     ) -> None:
-        """`outlook` says which assignments can be served; it and `on_sent`, which hears of each
-        transaction that was mined, are called on the agent's thread.
+        """`outlook` says which assignments can be served, `read_work` what they owe; these and
+        `on_sent`, which hears of each transaction that was mined, are called on the agent's thread.
         """
         self._sender = sender
-        self._market = market
-        self._proofs = proofs
-        self._audits = audits
+        self._contracts = contracts
         self._answers = answers
         self._own_roots = own_roots
+        self._vouchers = vouchers
         self._deployment = deployment
         self._commitments = commitments
         self._outlook = outlook
         self._claim_every = claim_every
         self._settle_blocks = settle_blocks
+        self._read_work = read_work
+        self._redeemed: dict[int, tuple[int, int, int]] = {}
         self._on_sent = on_sent
         self._chain_view: ChainView | None = None
         self._sent_at = -1
@@ -92,7 +106,7 @@ class DutySubmitter:
                 self._commit(chain_view, epoch)
             except (Reverted, ReceiptsBehind) as error:
                 refusal = refusal or error
-        for call in self._calls(duties):
+        for call in self._calls(chain_view, duties):
             try:
                 self._send(call)
             except Reverted as error:
@@ -104,7 +118,7 @@ class DutySubmitter:
 
     def _answer(self, ask: OpenAsk) -> None:
         summed, called = self._answers.find(ask)
-        self._send(self._audits.call("answer", ask.case, summed, called))
+        self._send(self._contracts.audits.call("answer", ask.case, summed, called))
         logger.info(
             "an ask was answered",
             extra={"case": ask.case, "assignment": ask.assignment, "epoch": ask.epoch},
@@ -112,8 +126,10 @@ class DutySubmitter:
 
     def _commit(self, chain_view: ChainView, epoch: int) -> None:
         commitment = self._commitments.prepare(chain_view, epoch)
-        if not self._proofs.is_proven(chain_view.peer, epoch):
-            self._send(self._proofs.call("commit", epoch, [(chain_view.peer, commitment.root)]))
+        if not self._contracts.proofs.is_proven(chain_view.peer, epoch):
+            self._send(
+                self._contracts.proofs.call("commit", epoch, [(chain_view.peer, commitment.root)])
+            )
         self._commitments.mark_proven(epoch)
 
     def _send(self, call: ContractCall) -> None:
@@ -123,7 +139,7 @@ class DutySubmitter:
         logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
         for skipped in receipt.find(Skipped):
             logger.warning(
-                "the market skipped an assignment",
+                "an assignment was skipped",
                 extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
             )
 
@@ -135,17 +151,32 @@ class DutySubmitter:
             proven=self._commitments.proven,
             claim_every=self._claim_every,
             settle_blocks=self._settle_blocks,
+            work=self._read_work(),
         )
 
-    def _calls(self, duties: DueCalls) -> Iterator[ContractCall]:
+    def _calls(self, chain_view: ChainView, duties: DueCalls) -> Iterator[ContractCall]:
         if duties.activate:
-            yield self._market.call("activate", duties.activate)
+            yield self._contracts.market.call("activate", duties.activate)
         for why, ids in duties.leave:
-            yield self._market.call("leave", ids, int(why))
+            yield self._contracts.market.call("leave", ids, int(why))
         if duties.release:
-            yield self._market.call("release", duties.release)
+            yield self._contracts.market.call("release", duties.release)
         if duties.claim:
-            yield self._market.call("claim", duties.claim)
+            yield self._contracts.market.call("claim", duties.claim)
+        vouchers = list(self._find_fresh(chain_view, duties.redeem))
+        if vouchers:
+            yield self._contracts.meter.redeem(vouchers)
+
+    def _find_fresh(self, chain_view: ChainView, ids: Sequence[int]) -> Iterator[Voucher]:
+        """Yield the vouchers of assignments, unless the chain refused the same before."""
+        for number in ids:
+            voucher, held = self._vouchers.find(number), chain_view.assignments[number]
+            if voucher is None:
+                continue
+            state = (voucher.usage.work, held.paid, chain_view.deals[held.deal].balance)
+            if self._redeemed.get(number) != state:
+                self._redeemed[number] = state
+                yield voucher
 
     def explain(self, error: BaseException) -> str:
         """Return what to tell the operator about an error of `act`."""

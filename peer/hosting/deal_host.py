@@ -21,6 +21,7 @@ from peer.hosting.wanted import build_applicant
 from peer.policy.policy import check_applicant
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.service_log import ServiceLog
+from peer.vouchers.credit import work_limit
 from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket.kernel.reasons import LeaveReason
@@ -58,7 +59,7 @@ class DealHost(HostedDeal):
             return
         self.deal, self.assignments = deal, assignments
         for run in self.runs.values():
-            run.serving_until = self._serving_until(run.assignment)
+            self._set_terms(run)
         self._loop.wake()
 
     def poke(self) -> None:
@@ -147,8 +148,20 @@ class DealHost(HostedDeal):
         chain_view = self._chain_view
         assert chain_view is not None
         return await self._context.preparer.prepare(
-            app, chain_view.memory_mib, self._folder / "storage", self._find_sources
+            app,
+            chain_view.memory_mib,
+            self._folder / "storage",
+            self._find_sources,
+            is_metered=self.deal.is_metered,
         )
+
+    def _set_terms(self, run: ServedAssignment) -> None:
+        """Say until when and how far an assignment is served."""
+        held = self.assignments.get(run.assignment)
+        run.serving_until = self._serving_until(run.assignment)
+        run.work_limit = None
+        if held is not None and self.deal.is_metered:
+            run.work_limit = work_limit(held, self._context.policy.current.metered.credit)
 
     def _find_sources(self) -> tuple[str, ...]:
         context = self._context
@@ -171,7 +184,7 @@ class DealHost(HostedDeal):
         run = ServedAssignment(
             held.id, held.units, workers, self._context.book.open(held.id, self.deal.id)
         )
-        run.serving_until = self._serving_until(held.id)
+        self._set_terms(run)
         self.runs[held.id] = run
         logger.info("assignment ready", extra={"deal": self.deal.id, "assignment": held.id})
         self._context.changed()

@@ -39,6 +39,11 @@ class Host:
         return self._context.hints
 
     @property
+    def credit(self) -> int:
+        """Return what an assignment of a metered deal may owe, USDC base units."""
+        return self._context.policy.current.metered.credit
+
+    @property
     def pinning(self) -> str:
         """Return whether workers have cores of their own, and why not."""
         return self._context.spawner.cores.state

@@ -15,6 +15,12 @@ from wasmarket.kernel.errors import MarketError, NotFound, RunwayOver
 from wasmarket.kernel.units import Hash
 
 
+class CreditUsed(RunwayOver):
+    """Credit used up"""
+
+    slug = "credit-used"
+
+
 class HostState(StrEnum):
     """What a deal is on this peer."""
 
@@ -58,12 +64,17 @@ class HostedDeal:
     def pick(self) -> ServedAssignment:
         """Return the run that takes the next call: the least busy one.
 
-        Raises RunwayOver, NotFound (no part of the deal any more), Unreachable (starting).
+        Raises RunwayOver, CreditUsed, NotFound (no part of the deal any more), Unreachable
+        (starting).
         """
         epoch = self._context.now_epoch()
         best: ServedAssignment | None = None
         for run in self.runs.values():
-            if run.serving_until >= epoch and (best is None or run.load < best.load):
+            if (
+                run.serving_until >= epoch
+                and (run.work_limit is None or run.has_credit)
+                and (best is None or run.load < best.load)
+            ):
                 best = run
         if best is not None:
             return best
@@ -94,6 +105,11 @@ class HostedDeal:
     def _absence(self) -> MarketError:
         """Return the error that says why no run can take a call."""
         deal = self.deal.id
+        if self.deal.is_metered and self.state() == HostState.SERVING:
+            return CreditUsed(
+                f"deal {deal} owes this peer as much as its policy lets it",
+                remedy="have its meter sign (`wasmarket meter run`), and keep money in the deal",
+            )
         match self.state():
             case HostState.SUSPENDED:
                 return RunwayOver(

@@ -203,6 +203,13 @@ class ServedAssignment:
         self.workers = workers
         self.chain = chain
         self.serving_until = -1
+        self.work_limit: int | None = None
+        """From how much work on nothing more is done on credit; None in a reserved deal."""
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether more may be done before more is paid."""
+        return self.work_limit is None or self.chain.work_done < self.work_limit
 
     @property
     def load(self) -> float:

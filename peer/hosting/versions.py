@@ -53,7 +53,13 @@ class Preparer:
         self._seconds = fetch_seconds
 
     async def prepare(
-        self, app: Hash, memory_mib: int, storage: Path, find_sources: FindSources
+        self,
+        app: Hash,
+        memory_mib: int,
+        storage: Path,
+        find_sources: FindSources,
+        *,
+        is_metered: bool = False,
     ) -> Version:
         """Return the version once all of it is here and allowed.
 
@@ -68,6 +74,12 @@ class Preparer:
             raise BadManifest(error.detail, field=error.field, remedy=error.remedy) from error
         policy = self._policy.current
         check_manifest(policy, manifest, memory_mib)
+        if is_metered and manifest.limits.fuel is None:
+            raise PolicyRefused(
+                "usage cannot be counted: the app has no limit of fuel",
+                LeaveReason.POLICY,
+                "set `fuel` in the app's limits",
+            )
         files: dict[Cid, tuple[Path, bytes]] = {}
         for cid in manifest.module_cids:
             wasm = await self._fetch(cid, find_sources, deadline, policy.max_module_bytes)

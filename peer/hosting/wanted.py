@@ -28,6 +28,7 @@ def build_applicant(deal: Deal, wanted: Sequence[Assignment], chain_view: ChainV
     return Applicant(
         developer=deal.developer,
         units=sum(held.units for held in wanted),
+        is_metered=deal.is_metered,
         epochs_funded=deal.balance // rate if rate else 0,  # whole epochs only
         developer_units=sum(
             held.units

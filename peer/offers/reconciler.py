@@ -16,7 +16,7 @@ from peer.policy.policy import Policy
 from peer.policy.pricing import Machine, PricedAsk, Pricing, find_asks
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.errors import MarketError, Unreachable
-from wasmarket.kernel.signing.offers import ProviderOffer
+from wasmarket.kernel.signing.offers import PriceKind, ProviderOffer
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import Domain, digest, hash_offer
 from wasmarket.kernel.units import Address, Hash
@@ -102,7 +102,7 @@ class OfferReconciler:
         matchers = self._matchers_of(policy)
         # A price that no longer holds goes first: it must not be matched once the file changed.
         unwanted = [signed for signed in self._book.offers.values() if not signed.is_wanted]
-        renewed = {(ask.peer, ask.developer, ask.price) for ask in missing}
+        renewed = {(ask.peer, ask.kind, ask.developer, ask.price) for ask in missing}
         later = [signed for signed in unwanted if _terms(signed.offer) in renewed]
         for signed in unwanted:
             if signed not in later:
@@ -129,7 +129,7 @@ class OfferReconciler:
         self, asks: Sequence[PricedAsk], pricing: Pricing | None, now: int
     ) -> list[PricedAsk]:
         """Mark what must not stand any more; return what is to be signed."""
-        wanted = {(ask.peer, ask.developer, ask.price): ask for ask in asks}
+        wanted = {(ask.peer, ask.kind, ask.developer, ask.price): ask for ask in asks}
         enough = pricing.valid_seconds // 2 if pricing else 0
         for hash_, signed in list(self._book.offers.items()):
             ask = wanted.get(_terms(signed.offer)) if signed.is_wanted else None
@@ -142,14 +142,26 @@ class OfferReconciler:
 
     def _sign(self, ask: PricedAsk, counter: int) -> None:
         offer = ProviderOffer(
-            ask.peer, 0, ask.price, ask.developer, ask.until, counter, secrets.randbits(128)
+            ask.peer,
+            ask.kind,
+            ask.price,
+            ask.developer,
+            ask.until,
+            counter,
+            secrets.randbits(128),
         )
         signature = sign(digest(self._domain, hash_offer(offer)), self._account.key).to_hex()
         signed = SignedOffer(offer, signature)
         self._book.put(signed)
         logger.info(
             "offer signed",
-            extra={"peer": ask.peer, "price": ask.price, "until": ask.until, "offer": signed.hash},
+            extra={
+                "peer": ask.peer,
+                "kind": ask.kind.name.lower(),
+                "price": ask.price,
+                "until": ask.until,
+                "offer": signed.hash,
+            },
         )
 
     def _bring(self, signed: SignedOffer, matchers: Sequence[str]) -> None:
@@ -218,5 +230,5 @@ class OfferReconciler:
         self._complaints[url] = error.detail
 
 
-def _terms(offer: ProviderOffer) -> tuple[int, Address, int]:
-    return (offer.peer, offer.developer, offer.price)
+def _terms(offer: ProviderOffer) -> tuple[int, PriceKind, Address, int]:
+    return (offer.peer, PriceKind(offer.kind), offer.developer, offer.price)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field, fields, replace
 
 import msgspec
 
+from peer.policy.credit_table import parse_credit
 from peer.policy.pricing import Pricing
 from peer.policy.pricing_table import parse_pricing
+from peer.vouchers.credit import USUAL_CREDIT, Credit
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.documents.app_parts import Manifest
 from wasmarket.kernel.errors import ConfigError, InvalidInput, Refused
@@ -57,6 +59,8 @@ class Policy:
     """Most files and folders that they keep there."""
     offers: Pricing | None = None
     """What is asked for the units, if the offers are to be made by this policy."""
+    metered: Credit = USUAL_CREDIT
+    """What deals that pay for usage may owe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Applicant:
     """All units of the deal on this peer."""
     epochs_funded: int
     """Whole epochs that the deal's balance would pay for this peer's units."""
+    is_metered: bool = False
     developer_units: int = 0
     """Units of the developer's other deals on this peer, those that came first."""
 
@@ -81,6 +86,7 @@ def parse_policy(text: str, name: str) -> Policy:
             if key not in known:
                 raise InvalidInput(f"it has no setting {key!r}; it has {', '.join(known)}")
         asked = document.pop("offers", None)
+        credit = document.pop("metered", {})
         policy = msgspec.convert(document, type=Policy)
         for key, value in document.items():
             if isinstance(value, int) and value < 0:
@@ -93,6 +99,7 @@ def parse_policy(text: str, name: str) -> Policy:
             developers=_addresses(policy.developers),
             refused_developers=_addresses(policy.refused_developers),
             offers=None if asked is None else parse_pricing(asked),
+            metered=parse_credit(credit),
         )
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidInput) as error:
         raise ConfigError(f"{name}: {error}", field="policy") from error
@@ -111,7 +118,7 @@ def check_applicant(policy: Policy, applicant: Applicant) -> None:
         raise _refused(
             f"{applicant.units} units and the developer's other {held} are more than {most} allowed"
         )
-    if applicant.epochs_funded < policy.min_runway:
+    if applicant.epochs_funded < policy.min_runway and not applicant.is_metered:
         raise _refused(
             f"the deal pays for {applicant.epochs_funded} epochs, {policy.min_runway} are asked"
         )

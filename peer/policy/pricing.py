@@ -1,6 +1,6 @@
 """What a provider asks for the units of a peer, and when: the `[offers]` table of a policy. Pure.
 
-Prices are USDC base units per unit and epoch; times are chain seconds, read as UTC.
+Prices are USDC base units per unit and epoch, or per 10^12 work; times are chain seconds, in UTC.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.regions import region_code
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import traits_of
 from wasmarket.kernel.units import Address
 
@@ -39,7 +40,8 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """What is asked: `price`, more for each of `traits` and `regions` that a peer has.
+    """What is asked: `price`, more for each of `traits` and `regions` that a peer has; and from the
+    same units `work_price`, if metered deals are to be had too.
 
     `developers` are private prices, in place of all that. Without `schedule` units are always
     offered; with one, only in its windows, the first that is open deciding. An offer holds for
@@ -47,6 +49,7 @@ class Pricing:
     """
 
     price: int
+    work_price: int | None = None
     traits: Mapping[str, int] = field(default_factory=dict)
     regions: Mapping[str, int] = field(default_factory=dict)
     developers: Mapping[Address, int] = field(default_factory=dict)
@@ -73,6 +76,7 @@ class PricedAsk:
     """
 
     peer: int
+    kind: PriceKind
     developer: Address
     price: int
     until: int
@@ -97,10 +101,16 @@ def find_asks(
     for developer, price in pricing.developers.items():
         if not only or developer in only:
             prices[developer] = price
-    return tuple(
-        PricedAsk(machine.peer, developer, price, until)
+    asks = [
+        PricedAsk(machine.peer, PriceKind.RESERVED, developer, price, until)
         for developer, price in sorted(prices.items())
-    )
+    ]
+    if pricing.work_price is not None:
+        asks += [
+            PricedAsk(machine.peer, PriceKind.METERED, developer, pricing.work_price, until)
+            for developer in sorted(only or (ZERO_ADDRESS,))
+        ]
+    return tuple(asks)
 
 
 def price_of(pricing: Pricing, machine: Machine, window: Window | None) -> int:

@@ -31,8 +31,10 @@ _PRICE = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,6}))?")
 def parse_pricing(document: object) -> Pricing:
     """Read the table. Raises InvalidInput that names the key."""
     fields = JsonFields(document, "offers")
+    work = fields.take("work_price", None)
     pricing = Pricing(
-        price=_price(fields.take("price"), "offers.price", 1),
+        price=parse_price(fields.take("price"), "offers.price", 1),
+        work_price=None if work is None else parse_price(work, "offers.work_price", 1),
         traits=_surcharges(fields, "traits", _trait),
         regions=_surcharges(fields, "regions", _region),
         developers=_private(fields),
@@ -48,8 +50,11 @@ def parse_pricing(document: object) -> Pricing:
     return pricing
 
 
-def _price(value: Any, path: str, least: int) -> int:
-    """Read a decimal USDC number in quotes, exactly: a number without quotes is a float."""
+def parse_price(value: Any, path: str, least: int) -> int:
+    """Read a decimal USDC number in quotes, exactly: a number without quotes is a float.
+
+    Raises InvalidInput.
+    """
     found = _PRICE.fullmatch(value) if isinstance(value, str) else None
     price = int(found[1]) * USDC + int((found[2] or "").ljust(6, "0")) if found else -1
     if not least <= price <= MAX_PRICE:
@@ -65,7 +70,7 @@ def _surcharges(fields: JsonFields, name: str, read: Callable[[str, str], str]) 
     table = fields.take(name, {})
     path = fields.path(name)
     JsonFields(table, path)
-    return {read(key, path): _price(value, f"{path}.{key}", 0) for key, value in table.items()}
+    return {read(key, path): parse_price(value, f"{path}.{key}", 0) for key, value in table.items()}
 
 
 def _trait(name: str, path: str) -> str:
@@ -83,7 +88,7 @@ def _private(fields: JsonFields) -> dict[Address, int]:
     if len(table) > MAX_DEVELOPERS:
         raise InvalidInput(f"{path} has more than {MAX_DEVELOPERS} entries", field=path)
     return {
-        parse_address(key, field=path): _price(value, f"{path}.{key}", 1)
+        parse_address(key, field=path): parse_price(value, f"{path}.{key}", 1)
         for key, value in table.items()
     }
 
@@ -102,7 +107,7 @@ def _window(fields: JsonFields) -> Window:
         days=tuple(sorted({DAYS.index(name) for name in names})),
         start=_second(fields, "from", "00:00"),
         end=_second(fields, "to", "24:00"),
-        price=None if price is None else _price(price, fields.path("price"), 1),
+        price=None if price is None else parse_price(price, fields.path("price"), 1),
     )
     fields.finish()
     return window

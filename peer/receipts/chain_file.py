@@ -15,17 +15,25 @@ from pathlib import Path
 
 import msgspec
 
-from peer.folder import sync_folder
+from peer.folder import sync_folder, write_atomically
 from peer.receipts.epoch_files import ChainHead, EpochFiles, read_records
 from peer.receipts.epoch_tally import EpochTally
 from wasmarket.kernel.documents.receipts import (
     RECEIPT_BYTES,
+    WORK_BYTE,
+    WORK_CALL,
+    CallStatus,
     Summary,
     pack_fields,
     receipt_hash,
 )
 from wasmarket.kernel.errors import Conflict
 from wasmarket.serving.damage import set_aside
+
+WORK_FILE = "work"
+"""How much work a chain has done up to the end of an epoch; receipts of old epochs go."""
+
+REFUSED = int(CallStatus.REFUSED)
 
 KEPT_TALLIES = 4
 """Epochs whose sums are in memory; those that are open or about to be committed."""
@@ -69,6 +77,8 @@ class ReceiptChain(EpochFiles):
         self.problem = ""
         """Why the chain must not go on, empty if it may."""
         self._head = self._recover(floor)
+        self.work_done = self._count_work()
+        """Work of all calls ever, as vouchers count it."""
 
     @property
     def head(self) -> ChainHead:
@@ -95,7 +105,11 @@ class ReceiptChain(EpochFiles):
             # A call of a closed epoch counts in the one that is open.
             earliest = epoch * self._seconds
             sequence, previous = self._head.sequence, self._head.hash
+            work = 0
             for call in calls:
+                # `call_work`, without a function call.
+                if call.status != REFUSED:
+                    work += WORK_CALL + call.fuel + WORK_BYTE * call.size
                 sequence += 1
                 packed = pack_fields(
                     deal,
@@ -119,6 +133,7 @@ class ReceiptChain(EpochFiles):
             self._write(b"".join(records))
             self._untallied.append((epoch, records))
             self._head = heads[-1]
+            self.work_done += work
         return heads
 
     def flush(self) -> ChainHead:
@@ -161,11 +176,7 @@ class ReceiptChain(EpochFiles):
     def summarize(self, peer: int, epoch: int) -> Summary:
         """Return the summary of an epoch; call it once the epoch is closed."""
         self._tally()
-        with self._tally_lock:
-            tally = self._tallies.get(epoch)
-        if tally is None:
-            tally = EpochTally()
-            tally.add(self.read_epoch(epoch))
+        tally = self._tally_for(epoch)
         if tally.count:
             first, head = tally.first_sequence, tally.last_hash
         else:
@@ -184,6 +195,18 @@ class ReceiptChain(EpochFiles):
             chain_head=head,
         )
 
+    def save_work(self, epoch: int) -> None:
+        """Write down how much work was done up to the end of an epoch that is closed.
+
+        Raises OSError.
+        """
+        known, total = self._read_work()
+        later = [e for e in self.epochs() if known < e <= epoch]
+        if not later:
+            return
+        total += sum(self._tally_for(e).work for e in later)
+        write_atomically(self._folder / WORK_FILE, b"%d %d" % (epoch, total))
+
     def prune(self, before: int) -> int:
         """Remove the receipts of epochs below `before`; return how many epochs went.
 
@@ -193,6 +216,27 @@ class ReceiptChain(EpochFiles):
         for epoch in old:
             self.path_of(epoch).unlink(missing_ok=True)
         return len(old)
+
+    def _tally_for(self, epoch: int) -> EpochTally:
+        """Return the sums of an epoch, read again if they are not in memory any more."""
+        with self._tally_lock:
+            tally = self._tallies.get(epoch)
+        if tally is None:
+            tally = EpochTally()
+            tally.add(self.read_epoch(epoch))
+        return tally
+
+    def _read_work(self) -> tuple[int, int]:
+        """Return the epoch up to which work was written down, and how much it was."""
+        try:
+            epoch, total = (self._folder / WORK_FILE).read_bytes().split()
+            return int(epoch), int(total)
+        except (FileNotFoundError, ValueError):
+            return -1, 0
+
+    def _count_work(self) -> int:
+        known, total = self._read_work()
+        return total + sum(self._tally_for(epoch).work for epoch in self.epochs() if epoch > known)
 
     def _tally(self) -> None:
         """Add what was appended to the sums of its epochs, outside of the way of appends."""

@@ -1,6 +1,7 @@
 """The three ways by which a request comes to the call handler, over a host that echoes calls."""
 
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,8 @@ from peer.api.fastpath.handler import CallHandler
 from peer.api.fastpath.protocol import bind_protocol
 from peer.api.fastpath.routes import create_call_router
 from peer.hosting.served_assignment import Recorded
-from peer.receipts.epoch_files import Head
+from peer.receipts.epoch_files import ChainHead
+from peer.vouchers.book import VoucherBook
 from tests.wasmarket.serving.raw_server import RawServer, serve_raw
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.typed_data import market_domain
@@ -53,7 +55,7 @@ class EchoHost:
     def submit(self, run: Any, request: Any, deliver: Any) -> None:
         self.calls.append(request)
         chain: Any = SimpleNamespace(assignment=3)
-        head = Head(len(self.calls), b"\x01" * 32)
+        head = ChainHead(len(self.calls), b"\x01" * 32)
         deliver(Recorded(head, chain, 0, request.body, None))
 
 
@@ -69,7 +71,13 @@ def serve_calls(adapter: str, host: EchoHost) -> AbstractAsyncContextManager[Raw
     some_host: Any = host
     book: Any = SimpleNamespace(peer=9)
     counts = CallCounts(app.state.requests, "peer", registry)
-    calls = CallHandler(some_host, book, Authenticator(DOMAIN, host.now), counts)
+    calls = CallHandler(
+        some_host,
+        book,
+        Authenticator(DOMAIN, host.now),
+        counts,
+        VoucherBook(Path("/nowhere"), DOMAIN),
+    )
     app.include_router(create_call_router(calls))
     if adapter != "framework":
         app.add_middleware(CallPath, calls=calls)

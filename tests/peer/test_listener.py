@@ -10,10 +10,11 @@ from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Outlook
 from peer.duties.own_roots import OwnRoots
-from peer.duties.submitter import DutySubmitter
+from peer.duties.submitter import DutyContracts, DutySubmitter
 from peer.folder import PeerFolder
-from tests.peer.receipt_logs import SECONDS, open_log
-from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Proofs
+from peer.vouchers.book import VoucherBook
+from tests.peer.receipt_logs import DOMAIN, SECONDS, open_log
+from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel import events
@@ -317,13 +318,17 @@ class Acting:
         commitments = Commitments(folder.commitments, book, SECONDS)
         agent = DutySubmitter(
             self.sender,
-            Market(self.scene.chain, deployment),
-            proofs,
-            Audits(self.scene.chain, deployment),
+            DutyContracts(
+                Market(self.scene.chain, deployment),
+                proofs,
+                Audits(self.scene.chain, deployment),
+                Meter(self.scene.chain, deployment),
+            ),
             deployment,
             commitments,
             Answers([EvidencePlace(folder.path)]),
             OwnRoots(proofs, commitments, SECONDS),
+            VoucherBook(folder.vouchers, DOMAIN),
             lambda: self.outlook,
         )
         self.listener.subscribe(agent.notify)

@@ -16,10 +16,12 @@ from fastapi.concurrency import run_in_threadpool
 from peer.api.fastpath.access import check_access
 from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.head import CallHead
+from peer.api.vouchers import take_vouchers
 from peer.hosting.host import Host
 from peer.hosting.served_assignment import CallRequest, Deliver, Recorded
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, InputTooLarge
+from peer.vouchers.book import VoucherBook
 from wasmarket.kernel.errors import MarketError, TooLarge, Unauthorized
 from wasmarket.kernel.signing.heads import dump_head
 from wasmarket.serving.auth import Authenticator
@@ -56,11 +58,13 @@ class CallHandler:
         book: ReceiptLog,
         authenticator: Authenticator,
         counts: CallCounts,
+        vouchers: VoucherBook,
     ) -> None:
         self._host = host
         self._book = book
         self._authenticator = authenticator
         self._counts = counts
+        self._vouchers = vouchers
         self._signing: set[asyncio.Task[None]] = set()
 
     def find_limit(self, deal: int) -> int:
@@ -69,7 +73,11 @@ class CallHandler:
 
     def begin(self, head: CallHead, request_id: bytes, body: bytes, respond: Respond) -> None:
         """Run a call; `respond` gets the response once, whatever becomes of the call."""
-        _Responder(self, head, request_id, respond).begin(body)
+        responder = _Responder(self, head, request_id, respond)
+        if head.usage is None:
+            responder.begin(body)
+        else:
+            self.spawn(responder.begin_paid(body))
 
     async def answer(self, head: CallHead, request_id: bytes, body: bytes) -> Answered:
         """Return the response to a call, whatever becomes of it."""
@@ -147,6 +155,11 @@ class CallHandler:
             self._counts.add(answered[0])
         return answered
 
+    async def take_voucher(self, head: CallHead) -> None:
+        """Keep the voucher that came with a call. Raises as `take_vouchers`."""
+        hosted, line = self._host.find(head.deal), (head.usage or b"").decode("latin-1")
+        await run_in_threadpool(take_vouchers, hosted, self._vouchers, [line])
+
     async def sign(self, recorded: Recorded) -> bytes:
         """Make a receipt durable; return the lines with its chain's head, signed."""
         signed = await run_in_threadpool(self._book.sign, recorded.chain, recorded.head)
@@ -178,6 +191,15 @@ class _Responder:
             self._calls.submit(self._head, self._request_id, body, self.end)
         except Exception as error:
             self._refuse(error)
+
+    async def begin_paid(self, body: bytes) -> None:
+        """Keep the voucher that came with the call, and let it run."""
+        try:
+            await self._calls.take_voucher(self._head)
+        except Exception as error:
+            self._refuse(error)
+            return
+        self.begin(body)
 
     def end(self, recorded: Recorded | Exception) -> None:
         """Take how the call ended."""

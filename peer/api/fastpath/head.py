@@ -24,6 +24,7 @@ CALL_TARGET: Final = re.compile(rb"/v1/deals/([1-9][0-9]{0,8})/([^/%?#]+)/([^/%?
 KNOWN_PATHS: Final = 1_024
 MAX_KNOWN_PATH: Final = 256
 ID_HEADER: Final = REQUEST_ID.lower().encode()
+USAGE_HEADER: Final = b"wasmarket-usage"
 _ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # Ids that we give: what tells this process from others, and a number.
 _RUN: Final = secrets.token_hex(4).encode()
@@ -47,6 +48,7 @@ class CallHead:
         "kind_line",
         "request_id",
         "service",
+        "usage",
     )
 
     def __init__(self, target: Target, headers: Headers, describe: Callable[[], Scope]) -> None:
@@ -64,6 +66,8 @@ class CallHead:
         self.kind_line = RAW_LINE if self.kind is BodyKind.RAW else JSON_LINE
         prefer = given.get(b"prefer")
         self.asks_receipt = prefer is not None and _asks_receipt(prefer)
+        self.usage = given.get(USAGE_HEADER)
+        """A voucher that comes with the call."""
         self.request_id = read_id(given.get(ID_HEADER))
 
     @property

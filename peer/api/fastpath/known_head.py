@@ -16,7 +16,14 @@ LENGTH: Final = b"content-length"
 FIXED: Final = (ONCE - {ID_HEADER, LENGTH, b"idempotency-key", b"origin", b"range"}) | frozenset(
     {
         *(b"connection", b"content-encoding", b"forwarded", b"http2-settings", b"keep-alive"),
-        *(b"prefer", b"proxy-authorization", b"proxy-connection", b"te", b"trailer"),
+        *(
+            b"prefer",
+            b"proxy-authorization",
+            b"proxy-connection",
+            b"te",
+            b"trailer",
+            b"wasmarket-usage",
+        ),
     }
 )
 """Headers that say what is done with a request: with another value it is another head."""

@@ -1,0 +1,1 @@
+"""What metered deals owe and have signed for: vouchers, credit, and when to redeem."""
