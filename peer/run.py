@@ -318,6 +318,7 @@ class PeerProcess:
             Pace(None, gather=settings.receipt_flush_ms / 1_000, longest_pause=RECEIPT_PAUSE),
         )
         self._book.on_news = receipts.wake
+        self._vouchers.on_news = self._act_now
         self.loops = Loops(
             self._listening,
             self._submitting,

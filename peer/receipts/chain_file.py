@@ -210,9 +210,10 @@ class ReceiptChain(EpochFiles):
     def prune(self, before: int) -> int:
         """Remove the receipts of epochs below `before`; return how many epochs went.
 
-        The newest epoch stays: the chain goes on from its last receipt.
+        The newest two stay: the chain goes on from the last receipt, and an epoch that is open is
+        known by the receipt before it.
         """
-        old = [epoch for epoch in self.epochs()[:-1] if epoch < before]
+        old = [epoch for epoch in self.epochs()[:-2] if epoch < before]
         for epoch in old:
             self.path_of(epoch).unlink(missing_ok=True)
         return len(old)

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from peer.folder import write_atomically
@@ -28,6 +29,8 @@ class VoucherBook:
         self._domain = domain
         self._lock = threading.Lock()
         self._newest: dict[int, Voucher] = {}
+        self.on_news: Callable[[], object] = lambda: None
+        """Called when a voucher was kept; any thread."""
         for path in folder.glob("*"):
             if path.name.isdecimal():
                 self._load(path)
@@ -64,6 +67,7 @@ class VoucherBook:
             if voucher.usage.work > self.work_of(assignment):
                 write_atomically(self._path(assignment), dump_voucher(voucher).encode())
                 self._newest[assignment] = voucher
+        self.on_news()
         return self.work_of(assignment)
 
     def prune(self, live: set[int]) -> None:

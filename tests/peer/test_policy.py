@@ -33,7 +33,7 @@ FRIEND, STRANGER = to_address(b"f" * 20), to_address(b"s" * 20)
 
 
 def applicant(developer=STRANGER, units=1, epochs_funded=10, developer_units=0):
-    return Applicant(developer, units, epochs_funded, developer_units)
+    return Applicant(developer, units, epochs_funded, developer_units=developer_units)
 
 
 def manifest(*, memory=16 * MIB, modules=1, **parts):

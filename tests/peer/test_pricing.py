@@ -9,6 +9,7 @@ from peer.policy.pricing import DAY, Machine, PricedAsk, Pricing, Window, find_a
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
 from wasmarket.kernel.errors import ConfigError
 from wasmarket.kernel.regions import region_index
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask
 
 pytestmark = pytest.mark.unit
@@ -66,7 +67,7 @@ def test_offer__holds_for_its_time():
     now = at("mon 12:00")
 
     assert find_asks(Pricing(5, valid_seconds=600), MACHINE, (), now) == (
-        PricedAsk(7, ZERO_ADDRESS, 5, now + 600),
+        PricedAsk(7, PriceKind.RESERVED, ZERO_ADDRESS, 5, now + 600),
     )
 
 

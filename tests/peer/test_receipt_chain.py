@@ -191,3 +191,17 @@ def test_read_some__behind_a_sequence__gives_what_follows(tmp_path, after, count
 
     assert chain.read_some(1, after, count) == expected[:count]
     assert chain.read_some(2, after, count) == []
+
+
+def test_prune__idle_for_long_then_called__goes_on_after_a_restart(tmp_path):
+    chain = open_chain(tmp_path)
+    chain.append(call(time=0))
+    chain.append(call(time=SECONDS))
+    head = chain.append(call(time=50 * SECONDS))
+    chain.prune(40)
+    chain.close()
+
+    again = open_chain(tmp_path, floor=50)
+
+    assert again.head == head
+    again.close()

@@ -17,7 +17,6 @@ class OnchainDeal:
     units: int
     run: int
     stopped: bool
-    metered: bool
     status: int
     runway: int
     last_funded: int
