@@ -27,7 +27,7 @@ from matcher.settlement.loop import Contracts, SettlementLoop
 from matcher.settlement.lost_races import Races
 from matcher.settlement.notices import Messenger
 from matcher.settlement.submissions import Submissions
-from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs
 from wasmarket.chain.reading.blocks import Reader
 from wasmarket.chain.sending.transactions import Submitter
 from wasmarket.kernel.deployment import Deployment
@@ -118,7 +118,7 @@ def build_matcher(
     settlement_loop = SettlementLoop(
         database,
         deployment,
-        Contracts(market, MarketLens(reader, deployment), usdc),
+        Contracts(market, Proofs(reader, deployment), MarketLens(reader, deployment), usdc),
         submissions,
         leader,
         sender.address,

@@ -10,6 +10,7 @@ from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import InvalidInput, Unreachable
 from wasmarket.kernel.units import Address, Hash
+from wasmarket.store.enums import RUNNING_STATES
 
 PAGE = 500
 MAX_PAGES = 10
@@ -113,6 +114,6 @@ def _route(row: dict[str, Any]) -> DealRoute:
         peers=tuple(
             PeerRoute(int(entry["peer"]), str(entry["endpoint"]), int(entry["region"]))
             for entry in row["assignments"]
-            if entry["state"] == "active"
+            if entry["state"] in RUNNING_STATES
         ),
     )

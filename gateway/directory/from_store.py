@@ -13,7 +13,7 @@ from wasmarket.store.chain.assignments import fetch_assignments
 from wasmarket.store.chain.deals import fetch_deal, fetch_deals
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
-from wasmarket.store.enums import AssignmentState
+from wasmarket.store.enums import RUNNING_STATES
 from wasmarket.store.views import DealView
 
 BATCH = 500
@@ -86,6 +86,6 @@ def _route(view: DealView) -> DealRoute:
         peers=tuple(
             PeerRoute(entry.peer, entry.endpoint, entry.region)
             for entry in view.live
-            if entry.state is AssignmentState.ACTIVE
+            if entry.state in RUNNING_STATES
         ),
     )

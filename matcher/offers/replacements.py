@@ -18,7 +18,7 @@ from wasmarket.store.chain.assignments import fetch_assignment
 from wasmarket.store.chain.deals import fetch_deal
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
-from wasmarket.store.enums import AssignmentState
+from wasmarket.store.enums import RUNNING_STATES
 from wasmarket.store.matching.offers import fetch_developer_offer, set_offer_target
 from wasmarket.store.matching.replacements import (
     add_replacement,
@@ -190,7 +190,7 @@ def _state(
         since = wishes.get(entry.id, 0)
         newer = [a for a in deal.live if a.id not in wishes and a.assigned_at >= since]
         ahead = sum(a.units for a in deal.live if a.id in wishes and a.id < entry.id)
-        active = sum(a.units for a in newer if a.state == AssignmentState.ACTIVE)
+        active = sum(a.units for a in newer if a.state in RUNNING_STATES)
         need = ahead + entry.units
         if active >= need:
             status = ReplacementStatus.READY

@@ -1,6 +1,8 @@
 """Keep served deals alive: evict absent peers, and give back units of what is dead.
 
 Anyone may evict a peer that did not activate or does not prove; whoever does gets the fault fee.
+That a peer did not prove counts only in epochs of which somebody showed that the chain took proofs:
+the pulse, one cheap transaction in each epoch in which a served deal runs.
 Anyone may release a dead assignment; peers do, unless they are gone, and then nobody else can have
 the units.
 """
@@ -8,8 +10,8 @@ the units.
 import logging
 from collections.abc import Iterable, Iterator
 
-from matcher.settlement.submissions import EVICT, RELEASE, Submissions
-from wasmarket.chain.contracts.bindings import Market, MarketLens
+from matcher.settlement.submissions import EVICT, RELEASE, SHOW_PULSE, Submissions
+from wasmarket.chain.contracts.bindings import Market, MarketLens, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.deployment import Parameters
@@ -21,23 +23,29 @@ from wasmarket.store.matching.overdue_assignments import (
     fetch_gap_end,
     fetch_late,
     fetch_silent,
+    has_running,
+    is_committed,
 )
 from wasmarket.store.views import Indexed
 
 logger = logging.getLogger(__name__)
 
 MAX_IDS = 64
+PULSE = 0
+"""The peer for which anybody may commit."""
+
 PATIENCE = 1
 """Whole epochs that a dead assignment is left for its peer to release."""
 
 
 class Evictions:
-    """Ends what should have ended, for the deals that this matcher serves."""
+    """Ends what should have ended, for the deals that this matcher serves, and sets the pulse."""
 
     def __init__(
         self,
         database: Database,
         market: Market,
+        proofs: Proofs,
         lens: MarketLens,
         submissions: Submissions,
         account: Address,
@@ -46,6 +54,7 @@ class Evictions:
         """`account` is the matcher's; it serves deals of offers for it or for anybody."""
         self._database = database
         self._market = market
+        self._proofs = proofs
         self._lens = lens
         self._submissions = submissions
         self._account = account
@@ -76,6 +85,10 @@ class Evictions:
                 absent += find_silent(session, at, self._account, self._parameters)
             is_new_epoch = at.epoch != self._kept_in
             dead = find_dead(session, at, self._account) if is_new_epoch else ()
+            needs_pulse = is_new_epoch and find_pulse(session, at, self._account)
+        if needs_pulse:
+            pulse = self._proofs.call("commit", at.epoch - 1, [(PULSE, 0)])
+            self._send(SHOW_PULSE, pulse, at)
         receipts = [
             self._send(EVICT, self._market.call("evict", list(ids)), at)
             for ids in confirm_absent(self._lens, sorted(absent))
@@ -103,6 +116,14 @@ class Evictions:
             return None
         logger.info("%s mined", purpose, extra={"tx": receipt.tx_hash})
         return receipt
+
+
+def find_pulse(session: Session, at: Indexed, matcher: Address) -> bool:
+    """Whether nobody has shown yet that the epoch before could be proven, and it may matter."""
+    ended = at.epoch - 1
+    return not is_committed(session, PULSE, ended) and has_running(
+        session, at, [ZERO_ADDRESS, matcher], ended
+    )
 
 
 def find_absent(

@@ -31,7 +31,7 @@ from matcher.settlement.proposals import (
 )
 from matcher.settlement.sentences import to_sentences
 from matcher.settlement.submissions import Submissions
-from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens
+from wasmarket.chain.contracts.bindings import Erc20, Market, MarketLens, Proofs
 from wasmarket.chain.contracts.fills import MatchPermit
 from wasmarket.chain.errors import GasTooDear
 from wasmarket.chain.sending.transactions import TransactionReceipt
@@ -65,6 +65,7 @@ class Contracts:
     """The contracts that a matcher reads and calls."""
 
     market: Market
+    proofs: Proofs
     lens: MarketLens
     usdc: Erc20
 
@@ -99,6 +100,7 @@ class SettlementLoop:
         self._evictions = Evictions(
             database,
             contracts.market,
+            contracts.proofs,
             contracts.lens,
             submissions,
             account,

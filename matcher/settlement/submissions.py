@@ -38,6 +38,7 @@ logger = logging.getLogger(__name__)
 MATCH = "match"
 EVICT = "evict"
 RELEASE = "release"
+SHOW_PULSE = "pulse"
 
 GIVEN_UP = "not sent after a restart: the chain would refuse it by then"
 
@@ -133,7 +134,10 @@ class Submissions:
         return _Recorder(record)
 
     def send_batch(self, purpose: str, call: ContractCall, at: Timestamp) -> TransactionReceipt:
-        """Send an eviction or a release and wait until it is mined. Raises Reverted, TimedOut."""
+        """Send a batch, such as an eviction, and wait until it is mined.
+
+        Raises Reverted, TimedOut.
+        """
 
         def record(signed: Signed, match: int | None) -> int | None:
             with self._writing() as session:

@@ -140,11 +140,15 @@ class AnvilTown:
         return {"value": str(value), "deadline": str(FOREVER), "signature": signature}
 
     def pass_epoch(self, *proving):
-        """Go to the first second of the next epoch; those peers prove the one before."""
+        """Go to the first second of the next epoch; those peers prove the one before.
+
+        Somebody shows that the chain took proofs of it.
+        """
         now = self.rpc.fetch_head().timestamp
         epoch = now // 60
         self.anvil.cheats.set_next_timestamp((epoch + 1) * 60)
         self.anvil.cheats.mine()
+        self.send(self.second, self.proofs, "commit", epoch, [(0, 0)])
         owners = {1: self.provider, 2: self.other}
         for peer in proving:
             commitments = [(peer, b"\7" * 32)]

@@ -16,9 +16,9 @@ from matcher.offers.app_traits import AppReader
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from wasmarket.chain.sending.wallet import Account
-from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_hash
 from wasmarket.kernel.errors import Reverted
-from wasmarket.kernel.events import Assigned, DealCreated, Matched, PeerRegistered
+from wasmarket.kernel.events import Assigned, Committed, DealCreated, Matched, PeerRegistered
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
@@ -282,6 +282,12 @@ class FakeTown:
         chain.answer("TestUSDC", "name", USDC_NAME)
         chain.answer("TestUSDC", "DOMAIN_SEPARATOR", self._permit_domain().separator())
         chain.handle("Market", "match", self._match)
+        chain.handle("Proofs", "commit", self._commit)
+
+    def _commit(self, caller, epoch, commitments):
+        """Take the pulse, which is all that a matcher commits."""
+        for peer, _ in commitments:
+            yield Committed(peer, epoch, ZERO_HASH)
 
     def _match(self, caller, offer, r, vs, fills, current, permit):
         """Accept every fill whole, as the real one does with what the engine computes."""

@@ -33,7 +33,7 @@ def reader(town, clock):
 
 def offers_at_once(reader):
     with reader.at_once() as snapshot:
-        return None if snapshot is None else len(snapshot.book)
+        return None if snapshot is None else len(snapshot.books[0])
 
 
 def test_at_once__book_is_old__is_given_while_one_caller_looks(reader, town, clock):

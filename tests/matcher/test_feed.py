@@ -15,7 +15,7 @@ from matcher.orderbook.snapshot import read_snapshot, to_demand
 from tests.indexer.market_machine import PROFILE, IndexedMarket
 from tests.model.machine import INDEX
 from tests.wasmarket.store.stores import copy_store
-from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.published import encode_published
@@ -41,11 +41,24 @@ def facts(snapshot: Any) -> Any:
     at = snapshot.at
     head = BookHead(at.chain_id, at.market, at.block, Hash(at.block_hash), at.timestamp)
     demands = [to_demand(e.stored, e.deal, snapshot.avoid) for e in snapshot.open.values()]
-    document = dump_book(head, snapshot.book, demands, snapshot.signatures, sorted(snapshot.absent))
-    book = snapshot.book
-    peers = [(asdict(peer), book.get_counter(peer.provider)) for peer in book.peers()]
+    books = snapshot.books.items()
+    documents = [
+        dump_book(
+            head,
+            book,
+            [demand for demand in demands if demand.kind == kind],
+            snapshot.signatures,
+            sorted(snapshot.absent),
+        )
+        for kind, book in books
+    ]
+    peers = [
+        (asdict(peer), book.get_counter(peer.provider))
+        for _, book in books
+        for peer in book.peers()
+    ]
     offers = {hash_: (e.stored.target, e.replacing) for hash_, e in snapshot.open.items()}
-    return document, peers, snapshot.signatures, offers, snapshot.paused, snapshot.avoid
+    return documents, peers, snapshot.signatures, offers, snapshot.paused, snapshot.avoid
 
 
 def assert_same(feed: Feed, database: Database) -> None:
@@ -58,8 +71,10 @@ def kernel_offer(offer: Any) -> DeveloperOffer | ProviderOffer:
     """Return the kernel's offer for the model's."""
     members = {name: getattr(offer, name) for name in offer.__dataclass_fields__}
     if "app" in members:
-        return DeveloperOffer(**(members | {"app": to_hash(members["app"])}))
-    return ProviderOffer(**members)
+        return DeveloperOffer(
+            **({"meter": ZERO_ADDRESS} | members | {"app": to_hash(members["app"])})
+        )
+    return ProviderOffer(**({"kind": 0} | members))
 
 
 class FedMarket(IndexedMarket):
@@ -88,11 +103,14 @@ class FedMarket(IndexedMarket):
     @rule(
         index=INDEX,
         price=st.integers(1, 20),
+        kind=st.sampled_from((0, 0, 1)),
         seconds=st.sampled_from((50, 300, 10_000)),
         ahead=st.sampled_from((0, 0, 0, 1)),
         how=st.sampled_from(("signed", "signed", "published", "another's")),
     )
-    def post_ask(self, index: int, price: int, seconds: int, ahead: int, how: str) -> None:
+    def post_ask(
+        self, index: int, price: int, kind: int, seconds: int, ahead: int, how: str
+    ) -> None:
         number, market = self._peer(index), self.law.market
         peer = market.peers.get(number)
         provider = peer.provider if peer else self.roles["provider"]
@@ -101,7 +119,7 @@ class FedMarket(IndexedMarket):
         self.salt += 1
         counter = market.counter[provider] + ahead
         until = self.law.clock.now + seconds
-        ask = ProviderOffer(number, 0, price, "0x" + "0" * 40, until, counter, self.salt)
+        ask = ProviderOffer(number, kind, price, ZERO_ADDRESS, until, counter, self.salt)
         published = how == "published"
         with self.database.write() as session:
             add_provider_offer(

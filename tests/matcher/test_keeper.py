@@ -2,8 +2,9 @@
 
 import pytest
 
+from wasmarket.kernel.addresses import ZERO_HASH
 from wasmarket.kernel.errors import Reverted
-from wasmarket.kernel.events import Activated, Ended, Stopped
+from wasmarket.kernel.events import Activated, Committed, Ended, Stopped
 from wasmarket.kernel.reasons import EndKind
 
 pytestmark = pytest.mark.unit
@@ -35,7 +36,12 @@ def go_to(town, epoch):
 
 
 def functions(town):
-    return [sent.function for sent in town.sender.sent]
+    """Return what was sent, but for the pulses."""
+    return [sent.function for sent in town.sender.sent if sent.function != "commit"]
+
+
+def pulses(town):
+    return [sent.args for sent in town.sender.sent if sent.function == "commit"]
 
 
 def used(town):
@@ -54,7 +60,7 @@ def test_dead_assignment__its_peer_does_not_release_it__is_released_after_a_whil
 
     assert early == ["match"]
     assert functions(running) == ["match", "release"]
-    assert running.sender.sent[1].args == ((1,),)
+    assert [sent.args for sent in running.sender.sent if sent.function == "release"] == [((1,),)]
     assert (held, used(running)) == (2, 0)
     assert "wasmarket_matcher_releases_total 1.0" in running.http.get("/metrics").text
 
@@ -74,6 +80,29 @@ def test_lapsed_deal__whose_peer_is_gone__gives_its_units_back(running):
 
     assert "release" in functions(running)
     assert used(running) == 0
+
+
+def test_running_deal__every_epoch_gets_a_pulse_once(running):
+    for passed in range(1, 4):
+        go_to(running, running.epoch + passed)
+        running.chain.mine()
+        running.turn()
+
+    assert pulses(running) == [(running.epoch + passed, ((0, 0),)) for passed in range(3)]
+
+
+def test_pulse__somebody_set_it__is_not_set_again(running):
+    running.chain.mine(Committed(0, running.epoch, ZERO_HASH), timestamp=(running.epoch + 1) * 60)
+    running.turn()
+
+    assert pulses(running) == []
+
+
+def test_pulse__nothing_runs__is_not_set(running):
+    running.chain.mine(Stopped(1, running.epoch, 960), released(running, 1))
+    go_to(running, running.epoch + 3)
+
+    assert pulses(running) == []
 
 
 def test_live_assignment__is_never_released(running):

@@ -347,7 +347,7 @@ def test_why__any_fill__is_what_the_contract_says(town, operator, oddity, requir
     fill = Fill(Ask(hash_offer(offer), offer, 1, holds=by_owner), 1)
     demand = replace(to_demand(_stored(bid), None), balance=bid.deposit)
 
-    predicted = why(demand, fill, snapshot.book)
+    predicted = why(demand, fill, snapshot.book_for(demand))
 
     signature = town.sign(offer, owner if by_owner else stranger)
     assert predicted == town.lens.why(bid, build_fill(offer, 1, signature), [])
@@ -369,7 +369,7 @@ def test_why__cancelled_used_up_and_bumped__is_what_the_contract_says(town, oper
     town.send(town.other, town.market, "bump_counter")
     operator.index()
     with operator.database.read() as session:
-        book = read_snapshot(session).book
+        book = read_snapshot(session).books[0]
     demand = to_demand(_stored(town.bid()), None)
 
     for offer, owner, cancelled in (

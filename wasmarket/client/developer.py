@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from wasmarket.kernel.deployment import Deployment
 
 RUNNING = frozenset({"active", "short"})
+SERVING = ("active", "metered")
+"""States of an assignment whose peer serves calls."""
 """Offer statuses in which functions answer."""
 FINAL = frozenset({"ended", "cancelled", "expired"})
 REPLACED = frozenset({"ready", "done"})
@@ -178,7 +180,8 @@ class DeveloperClient:
 
     def served_versions(self, deal: int) -> list[ServedVersion]:
         """Return which version each active peer of a deal serves, as the peers say."""
-        peers = [row["peer"] for row in self.deal(deal)["assignments"] if row["state"] == "active"]
+        rows = self.deal(deal)["assignments"]
+        peers = [row["peer"] for row in rows if row["state"] in SERVING]
         return [self._served_version(deal, peer) for peer in peers]
 
     def _served_version(self, deal: int, peer: int) -> ServedVersion:

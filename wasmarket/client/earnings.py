@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from wasmarket.chain.contracts.packed_words import AssignmentCode
 from wasmarket.chain.contracts.views import OnchainAssignment
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
@@ -13,14 +14,20 @@ from wasmarket.kernel.units import Address, format_usdc
 
 logger = logging.getLogger(__name__)
 
-CLEARED = "cleared"
-"""State of an assignment that is over and paid."""
-
+NOT_CLAIMED = ("cleared", "metered", "closed")
+"""States of an assignment with nothing to claim: vouchers pay for metered ones."""
 PAGE = 1_000
 """Assignments asked for at once."""
 
 BATCH = 64
 """Ids that Market and MarketLens take at once."""
+
+
+def is_over(view: OnchainAssignment) -> bool:
+    """Whether nothing will ever be claimed of it: of work that is paid, or all epochs are."""
+    if view.state in (AssignmentCode.METERED, AssignmentCode.CLOSED):
+        return True
+    return view.state == AssignmentCode.ENDED and view.next > view.end_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ class Earnings:
             found = {
                 int(entry["id"])
                 for entry in self._matcher.items("/v1/assignments", asked)
-                if entry["state"] != CLEARED
+                if entry["state"] not in NOT_CLAIMED
             }
         except (KeyError, TypeError, ValueError) as error:
             raise BadContent("the matcher's list of assignments cannot be read") from error
@@ -111,7 +118,7 @@ class Earnings:
             for peer, row in zip(unknown, lens.peers(unknown), strict=True):
                 self._peers[peer] = row.provider == self._provider
             for assignment, view in zip(ids, views, strict=True):
-                if self._peers[view.peer]:
+                if self._peers[view.peer] and not is_over(view):
                     yield assignment, view
 
     def find_due(self) -> Iterator[Due]:

@@ -21,6 +21,10 @@ class AssignmentState(StrEnum):
     CLOSED = "closed"
 
 
+RUNNING_STATES = (AssignmentState.ACTIVE, AssignmentState.METERED)
+"""Begun and not ended, whether time or work is paid."""
+
+
 class DealChangeKind(StrEnum):
     """What happened to a deal, in its own list of changes."""
 

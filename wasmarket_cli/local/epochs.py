@@ -3,21 +3,25 @@
 import time
 from collections.abc import Callable, Collection
 
+from wasmarket.chain.contracts.packed_words import AssignmentCode
 from wasmarket.chain.development.cheats import Cheats
+from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.errors import RpcError
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import TimedOut
 from wasmarket.kernel.units import Epoch
 
 PROOF_SECONDS = 30.0
-ACTIVE, ENDED = 2, 3
+PAID_BY_EPOCH = (AssignmentCode.ACTIVE, AssignmentCode.ENDED)
+PAID_BY_WORK = (AssignmentCode.METERED, AssignmentCode.CLOSED)
 
 IsRunning = Callable[[int], bool]
 """Says whether a peer's process is there to commit."""
 
 
 def next_epoch(wiring: Wiring, is_running: IsRunning) -> Epoch:
-    """Begin the next epoch and wait until each running peer has committed the one before.
+    """Begin the next epoch, show that the chain takes proofs of the one before (the pulse, without
+    which nobody can be evicted), and wait until each running peer has committed it.
 
     Raises TimedOut that names the peers which have not.
     """
@@ -32,17 +36,20 @@ def next_epoch(wiring: Wiring, is_running: IsRunning) -> Epoch:
         # A block of the next epoch came in between: then there is nothing to travel over.
         if deployment.epoch_of(wiring.clock.refresh()) <= ended:
             raise
+    pulse = wiring.proofs.call("commit", ended, [(0, 0)])
+    wiring.sender(dev_accounts()[-1]).send(pulse)
     wait_proven(wiring, committers, ended)
     return Epoch(ended + 1)
 
 
 def find_committers(wiring: Wiring, epoch: int) -> set[int]:
-    """Return the peers that have pay open for `epoch`: what they commit decides about it."""
+    """Return the peers whose commitment of `epoch` decides about pay, or can be asked for."""
     count = wiring.market.read("assignment_count")
     return {
         view.peer
         for view in wiring.lens.assignments(range(1, count + 1))
-        if view.state in (ACTIVE, ENDED) and view.next <= epoch <= view.end_of
+        if (view.state in PAID_BY_EPOCH and view.next <= epoch <= view.end_of)
+        or (view.state in PAID_BY_WORK and view.start <= epoch <= view.end_of)
     }
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.billing import share
 from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
-from wasmarket.store.enums import AssignmentState
+from wasmarket.store.enums import RUNNING_STATES, AssignmentState
 from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow
 from wasmarket.store.views import EpochView, Indexed
 
@@ -96,7 +96,7 @@ def fetch_activities(
     activities = []
     for row in rows:
         end: int | None = row.end
-        if row.state in (AssignmentState.ACTIVE, AssignmentState.METERED):
+        if row.state in RUNNING_STATES:
             terms = deals[row.deal].terms
             end = runs[row.deal, row.run] if row.run < terms.run else terms.end
         # Without an end it never ran to one: its only epoch was given back whole.

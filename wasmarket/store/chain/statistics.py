@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Executable, func, select
 from sqlalchemy.orm import Session
 
-from wasmarket.store.enums import AssignmentState
+from wasmarket.store.enums import RUNNING_STATES
 from wasmarket.store.tables import AssignmentRow, ClaimRow, DealRow, MatchRecordRow, PeerRow
 from wasmarket.store.views import Indexed
 
@@ -57,7 +57,7 @@ def fetch_statistics(session: Session, at: Indexed) -> Statistics:
         session,
         select(func.count())
         .select_from(AssignmentRow)
-        .where(AssignmentRow.state.in_((AssignmentState.ACTIVE, AssignmentState.METERED))),
+        .where(AssignmentRow.state.in_(RUNNING_STATES)),
     )
     paid, refunded = _row(session, select(func.sum(ClaimRow.paid), func.sum(ClaimRow.refunded)))
     [matches] = _row(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address
 from wasmarket.store.chain.assignments import OPEN, fetch_chosen
-from wasmarket.store.enums import AssignmentState
+from wasmarket.store.enums import RUNNING_STATES, AssignmentState
 from wasmarket.store.matching.live_offers import lasts_epochs
 from wasmarket.store.tables import (
     AssignmentRow,
@@ -19,8 +19,6 @@ from wasmarket.store.tables import (
     PeerRow,
 )
 from wasmarket.store.views import AssignmentView, Indexed
-
-RUNNING = (AssignmentState.ACTIVE, AssignmentState.METERED)
 
 MOST = 640
 """Assignments given at once; the rest come when these are gone."""
@@ -43,8 +41,19 @@ def fetch_silent(
 ) -> list[AssignmentView]:
     """Return running alive assignments, begun until epoch `since`, unproven from it on, by id."""
     proven = exists().where(CommitmentRow.peer == AssignmentRow.peer, CommitmentRow.epoch >= since)
-    rule = and_(AssignmentRow.start <= since, AssignmentRow.state.in_(RUNNING), ~proven)
+    rule = and_(AssignmentRow.start <= since, AssignmentRow.state.in_(RUNNING_STATES), ~proven)
     return [view for view in _fetch(session, at, matchers, rule) if view.alive]
+
+
+def has_running(session: Session, at: Indexed, matchers: list[Address], since: int) -> bool:
+    """Whether any assignment runs, of a deal for these matchers, that began until epoch `since`."""
+    rule = and_(AssignmentRow.start <= since, AssignmentRow.state.in_(RUNNING_STATES))
+    return any(view.alive for view in _fetch(session, at, matchers, rule))
+
+
+def is_committed(session: Session, peer: int, epoch: int) -> bool:
+    """Whether a peer (0: anybody, the pulse) has committed an epoch."""
+    return session.get(CommitmentRow, (peer, epoch)) is not None
 
 
 def fetch_dead(
