@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
+from matcher.api.audit_routes import audit_routes
 from matcher.api.book_routes import book_routes
 from matcher.api.guards import (
     Guards,
@@ -96,6 +97,7 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
         replacement_routes(parts.wishes, reads, authenticator),
         book_routes(parts.book, database, parts.poll_seconds),
         market_routes(MarketReads(database, parts.book, asks_peers=parts.asks_peers)),
+        audit_routes(database),
     ):
         app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     add_examples(app, load_examples(EXAMPLES))

@@ -88,7 +88,7 @@ def test_running_deal__every_epoch_gets_a_pulse_once(running):
         running.chain.mine()
         running.turn()
 
-    assert pulses(running) == [(running.epoch + passed, ((0, 0),)) for passed in range(3)]
+    assert pulses(running) == [(running.epoch + passed, ((0, ZERO_HASH),)) for passed in range(3)]
 
 
 def test_pulse__somebody_set_it__is_not_set_again(running):

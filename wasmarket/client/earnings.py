@@ -14,8 +14,8 @@ from wasmarket.kernel.units import Address, format_usdc
 
 logger = logging.getLogger(__name__)
 
-NOT_CLAIMED = ("cleared", "metered", "closed")
-"""States of an assignment with nothing to claim: vouchers pay for metered ones."""
+OVER = ("cleared", "closed")
+"""States of an assignment that is over, and paid or paid by vouchers."""
 PAGE = 1_000
 """Assignments asked for at once."""
 
@@ -24,10 +24,10 @@ BATCH = 64
 
 
 def is_over(view: OnchainAssignment) -> bool:
-    """Whether nothing will ever be claimed of it: of work that is paid, or all epochs are."""
-    if view.state in (AssignmentCode.METERED, AssignmentCode.CLOSED):
-        return True
-    return view.state == AssignmentCode.ENDED and view.next > view.end_of
+    """Whether it has ended with nothing left to claim; its record may stay for a while."""
+    if view.state == AssignmentCode.ENDED:
+        return view.next > view.end_of
+    return view.state == AssignmentCode.CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Earnings:
             found = {
                 int(entry["id"])
                 for entry in self._matcher.items("/v1/assignments", asked)
-                if entry["state"] not in NOT_CLAIMED
+                if entry["state"] not in OVER
             }
         except (KeyError, TypeError, ValueError) as error:
             raise BadContent("the matcher's list of assignments cannot be read") from error

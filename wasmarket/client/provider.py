@@ -7,7 +7,7 @@ from typing import Any
 
 from wasmarket.chain.contracts.views import OnchainPeer
 from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
-from wasmarket.client.earnings import ClaimResult, Due, Earnings, batches
+from wasmarket.client.earnings import ClaimResult, Due, Earnings, batches, is_over
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import Wiring
@@ -217,7 +217,9 @@ class ProviderClient:
         views = (
             view for ids in batches(assignments) for view in self._wiring.lens.assignments(ids)
         )
-        return max((view.end_of for view in views if view.state == ENDED), default=0)
+        return max(
+            (view.end_of for view in views if view.state == ENDED and not is_over(view)), default=0
+        )
 
     def _send(self, call: ContractCall) -> TransactionReceipt:
         return self._wiring.sender(self._wiring.account(self._key)).send(call)
