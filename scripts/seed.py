@@ -56,9 +56,9 @@ def drip(faucet: ContractInstance, token: ContractInstance, to: str, sender: Acc
     return True
 
 
-def fetch_wallets(market: ContractInstance) -> set[str]:
+def fetch_wallets(market: ContractInstance, lens: ContractInstance) -> set[str]:
     """Return the wallets of all registered peers."""
-    return {market.wallet_of(peer) for peer in range(1, market.peer_count() + 1)}
+    return {market.wallet_of(peer) for peer in range(1, lens.peer_count() + 1)}
 
 
 def register(
@@ -106,7 +106,7 @@ def cli(to: tuple[str, ...], no_peers: bool):
         click.echo(f"{address}  {'funded' if done else 'has tokens'}")
     if no_peers:
         return
-    known = fetch_wallets(contracts["Market"])
+    known = fetch_wallets(contracts["Market"], project.MarketLens.at(deployment.lens))
     for index, example in enumerate(EXAMPLES):
         wallet = accounts[example.wallet].address
         if wallet in known:

@@ -173,7 +173,7 @@ class Town:
     ) -> tuple[int, list[int]]:
         """Match and return the gas and the new assignments."""
         gas = self.node.send(self.matcher, self.match_call(bid, fills, current, permit))
-        last = int(self.market.read("assignment_count"))
+        last = int(self.market.read("counts_word")) >> 128
         return gas, list(range(last - len(fills) + 1, last + 1))
 
     def deal_on(self, peers: Sequence[int]) -> list[int]:
@@ -182,7 +182,7 @@ class Town:
 
     def newest_deal(self) -> int:
         """Return the id of the deal made last."""
-        return int(self.market.read("deal_count"))
+        return int(self.market.read("counts_word")) >> 64 & (2**64 - 1)
 
     def activate(self, ids: Sequence[int]) -> int:
         """Activate and return the gas."""

@@ -33,7 +33,7 @@ class SituationReader:
         head = self._reader.fetch_head()
         named: Sequence[int] = peers or ()
         if peers is not None and not peers:
-            named = range(1, self._market.read("peer_count", block=head.hash) + 1)
+            named = range(1, self._lens.read("peer_count", block=head.hash) + 1)
         machines = []
         for first in range(0, len(named), BATCH):
             ids = list(named[first : first + BATCH])

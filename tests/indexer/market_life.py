@@ -92,7 +92,7 @@ class MarketLife:
         return list(range(1, self.count("assignment_count") + 1))
 
     def count(self, view) -> int:
-        return int(self.town.market.read(view))
+        return int(self.town.lens.read(view))
 
     def batch(self) -> None:
         ids = self.ids()
@@ -162,7 +162,7 @@ def check_against_chain(database, town: AnvilTown) -> None:
         accounts = [fetch_account(session, account.address) for account in people]
     words = town.market.accounts([view.address for view in accounts], at.block)
     assert [(v.free, v.counter) for v in accounts] == [(w.free, w.counter) for w in words]
-    assert len(deals) == town.market.read("deal_count", block=at.block)
+    assert len(deals) == town.lens.read("deal_count", block=at.block)
     for view, lens in zip(deals, town.lens.deals([v.id for v in deals], at.block), strict=True):
         assert view.terms == replace(
             view.terms,
@@ -172,7 +172,7 @@ def check_against_chain(database, town: AnvilTown) -> None:
         )
         assert (view.status, view.runway) == (STATUS[lens.status], lens.runway)
     ids = [view.id for view in assignments]
-    assert len(ids) == town.market.read("assignment_count", block=at.block)
+    assert len(ids) == town.lens.read("assignment_count", block=at.block)
     for view, lens in zip(assignments, town.lens.assignments(ids, at.block), strict=True):
         assert (view.id, view.state) == (view.id, STATES[lens.state])
         assert view.alive == lens.alive

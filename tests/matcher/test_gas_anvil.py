@@ -61,4 +61,4 @@ def test_turn__base_fee_rose_over_matches_that_were_dropped__they_are_sent_deare
     entries = submissions(operator)
     assert [entry.state for entry in entries].count(SubmissionState.MINED) == 2
     assert [entry.nonce for entry in entries].count(poisoned.nonce) == 2
-    assert town.market.read("deal_count") == 2
+    assert town.lens.read("deal_count") == 2

@@ -18,7 +18,7 @@ from wasmarket.kernel.units import Address
 class MarketContracts:
     """web3 `Contract`s of one deployment on a shared `Web3`, whose connection is ours.
 
-    Every reading and sending of web3 works: `contracts.market.functions.free(a).call()`,
+    Every reading and sending of web3 works: `contracts.lens.functions.free(a).call()`,
     `contracts.market.events.Assigned().get_logs(...)`, `contracts.web3.eth`.
     """
 
@@ -59,6 +59,16 @@ class MarketContracts:
     def proofs(self) -> Any:
         """Proofs: which epochs peers have proven."""
         return self._open("Proofs")
+
+    @cached_property
+    def meter(self) -> Any:
+        """Meter: pays for signed usage."""
+        return self._open("Meter")
+
+    @cached_property
+    def audits(self) -> Any:
+        """Audits: asks, contradictions, accusations, juries."""
+        return self._open("Audits")
 
     @cached_property
     def usdc(self) -> Any:

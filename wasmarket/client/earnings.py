@@ -102,7 +102,7 @@ class Earnings:
 
     def _scan(self) -> Iterator[tuple[int, OnchainAssignment]]:
         """Yield the same from the chain alone: all of it the first time, then what is new."""
-        count = self._wiring.market.read("assignment_count")
+        count = self._wiring.lens.read("assignment_count")
         for ids in batches([*sorted(self._mine), *range(self._seen + 1, count + 1)]):
             found = dict(self._check(ids))
             self._mine = (self._mine - set(ids)) | found.keys()

@@ -172,7 +172,7 @@ class ProviderClient:
     def find_peers(self, owner: Address | None = None) -> Iterator[tuple[int, OnchainPeer]]:
         """Yield a provider's peers by number, read from the chain alone."""
         provider = owner or self.address
-        count = self._wiring.market.read("peer_count")
+        count = self._wiring.lens.read("peer_count")
         for ids in batches(range(1, count + 1)):
             for number, view in zip(ids, self._wiring.lens.peers(ids), strict=True):
                 if view.provider == provider:

@@ -171,6 +171,20 @@ class Wiring:
         return chain_parts.Proofs(self.rpc, self.deployment)
 
     @cached_property
+    def meter(self) -> "chain_parts.Meter":
+        """Meter."""
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Meter(self.rpc, self.deployment)
+
+    @cached_property
+    def audits(self) -> "chain_parts.Audits":
+        """Audits."""
+        from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
+
+        return chain_parts.Audits(self.rpc, self.deployment)
+
+    @cached_property
     def contracts(self) -> "chain_parts.MarketContracts":
         """The contracts as web3 contracts; web3 is imported at the first use."""
         from wasmarket.client import chain_parts  # noqa: PLC0415 - see there

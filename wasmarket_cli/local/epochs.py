@@ -44,7 +44,7 @@ def next_epoch(wiring: Wiring, is_running: IsRunning) -> Epoch:
 
 def find_committers(wiring: Wiring, epoch: int) -> set[int]:
     """Return the peers whose commitment of `epoch` decides about pay, or can be asked for."""
-    count = wiring.market.read("assignment_count")
+    count = wiring.lens.read("assignment_count")
     return {
         view.peer
         for view in wiring.lens.assignments(range(1, count + 1))

@@ -55,7 +55,7 @@ def read_money(wiring: Wiring, accounts: Mapping[str, Address]) -> Money:
     """Read where the money is, at one block; `accounts` must name everybody who has any."""
     block = wiring.rpc.fetch_head().number
     market, lens = wiring.market, wiring.lens
-    deals = range(1, market.read("deal_count", block=block) + 1)
+    deals = range(1, lens.read("deal_count", block=block) + 1)
     views = lens.deals(deals, block)
     settled = {deal: view.settled for deal, view in zip(deals, views, strict=True)}
     free = market.accounts(list(accounts.values()), block)
@@ -71,7 +71,7 @@ def read_money(wiring: Wiring, accounts: Mapping[str, Address]) -> Money:
 
 def _read_aside(wiring: Wiring, settled: Mapping[int, int], block: int) -> dict[int, int]:
     """Return what is put aside per assignment (CONTRACTS section 5), from words and the lens."""
-    ids = range(1, wiring.market.read("assignment_count", block=block) + 1)
+    ids = range(1, wiring.lens.read("assignment_count", block=block) + 1)
     words = wiring.market.assignments(ids, block)
     views = wiring.lens.assignments(ids, block)
     aside: dict[int, int] = {}

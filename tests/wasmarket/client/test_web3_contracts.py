@@ -49,8 +49,8 @@ def test_views__read_by_both__are_the_same(town, contracts):
     assert contracts.usdc.functions.balanceOf(provider).call() == town.usdc.balance(provider)
     assert contracts.flt.functions.balanceOf(provider).call() == town.flt.balance(provider)
     assert contracts.proofs.functions.is_proven(1, 5).call() == town.proofs.is_proven(1, 5)
-    assert contracts.market.functions.peer_count().call() == town.market.read("peer_count")
-    assert contracts.market.functions.free(provider).call() == town.market.read("free", provider)
+    assert contracts.lens.functions.peer_count().call() == town.lens.read("peer_count")
+    assert contracts.lens.functions.free(provider).call() == town.lens.read("free", provider)
     eth = contracts.web3.eth
     assert eth.chain_id == town.rpc.fetch_chain_id()
     assert eth.block_number == now.number
