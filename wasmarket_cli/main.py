@@ -26,7 +26,7 @@ DEBUG = "WASMARKET_DEBUG"
 """Set: bugs end with their trace on stderr instead of in a file."""
 
 DEVELOPER = {
-    "quote": ("wasmarket_cli.developer.deploy:quote", "Ask what units would cost now"),
+    "quote": ("wasmarket_cli.developer.quoting.quotes:quote", "Ask what units would cost now"),
     "deploy": (
         "wasmarket_cli.developer.deploy:deploy",
         "Publish an app, offer for units, wait for it",
@@ -40,6 +40,11 @@ DEVELOPER = {
     "access": ("wasmarket_cli.developer.access:access", "Show or change who may call a deal"),
     "logs": ("wasmarket_cli.developer.calls:logs", "Show what a deal's functions logged"),
     "runway": ("wasmarket_cli.developer.deals:runway", "Show how long a deal's balance lasts"),
+    "usage": (
+        "wasmarket_cli.developer.metered.usage:usage",
+        "Show what a metered deal was used for",
+    ),
+    "redeem": ("wasmarket_cli.developer.metered.usage:redeem", "Have signed usage paid"),
     "top-up": ("wasmarket_cli.developer.money:top_up", "Put USDC into a deal"),
     "take": ("wasmarket_cli.developer.money:take", "Take USDC out of a deal"),
     "drop": ("wasmarket_cli.developer.money:drop", "End single assignments of a deal"),

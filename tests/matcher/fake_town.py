@@ -304,7 +304,7 @@ class FakeTown:
             )
         if is_first:
             yield DealCreated(
-                deal, terms.developer, name, terms.app, terms.deposit, 2**32 - 1, ZERO_ADDRESS
+                deal, terms.developer, name, terms.app, terms.deposit, 2**32 - 1, terms.meter
             )
         yield Matched(deal, caller, sum(fill[7] for fill in fills), 0)
 

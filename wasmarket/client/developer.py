@@ -17,7 +17,7 @@ from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from wasmarket.kernel.events import DealBalance, Stopped
 from wasmarket.kernel.signing import targets
-from wasmarket.kernel.units import Hash
+from wasmarket.kernel.units import Address, Hash
 
 if TYPE_CHECKING:
     from wasmarket.app.file import App
@@ -80,7 +80,7 @@ class DeveloperClient:
         self.gateway = ServiceClient("gateway", settings.gateway, wiring.http, self._sign)
 
     @property
-    def address(self) -> str:
+    def address(self) -> Address:
         """The account's address."""
         return self._wiring.address(self._key)
 

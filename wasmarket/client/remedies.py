@@ -12,6 +12,7 @@ REMEDIES: Mapping[str, str] = {
     "deals: no such deal": "`wasmarket status` lists your deals",
     "deals: not the developer": "`wasmarket status DEAL` says whose it is; choose the key by --key",
     "deals: not enough balance": "`wasmarket runway DEAL` says how much it has",
+    "deals: notice": "until 3 epochs after its end its money stays for vouchers",
     "deals: ended": "it takes no more money; deploy again",
     "deals: stopped": "it takes no more money; deploy again",
     "erc20: not enough balance": GET_TOKENS,

@@ -6,7 +6,7 @@ import click
 
 from wasmarket.client.developer import FINAL, DeveloperClient, ServedVersion
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.addresses import parse_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_hash
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.regions import region_code, regions_of
@@ -129,6 +129,12 @@ def runway(ctx: click.Context, deal: int, as_json: bool) -> None:
     """Show for how many epochs the balance of DEAL still pays."""
     wiring = wire(ctx)
     row = DeveloperClient(wiring).deal(deal)
+    if _is_metered(row) and not as_json:
+        say(
+            f"deal {deal} is {row['status']}: {usdc(row['balance'])} pay for work,"
+            f" not for time: `wasmarket usage {deal}`"
+        )
+        return
     seconds = wiring.deployment.parameters.epoch_seconds * int(row["runway"])
     if as_json:
         keys = ("runway", "last_funded", "balance", "rate", "status")
@@ -190,18 +196,13 @@ def _show_deal(wiring: Wiring, client: DeveloperClient, deal: int, as_json: bool
             ("developer", row["developer"]),
             ("app", app_cid(Hash(row["app"]))),
             ("balance", usdc(row["balance"])),
-            ("rate", f"{usdc(row['rate'])} per epoch"),
-            (
-                "runway",
-                f"{count(int(row['runway']), 'epoch')}"
-                f" ({write_duration(epoch_seconds * int(row['runway']))})",
-            ),
+            *_pay_facts(row, epoch_seconds),
             ("as of block", row["block"]),
         ],
     )
     print_table(
         "Assignments",
-        ["#id", "#peer", "region", "#units", "#USDC per unit", "state", "serves", "endpoint"],
+        ["#id", "#peer", "region", "#units", "#USDC", "state", "serves", "endpoint"],
         [
             (
                 entry["id"],
@@ -220,6 +221,21 @@ def _show_deal(wiring: Wiring, client: DeveloperClient, deal: int, as_json: bool
     _hint_at_need(row, epoch_seconds)
 
 
+def _is_metered(row: dict[str, Any]) -> bool:
+    return bool(row["meter"] != ZERO_ADDRESS)
+
+
+def _pay_facts(row: dict[str, Any], epoch_seconds: int) -> list[tuple[str, object]]:
+    """Say what is paid for: time, or the work that an account signs."""
+    if _is_metered(row):
+        return [("pays for", f"work that {row['meter']} signs: `wasmarket usage {row['id']}`")]
+    left = int(row["runway"])
+    return [
+        ("rate", f"{usdc(row['rate'])} per epoch"),
+        ("runway", f"{count(left, 'epoch')} ({write_duration(epoch_seconds * left)})"),
+    ]
+
+
 def _write_served(version: ServedVersion | None, wanted: str) -> str:
     """Say which version a peer serves, where that is not the one that the chain names."""
     if version is None:
@@ -236,7 +252,7 @@ def _warn_of_runway(row: dict[str, Any]) -> None:
     deal, left = row["id"], int(row["runway"])
     if row["status"] == "lapsed":
         say(f"deal {deal} has run out of money: `wasmarket status {deal}`")
-    elif left <= LOW_RUNWAY:
+    elif left <= LOW_RUNWAY and not _is_metered(row):
         say(f"warning: deal {deal} stops after {count(left, 'more epoch')}")
 
 
@@ -251,7 +267,7 @@ def _hint_at_need(row: dict[str, Any], epoch_seconds: int) -> None:
     elif row["status"] == "waiting" and not row["assignments"]:
         before = f"its money had run out{lapsed}; " if lapsed else ""
         say(f"{before}no peer has it now: `wasmarket explain {deal}` says why")
-    elif row["status"] == "running" and left <= LOW_RUNWAY:
+    elif row["status"] == "running" and left <= LOW_RUNWAY and not _is_metered(row):
         say(
             f"warning: its money lasts {count(left, 'more epoch')}"
             f" ({write_duration(left * epoch_seconds)}), then it stops:"

@@ -1,4 +1,4 @@
-"""`wasmarket quote | deploy | update`: from an app to a running function."""
+"""`wasmarket deploy | update`: from an app to a running function."""
 
 import sys
 from dataclasses import replace
@@ -11,12 +11,20 @@ from rich.console import Console
 from wasmarket.app.file import App, load_app
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, Refused
-from wasmarket.kernel.signing.offers import ProvidersMode
+from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
-from wasmarket.kernel.units import Address, format_usdc
+from wasmarket.kernel.units import Address
 from wasmarket_cli.developer.app_check import check_app, list_public_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
+from wasmarket_cli.developer.quoting.quotes import most_units
+from wasmarket_cli.developer.quoting.terms import (
+    find_meter,
+    metered_deposit,
+    metered_options,
+    show_metered_plan,
+)
 from wasmarket_cli.developer.requirements import Needs, needs_options
 from wasmarket_cli.developer.versions import check_losses, refuse_losses, wait_for_version
 from wasmarket_cli.errors import Exit
@@ -28,7 +36,7 @@ from wasmarket_cli.options import (
     key_option,
     yes_option,
 )
-from wasmarket_cli.output import count, print_json, print_table, say, usdc, write_duration
+from wasmarket_cli.output import count, print_json, say, usdc, write_duration
 from wasmarket_cli.wiring import wire
 
 ANSWER_SECONDS = 10.0
@@ -41,43 +49,15 @@ DEFAULT_MARGIN = 25
 
 
 @click.command()
-@needs_options
-@click.option("--max-price", type=PRICE, help="Leave out units that cost more per epoch")
-@json_option
-@click.pass_context
-def quote(
-    ctx: click.Context,
-    needs: Needs,
-    max_price: int | None,
-    as_json: bool,
-) -> None:
-    """Ask what units like these would cost per epoch now; creates nothing."""
-    client = DeveloperClient(wire(ctx))
-    curve = client.quote(needs.to_json(max_price))
-    if as_json:
-        print_json(curve)
-        return
-    if curve:
-        print_table(
-            "Price of an epoch",
-            ["#units", "#USDC in all", "#USDC of the dearest unit"],
-            [
-                (row["units"], format_usdc(int(row["total"])), format_usdc(int(row["price_max"])))
-                for row in curve
-            ],
-        )
-    if (most := _most(curve)) < needs.units:
-        told = f"{most} of {needs.units}" if most else "none"
-        say(f"of units like these {told} are on offer now", err=True)
-        for line in find_obstacles(client, needs, most):
-            say(f"  {line}", err=True)
-
-
-@click.command()
 @click.argument("app", type=click.Path(path_type=Path), default=".")
 @needs_options
+@metered_options
 @click.option("--min-units", type=click.IntRange(1), help="Take no fewer [all of --units]")
-@click.option("--max-price", type=PRICE, help="Most per unit and epoch [the quote and --margin]")
+@click.option(
+    "--max-price",
+    type=PRICE,
+    help="Most per unit and epoch, or per 10^12 work [the quote and --margin]",
+)
 @click.option(
     "--margin",
     type=click.IntRange(0, 1_000),
@@ -112,6 +92,8 @@ def deploy(
     ctx: click.Context,
     app: Path,
     needs: Needs,
+    metered: bool,
+    meter: Address | None,
     min_units: int | None,
     max_price: int | None,
     margin: int,
@@ -130,7 +112,8 @@ def deploy(
 ) -> int:
     """Publish the app in APP (an app.toml or its folder), offer for units, wait until they run.
 
-    You sign an offer and a permit; the matcher sends the one transaction and pays its gas.
+    You sign an offer and a permit; the matcher sends the one transaction and pays its gas. With
+    --metered no time is paid but the work that `wasmarket meter run` checks and signs.
     """
     if only and exclude:
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
@@ -139,20 +122,24 @@ def deploy(
     warn_of_envs(built)
     wiring = wire(ctx)
     client = DeveloperClient(wiring, key)
+    signer = find_meter(metered, meter, client.address, built)
+    kind = PriceKind.RESERVED if signer == ZERO_ADDRESS else PriceKind.METERED
     units = needs.units
     needs = replace(
         needs,
         units=units + spare,
         traits=needs.traits | trait_mask(built.manifest.effectors.names),
     )
-    curve = client.quote(needs.to_json(max_price))
+    curve = client.quote(needs.to_json(max_price, kind=kind))
     if max_price is None:
-        quoted = _quoted_price(client, curve, needs)
+        quoted = _quoted_price(client, curve, needs, kind)
         max_price = min(PRICE.most, quoted + ceil_div(quoted * margin, 100))
-    if deposit is None:
+    if deposit is None and kind is PriceKind.METERED:
+        deposit = metered_deposit(units, max_price)
+    elif deposit is None:
         seconds = wiring.deployment.parameters.epoch_seconds
         # Without a quote, days at the cap could be any sum: begin with little, top up later.
-        by_days = ceil_div(days * DAY_SECONDS, seconds) if _most(curve) >= units else 0
+        by_days = ceil_div(days * DAY_SECONDS, seconds) if most_units(curve) >= units else 0
         runway = max(LEAST_EPOCHS, by_days)
         runway = min(runway, epochs) if epochs else runway
         deposit = runway * _epoch_cost(curve, units, max_price)
@@ -163,6 +150,7 @@ def deploy(
         min_units=units if min_units is None else min_units,
         max_units_per_provider=needs.per_provider,
         min_regions=needs.min_regions,
+        meter=signer,
         epochs=epochs,
         min_memory_mib=needs.memory,
         regions=needs.regions,
@@ -174,7 +162,10 @@ def deploy(
     )
     if not (yes or as_json):
         seconds = wiring.deployment.parameters.epoch_seconds
-        _show_plan(built, requirement, spare, _epoch_cost(curve, units, max_price), seconds)
+        if kind is PriceKind.METERED:
+            show_metered_plan(built, requirement, spare)
+        else:
+            _show_plan(built, requirement, spare, _epoch_cost(curve, units, max_price), seconds)
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
     bid = client.offer(requirement, built.app, units if spare else None)
@@ -256,13 +247,15 @@ def warn_of_envs(app: App) -> None:
         say("  the manifest is public: keep keys and passwords out of `envs`", err=True)
 
 
-def _quoted_price(client: DeveloperClient, curve: list[dict[str, Any]], needs: Needs) -> int:
+def _quoted_price(
+    client: DeveloperClient, curve: list[dict[str, Any]], needs: Needs, kind: PriceKind
+) -> int:
     """Return the price of the dearest unit that is needed. Raises Refused."""
     for row in curve:
         if int(row["units"]) >= needs.units:
             return int(row["price_max"])
-    most = _most(curve)
-    obstacles = "; ".join(find_obstacles(client, needs, most))
+    most = most_units(curve)
+    obstacles = "; ".join(find_obstacles(client, needs, most, kind))
     raise Refused(
         f"only {count(most, 'unit')} like these are on offer, you want {needs.units}"
         + (f": {obstacles}" if obstacles else ""),
@@ -277,10 +270,6 @@ def _epoch_cost(curve: list[dict[str, Any]], units: int, max_price: int) -> int:
         if int(row["units"]) >= units:
             return min(int(row["total"]), units * max_price)
     return units * max_price
-
-
-def _most(curve: list[dict[str, Any]]) -> int:
-    return max((int(row["units"]) for row in curve), default=0)
 
 
 def _mode(only: tuple[Address, ...], exclude: tuple[Address, ...]) -> ProvidersMode:

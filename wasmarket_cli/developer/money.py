@@ -3,6 +3,7 @@
 import click
 
 from wasmarket.client.developer import DeveloperClient
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.events import Ended, Skipped
 from wasmarket.kernel.reasons import DropReason, describe
 from wasmarket_cli.errors import Exit
@@ -88,12 +89,17 @@ def drop(
 @json_option
 @click.pass_context
 def stop(ctx: click.Context, deal: int, key: str | None, yes: bool, as_json: bool) -> None:
-    """End DEAL for good; its balance goes to your free balance."""
+    """End DEAL for good; its balance goes to your free balance, of a metered one later."""
     if not yes and not as_json:
         click.confirm(f"Stop deal {deal}? Its functions stop at the end of the epoch", abort=True)
-    returned = DeveloperClient(wire(ctx), key).stop(deal)
+    client = DeveloperClient(wire(ctx), key)
+    returned = client.stop(deal)
     if as_json:
         print_json({"deal": deal, "returned": str(returned)})
+        return
+    if client.deal(deal)["meter"] != ZERO_ADDRESS:
+        say(f"deal {deal} stopped; its balance stays for vouchers until 3 epochs after its end")
+        say(f"  then: `wasmarket take {deal} AMOUNT`")
         return
     say(f"deal {deal} stopped; {usdc(returned)} went back to your free balance")
     say("  next: `wasmarket wallet withdraw` moves it to your wallet")

@@ -4,18 +4,22 @@ from dataclasses import replace
 
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.regions import regions_of
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask, traits_of
 from wasmarket_cli.developer.requirements import Needs
 
 
-def find_obstacles(client: DeveloperClient, needs: Needs, most: int) -> list[str]:
+def find_obstacles(
+    client: DeveloperClient, needs: Needs, most: int, kind: PriceKind = PriceKind.RESERVED
+) -> list[str]:
     """Say for each wish, alone, how many units there would be without it, where that is more.
 
     `most` is what there is with all wishes. Asks for one quote a wish.
     """
     lines = []
     for text, relaxed in _relaxations(needs):
-        units = max((int(row["units"]) for row in client.quote(relaxed.to_json())), default=0)
+        curve = client.quote(relaxed.to_json(kind=kind))
+        units = max((int(row["units"]) for row in curve), default=0)
         if units > most:
             lines.append(f"without {text} there are {units}")
     return lines

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket_cli.options import REGIONS, TRAITS
 
 UNITS = click.IntRange(1, 65_535)
@@ -25,10 +26,13 @@ class Needs:
     min_regions: int
     per_provider: int
 
-    def to_json(self, max_price: int | None = None) -> dict[str, Any]:
+    def to_json(
+        self, max_price: int | None = None, *, kind: PriceKind = PriceKind.RESERVED
+    ) -> dict[str, Any]:
         """Return them as the matcher takes them for a quote."""
         wanted: dict[str, Any] = {
             "units": self.units,
+            "kind": int(kind),
             "regions": str(self.regions),
             "traits": str(self.traits),
             "min_memory_mib": self.memory,

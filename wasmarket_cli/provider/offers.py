@@ -10,11 +10,13 @@ from wasmarket.client.provider import MONTH, ProviderClient
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_hash
 from wasmarket.kernel.errors import InvalidInput, NotFound, Unreachable
 from wasmarket.kernel.events import CounterBumped
-from wasmarket.kernel.signing.offers import ProviderOffer, parse_offer
+from wasmarket.kernel.signing.offers import PriceKind, ProviderOffer, parse_offer
 from wasmarket.kernel.units import Address, Hash, format_usdc
 from wasmarket_cli.options import ADDRESS, PRICE, json_option, key_option, yes_option
 from wasmarket_cli.output import print_json, print_table, say, usdc
 from wasmarket_cli.wiring import wire
+
+PER = {PriceKind.RESERVED: "per unit and epoch", PriceKind.METERED: "per 10^12 work"}
 
 
 @click.group()
@@ -26,6 +28,7 @@ def offer() -> None:
 @click.argument("peer", type=click.IntRange(1))
 @click.argument("price", type=PRICE)
 @click.option("--developer", type=ADDRESS, default=ZERO_ADDRESS, help="Only for this developer")
+@click.option("--metered", is_flag=True, help="PRICE is per 10^12 work, for metered deals")
 @click.option("--valid", type=click.IntRange(1), default=MONTH, show_default=True, help="Seconds")
 @click.option("--on-chain", is_flag=True, help="Publish it on chain too: no matcher can hide it")
 @key_option
@@ -36,21 +39,26 @@ def make_offer(
     peer: int,
     price: int,
     developer: Address,
+    metered: bool,
     valid: int,
     on_chain: bool,
     key: str | None,
     as_json: bool,
 ) -> None:
-    """Offer the units of PEER at PRICE USDC per unit and epoch, and post it to the matcher."""
+    """Offer the units of PEER at PRICE USDC per unit and epoch, and post it to the matcher.
+
+    The same units may be offered for metered deals too: whoever comes first gets them.
+    """
     client = ProviderClient(wire(ctx), key)
-    ask = client.sign_offer(peer, price, developer, valid)
+    kind = PriceKind.METERED if metered else PriceKind.RESERVED
+    ask = client.sign_offer(peer, price, developer, valid, kind=kind)
     if on_chain:
         client.publish(ask)
     status = client.post(ask)
     if as_json:
         print_json({**ask.body, "hash": ask.hash, "status": status})
         return
-    say(f"offer {ask.hash}\n  peer {peer} at {usdc(price)} per unit and epoch: {status}")
+    say(f"offer {ask.hash}\n  peer {peer} at {usdc(price)} {PER[kind]}: {status}")
 
 
 @offer.command("list")
@@ -73,12 +81,13 @@ def list_offers(
         return
     print_table(
         "Provider offers",
-        ["offer", "#peer", "#USDC per unit and epoch", "status"],
+        ["offer", "#peer", "#USDC", "per", "status"],
         [
             (
                 row["hash"],
                 row["offer"]["peer"],
                 format_usdc(int(row["offer"]["price"])),
+                PER[PriceKind(int(row["offer"]["kind"]))],
                 row["status"],
             )
             for row in rows

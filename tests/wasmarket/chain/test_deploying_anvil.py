@@ -47,7 +47,7 @@ def deploy(anvil, path, parameters=LOCAL, on_created=lambda _: None):
 
 
 def test_deploy__empty_chain__writes_a_file_that_the_chain_agrees_with(anvil, path):
-    parameters = replace(LOCAL, epoch_seconds=120, max_missed=5)
+    parameters = replace(LOCAL, epoch_seconds=120, max_missed=5, leaving_delay=13 * 120)
 
     deployment = deploy(anvil, path, parameters)
 
@@ -102,7 +102,7 @@ def test_deploy__begun_with_other_parameters__begins_again(anvil, path):
     with pytest.raises(Interrupted):
         deploy(anvil, path, on_created=interrupt_at_proofs)
 
-    deployment = deploy(anvil, path, replace(LOCAL, epoch_seconds=90))
+    deployment = deploy(anvil, path, replace(LOCAL, epoch_seconds=90, leaving_delay=13 * 90))
 
     assert Proofs(anvil.rpc, deployment).read("EPOCH_SECONDS") == 90
 

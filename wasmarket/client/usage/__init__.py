@@ -1,0 +1,1 @@
+"""What a metered deal was used for, as its peers say."""

@@ -1,0 +1,60 @@
+"""What `wasmarket deploy --metered` adds to an offer: who signs usage, and what to begin with."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from wasmarket.app.file import App
+from wasmarket.client.developer_offers import Requirement
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.units import Address
+from wasmarket_cli.options import ADDRESS
+from wasmarket_cli.output import count, say, usdc
+
+DEPOSIT_STEPS = 10
+"""The deposit pays 10^13 work for each unit: a core for about three hours."""
+
+
+def metered_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--metered` and `--meter` to a command."""
+    for option in (
+        click.option("--meter", type=ADDRESS, help="Account that signs usage [yours]"),
+        click.option("--metered", is_flag=True, help="Pay for work done instead of time"),
+    ):
+        command = option(command)
+    return command
+
+
+def find_meter(metered: bool, meter: Address | None, developer: Address, app: App) -> Address:
+    """Return who signs usage; zero for a reserved deal.
+
+    Raises InvalidInput for an app whose calls have no limit of fuel: no peer counts their work.
+    """
+    if not metered and meter is None:
+        return ZERO_ADDRESS
+    if app.manifest.limits.fuel is None:
+        raise InvalidInput(
+            "the app has no limit of fuel, so peers would not count its work",
+            field="limits.fuel",
+            remedy="set `fuel` under [limits] in app.toml, such as 1000000000 for about a second",
+        )
+    return meter or developer
+
+
+def metered_deposit(units: int, max_price: int) -> int:
+    """Return what a metered deal begins with where nothing is said."""
+    return DEPOSIT_STEPS * units * max_price
+
+
+def show_metered_plan(app: App, requirement: Requirement, spare: int) -> None:
+    """Say what is about to be offered."""
+    say(f"{app.manifest.name} {app.cid} ({app.size:,} bytes in {len(app.blocks)} blocks)")
+    say(
+        f"{count(requirement.units - spare, 'unit')} at no more than {usdc(requirement.max_price)}"
+        f" per 10^12 work, {usdc(requirement.deposit)} to begin with"
+        + (f", tip {usdc(requirement.tip)}" if requirement.tip else "")
+        + (f", room for {spare} more to replace peers" if spare else "")
+    )
+    say(f"usage is signed by {requirement.meter}: keep `wasmarket meter run` going")
