@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import BaseModel
 
 from peer.api.numbers import DealNumber, EpochNumber, Sequence
@@ -20,6 +21,12 @@ from wasmarket.kernel.documents.receipts import (
 )
 from wasmarket.kernel.errors import Conflict, NotFound
 from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, decode_cursor, encode_cursor
+
+MOST_PACKED = 4_096
+OCTETS = "application/octet-stream"
+PACKED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "416 bytes a receipt", "content": {OCTETS: {}}}
+}
 
 
 class SummaryView(BaseModel):
@@ -89,6 +96,22 @@ def create_receipt_router(host: Host, book: ReceiptLog, commitments: Commitments
             next=encode_cursor(page[-1].assignment, page[-1].sequence) if more else None,
             block=host.chain_view.head.number if host.chain_view else 0,
         )
+
+    @router.get("/packed", response_class=Response, responses=PACKED)
+    def read_packed(
+        deal: DealNumber,
+        epoch: EpochNumber,
+        assignment: Annotated[int, Query(ge=1)],
+        after: Annotated[int, Query(ge=-1, lt=2**64)] = -1,
+    ) -> Response:
+        """An assignment's receipts behind a sequence number, as bytes: at most 4,096 at once."""
+        records = [
+            packed
+            for chain in _chains(book, deal)
+            if chain.assignment == assignment
+            for packed in chain.read_some(epoch, after, MOST_PACKED)
+        ]
+        return Response(b"".join(records), media_type=OCTETS)
 
     @router.get("/{sequence}")
     def read_receipt(

@@ -17,7 +17,7 @@ import msgspec
 
 from peer.folder import sync_folder, write_atomically
 from peer.receipts.epoch_files import ChainHead, EpochFiles, read_records
-from peer.receipts.epoch_tally import EpochTally
+from wasmarket.kernel.documents.epoch_tally import EpochTally
 from wasmarket.kernel.documents.receipts import (
     RECEIPT_BYTES,
     WORK_BYTE,

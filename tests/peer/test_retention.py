@@ -16,7 +16,7 @@ from peer.folder import PeerFolder
 from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, StorageRetention
 from peer.receipts.copies import CopyKeeper
-from peer.receipts.epoch_tally import GrowingRoot
+from wasmarket.kernel.documents.epoch_tally import GrowingRoot
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from peer.runtime.module.code_files import EngineSettings, name_code

@@ -1,0 +1,176 @@
+"""Have peers convicted that contradict themselves, ask those that show nothing, drop them all."""
+
+import logging
+from dataclasses import dataclass
+
+from meter.chain.facts import ChainFacts, KnownAssignment
+from meter.checks import Suspicion
+from meter.journal import Journal
+from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
+from wasmarket.chain.sending.transactions import ContractCall, Submitter, TransactionReceipt
+from wasmarket.kernel import events
+from wasmarket.kernel.audits.times import ANSWER_EPOCHS, CHALLENGE_EPOCHS
+from wasmarket.kernel.errors import Reverted, Unfunded
+from wasmarket.kernel.reasons import DropReason
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditContracts:
+    """What is called against liars."""
+
+    market: Market
+    audits: Audits
+    flt: Erc20
+
+
+class Accuser:
+    """Acts by the policy: contradictions always, asks within the budget. One thread uses it."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        contracts: AuditContracts,
+        sender: Submitter,
+        *,
+        ask_fee: int,
+        budget: int,
+    ) -> None:
+        """`ask_fee` and `budget` in FLT base units."""
+        self._journal = journal
+        self._contracts = contracts
+        self._sender = sender
+        self._fee = ask_fee
+        self._budget = budget
+        self._tried: dict[int, int] = {}
+        self.obstacle = ""
+        """Why an ask is not made, empty if all are."""
+
+    def act(self, facts: ChainFacts, suspicion: Suspicion) -> bool:
+        """Do what is to be done about a lie; return whether that is all.
+
+        Raises Unreachable and other errors of the node.
+        """
+        finding, held = suspicion.finding, suspicion.held
+        if finding.contradiction is not None:
+            self._contradict(suspicion)
+        elif finding.must_ask and not self._ask(facts, suspicion):
+            return False
+        if not self._journal.book(held.id).is_given_up:
+            self._journal.write("gave up", **_name(held), epoch=suspicion.epoch)
+        self._drop(facts, held)
+        return True
+
+    def conclude(self, facts: ChainFacts, interesting: set[int]) -> None:
+        """Write down cases that are over; have those resolved whose time is up.
+
+        Anybody's: a liar's friend may ask and never resolve.
+        """
+        for case in [case for case in self._journal.cases if case in facts.closed]:
+            said = {"case": case, "outcome": facts.closed[case]}
+            logger.info("a case is over", extra=said)
+            self._journal.write("closed", **said)
+        if facts.head is None:
+            return
+        now, number = facts.head.timestamp, facts.head.number
+        for case, asked in list(facts.asks.items()):
+            is_time = now >= asked.since + ANSWER_EPOCHS * facts.epoch_seconds
+            # Blocks are counted too: tried again with each new one.
+            if asked.assignment in interesting and is_time and self._tried.get(case) != number:
+                self._tried[case] = number
+                try:
+                    self._send(self._contracts.audits.call("resolve", case))
+                except Reverted as error:
+                    logger.info("not resolved yet", extra={"case": case, "why": error.detail})
+
+    def _contradict(self, suspicion: Suspicion) -> None:
+        found, held = suspicion.finding.contradiction, suspicion.held
+        assert found is not None
+        signature = None if found.head is None else found.head.signature
+        call = self._contracts.audits.call(
+            "contradict",
+            held.id,
+            int(found.kind),
+            found.summed,
+            found.called,
+            found.other,
+            found.other_called,
+            0 if signature is None else signature.r,
+            0 if signature is None else signature.vs,
+        )
+        said = _name(held) | {"epoch": suspicion.epoch, "kind": int(found.kind)}
+        try:
+            receipt = self._send(call)
+        except Reverted as error:
+            # Somebody else was first, or it is too late.
+            logger.warning("a contradiction was refused", extra=said | {"why": error.detail})
+            self._journal.write("refused", **said, why=error.detail)
+            return
+        seized = sum(event.seized for event in receipt.find(events.Contradicted))
+        self._journal.write("contradicted", **said, seized=str(seized))
+
+    def _ask(self, facts: ChainFacts, suspicion: Suspicion) -> bool:
+        held, epoch = suspicion.held, suspicion.epoch
+        already = {(asked.assignment, asked.epoch) for asked in facts.asks.values()}
+        if (held.id, epoch) in self._journal.asked | already:
+            return True
+        if facts.epoch > epoch + CHALLENGE_EPOCHS:
+            return True
+        if self._journal.spent + self._fee > self._budget:
+            self.obstacle = "the budget for asks is used up"
+            return False
+        try:
+            self._allow()
+            call = self._contracts.audits.call("ask", held.id, epoch, suspicion.finding.sequence)
+            [opened] = self._send(call).find(events.Opened)
+        except Unfunded as error:
+            self.obstacle = error.detail
+            return False
+        except Reverted as error:
+            logger.warning("an ask was refused", extra={"why": error.detail})
+            self._journal.write("refused", **_name(held), epoch=epoch, why=error.detail)
+            return True
+        self.obstacle = ""
+        self._journal.write(
+            "asked",
+            **_name(held),
+            epoch=epoch,
+            sequence=suspicion.finding.sequence,
+            case=opened.case,
+            fee=self._fee,
+            opened=facts.epoch,
+        )
+        return True
+
+    def _allow(self) -> None:
+        """Let Audits take fees, once for the whole budget."""
+        contracts, me = self._contracts, self._sender.address
+        if contracts.audits.read("free", me) >= self._fee:
+            return
+        if contracts.flt.allowance(me, contracts.audits.address) < self._fee:
+            call = contracts.flt.call("approve", contracts.audits.address, self._budget)
+            self._send(call)
+
+    def _drop(self, facts: ChainFacts, held: KnownAssignment) -> None:
+        """Let the deal be refilled from others, if the deal is this account's."""
+        deal = facts.deals[held.deal]
+        if deal.developer != self._sender.address or held.end is not None:
+            return
+        try:
+            self._send(
+                self._contracts.market.call("drop", [held.id], int(DropReason.WRONG_RESULTS))
+            )
+        except Reverted as error:
+            logger.info("not dropped", extra={"assignment": held.id, "why": error.detail})
+            return
+        self._journal.write("dropped", **_name(held))
+
+    def _send(self, call: ContractCall) -> TransactionReceipt:
+        receipt = self._sender.send(call)
+        logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
+        return receipt
+
+
+def _name(held: KnownAssignment) -> dict[str, int]:
+    return {"deal": held.deal, "assignment": held.id, "peer": held.peer}

@@ -1,0 +1,1 @@
+"""What the chain says of the deals that are metered here."""

@@ -1,0 +1,71 @@
+"""Keep what peers' wallets signed, with the receipts, so that neither can be denied later."""
+
+from collections.abc import Callable, Sequence
+
+from meter.chain.facts import ChainFacts
+from meter.journal import Journal
+from wasmarket.kernel.documents.receipts import receipt_hash
+from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
+from wasmarket.kernel.signing.heads import dump_head, parse_head
+from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.kernel.signing.usage import signer_of_head
+
+FetchReceipt = Callable[[str, int, int, int, int], bytes | None]
+"""Returns one packed receipt: endpoint, deal, assignment, epoch, sequence."""
+
+EPOCHS_BACK = 2
+"""Epochs in which a receipt may be that was signed just now."""
+
+
+class HeadKeeper:
+    """Takes heads from whoever called a function."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        domain: Domain,
+        read_facts: Callable[[], ChainFacts],
+        fetch: FetchReceipt,
+    ) -> None:
+        self._journal = journal
+        self._domain = domain
+        self._read_facts = read_facts
+        self._fetch = fetch
+
+    def take(self, lines: Sequence[str]) -> int:
+        """Keep heads that are new; return how many.
+
+        Raises InvalidInput, InvalidSignature, NotFound, Forbidden (not the peer's wallet),
+        Conflict (the peer has another receipt already), Unreachable.
+        """
+        return sum(self._take(line) for line in lines)
+
+    def _take(self, line: str) -> int:
+        signed = parse_head(line)
+        head, facts = signed.head, self._read_facts()
+        held = facts.assignments.get(head.assignment)
+        if held is None or held.peer not in facts.peers:
+            raise NotFound(f"there is no assignment {head.assignment}", field="heads")
+        place = facts.peers[held.peer]
+        signer = signer_of_head(self._domain, head, signed.signature)
+        if signer not in place.wallets:
+            raise Forbidden(f"{signer} is no wallet of peer {held.peer}", field="heads")
+        book = self._journal.book(held.id)
+        if any(known.head == signed for known in book.heads):
+            return 0
+        for epoch in range(facts.epoch, max(0, facts.epoch - EPOCHS_BACK), -1):
+            receipt = self._fetch(place.endpoint, held.deal, held.id, epoch, head.sequence)
+            if receipt is None:
+                continue
+            if receipt_hash(receipt) != head.receipt:
+                raise Conflict(f"peer {held.peer} has another receipt than it signed")
+            self._journal.write(
+                "head",
+                assignment=held.id,
+                deal=held.deal,
+                peer=held.peer,
+                head=dump_head(signed),
+                receipt=receipt.hex(),
+            )
+            return 1
+        raise InvalidInput(f"peer {held.peer} shows no receipt {head.sequence}", field="heads")

@@ -1,0 +1,1 @@
+"""What peers show for an epoch, fetched and examined."""

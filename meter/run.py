@@ -1,0 +1,188 @@
+"""Put a meter together and serve it until it is told to stop."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from meter.accuser import Accuser, AuditContracts
+from meter.api import create_meter_router
+from meter.chain.reader import ChainReader
+from meter.checks import EpochChecker, Suspicion
+from meter.heads import HeadKeeper
+from meter.journal import Journal
+from meter.papers.fetch import PaperFetcher
+from meter.process import Metering
+from meter.settings import MeterSettings
+from meter.vouchers import VoucherClerk
+from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
+from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.reading.follower import Follower
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.transactions import Submitter
+from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.signing.typed_data import market_domain
+from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outbound_http import create_client
+from wasmarket.serving.server import bind, serve
+from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+
+logger = logging.getLogger(__name__)
+
+JOURNAL_FILE = "journal.jsonl"
+LONGEST_PAUSE = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class MeterParts:
+    """What the composition root gives a meter."""
+
+    settings: MeterSettings
+    deployment: Deployment
+    account: Account
+    """Signs usage, and pays for asks and transactions."""
+    sender: Submitter
+    folder: Path
+    outbound: Outbound
+    version: str
+    confirmations: int = 0
+    check_headers: bool = True
+    watches_all: bool = False
+    """Whether it audits the deals of everybody, for the shares, and signs nothing."""
+
+
+def run_meter(parts: MeterParts, *, rpc: Rpc, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `on_ready` gets the URL once it answers. Raises PortInUse."""
+    listener = bind(parts.settings.host, parts.settings.port)
+    try:
+        process = MeterProcess(parts, rpc)
+    except BaseException:
+        listener.close()
+        raise
+    serve(process.app, listener, on_ready)
+
+
+class MeterProcess:
+    """The parts of one meter; `app` starts and stops them with its lifespan."""
+
+    def __init__(self, parts: MeterParts, rpc: Rpc) -> None:
+        settings, deployment = parts.settings, parts.deployment
+        parameters = deployment.parameters
+        domain = market_domain(deployment.chain_id, deployment.market)
+        self._deployment = deployment
+        self._account = parts.account
+        self._client = create_client(parts.outbound, timeout=settings.request_seconds)
+        self._journal = Journal(parts.folder / JOURNAL_FILE)
+        fetcher = PaperFetcher(self._client)
+        reader = ChainReader(
+            Follower(
+                rpc,
+                deployment,
+                Decoder(deployment),
+                confirmations=parts.confirmations,
+                check_headers=parts.check_headers,
+            ),
+            parameters.epoch_seconds,
+        )
+        contracts = AuditContracts(
+            Market(rpc, deployment), Audits(rpc, deployment), Erc20(rpc, deployment.flt.address)
+        )
+        self._accuser = Accuser(
+            self._journal,
+            contracts,
+            parts.sender,
+            ask_fee=parameters.ask_fee,
+            budget=settings.budget,
+        )
+        self._checker = EpochChecker(
+            self._journal,
+            fetcher.fetch,
+            self._act,
+            proof_window=parameters.proof_window,
+            patience=settings.patience_epochs,
+        )
+        self._clerk = (
+            None
+            if parts.watches_all
+            else VoucherClerk(self._journal, domain, parts.account, self._client)
+        )
+        self.metering = Metering(
+            reader,
+            self._journal,
+            self._checker,
+            self._accuser,
+            self._clerk,
+            None if parts.watches_all else parts.account.address,
+        )
+        self.loops = Loops(
+            ThreadLoop(
+                "metering",
+                self.metering.step,
+                Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
+            )
+        )
+        registry = CollectorRegistry()
+        registry.register(self.loops)
+        heads = HeadKeeper(
+            self._journal, domain, lambda: self.metering.facts, fetcher.fetch_receipt
+        )
+        self.app = create_service(
+            ServiceInfo("meter", parts.version),
+            status=self._status,
+            readiness=self._readiness,
+            registry=registry,
+            lifespan=self._lifespan,
+        )
+        self.app.include_router(
+            create_meter_router(self.metering, self._journal, self._clerk, heads, self._block)
+        )
+
+    def _act(self, suspicion: Suspicion) -> bool:
+        return self._accuser.act(self.metering.facts, suspicion)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self.loops.start()
+        try:
+            yield
+        finally:
+            self.loops.ask_to_stop()
+            await self.loops.close()
+            await asyncio.to_thread(self._client.close)
+            self._journal.close()
+
+    def _block(self) -> int:
+        head = self.metering.facts.head
+        return 0 if head is None else head.number
+
+    def _status(self) -> ServiceStatus:
+        deployment, facts = self._deployment, self.metering.facts
+        block = None if facts.head is None else facts.head.number
+        return ServiceStatus(
+            chain_id=deployment.chain_id,
+            contracts={name: entry.address for name, entry in deployment.contracts.items()},
+            head=block,
+            indexed=block,
+            finality=None,
+            extra={
+                "meter": self._account.address,
+                "epoch": facts.epoch,
+                "assignments": [held.id for held in self.metering.find_concerned(facts)],
+                "cases": sorted(self._journal.cases),
+                "silent": {str(number): why for number, why in self._checker.silent.items()},
+            },
+        )
+
+    def _readiness(self) -> Readiness:
+        reasons = self.loops.problems()
+        if self._accuser.obstacle:
+            reasons.append(self._accuser.obstacle)
+        why = "; ".join(reasons)
+        return Readiness(not why, why)

@@ -1,0 +1,29 @@
+"""What a developer sets for the meter."""
+
+from dataclasses import dataclass
+
+from wasmarket.kernel.units import FLT
+
+
+@dataclass(frozen=True, slots=True)
+class MeterSettings:
+    """Table `[meter]`. Seconds are wall-clock."""
+
+    host: str = "127.0.0.1"
+    port: int = 8603
+    folder: str = ""
+    """Folder of the journal; empty: `meter` under the home."""
+    key: str = "meter"
+    """Account in keys/ that signs usage and pays for asks."""
+    poll_seconds: float = 2.0
+    request_seconds: float = 10.0
+    """Longest wait for a peer's answer."""
+    patience_epochs: int = 1
+    """How many epochs a peer may withhold its papers before it is asked on chain."""
+    budget_flt: int = 20
+    """Most FLT, whole, that may be out for asks at a time; what comes back counts no more."""
+
+    @property
+    def budget(self) -> int:
+        """Return the budget in FLT base units."""
+        return self.budget_flt * FLT
