@@ -6,7 +6,7 @@ from meter.chain.facts import ChainFacts
 from meter.journal import Journal
 from wasmarket.kernel.documents.receipts import receipt_hash
 from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
-from wasmarket.kernel.signing.heads import dump_head, parse_head
+from wasmarket.kernel.signing.heads import SignedHead, dump_head, parse_head
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.signing.usage import signer_of_head
 
@@ -38,10 +38,13 @@ class HeadKeeper:
         Raises InvalidInput, InvalidSignature, NotFound, Forbidden (not the peer's wallet),
         Conflict (the peer has another receipt already), Unreachable.
         """
-        return sum(self._take(line) for line in lines)
+        return self.take_signed([parse_head(line) for line in lines])
 
-    def _take(self, line: str) -> int:
-        signed = parse_head(line)
+    def take_signed(self, heads: Sequence[SignedHead]) -> int:
+        """Keep heads that are new. Raises as `take`."""
+        return sum(self._take(signed) for signed in heads)
+
+    def _take(self, signed: SignedHead) -> int:
         head, facts = signed.head, self._read_facts()
         held = facts.assignments.get(head.assignment)
         if held is None or held.peer not in facts.peers:

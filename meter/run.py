@@ -130,7 +130,7 @@ class MeterProcess:
         )
         registry = CollectorRegistry()
         registry.register(self.loops)
-        heads = HeadKeeper(
+        self.heads = HeadKeeper(
             self._journal, domain, lambda: self.metering.facts, fetcher.fetch_receipt
         )
         self.app = create_service(
@@ -141,7 +141,7 @@ class MeterProcess:
             lifespan=self._lifespan,
         )
         self.app.include_router(
-            create_meter_router(self.metering, self._journal, self._clerk, heads, self._block)
+            create_meter_router(self.metering, self._journal, self._clerk, self.heads, self._block)
         )
 
     def _act(self, suspicion: Suspicion) -> bool:

@@ -27,7 +27,7 @@ class Chain:
     sequence: int = 0
     head: bytes = ZERO
 
-    def run(self, epoch: int, calls: int = 3, **changed: object) -> list[Receipt]:
+    def run(self, epoch: int, calls: int = 3, /, **changed: object) -> list[Receipt]:
         """Return the receipts of an epoch and go on from them."""
         made = []
         for number in range(calls):
@@ -53,7 +53,7 @@ class Chain:
             self.head = receipt_hash(pack_receipt(receipt))
         return made
 
-    def sum_up(self, epoch: int, receipts: list[Receipt], **changed: object) -> Summary:
+    def sum_up(self, epoch: int, receipts: list[Receipt], /, **changed: object) -> Summary:
         """Return the summary of receipts of an epoch."""
         packed = [pack_receipt(receipt) for receipt in receipts]
         summary = Summary(
