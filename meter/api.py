@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from meter.heads import HeadKeeper
+from meter.heads import HeadIntake
 from meter.journal import Journal
 from meter.process import Metering
 from meter.vouchers import VoucherClerk
@@ -61,7 +61,7 @@ def create_meter_router(
     metering: Metering,
     journal: Journal,
     clerk: VoucherClerk | None,
-    heads: HeadKeeper,
+    heads: HeadIntake,
     block: Callable[[], int],
 ) -> APIRouter:
     """Return the meter's routes."""

@@ -17,7 +17,7 @@ EPOCHS_BACK = 2
 """Epochs in which a receipt may be that was signed just now."""
 
 
-class HeadKeeper:
+class HeadIntake:
     """Takes heads from whoever called a function."""
 
     def __init__(

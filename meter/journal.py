@@ -4,18 +4,19 @@ What a line says has happened; what follows from it is done again after a crash 
 that it is done. So nothing is signed, asked or counted twice, and a person can read it all.
 """
 
+import fcntl
 import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
 from meter.papers.examine import SignedReceipt
 from wasmarket.kernel.audits.evidence import Summed, split_words
-from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.errors import Conflict, MarketError
 from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket.kernel.signing.heads import parse_head
 from wasmarket.serving.damage import set_aside
@@ -56,8 +57,11 @@ class OpenCase:
 class Journal:
     """The file and what it adds up to. One thread writes, others read."""
 
-    def __init__(self, path: Path) -> None:
-        """Read what earlier runs wrote; half a line at the end is cut off."""
+    def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
+        """Read what earlier runs wrote; half a line at the end is cut off.
+
+        One process at a time writes: raises Conflict if another one does.
+        """
         self._path = path
         self._lock = threading.Lock()
         self.books: dict[int, UsageBook] = {}
@@ -66,9 +70,12 @@ class Journal:
         """FLT base units that went to peers which answered."""
         self.asked: set[tuple[int, int]] = set()
         """(assignment, epoch) of all asks ever."""
+        if is_read_only:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._recover()
         self._file = path.open("ab")
+        _lock(self._file, path)
+        self._recover()
 
     def book(self, assignment: int) -> UsageBook:
         """Return what is known of an assignment."""
@@ -95,9 +102,12 @@ class Journal:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield what was written, oldest first."""
+        if not self._path.exists():
+            return
         with self._path.open("rb") as file:
             for line in file:
-                yield msgspec.json.decode(line)
+                if line.endswith(b"\n"):
+                    yield msgspec.json.decode(line)
 
     def close(self) -> None:
         """Close the file."""
@@ -154,6 +164,14 @@ class Journal:
             case "head":
                 receipt = bytes.fromhex(said["receipt"])
                 book.heads.append(SignedReceipt(receipt, parse_head(said["head"])))
+
+
+def _lock(file: IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        file.close()
+        raise Conflict(f"another meter writes {path}", remedy="end it first") from error
 
 
 def dump_summed(summed: Summed) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from meter.accuser import Accuser, AuditContracts
 from meter.api import create_meter_router
 from meter.chain.reader import ChainReader
 from meter.checks import EpochChecker, Suspicion
-from meter.heads import HeadKeeper
+from meter.heads import HeadIntake
 from meter.journal import Journal
 from meter.papers.fetch import PaperFetcher
 from meter.process import Metering
@@ -79,7 +79,7 @@ class MeterProcess:
         self._deployment = deployment
         self._account = parts.account
         self._client = create_client(parts.outbound, timeout=settings.request_seconds)
-        self._journal = Journal(parts.folder / JOURNAL_FILE)
+        self.journal = Journal(parts.folder / JOURNAL_FILE)
         fetcher = PaperFetcher(self._client)
         reader = ChainReader(
             Follower(
@@ -95,14 +95,14 @@ class MeterProcess:
             Market(rpc, deployment), Audits(rpc, deployment), Erc20(rpc, deployment.flt.address)
         )
         self._accuser = Accuser(
-            self._journal,
+            self.journal,
             contracts,
             parts.sender,
             ask_fee=parameters.ask_fee,
             budget=settings.budget,
         )
         self._checker = EpochChecker(
-            self._journal,
+            self.journal,
             fetcher.fetch,
             self._act,
             proof_window=parameters.proof_window,
@@ -111,11 +111,11 @@ class MeterProcess:
         self._clerk = (
             None
             if parts.watches_all
-            else VoucherClerk(self._journal, domain, parts.account, self._client)
+            else VoucherClerk(self.journal, domain, parts.account, self._client)
         )
         self.metering = Metering(
             reader,
-            self._journal,
+            self.journal,
             self._checker,
             self._accuser,
             self._clerk,
@@ -130,8 +130,8 @@ class MeterProcess:
         )
         registry = CollectorRegistry()
         registry.register(self.loops)
-        self.heads = HeadKeeper(
-            self._journal, domain, lambda: self.metering.facts, fetcher.fetch_receipt
+        self.heads = HeadIntake(
+            self.journal, domain, lambda: self.metering.facts, fetcher.fetch_receipt
         )
         self.app = create_service(
             ServiceInfo("meter", parts.version),
@@ -141,7 +141,7 @@ class MeterProcess:
             lifespan=self._lifespan,
         )
         self.app.include_router(
-            create_meter_router(self.metering, self._journal, self._clerk, self.heads, self._block)
+            create_meter_router(self.metering, self.journal, self._clerk, self.heads, self._block)
         )
 
     def _act(self, suspicion: Suspicion) -> bool:
@@ -155,8 +155,12 @@ class MeterProcess:
         finally:
             self.loops.ask_to_stop()
             await self.loops.close()
-            await asyncio.to_thread(self._client.close)
-            self._journal.close()
+            await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """Let go of connections and the journal."""
+        self._client.close()
+        self.journal.close()
 
     def _block(self) -> int:
         head = self.metering.facts.head
@@ -175,7 +179,7 @@ class MeterProcess:
                 "meter": self._account.address,
                 "epoch": facts.epoch,
                 "assignments": [held.id for held in self.metering.find_concerned(facts)],
-                "cases": sorted(self._journal.cases),
+                "cases": sorted(self.journal.cases),
                 "silent": {str(number): why for number, why in self._checker.silent.items()},
             },
         )

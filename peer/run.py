@@ -33,7 +33,7 @@ from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
 from peer.offers.selling import Seller, build_reconciler, create_matcher_client
 from peer.policy.file import PolicyFile
-from peer.receipts.copies import CopyKeeper, restore_receipts
+from peer.receipts.copies import ReceiptCopies, restore_receipts
 from peer.receipts.heads import HeadSigner
 from peer.receipts.high_water import HighWater
 from peer.receipts.receipt_log import ReceiptLog
@@ -143,7 +143,7 @@ class PeerProcess:
         self._commitments = Commitments(folder.commitments, self._book, parameters.epoch_seconds)
         self._vouchers = VoucherBook(folder.vouchers, domain)
         self._policy = parts.policy
-        self._copies = CopyKeeper(folder, copies, self._book.flush)
+        self._copies = ReceiptCopies(folder, copies, self._book.flush)
         proofs = Proofs(rpc, deployment)
         self._own_roots = OwnRoots(proofs, self._commitments, parameters.epoch_seconds)
         signer.find_obstacle = self._own_roots.find_obstacle

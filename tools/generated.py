@@ -19,6 +19,8 @@ from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
+from meter.run import MeterParts, MeterProcess
+from meter.settings import MeterSettings
 from peer.folder import PeerFolder
 from peer.policy.file import PolicyFile
 from peer.run import PeerParts, PeerProcess
@@ -89,6 +91,16 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
             version=__version__,
         )
         yield "peer", PeerProcess(own, rpc, PeerFolder(own.folder)).app
+        metering = MeterParts(
+            settings=MeterSettings(),
+            deployment=deployment,
+            account=account,
+            sender=FakeSender(chain, account.address),
+            folder=folder / "meter",
+            outbound=Outbound(allow_private=False),
+            version=__version__,
+        )
+        yield "meter", MeterProcess(metering, rpc).app
     database.close()
 
 

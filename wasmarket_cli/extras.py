@@ -11,6 +11,8 @@ OF_COMMAND: Final = {
     "local": "all",
     "match": "matcher",
     "matcher": "matcher",
+    "audit": "meter",
+    "meter": "meter",
     "peer": "peer",
     "run": "peer",
 }

@@ -58,6 +58,8 @@ NOUNS = {
     "indexer": ("wasmarket_cli.operator.services:indexer", "Run the indexer"),
     "matcher": ("wasmarket_cli.operator.services:matcher", "Run the matcher"),
     "gateway": ("wasmarket_cli.operator.services:gateway", "Run the gateway"),
+    "meter": ("wasmarket_cli.auditing.meters:meter", "Check and sign the usage of metered deals"),
+    "audit": ("wasmarket_cli.auditing.audits:audit", "Ask peers for receipts, watch everybody's"),
     "content": ("wasmarket_cli.operator.contents:content", "List, pin and remove content blocks"),
     "local": ("wasmarket_cli.local.commands:local", "A whole market on this machine"),
     "wallet": ("wasmarket_cli.wallets:wallet", "Keys, balances, deposits"),

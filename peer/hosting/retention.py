@@ -18,7 +18,7 @@ from peer.folder import PeerFolder, write_atomically
 from peer.hosting.deal_host import VERSION_FILE
 from peer.hosting.host import Host
 from peer.hosting.wanted import find_wanted
-from peer.receipts.copies import CopyKeeper
+from peer.receipts.copies import ReceiptCopies
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.module.code_files import prune_code
@@ -78,7 +78,7 @@ class StorageRetention:
         book: ReceiptLog,
         effectors: EffectorHost,
         commitments: Commitments,
-        copies: CopyKeeper,
+        copies: ReceiptCopies,
         retention: Retention,
     ) -> None:
         self._folder = folder

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 CHUNK = 1 << 20
 
 
-class CopyKeeper:
+class ReceiptCopies:
     """Brings copies up to date; one thread calls it."""
 
     def __init__(

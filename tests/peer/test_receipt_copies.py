@@ -8,7 +8,7 @@ from peer.chain_state.view import OpenAsk
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments
 from peer.folder import PeerFolder
-from peer.receipts.copies import CopyKeeper, restore_receipts
+from peer.receipts.copies import ReceiptCopies, restore_receipts
 from tests.peer.receipt_logs import SECONDS, open_log
 from tests.peer.test_peer_state import chain_view
 from tests.peer.test_receipt_chain import call
@@ -28,7 +28,7 @@ def place(tmp_path):
 
 def test_copy__of_what_grew__is_the_same_again(folder, place):
     log = open_log(folder)
-    keeper = CopyKeeper(folder, [place], log.flush)
+    keeper = ReceiptCopies(folder, [place], log.flush)
     for _ in range(3):
         log.append(log.open(9, 7), call(time=SECONDS))
         keeper.step()
@@ -44,7 +44,7 @@ def test_copy__peer_lost_its_disk__answers_and_goes_on_from_it(folder, place):
     log.append(log.open(9, 7), call(time=SECONDS))
     Commitments(folder.commitments, log, SECONDS).prepare(chain_view(), 1)
     log.sign(log.get(9), log.append(log.get(9), call(time=2 * SECONDS)))
-    CopyKeeper(folder, [place], log.flush).step()
+    ReceiptCopies(folder, [place], log.flush).step()
     head = log.get(9).head
     log.close()
     shutil.rmtree(folder.path)
@@ -60,7 +60,7 @@ def test_copy__peer_lost_its_disk__answers_and_goes_on_from_it(folder, place):
 def test_restore__what_is_here_and_no_beginning_of_the_copy__stays(folder, place):
     log = open_log(folder)
     log.open(9, 7).append_all([call(time=SECONDS)] * 3)
-    CopyKeeper(folder, [place], log.flush).step()
+    ReceiptCopies(folder, [place], log.flush).step()
     log.close()
     path = folder.receipts_of(9) / "0000000001.receipts"
     path.write_bytes(path.read_bytes()[:400] + b"other")
@@ -74,7 +74,7 @@ def test_restore__older_backup__gets_the_rest(folder, place):
     log = open_log(folder)
     chain = log.open(9, 7)
     chain.append_all([call(time=SECONDS)] * 3)
-    CopyKeeper(folder, [place], log.flush).step()
+    ReceiptCopies(folder, [place], log.flush).step()
     head = chain.head
     log.close()
     path = folder.receipts_of(9) / "0000000001.receipts"
@@ -90,7 +90,7 @@ def test_prune__old_epochs__go_from_the_copy_too(folder, place):
     log = open_log(folder)
     for epoch in range(3):
         log.append(log.open(9, 7), call(time=epoch * SECONDS))
-    keeper = CopyKeeper(folder, [place], log.flush)
+    keeper = ReceiptCopies(folder, [place], log.flush)
     keeper.step()
 
     keeper.prune(2)

@@ -15,8 +15,7 @@ from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
 from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, StorageRetention
-from peer.receipts.copies import CopyKeeper
-from wasmarket.kernel.documents.epoch_tally import GrowingRoot
+from peer.receipts.copies import ReceiptCopies
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from peer.runtime.module.code_files import EngineSettings, name_code
@@ -27,6 +26,7 @@ from tests.peer.runtime.test_folder_walk import nest
 from tests.peer.test_peer_state import CALL, PEER, SECONDS, chain_view
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
+from wasmarket.kernel.documents.epoch_tally import GrowingRoot
 from wasmarket.kernel.documents.merkle import EMPTY_ROOT, MerkleTree
 from wasmarket.kernel.documents.receipts import ZERO
 
@@ -76,7 +76,7 @@ def sweep(folder, blocks, book):
     async def sweep_once(now):
         async with httpx.AsyncClient(trust_env=False) as client:
             effectors = EffectorHost(blocks, folder.cache / "content", client)
-            copies = CopyKeeper(folder, [], book.flush)
+            copies = ReceiptCopies(folder, [], book.flush)
             storage_retention = StorageRetention(
                 folder, blocks, FakeHost(now), book, effectors, commitments, copies, KEEP
             )

@@ -1,0 +1,90 @@
+"""The journal: what was done is not done twice, whatever happens to its file."""
+
+import pytest
+
+from meter.journal import Journal, dump_summed
+from tests.meter.shown_papers import Chain, ShownEpoch
+from tests.meter.test_examine import found
+from wasmarket.kernel.errors import Conflict
+from wasmarket.kernel.events.audits import CaseOutcome
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.jsonl"
+
+
+def summed():
+    made = Chain(3, 7, 9)
+    receipts = made.run(5)
+    return found(ShownEpoch([made.sum_up(5, receipts)], receipts)).summed
+
+
+def write_checked(journal, epoch=5, work=10):
+    journal.write(
+        "checked",
+        assignment=9,
+        deal=7,
+        peer=3,
+        epoch=epoch,
+        work=work,
+        summed=dump_summed(summed()),
+    )
+
+
+def test_journal__read_again__adds_up_to_the_same(path):
+    journal = Journal(path)
+    write_checked(journal)
+    journal.write("signed", assignment=9, work=10)
+    write_checked(journal, epoch=6, work=5)
+    journal.write("asked", case=4, assignment=9, epoch=7, fee=2, opened=8)
+    journal.write("lied", assignment=9, epoch=7, problem="it lies")
+    before = (journal.books, journal.cases, journal.asked, journal.spent)
+    journal.close()
+
+    again = Journal(path)
+
+    assert (again.books, again.cases, again.asked, again.spent) == before
+    book = again.book(9)
+    assert (book.checked, book.work, book.signed, book.problems) == (7, 15, 10, {7: "it lies"})
+    assert again.spent == 2
+    again.close()
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_journal__torn_in_its_last_line__forgets_that_line_alone(path, cut):
+    journal = Journal(path)
+    write_checked(journal)
+    journal.write("signed", assignment=9, work=10)
+    journal.close()
+    path.write_bytes(path.read_bytes()[:-cut])
+
+    again = Journal(path)
+
+    assert (again.book(9).checked, again.book(9).signed) == (5, 0)
+    again.write("signed", assignment=9, work=10)
+    assert [line["what"] for line in again.read()] == ["checked", "signed"]
+    again.close()
+
+
+def test_journal__second_process__is_refused(path):
+    journal = Journal(path)
+
+    with pytest.raises(Conflict, match="another meter"):
+        Journal(path)
+    journal.write("signed", assignment=9, work=1)
+    assert len(list(Journal(path, is_read_only=True).read())) == 1
+    journal.close()
+
+
+@pytest.mark.parametrize(("outcome", "spent"), [(CaseOutcome.ANSWERED, 2), (CaseOutcome.VOID, 0)])
+def test_budget__what_comes_back__counts_no_more(path, outcome, spent):
+    journal = Journal(path)
+    journal.write("asked", case=4, assignment=9, epoch=7, fee=2, opened=8)
+
+    journal.write("closed", case=4, outcome=int(outcome))
+
+    assert (journal.spent, journal.cases) == (spent, {})
+    journal.close()

@@ -1,0 +1,1 @@
+"""Commands that hold peers to what they did: the meter, asks, watching."""
