@@ -7,21 +7,25 @@ cut short, addresses of this machine are replaced; nothing else is changed.
 
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from wasmarket.app.file import load_app
+from wasmarket.app.file import limit_fuel, load_app
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement, sign_bid
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.service import Sign, request_signer
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.signing.offers import PriceKind
+from wasmarket.kernel.signing.usage import AssignmentUsage, sign_usage
 from wasmarket.kernel.units import Hash
 from wasmarket.serving.outgoing.http import create_http_client
+from wasmarket_cli.local.epochs import next_epoch
 from wasmarket_cli.local.network import LocalMarket, start_market
 from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, PeerPlan, Plan
 
@@ -127,6 +131,8 @@ def record(market: LocalMarket) -> Recorder:
         bid, deal = _trade(market, recorder)
         _ask_offers(market, recorder, bid)
         _ask_deals(wiring, recorder, bid, deal)
+        _ask_metered(market, recorder)
+        _ask_audits(market, recorder)
         _ask_market(wiring, recorder)
         _ask_book(recorder)
         _ask_service(recorder)
@@ -216,6 +222,59 @@ def _ask_deals(wiring: Wiring, recorder: Recorder, bid: Bid, deal: int) -> None:
     target = f"PUT {BIDS}/{{hash}}/target"
     ask(target, 200, hash=bid.hash, body={"units": 4}, sign=sign)
     ask(target, 400, hash=bid.hash, body={"units": 40}, sign=sign)
+
+
+def _ask_metered(market: LocalMarket, recorder: Recorder) -> None:
+    """Have one metered unit, redeem a voucher for it, and ask what was redeemed."""
+    wiring = market.wiring
+    client, provider = DeveloperClient(wiring, "developer"), ProviderClient(wiring, "gamma")
+    sale = provider.sign_offer(market.peer_ids["gamma-1"], 280_000, kind=PriceKind.METERED)
+    provider.post(sale)
+    built = limit_fuel(load_app(CHECKOUT / "examples" / "greeting"), 10**9)
+    client.publish(built)
+    developer = wiring.account("developer")
+    wanted = Requirement(
+        units=1, max_price=300_000, deposit=3_000_000, meter=developer.address, tip=0
+    )
+    bid = client.offer(wanted, built.app)
+    for state in client.watch_offer(bid, WAIT_SECONDS):
+        print("metered:", state["status"])
+    deal = int(state["deal"])
+    [assignment] = client.deal(deal)["assignments"]
+    voucher = sign_usage(wiring.domain, AssignmentUsage(assignment["id"], 10**12), developer.key)
+    wiring.sender(developer).send(wiring.meter.redeem([voucher]))
+    path = "GET /v1/deals/{deal}/redemptions"
+    while not client.matcher.get(f"/v1/deals/{deal}/redemptions")["items"]:
+        time.sleep(0.2)
+    recorder.ask(path, 200, deal=deal)
+    recorder.ask(path, 404, deal=NOBODY)
+
+
+def _ask_audits(market: LocalMarket, recorder: Recorder) -> None:
+    """Ask a peer about an epoch, which it answers by itself, and take a juror's seat."""
+    wiring, ask = market.wiring, recorder.ask
+    epoch = next_epoch(wiring, lambda peer: True) - 1
+    for name, call in (
+        ("developer", wiring.audits.call("ask", 1, epoch, 0)),
+        ("gamma", wiring.audits.call("take_seat", 0, market.peer_ids["gamma-1"])),
+    ):
+        sender = wiring.sender(wiring.account(name))
+        sender.send(wiring.flt.call("approve", wiring.deployment.audits, 2**255))
+        sender.send(call)
+    client = DeveloperClient(wiring, "developer")
+    until = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < until:
+        if {row["state"] for row in client.matcher.items("/v1/cases")} == {"closed"}:
+            break
+        time.sleep(0.2)
+    ask("GET /v1/cases", 200, state="closed")
+    ask("GET /v1/cases", 400, cursor="none of ours")
+    ask("GET /v1/cases/{case}", 200, case=1)
+    ask("GET /v1/cases/{case}", 404, case=NOBODY)
+    ask("GET /v1/contradictions", 200, limit=ITEMS)
+    ask("GET /v1/contradictions", 400, cursor="none of ours")
+    ask("GET /v1/seats", 200, peer=market.peer_ids["gamma-1"])
+    ask("GET /v1/seats", 400, peer=-1)
 
 
 def _ask_market(wiring: Wiring, recorder: Recorder) -> None:

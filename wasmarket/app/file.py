@@ -5,9 +5,10 @@ The file reads like the manifest (DESIGN 8.4), but `[[service]]`, `[[service.mod
 file, instead of a CID (and may say under `build` how that is made, which only build scripts read).
 """
 
+import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -58,10 +59,24 @@ def load_app(path: Path) -> App:
         raise InvalidInput(f"cannot read {file}: {error}", remedy=_REMEDY) from error
     blocks: dict[Cid, bytes] = {}
     manifest = read_manifest(_manifest_document(document, file, blocks))
+    return _finish(manifest, blocks)
+
+
+def limit_fuel(app: App, fuel: int) -> App:
+    """Return the app with a limit of fuel for each call: another manifest, so another app.
+
+    Raises InvalidInput for a limit that no manifest takes.
+    """
+    manifest = replace(app.manifest, limits=replace(app.manifest.limits, fuel=fuel))
+    block = dump_manifest(manifest)
+    read_manifest(json.loads(block))
+    return _finish(manifest, {cid: data for cid, data in app.blocks.items() if cid != app.cid})
+
+
+def _finish(manifest: Manifest, blocks: Mapping[Cid, bytes]) -> App:
     block = dump_manifest(manifest)
     cid = raw_cid(block)
-    blocks[cid] = block
-    return App(manifest, cid, blocks)
+    return App(manifest, cid, {**blocks, cid: block})
 
 
 def _manifest_document(

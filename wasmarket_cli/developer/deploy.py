@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wasmarket.app.file import App, load_app
+from wasmarket.app.file import App, limit_fuel, load_app
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -94,6 +94,7 @@ def deploy(
     needs: Needs,
     metered: bool,
     meter: Address | None,
+    fuel: int | None,
     min_units: int | None,
     max_price: int | None,
     margin: int,
@@ -117,7 +118,7 @@ def deploy(
     """
     if only and exclude:
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
-    built = load_app(app)
+    built = load_app(app) if fuel is None else limit_fuel(load_app(app), fuel)
     check_app(built)
     warn_of_envs(built)
     wiring = wire(ctx)

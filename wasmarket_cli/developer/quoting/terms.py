@@ -18,8 +18,9 @@ DEPOSIT_STEPS = 10
 
 
 def metered_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--metered` and `--meter` to a command."""
+    """Add `--metered`, `--meter` and `--fuel` to a command."""
     for option in (
+        click.option("--fuel", type=click.IntRange(1), help="Most of a call [app.toml's limit]"),
         click.option("--meter", type=ADDRESS, help="Account that signs usage [yours]"),
         click.option("--metered", is_flag=True, help="Pay for work done instead of time"),
     ):
@@ -38,7 +39,7 @@ def find_meter(metered: bool, meter: Address | None, developer: Address, app: Ap
         raise InvalidInput(
             "the app has no limit of fuel, so peers would not count its work",
             field="limits.fuel",
-            remedy="set `fuel` under [limits] in app.toml, such as 1000000000 for about a second",
+            remedy="give --fuel 1000000000 (about a second), or set it in app.toml",
         )
     return meter or developer
 
