@@ -10,6 +10,7 @@ import click
 from gateway.settings import GatewaySettings
 from indexer.settings import IndexerSettings
 from matcher.settings import MatcherSettings
+from meter.settings import MeterSettings
 from peer.settings import PeerSettings
 from wasmarket.chain.settings import ChainSettings
 from wasmarket.client.service import ServiceClient
@@ -29,6 +30,7 @@ KINDS = {
     "matcher": MatcherSettings,
     "peer": PeerSettings,
     "gateway": GatewaySettings,
+    "meter": MeterSettings,
     "outbound": OutboundSettings,
     "client": ClientSettings,
 }
