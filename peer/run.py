@@ -386,7 +386,9 @@ class PeerProcess:
 
     def _read_work(self) -> WorkAccount:
         done = {chain.assignment: chain.work_done for chain in self._book.chains()}
-        return WorkAccount(self._vouchers.works(), done, self._policy.current.metered)
+        terms = self._policy.current.metered
+        last = {c.assignment: c.last_epoch for c in self._book.chains() if terms.idle_epochs}
+        return WorkAccount(self._vouchers.works(), done, terms, last)
 
     def _find_peers(self) -> tuple[int, ...] | None:
         chain_view = self._listener.chain_view

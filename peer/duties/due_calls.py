@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from peer.chain_state.view import RUNNING, Assignment, ChainView, State, is_funded, must_commit
-from peer.vouchers.credit import USUAL_CREDIT, Credit, find_redeemable
+from peer.vouchers.credit import USUAL_CREDIT, Credit, find_idle, find_redeemable
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.reasons import LeaveReason
 
@@ -22,11 +22,14 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True)
 class WorkAccount:
-    """Of metered assignments: the work that is signed for and done, and what may be owed."""
+    """Of metered assignments: the work that is signed for and done, what may be owed, and the last
+    epochs with a call, of those that had one.
+    """
 
     signed: Mapping[int, int] = field(default_factory=dict)
     done: Mapping[int, int] = field(default_factory=dict)
     terms: Credit = USUAL_CREDIT
+    last_called: Mapping[int, int] = field(default_factory=dict)
 
 
 NO_WORK = WorkAccount()
@@ -81,6 +84,8 @@ def find_due_calls(
     for held in _pending(chain_view):
         if held.id in refused:
             leave.setdefault(refused[held.id], []).append(held.id)
+    for number in find_idle(chain_view, work.last_called, work.terms):
+        leave.setdefault(LeaveReason.POLICY, []).append(number)
     return DueCalls(
         commit=tuple(
             epoch

@@ -41,6 +41,11 @@ class EpochFiles:
             int(path.stem) for path in self._folder.glob(f"*{SUFFIX}") if path.stem.isdecimal()
         )
 
+    @property
+    def last_epoch(self) -> int:
+        """Return the newest epoch that has receipts, -1 if none has."""
+        return max(self.epochs(), default=-1)
+
     def read_epoch(self, epoch: int) -> list[bytes]:
         """Return the packed receipts of an epoch, in order of sequence."""
         try:

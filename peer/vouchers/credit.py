@@ -56,6 +56,21 @@ def find_redeemable(
     )
 
 
+def find_idle(
+    chain_view: ChainView, last_called: Mapping[int, int], terms: Credit
+) -> tuple[int, ...]:
+    """Return the metered assignments that nobody called for longer than the policy bears."""
+    if not terms.idle_epochs:
+        return ()
+    return tuple(
+        number
+        for number, held in chain_view.assignments.items()
+        if held.state == State.METERED
+        and held.alive
+        and chain_view.epoch - max(held.start, last_called.get(number, 0)) > terms.idle_epochs
+    )
+
+
 def _is_due(held: Assignment, deal: Deal, signed: int, done: int, terms: Credit) -> bool:
     unpaid = due(signed, held.price) - held.paid
     if min(unpaid, deal.balance) < max(1, terms.least_redeem):

@@ -8,7 +8,7 @@ from peer.chain_state.view import OnchainDealState, State
 from peer.folder import PeerFolder
 from peer.policy.policy import parse_policy
 from peer.vouchers.book import VoucherBook
-from peer.vouchers.credit import USUAL_CREDIT, Credit, find_redeemable, work_limit
+from peer.vouchers.credit import USUAL_CREDIT, Credit, find_idle, find_redeemable, work_limit
 from tests.peer.receipt_logs import DOMAIN, SECONDS, open_log
 from tests.peer.test_duties import ACTIVE, DEAL, chain_view
 from tests.peer.test_receipt_chain import call
@@ -139,6 +139,22 @@ def test_redeem__more_done_than_signed__counts_against_the_balance():
 
     assert not redeemable(deal=poor, signed=work_for(200), done=work_for(500))
     assert redeemable(deal=poor, signed=work_for(200), done=work_for(501))
+
+
+@pytest.mark.parametrize(
+    ("started", "called", "left"),
+    [(90, None, True), (96, None, True), (97, None, False), (90, 96, True), (90, 97, False)],
+)
+def test_idle__for_longer_than_the_policy_bears__is_left(started, called, left):
+    view = chain_view(replace(METERED, start=started), deal=PAYING)
+    known = {} if called is None else {7: called}
+
+    assert find_idle(view, known, replace(TERMS, idle_epochs=3)) == ((7,) if left else ())
+    assert find_idle(view, known, TERMS) == ()
+
+
+def test_idle__in_a_reserved_deal__is_nobodys_business():
+    assert find_idle(chain_view(ACTIVE), {}, replace(TERMS, idle_epochs=1)) == ()
 
 
 def test_work__of_calls__is_counted_over_restarts_and_pruning(tmp_path):
