@@ -216,6 +216,7 @@ class PeerProcess:
                     parts.policy,
                     folder.cache / "modules",
                     fetch_seconds,
+                    lambda: self._self_test.schedules,
                 ),
                 policy=parts.policy,
                 book=self._book,

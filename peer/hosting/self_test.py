@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from wasmtime import wat2wasm
 
+from peer.hosting.fuel_vectors import FUEL_LIMIT, GUEST, SCHEDULES, FuelVector
 from peer.runtime.errors import StartFailed
-from peer.runtime.module.service import RAW_ABI, BodyKind, ModuleSpec, ServiceSpec
+from peer.runtime.module.service import RAW_ABI, BodyKind, CallLimits, ModuleSpec, ServiceSpec
 from peer.runtime.sandbox.folder_walk import remove
 from peer.runtime.workers.pool import PoolSettings, WorkerPool
 from peer.runtime.workers.spawner import WorkerSpawner
@@ -24,11 +26,6 @@ REMEDY: Final = (
     "give the peer's user CAP_SETUID, CAP_SETGID and CAP_CHOWN if it is root, or run it as an "
     "ordinary user"
 )
-ECHO: Final = """(module (memory (export "memory") 1)
-  (func (export "alloc") (param i32) (result i32) i32.const 1024)
-  (func (export "echo") (param i32 i32) (result i64)
-    local.get 0 i64.extend_i32_u i64.const 32 i64.shl
-    local.get 1 i64.extend_i32_u i64.or))"""
 
 
 class SelfTest:
@@ -42,6 +39,8 @@ class SelfTest:
         self._first = asyncio.Event()
         self._has_passed = False
         self.problem = ""
+        self.schedules: frozenset[int] = frozenset()
+        """By which fuel is counted here as it has to be."""
 
     @property
     def may_sell(self) -> bool | None:
@@ -83,15 +82,42 @@ class SelfTest:
             result = await pool.call(NAME, "echo", BODY, BodyKind.RAW)
             if result.output != BODY:
                 raise StartFailed("a guest does not answer what it should")
+            for schedule, vectors in SCHEDULES.items():
+                if await self._counts_by(pool, vectors):
+                    self.schedules |= {schedule}
+                else:
+                    logger.warning(
+                        "fuel is counted otherwise here: no work by this schedule is taken",
+                        extra={"schedule": schedule},
+                    )
         finally:
             await pool.stop()
             await asyncio.to_thread(remove, self._folder)
 
+    async def _counts_by(self, pool: WorkerPool, vectors: Iterable[FuelVector]) -> bool:
+        """Say whether fuel and answers are those of a schedule."""
+        for vector in vectors:
+            found = await pool.call(NAME, vector.function, vector.body, BodyKind.RAW)
+            if (found.fuel, found.output.hex()) != (vector.fuel, vector.output):
+                logger.warning(
+                    "a vector is not reproduced",
+                    extra={"function": vector.function, "fuel": found.fuel},
+                )
+                return False
+        return True
+
     def _lay(self) -> ServiceSpec:
-        wasm = bytes(wat2wasm(ECHO))
+        wasm = bytes(wat2wasm(GUEST))
         storage = self._folder / "storage" / NAME
         storage.mkdir(parents=True, exist_ok=True)
         path = self._folder / "echo.wasm"
         path.write_bytes(wasm)
         module = ModuleSpec(NAME, path, sha256(wasm))
-        return ServiceSpec(NAME, (module,), storage_dir=storage, abi=RAW_ABI)
+        limits = CallLimits(fuel=FUEL_LIMIT)
+        return ServiceSpec(
+            NAME,
+            (module,),
+            storage_dir=storage,
+            abi=RAW_ABI,
+            limits=limits,
+        )

@@ -11,7 +11,14 @@ from peer.policy.file import PolicyFile
 from peer.policy.policy import PolicyRefused, check_manifest
 from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 from wasmarket.content.fetcher import Fetcher
-from wasmarket.kernel.documents.app_parts import Effectors, Limits, Manifest, Module, Service
+from wasmarket.kernel.documents.app_parts import (
+    FUEL_SCHEDULE,
+    Effectors,
+    Limits,
+    Manifest,
+    Module,
+    Service,
+)
 from wasmarket.kernel.documents.content_ids import Cid, app_cid
 from wasmarket.kernel.documents.manifest import parse_manifest
 from wasmarket.kernel.errors import BadContent, ContentNotFound, InvalidInput, TooLarge
@@ -44,9 +51,18 @@ class Preparer:
     """Makes versions out of content ids."""
 
     def __init__(
-        self, fetcher: Fetcher, policy: PolicyFile, modules: Path, fetch_seconds: float
+        self,
+        fetcher: Fetcher,
+        policy: PolicyFile,
+        modules: Path,
+        fetch_seconds: float,
+        schedules: Callable[[], frozenset[int]] = lambda: frozenset((FUEL_SCHEDULE,)),
     ) -> None:
-        """Lay modules into the folder `modules`; try sources for at most `fetch_seconds`."""
+        """Lay modules into the folder `modules`; try sources for at most `fetch_seconds`.
+
+        `schedules`: those by which fuel is counted here.
+        """
+        self._schedules = schedules
         self._fetcher = fetcher
         self._policy = policy
         self._modules = modules
@@ -74,12 +90,7 @@ class Preparer:
             raise BadManifest(error.detail, field=error.field, remedy=error.remedy) from error
         policy = self._policy.current
         check_manifest(policy, manifest, memory_mib)
-        if is_metered and manifest.limits.fuel is None:
-            raise PolicyRefused(
-                "usage cannot be counted: the app has no limit of fuel",
-                LeaveReason.POLICY,
-                "set `fuel` in the app's limits",
-            )
+        self._check_fuel(manifest.limits, is_metered)
         files: dict[Cid, tuple[Path, bytes]] = {}
         for cid in manifest.module_cids:
             wasm = await self._fetch(cid, find_sources, deadline, policy.max_module_bytes)
@@ -89,6 +100,22 @@ class Preparer:
             for service in manifest.services
         )
         return Version(app, manifest, specs)
+
+    def _check_fuel(self, limits: Limits, is_metered: bool) -> None:
+        """Raise PolicyRefused unless this engine counts fuel as the app says that it is counted."""
+        if is_metered and (limits.fuel is None or limits.fuel_schedule is None):
+            raise PolicyRefused(
+                "usage cannot be counted: the app has no limit of fuel, or names no schedule",
+                LeaveReason.POLICY,
+                "set `fuel` in the app's limits and build it again",
+            )
+        schedule = limits.fuel_schedule
+        if schedule is not None and schedule not in self._schedules():
+            raise PolicyRefused(
+                f"fuel schedule {schedule} is not the one of the engine here",
+                LeaveReason.POLICY,
+                "ask for peers with that engine, or build the app again",
+            )
 
     async def _fetch(
         self, cid: Cid, find_sources: FindSources, deadline: float, limit: int | None

@@ -7,12 +7,12 @@ from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.test_peer_life import wait_for_commitment
 from wasmarket.kernel import events
 from wasmarket.kernel.billing import due
-from wasmarket.kernel.documents.app_parts import Limits
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE, Limits
 from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
 
-LIMITS = Limits(call_ms=1_000, fuel=10**9)
+LIMITS = Limits(call_ms=1_000, fuel=10**9, fuel_schedule=FUEL_SCHEDULE)
 POLICY = '[metered]\ncredit = "0.000100"\nleast_redeem = "0.000001"\n'
 
 

@@ -7,7 +7,7 @@ from tests.peer.peer_runner import GREETING, publish, wait_until
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel import events
 from wasmarket.kernel.billing import due
-from wasmarket.kernel.documents.app_parts import Limits
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE, Limits
 from wasmarket.kernel.documents.receipts import WORK_CALL
 from wasmarket.kernel.reasons import LeaveReason
 from wasmarket.kernel.signing.typed_data import market_domain
@@ -17,7 +17,7 @@ from wasmarket.kernel.units import USDC
 pytestmark = pytest.mark.e2e
 
 METER = Account.from_key(b"\x2a" * 32)
-LIMITS = Limits(call_ms=1_000, fuel=10**9)
+LIMITS = Limits(call_ms=1_000, fuel=10**9, fuel_schedule=FUEL_SCHEDULE)
 CALLS = 20
 CREDIT = due(CALLS * WORK_CALL, USDC)
 """What twenty calls cost that do nothing at all, at 1 USDC per 10^12 work: 20 base units."""

@@ -6,14 +6,17 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
+from peer.hosting.fuel_vectors import SCHEDULES
 from peer.hosting.self_test import SelfTest
 from peer.runtime.errors import StartFailed
 from peer.runtime.workers.spawner import ROOT, WorkerSpawner
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.runtime.pools import in_loop
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +32,25 @@ async def test_step__usual_machine__passes_and_leaves_nothing(tmp_path):
     await checking
 
     assert test.may_sell
+    assert test.schedules == {FUEL_SCHEDULE}
     assert not (tmp_path / "own").exists()
+    await spawner.close()
+
+
+@in_loop
+async def test_step__engine_that_counts_otherwise__takes_no_work_by_that_schedule(
+    tmp_path, monkeypatch
+):
+    [*vectors, last] = SCHEDULES[FUEL_SCHEDULE]
+    other = (*vectors, replace(last, fuel=last.fuel + 1))
+    monkeypatch.setattr("peer.hosting.self_test.SCHEDULES", {FUEL_SCHEDULE: other, 2: vectors})
+    spawner = WorkerSpawner()
+    test = SelfTest(tmp_path / "own", tmp_path / "cache", spawner)
+
+    await test.step()
+
+    assert test.may_sell
+    assert test.schedules == {2}
     await spawner.close()
 
 

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wasmarket.content.importer import import_bytes
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
 from wasmarket.kernel.documents.content_ids import Cid, app_hash, raw_cid
 from wasmarket.kernel.documents.manifest import Manifest, dump_manifest, read_manifest
 from wasmarket.kernel.errors import InvalidInput
@@ -59,7 +60,7 @@ def load_app(path: Path) -> App:
         raise InvalidInput(f"cannot read {file}: {error}", remedy=_REMEDY) from error
     blocks: dict[Cid, bytes] = {}
     manifest = read_manifest(_manifest_document(document, file, blocks))
-    return _finish(manifest, blocks)
+    return _finish(_name_schedule(manifest), blocks)
 
 
 def limit_fuel(app: App, fuel: int) -> App:
@@ -67,10 +68,19 @@ def limit_fuel(app: App, fuel: int) -> App:
 
     Raises InvalidInput for a limit that no manifest takes.
     """
-    manifest = replace(app.manifest, limits=replace(app.manifest.limits, fuel=fuel))
+    limits = replace(app.manifest.limits, fuel=fuel)
+    manifest = _name_schedule(replace(app.manifest, limits=limits))
     block = dump_manifest(manifest)
     read_manifest(json.loads(block))
     return _finish(manifest, {cid: data for cid, data in app.blocks.items() if cid != app.cid})
+
+
+def _name_schedule(manifest: Manifest) -> Manifest:
+    """Say how fuel is counted, where it is and the file does not say."""
+    limits = manifest.limits
+    if limits.fuel is None or limits.fuel_schedule is not None:
+        return manifest
+    return replace(manifest, limits=replace(limits, fuel_schedule=FUEL_SCHEDULE))
 
 
 def _finish(manifest: Manifest, blocks: Mapping[Cid, bytes]) -> App:

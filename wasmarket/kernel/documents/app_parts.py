@@ -66,14 +66,22 @@ class Effectors:
         return tuple(name for name, wanted in asked.items() if wanted)
 
 
+FUEL_SCHEDULE = 1
+"""The costs of instructions that fuel is counted by now (CONTRACTS 18)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one call may take: milliseconds, bytes in, bytes out, fuel (None: not metered)."""
+    """What one call may take: milliseconds, bytes in, bytes out, fuel (None: not metered).
+
+    `fuel_schedule` is the number of the costs by which fuel is counted; metered deals need it.
+    """
 
     call_ms: int = 5_000
     input_bytes: int = 1_048_576
     output_bytes: int = 1_048_576
     fuel: int | None = None
+    fuel_schedule: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

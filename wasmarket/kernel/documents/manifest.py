@@ -62,6 +62,7 @@ _ALIAS = re.compile(r"(?!.*\.\.)[^\0]{1,255}", re.DOTALL)
 _STORAGE = re.compile(r"/storage(/(?!\.{1,2}(/|$))[^/\0]+)*")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?")
+MAX_SCHEDULE = 2**31 - 1
 _A_NAME = "1 to 64 letters, digits, `_`, `-` or `.`"
 _ENV_KEYS = (_ENV_NAME, "names without `=`")
 _ENV_VALUES = (_ENV_VALUE, "a string without NUL")
@@ -215,7 +216,14 @@ def _limits(fields: JsonFields) -> Limits:
         input_bytes=fields.integer("input_bytes", 0, MAX_BODY_BYTES, usual.input_bytes),
         output_bytes=fields.integer("output_bytes", 0, MAX_BODY_BYTES, usual.output_bytes),
         fuel=fields.optional_integer("fuel", 1, MAX_INTEGER),
+        fuel_schedule=fields.optional_integer("fuel_schedule", 1, MAX_SCHEDULE),
     )
+    if limits.fuel is None and limits.fuel_schedule is not None:
+        raise InvalidInput(
+            "limits.fuel_schedule is given, and no fuel is counted",
+            field="limits.fuel_schedule",
+            remedy="set `fuel`, or leave it out",
+        )
     fields.finish()
     return limits
 
@@ -264,12 +272,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
         "name": manifest.name,
         "services": [_service_document(service) for service in manifest.services],
         "effectors": effectors,
-        "limits": {
-            "call_ms": limits.call_ms,
-            "input_bytes": limits.input_bytes,
-            "output_bytes": limits.output_bytes,
-            "fuel": limits.fuel,
-        },
+        "limits": _limits_document(limits),
         "health": health and {"service": health.service, "function": health.function},
         "triggers": [
             {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
@@ -277,6 +280,18 @@ def _document(manifest: Manifest) -> dict[str, Any]:
             if site is not None
         ],
     }
+
+
+def _limits_document(limits: Limits) -> dict[str, int | None]:
+    document = {
+        "call_ms": limits.call_ms,
+        "input_bytes": limits.input_bytes,
+        "output_bytes": limits.output_bytes,
+        "fuel": limits.fuel,
+    }
+    if limits.fuel_schedule is not None:
+        document["fuel_schedule"] = limits.fuel_schedule
+    return document
 
 
 def _service_document(service: Service) -> dict[str, Any]:
