@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scripts.story.metered import MeteredChapters, write_policy
 from scripts.story.teller import Teller
 from wasmarket.app.file import load_app
 from wasmarket.client.developer import CallAnswer, DeveloperClient
@@ -17,7 +18,7 @@ from wasmarket_cli.developer.receipts import check_receipt, find_root
 from wasmarket_cli.local.epochs import next_epoch
 from wasmarket_cli.local.money import Money, read_money
 from wasmarket_cli.local.network import LocalMarket, start_market
-from wasmarket_cli.local.plan import FREE_PORTS, Plan
+from wasmarket_cli.local.plan import FREE_PORTS, POLICY, WORK_PRICE, Plan
 from wasmarket_cli.output import count
 
 WAIT_SECONDS = 60.0
@@ -54,6 +55,7 @@ class Story:
         self._money: Money | None = None
         self._deal = 0
         self._last: CallAnswer | None = None
+        self._proof: MeteredChapters | None = None
 
     @property
     def market(self) -> LocalMarket:
@@ -65,7 +67,7 @@ class Story:
     def tell(self, *, ends_deal: bool = True) -> None:
         """Tell all chapters; without `ends_deal`, leave the deal running. Raises MarketError."""
         chapters = [self._start, self._deploy, self._call, self._prove, self._claim]
-        chapters += [self._lose_a_peer, self._update]
+        chapters += [self._lose_a_peer, self._update, self._pay_for_work, self._convict_a_liar]
         chapters += [self._stop, self._settle] if ends_deal else []
         for chapter in chapters:
             chapter()
@@ -80,7 +82,10 @@ class Story:
     def _start(self) -> None:
         self._say.chapter("A market comes up")
         with self._say.waiting("chain, contracts, services, peers"):
-            self._market = start_market(self._home, Plan(ports=FREE_PORTS))
+            write_policy(self._home, POLICY)
+            plan = Plan(ports=FREE_PORTS, work_price=WORK_PRICE)
+            self._market = start_market(self._home, plan)
+        self._proof = MeteredChapters(self.market, self._say, self._next_epoch)
         wiring, plan = self.market.wiring, self.market.plan
         bond = wiring.deployment.parameters.bond_per_unit
         self._say.fact(f"Anvil at {self.market.anvil.url}, Market at {wiring.deployment.market}")
@@ -191,6 +196,21 @@ class Story:
         self._wait("peers switch", lambda: self._serving_apps() == {app.app})
         self._greet("Hello, World! Nice to see you.")
 
+    def _pay_for_work(self) -> None:
+        self._say.chapter("A metered deal: work is paid, not time")
+        self._proven().pay_for_work()
+        self._show_money()
+
+    def _convict_a_liar(self) -> None:
+        self._say.chapter("A peer lies, and nobody lifts a hand")
+        self._proven().convict_a_liar(self._deal)
+        self._show_money()
+
+    def _proven(self) -> MeteredChapters:
+        if self._proof is None:
+            raise Unexpected("the market does not run yet")
+        return self._proof
+
     def _stop(self) -> None:
         self._say.chapter("The developer stops and gets the rest back")
         returned = self._developer().stop(self._deal)
@@ -199,8 +219,7 @@ class Story:
 
     def _settle(self) -> None:
         self._say.chapter("Everybody takes what is theirs")
-        for _ in range(2):
-            self._next_epoch()
+        self._proven().take_the_rest()
         for provider in self.market.plan.providers:
             self._claim_all(provider)
         for name in ("developer", "matcher"):

@@ -23,7 +23,7 @@ from wasmarket_cli.local.network import (
     give_coins,
     start_market,
 )
-from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, Plan, Ports
+from wasmarket_cli.local.plan import DEFAULT_PEERS, FREE_PORTS, WORK_PRICE, Plan, Ports
 from wasmarket_cli.options import ADDRESS, json_option, key_option
 from wasmarket_cli.output import (
     format_coins,
@@ -64,6 +64,7 @@ def up(
         ports=FREE_PORTS if free_ports else Ports(),
         block_time=block_time,
         epoch_seconds=epoch_seconds,
+        work_price=WORK_PRICE,
     )
     console = Console(stderr=True)
     # Until it is up a signal interrupts the start itself, which takes down what there is.

@@ -54,10 +54,12 @@ def find_committers(wiring: Wiring, epoch: int) -> set[int]:
 
 
 def wait_proven(wiring: Wiring, peers: Collection[int], epoch: int) -> None:
-    """Wait until `peers` have committed `epoch`. Raises TimedOut."""
+    """Wait until `peers` have committed `epoch`, as far as it still matters. Raises TimedOut."""
     missing = set(peers)
     until = time.monotonic() + PROOF_SECONDS
     while missing := {peer for peer in missing if not wiring.proofs.is_proven(peer, epoch)}:
+        # One that was convicted meanwhile has nothing left to commit for.
+        missing &= find_committers(wiring, epoch)
         if time.monotonic() > until:
             raise TimedOut(
                 f"peers {sorted(missing)} did not commit epoch {epoch} in {PROOF_SECONDS:.0f} s",

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO
 
@@ -19,8 +19,10 @@ from wasmarket.client.home import Home
 from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import PASSWORD, Wiring
+from wasmarket.kernel.billing import HOLD_EPOCHS
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.regions import region_index
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address
 from wasmarket.serving.daemon import ThreadLoop
@@ -88,6 +90,14 @@ class LocalMarket:
         process = Process(name, ["peer", "run", name, "--port", port], self.home, os.environ)
         self.peers[name] = process
         process.start()
+        return process
+
+    def start_watching(self, name: str, arguments: Sequence[str]) -> Process:
+        """Start another of our commands that serves, such as a meter; returns once it is ready."""
+        process = Process(name, arguments, self.home, os.environ)
+        self.services[name] = process
+        process.start()
+        process.wait_ready(START_SECONDS)
         return process
 
     def fund(self, account: Account) -> None:
@@ -159,7 +169,11 @@ def _start(
         on_step("offers")
         for peer in plan.peers:
             client = ProviderClient(wiring, peer.provider)
-            client.post(client.sign_offer(market.peer_ids[peer.name], peer.price))
+            number = market.peer_ids[peer.name]
+            client.post(client.sign_offer(number, peer.price))
+            if plan.work_price is not None:
+                sale = client.sign_offer(number, plan.work_price, kind=PriceKind.METERED)
+                client.post(sale)
     except BaseException:
         market.stop()
         raise
@@ -172,7 +186,9 @@ def deploy_contracts(home: Home, rpc: Rpc, epoch_seconds: int) -> Deployment:
     Raises DeployFailed, TimedOut.
     """
     deployer = Deployer(open_web3(rpc), AccountSigner(dev_accounts()[0]))
-    parameters = replace(LOCAL, epoch_seconds=epoch_seconds)
+    # A bond must not leave before its peer could be convicted.
+    leaving = max(LOCAL.leaving_delay, (HOLD_EPOCHS + 2) * epoch_seconds)
+    parameters = replace(LOCAL, epoch_seconds=epoch_seconds, leaving_delay=leaving)
     path = home.deployments / f"{LOCAL_CHAIN_ID}.json"
     return deployer.deploy(path, parameters, name="local")
 

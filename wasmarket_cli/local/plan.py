@@ -10,6 +10,9 @@ from wasmarket.client.home import Home
 from wasmarket.kernel.errors import Conflict
 
 MARK = "# Written by `wasmarket local up`; remove this line to keep your own changes.\n"
+WORK_PRICE = 300_000
+"""USDC base units per 10^12 work, at which `wasmarket local up` has its peers sell it."""
+
 EFFECTORS = ("http", "ipfs", "kv")
 """What local peers let functions use, so that every example runs."""
 POLICY = f"# What the peers of this local market allow.\neffectors = {json.dumps(EFFECTORS)}\n"
@@ -50,13 +53,18 @@ FREE_PORTS = Ports(0, 0, 0, 0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A local market. `block_time` in seconds, None: a block per transaction."""
+    """A local market. `block_time` in seconds, None: a block per transaction.
+
+    `work_price`: for which all peers sell their units for metered deals too (USDC base units per
+    10^12 work), None: they do not.
+    """
 
     peers: tuple[PeerPlan, ...] = DEFAULT_PEERS
     ports: Ports = Ports()
     developers: tuple[str, ...] = ("developer",)
     block_time: float | None = None
     epoch_seconds: int = 60
+    work_price: int | None = None
 
     @property
     def providers(self) -> tuple[str, ...]:
