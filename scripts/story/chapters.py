@@ -222,7 +222,9 @@ class Story:
         self._proven().take_the_rest()
         for provider in self.market.plan.providers:
             self._claim_all(provider)
-        for name in ("developer", "matcher"):
+        for name in ("developer", "matcher", *self.market.plan.providers):
+            if not self.market.wiring.market.account(self._account(name)).free:
+                continue
             client = DeveloperClient(self.market.wiring, name)
             moved = client.withdraw(None, client.address)
             self._say.fact(f"{name} withdraws {format_usdc(moved)} USDC")

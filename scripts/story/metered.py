@@ -116,8 +116,8 @@ class MeteredChapters:
         outcome = self._wait_epochs(int(told["id"]))
         seized = int(outcome["seized"])
         self._say.fact(
-            f"the hunter asked for a receipt, the peer had none that leads to its root:"
-            f" {outcome['outcome']}, {format_flt(seized)} FLT of bond seized"
+            f"the hunter asked for receipts, the peer had none that leads to its root:"
+            f" {outcome['outcome']} in both its deals, each for {format_flt(seized)} FLT of bond"
         )
         after = self._read_stakes(hunter)
         rows = [
