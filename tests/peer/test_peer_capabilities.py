@@ -38,9 +38,7 @@ def test_deterministic_app__called_at_two_peers__has_equal_receipts(world, make_
         [receipt] = receipts_of(peer, match.deal)
         assert int(answer.headers["Wasmarket-Fuel"]) == receipt.fuel > 0
         assert receipt.output == sha256(answer.content)
-        calls.append(
-            (receipt.module, receipt.function, receipt.input, receipt.output, receipt.fuel)
-        )
+        calls.append((receipt.app, receipt.function, receipt.input, receipt.output, receipt.fuel))
 
     assert calls[0] == calls[1]
 
