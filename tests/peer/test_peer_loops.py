@@ -17,6 +17,7 @@ from peer.hosting.self_test import SelfTest
 from peer.offers.reconciler import OfferReconciler
 from peer.offers.selling import Seller
 from peer.policy.file import PolicyFile
+from peer.receipts.copies import ReceiptCopies
 from peer.receipts.receipt_log import ReceiptLog
 from peer.run import PeerParts, PeerProcess
 from peer.settings import PeerSettings
@@ -33,6 +34,7 @@ STEPS = {
     "listening": (Listener, "step"),
     "submitting": (DutySubmitter, "act"),
     "receipts": (ReceiptLog, "flush"),
+    "copies": (ReceiptCopies, "step"),
     "disk": (DiskWatch, "look"),
     "self-test": (SelfTest, "_try"),
     "retention": (StorageRetention, "sweep"),
