@@ -9,6 +9,7 @@ from peer.duties.answers import Answers, EvidencePlace
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.test_peer_life import wait_for_commitment
 from wasmarket.kernel import events
+from wasmarket.kernel.audits.times import ANSWER_EPOCHS
 from wasmarket.kernel.events.audits import CaseOutcome
 
 pytestmark = pytest.mark.e2e
@@ -79,7 +80,7 @@ def test_ask__never_answered__costs_the_bond(world, asked):
     peer, assignment, epoch = asked
     peer.kill()
     case = world.ask(assignment, epoch, 0)
-    for _ in range(3):
+    for _ in range(ANSWER_EPOCHS + 1):
         world.start_epoch()
 
     world.send(world.stranger, world.audits.call("resolve", case))

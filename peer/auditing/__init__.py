@@ -1,0 +1,1 @@
+"""Run calls of others again: what a meter compares and a juror votes on."""
