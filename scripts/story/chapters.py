@@ -85,7 +85,7 @@ class Story:
             write_policy(self._home, POLICY)
             plan = Plan(ports=FREE_PORTS, work_price=WORK_PRICE)
             self._market = start_market(self._home, plan)
-        self._proof = MeteredChapters(self.market, self._say, self._next_epoch)
+        self._proof = MeteredChapters(self.market, self._say, self._next_epoch, self._developer)
         wiring, plan = self.market.wiring, self.market.plan
         bond = wiring.deployment.parameters.bond_per_unit
         self._say.fact(f"Anvil at {self.market.anvil.url}, Market at {wiring.deployment.market}")

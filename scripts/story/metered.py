@@ -50,11 +50,18 @@ def write_policy(home: Home, usual: str) -> None:
 class MeteredChapters:
     """What happens in a metered deal, and to a liar, on a running local market."""
 
-    def __init__(self, market: LocalMarket, teller: Teller, next_epoch: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        market: LocalMarket,
+        teller: Teller,
+        next_epoch: Callable[[], int],
+        developer: Callable[[], DeveloperClient],
+    ) -> None:
         """`next_epoch` goes on by an epoch and returns it."""
         self._market = market
         self._say = teller
         self._next_epoch = next_epoch
+        self._developer = developer
         self._deal = 0
 
     @property
@@ -199,9 +206,6 @@ class MeteredChapters:
         developer = wiring.sender(wiring.account("developer"))
         developer.send(wiring.flt.call("transfer", account.address, flt))
         return account
-
-    def _developer(self) -> DeveloperClient:
-        return DeveloperClient(self._market.wiring, "developer")
 
     def _live(self, deal: int) -> list[dict[str, Any]]:
         return list(self._developer().deal(deal)["assignments"])

@@ -13,9 +13,22 @@ from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.client.developer import CallAnswer, DeveloperClient
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.billing import share
 from wasmarket.kernel.errors import MarketError, Unreachable
-from wasmarket.kernel.events import Activated, Assigned, Ended, Event, Matched, Stopped
+from wasmarket.kernel.events import (
+    Activated,
+    Assigned,
+    Claimed,
+    Closed,
+    DealCreated,
+    Ended,
+    Event,
+    Matched,
+    Redeemed,
+    Stopped,
+)
+from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket_cli.local.network import LocalMarket
 
 PATIENCE = 40.0
@@ -100,6 +113,14 @@ class Killer:
             if self._failure is not None:
                 raise self._failure
 
+    def hold(self) -> None:
+        """Kill nobody until `go_on`: what follows stops and starts processes itself."""
+        self._turn.acquire()
+
+    def go_on(self) -> None:
+        """Kill again."""
+        self._turn.release()
+
     def close(self) -> None:
         """End the thread, and with it what it started."""
         self._stop.set()
@@ -151,15 +172,26 @@ def compute_pay(wiring: Wiring) -> dict[str, int]:
     """Return what each account must have earned from deals that were stopped and had money.
 
     A proven epoch pays the ask for every unit, the first one for the part after the activation;
-    tips go to who sent the match.
+    tips go to who sent the match. Of an assignment that was convicted only what had been claimed is
+    paid, of a metered one what was redeemed.
     """
     started = {event.assignment: event for event in read_events(wiring, Activated)}
     ends = {("deal", event.deal): event.end for event in read_events(wiring, Stopped)}
     ends |= {("one", event.assignment): event.end for event in read_events(wiring, Ended)}
+    metered = {e.deal for e in read_events(wiring, DealCreated) if e.meter != ZERO_ADDRESS}
+    convicted = {
+        e.assignment for e in read_events(wiring, Closed) if e.outcome == CaseOutcome.CONVICTED
+    }
     pay: dict[str, int] = {}
+    for claimed in read_events(wiring, Claimed):
+        if claimed.assignment in convicted:
+            pay[claimed.provider] = pay.get(claimed.provider, 0) + claimed.paid
+    for redeemed in read_events(wiring, Redeemed):
+        provider = _provider_of(wiring, redeemed.assignment)
+        pay[provider] = pay.get(provider, 0) + redeemed.paid
     for assigned in read_events(wiring, Assigned):
         begin = started.get(assigned.assignment)
-        if begin is None:
+        if begin is None or assigned.deal in metered or assigned.assignment in convicted:
             continue
         last = min(ends[("deal", assigned.deal)], ends.get(("one", assigned.assignment), 2**32))
         [peer] = wiring.lens.peers([assigned.peer])
@@ -171,3 +203,10 @@ def compute_pay(wiring: Wiring) -> dict[str, int]:
     for matched in read_events(wiring, Matched):
         pay[matched.caller] = pay.get(matched.caller, 0) + matched.tip
     return pay
+
+
+def _provider_of(wiring: Wiring, assignment: int) -> str:
+    """Return whose peer has or had an assignment."""
+    peers = {e.assignment: e.peer for e in read_events(wiring, Assigned)}
+    [peer] = wiring.lens.peers([peers[assignment]])
+    return peer.provider

@@ -32,12 +32,14 @@ CHAPTERS = (
     "A provider claims and withdraws",
     "A peer dies",
     "The developer updates the function",
+    "A metered deal: work is paid, not time",
+    "A peer lies, and nobody lifts a hand",
     "The developer stops and gets the rest back",
     "Everybody takes what is theirs",
 )
 DRIP = 10_000 * USDC
 """What the faucet gives to every developer and provider."""
-DEMO_SECONDS = 240.0
+DEMO_SECONDS = 400.0
 
 
 def find_chapters(text: str) -> list[str]:
@@ -119,7 +121,7 @@ def test_demo__keep__stays_with_urls_until_it_is_told_to_end(start_demo, tmp_pat
             break
     text = "".join(lines)
     assert demo.poll() is None, text
-    assert find_chapters(text) == list(CHAPTERS[:7])
+    assert find_chapters(text) == list(CHAPTERS[:9])
     assert re.search(r"gateway.*http://127.0.0.1:\d+/docs", text)
     assert "call 1 greeting.greeting World" in text
     assert len(find_processes(tmp_path)) > 5
@@ -149,6 +151,10 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
         if chapter == "start":
             killers.append(Killer(story.market, seed, (1.0, 4.0)))
             killers[0].start()
+        if chapter == "update":
+            killers[0].hold()
+        if chapter == "convict_a_liar":
+            killers[0].go_on()
         if chapter == "settle":
             killers[0].rest()
         elif chapter in ("deploy", "call", "lose_a_peer", "stop"):
