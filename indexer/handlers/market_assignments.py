@@ -6,7 +6,7 @@ from indexer.handlers.balances import credit, get_account
 from indexer.handlers.market_deals import is_metered, set_balance
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
-from wasmarket.kernel.billing import HOLD_EPOCHS
+from wasmarket.kernel.audits.times import HOLD_EPOCHS
 from wasmarket.kernel.events import Activated, Assigned, Claimed, Ended, Skipped
 from wasmarket.kernel.reasons import BatchReason, EndKind
 from wasmarket.kernel.units import Amount, AssignmentId, DealId, Epoch, PeerId

@@ -11,7 +11,7 @@ from indexer.scope import Handlers
 from tests.indexer.indexed import Indexed
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
-from wasmarket.kernel.billing import HOLD_EPOCHS
+from wasmarket.kernel.audits.times import HOLD_EPOCHS
 from wasmarket.kernel.reasons import BatchReason, EndKind
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.published import encode_published

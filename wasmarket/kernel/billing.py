@@ -23,9 +23,6 @@ WORK_STEP = 10**12
 MAX_PAID = 2**48 - 1
 """Most that one assignment of a metered deal is ever paid, USDC base units."""
 
-HOLD_EPOCHS = 12
-"""So long after its end a record stays, so that its peer can be convicted."""
-
 METERED_NOTICE = 3
 """Epochs after its end in which the money of a metered deal stays for vouchers."""
 

@@ -8,7 +8,9 @@ from wasmarket.kernel import events
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS
 from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket.kernel.units import FLT
+from wasmarket_cli.auditing.cases import status
 from wasmarket_cli.auditing.meters import watch
+from wasmarket_cli.auditing.papers import accuse, contradict
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, say
 from wasmarket_cli.wiring import wire
@@ -90,7 +92,8 @@ def draw(ctx: click.Context, case: int, key: str | None, as_json: bool) -> None:
         say(f"case {case}: " + ("its jury is drawn" if drawn else "there is no jury: void"))
 
 
-audit.add_command(watch)
+for command in (accuse, contradict, status, watch):
+    audit.add_command(command)
 
 
 def _audits(wiring: Wiring) -> Audits:

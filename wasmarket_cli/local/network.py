@@ -19,7 +19,7 @@ from wasmarket.client.home import Home
 from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import PASSWORD, Wiring
-from wasmarket.kernel.billing import HOLD_EPOCHS
+from wasmarket.kernel.audits.times import HOLD_EPOCHS
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.regions import region_index
 from wasmarket.kernel.signing.offers import PriceKind
