@@ -9,6 +9,7 @@ from meter.journal import Journal
 from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
 from wasmarket.chain.sending.transactions import ContractCall, Submitter, TransactionReceipt
 from wasmarket.kernel import events
+from wasmarket.kernel.audits.evidence import Called, Summed
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS, CHALLENGE_EPOCHS
 from wasmarket.kernel.errors import Reverted, Unfunded
 from wasmarket.kernel.reasons import DropReason
@@ -35,9 +36,15 @@ class Accuser:
         sender: Submitter,
         *,
         ask_fee: int,
+        stake: int,
         budget: int,
+        accuses: bool = False,
     ) -> None:
-        """`ask_fee` and `budget` in FLT base units."""
+        """`ask_fee`, `stake` (of an accusation, its fees included) and `budget` in FLT base units;
+        `accuses`: whether a wrong value is brought before a jury.
+        """
+        self._stake = stake
+        self._accuses = accuses
         self._journal = journal
         self._contracts = contracts
         self._sender = sender
@@ -55,6 +62,9 @@ class Accuser:
         finding, held = suspicion.finding, suspicion.held
         if finding.contradiction is not None:
             self._contradict(suspicion)
+        elif finding.accused is not None and finding.summed is not None:
+            if self._accuses and not self._accuse(suspicion, finding.summed, finding.accused):
+                return False
         elif finding.must_ask and not self._ask(facts, suspicion):
             return False
         if not self._journal.book(held.id).is_given_up:
@@ -121,7 +131,7 @@ class Accuser:
             self.obstacle = "the budget for asks is used up"
             return False
         try:
-            self._allow()
+            self._allow(self._fee)
             call = self._contracts.audits.call("ask", held.id, epoch, suspicion.finding.sequence)
             [opened] = self._send(call).find(events.Opened)
         except Unfunded as error:
@@ -143,12 +153,29 @@ class Accuser:
         )
         return True
 
-    def _allow(self) -> None:
-        """Let Audits take fees, once for the whole budget."""
+    def _accuse(self, suspicion: Suspicion, summed: Summed, called: Called) -> bool:
+        held = suspicion.held
+        if self._journal.spent + self._stake > self._budget:
+            self.obstacle = "the budget does not cover the stake of an accusation"
+            return False
+        try:
+            self._allow(self._stake)
+            call = self._contracts.audits.call("accuse", held.id, summed, called)
+            [opened] = self._send(call).find(events.Opened)
+        except (Reverted, Unfunded) as error:
+            logger.warning("an accusation was refused", extra={"why": error.detail})
+            self._journal.write("refused", **_name(held), epoch=suspicion.epoch, why=error.detail)
+            return True
+        self.obstacle = ""
+        self._journal.write("accused", **_name(held), epoch=suspicion.epoch, case=opened.case)
+        return True
+
+    def _allow(self, amount: int) -> None:
+        """Let Audits take fees and stakes, once for the whole budget."""
         contracts, me = self._contracts, self._sender.address
-        if contracts.audits.read("free", me) >= self._fee:
+        if contracts.audits.read("free", me) >= amount:
             return
-        if contracts.flt.allowance(me, contracts.audits.address) < self._fee:
+        if contracts.flt.allowance(me, contracts.audits.address) < amount:
             call = contracts.flt.call("approve", contracts.audits.address, self._budget)
             self._send(call)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from meter.heads import HeadIntake
 from meter.journal import Journal
 from meter.process import Metering
+from meter.seen import CallSeen, SeenCalls
 from meter.vouchers import VoucherClerk
 from wasmarket.kernel.billing import due
 from wasmarket.kernel.signing.usage import dump_voucher
@@ -51,6 +52,25 @@ class HeadsPosted(BaseModel):
     heads: list[Annotated[str, Field(max_length=400)]] = Field(min_length=1, max_length=64)
 
 
+class CallPosted(BaseModel):
+    """A call: the answer's `Wasmarket-Receipt`, and the input in base64."""
+
+    receipt: Annotated[str, Field(max_length=100)]
+    input: Annotated[str, Field(max_length=16 << 20)] = ""
+
+
+class CallsPosted(BaseModel):
+    """What callers saw."""
+
+    calls: list[CallPosted] = Field(min_length=1, max_length=64)
+
+
+class CallsTaken(BaseModel):
+    """How many calls were new."""
+
+    kept: int
+
+
 class HeadsTaken(BaseModel):
     """How many heads were kept with their receipts."""
 
@@ -62,6 +82,7 @@ def create_meter_router(
     journal: Journal,
     clerk: VoucherClerk | None,
     heads: HeadIntake,
+    seen: SeenCalls,
     block: Callable[[], int],
 ) -> APIRouter:
     """Return the meter's routes."""
@@ -101,5 +122,11 @@ def create_meter_router(
     def take_heads(posted: HeadsPosted) -> HeadsTaken:
         """Keep what a peer's wallet signed for a call, with its receipt as the peer has it now."""
         return HeadsTaken(kept=heads.take(posted.heads))
+
+    @router.post("/calls")
+    def take_calls(posted: CallsPosted) -> CallsTaken:
+        """Keep what callers saw, to be compared with what is committed."""
+        kept = [seen.take(CallSeen(call.receipt, call.input)) for call in posted.calls]
+        return CallsTaken(kept=sum(kept))
 
     return router

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from meter.chain.facts import ChainFacts, KnownAssignment
 from meter.journal import Journal, UsageBook, dump_summed
 from meter.papers.examine import Claim, Finding, Papers, examine
+from meter.rerun import Reruns
 from wasmarket.kernel.audits.times import CHALLENGE_EPOCHS
 from wasmarket.kernel.errors import Unreachable
 
@@ -39,8 +40,10 @@ class EpochChecker:
         *,
         proof_window: int,
         patience: int,
+        reruns: Reruns | None = None,
     ) -> None:
         """`patience`: epochs for which a peer may withhold papers."""
+        self._reruns = reruns
         self._on_lie = on_lie
         self._journal = journal
         self._fetch = fetch
@@ -104,8 +107,11 @@ class EpochChecker:
             root,
             book.previous,
             tuple(book.heads),
+            dict(book.seen),
         )
         finding = examine(claim, papers)
+        if self._reruns is not None and not finding.problem:
+            finding = self._reruns.compare(finding, papers.receipts)
         if finding.must_ask and not papers.summaries and facts.epoch <= epoch + self._patience:
             # It has not closed the epoch yet, or is behind a proxy that remembers.
             return None

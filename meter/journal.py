@@ -38,6 +38,8 @@ class UsageBook:
     """By epoch what was wrong."""
     heads: list[SignedReceipt] = field(default_factory=list)
     """Receipts that the peer's wallet signed."""
+    seen: dict[int, bytes] = field(default_factory=dict)
+    """Hashes of receipts that callers were given, by sequence."""
     is_given_up: bool = False
     """Whether nothing more is signed for."""
 
@@ -138,7 +140,7 @@ class Journal:
                 )
                 self.cases[made.case] = made
                 self.asked.add((made.assignment, made.epoch))
-            case "contradicted" | "refused" | "dropped":
+            case "contradicted" | "refused" | "dropped" | "accused":
                 pass
             case "closed":
                 case = self.cases.pop(said["case"], None)
@@ -161,6 +163,8 @@ class Journal:
                 book.delivered = said["work"]
             case "gave up":
                 book.is_given_up = True
+            case "seen":
+                book.seen[said["sequence"]] = bytes.fromhex(said["receipt"])
             case "head":
                 receipt = bytes.fromhex(said["receipt"])
                 book.heads.append(SignedReceipt(receipt, parse_head(said["head"])))

@@ -18,6 +18,8 @@ from meter.heads import HeadIntake
 from meter.journal import Journal
 from meter.papers.fetch import PaperFetcher
 from meter.process import Metering
+from meter.rerun import Execute, Reruns
+from meter.seen import SeenCalls
 from meter.settings import MeterSettings
 from meter.vouchers import VoucherClerk
 from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
@@ -38,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "journal.jsonl"
 LONGEST_PAUSE = 10.0
+JURORS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class MeterParts:
     version: str
     confirmations: int = 0
     check_headers: bool = True
+    execute: Execute | None = None
+    """Runs calls again; None: this process does not run functions."""
     watches_all: bool = False
     """Whether it audits the deals of everybody, for the shares, and signs nothing."""
 
@@ -99,7 +104,15 @@ class MeterProcess:
             contracts,
             parts.sender,
             ask_fee=parameters.ask_fee,
+            stake=parameters.stake + JURORS * parameters.juror_fee,
             budget=settings.budget,
+            accuses=settings.accuse,
+        )
+        self.seen = SeenCalls(self.journal, parts.folder / "inputs", lambda: self.metering.facts)
+        self.reruns = (
+            None
+            if parts.execute is None
+            else Reruns(parts.execute, self.seen.read_input, settings.rerun_percent / 100)
         )
         self._checker = EpochChecker(
             self.journal,
@@ -107,6 +120,7 @@ class MeterProcess:
             self._act,
             proof_window=parameters.proof_window,
             patience=settings.patience_epochs,
+            reruns=self.reruns,
         )
         self._clerk = (
             None
@@ -141,7 +155,9 @@ class MeterProcess:
             lifespan=self._lifespan,
         )
         self.app.include_router(
-            create_meter_router(self.metering, self.journal, self._clerk, self.heads, self._block)
+            create_meter_router(
+                self.metering, self.journal, self._clerk, self.heads, self.seen, self._block
+            )
         )
 
     def _act(self, suspicion: Suspicion) -> bool:

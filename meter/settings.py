@@ -23,6 +23,12 @@ class MeterSettings:
     budget_flt: int = 20
     """Most FLT, whole, that may be out for asks at a time; what comes back counts no more."""
 
+    rerun_percent: float = 1.0
+    """Share of the calls with a known input, and of a deterministic service, that are run again,
+    if this process may run functions (`meter run --rerun`)."""
+    accuse: bool = False
+    """Whether a wrong value is brought before a jury; the stake counts in the budget."""
+
     @property
     def budget(self) -> int:
         """Return the budget in FLT base units."""

@@ -4,8 +4,8 @@ Everything that a peer says is either led to by its root, and then it is held to
 nothing, and then it can be asked on chain.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import sha256
 
@@ -85,6 +85,8 @@ class Claim:
     previous: Summed | None = None
     signed: tuple[SignedReceipt, ...] = ()
     """Of this epoch and those before it."""
+    seen: Mapping[int, bytes] = field(default_factory=dict)
+    """Hashes of receipts that callers were given, by sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ class Finding:
     contradiction: Contradiction | None = None
     must_ask: bool = False
     sequence: int = 0
+    accused: Called | None = None
+    """A receipt whose value running the call again does not give."""
 
 
 def examine(claim: Claim, papers: Papers) -> Finding:
@@ -145,6 +149,10 @@ def _examine_receipts(claim: Claim, summed: Summed, receipts: Sequence[bytes]) -
     contradiction = sums.describe(summed, receipts) or _contradict_others(claim, summed, receipts)
     if contradiction is not None:
         return Finding(problem=PROBLEMS[contradiction.kind], contradiction=contradiction)
+    for number, digest in claim.seen.items():
+        place = number - summary.first_sequence
+        if 0 <= place < sums.count and sha256(receipts[place]).digest() != digest:
+            return Finding(problem=f"receipt {number} is not the one that its caller was given")
     if (sums.fuel, sums.work) != (summary.fuel, summary.work):
         # More than its receipts: nobody pays for it, and no contradiction shows it.
         return Finding(problem=f"the summary says {summary.work} work, its receipts {sums.work}")

@@ -250,3 +250,16 @@ def test_papers__that_no_root_leads_to__are_asked_for(lie):
 
     assert finding.must_ask
     assert (finding.contradiction, finding.work) == (None, 0)
+
+
+def test_receipt__other_than_its_caller_was_given__is_not_paid():
+    made = chain()
+    receipts = made.run(EPOCH)
+    shown = ShownEpoch([made.sum_up(EPOCH, receipts)], receipts)
+    given = receipt_hash(pack_receipt(receipts[1]))
+
+    def judge(seen):
+        return examine(replace(claim_of(shown), seen=seen), papers_of(shown))
+
+    assert judge({1: given, 99: b"x" * 32}).problem == ""
+    assert "caller" in judge({1: b"x" * 32}).problem

@@ -1,10 +1,13 @@
 """`wasmarket meter | audit watch`: check what peers did, sign for it, have liars convicted."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
 
 from meter.journal import Journal
+from meter.rerun import Execute
 from meter.run import JOURNAL_FILE, MeterParts, run_meter
 from meter.settings import MeterSettings
 from wasmarket import __version__
@@ -28,15 +31,21 @@ def meter() -> None:
 @click.option("--host", help="Address to listen on [127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="Port, 0: any free one [8603]")
 @click.option("--key", metavar="NAME", help="Account in keys/ that the deals name [meter]")
+@click.option("--rerun", is_flag=True, help="Run a share of the calls again [compare papers only]")
 @click.pass_context
-def meter_run(ctx: click.Context, host: str | None, port: int | None, key: str | None) -> None:
+def meter_run(
+    ctx: click.Context, host: str | None, port: int | None, key: str | None, rerun: bool
+) -> None:
     """Sign for the usage of the deals that name this account, until told to stop.
 
     Receipts are checked against the roots that peers committed, vouchers are brought to the peers,
     and peers that contradict themselves or show nothing are convicted or asked, within the budget.
     """
     configure_logging()
-    _serve(wire(ctx), {"host": host, "port": port, "key": key}, watches_all=False)
+    wiring = wire(ctx)
+    with _executing(wiring) if rerun else nullcontext() as execute:
+        flags: dict[str, object] = {"host": host, "port": port, "key": key}
+        _serve(wiring, flags, watches_all=False, execute=execute)
 
 
 @meter.command("journal")
@@ -71,7 +80,24 @@ def watch(ctx: click.Context, host: str | None, port: int | None, key: str | Non
     _serve(wire(ctx), {"host": host, "port": port, "key": key}, watches_all=True)
 
 
-def _serve(wiring: Wiring, flags: dict[str, object], *, watches_all: bool) -> None:
+@contextmanager
+def _executing(wiring: Wiring) -> Iterator[Execute]:
+    from wasmarket_cli.auditing.execution import run_executor  # noqa: PLC0415 - the extra `peer`
+
+    folder = _folder(wiring, _settings(wiring, {})) / "reruns"
+    gateways = (wiring.client.gateway,)
+    outbound = Outbound(wiring.outbound.allow_private_addresses, trusted=gateways)
+    with run_executor(folder, outbound, gateways) as execute:
+        yield execute
+
+
+def _serve(
+    wiring: Wiring,
+    flags: dict[str, object],
+    *,
+    watches_all: bool,
+    execute: Execute | None = None,
+) -> None:
     settings = _settings(wiring, flags)
     password = wiring.password(settings.key)
     account = load_or_create_account(wiring.home.keys, settings.key, password)
@@ -85,6 +111,7 @@ def _serve(wiring: Wiring, flags: dict[str, object], *, watches_all: bool) -> No
         version=__version__,
         confirmations=wiring.chain.confirmations,
         check_headers=wiring.chain.check_headers,
+        execute=execute,
         watches_all=watches_all,
     )
     run_meter(parts, rpc=wiring.rpc, on_ready=lambda url: print_line(ready=True, url=url))

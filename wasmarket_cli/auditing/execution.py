@@ -1,0 +1,65 @@
+"""Run calls again for a meter: workers on an event loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from meter.rerun import FALSE_IN_ITSELF, Execute
+from peer.auditing.executor import CallExecutor
+from peer.hosting.versions import Preparer, Version
+from peer.policy.file import PolicyFile
+from peer.runtime.workers.spawner import WorkerSpawner
+from wasmarket.content.fetcher import Fetcher, FetchLimits
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.units import Hash
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.outbound_http import create_async_client
+
+FETCH_SECONDS: Final = 20.0
+CALL_SECONDS: Final = 600.0
+MEMORY_MIB: Final = 4_096
+
+
+@contextmanager
+def run_executor(folder: Path, outbound: Outbound, gateways: tuple[str, ...]) -> Iterator[Execute]:
+    """Give what runs calls again; apps are fetched from `gateways` and kept in `folder`."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="reruns", daemon=True)
+    thread.start()
+
+    async def open_parts() -> tuple[CallExecutor, WorkerSpawner]:
+        spawner = WorkerSpawner()
+        await spawner.start()
+        client = create_async_client(outbound)
+        blocks = BlockFolder(folder / "blocks")
+        fetcher = Fetcher(blocks, client, FetchLimits(source_seconds=FETCH_SECONDS / 4))
+        modules, storage = folder / "modules", folder / "storage"
+        preparer = Preparer(fetcher, PolicyFile(), modules, FETCH_SECONDS)
+
+        async def prepare(app: Hash) -> Version:
+            return await preparer.prepare(app, MEMORY_MIB, storage, lambda: gateways)
+
+        return CallExecutor(folder / "cache", prepare, spawner), spawner
+
+    executor, spawner = asyncio.run_coroutine_threadsafe(open_parts(), loop).result()
+
+    def execute(app: bytes, function: bytes, body: bytes) -> bytes | None:
+        call = executor.execute(to_hash(app), function, body)
+        found = asyncio.run_coroutine_threadsafe(call, loop).result(CALL_SECONDS)
+        return FALSE_IN_ITSELF if found.is_false else found.value
+
+    async def close_parts() -> None:
+        await executor.close()
+        await spawner.close()
+
+    try:
+        yield execute
+    finally:
+        asyncio.run_coroutine_threadsafe(close_parts(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
