@@ -2,7 +2,7 @@
 
 import pytest
 
-from wasmarket_cli.developer.quoting.loads import Load, compare
+from wasmarket.client.usage.loads import Load, compare
 
 pytestmark = pytest.mark.unit
 

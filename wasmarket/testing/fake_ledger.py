@@ -7,6 +7,7 @@ from typing import Any
 
 from wasmarket.client.market.amounts import to_decimal
 from wasmarket.kernel.addresses import to_address
+from wasmarket.kernel.billing import due
 from wasmarket.kernel.errors import NotFound, Unfunded
 from wasmarket.kernel.units import Address, Hash
 
@@ -18,25 +19,33 @@ PROVIDER = to_address(b"\x0e" * 20)
 
 @dataclass(slots=True)
 class FakePeer:
-    """A machine on offer: `price` in USDC base units per unit and epoch, 0: not offered."""
+    """A machine on offer: `price` in USDC base units per unit and epoch, `work_price` per 10^12
+    work, 0: not offered."""
 
     id: int
     units: int
     region: str
     endpoint: str
     price: int = 0
+    work_price: int = 0
     used: int = 0
+
+    def price_of(self, metered: bool) -> int:
+        """Return for how much it sells time, or work."""
+        return self.work_price if metered else self.price
 
 
 @dataclass(slots=True)
 class FakeFill:
-    """Units of a deal at a peer; `earned` is not claimed yet."""
+    """Units of a deal at a peer; `earned` is not claimed yet, `paid` was redeemed for `work`."""
 
     id: int
     peer: FakePeer
     units: int
     price: int
     earned: int = 0
+    work: int = 0
+    paid: int = 0
     is_over: bool = False
 
 
@@ -48,6 +57,7 @@ class FakeDeal:
     offer: Hash
     app: Hash
     balance: int
+    metered: bool = False
     status: str = "active"
     fills: list[FakeFill] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
@@ -55,6 +65,8 @@ class FakeDeal:
     @property
     def rate(self) -> int:
         """USDC base units of an epoch."""
+        if self.metered:
+            return 0
         return sum(fill.units * fill.price for fill in self.fills if not fill.is_over)
 
     @property
@@ -75,14 +87,16 @@ class FakeLedger:
         self.served: dict[str, Served] = {}
         self._ids = count(1)
 
-    def asks(self, regions: Sequence[str]) -> list[FakePeer]:
+    def asks(self, regions: Sequence[str], *, metered: bool = False) -> list[FakePeer]:
         """Return the peers with free units on offer, the cheapest first."""
         fitting = (
             peer
             for peer in self.peers.values()
-            if peer.price and peer.used < peer.units and (not regions or peer.region in regions)
+            if peer.price_of(metered)
+            and peer.used < peer.units
+            and (not regions or peer.region in regions)
         )
-        return sorted(fitting, key=lambda peer: (peer.price, peer.id))
+        return sorted(fitting, key=lambda peer: (peer.price_of(metered), peer.id))
 
     def pull(self, amount: int) -> None:
         """Take money of the developer, the free balance first. Raises Unfunded."""
@@ -95,18 +109,21 @@ class FakeLedger:
 
     def fill(self, deal: FakeDeal, units: int, max_price: int, regions: Sequence[str]) -> None:
         """Give a deal units of the cheapest peers and let its first epoch begin."""
-        for peer in self.asks(regions):
-            got = min(units, peer.units - peer.used)
-            if got and peer.price <= max_price:
+        for peer in self.asks(regions, metered=deal.metered):
+            got, price = min(units, peer.units - peer.used), peer.price_of(deal.metered)
+            if got and price <= max_price:
                 peer.used += got
                 units -= got
-                deal.fills.append(FakeFill(next(self._ids), peer, got, peer.price))
+                deal.fills.append(FakeFill(next(self._ids), peer, got, price))
         self.deals[deal.id] = deal
         self.begin_epoch(deal)
 
     def begin_epoch(self, deal: FakeDeal) -> None:
-        """Have an active deal pay its peers for an epoch, or lapse."""
+        """Have an active deal pay its peers for an epoch, or lapse; a metered one for its work."""
         if deal.status != "active":
+            return
+        if deal.metered:
+            self.redeem(deal)
             return
         if deal.balance < deal.rate:
             self.end(deal, "lapsed")
@@ -114,6 +131,14 @@ class FakeLedger:
         deal.balance -= deal.rate
         for fill in deal.fills:
             fill.earned += fill.units * fill.price
+
+    def redeem(self, deal: FakeDeal) -> None:
+        """Pay the work of a metered deal as far as its balance goes; what is left stays owed."""
+        for fill in deal.fills:
+            pay = min(due(fill.work, fill.price) - fill.paid, deal.balance)
+            deal.balance -= pay
+            fill.paid += pay
+            self.free[PROVIDER] += pay
 
     def end(self, deal: FakeDeal, status: str) -> None:
         """End a deal: its peers have their units back."""

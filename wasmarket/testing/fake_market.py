@@ -6,6 +6,7 @@ epoch is paid whole when it begins, there is one developer and one provider, and
 at once or refused.
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from functools import cached_property
@@ -25,10 +26,15 @@ from wasmarket.client.market.results import (
     CallResult,
     DealAssignment,
     DealState,
+    LoadPrice,
     OfferState,
+    PaidWork,
     PricePoint,
 )
+from wasmarket.client.usage.loads import BYTES, Load, compare
 from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.billing import due
+from wasmarket.kernel.documents.receipts import CallStatus, call_work
 from wasmarket.kernel.errors import InvalidInput, NotFound, Refused, RunwayOver
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.regions import region_mask
@@ -42,6 +48,7 @@ from wasmarket.testing.fake_ledger import (
 )
 from wasmarket.testing.fake_provider import FakeProvider
 
+DAY_SECONDS = 86_400
 TOKENS = 10_000 * USDC
 STAKE = 100_000 * FLT
 
@@ -68,18 +75,34 @@ class FakeDeveloper:
         min_regions: int = 0,
         max_units_per_provider: int = 0,
         max_price: Amountlike | None = None,
+        metered: bool = False,
     ) -> list[PricePoint]:
-        """Return what units cost per epoch now: one point for each peer that adds some."""
+        """Return what units cost now, by time or work: one point for each peer that adds some."""
         _ = region_mask(regions)
         most = None if max_price is None else read_usdc(max_price, "max_price")
         points: list[PricePoint] = []
         had = total = 0
-        for peer in self._ledger.asks(regions):
-            got = min(units - had, peer.units - peer.used)
-            if got > 0 and (most is None or peer.price <= most):
-                had, total = had + got, total + got * peer.price
-                points.append(PricePoint(had, to_decimal(total), to_decimal(peer.price)))
+        for peer in self._ledger.asks(regions, metered=metered):
+            got, price = min(units - had, peer.units - peer.used), peer.price_of(metered)
+            if got > 0 and (most is None or price <= most):
+                had, total = had + got, total + got * price
+                points.append(PricePoint(had, to_decimal(total), to_decimal(price)))
         return points
+
+    def compare(self, *, calls: int, ms: float, size: int = BYTES, units: int = 1) -> LoadPrice:
+        """Return what a month of calls costs either way, with epochs of a day."""
+        curves = [
+            [
+                {"units": point.units, "total": read_usdc(point.total)}
+                for point in self.quote(units=units, metered=metered)
+            ]
+            for metered in (False, True)
+        ]
+        found = compare(Load(calls, round(ms * 1_000), size), units, DAY_SECONDS, *curves)
+        reserved, metered = (
+            None if cost is None else to_decimal(cost) for cost in (found.reserved, found.metered)
+        )
+        return LoadPrice(reserved, metered, found.load.work)
 
     def deploy(
         self,
@@ -98,11 +121,15 @@ class FakeDeveloper:
         only: Names = (),
         exclude: Names = (),
         tip: Amountlike = "0",
+        metered: bool = False,
+        meter: str | None = None,
+        fuel: int | None = None,
         wait: float = 60.0,
     ) -> OfferState:
         """Give an app units at once. Raises Refused (not that many units), Unfunded."""
         built = app if isinstance(app, App) else load_app(Path(app))
-        curve = self.quote(units=units, regions=regions, max_price=max_price)
+        by_work = metered or meter is not None
+        curve = self.quote(units=units, regions=regions, max_price=max_price, metered=by_work)
         most = curve[-1].units if curve else 0
         if most < (units if min_units is None else min_units):
             raise Refused(f"only {most} units like these are on offer", field="units")
@@ -113,9 +140,22 @@ class FakeDeveloper:
         self._ledger.free[PROVIDER] += read_usdc(tip, "tip")
         number = next(self._ids)
         offer = to_hash(sha256(b"offer %d" % number))
-        deal = FakeDeal(number, offer, built.app, money)
+        deal = FakeDeal(number, offer, built.app, money, metered=by_work)
         self._ledger.fill(deal, units, price, regions)
         return OfferState(offer, deal.status, number, ())
+
+    def usage(self, *, deal: int) -> list[PaidWork]:
+        """Return what a metered deal has paid, by assignment; work is paid as an epoch begins."""
+        return [
+            PaidWork(
+                fill.id,
+                fill.peer.id,
+                fill.work,
+                to_decimal(fill.paid),
+                to_decimal(due(fill.work, fill.price) - fill.paid),
+            )
+            for fill in self._ledger.deal(deal).fills
+        ]
 
     def offer(self, *, offer: str) -> OfferState:
         """Return what has become of an offer."""
@@ -179,6 +219,7 @@ class FakeDeveloper:
             raise NotFound(f"there is no function {function}", field="function")
         found.logs.append(function)
         answer = self._ledger.served[function](*([body] if body is not None else arguments))
+        found.fills[0].work += call_work(CallStatus.ANSWERED, 0, _size(body, arguments, answer))
         peer = str(found.fills[0].peer.id)
         if isinstance(answer, bytes):
             return CallResult(None, answer, peer, "")
@@ -215,6 +256,11 @@ class FakeDeveloper:
         found = self._ledger.deal(deal)
         if found.status == "ended":
             raise Refused("deals: stopped", field="deal")
+        if found.metered:
+            # The rest stays in the deal, to be taken later.
+            self._ledger.redeem(found)
+            self._ledger.end(found, "ended")
+            return to_decimal(0)
         back, found.balance = found.balance, 0
         self._ledger.free[DEVELOPER] += back
         self._ledger.end(found, "ended")
@@ -229,6 +275,12 @@ class FakeDeveloper:
         self._ledger.free[DEVELOPER] -= wanted
         self._ledger.wallets[DEVELOPER] += wanted
         return to_decimal(wanted)
+
+
+def _size(body: bytes | None, arguments: Sequence[Any], answer: Any) -> int:
+    """Return how many bytes went in and out."""
+    sent = json.dumps(list(arguments)).encode() if body is None else body
+    return len(sent) + len(answer if isinstance(answer, bytes) else json.dumps(answer).encode())
 
 
 class FakeMarket:

@@ -81,10 +81,14 @@ class FakeProvider:
         developer: str | None = None,
         seconds: int = MONTH,
         on_chain: bool = False,
+        metered: bool = False,
     ) -> Hash:
-        """Offer a peer's units at `price` per unit and epoch; return the offer's hash."""
-        self._peer(peer).price = read_usdc(price, "price")
-        return to_hash(sha256(b"ask %d %s" % (peer, str(price).encode())))
+        """Offer a peer's units per unit and epoch, or per 10^12 work; return the offer's hash."""
+        if metered:
+            self._peer(peer).work_price = read_usdc(price, "price")
+        else:
+            self._peer(peer).price = read_usdc(price, "price")
+        return to_hash(sha256(b"ask %d %d %s" % (peer, metered, str(price).encode())))
 
     def claim(
         self, *, assignments: Sequence[int] | None = None, withdraw: bool = False

@@ -179,3 +179,35 @@ class AddsUp(RuleBasedStateMachine):
 TestAddsUp = AddsUp.TestCase
 TestAddsUp.settings = settings(max_examples=30, stateful_step_count=20, deadline=None)
 TestAddsUp.pytestmark = [pytest.mark.unit]
+
+
+def test_metered_deal__calls__pay_for_work_and_not_for_time():
+    with FakeMarket(units=1, price="0.01") as market:
+        market.provider.offer(peer=1, price="300", metered=True)
+        market.serve("greeting.greeting", lambda name: f"Hi, {name}")
+        deal = market.developer.deploy(app=GREETING, metered=True, deposit="1000").deal
+        total = market.total
+        market.next_epoch(5)
+        idle = market.developer.deal(deal=deal).balance
+        for _ in range(10):
+            market.developer.call(deal=deal, function="greeting.greeting", arguments=["World"])
+        market.next_epoch()
+
+        [used] = market.developer.usage(deal=deal)
+        assert idle == 1_000
+        assert used.work > 10 * 1_000_000
+        assert used.paid == Decimal(used.work * 300 // 10**6) / 10**6
+        assert market.developer.deal(deal=deal).balance == 1_000 - used.paid
+        assert market.provider.balance().free == used.paid
+        assert market.developer.stop(deal=deal) == 0
+        market.developer.take(deal=deal, amount=1_000 - used.paid)
+        assert market.total == total
+
+
+def test_compare__load__is_priced_both_ways():
+    with FakeMarket(units=1, price="0.33") as market:
+        market.provider.offer(peer=1, price="0.28", metered=True)
+
+        found = market.developer.compare(calls=2_000_000, ms=5)
+
+        assert (found.reserved, found.metered) == (Decimal("9.9"), Decimal("3.36896"))

@@ -5,25 +5,29 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from wasmarket.app.file import App, load_app
+from wasmarket.app.file import App, limit_fuel, load_app
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.market.amounts import Amountlike, read_usdc, to_decimal
 from wasmarket.client.market.results import (
     CallResult,
     DealState,
+    LoadPrice,
     OfferState,
+    PaidWork,
     PricePoint,
     read_deal,
     read_offer,
 )
+from wasmarket.client.usage.loads import BYTES, Load, compare
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.addresses import parse_address, parse_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address, parse_hash
+from wasmarket.kernel.billing import due
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.regions import region_mask
-from wasmarket.kernel.signing.offers import ProvidersMode
+from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
-from wasmarket.kernel.units import Hash
+from wasmarket.kernel.units import Address, Hash
 
 DEPOSIT_EPOCHS: Final = 10
 Names = Sequence[str]
@@ -52,10 +56,15 @@ class Developer:
         min_regions: int = 0,
         max_units_per_provider: int = 0,
         max_price: Amountlike | None = None,
+        metered: bool = False,
     ) -> list[PricePoint]:
-        """Return what 1, 2, … units like these cost per epoch now; creates nothing."""
+        """Return what 1, 2, … units like these cost per epoch now; creates nothing.
+
+        `metered`: per 10^12 work instead.
+        """
         requirement: dict[str, Any] = {
             "units": units,
+            "kind": int(PriceKind.METERED if metered else PriceKind.RESERVED),
             "regions": str(region_mask(regions)),
             "traits": str(trait_mask(traits)),
             "min_memory_mib": memory_mib,
@@ -70,6 +79,20 @@ class Developer:
             )
             for row in self._client.quote(requirement)
         ]
+
+    def compare(self, *, calls: int, ms: float, size: int = BYTES, units: int = 1) -> LoadPrice:
+        """Return what `calls` in 30 days cost either way, each of `ms` of a core and `size` bytes.
+
+        They are spread over `units`.
+        """
+        load = Load(calls, round(ms * 1_000), size)
+        curves = [self._client.quote({"units": units, "kind": int(kind)}) for kind in PriceKind]
+        seconds = self._wiring.deployment.parameters.epoch_seconds
+        found = compare(load, units, seconds, *curves)
+        reserved, metered = (
+            None if cost is None else to_decimal(cost) for cost in (found.reserved, found.metered)
+        )
+        return LoadPrice(reserved, metered, load.work)
 
     def deploy(
         self,
@@ -88,16 +111,24 @@ class Developer:
         only: Names = (),
         exclude: Names = (),
         tip: Amountlike = "0",
+        metered: bool = False,
+        meter: str | None = None,
+        fuel: int | None = None,
         wait: float = 60.0,
     ) -> OfferState:
         """Publish an app (its folder, its `app.toml`, or an App), offer, wait until it runs.
 
         `max_price` per unit and epoch: the quote's, if none is given. `deposit`: ten epochs.
-        `wait` 0 returns at once. Raises Refused (not that many units), TimedOut (the offer stands).
+        `metered`: work is paid instead, per 10^12, as `meter` signs for it [the account itself];
+        its app needs a limit of `fuel` [the app's]. `wait` 0
+        returns at once. Raises Refused (not that many units), TimedOut (the offer stands).
         """
         if only and exclude:
             raise InvalidInput("give `only` or `exclude`, not both", field="exclude")
         built = app if isinstance(app, App) else load_app(Path(app))
+        if fuel is not None:
+            built = limit_fuel(built, fuel)
+        signer = self._find_meter(metered, meter, built)
         wanted = [*traits, *(n for n in built.manifest.effectors.names if n not in traits)]
         if max_price is None:
             curve = self.quote(
@@ -107,6 +138,7 @@ class Developer:
                 memory_mib=memory_mib,
                 min_regions=min_regions,
                 max_units_per_provider=max_units_per_provider,
+                metered=signer != ZERO_ADDRESS,
             )
             price = _quoted(curve, units)
         else:
@@ -121,6 +153,7 @@ class Developer:
             min_units=units if min_units is None else min_units,
             max_units_per_provider=max_units_per_provider,
             min_regions=min_regions,
+            meter=signer,
             epochs=epochs,
             min_memory_mib=memory_mib,
             regions=region_mask(regions),
@@ -141,6 +174,32 @@ class Developer:
             # An active deal answers once a peer of it has seen that too.
             self._client.wait_for_interface(state.deal, wait)
         return state
+
+    def _find_meter(self, metered: bool, meter: str | None, app: App) -> Address:
+        """Return who signs usage; zero for a reserved deal. Raises InvalidInput."""
+        if not metered and meter is None:
+            return ZERO_ADDRESS
+        if app.manifest.limits.fuel is None:
+            raise InvalidInput(
+                "the app has no limit of fuel, so peers would not count its work",
+                field="fuel",
+                remedy="give `fuel`, or set it under [limits] in app.toml",
+            )
+        return parse_address(meter or self.address, field="meter")
+
+    def usage(self, *, deal: int) -> list[PaidWork]:
+        """Return what was redeemed of a metered deal so far, by assignment."""
+        return [
+            PaidWork(
+                int(row["id"]),
+                int(row["peer"]),
+                int(row["work"]),
+                to_decimal(int(row["paid"])),
+                to_decimal(due(int(row["work"]), int(row["price"])) - int(row["paid"])),
+            )
+            for row in self._client.assignments(deal)
+            if row["start"] is not None
+        ]
 
     def offer(self, *, offer: str) -> OfferState:
         """Return what has become of an offer."""

@@ -15,6 +15,7 @@ from wasmarket.client.provider import MONTH, PeerCapacity, ProviderClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address, parse_hash
 from wasmarket.kernel.regions import region_index
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Hash
 
@@ -91,13 +92,21 @@ class Provider:
         developer: str | None = None,
         seconds: int = MONTH,
         on_chain: bool = False,
+        metered: bool = False,
     ) -> Hash:
         """Sign an offer of a peer's units at `price` per unit and epoch, post it; return its hash.
 
-        `developer`: only for one. `on_chain` publishes it too, so that no matcher can hide it.
+        `developer`: only for one. `metered`: `price` is per 10^12 work.
+        `on_chain` publishes it too, so that no matcher can hide it.
         """
         only = ZERO_ADDRESS if developer is None else parse_address(developer)
-        ask = self._client.sign_offer(peer, read_usdc(price, "price"), only, seconds)
+        ask = self._client.sign_offer(
+            peer,
+            read_usdc(price, "price"),
+            only,
+            seconds,
+            kind=PriceKind.METERED if metered else PriceKind.RESERVED,
+        )
         if on_chain:
             self._client.publish(ask)
         self._client.post(ask)

@@ -19,6 +19,26 @@ class PricePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPrice:
+    """What a month of a load costs in USDC either way; None where too few units are on offer."""
+
+    reserved: Decimal | None
+    metered: Decimal | None
+    work: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaidWork:
+    """What was redeemed of an assignment of a metered deal so far, in USDC."""
+
+    assignment: int
+    peer: int
+    work: int
+    paid: Decimal
+    owed: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class OfferState:
     """An offer of a developer: `deal` is None until a first match."""
 

@@ -83,7 +83,7 @@ def fetch_contradictions(
 def fetch_votes(session: Session, case: int) -> dict[int, Hash | None]:
     """Return by place in the jury what was voted; None: committed and not shown yet."""
     query = select(VoteRow.place, VoteRow.vote).where(VoteRow.case == case).order_by(VoteRow.place)
-    return dict(session.execute(query).tuples().all())
+    return {int(place): vote for place, vote in session.execute(query)}
 
 
 def fetch_seats(session: Session, *, peer: int | None = None) -> list[SeatView]:

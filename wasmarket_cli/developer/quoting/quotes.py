@@ -5,10 +5,11 @@ from typing import Any
 import click
 
 from wasmarket.client.developer import DeveloperClient
+from wasmarket.client.usage.loads import Comparison, Load, compare
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import format_usdc
 from wasmarket_cli.developer.obstacles import find_obstacles
-from wasmarket_cli.developer.quoting.loads import Comparison, Load, compare, load_options
+from wasmarket_cli.developer.quoting.loads import load_options
 from wasmarket_cli.developer.requirements import Needs, needs_options
 from wasmarket_cli.options import PRICE, json_option
 from wasmarket_cli.output import print_json, print_table, say
