@@ -50,6 +50,7 @@ class AccessView(BaseModel):
     mode: str
     signers: list[str]
     key_hashes: list[str]
+    peers: list[str] = []
 
 
 class HeadView(BaseModel):

@@ -111,8 +111,7 @@ class WorkerPool:
             validate_spec(spec)
         await self._learn_interfaces()
         try:
-            # NOTE: the first one compiles, the others find the code in the cache.
-            await self._add_worker()
+            await self._add_worker()  # NOTE: compiles; the others find the code in the cache
             if self._settings.idle_seconds is not None:
                 self._dismissing.start()
                 return
@@ -141,7 +140,7 @@ class WorkerPool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Return the process ids of the live workers."""
+        """Process ids of the live workers."""
         return tuple(worker.pid for worker in self._workers if worker.is_alive)
 
     @property
@@ -150,8 +149,8 @@ class WorkerPool:
         return tuple(self._specs)
 
     def interface(self, service: str) -> dict[str, object]:
-        """Return the typed signatures of a service as JSON-able values; raise `NotFound`."""
-        return describe_interface(self._get_interface(service))
+        """Return what `get_interface` does as JSON-able values."""
+        return describe_interface(self.get_interface(service))
 
     async def call(
         self,
@@ -199,7 +198,7 @@ class WorkerPool:
 
         Raises as `call` what is known at once; nothing runs then.
         """
-        interface = self._interfaces.get(service) or self._get_interface(service)
+        interface = self._interfaces.get(service) or self.get_interface(service)
         if function not in interface.functions:
             raise FunctionNotFound(
                 f"service {service} has no function {function:.80}",
@@ -236,7 +235,8 @@ class WorkerPool:
             # Whoever calls first is told.
             logger.warning("modules not read", extra={"why": str(error)})
 
-    def _get_interface(self, service: str) -> Interface:
+    def get_interface(self, service: str) -> Interface:
+        """Return the typed signatures of a service; raise `NotFound`."""
         known = self._interfaces.get(service)
         if known is None:
             spec = self._specs.get(service)
@@ -306,7 +306,7 @@ class WorkerPool:
             worker.submit(ticket)
 
     def take_back(self, worker: WorkerProcess, tickets: list[Ticket]) -> None:
-        """Let calls that a lost or slow worker never began go before all others to the next one."""
+        """Let calls that a lost or slow worker never began go before all others to the next."""
         for ticket in reversed(tickets):
             if self._is_stopping:
                 ticket.done(NoWorker("the service is being stopped"))

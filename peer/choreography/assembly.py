@@ -1,0 +1,176 @@
+"""Put choreography together from its parts; a peer without AquaVM has none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from peer.chain_state.listener import Listener
+from peer.chain_state.view import ChainView, State
+from peer.choreography.avm import Avm
+from peer.choreography.avm_file import find_avm
+from peer.choreography.builtins.network import NetworkBuiltins
+from peer.choreography.builtins.table import Builtins
+from peer.choreography.caps import ParticleCaps
+from peer.choreography.directory import Directory
+from peer.choreography.forwarding import Forwarder
+from peer.choreography.identities import Identities
+from peer.choreography.memory import ParticleMemory
+from peer.choreography.particle_files import ParticleFiles
+from peer.choreography.particle_host import ParticleHost
+from peer.choreography.scripts import Scripts
+from peer.choreography.service_calls import ServiceCalls
+from peer.choreography.trail import Trails
+from peer.folder import PeerFolder
+from peer.hosting.host import Host
+from peer.runtime.workers.spawner import WorkerSpawner
+from peer.settings import PeerSettings
+from wasmarket.chain.contracts.bindings import MarketLens
+from wasmarket.kernel.signing.typed_data import Domain
+
+MOST_UNITS = 2
+"""Processes that run AquaVM at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChoreographySettings:
+    """What a peer's settings say of it; `units` are processes, `idle_seconds` as of services."""
+
+    avm: Path
+    cache: Path
+    folder: Path
+    units: int
+    idle_seconds: float
+    caps: ParticleCaps
+
+
+class Choreography:
+    """A peer's particles and all that they need."""
+
+    def __init__(
+        self,
+        settings: ChoreographySettings,
+        key: Ed25519PrivateKey,
+        domain: Domain,
+        host: Host,
+        listener: Listener,
+        lens: MarketLens,
+        http: httpx.AsyncClient,
+        spawner: WorkerSpawner,
+        *,
+        version: str,
+        has_room: Callable[[], bool],
+    ) -> None:
+        self.identities = Identities(key, domain)
+        self.trails = Trails()
+        self.caps = settings.caps
+        self._listener = listener
+        self._avm = Avm(
+            settings.avm,
+            settings.cache,
+            units=settings.units,
+            idle_seconds=settings.idle_seconds,
+            spawner=spawner,
+            particle_bytes=settings.caps.data_bytes,
+        )
+        directory = Directory(listener, lens, http, domain, self._own_worker)
+        self.forwarder = Forwarder(directory, http)
+        network = NetworkBuiltins(
+            self.identities,
+            directory,
+            host,
+            version=version,
+            addresses=self._addresses,
+            is_connected=lambda peer_id: False,
+        )
+        self.calls = ServiceCalls(host, self.identities, Builtins(network))
+        self.host = ParticleHost(
+            self._avm,
+            self.identities,
+            ParticleMemory(
+                ParticleFiles(settings.folder), self.identities, self.trails, has_room=has_room
+            ),
+            self.trails,
+            settings.caps,
+            call=self.calls.call,
+            carrier=self.forwarder,
+        )
+        self.scripts = Scripts(self.host, self.identities.own.peer_id)
+        self.calls.initiators = self.scripts
+        self.host.watcher = self.scripts
+
+    def take(self, chain_view: ChainView) -> None:
+        """Know the workers of the assignments that the chain names now."""
+        self.identities.take(
+            {
+                held.id: held.deal
+                for held in chain_view.assignments.values()
+                if held.alive and held.state in (State.PENDING, State.ACTIVE)
+            }
+        )
+
+    def start(self) -> None:
+        """Take up what an earlier run left; AquaVM itself starts with the first particle."""
+        if self._listener.chain_view is not None:
+            self.take(self._listener.chain_view)
+        self._avm.start()
+        self.host.load()
+
+    async def close(self) -> None:
+        """End it all; live particles are kept in files."""
+        await self.host.close()
+        await self.forwarder.close()
+
+    def _own_worker(self, assignment: int) -> str:
+        worker = self.identities.worker_of(assignment)
+        return "" if worker is None else worker.peer_id
+
+    def _addresses(self) -> list[str]:
+        return [self._listener.endpoint] if self._listener.endpoint else []
+
+
+def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySettings | None:
+    """Return what choreography needs; None without AquaVM. Raises ConfigError."""
+    avm = find_avm(settings.avm)
+    if avm is None:
+        return None
+    return ChoreographySettings(
+        avm,
+        Path(settings.avm_cache).expanduser() if settings.avm_cache else folder.cache / "avm",
+        folder.path / "particles",
+        MOST_UNITS,
+        settings.idle_seconds,
+        ParticleCaps(per_minute=settings.particles_per_minute),
+    )
+
+
+def build_choreography(
+    settings: ChoreographySettings | None,
+    key: Ed25519PrivateKey,
+    domain: Domain,
+    host: Host,
+    listener: Listener,
+    lens: MarketLens,
+    http: httpx.AsyncClient,
+    spawner: WorkerSpawner,
+    *,
+    version: str,
+    has_room: Callable[[], bool],
+) -> Choreography | None:
+    """Return a peer's choreography; None without settings."""
+    if settings is None:
+        return None
+    return Choreography(
+        settings,
+        key,
+        domain,
+        host,
+        listener,
+        lens,
+        http,
+        spawner,
+        version=version,
+        has_room=has_room,
+    )
