@@ -85,7 +85,7 @@ def run_here(*arguments: str, stdin: bytes = b"") -> Ran:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "stdin", given)
-        patch.setenv("COLUMNS", "200")
+        patch.delenv("COLUMNS", raising=False)
         logger = logging.getLogger()
         handlers, level = logger.handlers[:], logger.level
         try:
