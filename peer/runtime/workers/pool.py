@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peer.runtime.abi.guest_types import Interface, describe_interface
+from peer.runtime.abi.described import describe_interface
+from peer.runtime.abi.guest_types import Interface
+from peer.runtime.components.check import learn_interface
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import (
     FAULTS,
@@ -21,9 +23,12 @@ from peer.runtime.errors import (
     StartFailed,
 )
 from peer.runtime.messages import Answer, Call, Setup, encode_frame
-from peer.runtime.module.links import plan_service
-from peer.runtime.module.module_file import read_modules
-from peer.runtime.module.service import BodyKind, GuestResult, ServiceSpec, validate_spec
+from peer.runtime.module.service import (
+    BodyKind,
+    GuestResult,
+    ServiceSpec,
+    validate_spec,
+)
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import WorkerSpawner
@@ -224,7 +229,7 @@ class WorkerPool:
             async with self._spawner.planning, asyncio.timeout(PLAN_SECONDS):
                 for spec in self._specs.values():
                     if spec.name not in self._interfaces:
-                        self._interfaces[spec.name] = await asyncio.to_thread(_plan, spec)
+                        self._interfaces[spec.name] = await asyncio.to_thread(learn_interface, spec)
         except TimeoutError as error:
             raise StartFailed(f"checking the modules takes more than {PLAN_SECONDS:g} s") from error
 
@@ -247,7 +252,7 @@ class WorkerPool:
                     remedy=_name_all(self._specs),
                 )
             # Started later, and called before the modules were read: they were well before.
-            known = self._interfaces[service] = _plan(spec)
+            known = self._interfaces[service] = learn_interface(spec)
         return known
 
     def _place(self, ticket: Ticket) -> None:
@@ -321,6 +326,7 @@ class WorkerPool:
             self._grow()
 
     async def _add_worker(self) -> None:
+        await self._spawner.compile(self._setup)
         worker = await WorkerProcess.start(
             self._setup, self, self._spawner, self._settings.start_seconds, self._effects
         )
@@ -377,10 +383,6 @@ class WorkerPool:
         self._leaving.add(worker)
         await worker.stop()
         self._leaving.discard(worker)
-
-
-def _plan(spec: ServiceSpec) -> Interface:
-    return plan_service(spec, read_modules(spec)).interface
 
 
 def build_fault(answer: Answer) -> GuestFault:

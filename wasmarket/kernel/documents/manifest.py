@@ -121,7 +121,7 @@ def _service(fields: JsonFields, effectors: Effectors) -> Service:
         name=fields.text("name", _NAME, _A_NAME),
         total_memory_limit=fields.integer("total_memory_limit", PAGE_BYTES, MAX_SERVICE_MEMORY),
         modules=modules,
-        abi=fields.choice("abi", ("marine", "raw"), "marine"),
+        abi=fields.choice("abi", ("marine", "raw", "component"), "marine"),
         instance=fields.choice("instance", ("fresh", "warm"), "fresh"),
         deterministic=fields.boolean("deterministic", False),
     )
