@@ -21,6 +21,7 @@ from peer.runtime.errors import (
     NoWorker,
     PoolBusy,
     StartFailed,
+    list_known,
 )
 from peer.runtime.messages import Answer, Call, Setup, encode_frame
 from peer.runtime.module.service import (
@@ -40,9 +41,6 @@ logger = logging.getLogger(__name__)
 
 PLAN_SECONDS = 20.0
 """How long reading and checking the modules of a pool may take."""
-
-MOST_NAMED = 20
-"""Functions or services that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +206,7 @@ class WorkerPool:
             raise FunctionNotFound(
                 f"service {service} has no function {function:.80}",
                 field="function",
-                remedy=_name_all(interface.functions),
+                remedy=list_known(interface.functions),
             )
         limits = self._specs[service].limits
         if len(body) > limits.input_bytes:
@@ -249,7 +247,7 @@ class WorkerPool:
                 raise NotFound(
                     f"there is no service {service:.80}",
                     field="service",
-                    remedy=_name_all(self._specs),
+                    remedy=list_known(self._specs),
                 )
             # Started later, and called before the modules were read: they were well before.
             known = self._interfaces[service] = learn_interface(spec)
@@ -394,9 +392,3 @@ def build_fault(answer: Answer) -> GuestFault:
         duration_us=answer.duration_us,
         logs=answer.logs,
     )
-
-
-def _name_all(names: Iterable[str]) -> str:
-    known = sorted(names)
-    more = ", …" if len(known) > MOST_NAMED else ""
-    return f"there is {', '.join(known[:MOST_NAMED])}{more}"

@@ -41,7 +41,7 @@ async def test_start__module_made_to_be_slow__is_refused_beside_the_event_loop(
     tmp_path, monkeypatch, name
 ):
     threads = []
-    real = pools._plan
+    real = pools.learn_interface
 
     def plan(spec):
         try:
@@ -50,7 +50,7 @@ async def test_start__module_made_to_be_slow__is_refused_beside_the_event_loop(
             threads.append(spec.name)
         return real(spec)
 
-    monkeypatch.setattr(pools, "_plan", plan)
+    monkeypatch.setattr(pools, "learn_interface", plan)
     with pytest.raises(ModuleError):
         async with running(tmp_path, build_spec(SLOW[name], tmp_path)):
             pass
@@ -67,7 +67,7 @@ async def test_start__check_without_an_end__is_given_up(tmp_path, monkeypatch):
     def plan(_):
         asyncio.run_coroutine_threadsafe(ended.wait(), loop).result(10)
 
-    monkeypatch.setattr(pools, "_plan", plan)
+    monkeypatch.setattr(pools, "learn_interface", plan)
     with pytest.raises(ModuleError, match="takes more than"):
         async with running(tmp_path, build_spec(COUNTER, tmp_path)):
             pass
