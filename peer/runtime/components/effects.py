@@ -114,7 +114,7 @@ def _choose(entry: ComponentImport, state: CallState, ask: AskHost, logs: bool) 
 
         return write
     if entry.interface == CALL:
-        return lambda: [(name, str(value)) for name, value in state.parameters.items()]
+        return lambda: [pair for pair in state.parameters.items() if isinstance(pair[1], str)]
     return _EFFECTS[entry.interface, entry.name](
         lambda function, *arguments: ask(entry.interface, function, list(arguments))
     )
