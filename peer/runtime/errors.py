@@ -7,7 +7,6 @@ from wasmarket.kernel.documents.receipts import CallStatus
 from wasmarket.kernel.errors import LimitReached, MarketError, NotFound, Unreachable
 from wasmarket.kernel.reasons import LeaveReason
 
-
 MOST_NAMED: Final = 20
 """Functions or services that an error names."""
 
