@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import ChainView, State
 from peer.choreography.avm import Avm
-from peer.choreography.avm_file import find_avm
+from peer.choreography.avm_file import find_avm, find_code_cache
 from peer.choreography.builtins.network import NetworkBuiltins
 from peer.choreography.builtins.table import Builtins
 from peer.choreography.caps import ParticleCaps
-from peer.choreography.directory import Directory
-from peer.choreography.forwarding import Forwarder
+from peer.choreography.directory import PeerDirectory
+from peer.choreography.forwarding import ParticleForwarder
 from peer.choreography.identities import Identities
 from peer.choreography.memory import ParticleMemory
 from peer.choreography.particle_files import ParticleFiles
@@ -75,8 +75,8 @@ class Choreography:
             spawner=spawner,
             particle_bytes=settings.caps.data_bytes,
         )
-        directory = Directory(listener, lens, http, domain, self._own_worker)
-        self.forwarder = Forwarder(directory, http)
+        directory = PeerDirectory(listener, lens, http, domain, self._own_worker)
+        self.forwarder = ParticleForwarder(directory, http)
         network = NetworkBuiltins(
             self.identities,
             directory,
@@ -138,7 +138,7 @@ def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySet
         return None
     return ChoreographySettings(
         avm,
-        Path(settings.avm_cache).expanduser() if settings.avm_cache else folder.cache / "avm",
+        find_code_cache(settings.avm_cache, avm, folder.cache),
         folder.path / "particles",
         MOST_UNITS,
         settings.idle_seconds,

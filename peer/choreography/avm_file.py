@@ -4,6 +4,7 @@ It comes from npm (`@fluencelabs/avm`, Apache-2.0): decision 0053.
 """
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,18 @@ REMEDY: Final = (
     f"run `npm install --prefix FOLDER @fluencelabs/avm@{VERSION}` and set `[peer] avm` to "
     f"FOLDER/{PLACE}"
 )
+
+
+def find_code_cache(setting: str, module: Path, cache: Path) -> Path:
+    """Return where compiled code of `module` lies; `cache` is the peer's own.
+
+    All peers that run from a checkout share one.
+    """
+    if setting:
+        return Path(setting).expanduser()
+    if module == CHECKOUT / PLACE and os.access(CHECKOUT.parent, os.W_OK):
+        return CHECKOUT.parent / ".build" / "avm"
+    return cache / "avm"
 
 
 def find_avm(setting: str) -> Path | None:

@@ -55,7 +55,7 @@ class _ServedDeal(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(_ServedDeal)
 
 
-class Directory:
+class PeerDirectory:
     """Reads what the listener knows of the chain. Event loop only."""
 
     def __init__(

@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 
 from peer.choreography.caps import now_ms
-from peer.choreography.directory import Directory
+from peer.choreography.directory import PeerDirectory
 from peer.choreography.live import LiveParticle
 from peer.choreography.trail import Sending
 from wasmarket.kernel.documents.particles import Particle, encode_particle
@@ -31,14 +31,14 @@ ToClient = Callable[[str, Particle], bool]
 """Gives a particle to a connected client; says whether there is such a client."""
 
 
-class Refused(Exception):
+class SendRefused(Exception):
     """The next peer does not take the particle, now or later."""
 
 
-class Forwarder:
+class ParticleForwarder:
     """Sends particles on, each within its ttl. Event loop only."""
 
-    def __init__(self, directory: Directory, http: httpx.AsyncClient) -> None:
+    def __init__(self, directory: PeerDirectory, http: httpx.AsyncClient) -> None:
         self._directory = directory
         self._http = http
         self._gates: dict[str, asyncio.Semaphore] = {}
@@ -86,13 +86,13 @@ class Forwarder:
                     pause = min(2 * pause, LONGEST_PAUSE)
         except TimeoutError:
             self._note(live, peer_id, problem or "its time was over before it was sent")
-        except Refused as refused:
+        except SendRefused as refused:
             self._note(live, peer_id, str(refused))
         finally:
             self._waiting_bytes -= len(frame)
 
     async def _try(self, endpoint: str, frame: bytes) -> str:
-        """Send once; return what is to be tried again. Raises Refused for what is not."""
+        """Send once; return what is to be tried again. Raises SendRefused for what is not."""
         gate = self._gates.setdefault(endpoint, asyncio.Semaphore(AT_ONCE))
         try:
             async with gate, asyncio.timeout(TRY_SECONDS):
@@ -104,14 +104,14 @@ class Forwarder:
                         # Read, so that the connection can be used again; ours say a few words.
                         await _drain(answer)
         except InvalidInput as error:
-            raise Refused(f"its endpoint on chain is none: {error.detail}") from error
+            raise SendRefused(f"its endpoint on chain is none: {error.detail}") from error
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             return f"{endpoint}: {str(error)[:200] or type(error).__name__}"
         if status == httpx.codes.ACCEPTED:
             return ""
         if status in TRY_AGAIN:
             return f"{endpoint} answers {status}"
-        raise Refused(f"{endpoint} answers {status}")
+        raise SendRefused(f"{endpoint} answers {status}")
 
     def _note(self, live: LiveParticle, peer_id: str, problem: str = "") -> None:
         live.trail.sent.append(Sending(now_ms(), peer_id, problem))

@@ -101,14 +101,7 @@ class PeerRunner:
         self.folder = PeerFolder(folder)
         self.blocks = BlockFolder(self.folder.blocks)
         self.key = public_key(self.folder.load_key())
-        self.settings = PeerSettings(
-            port=0,
-            poll_seconds=0.1,
-            fetch_seconds=2.0,
-            retry_seconds=0.5,
-            # Compiled once for all tests.
-            avm_cache=str(ROOT / ".build" / "avm"),
-        )
+        self.settings = PeerSettings(port=0, poll_seconds=0.1, fetch_seconds=2.0, retry_seconds=0.5)
         self.settings = PeerSettings(**(asdict(self.settings) | settings))
         self.policy = ""
         self.rpc_url = world.anvil.url

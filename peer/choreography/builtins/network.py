@@ -13,7 +13,7 @@ from peer.choreography.avm import ServiceRequest
 from peer.choreography.avm_file import VERSION
 from peer.choreography.builtins.arguments import option, typed
 from peer.choreography.caps import now_ms
-from peer.choreography.directory import Directory, distance_point
+from peer.choreography.directory import PeerDirectory, distance_point
 from peer.choreography.identities import Identities, OwnIdentity
 from peer.choreography.live import LiveParticle
 from peer.hosting.host import Host
@@ -44,7 +44,7 @@ class NetworkBuiltins:
     def __init__(
         self,
         identities: Identities,
-        directory: Directory,
+        directory: PeerDirectory,
         host: Host,
         *,
         version: str,
