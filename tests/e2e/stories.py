@@ -18,8 +18,8 @@ from wasmarket.kernel.errors import MarketError, Unreachable
 from wasmarket.kernel.events import Activated, Assigned, Ended, Event, Matched, Stopped
 from wasmarket_cli.local.network import LocalMarket
 
-PATIENCE = 40.0
-START_SECONDS = 60.0
+PATIENCE = 120.0
+START_SECONDS = 180.0
 
 Result = TypeVar("Result")
 

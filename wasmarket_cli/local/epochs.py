@@ -9,7 +9,7 @@ from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import TimedOut
 from wasmarket.kernel.units import Epoch
 
-PROOF_SECONDS = 30.0
+PROOF_SECONDS = 60.0
 ACTIVE, ENDED = 2, 3
 
 IsRunning = Callable[[int], bool]
