@@ -6,6 +6,8 @@ PYTHON_PACKAGES := wasmarket indexer matcher peer gateway wasmarket_cli
 PYTHON_SOURCES := $(PYTHON_PACKAGES) scripts tests bench tools
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
+# Hundreds of processes start in a run of the tests: none of them is to compile its modules again.
+export PYTHONDONTWRITEBYTECODE :=
 # Ape keeps its cache and its users' data in here, so that no run depends on the HOME it is started in.
 export APE_DATA_FOLDER := $(CURDIR)/.build/ape
 PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
@@ -46,7 +48,9 @@ check: setup  ## Formats, lints, types, imports, generated files
 	tools/check
 
 .PHONY: test test-contracts test-gas test-python test-e2e coverage
-test: setup-debian check test-contracts test-gas test-python test-e2e coverage  ## Everything below
+test: setup-debian  ## Everything below
+	@$(MAKE) --no-print-directory -j2 -Otarget check test-contracts
+	@$(MAKE) --no-print-directory test-gas test-python test-e2e coverage
 test-contracts: setup  ## Contract tests on Anvil
 	.venv/bin/ape compile --force
 	.venv/bin/ape test tests/contracts
