@@ -331,7 +331,7 @@ class PeerProcess:
         self._listener.subscribe(take)
         self._listener.restore()
         if self._choreography is not None:
-            self._choreography.start()
+            await self._choreography.start()
         self.loops.start()
         await self._spawner.start()
         try:

@@ -56,6 +56,10 @@ class PeerSettings:
     avm_cache: str = ""
     """Folder of AquaVM's compiled code, which peers of one owner may share; empty: under the
     peer's own."""
+    p2p_port: int = 0
+    """Port on which clients that speak libp2p over WebSocket are served; 0: none are."""
+    p2p_address: str = ""
+    """Multiaddr under which they reach it, without the peer's id; empty: of `host` and port."""
     particles_per_minute: int = 6_000
     """New particles that are taken from one initiator; from one address ten times as many."""
     sweep_seconds: float = 60.0

@@ -56,7 +56,7 @@ NOUNS = {
     "content": ("wasmarket_cli.operator.contents:content", "List, pin and remove content blocks"),
     "local": ("wasmarket_cli.local.commands:local", "A whole market on this machine"),
     "wallet": ("wasmarket_cli.wallets:wallet", "Keys, balances, deposits"),
-    "aqua": ("wasmarket_cli.developer.aqua:aqua", "Scripts in Aqua: compile and run them"),
+    "aqua": ("wasmarket_cli.scripts.aqua:aqua", "Scripts in Aqua: compile and run them"),
     "module": ("wasmarket_cli.developer.modules:module", "Look into Wasm modules"),
     "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),
     "receipt": ("wasmarket_cli.developer.receipts:receipt", "Fetch and verify receipts"),

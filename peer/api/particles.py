@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
 
 from peer.choreography.assembly import Choreography
-from peer.choreography.avm_file import REMEDY
+from peer.choreography.avm_file import REMEDY, VERSION
 from peer.choreography.trail import Trail
 from wasmarket.kernel.documents.particles import MOST_ID, decode_particle
 from wasmarket.kernel.errors import NotFound, Unreachable
@@ -35,6 +35,15 @@ class TakenParticle(BaseModel):
     """A particle that was taken; its trail tells what becomes of it."""
 
     id: str
+
+
+class ScriptIdentityView(BaseModel):
+    """The peer in scripts: its id, AquaVM's version, multiaddrs, and how many particles live."""
+
+    peer_id: str
+    air_version: str
+    addresses: list[str]
+    live: int
 
 
 class ServiceCallView(BaseModel):
@@ -108,6 +117,17 @@ def create_particle_router(choreography: Choreography | None, clients: Clients) 
         address = clients.of(request.scope).address
         running.host.accept(particle, group_of(address))
         return TakenParticle(id=particle.id)
+
+    @router.get("")
+    async def read_identity() -> ScriptIdentityView:
+        """As whom this peer runs scripts, and where clients that speak libp2p reach it."""
+        running = require_choreography(choreography)
+        return ScriptIdentityView(
+            peer_id=running.identities.own.peer_id,
+            air_version=VERSION,
+            addresses=running.addresses,
+            live=len(running.host),
+        )
 
     @router.get("/{particle}")
     async def read_particle(particle: ParticleId) -> ParticleView:

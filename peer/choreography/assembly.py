@@ -25,6 +25,7 @@ from peer.choreography.service_calls import ServiceCalls
 from peer.choreography.trail import Trails
 from peer.folder import PeerFolder
 from peer.hosting.host import Host
+from peer.p2p.edge import ClientEdge
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.settings import PeerSettings
 from wasmarket.chain.contracts.bindings import MarketLens
@@ -44,6 +45,9 @@ class ChoreographySettings:
     units: int
     idle_seconds: float
     caps: ParticleCaps
+    host: str
+    p2p_port: int
+    p2p_address: str
 
 
 class Choreography:
@@ -66,6 +70,7 @@ class Choreography:
         self.identities = Identities(key, domain)
         self.trails = Trails()
         self.caps = settings.caps
+        self._settings = settings
         self._listener = listener
         self._avm = Avm(
             settings.avm,
@@ -82,8 +87,8 @@ class Choreography:
             directory,
             host,
             version=version,
-            addresses=self._addresses,
-            is_connected=lambda peer_id: False,
+            addresses=lambda: self.addresses,
+            is_connected=self._is_client,
         )
         self.calls = ServiceCalls(host, self.identities, Builtins(network))
         self.host = ParticleHost(
@@ -97,6 +102,10 @@ class Choreography:
             call=self.calls.call,
             carrier=self.forwarder,
         )
+        self._edge = ClientEdge(
+            key, f"wasmarket/{version}", settings.caps.frame_bytes, self.host.accept
+        )
+        self.forwarder.to_client = self._edge.send
         self.scripts = Scripts(self.host, self.identities.own.peer_id)
         self.calls.initiators = self.scripts
         self.host.watcher = self.scripts
@@ -111,24 +120,40 @@ class Choreography:
             }
         )
 
-    def start(self) -> None:
-        """Take up what an earlier run left; AquaVM itself starts with the first particle."""
+    async def start(self) -> None:
+        """Take up what an earlier run left; AquaVM itself starts with the first particle.
+
+        Raises PortInUse.
+        """
         if self._listener.chain_view is not None:
             self.take(self._listener.chain_view)
         self._avm.start()
         self.host.load()
+        if self._settings.p2p_port:
+            await self._edge.start(self._settings.host, self._settings.p2p_port)
 
     async def close(self) -> None:
         """End it all; live particles are kept in files."""
+        await self._edge.close()
         await self.host.close()
         await self.forwarder.close()
+
+    def _is_client(self, peer_id: str) -> bool:
+        return self._edge.has(peer_id)
 
     def _own_worker(self, assignment: int) -> str:
         worker = self.identities.worker_of(assignment)
         return "" if worker is None else worker.peer_id
 
-    def _addresses(self) -> list[str]:
-        return [self._listener.endpoint] if self._listener.endpoint else []
+    @property
+    def addresses(self) -> list[str]:
+        """Return the multiaddrs under which clients reach this peer."""
+        settings = self._settings
+        if not settings.p2p_port:
+            return []
+        kind = "ip6" if ":" in settings.host else "ip4"
+        place = settings.p2p_address or f"/{kind}/{settings.host}/tcp/{settings.p2p_port}/ws"
+        return [f"{place}/p2p/{self.identities.own.peer_id}"]
 
 
 def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySettings | None:
@@ -143,6 +168,9 @@ def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySet
         MOST_UNITS,
         settings.idle_seconds,
         ParticleCaps(per_minute=settings.particles_per_minute),
+        settings.host,
+        settings.p2p_port,
+        settings.p2p_address,
     )
 
 
