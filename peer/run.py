@@ -228,6 +228,7 @@ class PeerProcess:
             MarketLens(rpc, deployment),
             self._http,
             self._spawner,
+            self._book,
             version=parts.version,
             has_room=lambda: self._disk.has_room,
         )

@@ -13,6 +13,7 @@ from peer.api.fastpath.asgi import CallPath
 from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.handler import CallHandler
 from peer.api.fastpath.routes import create_call_router
+from peer.api.flows import create_flow_router
 from peer.api.identity import Identify, create_identity_router
 from peer.api.notices import create_notice_router
 from peer.api.particles import create_particle_router
@@ -71,6 +72,7 @@ def create_app(
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
     counts = CallCounts(app.state.requests, info.name, registry)
     calls = CallHandler(host, book, authenticator, counts)
+    app.include_router(create_flow_router(choreography, authenticator))
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host, choreography))
     app.include_router(create_developer_router(host, book, authenticator))

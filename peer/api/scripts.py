@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from peer.api.particles import TrailView, require_choreography, view_trail
 from peer.choreography.assembly import Choreography
-from peer.choreography.scripts import ScriptResult
+from peer.choreography.callers.scripts import ScriptResult
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.documents.json_text import read_json
 from wasmarket.kernel.errors import InvalidInput

@@ -13,6 +13,8 @@ from peer.choreography.avm import Avm
 from peer.choreography.avm_file import find_avm, find_code_cache
 from peer.choreography.builtins.network import NetworkBuiltins
 from peer.choreography.builtins.table import Builtins
+from peer.choreography.callers.flows import Flows
+from peer.choreography.callers.scripts import Scripts
 from peer.choreography.caps import ParticleCaps
 from peer.choreography.directory import PeerDirectory
 from peer.choreography.forwarding import ParticleForwarder
@@ -20,12 +22,12 @@ from peer.choreography.identities import Identities
 from peer.choreography.memory import ParticleMemory
 from peer.choreography.particle_files import ParticleFiles
 from peer.choreography.particle_host import ParticleHost
-from peer.choreography.scripts import Scripts
 from peer.choreography.service_calls import ServiceCalls
 from peer.choreography.trail import Trails
 from peer.folder import PeerFolder
 from peer.hosting.host import Host
 from peer.p2p.edge import ClientEdge
+from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.settings import PeerSettings
 from wasmarket.chain.contracts.bindings import MarketLens
@@ -48,6 +50,7 @@ class ChoreographySettings:
     host: str
     p2p_port: int
     p2p_address: str
+    keep_epochs: int
 
 
 class Choreography:
@@ -63,6 +66,7 @@ class Choreography:
         lens: MarketLens,
         http: httpx.AsyncClient,
         spawner: WorkerSpawner,
+        book: ReceiptLog,
         *,
         version: str,
         has_room: Callable[[], bool],
@@ -90,7 +94,7 @@ class Choreography:
             addresses=lambda: self.addresses,
             is_connected=self._is_client,
         )
-        self.calls = ServiceCalls(host, self.identities, Builtins(network))
+        self.calls = ServiceCalls(host, self.identities, Builtins(network), directory.worker_ids)
         self.host = ParticleHost(
             self._avm,
             self.identities,
@@ -107,6 +111,16 @@ class Choreography:
         )
         self.forwarder.to_client = self._edge.send
         self.scripts = Scripts(self.host, self.identities.own.peer_id)
+        self.flows = Flows(
+            host,
+            book,
+            self.identities,
+            self.scripts,
+            settings.folder.with_name("flows"),
+            keep_epochs=settings.keep_epochs,
+            now_epoch=lambda: -1 if host.chain_view is None else host.chain_view.epoch,
+        )
+        self.host.on_sweep = self.flows.prune
         self.calls.initiators = self.scripts
         self.host.watcher = self.scripts
 
@@ -171,6 +185,7 @@ def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySet
         settings.host,
         settings.p2p_port,
         settings.p2p_address,
+        settings.keep_receipt_epochs,
     )
 
 
@@ -183,6 +198,7 @@ def build_choreography(
     lens: MarketLens,
     http: httpx.AsyncClient,
     spawner: WorkerSpawner,
+    book: ReceiptLog,
     *,
     version: str,
     has_room: Callable[[], bool],
@@ -199,6 +215,7 @@ def build_choreography(
         lens,
         http,
         spawner,
+        book,
         version=version,
         has_room=has_room,
     )

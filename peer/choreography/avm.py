@@ -238,6 +238,20 @@ class Avm:
             raise AvmFailed(f"AquaVM did not survive it: {fault.detail}") from fault
         return _to_turn(_INVOKED.decode(result.output).result, result.duration_us)
 
+    async def describe(self, data: bytes) -> dict[str, Any]:
+        """Return AquaVM's data as JSON values: trace, stores of values, signatures.
+
+        Raises AvmFailed for what is no such data.
+        """
+        try:
+            body = msgspec.json.encode([base64.b64encode(data).decode()])
+            result = await self._pool.call(NAME, "to_human_readable_data", body)
+            text = msgspec.json.decode(result.output, type=dict[str, str])["result"]
+            found: dict[str, Any] = msgspec.json.decode(text)["data"]
+        except (GuestFault, msgspec.DecodeError, KeyError, TypeError) as error:
+            raise AvmFailed(f"the data is not AquaVM's: {error}") from error
+        return found
+
 
 def _to_turn(outcome: _Outcome, duration_us: int) -> Turn:
     is_good = outcome.ret_code in (0, CALL_FAILED)

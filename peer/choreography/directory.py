@@ -15,7 +15,7 @@ from wasmarket.chain.contracts.bindings import MarketLens
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.documents.particles import parse_peer_id, to_peer_id
 from wasmarket.kernel.endpoints import parse_endpoint
-from wasmarket.kernel.errors import InvalidInput, InvalidSignature
+from wasmarket.kernel.errors import InvalidInput, InvalidSignature, MarketError
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.particles import verify_worker, worker_message
 from wasmarket.kernel.signing.typed_data import Domain
@@ -88,6 +88,13 @@ class PeerDirectory:
         self._read()
         point = int.from_bytes(target, "big")
         return sorted(self._by_id, key=lambda peer_id: distance_point(peer_id) ^ point)[:count]
+
+    async def worker_ids(self, deal: int) -> list[str]:
+        """Return the ids of a deal's live workers; what the chain does not say now is left out."""
+        try:
+            return [worker.worker_id for worker in await self.workers_of(deal) if worker.worker_id]
+        except MarketError:
+            return []
 
     async def workers_of(self, deal: int) -> list[DealWorker]:
         """Return the live assignments of a deal. Raises errors of the chain."""

@@ -63,6 +63,8 @@ class ParticleHost:
         self._carrier = carrier
         self._tasks: set[asyncio.Task[None]] = set()
         self.watcher: Watcher | None = None
+        self.on_sweep: Callable[[], None] = lambda: None
+        """Called about once a second."""
         self.sweeping = TaskLoop("particles", self._sweep, Pace(SWEEP_SECONDS))
 
     def __len__(self) -> int:
@@ -244,6 +246,7 @@ class ParticleHost:
             if self.watcher is not None:
                 self.watcher.fail(live, f"the script did not end within {live.particle.ttl} ms")
         self._trails.prune()
+        self.on_sweep()
         await self._memory.save()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

@@ -7,7 +7,8 @@ import click
 from wasmarket.app.aqua.compiler import CompiledAqua, find_compiler
 from wasmarket.app.aqua.compiler import compile_aqua as compile_file
 from wasmarket.client.home import Home
-from wasmarket.client.market.scripts import ScriptRunner, TraceStep, dump_interface, write_compiled
+from wasmarket.client.market.scripts import ScriptRunner, TraceStep, write_compiled
+from wasmarket.kernel.documents.flows import dump_interface
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, print_table, print_value, say
 from wasmarket_cli.wiring import wire
@@ -53,7 +54,7 @@ def compile_command(
         say(warning, err=True)
     written = write_compiled(compiled, out) if out else []
     if as_json:
-        print_json({name: dump_interface(f) for name, f in compiled.functions.items()})
+        print_json({name: dump_interface(f.interface) for name, f in compiled.functions.items()})
         return
     _show(compiled)
     for file in written:

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from peer.choreography.avm import Avm, ServiceAnswer, ServiceRequest
 from peer.choreography.avm_file import CHECKOUT, PLACE
+from peer.choreography.callers.scripts import Scripts
 from peer.choreography.caps import ParticleCaps, now_ms
 from peer.choreography.identities import Identities, OwnIdentity
 from peer.choreography.live import LiveParticle
 from peer.choreography.memory import ParticleMemory
 from peer.choreography.particle_files import ParticleFiles
 from peer.choreography.particle_host import ParticleHost
-from peer.choreography.scripts import Scripts
 from peer.choreography.trail import Trails
 from peer.runtime.workers.spawner import WorkerSpawner
 from tests.paths import CHECKOUT as ROOT

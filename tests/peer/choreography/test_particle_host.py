@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from peer.choreography.avm import ServiceAnswer
+from peer.choreography.callers.scripts import ScriptFailed
 from peer.choreography.caps import ParticleCaps, now_ms
-from peer.choreography.scripts import ScriptFailed
 from tests.peer.choreography.avm_bench import build_particle, id_of, key_of, running
 from tests.peer.runtime.pools import in_loop
 from wasmarket.kernel.errors import (

@@ -51,17 +51,17 @@ class CompiledAqua:
         return found
 
 
-def find_compiler(folder: Path) -> Path:
-    """Return the compiler's entry, under `folder` or in the checkout's tools.
+def find_compiler(*folders: Path) -> Path:
+    """Return the compiler's entry, under one of `folders` or in the checkout's tools.
 
     Raises ConfigError where it is not installed.
     """
-    for path in (folder / PACKAGE, CHECKOUT / PACKAGE):
-        if path.is_file():
-            return path
+    for folder in (*folders, CHECKOUT):
+        if (folder / PACKAGE).is_file():
+            return folder / PACKAGE
     raise ConfigError(
         "the Aqua compiler is not installed",
-        remedy=f"run `npm install --prefix {folder} @fluencelabs/aqua-api@{VERSION}`",
+        remedy=f"run `npm install --prefix {folders[-1]} @fluencelabs/aqua-api@{VERSION}`",
     )
 
 

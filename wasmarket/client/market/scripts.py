@@ -14,6 +14,7 @@ from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import parse_hash, raw
+from wasmarket.kernel.documents.flows import dump_interface
 from wasmarket.kernel.documents.particles import to_peer_id
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
 
@@ -204,20 +205,6 @@ def _read_steps(
         yield TraceStep(trail["timestamp"] + trail["ttl"], label, "problem", problem)
 
 
-def dump_interface(function: AquaFunction) -> dict[str, Any]:
-    """Return an interface as JSON values."""
-    interface = function.interface
-    return {
-        "name": function.name,
-        "arguments": [{"name": name, "type": kind} for name, kind in interface.arguments],
-        "results": list(interface.results),
-        "records": {
-            name: [{"name": part, "type": kind} for part, kind in fields.items()]
-            for name, fields in interface.records.items()
-        },
-    }
-
-
 def write_compiled(compiled: CompiledAqua, folder: Path) -> list[Path]:
     """Write each function's script to `NAME.air` and the interfaces to `interface.json`."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -226,7 +213,9 @@ def write_compiled(compiled: CompiledAqua, folder: Path) -> list[Path]:
         path = folder / f"{function.name}.air"
         path.write_text(function.script + "\n", encoding="utf-8")
         paths.append(path)
-    described = {name: dump_interface(found) for name, found in compiled.functions.items()}
+    described = {
+        name: dump_interface(found.interface) for name, found in compiled.functions.items()
+    }
     path = folder / "interface.json"
     path.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     return [*paths, path]
