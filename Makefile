@@ -6,9 +6,16 @@ PYTHON_PACKAGES := wasmarket indexer matcher peer gateway meter wasmarket_cli
 PYTHON_SOURCES := $(PYTHON_PACKAGES) scripts tests bench tools
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
 export PYTHONPATH := $(CURDIR)
+# Hundreds of processes start in a run of the tests: none of them is to compile its modules again.
+export PYTHONDONTWRITEBYTECODE :=
 # Ape keeps its cache and its users' data in here, so that no run depends on the HOME it is started in.
 export APE_DATA_FOLDER := $(CURDIR)/.build/ape
 PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
+# Files of tests go to so many processes; each has ports, folders, chains and databases of its own.
+WORKERS ?= 2
+BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# What ran is kept in one file for each kind of test, which `make coverage` reads together.
+MEASURED = COVERAGE_FILE=.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
 
 .PHONY: help
 help:  ## Show this list
@@ -40,18 +47,22 @@ wheel: setup  ## Build the wheel into .build/dist
 check: setup  ## Formats, lints, types, imports, generated files
 	tools/check
 
-.PHONY: test test-contracts test-gas test-python test-e2e
-test: setup-debian check test-contracts test-gas test-python test-e2e  ## Everything below
+.PHONY: test test-contracts test-gas test-python test-e2e coverage
+test: setup-debian  ## Everything below
+	@$(MAKE) --no-print-directory -j2 -Otarget check test-contracts
+	@$(MAKE) --no-print-directory test-gas test-python test-e2e coverage
 test-contracts: setup  ## Contract tests on Anvil
 	.venv/bin/ape compile --force
 	.venv/bin/ape test tests/contracts
 test-gas: setup  ## No operation above its bar or 3 % over bench/results/gas.json
 	@$(PY) -m bench.gas --check
 test-python: setup  ## Unit tests without sockets, then tests against a real Anvil
-	$(PYTEST) -m unit --disable-socket --allow-unix-socket tests
-	$(PYTEST) -m anvil tests
+	$(call MEASURED,unit) --disable-socket --allow-unix-socket tests
+	$(call MEASURED,anvil) tests
 test-e2e: setup  ## The whole system
-	$(PYTEST) -m e2e tests
+	$(call MEASURED,e2e) tests
+coverage: setup  ## The branches those tests took, by package; fails below 80 %
+	@$(PY) tools/coverage_gate.py
 .PHONY: test-wheel
 test-wheel: setup  ## The wheel's quickstart under every Python that is here; nightly
 	WASMARKET_TEST_PYTHONS=all $(PYTEST) tests/packaging/test_wheel.py

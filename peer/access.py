@@ -12,6 +12,7 @@ from peer.folder import write_atomically
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.documents.json_fields import JsonFields
 from wasmarket.kernel.documents.json_text import decode_json
+from wasmarket.kernel.documents.particles import parse_peer_id
 from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, Unauthorized
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.requests import Request, parse_authorization
@@ -24,13 +25,14 @@ from wasmarket.serving.texts import ADDRESS_SCHEMA
 
 logger = logging.getLogger(__name__)
 
-MODES = ("public", "signers", "keys")
+MODES = ("public", "signers", "keys", "peers")
 MAX_ENTRIES = 1_000
 MAX_DOCUMENT = 192 * 1024
 """Bytes of a document: as many entries of both kinds as there may be, and spaces."""
 MAX_VERSION = 2**53 - 1
 ASK_DEVELOPER = "ask the deal's developer, who sets its access document"
 KEY_HASH = "^[0-9a-f]{64}$"
+PEER_ID = "^12D3KooW[1-9A-HJ-NP-Za-km-z]{40,48}$"
 ACCESS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["version", "mode"],
@@ -43,6 +45,11 @@ ACCESS_SCHEMA: dict[str, Any] = {
             "type": "array",
             "maxItems": MAX_ENTRIES,
             "items": {"type": "string", "pattern": KEY_HASH},
+        },
+        "peers": {
+            "type": "array",
+            "maxItems": MAX_ENTRIES,
+            "items": {"type": "string", "pattern": PEER_ID},
         },
     },
 }
@@ -58,14 +65,15 @@ class KeyWanted(Unauthorized):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Who may call. `key_hashes` are sha256 of API keys in lower-case hex; the highest `version`
-    wins.
+    """Who may call. `key_hashes` are sha256 of API keys in lower-case hex, `peers` the ids of those
+    whose particles may; the highest `version` wins.
     """
 
     version: int = 0
     mode: str = "public"
     signers: tuple[Address, ...] = ()
     key_hashes: tuple[str, ...] = field(default=())
+    peers: tuple[str, ...] = ()
 
 
 NOBODY = Access(0, "keys")
@@ -116,26 +124,35 @@ def parse_access(document: Any) -> Access:
         key_hashes=tuple(
             _key_hash(entry) for entry in fields.items("key_hashes", 0, MAX_ENTRIES, [])
         ),
+        peers=tuple(_peer_id(entry) for entry in fields.items("peers", 0, MAX_ENTRIES, [])),
     )
     fields.finish()
     return access
 
 
 def dump_access(access: Access) -> dict[str, Any]:
-    """Write an access document as JSON values."""
-    return {
+    """Write an access document as JSON values; `peers` where there are any."""
+    document: dict[str, Any] = {
         "version": access.version,
         "mode": access.mode,
         "signers": list(access.signers),
         "key_hashes": list(access.key_hashes),
     }
+    if access.peers:
+        document["peers"] = list(access.peers)
+    return document
 
 
 def check_key(access: Access, header: str | None) -> None:
     """Check the API key of a call (`Authorization: Bearer <key>`).
 
-    Raises Unauthorized without one, Forbidden for one that is not listed.
+    Raises Unauthorized without one, Forbidden for one that is not listed, and where only particles
+    may call.
     """
+    if access.mode == "peers":
+        raise Forbidden(
+            "this deal is called by particles only", remedy="call it from a script or a flow"
+        )
     key = read_key(header)
     if key is None:
         raise KeyWanted(
@@ -156,6 +173,17 @@ def check_signer(access: Access, signer: Address) -> None:
         raise Forbidden(
             f"{signer} is not on the deal's list", field="Authorization", remedy=ASK_DEVELOPER
         )
+
+
+def check_initiator(access: Access, peer_id: str) -> None:
+    """Raise Forbidden unless particles of this initiator may call."""
+    if access.mode == "public" or (access.mode == "peers" and peer_id in access.peers):
+        return
+    if access.mode == "peers":
+        detail = f"{peer_id} is not on the deal's list"
+    else:
+        detail = f"this deal is called over HTTP only, in mode {access.mode!r}"
+    raise Forbidden(detail, remedy=ASK_DEVELOPER)
 
 
 class AccessFile:
@@ -255,6 +283,16 @@ def _parse(body: str, path: Path) -> Access:
 
 def _rank(signed: SignedAccess | None) -> bytes:
     return b"" if signed is None else sha256(signed.body.encode())
+
+
+def _peer_id(entry: Any) -> str:
+    if not isinstance(entry, str):
+        raise InvalidInput("peers has an entry that is no peer id", field="peers")
+    try:
+        parse_peer_id(entry)
+    except InvalidInput as error:
+        raise InvalidInput(error.detail, field="peers", remedy=error.remedy) from error
+    return entry
 
 
 def _key_hash(entry: Any) -> str:

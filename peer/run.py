@@ -16,6 +16,7 @@ from peer.api.app import OwnPlace, create_app
 from peer.api.fastpath.protocol import bind_protocol
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import ChainView
+from peer.choreography.assembly import build_choreography, read_settings
 from peer.disk import DiskWatch
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments, last_closed
@@ -250,6 +251,19 @@ class PeerProcess:
                 settings.keep_code_bytes,
             ),
         )
+        self._choreography = build_choreography(
+            read_settings(settings, folder),
+            key,
+            domain,
+            self._host,
+            self._listener,
+            MarketLens(rpc, deployment),
+            self._http,
+            self._spawner,
+            self._book,
+            version=parts.version,
+            has_room=lambda: self._disk.has_room,
+        )
         self._matchers = create_matcher_client()
         self._reconciler = None
         if parts.seller is not None:
@@ -287,6 +301,7 @@ class PeerProcess:
                 domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
             ),
             self._gossip,
+            self._choreography,
             OwnPlace(
                 raw(public_key(key)),
                 lambda: self._listener.endpoint,
@@ -335,6 +350,8 @@ class PeerProcess:
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
         )
+        if self._choreography is not None:
+            self.loops.add(self._choreography.host.sweeping)
         if self._reconciler is not None:
             pace = Pace(OFFER_SECONDS, longest_pause=OFFER_SECONDS)
             self.loops.add(ThreadLoop("offers", self._keep_offers, pace))
@@ -344,12 +361,14 @@ class PeerProcess:
         loop = asyncio.get_running_loop()
 
         def take(chain_view: ChainView) -> None:
-            loop.call_soon_threadsafe(self._host.take, chain_view)
+            loop.call_soon_threadsafe(self._take, chain_view)
             self._submitter.notify(chain_view)
             self._submitting.wake()
 
         self._listener.subscribe(take)
         self._listener.restore()
+        if self._choreography is not None:
+            await self._choreography.start()
         self.loops.start()
         await self._spawner.start()
         try:
@@ -357,6 +376,8 @@ class PeerProcess:
         finally:
             self._stop.set()
             self.loops.ask_to_stop()
+            if self._choreography is not None:
+                await self._choreography.close()
             await self._host.close()
             await self.loops.close()
             self._book.close()
@@ -365,6 +386,11 @@ class PeerProcess:
             await self._http.aclose()
             self._matchers.close()
             self._nonces.close()
+
+    def _take(self, chain_view: ChainView) -> None:
+        if self._choreography is not None:
+            self._choreography.take(chain_view)
+        self._host.take(chain_view)
 
     def _keep_offers(self) -> None:
         # None: what stands stays until it is known whether it can be served.

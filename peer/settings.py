@@ -57,5 +57,17 @@ class PeerSettings:
     """Most bytes of compiled code that is kept for apps that nothing here runs now."""
     reserve_bytes: int = 256 << 20
     """Bytes of the disk that services leave to the peer's own files; of a small disk a tenth."""
+    avm: str = ""
+    """Path of AquaVM's module (npm `@fluencelabs/avm` 0.62.0), which runs scripts; empty: that of
+    a checkout's tools, and no scripts where there is none."""
+    avm_cache: str = ""
+    """Folder of AquaVM's compiled code, which peers of one owner may share; empty: under the
+    peer's own."""
+    p2p_port: int = 0
+    """Port on which clients that speak libp2p over WebSocket are served; 0: none are."""
+    p2p_address: str = ""
+    """Multiaddr under which they reach it, without the peer's id; empty: of `host` and port."""
+    particles_per_minute: int = 6_000
+    """New particles that are taken from one initiator; from one address ten times as many."""
     sweep_seconds: float = 60.0
     """Pause between removals of what need not be kept any more."""

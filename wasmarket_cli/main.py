@@ -63,6 +63,8 @@ NOUNS = {
     "content": ("wasmarket_cli.operator.contents:content", "List, pin and remove content blocks"),
     "local": ("wasmarket_cli.local.commands:local", "A whole market on this machine"),
     "wallet": ("wasmarket_cli.wallets:wallet", "Keys, balances, deposits"),
+    "aqua": ("wasmarket_cli.scripts.aqua:aqua", "Scripts in Aqua: compile and run them"),
+    "flow": ("wasmarket_cli.scripts.flow:flow", "Check what flows left"),
     "module": ("wasmarket_cli.developer.modules:module", "Look into Wasm modules"),
     "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),
     "receipt": ("wasmarket_cli.developer.receipts:receipt", "Fetch and verify receipts"),

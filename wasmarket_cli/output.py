@@ -1,10 +1,11 @@
 """Write results for people (tables) or for scripts (JSON)."""
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 from rich.console import Console
@@ -13,6 +14,9 @@ from rich.text import Text
 
 from wasmarket.kernel.terminal_text import clean_lines_for_terminal
 from wasmarket.kernel.units import format_flt, format_usdc
+
+UNFOLDED: Final = 10_000
+"""Columns of output that no terminal shows: more than any row has."""
 
 
 def say(text: object = "", *, err: bool = False) -> None:
@@ -70,7 +74,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         )
     for row in rows:
         table.add_row(*(_plain(cell) for cell in row))
-    Console().print(table)
+    _console().print(table)
 
 
 def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
@@ -82,7 +86,13 @@ def print_facts(title: str, facts: Iterable[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(_plain(name), _plain(value))
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Fit a terminal; into a pipe or file go whole lines, so that a search finds them."""
+    is_told_width = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console() if is_told_width else Console(width=UNFOLDED)
 
 
 def _plain(value: object) -> Text:

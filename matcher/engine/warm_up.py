@@ -1,48 +1,106 @@
 """Compile every kernel of the engine before somebody waits for one, by a market of a few offers.
 
 `python -m matcher.engine.warm_up` does so for all processes that share the folder of machine code;
-with `single` or `auction` only for that half, so that two processes share the work.
+with some of `single`, `flow` and `paths` only for these parts, so that processes share the work.
 """
 
 import sys
 from collections.abc import Sequence
 
+import numpy as np
+
 from matcher.engine.answers.explain import explain
 from matcher.engine.answers.quotes import depth, quote
+from matcher.engine.auction.allocation import place_all, take
+from matcher.engine.auction.arrays import (
+    AuctionArrays,
+    LimitedDemand,
+    build_arrays,
+    empty_allocation,
+)
+from matcher.engine.auction.augmenting_paths import improve
+from matcher.engine.auction.completion import complete, find_servable
+from matcher.engine.auction.dual_bound import LagrangianBound
+from matcher.engine.auction.dual_prices import find_dual_prices, take_flow
+from matcher.engine.auction.flow.flow_state import empty_flow
 from matcher.engine.auction.match import match_round
+from matcher.engine.auction.ruin_and_recreate import ruin_and_recreate
 from matcher.engine.index.order_book import OrderBook
+from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.offers import DeveloperOffer, PriceKind, ProviderOffer
 
-PARTS = ("single", "auction")
+PARTS = ("single", "flow", "paths")
 PEERS = 6
 NOW, LATER = 1_000, 2_000
 APP = to_hash(sha256(b"warm up"))
 
 
 def warm_up(parts: Sequence[str] = PARTS) -> None:
-    """Do once, with a small market, all that a matcher does; a second call takes no time."""
+    """Do once, with a small market, all that a matcher does; a second call takes no time.
+
+    `parts`, of PARTS, are as much work for the compiler as one another, and together all of it.
+    """
+    if "single" in parts:
+        _match_single()
+    if "flow" in parts:
+        find_dual_prices(_build_market())
+    if "paths" in parts:
+        _search_paths(_build_market())
+    if set(PARTS) <= set(parts):
+        book = _build_book()
+        match_round(_demands(), book)
+        # All or nothing, and some units must stay over: the bound is not reached, all is tried.
+        match_round([_demand(number, min_units=4, units=4) for number in range(5, 9)], book)
+
+
+def _match_single() -> None:
+    """Change a book, match single demands, and give the answers of the API."""
     book = _build_book()
-    plain, spread, few, greedy = (
+    plain, spread, few, greedy = _demands()
+    for demand in (plain, spread, few):
+        match_one(demand, book)
+    quote(plain, book)
+    quote(spread, book)
+    depth(book)
+    explain(greedy, book)
+
+
+def _search_paths(market: AuctionArrays) -> None:
+    """Do what an auction does, but for the flow."""
+    everybody = np.arange(len(market.bid))
+    find_servable(market, market.stock, everybody)
+    take(market, empty_allocation(market), 0, 0, 1)
+    fills, worth = empty_allocation(market), np.zeros(len(market.free), np.int64)
+    LagrangianBound(market, empty_allocation(market)).try_prices(worth)
+    take_flow(market, fills, empty_flow(market, 0))
+    order = np.argsort(market.price, kind="stable")
+    place_all(market, fills, order, market.price, everybody)
+    ruin_and_recreate(market, fills, order, market.price, 1, 1, 1)
+    improve(market, fills, worth, 1)
+    complete(market, fills)
+
+
+def _build_market() -> AuctionArrays:
+    peers = [_peer(number) for number in range(1, PEERS + 1)]
+    book = OrderBook.load(NOW, peers, {}, [_ask(number, number) for number in (1, 2)])
+    wanted = [LimitedDemand(demand, limits_of(demand, book)) for demand in _demands()]
+    arrays = build_arrays(wanted, book, {})
+    assert arrays is not None, "so few demands fit"
+    return arrays[0]
+
+
+def _demands() -> tuple[Demand, Demand, Demand, Demand]:
+    """Return one that units alone bind, and one each that regions, money and minimums bind."""
+    return (
         _demand(1),
         _demand(2, min_regions=2, max_units_per_provider=2),
         _demand(3, units=5, deposit=10**4),
         _demand(4, min_units=40, units=60),
     )
-    if "single" in parts:
-        for demand in (plain, spread, few):
-            match_one(demand, book)
-        quote(plain, book)
-        quote(spread, book)
-        depth(book)
-        explain(greedy, book)
-    if "auction" in parts:
-        match_round((plain, spread, few, greedy), book)
-        # All or nothing, and some units must stay over: the bound is not reached, so all is tried.
-        match_round([_demand(number, min_units=4, units=4) for number in range(5, 9)], book)
 
 
 def _build_book() -> OrderBook:

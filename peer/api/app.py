@@ -13,10 +13,14 @@ from peer.api.fastpath.asgi import CallPath
 from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.handler import CallHandler
 from peer.api.fastpath.routes import create_call_router
+from peer.api.flows import create_flow_router
 from peer.api.identity import Identify, create_identity_router
 from peer.api.notices import create_notice_router
+from peer.api.particles import create_particle_router
 from peer.api.receipts import create_receipt_router
+from peer.api.scripts import create_script_router
 from peer.api.vouchers import create_voucher_router
+from peer.choreography.assembly import Choreography
 from peer.duties.commitments import Commitments
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
@@ -26,6 +30,7 @@ from wasmarket.content.folder import BlockFolder
 from wasmarket.content.routing_routes import create_routing_router
 from wasmarket.content.trustless.routes import create_gateway_router
 from wasmarket.serving.auth import Authenticator
+from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.service import (
     Lifespan,
     Readiness,
@@ -54,6 +59,7 @@ def create_app(
     blocks: BlockFolder,
     authenticator: Authenticator,
     gossip: AccessGossip,
+    choreography: Choreography | None,
     own: OwnPlace,
     *,
     status: Callable[[], ServiceStatus],
@@ -69,14 +75,18 @@ def create_app(
     # The call route would match "/v1/deals/7/receipts/5" by POST only; order does not matter.
     counts = CallCounts(app.state.requests, info.name, registry)
     calls = CallHandler(host, book, authenticator, counts, vouchers)
+    app.include_router(create_flow_router(choreography, authenticator))
     app.include_router(create_call_router(calls))
-    app.include_router(create_deal_router(host))
+    app.include_router(create_deal_router(host, choreography))
     app.include_router(create_developer_router(host, book, authenticator))
     app.include_router(create_access_copy_router(host, gossip))
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_voucher_router(host, book, vouchers))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_identity_router(own.identify))
+    clients = Clients(())
+    app.include_router(create_particle_router(choreography, clients))
+    app.include_router(create_script_router(choreography, authenticator, clients))
     app.include_router(create_gateway_router(blocks))
     app.include_router(create_routing_router(blocks, own.key, own.endpoint))
     app.add_middleware(CallPath, calls=calls)

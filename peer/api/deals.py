@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from peer.api.numbers import DealNumber
 from peer.chain_state.view import serving_until
+from peer.choreography.assembly import Choreography
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
 from wasmarket.kernel.documents.content_ids import app_cid
@@ -18,14 +19,26 @@ HEALTH_SECONDS = 2.0
 """How long an answer about a deal's health is good for."""
 
 
+class WorkerView(BaseModel):
+    """As whom scripts reach an assignment, and the peer's signature over it: `wasmarket worker
+    identity v1` ‖ chain id ‖ Market ‖ peer ‖ deal ‖ assignment ‖ the id's key, 32 bytes each."""
+
+    id: str
+    proof: str
+
+
 class ServedAssignmentView(BaseModel):
-    """One assignment; `serving_until` is the last epoch in which it is served, as known now."""
+    """One assignment; `serving_until` is the last epoch in which it is served, as known now.
+
+    `worker` is null where the peer runs no scripts, and once the assignment is over.
+    """
 
     assignment: int
     units: int
     state: str
     ready: bool
     serving_until: int | None
+    worker: WorkerView | None
 
 
 class UpdateView(BaseModel):
@@ -71,7 +84,7 @@ class AppHealthView(BaseModel):
     detail: str
 
 
-def create_deal_router(host: Host) -> APIRouter:
+def create_deal_router(host: Host, choreography: Choreography | None = None) -> APIRouter:
     """Return the routes that anybody may read."""
     router = APIRouter(prefix="/v1/deals/{deal}", tags=["deals"])
     known: dict[int, tuple[float, AppHealthView]] = {}
@@ -79,7 +92,7 @@ def create_deal_router(host: Host) -> APIRouter:
     @router.get("")
     async def read_deal(deal: DealNumber) -> ServedDealView:
         """State and version of a deal on this peer."""
-        return _view(host, host.find(deal))
+        return _view(host, host.find(deal), choreography)
 
     @router.get("/interface")
     async def read_interface(deal: DealNumber) -> InterfaceView:
@@ -109,13 +122,14 @@ async def _examine(hosted: HostedDeal) -> AppHealthView:
     return AppHealthView(ok=True, state=hosted.state(), detail="")
 
 
-def _view(host: Host, hosted: HostedDeal) -> ServedDealView:
+def _view(host: Host, hosted: HostedDeal, choreography: Choreography | None) -> ServedDealView:
+    peer = host.chain_view.peer if host.chain_view else 0
     version = hosted.version
     app = hosted.deal.app if version is None else version.app
     state = hosted.state()
     return ServedDealView(
         deal=hosted.deal.id,
-        peer=host.chain_view.peer if host.chain_view else 0,
+        peer=peer,
         developer=hosted.deal.developer,
         state=state,
         detail=hosted.failure(),
@@ -130,12 +144,22 @@ def _view(host: Host, hosted: HostedDeal) -> ServedDealView:
                 state=held.state.name.lower(),
                 ready=held.id in hosted.runs,
                 serving_until=until if (until := serving_until(held, hosted.deal)) >= 0 else None,
+                worker=_worker(choreography, peer, held.id),
             )
             for held in hosted.assignments.values()
         ],
         access_version=hosted.access.current.version,
         block=host.chain_view.head.number if host.chain_view else 0,
     )
+
+
+def _worker(choreography: Choreography | None, peer: int, assignment: int) -> WorkerView | None:
+    if choreography is None or not peer:
+        return None
+    proof = choreography.identities.prove_worker(peer, assignment)
+    if proof is None:
+        return None
+    return WorkerView(id=proof.worker_id, proof="0x" + proof.signature.hex())
 
 
 def _update(hosted: HostedDeal) -> UpdateView | None:

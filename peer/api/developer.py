@@ -51,6 +51,7 @@ class AccessView(BaseModel):
     mode: str
     signers: list[str]
     key_hashes: list[str]
+    peers: list[str] = []
 
 
 class HeadView(BaseModel):
@@ -118,12 +119,12 @@ def create_developer_router(
         """Calls by outcome, fuel, time, workers, and the newest receipts."""
         return _stats(hosted, book)
 
-    @router.get("/access", openapi_extra=SIGNED)
+    @router.get("/access", openapi_extra=SIGNED, response_model_exclude_unset=True)
     async def read_access(hosted: Owned) -> AccessView:
         """Who may call."""
         return AccessView(**dump_access(hosted.access.current))
 
-    @router.put("/access", openapi_extra=SIGNED | ACCESS_BODY)
+    @router.put("/access", openapi_extra=SIGNED | ACCESS_BODY, response_model_exclude_unset=True)
     async def replace_access(deal: DealNumber, request: Request) -> AccessView:
         """Say who may call; a document of a higher version replaces the one in force."""
         body = await read_body(request, MAX_DOCUMENT)

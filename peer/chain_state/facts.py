@@ -12,6 +12,8 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.events.audits import CaseKind
 from wasmarket.kernel.units import Address, Hash
 
+FORMAT = 2
+"""Of what is kept; facts of an older one are read from the chain again."""
 DEPTH = 64
 """Blocks that may still be undone."""
 
@@ -31,12 +33,15 @@ class PeerFact:
 
 @dataclass(slots=True)
 class DealFact:
-    """A deal; `apps` are its versions as (block, app), newest last; `meter` signs its usage."""
+    """A deal; `apps` are its versions as (block, app), newest last; `assignments` names the peer
+    of each assignment that it ever had; `meter` signs its usage.
+    """
 
     developer: Address
     block: int
     apps: list[tuple[int, Hash]]
     peers: list[int] = field(default_factory=list)
+    assignments: dict[int, int] = field(default_factory=dict)
     meter: Address = ZERO_ADDRESS
 
 
@@ -78,6 +83,7 @@ class Facts:
     chain_id: int
     market: Address
     peer: int = 0
+    format: int = 0
     tail: list[BlockRef] = field(default_factory=list)
     peers: dict[int, PeerFact] = field(default_factory=dict)
     deals: dict[int, DealFact] = field(default_factory=dict)
@@ -158,9 +164,15 @@ def _apply(facts: Facts, event: events.Event, at: Moment, ours: set[int]) -> Non
             if event.peer in facts.peers:
                 _change_peer(facts.peers[event.peer], event)
         case events.DealCreated():
-            peers = facts.deals[event.deal].peers if event.deal in facts.deals else []
-            versions = [(block, event.app)]
-            facts.deals[event.deal] = DealFact(event.developer, block, versions, peers, event.meter)
+            known = facts.deals.get(event.deal) or DealFact(event.developer, block, [])
+            facts.deals[event.deal] = DealFact(
+                event.developer,
+                block,
+                [(block, event.app)],
+                known.peers,
+                known.assignments,
+                event.meter,
+            )
         case events.Assigned():
             _assign(facts, event, block, ours)
         case events.AppChanged():
@@ -203,6 +215,7 @@ def _assign(facts: Facts, event: events.Assigned, block: int, ours: set[int]) ->
     deal = facts.deals.setdefault(event.deal, DealFact(ZERO_ADDRESS, block, []))
     if event.peer not in deal.peers:
         deal.peers.append(event.peer)
+    deal.assignments[event.assignment] = event.peer
     if event.peer == facts.peer:
         ours.add(event.deal)
         facts.assignments[event.assignment] = AssignmentFact(

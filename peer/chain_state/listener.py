@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from peer.chain_state.facts import Facts, apply_update
+from peer.chain_state.facts import FORMAT, Facts, PeerFact, apply_update
 from peer.chain_state.view import (
     Assignment,
     ChainView,
@@ -100,6 +100,9 @@ class Listener:
         saved = self._load()
         self._facts = saved.facts
         self._chain_view = saved.chain_view
+        # Facts that are read anew say nothing until they are as far as what stood on them.
+        is_anew = saved.chain_view is not None and not saved.facts.tail
+        self._behind = saved.chain_view.head.number if is_anew and saved.chain_view else 0
 
     @property
     def chain_view(self) -> ChainView | None:
@@ -111,6 +114,15 @@ class Listener:
         """Return where the chain says that this peer is reached; empty if it is not known."""
         fact = self._facts.peers.get(self._facts.peer)
         return "" if fact is None else fact.endpoint
+
+    def list_peers(self) -> list[tuple[int, PeerFact]]:
+        """Return all registered peers by number; any thread."""
+        return sorted(self._facts.peers.copy().items())
+
+    def find_assignments(self, deal: int) -> dict[int, int]:
+        """Return the peer of each assignment that a deal ever had; any thread."""
+        fact = self._facts.deals.get(deal)
+        return {} if fact is None else fact.assignments.copy()
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with each new standing, on the listener's thread."""
@@ -129,8 +141,9 @@ class Listener:
         for update in self._follower.poll(self._facts.tail):
             self._stale |= apply_update(self._facts, update)
             self._unsaved += 1
-        if not self._facts.tail:
+        if not self._facts.tail or self._facts.tail[-1].number < self._behind:
             return
+        self._behind = 0
         self._settle_identity()
         head = self._facts.tail[-1]
         before = self._chain_view
@@ -152,7 +165,7 @@ class Listener:
             return
         # Assignments made before the peer was known to be ours were passed over: read again.
         logger.info("peer found on chain", extra={"peer": found})
-        facts = Facts(self._deployment.chain_id, self._deployment.market, found)
+        facts = self._new_facts(found)
         for update in self._follower.poll(facts.tail):
             apply_update(facts, update)
         self._facts = facts
@@ -265,12 +278,18 @@ class Listener:
         for subscriber in self._subscribers:
             subscriber(chain_view)
 
+    def _new_facts(self, peer: int = 0) -> Facts:
+        return Facts(self._deployment.chain_id, self._deployment.market, peer, FORMAT)
+
     def _load(self) -> Saved:
-        fresh = Saved(Facts(self._deployment.chain_id, self._deployment.market), None)
+        fresh = Saved(self._new_facts(), None)
         saved = read_saved(self._path)
         if saved is None:
             return fresh
         here = (self._deployment.chain_id, self._deployment.market)
         if (saved.facts.chain_id, saved.facts.market) != here:
             return fresh
+        if saved.facts.format != FORMAT:
+            # What an older version did not keep is read again; until then the view holds.
+            return Saved(self._new_facts(), saved.chain_view)
         return saved

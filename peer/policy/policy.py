@@ -48,7 +48,7 @@ class Policy:
     """Most units of all deals of one developer on this peer; 0: no cap."""
     min_runway: int = 0
     """Fewest epochs that a deal's balance must pay for this peer's units."""
-    max_module_bytes: int = 16 * MIB
+    max_module_bytes: int = 64 * MIB
     max_modules: int = 32
     max_call_ms: int = 60_000
     max_input_bytes: int = 16 * MIB

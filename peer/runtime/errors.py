@@ -1,11 +1,14 @@
 """Errors of the runtime: what a guest did wrong, and modules that cannot be hosted."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Final
 
 from wasmarket.kernel.documents.receipts import CallStatus
 from wasmarket.kernel.errors import LimitReached, MarketError, NotFound, Unreachable
 from wasmarket.kernel.reasons import LeaveReason
+
+MOST_NAMED: Final = 20
+"""Functions or services that an error names."""
 
 
 class GuestFault(MarketError):
@@ -121,3 +124,10 @@ class NoWorker(Unreachable):
     """No worker available"""
 
     slug = "no-worker"
+
+
+def list_known(names: Iterable[str]) -> str:
+    """Say what there is instead of what was asked for."""
+    known = sorted(names)
+    more = ", …" if len(known) > MOST_NAMED else ""
+    return f"there is {', '.join(known[:MOST_NAMED])}{more}"

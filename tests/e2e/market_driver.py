@@ -35,6 +35,8 @@ COMMAND = CHECKOUT / "tools" / "wasmarket"
 EXAMPLES = CHECKOUT / "examples"
 GREETING = EXAMPLES / "greeting"
 GREETING_V2 = EXAMPLES / "greeting-v2"
+WAIT_SECONDS = 120.0
+"""Longer than anything takes on a machine that is slow and busy."""
 FETCH_SECONDS = 4.0
 """How long peers look for content, short so that a test of what is nowhere is short."""
 
@@ -61,7 +63,7 @@ class Ran:
         return json.loads(self.output)
 
 
-def wait_until(what: str, find: Callable[[], Result], seconds: float = 30.0) -> Result:
+def wait_until(what: str, find: Callable[[], Result], seconds: float = WAIT_SECONDS) -> Result:
     """Return what `find` finds as soon as it is true."""
     until = time.monotonic() + seconds
     while not (found := find()):
@@ -85,7 +87,7 @@ def run_here(*arguments: str, stdin: bytes = b"") -> Ran:
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setattr(sys, "stdin", given)
-        patch.setenv("COLUMNS", "200")
+        patch.delenv("COLUMNS", raising=False)
         logger = logging.getLogger()
         handlers, level = logger.handlers[:], logger.level
         try:
@@ -108,7 +110,7 @@ def run_process(*arguments: str, environ: dict[str, str], stdin: bytes = b"") ->
         env=environ,
         input=stdin,
         capture_output=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     return Ran(done.returncode, done.stdout, done.stderr.decode())
@@ -235,7 +237,7 @@ class MarketDriver:
     ) -> httpx.Response:
         """POST JSON to a function through the gateway; return the answer as it is."""
         url = f"{self.client().gateway.url}/v1/deals/{deal}/{target}"
-        return httpx.post(url, json=[] if value is None else value, headers=headers, timeout=30)
+        return httpx.post(url, json=[] if value is None else value, headers=headers, timeout=60)
 
 
 def write_app(folder: Path, wasm: bytes, **extra: str) -> App:

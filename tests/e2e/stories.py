@@ -31,8 +31,8 @@ from wasmarket.kernel.events import (
 from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket_cli.local.network import LocalMarket
 
-PATIENCE = 40.0
-START_SECONDS = 60.0
+PATIENCE = 120.0
+START_SECONDS = 180.0
 
 Result = TypeVar("Result")
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from wasmtime import wat2wasm
 
-from tests.e2e.market_driver import FETCH_SECONDS, wait_until, write_app
+from tests.e2e.market_driver import FETCH_SECONDS, WAIT_SECONDS, wait_until, write_app
 from tests.peer.apps import build_importing, build_sick
 from tests.peer.runtime.guests import build_guest
 from wasmarket.app.file import App
@@ -60,7 +60,7 @@ def wait_left(market, deal):
     [row] = wait_until(
         "the peer leaves",
         lambda: [row for row in market.assignments(deal) if row["ended_kind"]],
-        FETCH_SECONDS + 20,
+        FETCH_SECONDS + WAIT_SECONDS,
     )
     assert row["ended_kind"] == "left"
     return row["why"], row["why_text"]
@@ -76,7 +76,7 @@ def notify(market, deal, source):
             "tx": row["tx"],
             "sources": [source],
         }
-        answer = httpx.post(f"{row['endpoint']}/v1/notices", json=body, timeout=10)
+        answer = httpx.post(f"{row['endpoint']}/v1/notices", json=body, timeout=60)
         assert answer.status_code == 202
 
 

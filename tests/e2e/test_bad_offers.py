@@ -47,7 +47,7 @@ def ask(market, peer=1, price=10_000, seconds=HOUR):
 
 def post(market, kind, body):
     """Post an offer; return the answer as it is."""
-    return httpx.post(f"{market.client().matcher.url}/v1/{kind}-offers", json=body, timeout=30)
+    return httpx.post(f"{market.client().matcher.url}/v1/{kind}-offers", json=body, timeout=120)
 
 
 def assert_problem(answer, status, slug, field=None):

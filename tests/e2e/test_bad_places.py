@@ -75,7 +75,7 @@ def urls(market):
 def readiness(market):
     """Return by process why it is not ready; empty: ready."""
     answers = {
-        n: httpx.get(f"{url}/v1/health/ready", timeout=10) for n, url in urls(market).items()
+        n: httpx.get(f"{url}/v1/health/ready", timeout=60) for n, url in urls(market).items()
     }
     return {
         name: "" if answer.status_code == 200 else answer.json()["reason"]
@@ -89,7 +89,7 @@ def test_services__chain_goes_away__stay_up_say_so_and_recover(market, deal):
 
     market.proxy.cut()
     try:
-        wait_until("all say why not", lambda: all(readiness(market).values()), 60)
+        wait_until("all say why not", lambda: all(readiness(market).values()))
         called = market.call(deal, "greeting/greeting", ["x"])
         shown = market.run("status", deal, "--json")
         deployed = market.run("deploy", GREETING, "--max-price", "0.02", "--yes")
@@ -101,7 +101,7 @@ def test_services__chain_goes_away__stay_up_say_so_and_recover(market, deal):
     assert shown.code == 0
     assert deployed.code == 4
     assert set(live) == {200}
-    wait_until("all are ready again", lambda: not any(readiness(market).values()), 60)
+    wait_until("all are ready again", lambda: not any(readiness(market).values()))
     assert {n: p.pid for n, p in (market.market.services | market.market.peers).items()} == pids
     assert market.deploy()
 

@@ -17,7 +17,7 @@ def payouts(market):
     with market.environment():
         process = Process("payouts", arguments, market.home, os.environ)
         process.start()
-    process.wait_ready(60)
+    process.wait_ready(180)
     yield process
     process.stop()
 

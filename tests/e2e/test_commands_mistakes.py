@@ -137,7 +137,7 @@ def interrupt(command, environ, words):
             said += line
             if words in line and said.count(words) == 1:
                 process.send_signal(signal.SIGINT)
-        return process.wait(60), said
+        return process.wait(180), said
 
 
 @pytest.mark.parametrize("step", ["contracts", "services"])

@@ -52,7 +52,7 @@ def test_commands__are_all_there():
         ),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
-        *("config", "content", "doctor", "example", "usage", "redeem"),
+        *("aqua", "flow", "config", "content", "doctor", "example", "usage", "redeem"),
     }
 
 

@@ -56,7 +56,7 @@ def test_local_up__ended_and_started_again__is_a_new_market_each_time(local_up, 
         called = run(tmp_path, "call", "1", "greeting.greeting", "World")
 
         process.send_signal(number)
-        _, words = process.communicate(timeout=60)
+        _, words = process.communicate(timeout=180)
 
         assert ready["ready"] is True
         assert second.code == 3

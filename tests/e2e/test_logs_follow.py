@@ -24,14 +24,14 @@ def test_follow__over_a_kill_of_the_peer__goes_on_without_a_line_twice(market):
     reader = threading.Thread(target=follow, daemon=True)
     reader.start()
     market.call(deal, "greeting/greeting", ["first"])
-    assert lines.get(timeout=30) == "greeting first"
+    assert lines.get(timeout=120) == "greeting first"
 
     market.market.peers["beta-1"].kill()
-    market.market.start_peer("beta-1").wait_ready(60)
+    market.market.start_peer("beta-1").wait_ready(180)
     wait_until(
         "it answers again",
         lambda: market.call(deal, "greeting/greeting", ["last"]).status_code == 200,
     )
 
-    assert lines.get(timeout=30) == "greeting last"
-    reader.join(30)
+    assert lines.get(timeout=120) == "greeting last"
+    reader.join(120)

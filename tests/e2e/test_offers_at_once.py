@@ -19,7 +19,7 @@ def newcomer(market):
 
 def deploy(client, requirement, app):
     """Offer, and watch until it runs; return the deal."""
-    *_, last = client.watch_offer(client.offer(requirement, app), 60)
+    *_, last = client.watch_offer(client.offer(requirement, app), 180)
     assert last["status"] == "active", last
     return last["deal"]
 

@@ -43,7 +43,7 @@ def selling(market, seller, tmp_path):
                 os.environ,
             )
             process.start()
-            process.wait_ready(30)
+            process.wait_ready(180)
             processes.append(process)
         return processes[0]
 
@@ -130,7 +130,7 @@ def test_restart__goes_on_with_the_same_offers(market, seller, selling):
 
     process.kill()
     process.start()
-    process.wait_ready(30)
+    process.wait_ready(180)
     selling('[offers]\nprice = "0.010"\n# only a remark')
     wait_until("the file was read", lambda: "policy read" in process.log.read_text())
 
@@ -189,7 +189,7 @@ def test_peer_run__with_the_providers_key__makes_its_own_offers(market, seller, 
     )
     process.start()
     try:
-        process.wait_ready(30)
+        process.wait_ready(180)
         [offer] = wait_for_prices(market, peer, 10_000)
 
         told = market.run("peer", "status", "--url", process.url, "--json").json["extra"]

@@ -28,7 +28,7 @@ def test_python_page__example__runs(market, deal, tmp_path, number):
         env=plain | {"WASMARKET_HOME": str(market.home.root), "PYTHONPATH": str(CHECKOUT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -17,7 +17,7 @@ def site(market):
     """A browser at the example site's first page."""
     deal = market.deploy(load_app(EXAMPLES / "site"), only="alpha")
     url = f"{market.client().gateway.url}/{deal}/"
-    with httpx.Client(base_url=url, follow_redirects=True, timeout=30) as browser:
+    with httpx.Client(base_url=url, follow_redirects=True, timeout=120) as browser:
         yield browser
 
 

@@ -39,7 +39,7 @@ CHAPTERS = (
 )
 DRIP = 10_000 * USDC
 """What the faucet gives to every developer and provider."""
-DEMO_SECONDS = 400.0
+DEMO_SECONDS = 600.0
 
 
 def find_chapters(text: str) -> list[str]:
@@ -133,7 +133,7 @@ def test_demo__keep__stays_with_urls_until_it_is_told_to_end(start_demo, tmp_pat
         check=False,
     )
     demo.send_signal(number)
-    rest, _ = demo.communicate(timeout=60)
+    rest, _ = demo.communicate(timeout=180)
 
     assert called.stdout == "Hello, World! Nice to see you.\n", called.stderr
     assert demo.returncode == 0, text + rest

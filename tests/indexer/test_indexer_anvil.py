@@ -132,7 +132,7 @@ def test_run__killed_at_many_statements__restarts_to_the_same_store(life, follow
 
     for die_at in (1, 45, 90, 150, 200):
         process = start(store, die_at)
-        assert process.wait(timeout=60) == -9
+        assert process.wait(timeout=180) == -9
     process = start(store)
     assert process.stdout is not None
     url = json.loads(process.stdout.readline())["url"]
@@ -141,7 +141,7 @@ def test_run__killed_at_many_statements__restarts_to_the_same_store(life, follow
     metrics = httpx.get(f"{url}/metrics").text
     process.terminate()
 
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=180) == 0
     assert (status["head"], status["extra"]["leader"], status["extra"]["lag"]) == (head, True, 0)
     assert status["contracts"]["Market"] == life.town.deployment.market
     assert ready.json()["ok"]

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from numba.core.caching import FunctionCache
 
@@ -83,6 +84,20 @@ def test_compiled__cache_fails__works_all_the_same(monkeypatch, error):
     monkeypatch.setattr(FunctionCache, "load_overload", refuse)
 
     assert compiled(double)(21) == 42
+
+
+def test_compiled__called_by_a_kernel__is_compiled_once_for_all_integers():
+    @compiled
+    def triple(number):
+        return 3 * number
+
+    @compiled
+    def both(numbers):
+        return triple(numbers[0]) + triple(2) + triple(True + 4)
+
+    assert both(np.array([7], np.int32)) == 42
+    assert triple(2**40) == 3 * 2**40
+    assert len(triple.overloads) == 1
 
 
 def test_open_folder__another_version_compiled_before__its_code_is_removed(tmp_path):

@@ -1,6 +1,9 @@
 """After warming up, nothing that a matcher does waits for the compiler."""
 
+import inspect
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from numba.core.registry import CPUDispatcher
@@ -14,6 +17,8 @@ from tests.matcher.markets import NOW, ask, demand, peer
 
 pytestmark = pytest.mark.unit
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def count_versions():
     """Count by kernel for how many types of arguments there is machine code in this process."""
@@ -24,6 +29,27 @@ def count_versions():
         for attribute, kernel in vars(module).items()
         if isinstance(kernel, CPUDispatcher)
     }
+
+
+def test_warm_up__parts_one_by_one__leave_nothing_to_the_whole():
+    # Alone in its process: what other tests called would be compiled already.
+    script = """
+import sys
+
+from numba.core.registry import CPUDispatcher
+
+from matcher.engine.warm_up import PARTS, warm_up
+
+{count_versions}
+
+for part in PARTS:
+    warm_up([part])
+parts = count_versions()
+warm_up()
+assert count_versions() == parts, set(count_versions().items()) - set(parts.items())
+"""
+    script = script.replace("{count_versions}", inspect.getsource(count_versions))
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=600)
 
 
 def test_warm_up__then_everything_a_matcher_does__needs_nothing_more():

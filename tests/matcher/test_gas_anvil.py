@@ -22,7 +22,7 @@ def town(undone_base):
 @pytest.fixture
 def operator(town, template, tmp_path):
     database = copy_store(template, tmp_path / "store.sqlite")
-    hasty = town.sender(town.first, timeout=0.3)
+    hasty = town.sender(town.first, timeout=2.0)
     yield Operator(town, database, town.first, sender=hasty)
     database.close()
 

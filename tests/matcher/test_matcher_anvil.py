@@ -211,7 +211,7 @@ def test_two_matchers__really_at_once__one_deal(town, operators):
     town.anvil.cheats.mine()
     town.anvil.cheats.set_automine(True)
     for turn in turns:
-        turn.join(20)
+        turn.join(120)
     for operator in pair:
         operator.turn()
 
@@ -394,7 +394,7 @@ def process(town, template, tmp_path):
     follower.start()
     yield process
     stop.set()
-    follower.join(20)
+    follower.join(120)
     if process.process.poll() is None:
         process.end(signal.SIGKILL)
     database.close()

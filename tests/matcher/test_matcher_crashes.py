@@ -38,7 +38,7 @@ def followed(operator):
     follower.start()
     yield operator.database
     stop.set()
-    follower.join(20)
+    follower.join(120)
 
 
 def sent_by(town, account):
@@ -91,7 +91,7 @@ def test_round_of_several_offers__is_sent_in_one_block_with_consecutive_nonces(t
     wait_for(lambda: int(town.rpc.request("txpool_status", [])["pending"], 16) == 4)
     town.anvil.cheats.mine()
     town.anvil.cheats.set_automine(True)
-    turn.join(20)
+    turn.join(120)
     operator.index()
 
     assert [operator.status(bid)["status"] for bid in bids] == ["pending"] * 4

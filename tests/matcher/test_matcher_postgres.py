@@ -166,7 +166,7 @@ def test_two_processes__submitter_killed_after_signing__the_other_takes_over(
     leads = second.get("/v1/status")["extra"]["is_submitter"]
     second.end(signal.SIGTERM)
     stop.set()
-    follower.join(20)
+    follower.join(120)
     with database.read() as session:
         [sent] = fetch_submissions(session)
     database.close()

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from matcher.engine.index.compiled import find_folder
 from tests.paths import CHECKOUT
 
 ROOM = CHECKOUT / ".build" / "wheel"
@@ -58,6 +59,16 @@ class Environment:
             "NUMBA_CACHE_DIR": str(ROOM / "kernels" / self.path.name),
             "LC_ALL": "C.UTF-8",
         }
+
+    def take_kernels(self):
+        """Take over the machine code of the checkout's engine: same source, same compiler.
+
+        Another version of the compiler passes over it, and compiles for a minute.
+        """
+        kept = find_folder()
+        if kept is not None:
+            place = Path(self.variables["NUMBA_CACHE_DIR"]) / kept.name
+            shutil.copytree(kept, place, dirs_exist_ok=True)
 
     def run(self, *arguments):
         return subprocess.run(

@@ -27,7 +27,7 @@ def test_unit__systemd__finds_nothing_wrong(unit, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
     assert unit.stem.rstrip("@") not in done.stderr, done.stderr

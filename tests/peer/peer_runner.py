@@ -34,7 +34,7 @@ from wasmarket.kernel.signing.requests import Request, sign_request
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Hash
 
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 GREETING = ROOT / "examples" / "greeting" / "greeting.wasm"
 GREETING_V2 = ROOT / "examples" / "greeting-v2" / "greeting.wasm"
 

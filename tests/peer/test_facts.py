@@ -62,6 +62,7 @@ def test_match__of_this_peer__is_known_with_its_deal(facts):
     assert facts.deals[1].developer == DEVELOPER
     assert facts.deals[1].apps == [(2, APP)]
     assert facts.deals[1].peers == [OURS, OTHER]
+    assert facts.deals[1].assignments == {10: OURS, 11: OTHER}
 
 
 def test_match__of_others__does_not_concern_us(facts):

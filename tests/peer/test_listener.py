@@ -285,7 +285,7 @@ def test_run__errors__are_told_and_over_when_over(scene):
     assert "offline" in loop.problem
     scene.chain.offline = False
     loop.start()
-    assert told.wait(10)
+    assert told.wait(60)
     loop.ask_to_stop()
     loop.join()
 

@@ -6,7 +6,7 @@ import pytest
 from tests.wasmarket.content.trustless.asking import check_case
 from tests.wasmarket.content.trustless.specification import CASES, Content, fill
 
-pytestmark = [pytest.mark.anvil, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anvil, pytest.mark.timeout(300)]
 
 
 def test_peer__each_line_of_the_specification__is_kept(peer):

@@ -162,7 +162,7 @@ def test_kill__of_the_peer__takes_its_workers_and_loses_no_receipt(world, peer):
 
     peer.kill()
 
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     peer.start()
     peer.wait_for_state(deal, "serving")
@@ -261,7 +261,7 @@ def test_signal__to_end__ends_workers_and_keeps_all(world, peer):
 
     peer.stop()
 
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert alive == []
     peer.start()
     peer.wait_for_state(deal, "serving")

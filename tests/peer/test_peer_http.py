@@ -8,7 +8,7 @@ import pytest
 
 from tests.peer.peer_runner import GREETING, publish
 
-pytestmark = [pytest.mark.anvil, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anvil, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

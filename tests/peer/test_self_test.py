@@ -101,7 +101,7 @@ def test_step__root_without_cap_setuid__names_it(tmp_path):
         text=True,
         check=True,
         env={"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"]},
-        timeout=60,
+        timeout=180,
     )
 
     assert "cannot become another user" in done.stdout

@@ -78,9 +78,9 @@ def test_loop__left_alone__makes_blocks_until_stopped(anvil):
     watcher = threading.Thread(target=look)
     loop.start()
     watcher.start()
-    watcher.join(10)
+    watcher.join(60)
     loop.ask_to_stop()
-    loop.join(10)
+    loop.join(60)
 
     assert anvil.rpc.fetch_head().number > before.number
     assert loop.problem == ""

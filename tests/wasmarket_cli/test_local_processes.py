@@ -1,6 +1,7 @@
 """Child processes: ready when they say so, and their last words when they fail."""
 
 import os
+import socket
 
 import pytest
 
@@ -12,6 +13,7 @@ from wasmarket_cli.local.plan import (
     FREE_PORTS,
     Plan,
     Ports,
+    find_free_port,
     settle_ports,
     write_settings,
 )
@@ -155,3 +157,13 @@ def test_plan__ports__are_distinct_and_named():
     assert Plan().wanted_ports == (8545, 8600, 8601, 8602, 8610, 8611, 8612)
     assert Plan().providers == ("alpha", "beta")
     assert len({peer.name for peer in DEFAULT_PEERS}) == len(DEFAULT_PEERS)
+
+
+def test_find_free_port__asked_again__is_another_and_none_that_is_taken():
+    first = find_free_port()
+    with socket.socket() as taken:
+        # The next one in turn.
+        taken.bind(("127.0.0.1", first + 1))
+        following = [find_free_port() for _ in range(20)]
+
+    assert len({first, first + 1, *following}) == 22

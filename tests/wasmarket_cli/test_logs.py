@@ -49,7 +49,7 @@ def log(stream):
 def test_access__many_lines__are_written_together_and_soon(log, stream):
     for number in range(50):
         log(ACCESS, "answered", number=number)
-    assert stream.written.wait(10)
+    assert stream.written.wait(60)
     log.handler.flush()
 
     lines = stream.getvalue().splitlines()

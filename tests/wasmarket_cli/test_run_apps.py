@@ -13,7 +13,7 @@ from peer.runtime.errors import EffectorRefused
 from tests.peer.runtime.guests import build_guest
 from wasmarket_cli.main import main, root
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 APP = EXAMPLES / "effectors"
 
 

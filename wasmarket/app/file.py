@@ -1,8 +1,10 @@
 """Build an app from `app.toml`: import its modules, write its manifest.
 
-The file reads like the manifest (DESIGN 8.4), but `[[service]]`, `[[service.module]]` and
-`[[trigger]]` are tables of their own and a module names the `path` of its Wasm, relative to the
-file, instead of a CID (and may say under `build` how that is made, which only build scripts read).
+The file reads like the manifest (DESIGN 8.4), but `[[service]]`, `[[service.module]]`,
+`[[trigger]]` and `[[flow]]` are tables of their own and a module names the `path` of its Wasm,
+relative to the file, instead of a CID (and may say under `build` how that is made, which only build
+scripts read).
+A flow names the `path` of an Aqua file and the `function` of it, which is compiled here.
 """
 
 import json
@@ -12,9 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from wasmarket.app.aqua.compiler import CompiledAqua, compile_aqua, find_compiler
 from wasmarket.content.importer import import_bytes
 from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
 from wasmarket.kernel.documents.content_ids import Cid, app_hash, raw_cid
+from wasmarket.kernel.documents.flows import dump_interface
 from wasmarket.kernel.documents.manifest import Manifest, dump_manifest, read_manifest
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.units import Hash
@@ -93,7 +97,8 @@ def _manifest_document(
     document: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
 ) -> dict[str, Any]:
     """Turn the tables of an `app.toml` into a manifest's document; fill `blocks`."""
-    rest = {key: value for key, value in document.items() if key not in ("service", "trigger")}
+    tables = ("service", "trigger", "flow")
+    rest = {key: value for key, value in document.items() if key not in tables}
     triggers = document.get("trigger", [])
     services = _tables(document, "service", f"{file} has no [[service]]")
     return {
@@ -101,7 +106,31 @@ def _manifest_document(
         **rest,
         "services": [_service_document(entry, file, blocks) for entry in services],
         "triggers": triggers,
+        **_flow_documents(document, file),
     }
+
+
+def _flow_documents(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Compile the flows, each file once; nothing where there are none."""
+    if "flow" not in document:
+        return {}
+    compiled: dict[Path, CompiledAqua] = {}
+    flows = []
+    for entry in _tables(document, "flow", f"{file} has no [[flow]]"):
+        rest = {key: value for key, value in entry.items() if key not in ("path", "function")}
+        path, function = entry.get("path"), entry.get("function", entry.get("name"))
+        if not isinstance(path, str) or not isinstance(function, str):
+            raise InvalidInput(
+                f"{file}: a flow has no path or no function", field="flow", remedy=_REMEDY
+            )
+        source = file.parent / path
+        if source not in compiled:
+            compiler = find_compiler(file.parent, Path.home() / ".wasmarket")
+            compiled[source] = compile_aqua(source, compiler, [file.parent])
+        found = compiled[source].find(function)
+        described = {"name": function, "script": found.script, **dump_interface(found.interface)}
+        flows.append(described | rest)
+    return {"flows": flows}
 
 
 def _service_document(

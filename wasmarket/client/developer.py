@@ -358,6 +358,10 @@ class DeveloperClient:
         authorization = self._sign(targets.METHOD, targets.target_path(offer), body)
         return {"target": units, "target_authorization": authorization}
 
+    def open_peer(self, endpoint: str) -> ServiceClient:
+        """Return a peer's service; requests are signed as this account where that is asked."""
+        return ServiceClient("peer", endpoint, self._wiring.http, self._sign)
+
     def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         return {"Authorization": self._sign(method, target, body)}
 

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from peer.hosting.versions import build_spec
-from peer.runtime.abi.guest_types import Basic, Interface, describe_interface
+from peer.runtime.abi.described import describe_interface
+from peer.runtime.abi.guest_types import Basic, Interface
+from peer.runtime.components.check import read_interface
 from peer.runtime.errors import ModuleError
-from peer.runtime.module.links import plan_service
 from peer.runtime.module.service import validate_spec
 from wasmarket.app.file import App
 from wasmarket.content.exporter import read_file
@@ -26,10 +27,10 @@ def check_app(app: App) -> dict[str, dict[str, Any]]:
     for service in manifest.services:
         spec = build_spec(service, manifest.limits, files, Path(), manifest.effectors)
         validate_spec(spec)
-        plan = plan_service(spec, [wasms[module.cid] for module in service.modules])
+        interface = read_interface(spec, [wasms[module.cid] for module in service.modules])
         if manifest.site is not None and manifest.site.service == service.name:
-            _check_site(manifest.site, plan.interface)
-        interfaces[service.name] = describe_interface(plan.interface)
+            _check_site(manifest.site, interface)
+        interfaces[service.name] = describe_interface(interface)
     return interfaces
 
 

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import click
 
-from peer.runtime.abi.guest_types import describe_interface, describe_type
+from peer.runtime.abi.described import describe_interface
+from peer.runtime.abi.guest_types import Interface, describe_type
 from peer.runtime.abi.signature_text import parse_signatures
+from peer.runtime.components.binary import is_component
+from peer.runtime.components.check import plan_component
 from peer.runtime.module.check import inspect_module
 from peer.runtime.module.embed import embed_interface
 from peer.runtime.module.links import find_effectors
@@ -30,12 +33,11 @@ def module() -> None:
 def inspect(file: Path, raw: bool, linked: tuple[str, ...], as_json: bool) -> None:
     """Show the typed functions of FILE; refuse it for the reason a peer would."""
     wasm = _read(file)
-    info = inspect_raw_module(wasm) if raw else inspect_module(wasm, linked)
+    interface, needs, sdk = _inspect(wasm, raw, linked)
     blocks: dict[Cid, bytes] = {}
     cid = import_bytes(wasm, blocks.__setitem__).cid
-    needs = sorted(find_effectors(info))
     if as_json:
-        described = describe_interface(info.interface)
+        described = describe_interface(interface)
         print_json({"cid": str(cid), "bytes": len(wasm), "effectors": needs, **described})
         return
     print_facts(
@@ -43,7 +45,7 @@ def inspect(file: Path, raw: bool, linked: tuple[str, ...], as_json: bool) -> No
         [
             ("CID", cid),
             ("bytes", f"{len(wasm):,}"),
-            ("SDK", info.sdk_version or "not said"),
+            ("built with", sdk),
             ("effectors", ", ".join(needs) or "none"),
         ],
     )
@@ -56,9 +58,19 @@ def inspect(file: Path, raw: bool, linked: tuple[str, ...], as_json: bool) -> No
                 ", ".join(f"{p.name}: {describe_type(p.type)}" for p in signature.parameters),
                 describe_type(signature.outputs[0]) if signature.outputs else "nothing",
             )
-            for signature in info.interface.functions.values()
+            for signature in interface.functions.values()
         ],
     )
+
+
+def _inspect(wasm: bytes, raw: bool, linked: tuple[str, ...]) -> tuple[Interface, list[str], str]:
+    """Return the interface, the effectors that are imported, and what the module is built with."""
+    if is_component(wasm):
+        plan = plan_component(wasm)
+        return plan.interface, sorted(plan.effectors), "the component model"
+    info = inspect_raw_module(wasm) if raw else inspect_module(wasm, linked)
+    sdk = "the raw ABI" if raw else f"Marine's SDK {info.sdk_version or '(no version)'}"
+    return info.interface, sorted(find_effectors(info)), sdk
 
 
 @module.command()

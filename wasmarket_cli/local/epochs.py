@@ -11,7 +11,7 @@ from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import TimedOut
 from wasmarket.kernel.units import Epoch
 
-PROOF_SECONDS = 30.0
+PROOF_SECONDS = 60.0
 PAID_BY_EPOCH = (AssignmentCode.ACTIVE, AssignmentCode.ENDED)
 PAID_BY_WORK = (AssignmentCode.METERED, AssignmentCode.CLOSED)
 

@@ -1,6 +1,6 @@
-"""Have the matching engine compiled beside other work, by a process for each half of it.
+"""Have the matching engine compiled beside other work, by two processes that share the work.
 
-The matcher does so itself when it starts, which takes a minute on one core.
+The matcher does so itself when it starts, which takes most of a minute on one core.
 """
 
 import hashlib
@@ -15,7 +15,8 @@ from pathlib import Path
 
 from wasmarket_cli.local.processes import ROOT
 
-PARTS = ("single", "auction")
+PARTS = (("single", "flow"), ("paths",))
+"""What each process compiles."""
 TIMEOUT_SECONDS = 900.0
 
 
@@ -27,10 +28,10 @@ class KernelBuild:
         self._processes: list[subprocess.Popen[bytes]] = []
         if self._stamp.exists():
             return
-        for part in PARTS:
+        for parts in PARTS:
             self._processes.append(
                 subprocess.Popen(
-                    [sys.executable, "-P", "-m", "matcher.engine.warm_up", part],
+                    [sys.executable, "-P", "-m", "matcher.engine.warm_up", *parts],
                     env={**environ, "PYTHONPATH": str(ROOT)},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

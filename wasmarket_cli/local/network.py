@@ -45,7 +45,8 @@ COINS = 100 * 10**18
 
 START_SECONDS = 600.0
 """Where the engine's code cannot be kept, the matcher compiles it: minutes on a busy machine."""
-SERVICES = ("indexer", "matcher", "gateway")
+SERVICES = ("indexer", "gateway")
+MATCHER = "matcher"
 
 OnStep = Callable[[str], None]
 
@@ -158,14 +159,17 @@ def _start(
         market.blocks.start()
         on_step("accounts")
         _fund_accounts(market)
-        on_step("matching engine (compiled once, for a minute)")
-        kernels.wait()
         on_step("services")
-        _await(market.start_service(name) for name in SERVICES)
+        started = [market.start_service(name) for name in SERVICES]
         on_step("peers")
         for index, peer in enumerate(plan.peers):
             _register(market, peer, plan.peer_port(index) or find_free_port())
-        _await(market.start_peer(peer.name) for peer in plan.peers)
+        _await(started + [market.start_peer(peer.name) for peer in plan.peers])
+        # The matcher is the last, so that all others start while the compiler works.
+        on_step("matching engine (compiled once, for half a minute)")
+        kernels.wait()
+        on_step("matcher")
+        _await([market.start_service(MATCHER)])
         on_step("offers")
         for peer in plan.peers:
             client = ProviderClient(wiring, peer.provider)

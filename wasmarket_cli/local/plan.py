@@ -1,13 +1,16 @@
 """What a local market is made of, and the settings file that its commands read."""
 
+import contextlib
+import itertools
 import json
+import os
 import socket
 from dataclasses import dataclass, replace
 
 import tomli_w
 
 from wasmarket.client.home import Home
-from wasmarket.kernel.errors import Conflict
+from wasmarket.kernel.errors import Conflict, PortInUse
 
 MARK = "# Written by `wasmarket local up`; remove this line to keep your own changes.\n"
 WORK_PRICE = 300_000
@@ -15,6 +18,8 @@ WORK_PRICE = 300_000
 
 EFFECTORS = ("http", "ipfs", "kv")
 """What local peers let functions use, so that every example runs."""
+_FIRST_PORT, _PORTS = 20_000, 12_000
+_turns = itertools.count()
 POLICY = f"# What the peers of this local market allow.\neffectors = {json.dumps(EFFECTORS)}\n"
 
 
@@ -95,10 +100,18 @@ def settle_ports(ports: Ports) -> Ports:
 
 
 def find_free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody listens on now, and another one each time.
+
+    Not one that the system gives out by itself: a connection that begins before the port is used
+    could have it. Raises PortInUse if all are taken.
+    """
+    for _ in range(_PORTS):
+        # Processes that look for ports side by side begin in different places.
+        port = _FIRST_PORT + (os.getpid() * 64 + next(_turns)) % _PORTS
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise PortInUse(f"none of the ports {_FIRST_PORT} to {_FIRST_PORT + _PORTS - 1} is free")
 
 
 def is_ours(home: Home) -> bool:

@@ -1,4 +1,9 @@
-"""Compile a function to machine code when it is first called, and keep the code where possible."""
+"""Compile a function to machine code when it is first called, and keep the code where possible.
+
+A kernel that others call is compiled for them without its wrapper for Python, which converts every
+array of every argument and takes a third of the compiler's time; and once only for all signed
+integers and constants. Numba would compile it anew for each constant that a caller passes.
+"""
 
 import hashlib
 import logging
@@ -6,13 +11,14 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
+from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
 try:
@@ -36,11 +42,30 @@ def compiled(function: Kernel) -> Kernel:
     A kernel holds the GIL, so that no other thread sees its scratch arrays. Where no folder may be
     written to, every process compiles for itself.
     """
-    kernel: Any = numba.njit(function)
+    # Not all of Numba's options are among its annotations.
+    compile_: Any = numba.njit
+    kernel = compile_(function, no_cfunc_wrapper=True)
+    part = compile_(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
     with suppress(RuntimeError):
         kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
+        part._cache = _PartCache(function)  # type: ignore[no-untyped-call]
+
+    def resolve(args: Sequence[Any], kws: Mapping[str, Any]) -> Any:
+        wide = {name: _widen(type_) for name, type_ in kws.items()}
+        return part.get_call_template(tuple(map(_widen, args)), wide)
+
+    # These two are how Numba asks for what a kernel calls.
+    kernel.get_call_template = resolve
+    kernel.get_overload = part.get_overload
     compiled_kernel: Kernel = kernel
     return compiled_kernel
+
+
+def _widen(type_: Any) -> Any:
+    """Return the type as which a kernel passes an argument on to another."""
+    type_ = types.unliteral(type_)  # type: ignore[no-untyped-call]
+    is_signed = isinstance(type_, types.Integer) and type_.signed  # type: ignore[attr-defined]
+    return types.int64 if is_signed else type_
 
 
 class _Locator(_CacheLocator):
@@ -69,14 +94,25 @@ class _Locator(_CacheLocator):
         return str(self._line)
 
 
+class _PartLocator(_Locator):
+    """Keeps the code for other kernels beside the code for Python."""
+
+    def get_disambiguator(self) -> str:
+        return f"{self._line}-part"
+
+
 class _CacheImpl(CompileResultCacheImpl):
     _locator_classes = [_Locator]  # noqa: RUF012
+
+
+class _PartCacheImpl(CompileResultCacheImpl):
+    _locator_classes = [_PartLocator]  # noqa: RUF012
 
 
 class _Cache(FunctionCache):
     """A cache that costs nothing but time when its files cannot be read or written."""
 
-    _impl_class = _CacheImpl
+    _impl_class: type[CompileResultCacheImpl] = _CacheImpl
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
@@ -95,6 +131,10 @@ class _Cache(FunctionCache):
                 super().save_overload(sig, data)  # type: ignore[no-untyped-call]
         except OSError:
             logger.debug("machine code cannot be kept", exc_info=True)
+
+
+class _PartCache(_Cache):
+    _impl_class = _PartCacheImpl
 
 
 @contextmanager

@@ -19,7 +19,8 @@ RAW_LINE: Final = b"content-type: application/octet-stream\r\n"
 JSON_LINE: Final = b"content-type: application/json\r\n"
 RECEIPT_PREFERENCE: Final = b"receipt"
 # What is not plainly a call (a number out of range, an escaped path) is left to the framework.
-CALL_TARGET: Final = re.compile(rb"/v1/deals/([1-9][0-9]{0,8})/([^/%?#]+)/([^/%?#]+)")
+# So are flows, which have a route of their own.
+CALL_TARGET: Final = re.compile(rb"/v1/deals/([1-9][0-9]{0,8})/(?!flows/)([^/%?#]+)/([^/%?#]+)")
 # Paths that are called again and again are taken apart once.
 KNOWN_PATHS: Final = 1_024
 MAX_KNOWN_PATH: Final = 256

@@ -12,6 +12,7 @@ from peer.runtime.abi.guest_types import (
     FunctionSignature,
     GuestType,
     RecordType,
+    describe_type,
 )
 from peer.runtime.abi.interface_types import (
     ADAPTERS,
@@ -137,7 +138,7 @@ class _Encoder:
             return bytes([ARRAY_CODE]) + self._encode_type(guest_type.element)
         if isinstance(guest_type, RecordType):
             return bytes([RECORD_CODE]) + encode_varint(self._add_record(guest_type))
-        return bytes([TYPE_CODES[guest_type]])
+        return bytes([TYPE_CODES[_get_basic(guest_type)]])
 
     def _add_record(self, record: RecordType) -> int:
         if record not in self._records:
@@ -164,7 +165,7 @@ class _Encoder:
         if guest_type in SCALARS:
             conversion = CONVERSIONS.get(guest_type)
             return [get] if conversion is None else [get, bytes([conversion[1]])]
-        size, lower, _ = SEQUENCES[guest_type]
+        size, lower, _ = SEQUENCES[_get_basic(guest_type)]
         allocate = _with(CALL_CORE, ALLOCATE)
         return [get, bytes([size]), _with(PUSH_I32, BYTE_TAG), allocate, get, bytes([lower])]
 
@@ -179,7 +180,14 @@ class _Encoder:
         if guest_type in SCALARS:
             conversion = CONVERSIONS.get(guest_type)
             return [] if conversion is None else [bytes([conversion[0]])]
-        return [*fetch, bytes([SEQUENCES[guest_type][2]]), release]
+        return [*fetch, bytes([SEQUENCES[_get_basic(guest_type)][2]]), release]
+
+
+def _get_basic(guest_type: GuestType) -> Basic:
+    """Return a type that has no parts; raise `ModuleError` for one that Marine does not know."""
+    if not isinstance(guest_type, Basic):
+        raise ModuleError(f"Marine has no type {describe_type(guest_type)}")
+    return guest_type
 
 
 def _with(instruction: int, operand: int) -> bytes:

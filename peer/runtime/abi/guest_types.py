@@ -1,4 +1,8 @@
-"""The types that Marine functions speak, and how each lies in a guest's memory."""
+"""The types that functions speak, and how those of Marine lie in a guest's memory.
+
+Marine knows basic types, arrays and records; components have options, results, tuples, variants and
+flags as well, which never lie in memory here.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -55,7 +59,61 @@ class RecordType:
     fields: tuple[NamedType, ...]
 
 
-GuestType = Basic | ArrayType | RecordType
+@dataclass(frozen=True, slots=True)
+class OptionType:
+    """A value or none."""
+
+    element: "GuestType"
+
+
+@dataclass(frozen=True, slots=True)
+class ResultType:
+    """How something ended: well or not, each with a value or without."""
+
+    ok: "GuestType | None"
+    error: "GuestType | None"
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType:
+    """So many values, each of its own type."""
+
+    parts: "tuple[GuestType, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class VariantCase:
+    """One of a variant's cases, with a value or without."""
+
+    name: str
+    type: "GuestType | None"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VariantType:
+    """One of several cases; those of an enumeration have no values."""
+
+    name: str
+    cases: tuple[VariantCase, ...]
+    is_enumeration: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlagsType:
+    """Names, each of which is there or not."""
+
+    name: str
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CharType:
+    """One character."""
+
+
+MarineType = Basic | ArrayType | RecordType
+WitType = OptionType | ResultType | TupleType | VariantType | FlagsType | CharType
+GuestType = MarineType | WitType
 
 
 def once_per_record(make: Callable[[RecordType], Made]) -> Callable[[RecordType], Made]:
@@ -84,7 +142,7 @@ class Extent:
 
 
 def measure_type(guest_type: GuestType) -> Extent:
-    """Return the extent of a type."""
+    """Return the extent of a type of Marine's; those of components are bounded as they are read."""
     arrays = 0
     while isinstance(guest_type, ArrayType):
         guest_type = guest_type.element
@@ -172,9 +230,37 @@ def describe_type(guest_type: GuestType) -> str:
     """Name a type as people write it: `u32`, `[string]`, `Point`."""
     if isinstance(guest_type, ArrayType):
         return f"[{describe_type(guest_type.element)}]"
-    if isinstance(guest_type, RecordType):
+    if isinstance(guest_type, RecordType | VariantType | FlagsType):
         return guest_type.name
-    return guest_type.value
+    if isinstance(guest_type, Basic):
+        return guest_type.value
+    return _describe_wit(guest_type)
+
+
+def _describe_wit(guest_type: "OptionType | ResultType | TupleType | CharType") -> str:
+    if isinstance(guest_type, CharType):
+        return "char"
+    if isinstance(guest_type, OptionType):
+        return f"option<{describe_type(guest_type.element)}>"
+    if isinstance(guest_type, TupleType):
+        return f"tuple<{', '.join(map(describe_type, guest_type.parts))}>"
+    ok, error = ("_" if part is None else describe_type(part) for part in get_parts(guest_type))
+    return f"result<{ok}, {error}>"
+
+
+def get_parts(guest_type: GuestType) -> "tuple[GuestType | None, ...]":
+    """Return the types that a type is made of, None where a case or an end has no value."""
+    if isinstance(guest_type, ArrayType | OptionType):
+        return (guest_type.element,)
+    if isinstance(guest_type, RecordType):
+        return tuple(part.type for part in guest_type.fields)
+    if isinstance(guest_type, TupleType):
+        return guest_type.parts
+    if isinstance(guest_type, ResultType):
+        return (guest_type.ok, guest_type.error)
+    if isinstance(guest_type, VariantType):
+        return tuple(case.type for case in guest_type.cases)
+    return ()
 
 
 def get_size(guest_type: GuestType) -> int:
@@ -231,38 +317,3 @@ def _get_element(guest_type: GuestType) -> GuestType | None:
 def _get_shape(scalar: GuestType) -> tuple[int, CoreType] | None:
     layout = SCALARS.get(scalar) if isinstance(scalar, Basic) else None
     return None if layout is None else (layout.size, layout.core)
-
-
-def describe_interface(interface: Interface) -> dict[str, object]:
-    """Return the typed signatures as JSON-able values: functions and the records they use."""
-    records: dict[str, RecordType] = {}
-    for signature in interface.functions.values():
-        for guest_type in (*(p.type for p in signature.parameters), *signature.outputs):
-            _collect_records(guest_type, records)
-    return {
-        "functions": [
-            {
-                "name": signature.name,
-                "arguments": [_describe_field(p) for p in signature.parameters],
-                "output": describe_type(signature.outputs[0]) if signature.outputs else None,
-            }
-            for signature in interface.functions.values()
-        ],
-        "records": [
-            {"name": record.name, "fields": [_describe_field(part) for part in record.fields]}
-            for record in records.values()
-        ],
-    }
-
-
-def _describe_field(part: NamedType) -> dict[str, str]:
-    return {"name": part.name, "type": describe_type(part.type)}
-
-
-def _collect_records(guest_type: GuestType, found: dict[str, RecordType]) -> None:
-    if isinstance(guest_type, ArrayType):
-        _collect_records(guest_type.element, found)
-    elif isinstance(guest_type, RecordType) and guest_type.name not in found:
-        found[guest_type.name] = guest_type
-        for part in guest_type.fields:
-            _collect_records(part.type, found)

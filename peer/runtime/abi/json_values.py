@@ -2,7 +2,7 @@
 
 Integers of 64 bits may also come as decimal strings. Byte arrays come as base64 text or as a list
 of numbers from 0 to 255 and leave as base64 text. Floats that JSON cannot hold are the strings
-"NaN", "Infinity" and "-Infinity", both ways.
+"NaN", "Infinity" and "-Infinity", both ways. What only components know: `wit_values`.
 """
 
 import base64
@@ -25,6 +25,7 @@ from peer.runtime.abi.guest_types import (
     describe_type,
     once_per_record,
 )
+from peer.runtime.abi.wit_values import compile_read_wit, compile_write_wit
 from peer.runtime.errors import CallRefused
 
 Read = Callable[[Any, str], Any]
@@ -90,6 +91,8 @@ def _compile_read(guest_type: GuestType) -> Read:
         return _read_array(guest_type)
     if isinstance(guest_type, RecordType):
         return _read_record(guest_type)
+    if not isinstance(guest_type, Basic):
+        return compile_read_wit(guest_type, _compile_read)
     if guest_type in INTEGER_RANGES:
         return _read_integer(guest_type)
     return {
@@ -211,7 +214,9 @@ def _compile_write(guest_type: GuestType) -> Write | None:
     if isinstance(guest_type, ArrayType):
         element = _compile_write(guest_type.element)
         return None if element is None else lambda value: [element(v) for v in value]
-    return _compile_write_record(guest_type) if isinstance(guest_type, RecordType) else None
+    if isinstance(guest_type, RecordType):
+        return _compile_write_record(guest_type)
+    return None if isinstance(guest_type, Basic) else compile_write_wit(guest_type, _compile_write)
 
 
 @once_per_record

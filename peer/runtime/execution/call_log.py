@@ -8,7 +8,12 @@ MAX_LOG_LINES: Final = 1_000
 LEVELS: Final = {1: "error", 2: "warn", 3: "info", 4: "debug", 5: "trace"}
 STREAMS: Final = ("stdout", "stderr")
 # What Rust's runtime prints to stderr before it aborts; no trap code tells the two apart.
-ALLOCATION_FAILED: Final = b"memory allocation of "
+# Interpreters inside components say it in their own words.
+ALLOCATION_FAILED: Final = (
+    b"memory allocation of ",
+    b"MemoryError",
+    b"InternalError: out of memory",
+)
 PANICKED: Final = b"panicked at"
 
 
@@ -60,7 +65,7 @@ class CallLog:
             self._append(stream, line)
         self._partial[stream] = rest[:MAX_LOG_BYTES]
         if stream == "stderr":
-            self._saw_allocation_failure |= ALLOCATION_FAILED in pending
+            self._saw_allocation_failure |= any(words in pending for words in ALLOCATION_FAILED)
             self._saw_panic |= PANICKED in pending
 
     def take_lines(self) -> list[str]:

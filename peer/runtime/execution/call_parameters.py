@@ -68,7 +68,7 @@ def compile_fill(guest_type: GuestType) -> Fill:
     if guest_type in INTEGER_RANGES:
         least, most = INTEGER_RANGES[guest_type]
         return lambda value: value if type(value) is int and least <= value <= most else 0
-    kinds: dict[Basic, Fill] = {
+    kinds: dict[GuestType, Fill] = {
         Basic.STRING: _fill_string,
         Basic.BYTES: lambda value: value if isinstance(value, bytes) else b"",
         Basic.BOOL: lambda value: value is True,

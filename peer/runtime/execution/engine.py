@@ -4,10 +4,11 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wasmtime import Config, Engine, Module, WasmtimeError
 from wasmtime import _bindings as ffi
+from wasmtime.component import Component
 
 from peer.runtime.errors import ModuleError
 from peer.runtime.module.code_files import CODE, MARK, MAX_STACK_BYTES, EngineSettings, name_code
@@ -36,7 +37,10 @@ class InstancePool:
 def build_engine(settings: EngineSettings, pool: InstancePool | None = None) -> Engine:
     """Return an engine whose calls end at an epoch deadline, and at their fuel if metered."""
     config = Config()
-    _set_pool(config, pool or InstancePool())
+    # NOTE: components have as many instances and tables as they were linked of, which no pool
+    # knows ahead; their memory comes from the system.
+    if not settings.has_components:
+        _set_pool(config, pool or InstancePool())
     config.epoch_interruption = True
     config.consume_fuel = settings.consume_fuel
     config.cranelift_nan_canonicalization = settings.canonical_nans
@@ -44,7 +48,7 @@ def build_engine(settings: EngineSettings, pool: InstancePool | None = None) -> 
     config.wasm_threads = False
     config.wasm_memory64 = False
     config.wasm_multi_memory = False
-    config.wasm_component_model = False
+    config.wasm_component_model = settings.has_components
     config.wasm_gc = False
     config.wasm_relaxed_simd_deterministic = True
     return Engine(config)
@@ -94,15 +98,24 @@ class AotCache:
 
     def load_module(self, wasm: bytes) -> Module:
         """Return the compiled module, from the cache if it is there and whole."""
+        module: Module = self._load(Module, wasm)
+        return module
+
+    def load_component(self, wasm: bytes) -> Component:
+        """Return the compiled component, as `load_module` does."""
+        component: Component = self._load(Component, wasm)
+        return component
+
+    def _load(self, kind: Any, wasm: bytes) -> Any:
         name = name_code(hashlib.sha256(wasm).digest(), self._fingerprint)
         code, mark = self._folder / f"{name}{CODE}", self._folder / f"{name}{MARK}"
         if self._is_whole(code, mark):
             try:
-                return Module.deserialize_file(self._engine, str(code))
+                return kind.deserialize_file(self._engine, str(code))
             except WasmtimeError:
                 pass  # made by another build of wasmtime: compile again below
         try:
-            module = Module(self._engine, wasm)
+            module = kind(self._engine, wasm)
         except WasmtimeError as error:
             raise ModuleError(f"the module does not compile: {error}") from error
         serialized = bytes(module.serialize())

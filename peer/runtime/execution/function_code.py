@@ -1,7 +1,7 @@
 """Generate, per exported function, the way from a request's body to its answer's body."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from peer.runtime.abi.guest_types import (
@@ -16,7 +16,7 @@ from peer.runtime.abi.guest_types import (
 )
 from peer.runtime.abi.json_values import compile_arguments, compile_result
 from peer.runtime.abi.lowering import compile_lower, compile_read_record, compile_read_sequence
-from peer.runtime.errors import CallRefused
+from peer.runtime.errors import CallRefused, GuestTrap
 from peer.runtime.execution.guest import U32, Guest
 from peer.runtime.module.raw_abi import DEALLOC
 from peer.runtime.module.service import MARINE_ABI, RAW_ABI
@@ -60,6 +60,13 @@ class FunctionCode:
 
 def compile_function(signature: FunctionSignature, abi: str = MARINE_ABI) -> FunctionCode:
     """Generate the code for one signature."""
+    code = compile_codec(signature)
+    invoke = _compile_raw_invoke(signature.name) if abi == RAW_ABI else compile_invoke(signature)
+    return replace(code, invoke=invoke)
+
+
+def compile_codec(signature: FunctionSignature) -> FunctionCode:
+    """Generate what reads and writes bodies, without what calls the function."""
     inputs = [part.type for part in signature.parameters]
     is_raw = (
         len(inputs) == 1
@@ -73,9 +80,13 @@ def compile_function(signature: FunctionSignature, abi: str = MARINE_ABI) -> Fun
     return FunctionCode(
         compile_arguments(signature),
         compile_result(signature),
-        _compile_raw_invoke(signature.name) if abi == RAW_ABI else compile_invoke(signature),
+        _refuse_invoke,
         Basic(describe_type(inputs[0])) if is_raw else None,
     )
+
+
+def _refuse_invoke(guest: Guest, arguments: list[Any]) -> Any:
+    raise GuestTrap("the function is not called this way")
 
 
 def compile_invoke(signature: FunctionSignature) -> Invoke:

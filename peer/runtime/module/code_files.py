@@ -8,12 +8,14 @@ import itertools
 import os
 import platform
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
+
+from peer.runtime.module.service import COMPONENT_ABI, ServiceSpec
 
 MAX_STACK_BYTES: Final = 512 << 10
 CODE: Final = ".cwasm"
@@ -30,6 +32,17 @@ class EngineSettings:
     consume_fuel: bool = False
     canonical_nans: bool = False
     """The same bits for every NaN, whatever the processor makes of it."""
+    has_components: bool = False
+
+    @classmethod
+    def of(cls, services: Iterable[ServiceSpec]) -> "EngineSettings":
+        """Return what an engine needs that is to host all these services."""
+        specs = tuple(services)
+        return cls(
+            consume_fuel=any(spec.limits.fuel is not None for spec in specs),
+            canonical_nans=any(spec.is_deterministic for spec in specs),
+            has_components=any(spec.abi == COMPONENT_ABI for spec in specs),
+        )
 
     def fingerprint(self) -> str:
         """Name this configuration on this machine; compiled code is only good for the same."""
@@ -87,7 +100,7 @@ def _find_version() -> str:
 
 def _fingerprints() -> frozenset[str]:
     """Return the names of all configurations that this version has."""
-    choices = itertools.product((False, True), repeat=2)
+    choices = itertools.product((False, True), repeat=3)
     return frozenset(EngineSettings(*choice).fingerprint() for choice in choices)
 
 

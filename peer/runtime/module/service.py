@@ -13,6 +13,7 @@ from wasmarket.kernel.documents.receipts import CallStatus
 STORAGE: Final = "/storage"
 MARINE_ABI: Final = "marine"
 RAW_ABI: Final = "raw"
+COMPONENT_ABI: Final = "component"
 
 
 class BodyKind(StrEnum):
@@ -96,15 +97,20 @@ class GuestResult:
 
 def validate_spec(spec: ServiceSpec) -> None:
     """Raise `ModuleError` for what this runtime cannot host."""
-    if spec.abi not in (MARINE_ABI, RAW_ABI):
+    if spec.abi not in (MARINE_ABI, RAW_ABI, COMPONENT_ABI):
         raise ModuleError(f"service {spec.name}: the ABI {spec.abi!r} is not supported")
     if not spec.modules:
         raise ModuleError(f"service {spec.name} has no module")
-    if spec.abi == RAW_ABI and len(spec.modules) != 1:
+    if spec.abi != MARINE_ABI and len(spec.modules) != 1:
         raise ModuleError(
-            f"service {spec.name}: modules of the raw ABI cannot be linked, "
+            f"service {spec.name}: modules of the {spec.abi} ABI cannot be linked, "
             f"and it has {len(spec.modules)}",
             remedy="link them into one before deploying",
+        )
+    if spec.abi == COMPONENT_ABI and spec.facade.mounted_binaries:
+        raise ModuleError(
+            f"service {spec.name}: a component cannot mount binaries",
+            remedy="import wasmarket:guest/http instead",
         )
     keeps = spec.storage_dir is not None or spec.instance is not InstanceMode.FRESH
     if spec.is_deterministic and (keeps or any(m.mounted_binaries for m in spec.modules)):

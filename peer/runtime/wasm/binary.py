@@ -47,6 +47,12 @@ class ByteReader:
         self._position = end
         return chunk
 
+    def skip(self, count: int) -> None:
+        """Go on behind the next `count` bytes."""
+        if self._position + count > self._end:
+            raise self._cut_short()
+        self._position += count
+
     def read_leb(self) -> int:
         """Read an unsigned LEB128 number of at most 32 bits."""
         try:

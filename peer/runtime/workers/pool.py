@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from peer.runtime.abi.guest_types import Interface, describe_interface
+from peer.runtime.abi.described import describe_interface
+from peer.runtime.abi.guest_types import Interface
+from peer.runtime.components.check import learn_interface
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import (
     FAULTS,
@@ -19,11 +21,15 @@ from peer.runtime.errors import (
     NoWorker,
     PoolBusy,
     StartFailed,
+    list_known,
 )
 from peer.runtime.messages import Answer, Call, Setup, encode_frame
-from peer.runtime.module.links import plan_service
-from peer.runtime.module.module_file import read_modules
-from peer.runtime.module.service import BodyKind, GuestResult, ServiceSpec, validate_spec
+from peer.runtime.module.service import (
+    BodyKind,
+    GuestResult,
+    ServiceSpec,
+    validate_spec,
+)
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import WorkerSpawner
@@ -35,9 +41,6 @@ logger = logging.getLogger(__name__)
 
 PLAN_SECONDS = 20.0
 """How long reading and checking the modules of a pool may take."""
-
-MOST_NAMED = 20
-"""Functions or services that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +114,7 @@ class WorkerPool:
             validate_spec(spec)
         await self._learn_interfaces()
         try:
-            # NOTE: the first one compiles, the others find the code in the cache.
-            await self._add_worker()
+            await self._add_worker()  # NOTE: compiles; the others find the code in the cache
             if self._settings.idle_seconds is not None:
                 self._dismissing.start()
                 return
@@ -141,7 +143,7 @@ class WorkerPool:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """Return the process ids of the live workers."""
+        """Process ids of the live workers."""
         return tuple(worker.pid for worker in self._workers if worker.is_alive)
 
     @property
@@ -150,8 +152,8 @@ class WorkerPool:
         return tuple(self._specs)
 
     def interface(self, service: str) -> dict[str, object]:
-        """Return the typed signatures of a service as JSON-able values; raise `NotFound`."""
-        return describe_interface(self._get_interface(service))
+        """Return what `get_interface` does as JSON-able values."""
+        return describe_interface(self.get_interface(service))
 
     async def call(
         self,
@@ -199,12 +201,12 @@ class WorkerPool:
 
         Raises as `call` what is known at once; nothing runs then.
         """
-        interface = self._interfaces.get(service) or self._get_interface(service)
+        interface = self._interfaces.get(service) or self.get_interface(service)
         if function not in interface.functions:
             raise FunctionNotFound(
                 f"service {service} has no function {function:.80}",
                 field="function",
-                remedy=_name_all(interface.functions),
+                remedy=list_known(interface.functions),
             )
         limits = self._specs[service].limits
         if len(body) > limits.input_bytes:
@@ -225,7 +227,7 @@ class WorkerPool:
             async with self._spawner.planning, asyncio.timeout(PLAN_SECONDS):
                 for spec in self._specs.values():
                     if spec.name not in self._interfaces:
-                        self._interfaces[spec.name] = await asyncio.to_thread(_plan, spec)
+                        self._interfaces[spec.name] = await asyncio.to_thread(learn_interface, spec)
         except TimeoutError as error:
             raise StartFailed(f"checking the modules takes more than {PLAN_SECONDS:g} s") from error
 
@@ -236,7 +238,8 @@ class WorkerPool:
             # Whoever calls first is told.
             logger.warning("modules not read", extra={"why": str(error)})
 
-    def _get_interface(self, service: str) -> Interface:
+    def get_interface(self, service: str) -> Interface:
+        """Return the typed signatures of a service; raise `NotFound`."""
         known = self._interfaces.get(service)
         if known is None:
             spec = self._specs.get(service)
@@ -244,10 +247,10 @@ class WorkerPool:
                 raise NotFound(
                     f"there is no service {service:.80}",
                     field="service",
-                    remedy=_name_all(self._specs),
+                    remedy=list_known(self._specs),
                 )
             # Started later, and called before the modules were read: they were well before.
-            known = self._interfaces[service] = _plan(spec)
+            known = self._interfaces[service] = learn_interface(spec)
         return known
 
     def _place(self, ticket: Ticket) -> None:
@@ -306,7 +309,7 @@ class WorkerPool:
             worker.submit(ticket)
 
     def take_back(self, worker: WorkerProcess, tickets: list[Ticket]) -> None:
-        """Let calls that a lost or slow worker never began go before all others to the next one."""
+        """Let calls that a lost or slow worker never began go before all others to the next."""
         for ticket in reversed(tickets):
             if self._is_stopping:
                 ticket.done(NoWorker("the service is being stopped"))
@@ -321,6 +324,7 @@ class WorkerPool:
             self._grow()
 
     async def _add_worker(self) -> None:
+        await self._spawner.compile(self._setup)
         worker = await WorkerProcess.start(
             self._setup, self, self._spawner, self._settings.start_seconds, self._effects
         )
@@ -379,10 +383,6 @@ class WorkerPool:
         self._leaving.discard(worker)
 
 
-def _plan(spec: ServiceSpec) -> Interface:
-    return plan_service(spec, read_modules(spec)).interface
-
-
 def build_fault(answer: Answer) -> GuestFault:
     """Return the fault with which a worker answered."""
     return FAULTS[CallStatus(answer.status)](
@@ -392,9 +392,3 @@ def build_fault(answer: Answer) -> GuestFault:
         duration_us=answer.duration_us,
         logs=answer.logs,
     )
-
-
-def _name_all(names: Iterable[str]) -> str:
-    known = sorted(names)
-    more = ", …" if len(known) > MOST_NAMED else ""
-    return f"there is {', '.join(known[:MOST_NAMED])}{more}"

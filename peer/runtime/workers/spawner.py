@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Final
 
 import peer
+from peer.runtime.components.compiling import compile_components
 from peer.runtime.errors import StartFailed
+from peer.runtime.messages import Setup
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.fork_protocol import PID_BYTES, READY, REQUEST
 
@@ -51,6 +53,8 @@ class WorkerSpawner:
         self.cores = cores or Cores()
         self.planning = asyncio.Semaphore(1)
         """Held while modules are checked: it keeps a core busy."""
+        # Held while a component is compiled: it keeps all cores busy.
+        self._compiling = asyncio.Semaphore(1)
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: socket.socket | None = None
         self._is_ready = False
@@ -66,6 +70,14 @@ class WorkerSpawner:
                 # The fork server has gone, and its workers with it: the next one is new.
                 await self._end()
         raise StartFailed("no worker process can be made")
+
+    async def compile(self, setup: Setup) -> None:
+        """Have the components of services compiled, one at a time; what is there already is kept.
+
+        Raises `ModuleError` for one that does not compile, `StartFailed` when it takes too much.
+        """
+        async with self._compiling:
+            await compile_components(setup.services, setup.cache_dir)
 
     async def start(self) -> None:
         """Start the fork server and wait until it is ready, so that no worker waits for it.

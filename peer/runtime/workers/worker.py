@@ -15,10 +15,12 @@ import socket
 import traceback
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Final, NoReturn
 
 from wasmtime import Linker
 
+from peer.runtime.components.component_host import ComponentHost
 from peer.runtime.errors import ModuleError, StartFailed
 from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.execution.engine import AotCache, InstancePool, build_engine
@@ -26,7 +28,7 @@ from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Ready, Setup, SetupFailed
 from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.module_file import read_modules
-from peer.runtime.module.service import ServiceSpec
+from peer.runtime.module.service import COMPONENT_ABI, ServiceSpec
 from peer.runtime.sandbox.output_pipes import OutputPipes
 from peer.runtime.sandbox.privileges import PR_SET_PDEATHSIG, enter_storage, give_up_root, is_root
 from peer.runtime.sandbox.storage_guard import StorageGuard, end_worker
@@ -41,6 +43,8 @@ SPARE_NAME: Final = b"wasm-spare"
 WORKER_NAME: Final = b"wasm-worker"
 MAX_OPEN_FILES: Final = 256
 MAX_FILE_BYTES: Final = 1 << 30
+VALUE_BYTES: Final = 1 << 30
+"""What values of components may take on their way in and out."""
 
 
 def confine() -> None:
@@ -73,17 +77,28 @@ def size_pool(services: Sequence[ServiceSpec]) -> InstancePool:
     )
 
 
+def bound_memory(services: Sequence[ServiceSpec]) -> None:
+    """Bound what this process may have, once all is loaded.
+
+    Engines copy what a component gives value by value: without this, an answer of some megabytes
+    of guest memory could take gigabytes here.
+    """
+    guests = 2 * sum(spec.total_memory_limit for spec in services)
+    status = Path("/proc/self/status").read_text()
+    held = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmData:"))
+    limit = (held << 10) + guests + VALUE_BYTES
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+
+
 def load_services(
     setup: Setup, channel: WorkerChannel, output: OutputPipes
-) -> tuple[dict[str, ServiceHost], StorageGuard]:
+) -> tuple[dict[str, ServiceHost | ComponentHost], StorageGuard]:
     """Load every service and try that it starts; raise `ModuleError` for the first that cannot.
 
     A worker started as root stops being so once everything is compiled, before any guest runs.
     """
     services = enter_storage(setup.services) if is_root() else setup.services
-    is_metered = any(spec.limits.fuel is not None for spec in services)
-    is_deterministic = any(spec.is_deterministic for spec in services)
-    settings = EngineSettings(consume_fuel=is_metered, canonical_nans=is_deterministic)
+    settings = EngineSettings.of(services)
     engine = build_engine(settings, size_pool(services))
     cache = AotCache(setup.cache_dir, engine, settings)
     guards: list[StorageGuard] = []
@@ -94,19 +109,27 @@ def load_services(
             guard.tick()
 
     watchdog = Watchdog(engine, on_tick=tick)
-    hosts = {}
+    hosts: dict[str, ServiceHost | ComponentHost] = {}
     for spec in services:
-        wasms = read_modules(spec)
+        wasms, ask = read_modules(spec), partial(channel.ask, spec.name)
+        is_metered = settings.consume_fuel
+        if spec.abi == COMPONENT_ABI:
+            hosts[spec.name] = ComponentHost(
+                spec,
+                wasms[0],
+                engine,
+                cache,
+                watchdog,
+                is_metered=is_metered,
+                ask=ask,
+                output=output,
+            )
+            continue
         hosts[spec.name] = ServiceHost(
-            spec,
-            wasms,
-            engine,
-            cache,
-            watchdog,
-            is_metered=is_metered,
-            ask=partial(channel.ask, spec.name),
-            output=output,
+            spec, wasms, engine, cache, watchdog, is_metered=is_metered, ask=ask, output=output
         )
+    if settings.has_components:
+        bound_memory(services)
     folders = [spec.storage_dir for spec in services if spec.storage_dir is not None]
     if is_root():
         try:

@@ -19,6 +19,9 @@ from peer.runtime.abi.signature_text import parse_signature
 from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 from peer.runtime.wasm.sections import append_custom
 
+LIMITS = CallLimits(call_ms=5_000)
+"""What no call of a guest reaches that ends by itself, however busy the machine is."""
+
 ALLOCATE = """
   (func (export "allocate") (param $count i32) (param $tag i32) (result i32) (local $at i32)
     global.get $next local.set $at
@@ -127,7 +130,7 @@ def build_service(
         modules=tuple(specs),
         total_memory_limit=memory,
         instance=InstanceMode.WARM if warm else InstanceMode.FRESH,
-        limits=limits or CallLimits(call_ms=500),
+        limits=limits or LIMITS,
         storage_dir=storage,
     )
 
@@ -151,7 +154,7 @@ def build_spec(
         modules=(ModuleSpec("guest", path, digest, **module),),  # type: ignore[arg-type]
         total_memory_limit=memory,
         instance=InstanceMode.WARM if warm else InstanceMode.FRESH,
-        limits=limits or CallLimits(call_ms=500),
+        limits=limits or LIMITS,
         storage_dir=storage,
     )
 

@@ -14,7 +14,7 @@ from peer.runtime.module.check import inspect_module
 from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 from peer.runtime.workers.pool import WorkerPool
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 APPS = ["greeting", "greeting-v2"]
 BUILT = [*APPS, "effectors", "site"]
 

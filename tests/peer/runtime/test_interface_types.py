@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from peer.runtime.abi.described import describe_interface
 from peer.runtime.abi.encoder import encode_interface
 from peer.runtime.abi.guest_types import (
     ArrayType,
@@ -14,7 +15,6 @@ from peer.runtime.abi.guest_types import (
     GuestType,
     NamedType,
     RecordType,
-    describe_interface,
     describe_type,
 )
 from peer.runtime.abi.interface_types import parse_interface

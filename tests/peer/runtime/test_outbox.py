@@ -72,7 +72,7 @@ def test_page__answer_larger_than_it__goes_straight_out_behind_the_others(ends):
     thread.start()
     outbox.add(frame("a"))
     outbox.add(frame(large))
-    thread.join(10)
+    thread.join(60)
 
     assert split_frames(received) == [payload("a"), payload(large)]
     assert reader.read_left(2) == []

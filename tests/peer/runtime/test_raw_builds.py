@@ -4,7 +4,7 @@ import pytest
 
 from examples.build_raw import EXAMPLES, SOURCES, build_example, has_pinned_tool
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 
 @pytest.mark.parametrize("example", SOURCES)

@@ -150,14 +150,14 @@ def test_call__allocator_that_points_outside__is_a_trap(build_host: BuildHost) -
 
 
 def test_call__answer_over_the_limit__is_an_output_fault(build_host: BuildHost) -> None:
-    limits = CallLimits(call_ms=500, output_bytes=131_071)
+    limits = CallLimits(call_ms=5_000, output_bytes=131_071)
 
     with pytest.raises(GuestOutput, match="limit"):
         ask(build_host(guests.HUGE_OUTPUT, limits=limits), "flood")
 
 
 def test_call__small_value_that_is_long_in_json__is_an_output_fault(build_host: BuildHost) -> None:
-    host = build_host(build_echo(Basic.BYTES), limits=CallLimits(call_ms=500, output_bytes=40))
+    host = build_host(build_echo(Basic.BYTES), limits=CallLimits(call_ms=5_000, output_bytes=40))
 
     with pytest.raises(GuestOutput, match="has 57 bytes"):
         ask(host, "echo", encode(b"\0" * 32))
@@ -216,13 +216,16 @@ def test_call__refused_arguments__leave_a_warm_instance_alone(build_host: BuildH
 def test_call__deadline_of_one_call__does_not_touch_the_next(build_host: BuildHost) -> None:
     host = build_host(guests.COUNTER, warm=True, limits=CallLimits(call_ms=30))
 
-    answers = [run(host, "count").status for _ in range(3_000)]
+    for _ in range(3_000):
+        began = time.monotonic()
+        status = run(host, "count").status
 
-    assert set(answers) == {CallStatus.ANSWERED}
+        # A machine that stands still for as long as a call may last ends the call rightly.
+        assert status == CallStatus.ANSWERED or time.monotonic() - began >= 0.03
 
 
 def test_call__metered__spends_the_same_fuel_each_time(build_host: BuildHost) -> None:
-    host = build_host(guests.DIVISION, limits=CallLimits(call_ms=500, fuel=10_000))
+    host = build_host(guests.DIVISION, limits=CallLimits(call_ms=5_000, fuel=10_000))
 
     spent = {run(host, "divide", b"[7, 2]").fuel for _ in range(3)}
 

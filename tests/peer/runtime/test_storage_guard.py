@@ -13,7 +13,7 @@ from peer.runtime.workers.pool import PoolSettings
 from tests.peer.runtime.guests import build_guest, build_spec
 from tests.peer.runtime.pools import in_loop, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 MIB = 1 << 20
 IMPORTS = """

@@ -10,7 +10,7 @@ from peer.runtime.workers import pool as pools
 from tests.peer.runtime.guests import COUNTER, build_spec
 from tests.peer.runtime.pools import in_loop, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 EMPTY = b"\0asm\1\0\0\0"
 
 
@@ -41,7 +41,7 @@ async def test_start__module_made_to_be_slow__is_refused_beside_the_event_loop(
     tmp_path, monkeypatch, name
 ):
     threads = []
-    real = pools._plan
+    real = pools.learn_interface
 
     def plan(spec):
         try:
@@ -50,7 +50,7 @@ async def test_start__module_made_to_be_slow__is_refused_beside_the_event_loop(
             threads.append(spec.name)
         return real(spec)
 
-    monkeypatch.setattr(pools, "_plan", plan)
+    monkeypatch.setattr(pools, "learn_interface", plan)
     with pytest.raises(ModuleError):
         async with running(tmp_path, build_spec(SLOW[name], tmp_path)):
             pass
@@ -65,9 +65,9 @@ async def test_start__check_without_an_end__is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(pools, "PLAN_SECONDS", 0.05)
 
     def plan(_):
-        asyncio.run_coroutine_threadsafe(ended.wait(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(ended.wait(), loop).result(60)
 
-    monkeypatch.setattr(pools, "_plan", plan)
+    monkeypatch.setattr(pools, "learn_interface", plan)
     with pytest.raises(ModuleError, match="takes more than"):
         async with running(tmp_path, build_spec(COUNTER, tmp_path)):
             pass

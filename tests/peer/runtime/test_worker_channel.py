@@ -11,7 +11,7 @@ from peer.runtime.workers.channel import WorkerChannel
 from peer.runtime.workers.shared_page import make_page
 from wasmarket.kernel.documents.receipts import CallStatus
 
-pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.unit, pytest.mark.timeout(300)]
 
 QUESTIONS = 400
 

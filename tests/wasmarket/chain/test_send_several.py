@@ -15,7 +15,7 @@ def test_send_many__dependent_calls__go_into_one_block(anvil, sender, counter):
 
     anvil.cheats.mine()
 
-    assert len({receipt.block_hash for receipt in result.result(10)}) == 1
+    assert len({receipt.block_hash for receipt in result.result(60)}) == 1
     assert counter.read("count") == 3
 
 
@@ -37,7 +37,7 @@ def test_send_each__one_refused__does_not_hold_up_the_others(anvil, sender, coun
 
     anvil.cheats.mine()
 
-    first, refused, last = result.result(10)
+    first, refused, last = result.result(60)
     assert isinstance(refused, Reverted)
     assert [first.tx_hash, last.tx_hash] == [transaction.hash for transaction in signed]
     assert first.block_hash == last.block_hash
@@ -56,7 +56,7 @@ def test_send_each__more_than_the_gas_allowed__goes_in_waves(anvil, sender, coun
 
 def test_send_each__the_first_is_stuck__the_others_are_left_open_at_once(anvil, counter, account):
     anvil.cheats.set_automine(False)
-    sender = build_sender(anvil.rpc, account, timeout=0.3)
+    sender = build_sender(anvil.rpc, account, timeout=2.0)
     signed = []
     calls = [(counter.call("add"), signed.append) for _ in range(3)]
 

@@ -81,7 +81,7 @@ def test_send__the_block_has_more_to_do_than_the_simulation__there_is_gas_for_it
     anvil.cheats.set_next_timestamp(later)
     anvil.cheats.mine()
 
-    result.result(10)
+    result.result(60)
     assert counter.read("late") is True
 
 
@@ -136,12 +136,12 @@ def test_send__stuck__is_replaced_by_fee_with_the_same_nonce(anvil, counter, acc
             replaced.set()
 
     result = in_thread(sender.send, counter.call("add"), record)
-    assert replaced.wait(10)
+    assert replaced.wait(60)
     await_pending(anvil.rpc, 1)
     plans = [read_plan(transaction.raw) for transaction in signed[:3]]
     anvil.cheats.mine(2)
 
-    receipt = result.result(10)
+    receipt = result.result(60)
     assert receipt.tx_hash in {transaction.hash for transaction in signed}
     assert len({plan.nonce for plan in plans}) == 1
     assert plans[0].max_fee * 11 <= plans[1].max_fee * 10
@@ -152,7 +152,7 @@ def test_send__stuck__is_replaced_by_fee_with_the_same_nonce(anvil, counter, acc
 def test_send__stuck_at_the_fee_limit__is_not_replaced(anvil, counter, account):
     anvil.cheats.set_automine(False)
     limit = 4 * 10**9
-    sender = build_sender(anvil.rpc, account, bump_after=0.05, timeout=0.6, max_fee=limit)
+    sender = build_sender(anvil.rpc, account, bump_after=0.05, timeout=2.0, max_fee=limit)
     signed = []
 
     with pytest.raises(TimedOut) as caught:
@@ -172,7 +172,7 @@ def test_send__stopped__ends_waiting(anvil, counter, account):
     stop.set()
 
     with pytest.raises(TimedOut):
-        result.result(10)
+        result.result(60)
 
 
 def test_send__confirmations__waits_for_blocks_on_top(anvil, counter, account):
@@ -183,7 +183,7 @@ def test_send__confirmations__waits_for_blocks_on_top(anvil, counter, account):
 
     anvil.cheats.mine(2)
 
-    assert result.result(10).block_number == anvil.rpc.fetch_block_number() - 2
+    assert result.result(60).block_number == anvil.rpc.fetch_block_number() - 2
 
 
 def test_send__reorganised_away_before_confirmed__is_sent_again(anvil, counter, account):
@@ -195,7 +195,7 @@ def test_send__reorganised_away_before_confirmed__is_sent_again(anvil, counter, 
     await_true(lambda: counter.read("count") == 1)
     anvil.cheats.mine(3)
 
-    receipt = result.result(10)
+    receipt = result.result(60)
     assert counter.read("count") == 1
     [header] = anvil.rpc.fetch_headers([receipt.block_number])
     assert header.hash == receipt.block_hash
@@ -216,7 +216,7 @@ def test_send__nonce_taken_while_waiting__is_sent_again_with_the_next(
     anvil.cheats.set_automine(True)
     anvil.cheats.mine()
 
-    assert result.result(10).tx_hash == signed[1].hash
+    assert result.result(60).tx_hash == signed[1].hash
     assert [transaction.nonce for transaction in signed] == [plan.nonce, plan.nonce + 1]
     assert counter.read("count") == 1
     assert anvil.rpc.fetch_balance(gift.to) == 5
@@ -263,7 +263,7 @@ class TestResume:
         result = in_thread(build_sender(anvil.rpc, account).resume, signed.hash, signed.raw)
         anvil.cheats.mine()
 
-        assert result.result(10).tx_hash == signed.hash
+        assert result.result(60).tx_hash == signed.hash
 
     def test_resume__nonce_used_by_another__is_given_up(self, anvil, sender, counter, account):
         signed = self.crash(sender, counter.call("add"), broadcast=False)
@@ -385,7 +385,7 @@ def test_send__outage_while_waiting__is_waited_out(anvil, flaky, counter, accoun
 
     anvil.cheats.mine()
 
-    assert result.result(10).gas_used > 0
+    assert result.result(60).gas_used > 0
 
 
 def test_send__outage_before_signing__raises_and_records_nothing(flaky, counter, account):

@@ -136,7 +136,7 @@ def test_send__looks_never_answered__raises_timed_out_with_the_hash(
     signed = []
 
     with pytest.raises(TimedOut) as caught:
-        build_sender(rpc, account, timeout=1.0).send(counter.call("add"), signed.append)
+        build_sender(rpc, account, timeout=2.0).send(counter.call("add"), signed.append)
 
     assert signed[0].hash in caught.value.detail
     assert (len(signed), counter.read("count")) == (1, 1)
@@ -150,7 +150,7 @@ def test_send__always_refused__raises_timed_out_with_the_hash_and_the_nodes_word
     signed = []
 
     with pytest.raises(TimedOut) as caught:
-        build_sender(rpc, account, timeout=0.5).send(counter.call("add"), signed.append)
+        build_sender(rpc, account, timeout=2.0).send(counter.call("add"), signed.append)
 
     assert signed[0].hash in caught.value.detail
     assert "tx fee exceeds the cap" in caught.value.detail
@@ -174,7 +174,7 @@ def test_send__refused_on_chain_and_the_reason_cannot_be_had__is_reverted(
     anvil.cheats.mine()
 
     with pytest.raises(Reverted):
-        result.result(10)
+        result.result(60)
 
 
 class TestFees:

@@ -109,7 +109,7 @@ async def serve_raw(
             server = await loop.create_unix_server(lambda: protocol(config, state, {}), path)
         raw = RawServer(path, port, state)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 yield raw
         finally:
             server.close()

@@ -79,7 +79,7 @@ def with_world(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[
             )
             world.reader, world.writer = await asyncio.open_unix_connection(path)
             try:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await test(world)
             finally:
                 world.may_answer.set()

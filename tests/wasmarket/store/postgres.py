@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from wasmarket_cli.local.plan import find_free_port
 
 VARIABLE = "WASMARKET_TEST_POSTGRES"
 
@@ -43,7 +44,7 @@ def run_postgres() -> Iterator[str]:
         if as_root:
             shutil.chown(name, "postgres")
         data = Path(name) / "data"
-        port = _free_port()
+        port = find_free_port()
         _run(user, binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
         options = f"-F -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=''"
         log = Path(name) / "log"
@@ -52,12 +53,6 @@ def run_postgres() -> Iterator[str]:
             yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
         finally:
             _run(user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "-w", "stop")
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def _run(user: str | None, *command: object) -> None:

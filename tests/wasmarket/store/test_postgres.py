@@ -93,7 +93,7 @@ def test_upgrade__processes_start_together__one_migrates_and_all_go_on(server):
         )
         for _ in range(3)
     ]
-    outcomes = [(p.communicate(b"go\n", timeout=60)[1][-300:], p.returncode) for p in processes]
+    outcomes = [(p.communicate(b"go\n", timeout=180)[1][-300:], p.returncode) for p in processes]
 
     assert outcomes == [(b"", 0)] * 3
 

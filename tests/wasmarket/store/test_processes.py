@@ -44,7 +44,7 @@ def test_upgrade__processes_start_together__one_migrates_and_all_go_on(tmp_path)
         process.stdin.write(b"go\n")
         process.stdin.flush()
     for process in processes:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=180)
         outcomes.append((process.returncode, errors.decode()[-300:]))
 
     assert outcomes == [(0, "")] * 4

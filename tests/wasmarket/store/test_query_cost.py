@@ -98,7 +98,7 @@ def test_fetch_provider__claims_paid__are_added_up_as_they_come(town):
         {"peer": 1, "names": {"Claimed"}},
         {"account": PEOPLE[0]},
     ],
-    ids=str,
+    ids=" and ".join,
 )
 def test_fetch_events__filtered__reads_an_index_in_its_order(town, choice):
     with statements(town.database) as seen:

@@ -13,6 +13,7 @@ from wasmarket.client.home import find_home
 from wasmarket.client.market.asynchronous import AsyncView
 from wasmarket.client.market.developer import Developer
 from wasmarket.client.market.provider import Provider
+from wasmarket.client.market.scripts import ScriptRunner
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.deployment import Deployment
@@ -39,6 +40,11 @@ class ConnectedMarket:
     def provider(self) -> Provider:
         """What a provider does."""
         return Provider(self.wiring)
+
+    @cached_property
+    def scripts(self) -> ScriptRunner:
+        """Aqua: compile it, have peers run it."""
+        return ScriptRunner(self.wiring)
 
     @cached_property
     def contracts(self) -> MarketContracts:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from wasmarket.kernel.documents.aqua_types import FlowInterface
 from wasmarket.kernel.documents.content_ids import Cid
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.traits import trait_mask
@@ -101,6 +102,16 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Flow:
+    """A script in AIR that callers of the app may start; it may take `ttl_ms`."""
+
+    name: str
+    script: str
+    interface: FlowInterface
+    ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """An app as its developer published it."""
 
@@ -110,6 +121,7 @@ class Manifest:
     limits: Limits = field(default_factory=Limits)
     health: Health | None = None
     site: Site | None = None
+    flows: tuple[Flow, ...] = ()
 
     @property
     def traits(self) -> int:

@@ -20,6 +20,7 @@ from wasmarket.kernel.documents.app_parts import (
 )
 from wasmarket.kernel.documents.canonical_json import MAX_INTEGER, dump_canonical, parse_canonical
 from wasmarket.kernel.documents.content_ids import parse_cid
+from wasmarket.kernel.documents.flows import MAX_FLOWS, ROUTE, dump_flow, read_flow
 from wasmarket.kernel.documents.json_fields import JsonFields, check_text
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.traits import effector_names
@@ -93,6 +94,10 @@ def read_manifest(document: Any) -> Manifest:
         _service(entry, effectors) for entry in fields.objects("services", 1, MAX_SERVICES)
     )
     _check_unique([service.name for service in services], "services")
+    flows = tuple(read_flow(entry) for entry in fields.objects("flows", 0, MAX_FLOWS, []))
+    _check_unique([flow.name for flow in flows], "flows")
+    if flows and any(service.name == ROUTE for service in services):
+        raise InvalidInput(f"a service cannot be called {ROUTE!r} beside flows", field="services")
     manifest = Manifest(
         name=fields.text("name", _NAME, _A_NAME),
         services=services,
@@ -100,6 +105,7 @@ def read_manifest(document: Any) -> Manifest:
         limits=_limits(JsonFields(fields.take("limits", {}), "limits")),
         health=_health(fields.take("health", None), services),
         site=_site(fields.objects("triggers", 0, MAX_TRIGGERS, []), services),
+        flows=flows,
     )
     fields.finish()
     return manifest
@@ -122,7 +128,7 @@ def _service(fields: JsonFields, effectors: Effectors) -> Service:
         name=fields.text("name", _NAME, _A_NAME),
         total_memory_limit=fields.integer("total_memory_limit", PAGE_BYTES, MAX_SERVICE_MEMORY),
         modules=modules,
-        abi=fields.choice("abi", ("marine", "raw"), "marine"),
+        abi=fields.choice("abi", ("marine", "raw", "component"), "marine"),
         instance=fields.choice("instance", ("fresh", "warm"), "fresh"),
         deterministic=fields.boolean("deterministic", False),
     )
@@ -267,7 +273,9 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     if manifest.effectors.programs:
         effectors["programs"] = {"names": list(manifest.effectors.programs)}
     limits, health = manifest.limits, manifest.health
-    return {
+    # Written only where there are any, so that older manifests keep their ids.
+    flows = {"flows": [dump_flow(flow) for flow in manifest.flows]} if manifest.flows else {}
+    return flows | {
         "wasmarket": VERSION,
         "name": manifest.name,
         "services": [_service_document(service) for service in manifest.services],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from examples.build import find_compiler
-from peer.runtime.abi.guest_types import describe_interface
+from peer.runtime.abi.described import describe_interface
 from peer.runtime.errors import (
     CallRefused,
     GuestFault,

@@ -22,7 +22,7 @@ from tests.peer.runtime.guests import build_guest, build_spec
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.documents.app_parts import Effectors, HttpEffector
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 KV_ADD = EFFECTORS["kv"]["add"]
 ADD = '(import "wasmarket:kv" "add" (func $add (param i32 i32 i64)))'
 JSON = "(param i32 i32) (result i64)"

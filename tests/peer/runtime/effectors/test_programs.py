@@ -23,7 +23,7 @@ from tests.peer.runtime.effectors.test_effects_in_pool import call, describe, mo
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.documents.app_parts import Effectors
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SHELL = {"sh": "/bin/sh", "bash": "/bin/bash", "gone": "/nowhere/program"}
 LIMITS = ProgramLimits(output_bytes=1_000, arguments=8, argument_bytes=200, seconds=20)
 

@@ -1,0 +1,1 @@
+"""What every peer answers itself: the services of Fluence peers that make sense here."""

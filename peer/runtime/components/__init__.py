@@ -1,0 +1,1 @@
+"""WebAssembly components: what they say of themselves, and how they are run."""

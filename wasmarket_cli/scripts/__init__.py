@@ -1,0 +1,1 @@
+"""Commands for scripts that go from peer to peer."""
