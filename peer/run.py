@@ -6,7 +6,6 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -32,8 +31,8 @@ from peer.hosting.self_test import SelfTest
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
-from peer.offers.selling import Seller, build_reconciler, create_matcher_client
-from peer.policy.file import PolicyFile
+from peer.offers.selling import build_reconciler, create_matcher_client
+from peer.parts import PeerParts
 from peer.receipts.copies import ReceiptCopies, restore_receipts
 from peer.receipts.heads import HeadSigner
 from peer.receipts.high_water import HighWater
@@ -43,25 +42,21 @@ from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
-from peer.settings import PeerSettings
 from peer.vouchers.book import VoucherBook
 from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.sender import Sender
-from wasmarket.chain.sending.wallet import Account
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.audits.times import RING_EPOCHS
-from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop, ThreadLoop
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
-from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
 from wasmarket.serving.server import bind, serve
 from wasmarket.serving.service import ServiceInfo
@@ -83,24 +78,6 @@ RECEIPT_PAUSE = 5.0
 
 STARTS_AT_ONCE = 2
 """Deals that start workers at the same time; a start keeps a core busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerParts:
-    """What the composition root gives a peer; `folder` is the peer's own."""
-
-    settings: PeerSettings
-    deployment: Deployment
-    wallet: Account
-    folder: Path
-    policy: PolicyFile
-    outbound: Outbound
-    version: str
-    confirmations: int = 0
-    check_headers: bool = True
-    max_fee: int | None = None
-    seller: Seller | None = None
-    """The provider's account, if this process is to make the peer's offers."""
 
 
 def run_peer(parts: PeerParts, *, rpc_url: str, on_ready: Callable[[str], None]) -> None:

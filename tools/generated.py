@@ -22,8 +22,9 @@ from matcher.settings import MatcherSettings
 from meter.run import MeterParts, MeterProcess
 from meter.settings import MeterSettings
 from peer.folder import PeerFolder
+from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
-from peer.run import PeerParts, PeerProcess
+from peer.run import PeerProcess
 from peer.settings import PeerSettings
 from tools.contract_docs.page import build_page
 from wasmarket import __version__

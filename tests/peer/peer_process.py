@@ -5,8 +5,9 @@ import logging
 import sys
 from pathlib import Path
 
+from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
-from peer.run import PeerParts, run_peer
+from peer.run import run_peer
 from peer.settings import PeerSettings
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.deployment import parse_deployment

@@ -16,10 +16,11 @@ from peer.hosting.retention import StorageRetention
 from peer.hosting.self_test import SelfTest
 from peer.offers.reconciler import OfferReconciler
 from peer.offers.selling import Seller
+from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
 from peer.receipts.copies import ReceiptCopies
 from peer.receipts.receipt_log import ReceiptLog
-from peer.run import PeerParts, PeerProcess
+from peer.run import PeerProcess
 from peer.settings import PeerSettings
 from tests.peer.test_listener import Scene
 from wasmarket.chain.sending.wallet import Account

@@ -6,8 +6,9 @@ import click
 
 from peer.folder import PeerFolder, public_key, write_atomically
 from peer.offers.selling import Seller
+from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
-from peer.run import PeerParts, run_peer
+from peer.run import run_peer
 from peer.settings import PeerSettings
 from wasmarket import __version__
 from wasmarket.chain.development.anvil import CHAIN_ID

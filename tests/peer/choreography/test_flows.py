@@ -63,7 +63,7 @@ def test_flow__with_arguments__gives_its_result_and_a_receipt(flowing, world):
     receipt = unpack_receipt(bytes.fromhex(item["packed"][2:]))
     assert (receipt.assignment, receipt.sequence) == (int(assignment), int(sequence))
     assert receipt.function == function_hash("flows", "greet")
-    assert receipt.app.hex() == flowing.app[2:]
+    assert "0x" + receipt.app.hex() == peer.get(f"/v1/deals/{flowing.deal}").json()["app"]
     assert receipt.output == sha256(answer.content)
 
 
