@@ -100,7 +100,8 @@ def test_loops__unforeseen_error_in_each__go_on_are_counted_and_told(make_peer, 
 
     first, counted = asyncio.run(run())
 
-    assert sorted(loop.name for loop in peer.loops) == sorted(STEPS)
+    # Particles have a loop of their own where AquaVM was found.
+    assert {loop.name for loop in peer.loops} - {"particles"} == set(STEPS)
     assert first.status_code == 503
     reason = json.loads(first.body)["reason"]
     for name in STEPS:
