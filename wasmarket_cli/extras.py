@@ -13,6 +13,7 @@ OF_COMMAND: Final = {
     "matcher": "matcher",
     "peer": "peer",
     "run": "peer",
+    "test": "peer",
 }
 """What a command needs as a whole; where it is missing the module decides."""
 
