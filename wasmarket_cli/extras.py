@@ -15,6 +15,7 @@ OF_COMMAND: Final = {
     "meter": "meter",
     "peer": "peer",
     "run": "peer",
+    "test": "peer",
 }
 """What a command needs as a whole; where it is missing the module decides."""
 

@@ -24,6 +24,11 @@ def say(text: object = "", *, err: bool = False) -> None:
     click.echo(clean_lines_for_terminal(str(text)), err=err)
 
 
+def tell(text: str) -> None:
+    """Say what is done now and takes its time, beside the answer."""
+    say(text, err=True)
+
+
 def print_json(value: Any) -> None:
     """Write one JSON document to stdout, indented for a person, one line for a pipe."""
     indent = 2 if sys.stdout.isatty() else None

@@ -12,23 +12,22 @@ from typing import Final
 import click
 import httpx
 
-from peer.hosting.versions import build_spec
+from peer.runtime.effectors.effects import Effects
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.errors import CallRefused, GuestFault, GuestTrap
 from peer.runtime.module.code_files import prune_code
-from peer.runtime.module.service import BodyKind, GuestResult
+from peer.runtime.module.service import BodyKind, GuestResult, ServiceSpec
 from peer.runtime.sandbox.folder_walk import hand_over
 from peer.runtime.sandbox.privileges import is_root
-from peer.runtime.workers.pool import WorkerPool
-from wasmarket.app.file import App, load_app
+from wasmarket.app.file import App
 from wasmarket.client.home import Home
-from wasmarket.content.exporter import read_file
 from wasmarket.content.folder import BlockFolder
-from wasmarket.kernel.hashing import sha256
+from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.app_check import check_app
+from wasmarket_cli.developer.app_pool import open_pool
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option
-from wasmarket_cli.output import print_facts, print_json, print_value, say
+from wasmarket_cli.output import print_facts, print_json, print_value, say, tell
 
 STATE = ".effectors"
 """Beside the storage of the services: what their effectors keep."""
@@ -41,11 +40,12 @@ CODE_GRACE_SECONDS: Final = 3_600.0
 @click.argument("app", type=click.Path(path_type=Path), default=".")
 @json_option
 def build(app: Path, as_json: bool) -> None:
-    """Build the manifest of APP (an app.toml or its folder), check it as a peer would, show it.
+    """Build APP (an app.toml or its folder), check it as a peer would, show what it is.
 
-    The Wasm itself is built by your compiler; examples/build.py shows how for Rust.
+    Modules whose `build` names a language and a source are compiled, unless the same sources were
+    compiled by the same tools before.
     """
-    built = load_app(app)
+    built = build_app(app, tell)
     check_app(built)
     modules = [
         (f"{service.name}/{module.name}", str(module.cid))
@@ -91,14 +91,14 @@ def run(
 
     Each of ARGUMENTS is JSON, or a string if it is not valid JSON.
     """
-    built = load_app(app)
+    built = build_app(app, tell)
     target = parse_function(function)
     if raw is None:
         kind, body = BodyKind.JSON, json.dumps(parse_arguments(arguments)).encode()
     else:
         kind, body = BodyKind.RAW, read_raw(raw, arguments)
     home: Home = ctx.obj[0]
-    with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder, _open_code(home) as code:
+    with tempfile.TemporaryDirectory(prefix="wasmarket-") as folder, open_code(home) as code:
         kept = storage or Path(folder) / "storage"
         kept.mkdir(parents=True, exist_ok=True)
         owner = kept.stat()
@@ -125,7 +125,7 @@ def run(
 
 
 @contextmanager
-def _open_code(home: Home) -> Iterator[Path]:
+def open_code(home: Home) -> Iterator[Path]:
     """Give a folder for compiled code that later runs find again; it is kept small."""
     code = home.code
     try:
@@ -166,27 +166,15 @@ async def _run(
     kind: BodyKind,
     trusted: tuple[str, ...],
 ) -> GuestResult:
-    files = {}
-    for cid in app.manifest.module_cids:
-        wasm = read_file(cid, app.get)
-        path = folder / f"{cid}.wasm"
-        path.write_bytes(wasm)
-        files[cid] = (path, sha256(wasm))
-    specs = [
-        build_spec(service, app.manifest.limits, files, storage, app.manifest.effectors)
-        for service in app.manifest.services
-    ]
-    for spec in specs:
-        if spec.storage_dir is not None:
-            spec.storage_dir.mkdir(parents=True, exist_ok=True)
     async with httpx.AsyncClient(trust_env=False) as client:
         blocks = BlockFolder(storage / STATE / "blocks")
         effectors = EffectorHost(blocks, folder / "content", client, trusted=trusted)
-        effects = effectors.open(specs, storage / STATE)
-        pool = WorkerPool(specs, units=1, cache_dir=code, effects=effects)
-        await pool.start()
+
+        def open_effects(specs: Sequence[ServiceSpec]) -> Effects:
+            return effectors.open(specs, storage / STATE)
+
         try:
-            return await pool.call(*function, body, kind)
+            async with open_pool(app, folder, code, storage, open_effects) as pool:
+                return await pool.call(*function, body, kind)
         finally:
-            await pool.stop()
             await effectors.close()

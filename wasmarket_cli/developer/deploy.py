@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wasmarket.app.file import App, limit_fuel, load_app
+from wasmarket.app.file import App, limit_fuel
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -16,6 +16,7 @@ from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address
+from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.app_check import check_app, list_public_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.quoting.quotes import most_units
@@ -36,7 +37,7 @@ from wasmarket_cli.options import (
     key_option,
     yes_option,
 )
-from wasmarket_cli.output import count, print_json, say, usdc, write_duration
+from wasmarket_cli.output import count, print_json, say, tell, usdc, write_duration
 from wasmarket_cli.wiring import wire
 
 ANSWER_SECONDS = 10.0
@@ -118,7 +119,9 @@ def deploy(
     """
     if only and exclude:
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
-    built = load_app(app) if fuel is None else limit_fuel(load_app(app), fuel)
+    built = build_app(app, tell)
+    if fuel is not None:
+        built = limit_fuel(built, fuel)
     check_app(built)
     warn_of_envs(built)
     wiring = wire(ctx)
@@ -208,7 +211,7 @@ def update(
     A peer goes on with the old version where the new one does not answer its health call: then
     the exit code is 1. Asks before functions that callers may use go away.
     """
-    built = load_app(app)
+    built = build_app(app, tell)
     interfaces = check_app(built)
     warn_of_envs(built)
     client = DeveloperClient(wire(ctx), key)

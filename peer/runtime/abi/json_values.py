@@ -21,6 +21,8 @@ from peer.runtime.abi.guest_types import (
     Basic,
     FunctionSignature,
     GuestType,
+    NamedType,
+    OptionType,
     RecordType,
     describe_type,
     once_per_record,
@@ -40,13 +42,14 @@ def compile_arguments(signature: FunctionSignature) -> Callable[[bytes], list[An
     """Return a function from a JSON body to arguments in order; it raises `CallRefused`."""
     readers = [(part.name, _compile_read(part.type)) for part in signature.parameters]
     names = {name for name, _ in readers}
+    optional = _list_optional(signature.parameters)
     expected = ", ".join(f"{p.name}: {describe_type(p.type)}" for p in signature.parameters)
 
     def read(body: bytes) -> list[Any]:
         given = _decode(body) if body else []
         if isinstance(given, dict):
-            _check_names(given.keys(), names, "argument", "")
-            return [reader(given[name], name) for name, reader in readers]
+            _check_names(given.keys(), names, "argument", "", optional)
+            return [reader(given.get(name), name) for name, reader in readers]
         if not isinstance(given, list):
             raise CallRefused(
                 f"the body is {_name_json(given)}, not an array or object of arguments",
@@ -78,11 +81,22 @@ def _decode(body: bytes) -> Any:
         raise CallRefused(f"the body is not JSON: {error}") from error
 
 
-def _check_names(given: Iterable[str], names: set[str], what: str, where: str) -> None:
+def _list_optional(parts: Iterable[NamedType]) -> frozenset[str]:
+    """Return the names of parts that may be left out, which is to say none."""
+    return frozenset(part.name for part in parts if isinstance(part.type, OptionType))
+
+
+def _check_names(
+    given: Iterable[str],
+    names: set[str],
+    what: str,
+    where: str,
+    optional: frozenset[str] = frozenset(),
+) -> None:
     keys = set(given)
     for name in sorted(keys - names):
         raise CallRefused(f"there is no {what} {name!r}", field=f"{where}{name}")
-    for name in sorted(names - keys):
+    for name in sorted(names - keys - optional):
         raise CallRefused(f"the {what} {name!r} is missing", field=f"{where}{name}")
 
 
@@ -120,12 +134,13 @@ def _read_record(record: RecordType) -> Read:
     name = record.name
     readers = [(part.name, _compile_read(part.type)) for part in record.fields]
     names = {part.name for part in record.fields}
+    optional = _list_optional(record.fields)
 
     def read(value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise _mismatch(where, f"{name} (an object)", value)
-        _check_names(value.keys(), names, "field", f"{where}.")
-        return {part: reader(value[part], f"{where}.{part}") for part, reader in readers}
+        _check_names(value.keys(), names, "field", f"{where}.", optional)
+        return {part: reader(value.get(part), f"{where}.{part}") for part, reader in readers}
 
     return read
 

@@ -20,6 +20,7 @@ from peer.runtime.components.type_reader import (
 )
 from peer.runtime.errors import ModuleError
 from peer.runtime.wasm.binary import ByteReader
+from peer.runtime.wasm.sections import MemorySize, read_memories
 
 MAGIC: Final = b"\0asm\x0d\0\x01\0"
 NOT_A_COMPONENT: Final = "not a WebAssembly component"
@@ -40,10 +41,11 @@ CANON_OPTIONS: Final = {0: 0, 1: 0, 2: 0, 3: 1, 4: 1, 5: 1, 6: 0, 7: 1}
 
 @dataclass(frozen=True, slots=True)
 class ComponentOutline:
-    """What a component imports and exports, by name."""
+    """What a component imports and exports, by name, and the memories of its core modules."""
 
     imports: dict[str, Entity]
     exports: dict[str, Entity]
+    memories: tuple[MemorySize, ...]
 
 
 @dataclass(slots=True)
@@ -58,6 +60,8 @@ class _Scope:
     components: list[InstanceShape] = field(default_factory=list)
     imports: dict[str, Entity] = field(default_factory=dict)
     exports: dict[str, Entity] = field(default_factory=dict)
+    memories: list[MemorySize] = field(default_factory=list)
+    """Of all scopes together."""
 
     def add(self, sort: int, entity: Entity) -> None:
         """Give the entity the next index of its sort."""
@@ -106,7 +110,7 @@ def read_component(wasm: bytes) -> ComponentOutline:
         )
     scope = _Scope()
     _read_sections(ByteReader(wasm, "the component"), scope)
-    return ComponentOutline(scope.imports, scope.exports)
+    return ComponentOutline(scope.imports, scope.exports, tuple(scope.memories))
 
 
 def _read_sections(reader: ByteReader, scope: _Scope) -> None:
@@ -126,8 +130,11 @@ def _read_sections(reader: ByteReader, scope: _Scope) -> None:
         section, size = reader.read_u8(), reader.read_leb()
         if section > EXPORT:
             raise ModuleError(f"the component has a section of the unknown kind {section}")
-        if section in (CUSTOM, CORE_MODULE, CORE_INSTANCE, CORE_TYPE, START):
+        if section in (CUSTOM, CORE_INSTANCE, CORE_TYPE, START):
             reader.skip(size)
+            continue
+        if section == CORE_MODULE:
+            scope.memories += read_memories(reader.read_bytes(size))
             continue
         content = ByteReader(reader.read_bytes(size), "the component")
         if section == COMPONENT:
@@ -143,7 +150,7 @@ def _read_sections(reader: ByteReader, scope: _Scope) -> None:
 def _deepen(scope: _Scope) -> _Scope:
     if scope.depth >= MAX_NESTING:
         raise ModuleError(f"the component nests more than {MAX_NESTING} levels deep")
-    return _Scope(scope, scope.depth + 1)
+    return _Scope(scope, scope.depth + 1, memories=scope.memories)
 
 
 def _read_nested(content: ByteReader, scope: _Scope) -> None:

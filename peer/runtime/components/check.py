@@ -23,6 +23,7 @@ from peer.runtime.module.check import ANYTHING
 from peer.runtime.module.links import plan_service
 from peer.runtime.module.module_file import read_modules
 from peer.runtime.module.service import COMPONENT_ABI, ServiceSpec
+from peer.runtime.wasm.sections import MemorySize
 
 PACKAGE: Final = "wasmarket:guest"
 """The WIT package of what the host offers (docs/wit)."""
@@ -97,6 +98,23 @@ class ComponentPlan:
     """Of our package."""
     replayed: tuple[ComponentImport, ...]
     """Of WASI, what is the same each time for a deterministic service."""
+    memories: tuple[MemorySize, ...]
+
+    def share_memory(self, limit: int) -> int:
+        """Return how many bytes each memory may reach so that all together stay below `limit`.
+
+        Most components have one. A memory that says how large it may get is left so much.
+        Raises `ModuleError` where there is too little.
+        """
+        bounded = [m.most for m in self.memories if m.most is not None and m.most < limit]
+        others = len(self.memories) - len(bounded)
+        share = (limit - sum(bounded)) // max(others, 1)
+        if any(memory.starts > max(share, 0) for memory in self.memories):
+            raise ModuleError(
+                f"the component starts with {sum(m.starts for m in self.memories)} bytes of "
+                f"memory, more than its limit of {limit}"
+            )
+        return share
 
     @property
     def effectors(self) -> set[str]:
@@ -115,7 +133,9 @@ def learn_interface(spec: ServiceSpec) -> Interface:
 def read_interface(spec: ServiceSpec, wasms: Sequence[bytes]) -> Interface:
     """Return the functions of a service, whatever its ABI; raise `ModuleError`."""
     if spec.abi == COMPONENT_ABI:
-        return plan_component(wasms[0], spec.get_grants(spec.facade)).interface
+        plan = plan_component(wasms[0], spec.get_grants(spec.facade))
+        plan.share_memory(spec.get_memory_limit(spec.facade))
+        return plan.interface
     return plan_service(spec, wasms).interface
 
 
@@ -131,7 +151,8 @@ def plan_component(wasm: bytes, grants: Grants = ANYTHING) -> ComponentPlan:
             raise EffectorRefused(
                 f"the component imports the function {name}, which this peer does not provide"
             )
-        if not isinstance(shape, InstanceShape):
+        if not isinstance(shape, InstanceShape) or not _has_functions(shape):
+            # Types alone, which nobody has to give.
             continue
         if package == PACKAGE:
             effects += _check_effector(name, interface, version, shape, grants)
@@ -143,7 +164,8 @@ def plan_component(wasm: bytes, grants: Grants = ANYTHING) -> ComponentPlan:
                 f"the component imports {name}, which this peer does not provide",
                 remedy=f"import {PACKAGE}/http instead" if package == "wasi:http" else None,
             )
-    return ComponentPlan(Interface("component", functions), paths, tuple(effects), tuple(replayed))
+    interface_of_all = Interface("component", functions)
+    return ComponentPlan(interface_of_all, paths, tuple(effects), tuple(replayed), outline.memories)
 
 
 def split_name(name: str) -> tuple[str, str, str]:
@@ -180,6 +202,10 @@ def _find_functions(
     if not functions:
         raise ModuleError("the component exports no function")
     return functions, paths
+
+
+def _has_functions(shape: InstanceShape) -> bool:
+    return any(isinstance(entity, FunctionType) for entity in shape.exports.values())
 
 
 def _is_build_time(kind: FunctionType) -> bool:

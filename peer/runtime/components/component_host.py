@@ -83,6 +83,8 @@ class ComponentHost:
         self._output = output
         self._is_metered = is_metered
         self._memory_limit = spec.get_memory_limit(module)
+        self._memory_share = plan.share_memory(self._memory_limit)
+        self._memory_count = len(plan.memories)
         self._state = CallState()
         self._replay = Replay() if spec.is_deterministic else None
         self._component = cache.load_component(wasm)
@@ -196,10 +198,10 @@ class ComponentHost:
     def _start(self, instance: _Instance) -> None:
         store = instance.store
         store.set_limits(
-            memory_size=self._memory_limit,
+            memory_size=self._memory_share,
             table_elements=MAX_TABLE_ELEMENTS,
             instances=MAX_INSTANCES,
-            memories=1,
+            memories=self._memory_count,
         )
         self._wasi.apply(store)
         if self._replay is not None:

@@ -12,7 +12,7 @@ STREAMS: Final = ("stdout", "stderr")
 ALLOCATION_FAILED: Final = (
     b"memory allocation of ",
     b"MemoryError",
-    b"InternalError: out of memory",
+    b'Some("out of memory")',
 )
 PANICKED: Final = b"panicked at"
 

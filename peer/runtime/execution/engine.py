@@ -47,7 +47,8 @@ def build_engine(settings: EngineSettings, pool: InstancePool | None = None) -> 
     config.max_wasm_stack = MAX_STACK_BYTES
     config.wasm_threads = False
     config.wasm_memory64 = False
-    config.wasm_multi_memory = False
+    # Adapters between the parts of a component move values from one memory to another.
+    config.wasm_multi_memory = settings.has_components
     config.wasm_component_model = settings.has_components
     config.wasm_gc = False
     config.wasm_relaxed_simd_deterministic = True

@@ -24,6 +24,7 @@ MAX_VALUES: Final = 1_000
 MAX_IMPORTS: Final = 10_000
 MAX_FUNCTIONS: Final = 500_000
 MAX_EXPORTS: Final = 50_000
+MAX_MEMORIES: Final = 16
 
 
 class ExternKind(IntEnum):
@@ -72,6 +73,26 @@ class Outline:
     memories: frozenset[str]
     memory_bytes: int
     custom: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class MemorySize:
+    """Bytes that a memory starts with, and the most that it says it may have (None: no bound)."""
+
+    starts: int
+    most: int | None
+
+
+def read_memories(wasm: bytes) -> list[MemorySize]:
+    """Return the memories that a core module has of its own; raise `ModuleError`."""
+    found = []
+    for section, content in read_sections(wasm):
+        reader = ByteReader(content, "the module")
+        for _ in range(reader.read_count(MAX_MEMORIES, "memories") if section == MEMORY else 0):
+            has_most, starts = reader.read_u8() & HAS_MAXIMUM, reader.read_leb()
+            most = reader.read_leb() * PAGE if has_most else None
+            found.append(MemorySize(starts * PAGE, most))
+    return found
 
 
 def read_sections(wasm: bytes) -> Iterator[tuple[int, bytes]]:

@@ -105,9 +105,15 @@ def test_randomness__in_a_deterministic_service__given_by_the_host():
             '(import "wasmarket:guest/kv@2.0.0" (instance (export "add" (func))))',
             "does not provide",
         ),
-        ('(import "wasmarket:guest/moon@1.0.0" (instance))', "does not provide"),
-        ('(import "wasi:http/outgoing-handler@0.2.0" (instance))', "does not provide"),
-        ('(import "own:thing/api" (instance))', "does not provide"),
+        (
+            '(import "wasmarket:guest/moon@1.0.0" (instance (export "f" (func))))',
+            "does not provide",
+        ),
+        (
+            '(import "wasi:http/outgoing-handler@0.2.0" (instance (export "f" (func))))',
+            "does not provide",
+        ),
+        ('(import "own:thing/api" (instance (export "f" (func))))', "does not provide"),
         ('(import "run" (func))', "does not provide"),
     ],
 )

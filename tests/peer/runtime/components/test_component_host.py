@@ -11,7 +11,7 @@ import pytest
 from wasmtime import Engine
 
 from peer.runtime.components.component_host import ComponentHost
-from peer.runtime.errors import GuestTrap, StartFailed
+from peer.runtime.errors import GuestTrap, ModuleError
 from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.execution.engine import AotCache, build_engine
 from peer.runtime.messages import Answer, Call
@@ -22,6 +22,7 @@ from tests.peer.runtime.components.wat_components import (
     COUNTER,
     DICE,
     ECHO,
+    build_component,
     build_functions,
 )
 from wasmarket.kernel.documents.app_parts import Effectors
@@ -188,13 +189,24 @@ def test_memory__beyond_the_limit__not_given(build):
     assert result(call(build(wasm, total_memory_limit=4 << 20), "grow")) == 1
 
 
-def test_component__that_starts_with_too_much_memory__does_not_start(build):
-    wasm = build_functions(
-        '(func (export "f"))', '(func (export "f") (canon lift (core func $m "f")))'
-    )
+def test_component__that_starts_with_too_much_memory__refused(build):
+    with pytest.raises(ModuleError, match="starts with 65536 bytes of memory"):
+        build(ECHO, total_memory_limit=1 << 15)
 
-    with pytest.raises(StartFailed, match="memory"):
-        build(wasm, total_memory_limit=1 << 15).try_start()
+
+def test_memory__of_several_memories__stays_below_the_limit_together(build):
+    grow = '(memory 1) (func (export "grow") (result i32) (memory.grow (i32.const 10)))'
+    wasm = build_component(
+        f"(core module $c {grow}) (core module $d {grow})"
+        "(core instance $m (instantiate $c)) (core instance $n (instantiate $d))"
+        '(func (export "one") (result s32) (canon lift (core func $m "grow")))'
+        '(func (export "two") (result s32) (canon lift (core func $n "grow")))'
+    )
+    host = build(wasm, total_memory_limit=20 << 16, instance=InstanceMode.WARM)
+
+    assert [result(call(host, name)) for name in ("one", "two")] == [-1, -1]
+    host = build(wasm, total_memory_limit=22 << 16, instance=InstanceMode.WARM)
+    assert [result(call(host, name)) for name in ("one", "two", "one")] == [1, 1, -1]
 
 
 def test_instance__fresh__forgets_between_calls(build):

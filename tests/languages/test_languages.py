@@ -1,0 +1,124 @@
+"""Functions in each language: one suite, on the real runtime, built by the real tools.
+
+What is built and compiled is kept for the whole run, and by content for the next one.
+"""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import pytest
+
+from peer.runtime.components.check import plan_component
+from wasmarket_cli.building.build import build_app, build_modules
+from wasmarket_cli.building.tools import BuildFailed, MissingTool
+from wasmarket_cli.developer.app_check import check_app
+from wasmarket_cli.developer.app_tests import read_tests, run_tests
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+HERE = Path(__file__).parent
+
+
+def lay(language: str, folder: Path) -> Path:
+    """Copy the app of a language, with the suite as its tests."""
+    app = folder / language
+    shutil.copytree(HERE / language, app, ignore=shutil.ignore_patterns("build"))
+    (app / "tests").mkdir()
+    shutil.copy(HERE / "conformance.toml", app / "tests")
+    return app
+
+
+@pytest.fixture(scope="module")
+def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("code")
+
+
+@pytest.mark.parametrize("language", ["python", "ts"])
+def test_language__conformance_suite__passes(tmp_path, code, language):
+    app = lay(language, tmp_path)
+    built = build_app(app, print)
+
+    check_app(built)
+    outcomes = asyncio.run(run_tests(built, read_tests(app), code))
+
+    assert {outcome.test.name: outcome.problems for outcome in outcomes if outcome.problems} == {}
+    assert len(outcomes) == 16
+
+
+def test_build__the_same_sources_again__taken_from_before(tmp_path):
+    app = lay("js", tmp_path)
+    (first,) = build_modules(app)
+    first.target.unlink()
+
+    (second,) = build_modules(app)
+
+    assert second.was_kept
+    assert second.target.exists()
+
+
+def test_javascript__types_in_comments__become_those_of_the_component(tmp_path):
+    app = lay("js", tmp_path)
+    (built,) = build_modules(app)
+
+    interface = plan_component(built.target.read_bytes()).interface
+    (function,) = interface.functions.values()
+
+    assert function.name == "repeat"
+    assert [part.name for part in function.parameters[0].type.fields] == [
+        "text",
+        "times_said",
+        "tone",
+        "names",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("def f(a):\n    pass\n", "app.py:1: f: the argument a has no annotation"),
+        ("def f(a: int):\n    pass\n", "app.py:1: f: it has no annotation of what it returns"),
+        ("\ndef f(a: set[int]) -> None:\n    pass\n", "app.py:2: f: set[int] has no type in WIT"),
+        ("def f(*a: int) -> None:\n    pass\n", "must be a plain one"),
+        ("import nothing_such\n", "app.py:1: ModuleNotFoundError: No module named"),
+        ("def _f() -> None:\n    pass\n", "there is no public function"),
+        ("def f(:\n", "app.py:1: SyntaxError"),
+    ],
+)
+def test_python__that_cannot_be_an_app__refused_with_its_line(tmp_path, source, words):
+    app = lay("python", tmp_path)
+    (app / "app.py").write_text(source)
+
+    with pytest.raises(BuildFailed) as refused:
+        build_modules(app)
+
+    assert words in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("export function f(a): void {}\n", "app.ts:1: f: the argument a has no type"),
+        ("export function f(a: number) {}\n", "app.ts:1: f: say what it returns"),
+        ("\nexport function f(a: Map<u8, u8>): void {}\n", "app.ts:2: there is no type Map"),
+        ("export function f(a: bigint): void {}\n", "write s64"),
+        ("export function f(a: number | string): void {}\n", "others have no type in WIT"),
+        ("function f(): void {}\n", "there is no exported function"),
+        ("export function f(: void {}\n", "app.ts:1: "),
+    ],
+)
+def test_typescript__that_cannot_be_an_app__refused_with_its_line(tmp_path, source, words):
+    app = lay("ts", tmp_path)
+    (app / "app.ts").write_text(source)
+
+    with pytest.raises(BuildFailed) as refused:
+        build_modules(app)
+
+    assert words in refused.value.detail
+
+
+def test_build__without_the_compiler__names_the_package(tmp_path, monkeypatch):
+    app = lay("js", tmp_path)
+    monkeypatch.setattr("wasmarket_cli.building.javascript.PACKAGES", ("no-such-package",))
+
+    with pytest.raises(MissingTool, match="npm package no-such-package is not installed"):
+        build_modules(app)

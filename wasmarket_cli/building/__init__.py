@@ -1,0 +1,1 @@
+"""Build apps from sources: which compiler, what it is given, and what was built before."""

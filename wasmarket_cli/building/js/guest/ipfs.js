@@ -1,0 +1,1 @@
+export { get, put } from "wasmarket:guest/ipfs@1.0.0";

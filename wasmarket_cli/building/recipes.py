@@ -1,0 +1,93 @@
+"""Read from an `app.toml` which modules are built from which sources."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from wasmarket.app.file import FILE_NAME
+from wasmarket.kernel.errors import InvalidInput
+
+LANGUAGES: Final = ("python", "js", "ts", "rust", "c", "go", "as", "zig")
+COMPONENTS: Final = ("python", "js", "ts")
+"""Languages whose modules become components; the others keep the raw ABI."""
+IN_A_COMPONENT: Final = ("http", "ipfs", "kv")
+REMEDY: Final = 'write build = { language = "python", source = "app.py" }'
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One module to build: its sources, where it goes, and what it may import."""
+
+    language: str
+    source: Path
+    target: Path
+    effectors: tuple[str, ...]
+    is_deterministic: bool
+
+
+def read_recipes(folder: Path) -> list[Recipe]:
+    """Return what is to be built of the app in `folder`, nothing if all its modules are there.
+
+    Raises InvalidInput.
+    """
+    file = folder / FILE_NAME if folder.is_dir() else folder
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as error:
+        raise InvalidInput(f"there is no {file}", remedy="see `wasmarket init`") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInput(f"cannot read {file}: {error}") from error
+    effectors = document.get("effectors", {})
+    asked = tuple(name for name in IN_A_COMPONENT if name in effectors)
+    recipes = []
+    for service in _list_tables(document, "service"):
+        for module in _list_tables(service, "module"):
+            table = module.get("build")
+            if isinstance(table, Mapping) and "language" in table:
+                recipes.append(_read_recipe(file, service, module, table, asked))
+    return recipes
+
+
+def _list_tables(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    found = parent.get(name, [])
+    return [entry for entry in found if isinstance(entry, Mapping)] if found else []
+
+
+def _read_recipe(
+    file: Path,
+    service: Mapping[str, Any],
+    module: Mapping[str, Any],
+    table: Mapping[str, Any],
+    asked: tuple[str, ...],
+) -> Recipe:
+    language, source, path = table.get("language"), table.get("source"), module.get("path")
+    if language not in LANGUAGES:
+        raise InvalidInput(
+            f"{file}: language is {language!r}",
+            field="build.language",
+            remedy=f"choose from {', '.join(LANGUAGES)}",
+        )
+    if not isinstance(source, str) or not isinstance(path, str):
+        raise InvalidInput(f"{file}: a module says no source or no path", remedy=REMEDY)
+    for key in table.keys() - {"language", "source"}:
+        raise InvalidInput(f"{file}: build has no key {key!r}", remedy=REMEDY)
+    abi = service.get("abi", "marine")
+    wanted = "component" if language in COMPONENTS else "raw"
+    if abi != wanted:
+        raise InvalidInput(
+            f"{file}: a module of {language} has abi = {wanted!r}, the service says {abi!r}",
+            field="abi",
+            remedy=f'write abi = "{wanted}" in its [[service]]',
+        )
+    recipe = Recipe(
+        language,
+        file.parent / source,
+        file.parent / path,
+        asked,
+        service.get("deterministic") is True,
+    )
+    if not recipe.source.is_file():
+        raise InvalidInput(f"there is no {recipe.source}", field="build.source")
+    return recipe
