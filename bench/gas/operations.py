@@ -8,6 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.gas import measures as m
+from bench.gas.judgements import (
+    measure_asks,
+    measure_bonds,
+    measure_juries,
+    measure_last_claim,
+    measure_metered,
+)
 from bench.gas.town import DEPOSIT, PRICE, UNLIMITED, Town
 from wasmarket.chain.contracts.fills import NO_PERMIT
 from wasmarket.chain.sending.transactions import ContractCall
@@ -196,7 +203,9 @@ def measure_endings(town: Town) -> Figures:
         m.LEAVE: second(town, town.wallet, end("leave", LEAVE_REASON)),
         m.DROP: second(town, developer, end("drop", DROP_REASON)),
     }
-    town.wait_epochs(6)
+    for _ in range(6):
+        town.wait_epochs()
+        town.pulse()
     figures[m.EVICT] = second(town, town.matcher, end("evict"))
     for deal in (last_deal - 1, last_deal):
         town.node.send(developer, market.call("stop", deal))
@@ -217,6 +226,11 @@ SCENARIOS: tuple[Callable[[Town], Figures], ...] = (
     measure_refund,
     measure_money,
     measure_endings,
+    measure_bonds,
+    measure_last_claim,
+    measure_metered,
+    measure_asks,
+    measure_juries,
 )
 
 

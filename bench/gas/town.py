@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from bench.gas.node import Node
-from wasmarket.chain.contracts.bindings import Erc20, Market, Proofs, Staking
+from wasmarket.chain.contracts.bindings import (
+    Audits,
+    Erc20,
+    Market,
+    Meter,
+    Proofs,
+    Staking,
+)
 from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit, SignedFill, build_fill
 from wasmarket.chain.deploying.plan import PUBLIC, build_plan
 from wasmarket.chain.development.anvil import CHAIN_ID
@@ -21,7 +28,13 @@ from wasmarket.kernel.deployment import DeployedContract, Deployment, Token
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer
 from wasmarket.kernel.signing.signatures import Signature, sign
-from wasmarket.kernel.signing.typed_data import digest, hash_offer, hash_permit, market_domain
+from wasmarket.kernel.signing.typed_data import (
+    digest,
+    hash_offer,
+    hash_permit,
+    hash_usage,
+    market_domain,
+)
 from wasmarket.kernel.units import FLT, USDC, Address, BlockNumber, Hash
 
 # As on a public chain, but a jury of the town's peers is enough, and blocks come as they are sent.
@@ -71,6 +84,8 @@ class Town:
         self.market = Market(node.rpc, self.deployment)
         self.staking = Staking(node.rpc, self.deployment)
         self.proofs = Proofs(node.rpc, self.deployment)
+        self.meter = Meter(node.rpc, self.deployment)
+        self.audits = Audits(node.rpc, self.deployment)
         self.usdc = Erc20(node.rpc, self.deployment.usdc.address)
         self._settle_in()
 
@@ -150,6 +165,21 @@ class Town:
         signature = sign(digest(self.usdc.permit_domain(CHAIN_ID), hashed), self.developer.key)
         return MatchPermit(DEPOSIT, FOREVER, signature.r, signature.vs)
 
+    def voucher(self, assignment: int, work: int) -> tuple[int, int, int, int]:
+        """Sign usage as the developer, whose deals name it as their meter."""
+        domain = market_domain(CHAIN_ID, self.market.address)
+        signed = sign(digest(domain, hash_usage(assignment, work)), self.developer.key)
+        return assignment, work, signed.r, signed.vs
+
+    def metered_deal(self, peers: Sequence[int]) -> list[int]:
+        """Make a metered deal with one unit of each peer and return its assignments."""
+        return self.match_metered(peers)[1]
+
+    def match_metered(self, peers: Sequence[int]) -> tuple[int, list[int]]:
+        """Match a metered deal and return the gas and its assignments."""
+        bid = self.bid(len(peers), meter=self.developer.address)
+        return self.match(bid, [self.ask(peer, kind=1) for peer in peers])
+
     def root(self) -> Hash:
         """Return any 32 bytes: a root of receipts, an app, a key."""
         return to_hash(self._random.randbytes(32))
@@ -173,7 +203,7 @@ class Town:
     ) -> tuple[int, list[int]]:
         """Match and return the gas and the new assignments."""
         gas = self.node.send(self.matcher, self.match_call(bid, fills, current, permit))
-        last = int(self.market.read("counts_word")) >> 128
+        last = self._counts() >> 128
         return gas, list(range(last - len(fills) + 1, last + 1))
 
     def deal_on(self, peers: Sequence[int]) -> list[int]:
@@ -182,7 +212,10 @@ class Town:
 
     def newest_deal(self) -> int:
         """Return the id of the deal made last."""
-        return int(self.market.read("counts_word")) >> 64 & (2**64 - 1)
+        return self._counts() >> 64 & 2**64 - 1
+
+    def _counts(self) -> int:
+        return int(self.market.read("counts_word"))
 
     def activate(self, ids: Sequence[int]) -> int:
         """Activate and return the gas."""
@@ -193,6 +226,11 @@ class Town:
         # Sending moves the clock on by a second, never into another epoch: it is noon.
         commitments = [(peer, self.root()) for peer in peers]
         return self.node.send(self.wallet, self.proofs.call("commit", self.epoch - 1, commitments))
+
+    def pulse(self) -> int:
+        """Show that the chain takes commitments and return the gas."""
+        call = self.proofs.call("commit", self.epoch - 1, [(0, self.root())])
+        return self.node.send(self.matcher, call)
 
     def register(self, account: Account) -> int:
         """Register a peer of 32 units and return the gas."""
@@ -240,8 +278,9 @@ class Town:
         stake = 100_000 * FLT
         for account in self.providers:
             self.node.fund(account)
-            self.node.send(self.deployer, flt.call("mint", account.address, stake))
-            self.node.send(account, flt.call("approve", self.staking.address, UNLIMITED))
+            self.node.send(self.deployer, flt.call("mint", account.address, 2 * stake))
+            for spender in (self.staking.address, self.audits.address):
+                self.node.send(account, flt.call("approve", spender, UNLIMITED))
             self.node.send(account, self.staking.call("deposit", stake))
         for peer in self.peers:
             self.register(self._provider_of(peer))

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from tests.contracts.driver.ape_chain import ApeChain
+from tests.contracts.driver.boa_chain import BoaChain
+from tests.contracts.driver.court import Court
 from tests.contracts.driver.stage import Stage
 
 START = 2_000_000_000
@@ -29,6 +31,26 @@ def world(deployed: Stage) -> Iterator[Stage]:
     stage.chain.travel(START)
     yield stage
     stage.check_conservation()
+
+
+@pytest.fixture(scope="session")
+def court_deployed() -> Court:
+    """Contracts and model in this process, with money, once for all tests."""
+    court = Court(BoaChain(START))
+    court.fund()
+    court.chain.peeks = True
+    return court
+
+
+@pytest.fixture
+def court(court_deployed: Court) -> Iterator[Court]:
+    """What a test of evidence and juries finds."""
+    court = court_deployed.fork()
+    snapshot, now, block = court.chain.snapshot(), court.chain.now, court.chain.block
+    yield court
+    court.check_conservation()
+    court.chain.restore(snapshot)
+    court.chain.travel(now, block - court.chain.block)
 
 
 @pytest.fixture

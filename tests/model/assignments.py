@@ -5,16 +5,25 @@ from collections.abc import Callable
 from tests.model.books import Books
 from tests.model.terms import (
     ACTIVE,
+    BARE,
+    CLOSED,
+    CONVICTED,
     DROPPED,
     ENDED,
     EVICTED,
     FULL,
+    HOLD,
     LEFT,
     MAX_CLAIM,
+    METERED,
     PENDING,
+    PULSE,
     RELEASED,
+    WORK,
+    ZERO,
     Address,
     Assignment,
+    need,
 )
 
 
@@ -55,7 +64,7 @@ class Assignments(Books):
 
     def _unended(self, i: int) -> Assignment | None:
         a = self.assignments.get(i)
-        return a if a and a.state != ENDED else None
+        return a if a and a.state not in (ENDED, CLOSED) else None
 
     def _is_operator(self, caller: Address, a: Assignment) -> bool:
         peer = self.peers[a.peer]
@@ -71,13 +80,17 @@ class Assignments(Books):
         if not self._is_operator(caller, a):
             return 21
         seconds = self.parameters.epoch_seconds
-        epoch, a.skipped = self.clock.epoch, self.clock.now % seconds * FULL // seconds
-        if deal.balance < a.share + deal.rate + a.rate:
-            a.skipped = 0
-            return 22
-        deal.balance -= a.share
-        deal.rate += a.rate
-        a.state, a.start, a.next = ACTIVE, epoch, epoch
+        epoch = self.clock.epoch
+        if deal.metered:
+            a.state, a.start, a.paid = METERED, epoch, 0
+        else:
+            a.skipped = self.clock.now % seconds * FULL // seconds
+            if deal.balance < a.share + deal.rate + a.rate:
+                self._end(i, a, 0, LEFT, 22)
+                return 22
+            deal.balance -= a.share
+            deal.rate += a.rate
+            a.state, a.start, a.next = ACTIVE, epoch, epoch
         self.say(
             "Activated",
             assignment=i,
@@ -100,12 +113,15 @@ class Assignments(Books):
             return 32
         return self._hand_back(i, a, LEFT, why)
 
-    def _hand_back(self, i: int, a: Assignment, kind: int, why: int) -> int:
+    def _hand_back(
+        self, i: int, a: Assignment, kind: int, why: int, finder: Address | None = None
+    ) -> int:
         deal, epoch = self.deals[a.deal], self.clock.epoch
         if a.state == ACTIVE:
             deal.rate -= a.rate
             deal.balance += a.share if a.start == epoch else a.rate
-        return self._end(i, a, epoch - 1, kind, why)
+        end = epoch if a.state == METERED else epoch - 1
+        return self._end(i, a, end, kind, why, finder)
 
     def _drop(self, caller: Address, i: int, why: int) -> int:
         a = self._unended(i)
@@ -129,21 +145,27 @@ class Assignments(Books):
             return 32
         if not self.at_fault(a):
             return 34
-        peer, rules = self.peers[a.peer], self.parameters
-        self._hand_back(i, a, EVICTED, 0)
-        peer.units -= a.units
-        self.say("PeerUnits", peer=a.peer, units=peer.units)
-        bond, fee = a.units * rules.bond_per_unit, a.units * rules.fault_fee
-        self.bonds.slash(self.at, peer.provider, bond, fee, caller)
-        return 0
+        is_short = self.peers[a.peer].is_short
+        return self._hand_back(i, a, EVICTED, 0, finder=None if is_short else caller)
 
     def at_fault(self, a: Assignment) -> bool:
-        """Tell whether an alive assignment was not answered, or not proven for long enough."""
+        """Tell whether an alive assignment was not answered, or not proven for long enough.
+
+        A short peer always is. Else the chain must have run: blocks, and a pulse in each epoch.
+        """
         rules, epoch = self.parameters, self.clock.epoch
+        if self.peers[a.peer].is_short:
+            return True
         if a.state == PENDING:
-            return self.clock.now > a.start + rules.accept_seconds
+            is_late = self.clock.now > a.start + rules.accept_seconds
+            return is_late and self.clock.block > a.next + rules.accept_blocks
         first = epoch - rules.proof_window - rules.max_missed
-        return a.start <= first and not self.proofs.count(a.peer, first, epoch - 1)
+        final = epoch - rules.proof_window - 1
+        return (
+            a.start <= first
+            and not self.proofs.count(a.peer, first, epoch - 1)
+            and self.proofs.count(PULSE, first, final) == rules.max_missed
+        )
 
     def _release(self, i: int) -> int:
         a = self._unended(i)
@@ -154,16 +176,30 @@ class Assignments(Books):
             return 31
         return self._end(i, a, self.end_of(a), RELEASED, 0)
 
-    def _end(self, i: int, a: Assignment, end: int, kind: int, why: int) -> int:
-        deal = self.deals[a.deal]
-        self.peers[a.peer].used -= a.units
+    def _end(
+        self,
+        i: int,
+        a: Assignment,
+        end: int,
+        kind: int,
+        why: int,
+        finder: Address | None = None,
+    ) -> int:
+        """Return the units; with a `finder` of a fault they are lost, and their bond with them."""
+        deal, peer, rules = self.deals[a.deal], self.peers[a.peer], self.parameters
         if self.alive(a):
             deal.units -= a.units
-        ran = a.state == ACTIVE
-        if not ran or end < a.next:
+        ran = a.state != PENDING
+        if not ran or (end < a.start and kind != CONVICTED):
             del self.assignments[i]
         else:
-            a.state, a.end = ENDED, end
+            a.state, a.end = CLOSED if a.state == METERED else ENDED, end
+        peer.used -= a.units
+        if finder is not None:
+            peer.units -= a.units
+            self.say("PeerUnits", peer=a.peer, units=peer.units)
+            bond, fee = a.units * rules.bond_per_unit, a.units * rules.fault_fee
+            self.bonds.slash(self.at, peer.provider, bond, fee, finder)
         self.say(
             "Ended",
             assignment=i,
@@ -177,15 +213,66 @@ class Assignments(Books):
         )
         return 0
 
-    def _claim(self, i: int) -> int:
+    def meter_of(self, i: int) -> Address:
+        """Answer who signs the usage of an assignment, zero if it is not metered or not started."""
+        a = self.assignments.get(i)
+        return self.meters[a.deal] if a and a.state in (METERED, CLOSED) else ZERO
+
+    def pay(self, caller: Address, i: int, work: int) -> tuple[int, int, int, int]:
+        """Pay for signed work beyond what was paid; answer paid, owed, balance and deal."""
+        need(caller == self.meter, BARE)
+        a = self.assignments[i]
+        deal = self.settle(a.deal)
+        open_ = max(min(work * a.price // WORK, 2**48 - 1) - a.paid, 0)
+        paid = min(open_, deal.balance)
+        deal.balance -= paid
+        a.paid += paid
+        self.free[self.peers[a.peer].provider] += paid
+        return paid, open_ - paid, deal.balance, a.deal
+
+    def convict(self, caller: Address, i: int) -> tuple[int, Address, Address]:
+        """End an assignment for a lie; answer what was seized, the provider and the developer."""
+        need(caller == self.audits, BARE)
         a = self.assignments.get(i)
         if a is None or a.state == PENDING:
+            return 0, ZERO, ZERO
+        developer = self.deals[a.deal].developer
+        peer, rules = self.peers[a.peer], self.parameters
+        if a.state in (ACTIVE, METERED):
+            self.settle(a.deal)
+            if self.alive(a):
+                self._hand_back(i, a, CONVICTED, 0)
+            else:
+                self._end(i, a, self.end_of(a), CONVICTED, 0)
+        if a.state == ENDED:
+            refunded = self.withhold(a)
+            self.free[developer] += refunded
+            self.say(
+                "Claimed",
+                assignment=i,
+                provider=peer.provider,
+                last=a.end,
+                paid=0,
+                refunded=refunded,
+            )
+        del self.assignments[i]
+        bonded = min(a.units, peer.units)
+        peer.units -= bonded
+        self.say("PeerUnits", peer=a.peer, units=peer.units)
+        bond, rest = bonded * rules.bond_per_unit, (a.units - bonded) * rules.bond_per_unit
+        seized = self.bonds.seize(self.at, peer.provider, bond, rest, self.audits)
+        return seized, peer.provider, developer
+
+    def _claim(self, i: int) -> int:
+        a = self.assignments.get(i)
+        if a is None or a.state not in (ACTIVE, ENDED):
             return 40
         deal = self.deals[a.deal]
         if a.state == ACTIVE:
             self.settle(a.deal)
         last = self.claimable_until(a)
         if last < a.next:
+            self._clear(i, a)
             return 41
         paid, refunded = self.split(a, last)
         provider = self.peers[a.peer].provider
@@ -193,12 +280,16 @@ class Assignments(Books):
         self.paid[provider] += paid
         self.free[deal.developer] += refunded
         a.next, a.skipped = last + 1, 0
-        if a.state == ENDED and a.next > a.end:
-            del self.assignments[i]
+        self._clear(i, a)
         self.say(
             "Claimed", assignment=i, provider=provider, last=last, paid=paid, refunded=refunded
         )
         return 0
+
+    def _clear(self, i: int, a: Assignment) -> None:
+        """Forget an ended record that is claimed to its end and can no longer be convicted."""
+        if a.state == ENDED and a.next > a.end and self.clock.epoch > a.end + HOLD:
+            del self.assignments[i]
 
     def claimable_until(self, a: Assignment) -> int:
         """Name the last epoch that a claim would take; below `next` when there is none."""

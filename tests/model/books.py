@@ -12,8 +12,10 @@ from tests.model.proofs import Proofs
 from tests.model.staking import Staking
 from tests.model.terms import (
     ACTIVE,
+    CLOSED,
     ENDED,
     LAPSED,
+    METERED,
     OVER,
     PENDING,
     RUNNING,
@@ -46,6 +48,8 @@ class Books:
     ) -> None:
         self.at, self.parameters, self.clock, self.usdc = at, parameters, clock, usdc
         self._emit, self.key_of = emit, key_of
+        self.meter: Address  # the only one that may call `pay`
+        self.audits: Address  # the only one that may call `convict`
         self.bonds: Staking
         self.proofs: Proofs
         self.free: dict[Address, int] = defaultdict(int)
@@ -55,6 +59,8 @@ class Books:
         self.deal_of: dict[tuple[Address, Key], int] = {}
         self.peers: dict[int, Peer] = {}
         self.deals: dict[int, Deal] = {}
+        self.meters: dict[int, Address] = {}
+        self.retired: dict[tuple[int, Address], int] = {}
         self.run_end: dict[tuple[int, int], int] = {}
         self.assignments: dict[int, Assignment] = {}
         self.assignments_made = 0
@@ -92,7 +98,7 @@ class Books:
         """Tell whether it still runs, or may still be activated. Its deal is settled."""
         deal = self.deals[assignment.deal]
         return (
-            assignment.state in (PENDING, ACTIVE)
+            assignment.state in (PENDING, ACTIVE, METERED)
             and assignment.run == deal.run
             and not deal.stopped
             and self.clock.epoch <= deal.end
@@ -101,7 +107,7 @@ class Books:
     def end_of(self, assignment: Assignment) -> int:
         """Name the last epoch that is its to be paid for. Its deal is settled."""
         deal = self.deals[assignment.deal]
-        if assignment.state == ENDED:
+        if assignment.state in (ENDED, CLOSED):
             return assignment.end
         if assignment.run < deal.run:
             return self.run_end[assignment.deal, assignment.run]
@@ -109,13 +115,17 @@ class Books:
 
     def put_aside(self, assignment: Assignment) -> int:
         """Sum what was billed for it and is not claimed. Its deal is settled."""
-        if assignment.state == PENDING:
+        if assignment.state not in (ACTIVE, ENDED):
             return 0
         last = min(self.deals[assignment.deal].settled, self.end_of(assignment))
         epochs = last - assignment.next + 1
         if epochs <= 0:
             return 0
         return assignment.rate * epochs - (assignment.rate - assignment.share)
+
+    def withhold(self, assignment: Assignment) -> int:
+        """Take out what is put aside for it. Its deal is settled."""
+        return self.put_aside(assignment)
 
     def spend(self, account: Address, amount: int) -> None:
         """Take `amount` from free money, and what is missing from the account's tokens."""
@@ -131,6 +141,10 @@ class Books:
             return OVER
         if deal.stopped:
             return STOPPING
+        if deal.metered:
+            if deal.units == 0:
+                return WAITING
+            return RUNNING if deal.balance else LAPSED
         if deal.rate > 0:
             return RUNNING
         return LAPSED if deal.run > 0 and deal.units == 0 else WAITING

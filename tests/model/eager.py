@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.model.law import Law
 from tests.model.market import Market
-from tests.model.terms import ACTIVE, ENDED, PENDING, Address, Assignment, Deal
+from tests.model.terms import ACTIVE, CLOSED, ENDED, METERED, PENDING, Address, Assignment, Deal
 
 
 class EagerMarket(Market):
@@ -49,7 +49,7 @@ class EagerMarket(Market):
         return [
             i
             for i, a in self.assignments.items()
-            if a.deal == number and a.state != ENDED and i not in self.over
+            if a.deal == number and a.state not in (ENDED, CLOSED) and i not in self.over
         ]
 
     def settle(self, number: int) -> Deal:
@@ -58,11 +58,12 @@ class EagerMarket(Market):
 
     def alive(self, assignment: Assignment) -> bool:
         """Tell whether nothing has ended it yet."""
-        return assignment.state in (PENDING, ACTIVE) and self._id(assignment) not in self.over
+        is_open = assignment.state in (PENDING, ACTIVE, METERED)
+        return is_open and self._id(assignment) not in self.over
 
     def end_of(self, assignment: Assignment) -> int:
         """Name the last epoch that it ran, as it was written down."""
-        if assignment.state == ENDED:
+        if assignment.state in (ENDED, CLOSED):
             return assignment.end
         return self.over.get(self._id(assignment), self.clock.epoch)
 
@@ -81,16 +82,25 @@ class EagerMarket(Market):
 
     def _activate(self, caller: Address, i: int) -> int:
         reason = super()._activate(caller, i)
-        if not reason:
+        if not reason and self.assignments[i].state == ACTIVE:
             self.drawer[i, self.clock.epoch] = self.assignments[i].share
         return reason
 
-    def _hand_back(self, i: int, a: Assignment, kind: int, why: int) -> int:
+    def _hand_back(
+        self, i: int, a: Assignment, kind: int, why: int, finder: Address | None = None
+    ) -> int:
         deal = self.deals[a.deal]
         if a.state == ACTIVE:
             deal.rate -= a.rate
             deal.balance += self.drawer.pop((i, self.clock.epoch))
-        return self._end(i, a, self.clock.epoch - 1, kind, why)
+        end = self.clock.epoch - (a.state != METERED)
+        return self._end(i, a, end, kind, why, finder)
+
+    def withhold(self, assignment: Assignment) -> int:
+        """Empty all its drawers."""
+        number = self._id(assignment)
+        mine = [key for key in self.drawer if key[0] == number]
+        return sum(self.drawer.pop(key) for key in mine)
 
     def split(self, a: Assignment, last: int) -> tuple[int, int]:
         """Empty the drawers up to `last`: to the provider if proven, else back."""
@@ -110,10 +120,10 @@ class EagerLaw(Law):
     market: EagerMarket
     market_class = EagerMarket
 
-    def travel(self, now: int) -> None:
+    def travel(self, now: int, blocks: int = 1) -> None:
         """Let time pass until `now`, and stop at every boundary on the way."""
         seconds = self.clock.epoch_seconds
         while self.clock.epoch < now // seconds:
             self.clock.now = (self.clock.epoch + 1) * seconds
             self.market.begin_epoch()
-        super().travel(now)
+        super().travel(now, blocks)

@@ -8,10 +8,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tests.model.audits import Audits
 from tests.model.market import Market
+from tests.model.meter import Meter
 from tests.model.proofs import Proofs
 from tests.model.staking import Staking
-from tests.model.terms import ACTIVE, ENDED, Address, Clock, Event, Key, Parameters, Refused
+from tests.model.terms import (
+    ACTIVE,
+    METERED,
+    PENDING,
+    Address,
+    Clock,
+    Event,
+    Key,
+    Parameters,
+    Refused,
+)
 from tests.model.token import Token
 
 
@@ -21,6 +33,8 @@ class Places:
 
     market: Address = "market"
     staking: Address = "staking"
+    meter: Address = "meter"
+    audits: Address = "audits"
     owner: Address = "owner"
 
 
@@ -45,7 +59,7 @@ class Journal:
 
 
 class Law:
-    """Market, Staking and Proofs over two tokens. Calls are all or nothing."""
+    """Market and the contracts around it, over two tokens. Calls are all or nothing."""
 
     market_class = Market
 
@@ -75,7 +89,18 @@ class Law:
         self.proofs = Proofs(
             self.market.wallet_of, parameters.proof_window, self.clock, self.journal
         )
+        self.meter = Meter(places.meter, self.market, self.journal)
+        self.audits = Audits(
+            places.audits,
+            self.market,
+            self.proofs,
+            self.flt,
+            parameters,
+            self.clock,
+            self.journal,
+        )
         self.market.bonds, self.market.proofs = self.staking, self.proofs
+        self.market.meter, self.market.audits = places.meter, places.audits
 
     def attempt(self, contract: str, function: str, caller: Address, *arguments: Any) -> Outcome:
         """Call `contract.function` as `caller`; when it is refused nothing has changed."""
@@ -94,9 +119,10 @@ class Law:
         purse.move(sender, to, amount)
         self.unasked[token] += amount
 
-    def travel(self, now: int) -> None:
-        """Let time pass until `now`."""
+    def travel(self, now: int, blocks: int = 1) -> None:
+        """Let time pass until `now`, in so many blocks."""
         self.clock.now = max(now, self.clock.now)
+        self.clock.block += blocks
 
     def check(self) -> None:
         """Assert what must always hold: the money adds up, and so do units and rates."""
@@ -112,13 +138,15 @@ class Law:
         leaving = sum(amount for amount, _ in stakes.leaving.values())
         held = sum(stakes.free.values()) + sum(stakes.locked.values()) + leaving
         assert self.flt.balance[stakes.at] == held + self.unasked["flt"]
+        assert self.flt.balance[self.audits.at] == self.audits.held()
         for provider, locked in stakes.locked.items():
             units = sum(p.units for p in market.peers.values() if p.provider == provider)
             assert locked == units * self.parameters.bond_per_unit
 
         for number, peer in market.peers.items():
             mine = [a for a in market.assignments.values() if a.peer == number]
-            assert peer.used == sum(a.units for a in mine if a.state != ENDED) <= peer.units
+            is_open = (PENDING, ACTIVE, METERED)
+            assert peer.used == sum(a.units for a in mine if a.state in is_open)
         for number, deal in market.deals.items():
             alive = [a for a in market.assignments.values() if a.deal == number and market.alive(a)]
             ended = self.clock.epoch > deal.end

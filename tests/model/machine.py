@@ -11,6 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.model.law import Law, Outcome
 from tests.model.terms import (
+    CLOSED,
+    HOLD,
     ZERO,
     Address,
     Assignment,
@@ -403,7 +405,10 @@ class MarketMachine(RuleBasedStateMachine):
         for number, deal in list(law.market.deals.items()):
             if not deal.stopped:
                 self.call("market", "stop", deal.developer, number)
-        self.pass_epochs(law.parameters.proof_window + 2, 0)
+        self.pass_epochs(HOLD + 2, 0)
+        for number, deal in list(law.market.deals.items()):
+            if deal.metered and deal.balance:
+                self.call("market", "take", deal.developer, number, deal.balance)
         for act in ("release", *["claim"] * MANY_CLAIMS):
             ids = list(law.market.assignments)
             for start in range(0, len(ids), 64):
@@ -413,12 +418,13 @@ class MarketMachine(RuleBasedStateMachine):
         for account in self.roles.values():
             if law.market.free[account]:
                 self.call("market", "withdraw", account, law.market.free[account], account)
-            self.call("staking", "request", account, law.staking.free[account])
+            if law.staking.free[account]:
+                self.call("staking", "request", account, law.staking.free[account])
         self.travel(law.clock.now + law.parameters.leaving_delay)
         for account in self.roles.values():
             self.call("staking", "withdraw", account, account)
 
-        assert not law.market.assignments
+        assert all(a.state == CLOSED for a in law.market.assignments.values())
         assert law.usdc.balance[law.market.at] == law.unasked["usdc"]
         assert law.flt.balance[law.staking.at] == law.unasked["flt"]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.model.assignments import Assignments
 from tests.model.matching import Matching
-from tests.model.terms import ZERO, Address, Key, Peer, need
+from tests.model.terms import NOTICE, ZERO, Address, Key, Peer, need
 
 
 class Market(Matching, Assignments):
@@ -83,7 +83,9 @@ class Market(Matching, Assignments):
 
     def set_wallet(self, caller: Address, number: int, wallet: Address) -> None:
         """Replace a peer's hot key."""
-        self._own_peer(caller, number).wallet = wallet
+        peer = self._own_peer(caller, number)
+        self.retired[number, peer.wallet] = self.clock.epoch
+        peer.wallet = wallet
         self.say("PeerWallet", peer=number, wallet=wallet)
 
     def set_endpoint(self, caller: Address, number: int, endpoint: str) -> None:
@@ -134,17 +136,23 @@ class Market(Matching, Assignments):
         need(self._own_deal(caller, number), "deals: not the developer")
         self.amount(amount)
         deal = self.settle(number)
+        is_due = self.clock.epoch > deal.end + NOTICE
+        need(not deal.metered or is_due, "deals: notice")
         need(amount <= deal.balance, "deals: not enough balance")
         deal.balance -= amount
         self.free[caller] += amount
         self.say("DealBalance", deal=number, by=caller, balance=deal.balance)
 
     def stop(self, caller: Address, number: int) -> None:
-        """End a deal: the epoch begun is paid, the rest is free money again."""
+        """End a deal: the epoch begun is paid, the rest is free money again.
+
+        The rest of a metered deal stays, for vouchers that are on their way.
+        """
         need(self._own_deal(caller, number), "deals: not the developer")
         deal = self.settle(number)
         need(not deal.stopped, "deals: stopped")
-        returned, deal.balance = deal.balance, 0
+        returned = 0 if deal.metered else deal.balance
+        deal.balance -= returned
         self.free[caller] += returned
         deal.rate = deal.units = 0
         deal.end, deal.stopped = min(deal.end, self.clock.epoch), True

@@ -91,6 +91,7 @@ class Matching(Books):
                 app=offer.app,
                 deposit=offer.deposit,
                 end=deal.end,
+                meter=offer.meter,
             )
         deal.units = count.units
         self.say("Matched", deal=number, caller=caller, units=deal.units, tip=tip)
@@ -100,15 +101,15 @@ class Matching(Books):
         epoch = self.clock.epoch
         need(self.clock.now <= offer.valid_until, "matching: offer expired")
         need(1 <= offer.min_units <= offer.units, "matching: bad min_units")
-        need(offer.units < 2**16, "matching: too many units")
-        need(offer.deposit < 2**64, "matching: deposit too large")
-        need(offer.tip < 2**64, "matching: tip too large")
-        need(offer.epochs < 2**31, "matching: too many epochs")
-        need(offer.providers_mode <= 2, "matching: bad providers_mode")
+        fits = offer.units < 2**16 and offer.deposit < 2**64 and offer.tip < 2**64
+        fits = fits and offer.epochs < 2**31 and offer.providers_mode <= 2
+        need(fits, "matching: offer out of range")
         need(self.holds(offer.developer, key, signer), "matching: bad signature")
         number = len(self.deals) + 1
         end = epoch + offer.epochs if offer.epochs else FOREVER
         self.deals[number] = Deal(offer.developer, offer.deposit, rate=0, settled=epoch, end=end)
+        if offer.meter != ZERO:
+            self.deals[number].metered, self.meters[number] = True, offer.meter
         self.deal_of[offer.developer, key] = number
         return number
 
@@ -150,7 +151,13 @@ class Matching(Books):
         count.accepted += 1
         self.assignments_made += 1
         self.assignments[self.assignments_made] = Assignment(
-            number, ask.peer, units, ask.price, start=self.clock.now, run=deal.run
+            number,
+            ask.peer,
+            units,
+            ask.price,
+            start=self.clock.now,
+            run=deal.run,
+            next=self.clock.block,
         )
         self.say(
             "Assigned",
@@ -167,6 +174,8 @@ class Matching(Books):
         ask, peer = fill.offer, self.peers.get(fill.offer.peer)
         if peer is None:
             return 1, 0
+        if ask.kind != (offer.meter != ZERO):
+            return 14, 0
         listed = peer.provider in offer.providers
         sold = count.per_provider.get(peer.provider, 0)
         cap = offer.max_units_per_provider or 2**16

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.model.terms import Address, Clock, Emit, need
+from tests.model.terms import PULSE, RING, Address, Clock, Emit, need
 
 
 class Proofs:
@@ -13,17 +13,29 @@ class Proofs:
     ) -> None:
         self.wallet_of, self.window, self.clock, self._emit = wallet_of, window, clock, emit
         self.proven: set[tuple[int, int]] = set()
+        self.roots: dict[tuple[int, int], bytes] = {}
 
     def commit(self, caller: Address, epoch: int, commitments: list[tuple[int, bytes]]) -> None:
-        """Mark an epoch that has ended and is not final as proven, for peers of the caller."""
+        """Mark an epoch that has ended and is not final as proven, for peers of the caller.
+
+        Anybody may do so for the pulse, which has no root.
+        """
         now = self.clock.epoch
         need(epoch <= now - 1, "proofs: epoch not over")
         need(epoch >= now - self.window, "proofs: epoch final")
         for peer, root in commitments:
-            need(caller == self.wallet_of(peer), "proofs: not the wallet")
+            is_pulse = peer == PULSE
+            need(is_pulse or caller == self.wallet_of(peer), "proofs: not the wallet")
             if (peer, epoch) not in self.proven:
                 self.proven.add((peer, epoch))
-                self._emit("Proofs", "Committed", peer=peer, epoch=epoch, root=root)
+                self.roots[peer, epoch] = bytes(32) if is_pulse else root
+                shown = self.roots[peer, epoch]
+                self._emit("Proofs", "Committed", peer=peer, epoch=epoch, root=shown)
+
+    def root_of(self, peer: int, epoch: int) -> bytes:
+        """Answer the root of one of the last epochs, zero if there is none or it is too old."""
+        is_kept = self.clock.epoch - RING <= epoch < self.clock.epoch
+        return self.roots.get((peer, epoch), bytes(32)) if is_kept else bytes(32)
 
     def count(self, peer: int, first: int, last: int) -> int:
         """Count the proven epochs from `first` to `last`, both included."""

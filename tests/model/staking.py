@@ -30,18 +30,15 @@ class Staking:
         need(0 < amount < 2**128, "staking: amount out of range")
         need(amount <= self.free[caller], "staking: not enough free")
         self.free[caller] -= amount
-        total, ready = self.leaving[caller][0] + amount, self.clock.now + self.delay
-        self.leaving[caller] = total, ready
         self._say(caller)
-        self._emit("Staking", "Leaving", provider=caller, amount=total, ready=ready)
+        self._leave(caller, amount)
 
     def withdraw(self, caller: Address, to: Address) -> None:
         """Pay out what was leaving, once the delay is over."""
         amount, ready = self.leaving[caller]
         need(amount > 0, "staking: nothing leaving")
         need(self.clock.now >= ready, "staking: not ready")
-        self.leaving[caller] = 0, 0
-        self._emit("Staking", "Leaving", provider=caller, amount=0, ready=0)
+        self._set_leaving(caller, 0, 0)
         need(to not in (ZERO, self.at), "tokens: bad receiver")
         self.flt.move(self.at, to, amount)
 
@@ -54,22 +51,46 @@ class Staking:
         self._say(provider)
 
     def unlock(self, caller: Address, provider: Address, amount: int) -> None:
-        """Free bonded stake. Market only."""
+        """Let bonded stake leave. Market only."""
         need(caller == self.market, "staking: not the market")
         self.locked[provider] -= amount
-        self.free[provider] += amount
         self._say(provider)
+        self._leave(provider, amount)
 
     def slash(
         self, caller: Address, provider: Address, bond: int, fee: int, finder: Address
     ) -> None:
-        """Unbond `bond`: the fee goes to whoever found the fault, the rest back. Market only."""
+        """Unbond `bond`: the fee goes to whoever found the fault, the rest leaves. Market only."""
         need(caller == self.market, "staking: not the market")
         self.locked[provider] -= bond
-        self.free[provider] += bond - fee
         self._say(provider)
+        self._leave(provider, bond - fee)
         self.free[finder] += fee
         self._say(finder)
+
+    def seize(self, caller: Address, provider: Address, bond: int, rest: int, to: Address) -> int:
+        """Take a bond, and `rest` of what is leaving or else free. Market only."""
+        need(caller == self.market, "staking: not the market")
+        amount, ready = self.leaving[provider]
+        from_leaving = min(rest, amount)
+        from_free = min(rest - from_leaving, self.free[provider])
+        self.locked[provider] -= bond
+        self.free[provider] -= from_free
+        self._say(provider)
+        if from_leaving:
+            self._set_leaving(provider, amount - from_leaving, ready)
+        taken = bond + from_leaving + from_free
+        self.flt.move(self.at, to, taken)
+        return taken
+
+    def _leave(self, provider: Address, amount: int) -> None:
+        if amount:
+            total = self.leaving[provider][0] + amount
+            self._set_leaving(provider, total, self.clock.now + self.delay)
+
+    def _set_leaving(self, provider: Address, amount: int, ready: int) -> None:
+        self.leaving[provider] = amount, ready
+        self._emit("Staking", "Leaving", provider=provider, amount=amount, ready=ready)
 
     def _say(self, provider: Address) -> None:
         self._emit(

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.model.corners import CornerMachine
 from tests.model.eager import EagerLaw
 from tests.model.law import Law, Outcome
 from tests.model.machine import ROLES, MarketMachine
 from tests.model.terms import Event, Parameters, Permit
+from tests.model.trials import TrialMachine
 
 pytestmark = pytest.mark.unit
 
@@ -27,7 +27,7 @@ def founded(law: Law) -> Law:
         law.usdc.balance[role] = 10**6
         law.usdc.allowance[role, "market"] = 2**256 - 1
         law.flt.balance[role] = 10**22
-        law.flt.allowance[role, "staking"] = 2**256 - 1
+        law.flt.allowance[role, "staking"] = law.flt.allowance[role, "audits"] = 2**256 - 1
         law.attempt("staking", "deposit", role, 2_000 * 10**18)
     return law
 
@@ -66,8 +66,13 @@ class TwoLaws(MarketMachine):
         }
 
     def travel(self, now: int) -> None:
-        self.law.travel(now)
-        self.second.travel(now)
+        self.law.travel(now, 5)
+        self.second.travel(now, 5)
+
+    def halt(self, seconds: int) -> None:
+        now = self.law.clock.now + seconds
+        self.law.travel(now, 0)
+        self.second.travel(now, 0)
 
     def allow(self, account: str, amount: int) -> None:
         for law in (self.law, self.second):
@@ -85,24 +90,24 @@ class TwoLaws(MarketMachine):
         self.run_off()
 
 
-class LazyIsEager(CornerMachine, TwoLaws):
+class LazyIsEager(TrialMachine, TwoLaws):
     def rival(self) -> Law:
         return EagerLaw(Parameters(), now=START)
 
 
-class SettlingIsFree(CornerMachine, TwoLaws):
+class SettlingIsFree(TrialMachine, TwoLaws):
     """The second law is settled by somebody in every epoch that passes."""
 
     def rival(self) -> Law:
         return Law(Parameters(), now=START)
 
     def travel(self, now: int) -> None:
-        self.law.travel(now)
+        self.law.travel(now, 5)
         for boundary in range(self.second.clock.now, now, 100):
-            self.second.travel(boundary)
+            self.second.travel(boundary, 0)
             for number in self.second.market.deals:
                 self.second.market.settle(number)
-        self.second.travel(now)
+        self.second.travel(now, 5)
 
 
 class StrangersMayClaim(TwoLaws):

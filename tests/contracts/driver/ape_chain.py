@@ -50,6 +50,10 @@ class ApeChain:
         }
         return ContractContainer(ContractType.model_validate(kind))
 
+    def code_at(self, address: str) -> bytes:
+        """Return a contract's code as deployed, with its immutables."""
+        return bytes(self.provider.web3.eth.get_code(address))
+
     def next_address(self, ahead: int = 0) -> str:
         """Name the address of a later deployment; 0 is the next."""
         return created_address(self.deployer, self.accounts[self.deployer].nonce + ahead)
@@ -99,11 +103,22 @@ class ApeChain:
         """Let the next block have the time that it is."""
         self._request("evm_setNextBlockTimestamp", self.now)
 
-    def travel(self, now: int) -> None:
-        """Move the clock, and make a block for views to stand on."""
+    @property
+    def block(self) -> int:
+        """Number of the block that the next transaction is in."""
+        return int(self._request("eth_blockNumber"), 16) + 1
+
+    @property
+    def randao(self) -> bytes:
+        """Nothing: a node's randomness is known afterwards. Juries are tested in process."""
+        return bytes(32)
+
+    def travel(self, now: int, blocks: int = 1) -> None:
+        """Move the clock, and make blocks for views to stand on."""
         self.now = now
-        self.hold_clock()
-        self._request("evm_mine")
+        for _ in range(max(1, blocks)):
+            self.hold_clock()
+            self._request("evm_mine")
 
     def _raw_request(self, method: str, *parameters: Any) -> dict[str, Any]:
         return dict(self.provider.web3.provider.make_request(method, list(parameters)))

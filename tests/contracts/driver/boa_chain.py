@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from boa.environment import Env
+from boa.util.abi import Address
 from eth_abi import encode
 from eth_account import Account
 from eth_utils import keccak, to_canonical_address, to_checksum_address
@@ -26,6 +27,19 @@ VARIABLES = {
     "owner_of_deal": "owner_of_deal",
     "run_end": "_run_ends",
     "assignment_word": "_assignments",
+    "retired": "retired",
+    "case_word": "_cases",
+    "case_by": "case_by",
+    "case_value": "case_value",
+    "jury_word": "jury_word",
+    "revealed_word": "revealed_word",
+    "vote_of": "vote_of",
+    "seat_word": "_seats",
+    "burned": "burned",
+    "case_count": "case_count",
+    "seat_count": "seat_count",
+    "taken_seats": "taken_seats",
+    "undrawn": "undrawn",
     "counts_word": "_word",
 }
 
@@ -51,6 +65,11 @@ class BoaChain:
         return int(self.env.timestamp)
 
     @property
+    def block(self) -> int:
+        """Number of the block of every call until the next travel."""
+        return int(self.env.evm.patch.block_number)
+
+    @property
     def deployer(self) -> str:
         """Who deploys, and so owns."""
         return next(iter(self.keys))
@@ -65,6 +84,10 @@ class BoaChain:
         if computation.is_error:
             raise ValueError(f"{name}: {reason_of(computation.output)}")
         return Contract(name, to_checksum_address(str(address)), abi, slots)
+
+    def code_at(self, address: str) -> bytes:
+        """Return a contract's code as deployed, with its immutables."""
+        return bytes(self.env.get_code(Address(address)))
 
     def next_address(self, ahead: int = 0) -> str:
         """Name the address of a later deployment; 0 is the next."""
@@ -122,9 +145,17 @@ class BoaChain:
         """Return to a state that was remembered."""
         self.env.evm.vm.state.revert(snapshot)
 
-    def travel(self, now: int) -> None:
+    def travel(self, now: int, blocks: int = 1) -> None:
         """Move the clock."""
         self.env.timestamp = now
+        patch = self.env.evm.patch
+        patch.block_number += blocks
+        patch.prevrandao = keccak(patch.block_number.to_bytes(32, "big"))
+
+    @property
+    def randao(self) -> bytes:
+        """Randomness of the block of every call until the next travel."""
+        return keccak(self.block.to_bytes(32, "big"))
 
 
 class Reverted(Exception):

@@ -39,6 +39,8 @@ class Chain(Protocol):
 
     chain_id: int
     now: int
+    block: int  # number of the block that the next transaction is in
+    randao: bytes  # randomness of that block
     keys: dict[str, bytes]
 
     def deploy(self, name: str, *arguments: Any) -> Contract:
@@ -55,5 +57,5 @@ class Chain(Protocol):
     def read(self, calls: Sequence[tuple[Contract, str, tuple[Any, ...]]]) -> list[Any]:
         """Call views, all at the same block."""
 
-    def travel(self, now: int) -> None:
-        """Move the clock to a later second."""
+    def travel(self, now: int, blocks: int = 1) -> None:
+        """Move the clock to a later second, in so many blocks."""

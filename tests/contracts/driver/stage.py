@@ -4,7 +4,16 @@ from typing import Any
 
 from tests.contracts.driver.world import World
 from tests.model.law import Outcome
-from tests.model.terms import ZERO, Address, DeveloperOffer, Fill, ProviderOffer
+from tests.model.terms import (
+    CLOSED,
+    ENDED,
+    PULSE,
+    ZERO,
+    Address,
+    DeveloperOffer,
+    Fill,
+    ProviderOffer,
+)
 
 PRICE = 1_000
 DEPOSIT = 100_000
@@ -40,7 +49,7 @@ class Stage(World):
 
     def free(self, account: Address) -> int:
         """Read an account's free USDC from the chain."""
-        [free] = self.chain.read([(self.contracts["market"], "free", (account,))])
+        [free] = self.chain.read([(self.contracts["lens"], "free", (account,))])
         return int(free)
 
     def view(self, contract: str, function: str, *arguments: Any) -> Any:
@@ -80,6 +89,7 @@ class Stage(World):
             "units": 4,
             "max_units_per_provider": 0,
             "min_regions": 0,
+            "meter": ZERO,
             "max_price": 10 * PRICE,
             "epochs": 0,
             "deposit": DEPOSIT,
@@ -132,7 +142,10 @@ class Stage(World):
         """List all assignments of the offer's deal that may be alive."""
         market = self.law.market
         number = market.deal_of.get((offer.developer, market.key_of(offer)))
-        return [i for i, a in market.assignments.items() if a.deal == number and a.state != 3]
+        gone = (ENDED, CLOSED)
+        return [
+            i for i, a in market.assignments.items() if a.deal == number and a.state not in gone
+        ]
 
     def open(self, *fills: Fill, **changes: Any) -> tuple[int, list[int], DeveloperOffer]:
         """Match a new offer with the fills; answer the deal, its assignments and the offer."""
@@ -154,6 +167,12 @@ class Stage(World):
         """Commit an epoch that is over, as the peers' wallet."""
         commitments = [(peer, ROOT) for peer in peers]
         self.proofs.commit(self.epoch - ago, commitments, by=self.roles["wallet"])
+
+    def pulse(self, epochs: int) -> None:
+        """Let epochs pass, and show after each that the chain took commitments."""
+        for _ in range(epochs):
+            self.next_epoch()
+            self.proofs.commit(self.epoch - 1, [(PULSE, ROOT)], by=self.roles["stranger"])
 
     def prove_epochs(self, epochs: int, *peers: int) -> None:
         """Let epochs pass and commit each of them."""

@@ -11,15 +11,25 @@ from tests.model.terms import DeveloperOffer, ProviderOffer
 
 DEVELOPER_OFFER = (
     "address developer,bytes32 app,uint256 min_units,uint256 units,uint256 max_units_per_provider,"
-    "uint256 min_regions,uint256 max_price,uint256 epochs,uint256 deposit,uint256 min_memory_mib,"
-    "uint256 regions,uint256 traits,address[] providers,uint256 providers_mode,address matcher,"
-    "uint256 tip,uint256 valid_until,uint256 counter,uint256 salt"
+    "uint256 min_regions,address meter,uint256 max_price,uint256 epochs,uint256 deposit,"
+    "uint256 min_memory_mib,uint256 regions,uint256 traits,address[] providers,"
+    "uint256 providers_mode,address matcher,uint256 tip,uint256 valid_until,uint256 counter,"
+    "uint256 salt"
 )
 PROVIDER_OFFER = (
-    "uint256 peer,uint256 price,address developer,uint256 valid_until,uint256 counter,uint256 salt"
+    "uint256 peer,uint256 kind,uint256 price,address developer,uint256 valid_until,"
+    "uint256 counter,uint256 salt"
 )
+USAGE = "uint256 assignment,uint256 work"
+HEAD = "uint256 assignment,uint256 sequence,bytes32 receipt"
 PERMIT = "address owner,address spender,uint256 value,uint256 nonce,uint256 deadline"
-SCHEMAS = {"DeveloperOffer": DEVELOPER_OFFER, "ProviderOffer": PROVIDER_OFFER, "Permit": PERMIT}
+SCHEMAS = {
+    "DeveloperOffer": DEVELOPER_OFFER,
+    "ProviderOffer": PROVIDER_OFFER,
+    "Usage": USAGE,
+    "Head": HEAD,
+    "Permit": PERMIT,
+}
 
 Offer = DeveloperOffer | ProviderOffer
 
@@ -79,6 +89,10 @@ class Domain:
 
     def _sign(self, offer: Offer, key: bytes) -> Signature:
         return compact(Account.sign_message(self._encode(offer), key))
+
+    def sign_struct(self, key: bytes, kind: str, message: dict[str, Any]) -> Signature:
+        """Sign a struct of that name."""
+        return compact(Account.sign_message(self.encode(kind, message), key))
 
     def sign_permit(self, key: bytes, message: dict[str, Any]) -> Signature:
         """Sign an EIP-2612 permit."""

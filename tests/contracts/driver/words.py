@@ -12,7 +12,8 @@ LAYOUTS = {
         ("end", 32),
         ("units", 16),
         ("run", 8),
-        ("stopped", 8),
+        ("stopped", 1),
+        ("metered", 1),
     ),
     "assignment": (
         ("deal", 32),
@@ -29,6 +30,17 @@ LAYOUTS = {
     "counts": (("peers", 64), ("deals", 64), ("assignments", 128)),
     "stake": (("free", 128), ("locked", 128)),
     "leaving": (("amount", 192), ("ready", 64)),
+    "case": (
+        ("kind", 8),
+        ("state", 8),
+        ("assignment", 32),
+        ("peer", 32),
+        ("since", 40),
+        ("block", 40),
+        ("seats", 32),
+        ("outcome", 8),
+    ),
+    "seat": (("peer", 32), ("since", 40), ("quit", 40), ("fines", 8), ("cases", 16)),
 }
 
 

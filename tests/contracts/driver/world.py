@@ -13,11 +13,14 @@ from tests.contracts.driver.abi import Contract, Log, plain
 from tests.contracts.driver.chain import Chain
 from tests.contracts.driver.comparison import (
     check_conservation,
+    compare_audits,
     compare_views,
     compare_words,
 )
 from tests.contracts.driver.typed_data import EMPTY, Domain, Signature
+from tests.model.evidence import Called, Summed
 from tests.model.law import Law, Outcome, Places
+from tests.model.meter import Voucher
 from tests.model.terms import (
     Address,
     DeveloperOffer,
@@ -42,6 +45,8 @@ USDC = 10**9
 FLT = 10**24
 STAKE = 10**23
 FOREVER = 2**256 - 1
+SOURCES = ("Market", "Staking", "Proofs", "Meter", "Audits")
+MOST_BLOCKS = 5  # of one travel, unless told otherwise
 NO_PERMIT = (0, 0, *EMPTY)
 
 
@@ -64,22 +69,42 @@ class World:
         places = Places(
             self.contracts["market"].address,
             self.contracts["staking"].address,
+            self.contracts["meter"].address,
+            self.contracts["audits"].address,
             self.roles["owner"],
         )
         self.law = Law(self.parameters, places, self.domain.hash_of, chain.now)
+        self.law.clock.block = chain.block
         self.offers: set[tuple[Address, bytes]] = set()
         self.words_every = self.views_every = 1
         self._compared = 0
         self.market = OfferStatusWriter(self, "market")
         self.staking = OfferStatusWriter(self, "staking")
         self.proofs = OfferStatusWriter(self, "proofs")
+        self.meter = OfferStatusWriter(self, "meter")
+        self.audits = OfferStatusWriter(self, "audits")
 
     def _deploy(self, usdc: str, flt: str) -> dict[str, Contract]:
         chain, rules, owner = self.chain, self.parameters, self.roles["owner"]
         tokens = {"usdc": chain.deploy(usdc, owner), "flt": chain.deploy(flt, owner)}
-        market = chain.next_address(2)
+        market = chain.next_address(4)
         staking = chain.deploy("Staking", tokens["flt"].address, market, rules.leaving_delay)
         proofs = chain.deploy("Proofs", market, rules.epoch_seconds, rules.proof_window)
+        meter = chain.deploy("Meter", market)
+        audits = chain.deploy(
+            "Audits",
+            market,
+            proofs.address,
+            staking.address,
+            rules.epoch_seconds,
+            rules.phase_blocks,
+            rules.ask_fee,
+            rules.stake,
+            rules.juror_fee,
+            rules.seat,
+            rules.min_seats,
+            rules.share_cap,
+        )
         found = chain.deploy(
             "Market",
             tokens["usdc"].address,
@@ -91,10 +116,14 @@ class World:
             rules.proof_window,
             rules.bond_per_unit,
             rules.fault_fee,
+            rules.accept_blocks,
+            meter.address,
+            audits.address,
         )
         assert found.address == market
         lens = chain.deploy("MarketLens", market)
-        return {**tokens, "market": found, "staking": staking, "proofs": proofs, "lens": lens}
+        around = {"staking": staking, "proofs": proofs, "meter": meter, "audits": audits}
+        return {**tokens, "market": found, **around, "lens": lens}
 
     def fund(self) -> None:
         """Give every role USDC, FLT, allowances and free stake."""
@@ -104,6 +133,9 @@ class World:
                 model = getattr(self.law, token)
                 self._must(account, token, "approve", self.contracts[spender].address, FOREVER)
                 model.allowance[account, self.contracts[spender].address] = FOREVER
+            audits = self.contracts["audits"].address
+            self._must(account, "flt", "approve", audits, FOREVER)
+            self.law.flt.allowance[account, audits] = FOREVER
             self.call("staking", "deposit", account, STAKE, compare=False)
         self.compare()
 
@@ -111,8 +143,9 @@ class World:
         """Copy the model's side; the chain's side is the snapshot's business."""
         twin = copy.copy(self)
         twin.law, twin.offers = copy.deepcopy(self.law), set(self.offers)
-        twin.market, twin.staking, twin.proofs = (
-            OfferStatusWriter(twin, name) for name in ("market", "staking", "proofs")
+        twin.market, twin.staking, twin.proofs, twin.meter, twin.audits = (
+            OfferStatusWriter(twin, name)
+            for name in ("market", "staking", "proofs", "meter", "audits")
         )
         return twin
 
@@ -152,11 +185,15 @@ class World:
         if receipt.error is not None:
             raise receipt.error
 
-    def travel(self, now: int) -> None:
-        """Let time pass for both."""
+    def travel(self, now: int, blocks: int | None = None) -> None:
+        """Let time pass for both, with a few blocks for each epoch unless told how many."""
         if now > self.chain.now:
-            self.chain.travel(now)
+            if blocks is None:
+                epochs = (now - self.chain.now) // self.parameters.epoch_seconds
+                blocks = min(1 + epochs, MOST_BLOCKS)
+            self.chain.travel(now, blocks)
             self.law.travel(now)
+            self.law.clock.block = self.chain.block
 
     def call(
         self, contract: str, function: str, caller: Address, *arguments: Any, compare: bool = True
@@ -182,8 +219,9 @@ class World:
         if function == "match":
             self._ask_why(arguments)
             self.offers.add((arguments[0].developer, self.domain.hash_of(arguments[0])))
+        self.law.clock.block, self.law.clock.randao = self.chain.block, self.chain.randao
         outcome = self.law.attempt(contract, function, caller, *arguments)
-        told = self._encode_match(*arguments) if function == "match" else arguments
+        told = self._encode(function, arguments)
         receipt = self.chain.send(caller, self.contracts[contract], function, told)
         if function in ("publish", "cancel"):
             self.offers.add((caller, arguments[0]))
@@ -191,7 +229,7 @@ class World:
         assert receipt.reason == outcome.reason, (
             f"{function}: chain {receipt.reason!r}, model {outcome}"
         )
-        for source in ("Market", "Staking", "Proofs"):
+        for source in SOURCES:
             assert self._events(source, receipt.logs) == [
                 (event.name, plain_fields(event))
                 for event in outcome.events
@@ -204,6 +242,31 @@ class World:
     def _events(self, source: str, logs: tuple[Log, ...]) -> list[tuple[str, dict[str, Any]]]:
         contract = self.contracts[source.lower()]
         return [contract.event(log) for log in logs if log.address == contract.address]
+
+    def _encode(self, function: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        if function == "match":
+            return self._encode_match(*arguments)
+        if function == "redeem":
+            return ([self._encode_voucher(voucher) for voucher in arguments[0]],)
+        if function == "contradict":
+            *papers, signer = arguments
+            return (*map(as_tuple, papers), *self._sign_head(papers[-1], signer))
+        return tuple(map(as_tuple, arguments))
+
+    def _sign_head(self, paper: Called, signer: Address | None) -> Signature:
+        if signer is None:
+            return EMPTY
+        assignment, sequence = paper.receipt.assignment, paper.receipt.sequence
+        message = {"assignment": assignment, "sequence": sequence, "receipt": paper.hash}
+        return self.domain.sign_struct(self.chain.keys[signer], "Head", message)
+
+    def _encode_voucher(self, voucher: Voucher) -> tuple[Any, ...]:
+        signature = EMPTY
+        if voucher.signer is not None:
+            message = {"assignment": voucher.assignment, "work": voucher.work}
+            key = self.chain.keys[voucher.signer]
+            signature = self.domain.sign_struct(key, "Usage", message)
+        return (voucher.assignment, voucher.work, *signature)
 
     def _encode_match(
         self,
@@ -255,6 +318,7 @@ class World:
         if self._compared % self.words_every == 0:
             self.law.check()
             compare_words(self)
+            compare_audits(self)
         if self._compared % self.views_every == 0:
             compare_views(self)
 
@@ -274,6 +338,11 @@ class OfferStatusWriter:
             return self._world.do(self._contract, function, by, *arguments)
 
         return act
+
+
+def as_tuple(argument: Any) -> Any:
+    """Lay papers out as the contract wants them; leave anything else as it is."""
+    return astuple(argument) if isinstance(argument, (Summed, Called)) else argument
 
 
 def plain_fields(event: Event) -> dict[str, Any]:

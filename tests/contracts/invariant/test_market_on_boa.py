@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.contracts.driver.boa_chain import BoaChain
 from tests.contracts.driver.world import World
-from tests.model.corners import CornerMachine
 from tests.model.law import Outcome
 from tests.model.terms import Permit
+from tests.model.trials import TrialMachine
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def founded() -> World:
     return world
 
 
-class MarketOnBoa(CornerMachine):
+class MarketOnBoa(TrialMachine):
     """Contracts and model, driven alike."""
 
     def prepare(self) -> None:
@@ -45,6 +45,9 @@ class MarketOnBoa(CornerMachine):
 
     def travel(self, now: int) -> None:
         self.world.travel(now)
+
+    def halt(self, seconds: int) -> None:
+        self.world.travel(self.law.clock.now + seconds, blocks=0)
 
     def allow(self, account: str, amount: int) -> None:
         self.world.allow(account, amount)

@@ -18,7 +18,7 @@ initializes: proving[epochs := epochs]
 @deploy
 def __init__(proofs: address, window: uint256):
     epochs.__init__(10, window)
-    proving.__init__(proofs, 1, 1)
+    proving.__init__(proofs, 1, 1, 1)
 
 
 @external
@@ -31,6 +31,18 @@ def settle(record: IRecords.Deal, epoch: uint256) -> (IRecords.Deal, uint256):
 @pure
 def share(rate: uint256, skipped: uint256) -> uint256:
     return billing._share(rate, skipped)
+
+
+@external
+@pure
+def put_aside(record: IRecords.Assignment) -> uint256:
+    return billing._put_aside(record)
+
+
+@external
+@pure
+def due(price: uint256, work: uint256) -> uint256:
+    return billing._due(price, work)
 
 
 @external

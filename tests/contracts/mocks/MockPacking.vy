@@ -60,6 +60,30 @@ def assignment(record: IRecords.Assignment) -> (uint256, IRecords.Assignment):
 
 @external
 @pure
+def start(word: uint256, epoch: uint256, skipped: uint256) -> uint256:
+    return packing._start_assignment(word, epoch, skipped)
+
+
+@external
+@pure
+def meter(word: uint256, epoch: uint256) -> uint256:
+    return packing._meter_assignment(word, epoch)
+
+
+@external
+@pure
+def advance(word: uint256, next: uint256) -> uint256:
+    return packing._advance_assignment(word, next)
+
+
+@external
+@pure
+def pay(word: uint256, paid: uint256) -> uint256:
+    return packing._pay_assignment(word, paid)
+
+
+@external
+@pure
 def counts(record: IRecords.Counts) -> (uint256, IRecords.Counts):
     word: uint256 = packing._pack_counts(record)
     return word, packing._unpack_counts(word)

@@ -114,8 +114,11 @@ def test_activate__share_and_next_epoch__must_be_funded(world, peer, missing, re
     world.pass_seconds(50)
     world.market.take(deal, DEPOSIT - (PRICE // 2 + PRICE - missing), by=offer.developer)
 
-    assert skips(world.activate(ids)) == reasons
-    assert world.assignment(ids[0])["state"] == (1 if missing else 2)
+    outcome = world.activate(ids)
+
+    assert skips(outcome) == reasons
+    assert world.assignment(ids[0])["state"] == (0 if missing else 2)
+    assert ("Ended" in [e.name for e in outcome.events]) == bool(missing)
 
 
 @pytest.mark.parametrize(("missing", "reasons"), [(0, []), (1, [22])])

@@ -48,7 +48,7 @@ def test_set_paused__every_way_out__stays_open(world, peer, other_peer, owner, s
     for role in ("developer", "other_provider", "provider"):
         world.market.withdraw(world.free(roles[role]), roles[role], by=roles[role])
     world.staking.request(world.view("staking", "free", roles["provider"]), by=roles["provider"])
-    world.pass_seconds(180)
+    world.pass_seconds(world.parameters.leaving_delay)
     world.staking.withdraw(roles["provider"], by=roles["provider"])
 
 
@@ -90,9 +90,14 @@ WRITES = {
     "market": (
         "deposit withdraw register_peer set_units set_wallet set_endpoint publish cancel "
         "bump_counter match activate leave drop evict release claim claim_and_withdraw top_up "
-        "take stop set_app set_paused offer_ownership accept_ownership"
+        "take stop set_app set_paused offer_ownership accept_ownership pay convict"
     ),
-    "staking": "deposit request withdraw lock unlock slash",
+    "meter": "redeem",
+    "audits": (
+        "ask answer contradict accuse draw vote reveal resolve pack take_seat quit_seat free_seat "
+        "deposit withdraw"
+    ),
+    "staking": "deposit request withdraw lock unlock slash seize",
     "proofs": "commit",
     "lens": "",
 }

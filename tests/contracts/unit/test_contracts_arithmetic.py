@@ -64,7 +64,7 @@ def settle_slowly(balance, rate, settled, end, epoch):
 @pytest.mark.parametrize("rate", range(4))
 def test_settle__every_small_deal__is_billing_each_boundary(sums, rate):
     for balance, end, epoch in product(range(10), range(1, 6), range(1, 7)):
-        deal = (balance, rate, 1, end, 3, 0, False)
+        deal = (balance, rate, 1, end, 3, 0, False, False)
 
         told, last = sums.ask(sums.billing, "settle", deal, epoch)
 
@@ -120,6 +120,31 @@ def test_share__every_65536th__is_rounded_down_and_falls(sums):
     assert shares == sorted(shares, reverse=True)
 
 
+@pytest.mark.parametrize("skipped", [0, 1, 65_535])
+def test_put_aside__every_small_range__is_what_no_epoch_was_paid_of(sums, skipped):
+    for first, end in product(range(1, 6), range(8)):
+        record = (1, PEER, 2, 65_537, 1, first, end, skipped, 0, 3)
+
+        expected = sum(claim_slowly(2 * 65_537, skipped, first, end, 0))
+
+        assert sums.ask(sums.billing, "put_aside", record) == expected
+
+
+@pytest.mark.parametrize(
+    ("price", "work", "due"),
+    [
+        (1, 10**12 - 1, 0),
+        (1, 10**12, 1),
+        (3, 333_333_333_334, 1),
+        (2**48 - 1, 10**12, 2**48 - 1),
+        (2**48 - 1, 2**96 - 1, 2**48 - 1),
+        (1, 0, 0),
+    ],
+)
+def test_due__work__is_rounded_for_the_developer_and_capped(sums, price, work, due):
+    assert sums.ask(sums.billing, "due", price, work) == due
+
+
 @given(
     words=st.tuples(WORDS, WORDS, WORDS, WORDS, WORDS), first=st.integers(0, 255), data=st.data()
 )
@@ -152,7 +177,11 @@ def test_pack__any_record__comes_back_and_fills_its_own_bits(sums, word, record)
     values, rest = [], word
     for name, bits in LAYOUTS[record]:
         value, rest = rest & (1 << bits) - 1, rest >> bits
-        as_solid = {"provider": lambda v: "0x" + v.to_bytes(20, "big").hex(), "stopped": bool}
+        as_solid = {
+            "provider": lambda v: "0x" + v.to_bytes(20, "big").hex(),
+            "stopped": bool,
+            "metered": bool,
+        }
         values.append(as_solid.get(name, int)(value))
 
     packed, back = sums.ask(sums.packing, record, tuple(values))

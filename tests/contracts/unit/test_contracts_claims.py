@@ -101,16 +101,35 @@ def test_claim__pending_or_unknown__is_reason_40(world, peer, provider):
     assert skips(world.market.claim([pending, 99, 0], by=provider)) == [40, 40, 40]
 
 
-def test_claim__ended_and_all_claimed__clears_the_word(world, peer, wallet):
+@pytest.mark.parametrize("epochs", [12, 13])
+def test_claim__ended_and_all_claimed__clears_the_word_when_no_case_can_come(
+    world, peer, wallet, epochs
+):
     _, [assignment] = world.run(peer)
     world.next_epoch()
     world.market.leave([assignment], 56, by=wallet)
+    end = world.epoch - 1
     world.next_epoch(3)
-
     world.market.claim([assignment], by=wallet)
+    assert world.assignment(assignment)["next"] == end + 1
+    world.next_epoch(end + epochs - world.epoch)
+
+    assert skips(world.market.claim([assignment], by=wallet)) == [41]
+
+    is_kept = epochs == 12
+    assert (world.view("market", "assignment_word", assignment) != 0) == is_kept
+    assert skips(world.market.claim([assignment], by=wallet)) == [41 if is_kept else 40]
+
+
+def test_claim__long_after_the_end__clears_the_word_at_once(world, peer, wallet):
+    _, [assignment] = world.run(peer)
+    world.next_epoch()
+    world.market.leave([assignment], 56, by=wallet)
+    world.next_epoch(20)
+
+    assert skips(world.market.claim([assignment], by=wallet)) == []
 
     assert world.view("market", "assignment_word", assignment) == 0
-    assert skips(world.market.claim([assignment], by=wallet)) == [40]
 
 
 def test_claim__lapsed_deal__pays_to_the_last_funded_epoch(world, peer, provider, developer):

@@ -14,13 +14,25 @@ GOOD = {
     "proof_window": 1,
     "bond_per_unit": 5,
     "fault_fee": 5,
+    "accept_blocks": 1,
+}
+AUDITS = {
+    "epoch_seconds": 100,
+    "phase_blocks": 1,
+    "ask_fee": 1,
+    "stake": 1,
+    "juror_fee": 1,
+    "seat": 5,
+    "min_seats": 7,
+    "share_cap": 1,
 }
 
 
 def deploy_market(world, token=None, **changes):
     somewhere = world.contracts["staking"].address
     usdc = token or world.contracts["usdc"].address
-    return world.chain.deploy("Market", usdc, somewhere, somewhere, *(GOOD | changes).values())
+    told = (GOOD | changes).values()
+    return world.chain.deploy("Market", usdc, somewhere, somewhere, *told, somewhere, somewhere)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +109,21 @@ def test_deploy__all__name_each_other_and_agree(world):
         ("market", "PROOF_WINDOW"): rules.proof_window,
         ("market", "BOND_PER_UNIT"): rules.bond_per_unit,
         ("market", "FAULT_FEE"): rules.fault_fee,
+        ("market", "ACCEPT_BLOCKS"): rules.accept_blocks,
+        ("market", "METER"): place["meter"],
+        ("market", "AUDITS"): place["audits"],
+        ("meter", "MARKET"): place["market"],
+        ("audits", "MARKET"): place["market"],
+        ("audits", "PROOFS"): place["proofs"],
+        ("audits", "TOKEN"): place["flt"],
+        ("audits", "EPOCH_SECONDS"): rules.epoch_seconds,
+        ("audits", "PHASE_BLOCKS"): rules.phase_blocks,
+        ("audits", "ASK_FEE"): rules.ask_fee,
+        ("audits", "STAKE"): rules.stake,
+        ("audits", "JUROR_FEE"): rules.juror_fee,
+        ("audits", "SEAT"): rules.seat,
+        ("audits", "MIN_SEATS"): rules.min_seats,
+        ("audits", "SHARE_CAP"): rules.share_cap,
         ("staking", "TOKEN"): place["flt"],
         ("staking", "MARKET"): place["market"],
         ("staking", "DELAY"): rules.leaving_delay,
@@ -108,7 +135,32 @@ def test_deploy__all__name_each_other_and_agree(world):
     assert {key: world.view(*key) for key in expected} == expected
 
 
-@pytest.mark.parametrize("name", ["Market", "Staking", "Proofs", "MarketLens"])
-def test_deploy__code_size__is_under_the_limit(world, project, name):
-    code = project.contracts[name].contract_type.runtime_bytecode.bytecode
-    assert len(code) // 2 <= 24_576
+@pytest.mark.parametrize(
+    ("window", "delay", "changes", "reason"),
+    [
+        (3, 1_300, {}, None),
+        (4, 1_300, {}, "audits: window too long"),
+        (3, 1_299, {}, "audits: stake leaves too soon"),
+        (1, 1_300, {"min_seats": 6}, "audits: too few seats"),
+        (1, 1_300, {"epoch_seconds": 9}, "epochs: too short"),
+    ],
+)
+def test_deploy_audits__cases_must_fit_into_the_times_of_the_others(
+    world, window, delay, changes, reason
+):
+    chain, market = world.chain, world.contracts["market"].address
+    staking = chain.deploy("Staking", world.contracts["flt"].address, market, delay)
+    proofs = chain.deploy("Proofs", market, 100, window)
+    told = (market, proofs.address, staking.address, *(AUDITS | changes).values())
+
+    if reason is None:
+        chain.deploy("Audits", *told)
+    else:
+        with ape.reverts(reason):
+            chain.deploy("Audits", *told)
+
+
+@pytest.mark.parametrize("name", ["market", "staking", "proofs", "meter", "audits", "lens"])
+def test_deploy__code_size__is_under_the_limit(world, name):
+    code = world.chain.code_at(world.contracts[name].address)
+    assert len(code) <= 24_576

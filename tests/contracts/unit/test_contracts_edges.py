@@ -207,7 +207,7 @@ def test_match__refill_of_an_offer_that_no_longer_holds__only_expiry_is_forgiven
 
 def test_commit__after_silence__saves_from_eviction(world, peer, stranger):
     _, ids = world.run(peer)
-    world.next_epoch(6)
+    world.pulse(6)
     assert world.view("lens", "evictable", ids) == (True,)
     world.prove(peer)
 
@@ -236,14 +236,14 @@ def test_claim__provider_is_developer_and_caller__credits_add_up(world, peer, pr
 
 def test_evict__provider_by_itself__keeps_the_fee_and_loses_the_capacity(world, peer, provider):
     _, ids = world.run(peer, units=2)
-    world.next_epoch(5)
-    total = world.view("staking", "free", provider) + world.view("staking", "locked", provider)
+    world.pulse(5)
+    free = world.view("staking", "free", provider)
+    fee, bond = 2 * world.parameters.fault_fee, 2 * world.parameters.bond_per_unit
 
     world.market.evict(ids, by=provider)
 
-    assert (
-        world.view("staking", "free", provider) + world.view("staking", "locked", provider) == total
-    )
+    assert world.view("staking", "free", provider) == free + fee
+    assert world.view("staking", "leaving", provider)[0] == bond - fee
     assert world.peer(peer)["units"] == 2
 
 

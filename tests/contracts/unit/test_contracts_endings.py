@@ -130,6 +130,7 @@ def test_evict__pending__fines_the_peer_and_shrinks_it(world, peer, provider, st
     deal, ids, _ = world.open(world.fill(peer, 3))
     free = {a: world.view("staking", "free", a) for a in (provider, stranger)}
     world.pass_seconds(61)
+    ready = world.now + world.parameters.leaving_delay
 
     outcome = world.market.evict(ids, by=stranger)
 
@@ -137,21 +138,44 @@ def test_evict__pending__fines_the_peer_and_shrinks_it(world, peer, provider, st
     assert field(outcome, "PeerUnits", "units") == world.peer(peer)["units"] == 1
     assert world.view("staking", "locked", provider) == BOND
     assert world.view("staking", "free", stranger) == free[stranger] + 3 * FEE
-    assert world.view("staking", "free", provider) == free[provider] + 3 * (BOND - FEE)
+    assert world.view("staking", "free", provider) == free[provider]
+    assert world.view("staking", "leaving", provider) == (3 * (BOND - FEE), ready)
     assert world.deal(deal)["balance"] == DEPOSIT
 
 
 @pytest.mark.parametrize(("epochs", "reasons"), [(3, [34]), (4, [])])
 def test_evict__active__only_after_the_missed_epochs(world, peer, stranger, epochs, reasons):
     _, ids = world.run(peer)
-    world.next_epoch(epochs)
+    world.pulse(epochs)
 
     assert skips(world.market.evict(ids, by=stranger)) == reasons
 
 
+@pytest.mark.parametrize("missing", [0, 1, 2])
+def test_evict__an_epoch_without_a_pulse__is_reason_34(world, peer, stranger, missing):
+    _, ids = world.run(peer)
+    for epoch in range(4):
+        if epoch == missing:
+            world.next_epoch()
+        else:
+            world.pulse(1)
+
+    assert world.view("lens", "evictable", ids) == (False,)
+    assert skips(world.market.evict(ids, by=stranger)) == [34]
+
+
+def test_evict__epochs_that_are_not_final__need_no_pulse(world, peer, stranger):
+    _, ids = world.run(peer)
+    world.pulse(3)
+    world.next_epoch()
+
+    assert world.view("lens", "evictable", ids) == (True,)
+    assert skips(world.market.evict(ids, by=stranger)) == []
+
+
 def test_evict__active__gives_the_epoch_begun_back(world, peer, stranger):
     deal, [assignment] = world.run(peer)
-    world.next_epoch(4)
+    world.pulse(4)
 
     outcome = world.market.evict([assignment], by=stranger)
 
@@ -162,18 +186,18 @@ def test_evict__active__gives_the_epoch_begun_back(world, peer, stranger):
 @pytest.mark.parametrize("proven_after", [1, 2, 3, 4])
 def test_evict__one_proof_in_the_window__is_reason_34(world, peer, stranger, proven_after):
     _, ids = world.run(peer)
-    world.next_epoch(proven_after)
+    world.pulse(proven_after)
     world.prove(peer)
-    world.next_epoch(4 - proven_after)
+    world.pulse(4 - proven_after)
 
     assert skips(world.market.evict(ids, by=stranger)) == [34]
 
 
 def test_evict__proof_older_than_the_window__does_not_help(world, peer, stranger):
     _, ids = world.run(peer)
-    world.next_epoch()
+    world.pulse(1)
     world.prove(peer)
-    world.next_epoch(4)
+    world.pulse(4)
 
     assert skips(world.market.evict(ids, by=stranger)) == []
 
@@ -240,7 +264,9 @@ def test_release__after_the_planned_end__ends_there(world, peer, stranger):
     assert field(outcome, "Ended", "end") == end
 
 
-def test_release__everything_claimed__clears_the_word(world, peer, developer, stranger):
+def test_release__everything_claimed__keeps_the_word_to_be_convicted(
+    world, peer, developer, stranger
+):
     deal, [assignment] = world.run(peer)
     world.market.stop(deal, by=developer)
     world.next_epoch(2)
@@ -249,7 +275,7 @@ def test_release__everything_claimed__clears_the_word(world, peer, developer, st
 
     world.market.release([assignment], by=stranger)
 
-    assert world.view("market", "assignment_word", assignment) == 0
+    assert world.assignment(assignment)["state"] == 3
     assert world.peer(peer)["used"] == 0
 
 

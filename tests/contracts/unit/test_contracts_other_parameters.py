@@ -9,7 +9,7 @@ from tests.model.terms import Parameters
 pytestmark = pytest.mark.unit
 
 START = 2_000_000_000
-WINDOW, MISSED, EPOCH, ACCEPT, LEAVING = 4, 2, 50, 7, 33
+WINDOW, MISSED, EPOCH, ACCEPT, BLOCKS, LEAVING = 3, 2, 50, 7, 4, 650
 OTHER = Parameters(
     epoch_seconds=EPOCH,
     accept_seconds=ACCEPT,
@@ -18,6 +18,7 @@ OTHER = Parameters(
     bond_per_unit=7 * 10**18,
     fault_fee=3 * 10**18,
     leaving_delay=LEAVING,
+    accept_blocks=BLOCKS,
 )
 
 
@@ -70,7 +71,7 @@ def test_evict__silent_peer__only_after_window_and_missed_epochs(other):
     peer = other.register()
     _, ids = other.run(peer)
     stranger = other.roles["stranger"]
-    other.next_epoch(WINDOW + MISSED - 1)
+    other.pulse(WINDOW + MISSED - 1)
     assert skips(other.call("market", "evict", stranger, ids)) != []
     other.next_epoch()
 
@@ -79,11 +80,14 @@ def test_evict__silent_peer__only_after_window_and_missed_epochs(other):
     assert "Ended" in [event.name for event in outcome.events]
 
 
-@pytest.mark.parametrize(("seconds", "ended"), [(ACCEPT, 0), (ACCEPT + 1, 1)])
-def test_evict__pending__after_the_time_to_accept(other, seconds, ended):
+@pytest.mark.parametrize(
+    ("seconds", "blocks", "ended"),
+    [(ACCEPT, BLOCKS + 1, 0), (ACCEPT + 1, BLOCKS, 0), (ACCEPT + 1, BLOCKS + 1, 1)],
+)
+def test_evict__pending__after_the_time_and_the_blocks_to_accept(other, seconds, blocks, ended):
     peer = other.register()
     _, ids, _ = other.open(other.fill(peer))
-    other.pass_seconds(seconds)
+    other.travel(other.now + seconds, blocks)
 
     outcome = other.market.evict(ids, by=other.roles["stranger"])
 

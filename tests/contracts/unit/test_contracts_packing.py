@@ -9,7 +9,7 @@ pytestmark = pytest.mark.unit
 
 RECORDS = ("account", "offer", "peer", "peer_extra", "deal", "assignment", "counts")
 ADDRESSES = ("provider", "wallet")
-FLAGS = ("approved", "cancelled", "stopped")
+FLAGS = ("approved", "cancelled", "stopped", "metered")
 FIELDS = [(record, name, bits) for record in RECORDS for name, bits in LAYOUTS[record]]
 
 
@@ -17,7 +17,11 @@ FIELDS = [(record, name, bits) for record in RECORDS for name, bits in LAYOUTS[r
 def mock():
     chain = BoaChain(1_000_000)
     contract = chain.deploy("MockPacking")
-    return lambda record, values: chain.read([(contract, record, (values,))])[0]
+
+    def ask(function, *arguments):
+        return chain.read([(contract, function, arguments)])[0]
+
+    return ask
 
 
 def as_solid(name: str, value: int):
@@ -65,3 +69,49 @@ def test_pack__one_above_the_maximum__reverts(mock, record, field, bits):
         values = record_of(record, lambda name, _, v=value: v if name == field else 0)
         with pytest.raises(Reverted):
             mock(record, values)
+
+
+FULL = 2**256 - 1
+CHANGES = {
+    "start": (
+        {"start": 2**32 - 1, "next": 2**32 - 1, "skipped": 2**16 - 1},
+        (2**32 - 1, 2**16 - 1),
+    ),
+    "meter": ({"start": 2**32 - 1}, (2**32 - 1,)),
+    "advance": ({"next": 2**32 - 1}, (2**32 - 1,)),
+    "pay": ({"next": 2**32 - 1, "skipped": 2**16 - 1}, (2**48 - 1,)),
+}
+CLEARED = {
+    "start": ("start", "next", "end", "skipped"),
+    "meter": ("start", "next", "end", "skipped"),
+    "advance": ("next", "skipped"),
+    "pay": ("next", "skipped"),
+}
+STATES = {"start": 2, "meter": 4}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("word", [0, FULL, 0x5555 << 64, 0xAAAA << 224, 0x81 << 240])
+def test_change_of_a_packed_assignment__touches_its_own_fields_only(mock, change, word):
+    fields, arguments = CHANGES[change]
+    kept = {n: v for n, v in unpack("assignment", word).items() if n not in CLEARED[change]}
+    zeros = dict.fromkeys(CLEARED[change], 0)
+    state = {"state": STATES[change]} if change in STATES else {}
+
+    assert unpack("assignment", mock(change, word, *arguments)) == kept | zeros | fields | state
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments"),
+    [
+        ("start", (2**32, 0)),
+        ("start", (0, 2**16)),
+        ("start", (2**255, 0)),
+        ("meter", (2**32,)),
+        ("advance", (2**32,)),
+        ("pay", (2**48,)),
+    ],
+)
+def test_change_of_a_packed_assignment__one_above_the_maximum__reverts(mock, change, arguments):
+    with pytest.raises(Reverted):
+        mock(change, FULL, *arguments)

@@ -18,7 +18,7 @@ NONCE = 3
 @pytest.fixture(scope="module")
 def is_signed():
     chain = BoaChain(1_000_000)
-    contract = chain.deploy("MockOffers")
+    contract = chain.deploy("MockSignatures")
 
     def ask(account: str, r: int, s: int, parity: int) -> bool:
         words = r.to_bytes(32, "big"), (parity << 255 | s).to_bytes(32, "big")

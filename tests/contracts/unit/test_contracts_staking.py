@@ -5,9 +5,11 @@ import pytest
 
 from tests.contracts.driver.stage import field
 from tests.contracts.driver.world import STAKE
-from tests.model.terms import ZERO
+from tests.model.terms import ZERO, Parameters
 
 pytestmark = pytest.mark.anvil
+
+DELAY = Parameters().leaving_delay
 
 
 def test_deposit_stake__within_allowance__adds_to_free(world, provider):
@@ -31,18 +33,18 @@ def test_deposit_stake__more_than_held__reverts(world, provider):
 def test_request__free_stake__is_leaving(world, provider):
     outcome = world.staking.request(700, by=provider)
 
-    assert field(outcome, "Leaving", "ready") == world.now + 180
-    assert world.view("staking", "leaving", provider) == (700, world.now + 180)
+    assert field(outcome, "Leaving", "ready") == world.now + DELAY
+    assert world.view("staking", "leaving", provider) == (700, world.now + DELAY)
     assert world.view("staking", "free", provider) == STAKE - 700
 
 
 def test_request__again__restarts_the_clock_for_all(world, provider):
     world.staking.request(700, by=provider)
-    world.pass_seconds(170)
+    world.pass_seconds(DELAY - 10)
 
     world.staking.request(1, by=provider)
 
-    assert world.view("staking", "leaving", provider) == (701, world.now + 180)
+    assert world.view("staking", "leaving", provider) == (701, world.now + DELAY)
     world.pass_seconds(20)
     with ape.reverts("staking: not ready"):
         world.staking.withdraw(provider, by=provider)
@@ -61,7 +63,7 @@ def test_request__amount_out_of_range__reverts(world, provider, amount):
         world.staking.request(amount, by=provider)
 
 
-@pytest.mark.parametrize(("seconds", "ready"), [(179, False), (180, True)])
+@pytest.mark.parametrize(("seconds", "ready"), [(DELAY - 1, False), (DELAY, True)])
 def test_withdraw_stake__delay__must_be_over(world, provider, stranger, seconds, ready):
     before = world.view("flt", "balanceOf", stranger)
     world.staking.request(700, by=provider)
@@ -78,7 +80,7 @@ def test_withdraw_stake__delay__must_be_over(world, provider, stranger, seconds,
 
 def test_withdraw_stake__nothing_leaving__reverts(world, provider, stranger):
     world.staking.request(700, by=provider)
-    world.pass_seconds(500)
+    world.pass_seconds(3 * DELAY)
 
     with ape.reverts("staking: nothing leaving"):
         world.staking.withdraw(stranger, by=stranger)
@@ -89,7 +91,7 @@ def test_withdraw_stake__nothing_leaving__reverts(world, provider, stranger):
 
 def test_withdraw_stake__to_nobody_or_itself__reverts(world, provider):
     world.staking.request(700, by=provider)
-    world.pass_seconds(500)
+    world.pass_seconds(3 * DELAY)
 
     for nowhere in (ZERO, world.contracts["staking"].address):
         with ape.reverts("tokens: bad receiver"):
@@ -97,18 +99,24 @@ def test_withdraw_stake__to_nobody_or_itself__reverts(world, provider):
 
 
 @pytest.mark.parametrize("by", ["owner", "provider", "stranger"])
-@pytest.mark.parametrize("function", ["lock", "unlock", "slash"])
+@pytest.mark.parametrize("function", ["lock", "unlock", "slash", "seize"])
 def test_move_bond__not_the_market__reverts(world, peer, provider, stranger, function, by):
-    rest = (5, stranger) if function == "slash" else ()
+    rest = (5, stranger) if function in ("slash", "seize") else ()
 
     with ape.reverts("staking: not the market"):
         getattr(world.staking, function)(provider, 10, *rest, by=world.roles[by])
 
 
-def test_unlocked_bond__request__leaves_like_any_stake(world, peer, provider):
+def test_unlocked_bond__leaves_by_itself__and_restarts_the_delay(world, peer, provider):
+    bond = 4 * world.parameters.bond_per_unit
+    world.staking.request(STAKE - bond, by=provider)
+    world.pass_seconds(DELAY - 1)
     world.market.set_units(peer, 0, by=provider)
-    world.staking.request(STAKE, by=provider)
-    world.pass_seconds(180)
+    assert world.view("staking", "leaving", provider) == (STAKE, world.now + DELAY)
+    world.pass_seconds(DELAY - 1)
+    with ape.reverts("staking: not ready"):
+        world.staking.withdraw(provider, by=provider)
+    world.pass_seconds(1)
 
     world.staking.withdraw(provider, by=provider)
 
