@@ -21,7 +21,6 @@ from .modules import epochs
 from .modules import evidence
 from .modules import packing
 from .modules import purse
-from .modules import reasons
 from .modules import seats
 from .modules import subjects
 
@@ -136,10 +135,10 @@ def ask(assignment: uint256, epoch: uint256, sequence: uint256) -> uint256:
     @param sequence The call to show, below 2^64; each can be asked for once.
     @return The id of the case.
     """
-    reasons._need(sequence >> cases.SEQUENCE_BITS == 0, "audits: amount out of range")
+    assert sequence >> cases.SEQUENCE_BITS == 0, "audits: amount out of range"
     peer: uint256 = subjects._challenge(assignment, epoch)
     key: bytes32 = keccak256(abi_encode(assignment, epoch, sequence))
-    reasons._need(cases.case_of[key] == 0, "audits: asked before")
+    assert cases.case_of[key] == 0, "audits: asked before"
     question: bytes32 = convert(epoch | (sequence << 32), bytes32)
     case: uint256 = cases._open(cases.ASK, assignment, peer, 0, msg.sender, key, question)
     log IAudits.Opened(
@@ -172,14 +171,13 @@ def answer(case: uint256, summed: IAudits.Summed, called: IAudits.Called):
     evidence._check_summed(summed, record.peer, epoch, record.assignment, root)
     if evidence._holds(summed.fields, sequence):
         evidence._check_called(called, summed.fields)
-        reasons._need(
+        assert (
             called.place == sequence - summed.fields[evidence.FIRST]
             and called.fields[evidence.SEQUENCE] == sequence
             and called.fields[evidence.CALL_ASSIGNMENT] == record.assignment
-            and called.fields[evidence.CALL_DEAL] == subjects._deal(record.assignment),
-            "audits: wrong receipt",
-        )
-    self._close(case, record, cases.ANSWERED, 0)
+            and called.fields[evidence.CALL_DEAL] == subjects._deal(record.assignment)
+        ), "audits: wrong receipt"
+    self._close(case, record.assignment, cases.ANSWERED, 0)
     purse._credit(subjects._provider(record.peer), ASK_FEE)
 
 
@@ -222,11 +220,10 @@ def contradict(
         later: uint256 = other.fields[evidence.EPOCH]
         evidence._check_summed(other, peer, later, assignment, subjects._root(peer, later))
     if kind in [contradictions.CHANGED, contradictions.LEFT_OUT]:
-        reasons._need(
+        assert (
             other_called.fields[evidence.CALL_ASSIGNMENT] == assignment
-            and subjects._is_head(peer, other_called.fields, r, vs),
-            "audits: wrong receipt",
-        )
+            and subjects._is_head(peer, other_called.fields, r, vs)
+        ), "audits: wrong receipt"
 
     is_proven: bool = False
     if kind == contradictions.RECEIPT:
@@ -263,7 +260,7 @@ def contradict(
         is_proven = contradictions._is_left_out(
             summary, other_called.fields, epochs.EPOCH_SECONDS
         )
-    reasons._need(is_proven, "audits: no contradiction")
+    assert is_proven, "audits: no contradiction"
 
     seized: uint256 = 0
     provider: address = empty(address)
@@ -287,14 +284,13 @@ def accuse(assignment: uint256, summed: IAudits.Summed, called: IAudits.Called) 
     peer: uint256 = subjects._challenge(assignment, epoch)
     evidence._check_summed(summed, peer, epoch, assignment, subjects._root(peer, epoch))
     evidence._check_called(called, summed.fields)
-    reasons._need(
+    assert (
         called.fields[evidence.CALL_ASSIGNMENT] == assignment
-        and called.fields[evidence.STATUS] < evidence.REFUSED,
-        "audits: wrong receipt",
-    )
-    reasons._need(seats.taken_seats >= MIN_SEATS, "audits: too few seats")
+        and called.fields[evidence.STATUS] < evidence.REFUSED
+    ), "audits: wrong receipt"
+    assert seats.taken_seats >= MIN_SEATS, "audits: too few seats"
     receipt: bytes32 = evidence._receipt_hash(called.fields)
-    reasons._need(cases._is_free(receipt), "audits: accused before")
+    assert cases._is_free(receipt), "audits: accused before"
     case: uint256 = cases._open(
         cases.ACCUSATION,
         assignment,
@@ -327,13 +323,13 @@ def draw(case: uint256):
     """
     record: IAudits.Case = cases._need_state(case, cases.ACCUSATION, cases.OPEN)
     wait: uint256 = max(1, epochs.EPOCH_SECONDS // DRAW_PART)
-    reasons._need(block.timestamp >= record.since + wait, "audits: too soon")
-    reasons._need(not cases._is_after(record, DRAW), "audits: too late")
+    assert block.timestamp >= record.since + wait, "audits: too soon"
+    assert not cases._is_after(record, DRAW), "audits: too late"
     cases.undrawn -= 1
     accuser: address = cases.case_by[case]
     jury: uint256 = seats._draw(case, record, accuser)
     if jury == 0:
-        self._close(case, record, cases.VOID, 0)
+        self._close(case, record.assignment, cases.VOID, 0)
         purse._credit(accuser, STAKE + JURY * JUROR_FEE)
     else:
         cases.jury_word[case] = jury
@@ -350,13 +346,12 @@ def vote(case: uint256, place: uint256, commitment: bytes32):
     @param commitment keccak256(abi.encode(case, place, vote, salt)).
     """
     record: IAudits.Case = cases._need_state(case, cases.ACCUSATION, cases.DRAWN)
-    reasons._need(not cases._is_after(record, VOTE), "audits: too late")
+    assert not cases._is_after(record, VOTE), "audits: too late"
     peer: uint256 = seats._peer_of(self._seat(case, place))
-    reasons._need(
+    assert (
         msg.sender == subjects._provider(peer)
-        or msg.sender == staticcall subjects.MARKET.wallet_of(peer),
-        "audits: not the juror",
-    )
+        or msg.sender == staticcall subjects.MARKET.wallet_of(peer)
+    ), "audits: not the juror"
     cases._vote(case, place, commitment)
 
 
@@ -370,8 +365,8 @@ def reveal(case: uint256, place: uint256, vote: bytes32, salt: bytes32):
     @param salt What the commitment was salted with.
     """
     record: IAudits.Case = cases._need_state(case, cases.ACCUSATION, cases.SHOWN)
-    reasons._need(not cases._is_after(record, REVEAL), "audits: too late")
-    reasons._need(place < JURY, "audits: not the juror")
+    assert not cases._is_after(record, REVEAL), "audits: too late"
+    assert place < JURY, "audits: not the juror"
     cases._reveal(case, place, vote, salt)
 
 
@@ -383,21 +378,21 @@ def resolve(case: uint256):
     @param case A case that is not closed.
     """
     record: IAudits.Case = cases._load(case)
-    reasons._need(record.kind != 0 and record.state != cases.CLOSED, "audits: not open")
+    assert record.kind != 0 and record.state != cases.CLOSED, "audits: not open"
     if record.kind == cases.ASK:
-        reasons._need(cases._is_after(record, ANSWER), "audits: too soon")
+        assert cases._is_after(record, ANSWER), "audits: too soon"
         self._resolve_ask(case, record)
     elif record.state == cases.OPEN:
-        reasons._need(cases._is_after(record, DRAW), "audits: too soon")
+        assert cases._is_after(record, DRAW), "audits: too soon"
         cases.undrawn -= 1
-        self._close(case, record, cases.VOID, 0)
+        self._close(case, record.assignment, cases.VOID, 0)
         purse._credit(cases.case_by[case], STAKE + JURY * JUROR_FEE)
     elif record.state == cases.DRAWN:
-        reasons._need(cases._is_after(record, VOTE), "audits: too soon")
+        assert cases._is_after(record, VOTE), "audits: too soon"
         cases._begin(case, record, cases.SHOWN)
         log IAudits.Phase(case=case, state=cases.SHOWN)
     else:
-        reasons._need(cases._is_after(record, REVEAL), "audits: too soon")
+        assert cases._is_after(record, REVEAL), "audits: too soon"
         self._resolve_accusation(case, record)
 
 
@@ -408,7 +403,7 @@ def pack(seat: uint256):
             while no accusation waits for its draw.
     @param seat An empty place.
     """
-    reasons._need(cases.undrawn == 0, "audits: draw first")
+    assert cases.undrawn == 0, "audits: draw first"
     seats._pack(seat)
 
 
@@ -428,14 +423,14 @@ def _seat(case: uint256, place: uint256) -> uint256:
     """
     @dev The seat of a juror.
     """
-    reasons._need(place < JURY, "audits: not the juror")
+    assert place < JURY, "audits: not the juror"
     return (cases.jury_word[case] >> (32 * place)) & packing.MASK_32
 
 
 @internal
-def _close(case: uint256, record: IAudits.Case, outcome: uint256, seized: uint256):
-    cases._close(case, record, outcome)
-    log IAudits.Closed(case=case, assignment=record.assignment, outcome=outcome, seized=seized)
+def _close(case: uint256, assignment: uint256, outcome: uint256, seized: uint256):
+    cases._close(case, outcome)
+    log IAudits.Closed(case=case, assignment=assignment, outcome=outcome, seized=seized)
 
 
 @internal
@@ -445,13 +440,13 @@ def _resolve_ask(case: uint256, record: IAudits.Case):
     """
     asker: address = cases.case_by[case]
     if subjects._root(record.peer, self._asked(case)[0]) == empty(bytes32):
-        self._close(case, record, cases.VOID, 0)
+        self._close(case, record.assignment, cases.VOID, 0)
     else:
         seized: uint256 = 0
         provider: address = empty(address)
         developer: address = empty(address)
         seized, provider, developer = extcall subjects.MARKET.convict(record.assignment)
-        self._close(case, record, cases.CONVICTED, seized)
+        self._close(case, record.assignment, cases.CONVICTED, seized)
         self._share_out(asker, developer, seized)
     purse._credit(asker, ASK_FEE)
 
@@ -477,7 +472,7 @@ def _resolve_accusation(case: uint256, record: IAudits.Case):
     elif outcome == cases.ACQUITTED:
         back -= STAKE
         purse._credit(subjects._provider(record.peer), STAKE)
-    self._close(case, record, outcome, seized)
+    self._close(case, record.assignment, outcome, seized)
     purse._credit(accuser, back)
 
 

@@ -3,7 +3,7 @@
 Papers are made up: paths of 6 summaries and 20 receipts stand for trees of 64 and a million.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -58,6 +58,7 @@ def measure_bonds(town: Town) -> Figures:
     market, provider = town.market, town.providers[0]
     pending = [town.deal_on([1])[0] for _ in range(2)]
     town.wait_epochs()
+    town.pulse()
     units, wallets = iter((20, 10)), iter(town.providers)
     figures = {
         m.EVICT_PENDING: _second(town, lambda: market.call("evict", [pending.pop()])),
@@ -66,7 +67,6 @@ def measure_bonds(town: Town) -> Figures:
             town, lambda: market.call("set_wallet", 3, next(wallets).address), by=provider
         ),
     }
-    town.pulse()
     town.wait_epochs()
     return figures | {m.PULSE: town.pulse()}
 
@@ -102,7 +102,7 @@ def measure_asks(town: Town) -> Figures:
     """Asks that are answered or not, and contradictions."""
     audits = town.audits
     numbers = count(1)
-    trials = [_trial(town, peer) for peer in town.same_provider[:8]]
+    trials = _try(town, town.same_provider[:8])
     asked = [town.node.send(town.providers[1], _ask(town, t, 0)) for t in trials[:4]]
     town.node.send(town.providers[1], _ask(town, trials[0], 2**30))
     town.node.send(town.providers[1], _ask(town, trials[1], 2**30))
@@ -129,7 +129,7 @@ def measure_juries(town: Town) -> Figures:
     audits, juror = town.audits, town.providers[2]
     peer = town.each_provider[2]
     seats = [town.node.send(juror, audits.call("take_seat", n, peer)) for n in range(9)]
-    trials = [_trial(town, p) for p in town.same_provider[:3]]
+    trials = _try(town, town.same_provider[:3])
     accusations = [audits.call("accuse", t.assignment, t.summed, t.first) for t in trials]
     figures = {m.SEAT: seats[-1], m.ACCUSE: _last(town, accusations, by=town.providers[1])}
     town.node.now += 2_000
@@ -151,8 +151,18 @@ def measure_juries(town: Town) -> Figures:
     return figures | {m.CONVICT: _last(town, [audits.call("resolve", 3)])}
 
 
-def _trial(town: Town, peer: int) -> Trial:
-    """Let a peer run an assignment for an epoch, and commit to papers that do not link."""
+def _try(town: Town, peers: Sequence[int]) -> list[Trial]:
+    """Let peers run an assignment for an epoch each, and commit to papers that do not link."""
+    trials = [_write(town, peer) for peer in peers]
+    town.wait_epochs()
+    for peer, (root, trial) in zip(peers, trials, strict=True):
+        told = town.proofs.call("commit", trial.epoch, [(peer, root)])
+        town.node.send(town.wallet, told)
+    return [trial for _, trial in trials]
+
+
+def _write(town: Town, peer: int) -> tuple[bytes, Trial]:
+    """Start an assignment; return the root of the epoch begun and its papers."""
     [assignment] = town.deal_on([peer])
     town.activate([assignment])
     deal, epoch = town.newest_deal(), town.epoch
@@ -189,9 +199,7 @@ def _trial(town: Town, peer: int) -> Trial:
     )
     above = SIBLINGS[:SUMMED_DEPTH]
     root = _climb(leaf_hash(pack_summary(summary)), above)
-    town.wait_epochs()
-    town.node.send(town.wallet, town.proofs.call("commit", epoch, [(peer, root)]))
-    return Trial(
+    return root, Trial(
         assignment,
         epoch,
         value_digest(first.output, first.status, first.fuel, first.size),

@@ -33,6 +33,7 @@ ACTIVATE_DEALS = "activate, each further, other deals"
 ACTIVATE_PEERS = "activate, each further, same deal"
 COMMIT = "commit an epoch, 1 peer"
 COMMIT_MORE = "commit an epoch, each further peer"
+COMMIT_EARLY = "commit an epoch, 1 peer, one of its first 16"
 CLAIM = "claim 1"
 CLAIM_DEALS = "claim, each further, same provider, other deals"
 CLAIM_PEERS = "claim, each further, same provider, same deal"
@@ -140,6 +141,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(ACTIVATE_PEERS, 16_000, fluence(182_580, "later ones")),
     Measure(COMMIT, 42_300, fluence(171_722, "cheapest proof")),
     Measure(COMMIT_MORE, 16_280, fluence(2_557_031 // 32, "1 of 32 proofs")),
+    Measure(COMMIT_EARLY, 59_700),
     Measure(CLAIM, 50_000, fluence(145_065, "claim"), cite("ApePay, claim", 56_311)),
     Measure(CLAIM_DEALS, 18_000, fluence((626_604 - 145_065) // 9, "9 of 10 claims")),
     Measure(CLAIM_PEERS, 18_000, fluence((626_604 - 145_065) // 9, "9 of 10 claims")),
@@ -161,7 +163,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(DEPOSIT),
     Measure(
         WITHDRAW,
-        45_000,
+        45_850,
         fluence(99_068, "withdraw"),
         cite("iExec, withdraw", 59_401),
     ),

@@ -24,6 +24,7 @@ from wasmarket.kernel.units import USDC
 Figures = dict[str, int]
 LEAVE_REASON = 48
 DROP_REASON = 64
+ROOTS_KEPT = 16
 
 
 def measure_match(town: Town) -> Figures:
@@ -121,11 +122,18 @@ def measure_activate(town: Town) -> Figures:
 
 
 def measure_commit(town: Town) -> Figures:
-    """Proofs, alone and in a batch."""
+    """Proofs, alone and in a batch; roots are kept in a ring of 16 epochs."""
     town.commit(town.peers)
     town.wait_epochs()
+    early = town.commit([1])
+    for _ in range(ROOTS_KEPT):
+        town.commit(town.peers[1:])
+        town.wait_epochs()
+        town.commit([1])
+    town.wait_epochs()
     one = town.commit([1])
-    return {m.COMMIT: one, m.COMMIT_MORE: share(town.commit(range(2, 12)) - one, 9)}
+    more = share(town.commit(range(2, 12)) - one, 9)
+    return {m.COMMIT: one, m.COMMIT_MORE: more, m.COMMIT_EARLY: early}
 
 
 def measure_claim(town: Town) -> Figures:

@@ -11,7 +11,6 @@
 from ..interfaces import IAudits
 from . import epochs
 from . import packing
-from . import reasons
 
 uses: epochs
 
@@ -30,6 +29,8 @@ VOID: constant(uint256) = 4
 
 SEQUENCE_BITS: constant(uint256) = 64
 MASK_40: constant(uint256) = 2**40 - 1
+# The state within a packed case.
+STATE: constant(uint256) = packing.MASK_8 << 8
 
 PHASE_BLOCKS: public(immutable(uint256))
 
@@ -115,11 +116,11 @@ def _begin(case: uint256, record: IAudits.Case, state: uint256):
 
 
 @internal
-def _close(case: uint256, record: IAudits.Case, outcome: uint256):
-    closed: IAudits.Case = record
-    closed.state = CLOSED
-    closed.outcome = outcome
-    self._cases[case] = self._pack_case(closed)
+def _close(case: uint256, outcome: uint256):
+    """
+    @dev Close a case; no other field changes, and the outcome was zero.
+    """
+    self._cases[case] = (self._cases[case] & ~STATE) | (CLOSED << 8) | (outcome << 192)
 
 
 @internal
@@ -129,7 +130,7 @@ def _need_state(case: uint256, kind: uint256, state: uint256) -> IAudits.Case:
     @dev Insist on what a case is and where it stands.
     """
     record: IAudits.Case = self._load(case)
-    reasons._need(record.kind == kind and record.state == state, "audits: not open")
+    assert record.kind == kind and record.state == state, "audits: not open"
     return record
 
 
@@ -157,8 +158,8 @@ def _is_free(key: bytes32) -> bool:
 
 @internal
 def _vote(case: uint256, place: uint256, commitment: bytes32):
-    reasons._need(self.vote_of[case][place] == empty(bytes32), "audits: voted before")
-    reasons._need(commitment != empty(bytes32), "audits: wrong vote")
+    assert self.vote_of[case][place] == empty(bytes32), "audits: voted before"
+    assert commitment != empty(bytes32), "audits: wrong vote"
     self.vote_of[case][place] = commitment
     log IAudits.Voted(case=case, place=place)
 
@@ -166,9 +167,9 @@ def _vote(case: uint256, place: uint256, commitment: bytes32):
 @internal
 def _reveal(case: uint256, place: uint256, vote: bytes32, salt: bytes32):
     revealed: uint256 = self.revealed_word[case]
-    reasons._need((revealed >> place) & 1 == 0, "audits: voted before")
+    assert (revealed >> place) & 1 == 0, "audits: voted before"
     commitment: bytes32 = keccak256(abi_encode(case, place, vote, salt))
-    reasons._need(self.vote_of[case][place] == commitment, "audits: wrong vote")
+    assert self.vote_of[case][place] == commitment, "audits: wrong vote"
     self.revealed_word[case] = revealed | (1 << place)
     self.vote_of[case][place] = vote
     log IAudits.Revealed(case=case, place=place, vote=vote)

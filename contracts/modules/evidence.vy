@@ -9,7 +9,6 @@
 """
 
 from ..interfaces import IAudits
-from . import reasons
 
 # Fields of a summary.
 PEER: constant(uint256) = 0
@@ -52,13 +51,12 @@ def _check_summed(
     @dev Insist that the root which a peer committed to for an epoch holds this summary.
     """
     leaf: bytes32 = sha256(concat(x"00", abi_encode(summed.fields)))
-    reasons._need(
+    assert (
         summed.fields[PEER] == peer
         and summed.fields[EPOCH] == epoch
         and summed.fields[ASSIGNMENT] == assignment
-        and self._root(leaf, summed.place, summed.size, summed.path) == root,
-        "audits: wrong summary",
-    )
+        and self._root(leaf, summed.place, summed.size, summed.path) == root
+    ), "audits: wrong summary"
 
 
 @internal
@@ -68,11 +66,10 @@ def _check_called(called: IAudits.Called, summary: uint256[10]):
     @dev Insist that the receipts root of a summary holds this receipt.
     """
     leaf: bytes32 = sha256(concat(x"00", abi_encode(called.fields)))
-    reasons._need(
+    assert (
         self._root(leaf, called.place, summary[COUNT], called.path)
-        == convert(summary[ROOT], bytes32),
-        "audits: wrong receipt",
-    )
+        == convert(summary[ROOT], bytes32)
+    ), "audits: wrong receipt"
 
 
 @internal

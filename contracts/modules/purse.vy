@@ -10,7 +10,6 @@
 
 from ethereum.ercs import IERC20
 from ..interfaces import IAudits
-from . import reasons
 from . import tokens
 
 MAX_AMOUNT: constant(uint256) = 2**128 - 1
@@ -47,7 +46,7 @@ def withdraw(amount: uint256, to: address):
     """
     self._check_amount(amount)
     free: uint256 = self.free[msg.sender]
-    reasons._need(amount <= free, "audits: not enough free")
+    assert amount <= free, "audits: not enough free"
     self._set(msg.sender, free - amount)
     tokens._push(TOKEN, to, amount)
 
@@ -55,7 +54,7 @@ def withdraw(amount: uint256, to: address):
 @internal
 @pure
 def _check_amount(amount: uint256):
-    reasons._need(amount > 0 and amount <= MAX_AMOUNT, "audits: amount out of range")
+    assert amount > 0 and amount <= MAX_AMOUNT, "audits: amount out of range"
 
 
 @internal

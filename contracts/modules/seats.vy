@@ -13,7 +13,6 @@ from ..interfaces import IRecords
 from . import epochs
 from . import packing
 from . import purse
-from . import reasons
 from . import subjects
 
 uses: epochs
@@ -50,12 +49,12 @@ def take_seat(seat: uint256, peer: uint256):
     @param peer A peer of yours with units for sale; its wallet may vote too.
     """
     record: IRecords.Peer = subjects._peer(peer)
-    reasons._need(record.provider == msg.sender, "audits: not the provider")
-    reasons._need(record.units > 0, "audits: no units")
-    reasons._need(seat <= self.seat_count, "audits: no such seat")
-    reasons._need(self._seats[seat] == 0, "audits: seat taken")
+    assert record.provider == msg.sender, "audits: not the provider"
+    assert record.units > 0, "audits: no units"
+    assert seat <= self.seat_count, "audits: no such seat"
+    assert self._seats[seat] == 0, "audits: seat taken"
     if seat == self.seat_count:
-        reasons._need(self.taken_seats == seat, "audits: empty seats first")
+        assert self.taken_seats == seat, "audits: empty seats first"
         self.seat_count += 1
     self.taken_seats += 1
     self._store(
@@ -71,8 +70,8 @@ def quit_seat(seat: uint256):
     @param seat The seat.
     """
     juror: IAudits.Juror = self._load(seat)
-    reasons._need(subjects._provider(juror.peer) == msg.sender, "audits: not the provider")
-    reasons._need(juror.quit == 0, "audits: already quitting")
+    assert subjects._provider(juror.peer) == msg.sender, "audits: not the provider"
+    assert juror.quit == 0, "audits: already quitting"
     juror.quit = block.timestamp
     self._store(seat, juror)
 
@@ -85,16 +84,15 @@ def free_seat(seat: uint256):
     @param seat A seat that is in no case.
     """
     juror: IAudits.Juror = self._load(seat)
-    reasons._need(juror.peer != 0, "audits: no such seat")
-    reasons._need(juror.cases == 0, "audits: seat in use")
-    reasons._need(
+    assert juror.peer != 0, "audits: no such seat"
+    assert juror.cases == 0, "audits: seat in use"
+    assert (
         juror.fines == MAX_FINES
         or (
             juror.quit != 0
             and block.timestamp > juror.quit + epochs.CASE * epochs.EPOCH_SECONDS
-        ),
-        "audits: too soon",
-    )
+        )
+    ), "audits: too soon"
     self.taken_seats -= 1
     self._store(seat, empty(IAudits.Juror))
     purse._credit(subjects._provider(juror.peer), SEAT - juror.fines * _FINE)
@@ -116,13 +114,13 @@ def _pack(seat: uint256):
     """
     @dev Move the last seat into an empty place, or give up the last place if it is empty.
     """
-    reasons._need(seat < self.seat_count, "audits: no such seat")
-    reasons._need(self._seats[seat] == 0, "audits: seat taken")
+    assert seat < self.seat_count, "audits: no such seat"
+    assert self._seats[seat] == 0, "audits: seat taken"
     last: uint256 = self.seat_count - 1
     self.seat_count = last
     if self._seats[last] != 0:
         juror: IAudits.Juror = self._load(last)
-        reasons._need(juror.cases == 0, "audits: seat in use")
+        assert juror.cases == 0, "audits: seat in use"
         self._store(last, empty(IAudits.Juror))
         self._store(seat, juror)
 

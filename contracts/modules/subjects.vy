@@ -12,7 +12,6 @@ from ..interfaces import IRecords
 from . import epochs
 from . import evidence
 from . import packing
-from . import reasons
 from . import signatures
 
 uses: epochs
@@ -42,15 +41,14 @@ def _challenge(assignment: uint256, epoch: uint256) -> uint256:
     record: IRecords.Assignment = packing._unpack_assignment(
         staticcall MARKET.assignment_word(assignment)
     )
-    reasons._need(record.state >= packing.ACTIVE, "audits: no such assignment")
+    assert record.state >= packing.ACTIVE, "audits: no such assignment"
     is_over: bool = record.state in [packing.ENDED, packing.CLOSED]
-    reasons._need(
+    assert (
         record.start <= epoch
         and (not is_over or epoch <= record.end)
-        and epochs._current() <= epoch + epochs.CHALLENGE,
-        "audits: wrong epoch",
-    )
-    reasons._need(self._root(record.peer, epoch) != empty(bytes32), "audits: no root")
+        and epochs._current() <= epoch + epochs.CHALLENGE
+    ), "audits: wrong epoch"
+    assert self._root(record.peer, epoch) != empty(bytes32), "audits: no root"
     return record.peer
 
 

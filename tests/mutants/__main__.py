@@ -64,7 +64,7 @@ def run(mutant: Mutant | None) -> Verdict:
         from tests.mutants.in_process import InProcess  # noqa: PLC0415
 
         try:
-            for name in ("Market", "MarketLens", "Staking", "Proofs"):
+            for name in ("Market", "MarketLens", "Staking", "Proofs", "Meter", "Audits"):
                 build(name)
         except vyper.exceptions.VyperException as error:
             return Verdict(mutant, "", f"does not compile: {error.message}", 0)

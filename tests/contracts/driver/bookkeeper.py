@@ -21,7 +21,7 @@ class Bookkeeper:
         self.summaries: dict[int, list[Summary]] = defaultdict(list)
         self.first: dict[tuple[int, int], int] = {}
 
-    def serve(self, deal: int, assignment: int, epoch: int, **lie: int) -> Receipt:
+    def serve(self, deal: int, assignment: int, epoch: int, /, **lie: int) -> Receipt:
         """Write the receipt of one more call; `lie` replaces fields of it."""
         sequence = self._next[assignment]
         self.first.setdefault((assignment, epoch), sequence)
@@ -46,7 +46,7 @@ class Bookkeeper:
         self._heads[assignment] = int.from_bytes(Called(astuple(receipt)).hash, "big")
         return receipt
 
-    def close(self, deal: int, assignment: int, epoch: int, **lie: int) -> Summary:
+    def close(self, deal: int, assignment: int, epoch: int, /, **lie: int) -> Summary:
         """Sum an assignment's epoch up; `lie` replaces fields of the summary."""
         receipts = self.receipts[assignment, epoch]
         tree = MerkleTree(pack(*astuple(receipt)) for receipt in receipts)

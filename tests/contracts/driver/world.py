@@ -190,7 +190,7 @@ class World:
         if now > self.chain.now:
             if blocks is None:
                 epochs = (now - self.chain.now) // self.parameters.epoch_seconds
-                blocks = min(1 + epochs, MOST_BLOCKS)
+                blocks = min(2 + epochs, MOST_BLOCKS)
             self.chain.travel(now, blocks)
             self.law.travel(now)
             self.law.clock.block = self.chain.block

@@ -183,11 +183,13 @@ def test_set_units__short_peer__can_be_bonded_again(court):
     epoch, by = lie(court, s), court.roles
     court.market.leave([s.assignment], 56, by=by["wallet"])
     [resold] = ids_of(court.match(court.bid(by="other_developer"), [court.fill(s.peer, 2)]))
+    court.activate([resold])
     convict(court, s, epoch)
+    assert court.view("lens", "evictable", [resold]) == (True,)
 
     court.market.set_units(s.peer, 2, by=by["provider"])
 
-    assert skips(court.market.evict([resold], by=by["stranger"])) != []
+    assert skips(court.market.evict([resold], by=by["stranger"])) == [34]
     assert court.view("staking", "locked", by["provider"]) == 2 * BOND
 
 
