@@ -18,9 +18,20 @@ from .modules import epochs
 from .modules import offers
 from .modules import packing
 from .modules import proving
+from .modules import records
 
 initializes: epochs
 initializes: proving[epochs := epochs]
+initializes: records
+
+exports: (
+    records.MARKET,
+    records.assignment_count,
+    records.counter,
+    records.deal_count,
+    records.free,
+    records.peer_count,
+)
 
 MAX_IDS: constant(uint256) = 64
 WORK_BITS: constant(uint256) = 96
@@ -31,8 +42,6 @@ LAPSED: constant(uint256) = 3
 STOPPING: constant(uint256) = 4
 ENDED: constant(uint256) = 5
 
-MARKET: public(immutable(IMarket))
-
 
 @deploy
 def __init__(market: address):
@@ -40,14 +49,14 @@ def __init__(market: address):
     @notice Fix the market for ever.
     @param market The Market to read.
     """
-    MARKET = IMarket(market)
-    epochs.__init__(staticcall MARKET.EPOCH_SECONDS(), staticcall MARKET.PROOF_WINDOW())
-    proofs: address = (staticcall MARKET.PROOFS()).address
+    records.__init__(market)
+    epochs.__init__(staticcall records.MARKET.EPOCH_SECONDS(), staticcall records.MARKET.PROOF_WINDOW())
+    proofs: address = (staticcall records.MARKET.PROOFS()).address
     proving.__init__(
         proofs,
-        staticcall MARKET.ACCEPT_SECONDS(),
-        staticcall MARKET.ACCEPT_BLOCKS(),
-        staticcall MARKET.MAX_MISSED(),
+        staticcall records.MARKET.ACCEPT_SECONDS(),
+        staticcall records.MARKET.ACCEPT_BLOCKS(),
+        staticcall records.MARKET.MAX_MISSED(),
     )
 
 
@@ -64,9 +73,9 @@ def deal(deal: uint256) -> IMarketLens.DealView:
     epoch: uint256 = epochs._current()
     record: IRecords.Deal = empty(IRecords.Deal)
     lapsed: uint256 = 0
-    record, lapsed = self._deal(deal, epoch)
+    record, lapsed = records._deal(deal, epoch)
     shown: IMarketLens.DealView = IMarketLens.DealView(
-        developer=staticcall MARKET.owner_of_deal(deal),
+        developer=staticcall records.MARKET.owner_of_deal(deal),
         balance=record.balance,
         rate=record.rate,
         settled=record.settled,
@@ -96,7 +105,7 @@ def deal(deal: uint256) -> IMarketLens.DealView:
         shown.last_funded = min(record.end, epoch + shown.runway)
     elif record.run > 0 and record.units == 0:
         shown.status = LAPSED
-        shown.last_funded = self._run_end(deal, record.run - 1, lapsed)
+        shown.last_funded = records._run_end(deal, record.run - 1, lapsed)
     if record.metered:
         shown.last_funded = 0
     return shown
@@ -113,7 +122,7 @@ def assignment(assignment: uint256) -> IMarketLens.AssignmentView:
             pending one the block of its match.
     """
     epoch: uint256 = epochs._current()
-    record: IRecords.Assignment = self._assignment(assignment)
+    record: IRecords.Assignment = records._assignment(assignment)
     shown: IMarketLens.AssignmentView = IMarketLens.AssignmentView(
         deal=record.deal,
         peer=record.peer,
@@ -130,11 +139,11 @@ def assignment(assignment: uint256) -> IMarketLens.AssignmentView:
     if record.state != 0:
         settled: IRecords.Deal = empty(IRecords.Deal)
         lapsed: uint256 = 0
-        settled, lapsed = self._deal(record.deal, epoch)
+        settled, lapsed = records._deal(record.deal, epoch)
         shown.alive = billing._is_open(record.state) and billing._is_alive(
             record.run, settled, epoch
         )
-        shown.end_of = self._end_of(record, settled, lapsed)
+        shown.end_of = records._end_of(record, settled, lapsed)
         if record.state in [packing.ACTIVE, packing.ENDED]:
             last: uint256 = 0
             last, shown.paid, shown.refund = proving._claimable(record, shown.end_of, epoch)
@@ -151,8 +160,8 @@ def peer(peer: uint256) -> IMarketLens.PeerView:
     @param peer The peer.
     @return Its record; `used` counts pending, active and dead unreleased assignments.
     """
-    record: IRecords.Peer = self._peer(peer)
-    extra: IRecords.PeerExtra = self._extra(peer)
+    record: IRecords.Peer = records._peer(peer)
+    extra: IRecords.PeerExtra = records._extra(peer)
     return IMarketLens.PeerView(
         provider=record.provider,
         units=record.units,
@@ -175,15 +184,15 @@ def claimable(ids: DynArray[uint256, MAX_IDS]) -> DynArray[IMarketLens.Claimable
     epoch: uint256 = epochs._current()
     answers: DynArray[IMarketLens.Claimable, MAX_IDS] = []
     for id: uint256 in ids:
-        record: IRecords.Assignment = self._assignment(id)
+        record: IRecords.Assignment = records._assignment(id)
         last: uint256 = 0
         paid: uint256 = 0
         refund: uint256 = 0
         if record.state == packing.ACTIVE or record.state == packing.ENDED:
             settled: IRecords.Deal = empty(IRecords.Deal)
             lapsed: uint256 = 0
-            settled, lapsed = self._deal(record.deal, epoch)
-            end: uint256 = self._end_of(record, settled, lapsed)
+            settled, lapsed = records._deal(record.deal, epoch)
+            end: uint256 = records._end_of(record, settled, lapsed)
             last, paid, refund = proving._claimable(record, end, epoch)
         answers.append(IMarketLens.Claimable(paid=paid, refund=refund))
     return answers
@@ -200,15 +209,15 @@ def evictable(ids: DynArray[uint256, MAX_IDS]) -> DynArray[bool, MAX_IDS]:
     epoch: uint256 = epochs._current()
     answers: DynArray[bool, MAX_IDS] = []
     for id: uint256 in ids:
-        record: IRecords.Assignment = self._assignment(id)
+        record: IRecords.Assignment = records._assignment(id)
         settled: IRecords.Deal = empty(IRecords.Deal)
         lapsed: uint256 = 0
-        settled, lapsed = self._deal(record.deal, epoch)
+        settled, lapsed = records._deal(record.deal, epoch)
         is_alive: bool = billing._is_open(record.state) and billing._is_alive(
             record.run, settled, epoch
         )
         answers.append(
-            is_alive and (self._is_short(record.peer) or proving._is_fault(record, epoch))
+            is_alive and (records._is_short(record.peer) or proving._is_fault(record, epoch))
         )
     return answers
 
@@ -222,68 +231,16 @@ def redeemable(assignment: uint256, work: uint256) -> (uint256, uint256):
     @param work All its work so far; the signature is not asked for.
     @return Pay of the provider, and what would stay owed; zeros if it is not metered.
     """
-    record: IRecords.Assignment = self._assignment(assignment)
+    record: IRecords.Assignment = records._assignment(assignment)
     if record.state not in [packing.METERED, packing.CLOSED] or work >> WORK_BITS != 0:
         return 0, 0
     settled: IRecords.Deal = empty(IRecords.Deal)
     lapsed: uint256 = 0
-    settled, lapsed = self._deal(record.deal, epochs._current())
+    settled, lapsed = records._deal(record.deal, epochs._current())
     paid: uint256 = packing._paid(record)
     due: uint256 = max(billing._due(record.price, work), paid) - paid
     amount: uint256 = min(due, settled.balance)
     return amount, due - amount
-
-
-@external
-@view
-def free(account: address) -> uint256:
-    """
-    @notice Read what an account can withdraw.
-    @param account Any account.
-    @return USDC base units.
-    """
-    return packing._unpack_account(staticcall MARKET.account_word(account))[0]
-
-
-@external
-@view
-def counter(account: address) -> uint256:
-    """
-    @notice Read the counter that the offers of an account must carry.
-    @param account Any account.
-    @return The counter.
-    """
-    return packing._unpack_account(staticcall MARKET.account_word(account))[1]
-
-
-@external
-@view
-def peer_count() -> uint256:
-    """
-    @notice Read how many peers were registered.
-    @return The highest peer id.
-    """
-    return self._counts().peers
-
-
-@external
-@view
-def deal_count() -> uint256:
-    """
-    @notice Read how many deals were made.
-    @return The highest deal id.
-    """
-    return self._counts().deals
-
-
-@external
-@view
-def assignment_count() -> uint256:
-    """
-    @notice Read how many assignments were made.
-    @return The highest assignment id.
-    """
-    return self._counts().assignments
 
 
 @external
@@ -299,7 +256,7 @@ def why(
     @return The number of the reason, 0 if the fill would be accepted.
     """
     epoch: uint256 = epochs._current()
-    state: IRecords.OfferState = self._offer(offer.developer, offers._developer_offer_hash(offer))
+    state: IRecords.OfferState = records._offer(offer.developer, offers._developer_offer_hash(offer))
     settled: IRecords.Deal = IRecords.Deal(
         balance=offer.deposit,
         rate=0,
@@ -312,14 +269,14 @@ def why(
     )
     lapsed: uint256 = 0
     if state.deal != 0:
-        settled, lapsed = self._deal(state.deal, epoch)
+        settled, lapsed = records._deal(state.deal, epoch)
     ask: IRecords.Ask = self._ask(fill)
     room: IRecords.Room = IRecords.Room(balance=settled.balance, committed=0, units=0, live=0)
     last: uint256 = 0
     for id: uint256 in current:
         assert id > last, "lens: current not ascending"
         last = id
-        live: IRecords.Assignment = self._assignment(id)
+        live: IRecords.Assignment = records._assignment(id)
         if (
             live.deal == state.deal
             and billing._is_open(live.state)
@@ -328,13 +285,13 @@ def why(
             room.committed += live.price * live.units
             room.units += live.units
             room.live += 1
-            if self._peer(live.peer).provider == ask.peer.provider:
+            if records._peer(live.peer).provider == ask.peer.provider:
                 ask.taken += live.units
     assert room.units == settled.units, "lens: current incomplete"
 
     reason: uint256 = 0
     units: uint256 = 0
-    reason, units = checks._check_fill(offer, fill, ask, room, staticcall MARKET.domain_separator())
+    reason, units = checks._check_fill(offer, fill, ask, room, staticcall records.MARKET.domain_separator())
     return reason
 
 
@@ -344,84 +301,15 @@ def _ask(fill: IMarket.Fill) -> IRecords.Ask:
     """
     @dev Read what the chain says about the other side of a fill; `taken` is left at 0.
     """
-    record: IRecords.Peer = self._peer(fill.peer)
+    record: IRecords.Peer = records._peer(fill.peer)
     hash: bytes32 = offers._provider_offer_hash(fill)
-    state: IRecords.OfferState = self._offer(record.provider, hash)
+    state: IRecords.OfferState = records._offer(record.provider, hash)
     return IRecords.Ask(
         peer=record,
-        traits=self._extra(fill.peer).traits,
-        counter=packing._unpack_account(staticcall MARKET.account_word(record.provider))[1],
+        traits=records._extra(fill.peer).traits,
+        counter=packing._unpack_account(staticcall records.MARKET.account_word(record.provider))[1],
         approved=state.approved,
         cancelled=state.cancelled,
         taken=0,
         hash=hash,
     )
-
-
-@internal
-@view
-def _deal(deal: uint256, epoch: uint256) -> (IRecords.Deal, uint256):
-    """
-    @dev A deal, settled, and the last funded epoch if it lapsed since it was stored.
-    """
-    return billing._settle(staticcall MARKET.deal_word(deal), epoch)
-
-
-@internal
-@view
-def _end_of(record: IRecords.Assignment, settled: IRecords.Deal, lapsed: uint256) -> uint256:
-    if record.state in [packing.ENDED, packing.CLOSED]:
-        return record.end
-    if record.run < settled.run:
-        return self._run_end(record.deal, record.run, lapsed)
-    return settled.end
-
-
-@internal
-@view
-def _is_short(peer: uint256) -> bool:
-    """
-    @dev Whether more units are in use than are bonded.
-    """
-    record: IRecords.Peer = self._peer(peer)
-    return record.used > record.units
-
-
-@internal
-@view
-def _counts() -> IRecords.Counts:
-    return packing._unpack_counts(staticcall MARKET.counts_word())
-
-
-@internal
-@view
-def _run_end(deal: uint256, run: uint256, lapsed: uint256) -> uint256:
-    """
-    @dev End of a lapsed run; `lapsed` if Market has not stored it yet.
-    """
-    stored: uint256 = staticcall MARKET.run_end(deal, run)
-    return stored if stored != 0 else lapsed
-
-
-@internal
-@view
-def _assignment(assignment: uint256) -> IRecords.Assignment:
-    return packing._unpack_assignment(staticcall MARKET.assignment_word(assignment))
-
-
-@internal
-@view
-def _peer(peer: uint256) -> IRecords.Peer:
-    return packing._unpack_peer(staticcall MARKET.peer_word(peer))
-
-
-@internal
-@view
-def _extra(peer: uint256) -> IRecords.PeerExtra:
-    return packing._unpack_peer_extra(staticcall MARKET.peer_extra_word(peer))
-
-
-@internal
-@view
-def _offer(account: address, hash: bytes32) -> IRecords.OfferState:
-    return packing._unpack_offer(staticcall MARKET.offer_word(account, hash))

@@ -9,6 +9,7 @@
 """
 
 from ..interfaces import IAudits
+from . import docket
 from . import epochs
 from . import packing
 
@@ -28,7 +29,6 @@ ACQUITTED: constant(uint256) = 3
 VOID: constant(uint256) = 4
 
 SEQUENCE_BITS: constant(uint256) = 64
-MASK_40: constant(uint256) = 2**40 - 1
 # The state within a packed case.
 STATE: constant(uint256) = packing.MASK_8 << 8
 
@@ -88,7 +88,7 @@ def _open(
     self.case_of[key] = case
     self.case_by[case] = by
     self.case_value[case] = question
-    self._cases[case] = self._pack_case(
+    self._cases[case] = docket._pack_case(
         IAudits.Case(
             kind=kind,
             state=OPEN,
@@ -112,15 +112,16 @@ def _begin(case: uint256, record: IAudits.Case, state: uint256):
     begun.state = state
     begun.since = block.timestamp
     begun.block = block.number
-    self._cases[case] = self._pack_case(begun)
+    self._cases[case] = docket._pack_case(begun)
 
 
 @internal
-def _close(case: uint256, outcome: uint256):
+def _close(case: uint256, assignment: uint256, outcome: uint256, seized: uint256):
     """
-    @dev Close a case; no other field changes, and the outcome was zero.
+    @dev Close a case; no other field of its record changes, and the outcome was zero.
     """
     self._cases[case] = (self._cases[case] & ~STATE) | (CLOSED << 8) | (outcome << 192)
+    log IAudits.Closed(case=case, assignment=assignment, outcome=outcome, seized=seized)
 
 
 @internal
@@ -178,39 +179,4 @@ def _reveal(case: uint256, place: uint256, vote: bytes32, salt: bytes32):
 @internal
 @view
 def _load(case: uint256) -> IAudits.Case:
-    return self._unpack_case(self._cases[case])
-
-
-@internal
-@pure
-def _pack_case(record: IAudits.Case) -> uint256:
-    assert (
-        ((record.kind | record.state | record.outcome) >> 8)
-        | ((record.assignment | record.peer | record.seats) >> 32)
-        | ((record.since | record.block) >> 40)
-    ) == 0
-    return (
-        record.kind
-        | (record.state << 8)
-        | (record.assignment << 16)
-        | (record.peer << 48)
-        | (record.since << 80)
-        | (record.block << 120)
-        | (record.seats << 160)
-        | (record.outcome << 192)
-    )
-
-
-@internal
-@pure
-def _unpack_case(word: uint256) -> IAudits.Case:
-    return IAudits.Case(
-        kind=word & packing.MASK_8,
-        state=(word >> 8) & packing.MASK_8,
-        assignment=(word >> 16) & packing.MASK_32,
-        peer=(word >> 48) & packing.MASK_32,
-        since=(word >> 80) & MASK_40,
-        block=(word >> 120) & MASK_40,
-        seats=(word >> 160) & packing.MASK_32,
-        outcome=word >> 192,
-    )
+    return docket._unpack_case(self._cases[case])

@@ -10,8 +10,8 @@
 
 from ..interfaces import IAudits
 from ..interfaces import IRecords
+from . import docket
 from . import epochs
-from . import packing
 from . import purse
 from . import subjects
 
@@ -22,7 +22,6 @@ uses: subjects
 JURY: constant(uint256) = 7
 MAX_TRIES: constant(uint256) = 64
 MAX_FINES: constant(uint256) = 5
-MASK_40: constant(uint256) = 2**40 - 1
 
 SEAT: public(immutable(uint256))
 _FINE: immutable(uint256)
@@ -162,7 +161,7 @@ def _draw(case: uint256, record: IAudits.Case, accuser: address) -> uint256:
     for seat: uint256 in drawn:
         juror: IAudits.Juror = self._load(seat)
         juror.cases += 1
-        self._seats[seat] = self._pack_juror(juror)
+        self._seats[seat] = docket._pack_juror(juror)
     return jury
 
 
@@ -179,7 +178,7 @@ def _dismiss(seat: uint256, is_fined: bool) -> address:
         purse._burn(_FINE)
         self._store(seat, juror)
     else:
-        self._seats[seat] = self._pack_juror(juror)
+        self._seats[seat] = docket._pack_juror(juror)
     return subjects._provider(juror.peer)
 
 
@@ -192,42 +191,12 @@ def _peer_of(seat: uint256) -> uint256:
 @internal
 @view
 def _load(seat: uint256) -> IAudits.Juror:
-    return self._unpack_juror(self._seats[seat])
+    return docket._unpack_juror(self._seats[seat])
 
 
 @internal
 def _store(seat: uint256, juror: IAudits.Juror):
-    self._seats[seat] = self._pack_juror(juror)
+    self._seats[seat] = docket._pack_juror(juror)
     log IAudits.Seat(
         seat=seat, peer=juror.peer, since=juror.since, quit=juror.quit, fines=juror.fines
-    )
-
-
-@internal
-@pure
-def _pack_juror(juror: IAudits.Juror) -> uint256:
-    assert (
-        (juror.peer >> 32)
-        | ((juror.since | juror.quit) >> 40)
-        | (juror.fines >> 8)
-        | (juror.cases >> 16)
-    ) == 0
-    return (
-        juror.peer
-        | (juror.since << 32)
-        | (juror.quit << 72)
-        | (juror.fines << 112)
-        | (juror.cases << 120)
-    )
-
-
-@internal
-@pure
-def _unpack_juror(word: uint256) -> IAudits.Juror:
-    return IAudits.Juror(
-        peer=word & packing.MASK_32,
-        since=(word >> 32) & MASK_40,
-        quit=(word >> 72) & MASK_40,
-        fines=(word >> 112) & packing.MASK_8,
-        cases=word >> 120,
     )

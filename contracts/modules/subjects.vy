@@ -76,7 +76,7 @@ def _peer(peer: uint256) -> IRecords.Peer:
 @internal
 @view
 def _provider(peer: uint256) -> address:
-    return self._peer(peer).provider
+    return convert(staticcall MARKET.peer_word(peer) & packing.MASK_160, address)
 
 
 @internal

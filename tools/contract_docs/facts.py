@@ -20,7 +20,7 @@ from vyper.semantics.types import StructT
 from vyper.semantics.types.module import InterfaceT
 
 SOURCES = Path(__file__).resolve().parents[2] / "contracts"
-CONTRACTS = ("Market", "MarketLens", "Staking", "Proofs")
+CONTRACTS = ("Market", "MarketLens", "Meter", "Audits", "Staking", "Proofs")
 
 _TAG = re.compile(r"@([\w:]+)\s+")
 

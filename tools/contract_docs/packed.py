@@ -18,6 +18,8 @@ RECORDS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "peers._extras": ("modules/packing.vy", "_unpack_peer_extra", ()),
     "deals._deals": ("modules/packing.vy", "_unpack_deal", ()),
     "assignments._assignments": ("modules/packing.vy", "_unpack_assignment", ()),
+    "cases._cases": ("modules/docket.vy", "_unpack_case", ()),
+    "seats._seats": ("modules/docket.vy", "_unpack_juror", ()),
     "_stakes": ("Staking.vy", "_load", ("free", "locked")),
     "_leaving": ("Staking.vy", "_unpack_leaving", ("amount", "ready")),
 }

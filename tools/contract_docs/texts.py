@@ -9,6 +9,10 @@ CALLERS = (
     ("Developer only", "the deal's developer"),
     ("Owner only", "the owner"),
     ("Market only", "Market"),
+    ("Meter only", "Meter"),
+    ("Audits only", "Audits"),
+    ("Provider of the peer only", "the peer's provider"),
+    ("Wallet or provider of the juror", "the wallet or provider of the juror's peer"),
     ("Wallet or provider", "the peer's wallet or provider"),
     ("Developer; refused ids", "the deal's developer"),
     ("whose wallet you are", "the peers' wallet"),
@@ -26,6 +30,22 @@ GETTERS = {
     "next_owner": "Who may become the owner, zero if nobody.",
     "paused": "Whether `match` is refused.",
     "owner_of_deal": "The developer of a deal.",
+    "retired": "The last epoch in which an address was the wallet of a peer, if it is not now.",
+    "case_by": "Who opened a case.",
+    "case_count": "How many cases there are; ids begin at 1.",
+    "case_of": "The last case with a key: keccak256(abi.encode(assignment, epoch, sequence)) of an "
+    "ask, the receipt's hash of an accusation.",
+    "case_value": "Of an accusation what the receipt says that running the call again gives; of an "
+    "ask the epoch in the low 32 bits and the sequence above.",
+    "jury_word": "The jury of a case: seven places of 32 bits, low bits first.",
+    "revealed_word": "Bit set of the jurors of a case that revealed.",
+    "vote_of": "By case and place: the commitment of a juror, and its vote once revealed.",
+    "undrawn": "How many accusations wait for their draw.",
+    "free": "The FLT that an account can withdraw.",
+    "burned": "The FLT that is nobody's for ever.",
+    "seat_count": "How many places there are; they are numbered from 0.",
+    "taken_seats": "How many places are not empty.",
+    "TOKEN": "The token that is paid with.",
 }
 
 SLOTS = {
@@ -45,8 +65,28 @@ SLOTS = {
     "deals._run_ends": "By `deal × 256 + run`: last funded epoch of a run that lapsed.",
     "assignments._assignments": "By assignment; zero once nothing is left to claim and the units "
     "are back. `start`: time of the match while pending, epoch of activation afterwards. `next`: "
-    "first epoch not yet claimed. `end`: last paid epoch, once ended. `skipped`: missed part of "
-    "epoch `next` in 1/65,536. `state`: 1 pending, 2 active, 3 ended.",
+    "first epoch not yet claimed; while pending the block of the match. `end`: last epoch, once "
+    "ended. `skipped`: missed part of epoch `next` in 1/65,536. `state`: 1 pending, 2 active, 3 "
+    "ended, 4 metered, 5 closed; of the last two `next` and `skipped` are what was paid.",
+    "peers.retired": "By peer and address: the last epoch in which it was the peer's wallet.",
+    "deals._meters": "By metered deal: who signs its usage.",
+    "cases.case_count": "How many cases there are.",
+    "cases.case_by": "By case: who opened it.",
+    "cases.case_value": "By case: the value of the accused receipt; of an ask epoch and sequence.",
+    "cases.jury_word": "By case: seven places of 32 bits.",
+    "cases.revealed_word": "By case: bit set of the jurors that revealed.",
+    "cases.vote_of": "By case and place: the commitment, then the vote.",
+    "cases.case_of": "By key: the last case with it.",
+    "cases.undrawn": "Accusations that wait for their draw.",
+    "cases._cases": "By case. `kind`: 1 ask, 2 accusation; `state`: 1 open, 2 drawn, 3 shown, 4 "
+    "closed; `since` and `block`: when the phase began; `seats`: places at the accusation; "
+    "`outcome`: 1 answered, 2 convicted, 3 acquitted, 4 void.",
+    "seats.seat_count": "Places, from 0.",
+    "seats.taken_seats": "Places that are not empty.",
+    "seats._seats": "By place; zero if it is empty. `quit`: 0 until then; `cases`: that it is in.",
+    "purse.free": "By account: FLT that it can withdraw.",
+    "purse.burned": "FLT that is nobody's for ever.",
+    "_roots": "By peer and `epoch % 16`: the root that it committed to.",
     "_stakes": "By account: FLT that is free, and FLT that is locked as a bond.",
     "_leaving": "By account: FLT on its way out, and the time from which it can be withdrawn.",
     "_bits": "By peer and `epoch // 256`: bit `epoch % 256` says that the epoch is proven.",
