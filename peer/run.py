@@ -6,21 +6,18 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from peer.api.app import OwnPlace, create_app
 from peer.api.fastpath.protocol import bind_protocol
+from peer.auditing.ballots import Ballots
+from peer.auditing.jury import build_juror
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import ChainView
 from peer.choreography.assembly import build_choreography, read_settings
 from peer.disk import DiskWatch
-from peer.duties.answers import Answers, EvidencePlace
-from peer.duties.commitments import Commitments, last_closed
-from peer.duties.due_calls import WorkAccount
-from peer.duties.own_roots import OwnRoots
 from peer.duties.submitter import DutyContracts, DutySubmitter
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
@@ -32,17 +29,13 @@ from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
 from peer.offers.selling import build_reconciler, create_matcher_client
+from peer.papers import open_papers
 from peer.parts import PeerParts
-from peer.receipts.copies import ReceiptCopies, restore_receipts
-from peer.receipts.heads import HeadSigner
-from peer.receipts.high_water import HighWater
-from peer.receipts.receipt_log import ReceiptLog
 from peer.report import Report
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
-from peer.vouchers.book import VoucherBook
 from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
@@ -71,6 +64,9 @@ DISK_SECONDS = 1.0
 
 COPY_SECONDS = 2.0
 """Pause between looks at what is to be copied."""
+
+JURY_SECONDS = 2.0
+"""Pause between looks at what is to be judged."""
 
 LISTEN_PAUSE = 5.0
 RECEIPT_PAUSE = 5.0
@@ -112,19 +108,10 @@ class PeerProcess:
         blocks = BlockFolder(folder.blocks)
         self._disk = DiskWatch(folder.path, settings.reserve_bytes)
         domain = market_domain(deployment.chain_id, deployment.market)
-        copies = [Path(place).expanduser() for place in settings.receipt_copies]
-        restore_receipts(folder, copies)
-        signer = HeadSigner(domain, wallet, HighWater([folder.path, *copies]))
-        self._book = ReceiptLog(
-            folder, signer, parameters.epoch_seconds, last_closed(folder.commitments) + 1
-        )
-        self._commitments = Commitments(folder.commitments, self._book, parameters.epoch_seconds)
-        self._vouchers = VoucherBook(folder.vouchers, domain)
-        self._policy = parts.policy
-        self._copies = ReceiptCopies(folder, copies, self._book.flush)
         proofs = Proofs(rpc, deployment)
-        self._own_roots = OwnRoots(proofs, self._commitments, parameters.epoch_seconds)
-        signer.find_obstacle = self._own_roots.find_obstacle
+        papers = self._papers = open_papers(folder, settings, deployment, wallet, proofs)
+        self._book, self._commitments = papers.book, papers.commitments
+        self._ballots = Ballots(folder.path / "ballots")
         self._listener = Listener(
             Follower(
                 rpc,
@@ -157,15 +144,13 @@ class PeerProcess:
                 Meter(rpc, deployment),
             ),
             deployment,
-            self._commitments,
-            Answers([EvidencePlace(place) for place in (folder.path, *copies)]),
-            self._own_roots,
-            self._vouchers,
+            papers,
+            self._ballots,
             lambda: self._host.outlook,
             claim_every=settings.claim_every_epochs,
             # A chain on which one block is enough for an answer makes none by itself.
             settle_blocks=min(settings.settle_blocks, parameters.accept_blocks - 1),
-            read_work=self._read_work,
+            read_work=lambda: papers.read_work(parts.policy.current.metered),
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._look_now,
         )
@@ -186,16 +171,30 @@ class PeerProcess:
         )
         self._nonces = NonceFiles(folder.path / "nonces")
         self._gossip = AccessGossip(self._http, domain)
+        fetcher = Fetcher(blocks, self._http, FetchLimits(source_seconds=fetch_seconds / 4))
+        preparer = Preparer(
+            fetcher,
+            parts.policy,
+            folder.cache / "modules",
+            fetch_seconds,
+            lambda: self._self_test.schedules,
+        )
+        self._juror = build_juror(
+            folder,
+            self._ballots,
+            rpc,
+            deployment,
+            fetcher,
+            preparer,
+            self._spawner,
+            settings.gateways,
+            self._listener.find_apps,
+            self._act_now,
+        )
         self._host = Host(
             folder,
             DealContext(
-                preparer=Preparer(
-                    Fetcher(blocks, self._http, FetchLimits(source_seconds=fetch_seconds / 4)),
-                    parts.policy,
-                    folder.cache / "modules",
-                    fetch_seconds,
-                    lambda: self._self_test.schedules,
-                ),
+                preparer=preparer,
                 policy=parts.policy,
                 book=self._book,
                 hints=SourceHints(),
@@ -220,7 +219,7 @@ class PeerProcess:
             self._book,
             self._effectors,
             self._commitments,
-            self._copies,
+            self._papers.copies,
             Retention(
                 settings.keep_storage_seconds,
                 max(settings.keep_receipt_epochs, RING_EPOCHS),
@@ -272,7 +271,7 @@ class PeerProcess:
             self._host,
             self._book,
             self._commitments,
-            self._vouchers,
+            self._papers.vouchers,
             blocks,
             Authenticator(
                 domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
@@ -311,12 +310,12 @@ class PeerProcess:
             Pace(None, gather=settings.receipt_flush_ms / 1_000, longest_pause=RECEIPT_PAUSE),
         )
         self._book.on_news = receipts.wake
-        self._vouchers.on_news = self._act_now
+        self._papers.vouchers.on_news = self._act_now
         self.loops = Loops(
             self._listening,
             self._submitting,
             receipts,
-            ThreadLoop("copies", self._copies.step, Pace(COPY_SECONDS)),
+            ThreadLoop("copies", self._papers.copies.step, Pace(COPY_SECONDS)),
             ThreadLoop("disk", self._disk.look, Pace(DISK_SECONDS, longest_pause=DISK_SECONDS)),
             TaskLoop(
                 "self-test",
@@ -325,6 +324,7 @@ class PeerProcess:
             ),
             TaskLoop("retention", self._storage_retention.sweep, Pace(settings.sweep_seconds)),
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
+            TaskLoop("jury", self._juror.step, Pace(JURY_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
         )
         if self._choreography is not None:
@@ -340,6 +340,7 @@ class PeerProcess:
         def take(chain_view: ChainView) -> None:
             loop.call_soon_threadsafe(self._take, chain_view)
             self._submitter.notify(chain_view)
+            self._juror.take(chain_view)
             self._submitting.wake()
 
         self._listener.subscribe(take)
@@ -358,6 +359,7 @@ class PeerProcess:
             await self._host.close()
             await self.loops.close()
             self._book.close()
+            await self._juror.close()
             await self._spawner.close()
             await self._effectors.close()
             await self._http.aclose()
@@ -387,12 +389,6 @@ class PeerProcess:
         """Return as which peer of the chain this process runs, 0 while it knows none."""
         chain_view = self._listener.chain_view
         return 0 if chain_view is None else chain_view.peer
-
-    def _read_work(self) -> WorkAccount:
-        done = {chain.assignment: chain.work_done for chain in self._book.chains()}
-        terms = self._policy.current.metered
-        last = {c.assignment: c.last_epoch for c in self._book.chains() if terms.idle_epochs}
-        return WorkAccount(self._vouchers.works(), done, terms, last)
 
     def _find_peers(self) -> tuple[int, ...] | None:
         chain_view = self._listener.chain_view

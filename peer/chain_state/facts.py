@@ -6,6 +6,7 @@ rollback can take them back; endpoints are hints for finding content and stay.
 
 from dataclasses import dataclass, field, replace
 
+from peer.chain_state.trials import TrialFacts
 from wasmarket.chain.reading.blocks import Block, BlockRef, Rollback, Update
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -92,6 +93,7 @@ class Facts:
     """Assignments of ours that the chain no longer holds, and the block where that was seen."""
     asks: dict[int, AskFact] = field(default_factory=dict)
     """By case."""
+    trials: TrialFacts = field(default_factory=TrialFacts)
 
     def mark_cleared(self, assignment: int, block: int, needed_since: int) -> None:
         """Note that the chain holds nothing of it any more.
@@ -130,6 +132,9 @@ def apply_update(facts: Facts, update: Update) -> bool:
         for log in update.logs:
             _apply(facts, log.event, Moment(update.ref.number, update.ref.timestamp), ours)
             concerned |= _concerns(facts, log.event, ours)
+            # Jurors are anybody's: which cases are theirs is known by the draw.
+            ref = update.ref
+            concerned |= facts.trials.apply(log.event, ref.number, ref.timestamp, log.tx_hash)
     _extend_tail(facts, update)
     return concerned
 
@@ -252,6 +257,7 @@ def _undo(facts: Facts, to: BlockRef) -> None:
         for case, ask in facts.asks.items()
         if ask.opened.block <= to.number
     }
+    facts.trials.undo(to.number)
     facts.cleared = {i: block for i, block in facts.cleared.items() if block <= to.number}
     for fact in facts.deals.values():
         fact.apps = [(block, app) for block, app in fact.apps if block <= to.number]

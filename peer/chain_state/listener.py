@@ -124,6 +124,11 @@ class Listener:
         fact = self._facts.deals.get(deal)
         return {} if fact is None else fact.assignments.copy()
 
+    def find_apps(self, deal: int) -> tuple[Hash, ...]:
+        """Return all versions of a deal's app, whoever runs it; any thread."""
+        fact = self._facts.deals.get(deal)
+        return () if fact is None else tuple(app for _, app in fact.apps)
+
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with each new standing, on the listener's thread."""
         self._subscribers.append(subscriber)
@@ -249,6 +254,7 @@ class Listener:
                 for case, ask in sorted(facts.asks.items())
                 if ask.closed is None
             ),
+            trials=facts.trials.find_open(facts.peer, facts.assignments),
         )
 
     def _count_blocks(self, epoch: int) -> int:

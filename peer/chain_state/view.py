@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from peer.chain_state.trials import Trial
 from wasmarket.chain.reading.blocks import BlockRef
 from wasmarket.kernel import billing
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -131,6 +132,8 @@ class ChainView:
     spans: Mapping[int, OpenSpan] = field(default_factory=dict)
     """By assignment; also of those that the chain has forgotten, for some epochs."""
     asks: tuple[OpenAsk, ...] = ()
+    trials: tuple[Trial, ...] = ()
+    """Of this peer's assignments, and those in which it is a juror."""
 
 
 def serving_until(assignment: Assignment, deal: Deal) -> int:

@@ -4,13 +4,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from peer.auditing.ballots import Ballots
 from peer.chain_state.view import ChainView, OpenAsk
-from peer.duties.answers import Answers
-from peer.duties.commitments import Commitments
 from peer.duties.due_calls import NO_WORK, DueCalls, Outlook, WorkAccount, find_due_calls
-from peer.duties.own_roots import OwnRoots
+from peer.duties.trial_calls import TrialCall, find_trial_calls
+from peer.papers import PeerPapers
 from peer.receipts.heads import ReceiptsBehind
-from peer.vouchers.book import VoucherBook
 from wasmarket.chain.contracts.bindings import Audits, Market, Meter, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
@@ -45,10 +44,8 @@ class DutySubmitter:
         sender: Submitter,
         contracts: DutyContracts,
         deployment: Deployment,
-        commitments: Commitments,
-        answers: Answers,
-        own_roots: OwnRoots,
-        vouchers: VoucherBook,
+        papers: PeerPapers,
+        ballots: Ballots,
         outlook: Callable[[], Outlook],
         *,
         claim_every: int = 0,
@@ -61,11 +58,10 @@ class DutySubmitter:
         """
         self._sender = sender
         self._contracts = contracts
-        self._answers = answers
-        self._own_roots = own_roots
-        self._vouchers = vouchers
         self._deployment = deployment
-        self._commitments = commitments
+        self._papers = papers
+        self._commitments = papers.commitments
+        self._ballots = ballots
         self._outlook = outlook
         self._claim_every = claim_every
         self._settle_blocks = settle_blocks
@@ -93,7 +89,7 @@ class DutySubmitter:
         # What was sent must be in the standing, or it would be sent again.
         if chain_view is None or chain_view.head.number < self._sent_at:
             return
-        self._own_roots.check(chain_view)
+        self._papers.own_roots.check(chain_view)
         duties = self._find(chain_view)
         refusal: MarketError | None = None
         for ask in chain_view.asks:
@@ -101,6 +97,12 @@ class DutySubmitter:
                 self._answer(ask)
             except (Reverted, NotFound) as error:
                 refusal = refusal or error
+        for trial in find_trial_calls(chain_view, self._deployment.parameters, self._ballots):
+            try:
+                self._send(self._trial_call(trial))
+            except Reverted as error:
+                # Another juror, or the accuser, was first.
+                logger.info("not sent", extra={"case": trial.case, "why": error.detail})
         for epoch in duties.commit:
             try:
                 self._commit(chain_view, epoch)
@@ -117,12 +119,21 @@ class DutySubmitter:
         self._commitments.save()
 
     def _answer(self, ask: OpenAsk) -> None:
-        summed, called = self._answers.find(ask)
+        summed, called = self._papers.answers.find(ask)
         self._send(self._contracts.audits.call("answer", ask.case, summed, called))
         logger.info(
             "an ask was answered",
             extra={"case": ask.case, "assignment": ask.assignment, "epoch": ask.epoch},
         )
+
+    def _trial_call(self, trial: TrialCall) -> ContractCall:
+        audits = self._contracts.audits
+        if trial.place is None:
+            return audits.call(trial.function, trial.case)
+        ballot = self._ballots.get(trial.case)
+        if trial.function == "vote":
+            return audits.call("vote", trial.case, trial.place, ballot.commitment(trial.place))
+        return audits.call("reveal", trial.case, trial.place, ballot.vote, ballot.salt)
 
     def _commit(self, chain_view: ChainView, epoch: int) -> None:
         commitment = self._commitments.prepare(chain_view, epoch)
@@ -170,7 +181,7 @@ class DutySubmitter:
     def _find_fresh(self, chain_view: ChainView, ids: Sequence[int]) -> Iterator[Voucher]:
         """Yield the vouchers of assignments, unless the chain refused the same before."""
         for number in ids:
-            voucher, held = self._vouchers.find(number), chain_view.assignments[number]
+            voucher, held = self._papers.vouchers.find(number), chain_view.assignments[number]
             if voucher is None:
                 continue
             state = (voucher.usage.work, held.paid, chain_view.deals[held.deal].balance)

@@ -96,9 +96,11 @@ def serve_peers() -> Iterator[tuple[str, dict[int, LyingPeer]]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", peers
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}", peers
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

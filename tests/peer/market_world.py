@@ -86,11 +86,17 @@ class MarketWorld:
         return wallet
 
     def register_peer(
-        self, key: Hash, wallet: Address, endpoint: str, units: int = 4, memory_mib: int = 256
+        self,
+        key: Hash,
+        wallet: Address,
+        endpoint: str,
+        units: int = 4,
+        memory_mib: int = 256,
+        provider: Account | None = None,
     ) -> int:
-        """Register a peer of the provider and return its number."""
+        """Register a peer of the provider, or of another one, and return its number."""
         call = self.market.call("register_peer", key, units, memory_mib, 0, 0, wallet, endpoint)
-        [registered] = self.send(self.provider, call).find(events.PeerRegistered)
+        [registered] = self.send(provider or self.provider, call).find(events.PeerRegistered)
         return registered.peer
 
     def match(

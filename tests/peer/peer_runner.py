@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -109,7 +110,7 @@ class PeerRunner:
         self.number = 0
         self._process: subprocess.Popen[str] | None = None
 
-    def register(self, **terms: int) -> int:
+    def register(self, **terms: Any) -> int:
         """Register on chain."""
         endpoint = self.url or "http://127.0.0.1:1"
         self.number = self.world.register_peer(self.key, self.wallet.address, endpoint, **terms)

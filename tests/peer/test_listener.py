@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from peer.auditing.ballots import Ballots
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import OnchainDealState, State
 from peer.duties.answers import Answers, EvidencePlace
@@ -12,6 +13,8 @@ from peer.duties.due_calls import Outlook
 from peer.duties.own_roots import OwnRoots
 from peer.duties.submitter import DutyContracts, DutySubmitter
 from peer.folder import PeerFolder
+from peer.papers import PeerPapers
+from peer.receipts.copies import ReceiptCopies
 from peer.vouchers.book import VoucherBook
 from tests.peer.receipt_logs import DOMAIN, SECONDS, open_log
 from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
@@ -325,10 +328,15 @@ class Acting:
                 Meter(self.scene.chain, deployment),
             ),
             deployment,
-            commitments,
-            Answers([EvidencePlace(folder.path)]),
-            OwnRoots(proofs, commitments, SECONDS),
-            VoucherBook(folder.vouchers, DOMAIN),
+            PeerPapers(
+                book,
+                commitments,
+                VoucherBook(folder.vouchers, DOMAIN),
+                ReceiptCopies(folder, [], book.flush),
+                OwnRoots(proofs, commitments, SECONDS),
+                Answers([EvidencePlace(folder.path)]),
+            ),
+            Ballots(folder.path / "ballots"),
             lambda: self.outlook,
         )
         self.listener.subscribe(agent.notify)

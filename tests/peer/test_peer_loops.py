@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from peer.auditing.juror import Juror
 from peer.chain_state.listener import Listener
 from peer.disk import DiskWatch
 from peer.duties.submitter import DutySubmitter
@@ -40,6 +41,7 @@ STEPS = {
     "self-test": (SelfTest, "_try"),
     "retention": (StorageRetention, "sweep"),
     "nonces": (NonceFiles, "keep"),
+    "jury": (Juror, "step"),
     "access": (AccessGossip, "tell"),
     "offers": (OfferReconciler, "take_turn"),
 }

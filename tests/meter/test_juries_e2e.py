@@ -1,0 +1,127 @@
+"""A wrong output, an accusation, and a peer whose provider has seats: it judges by itself."""
+
+import pytest
+from eth_abi import encode
+
+from tests.meter.lying_peer import LyingPeer, serve_peers
+from tests.meter.shown_papers import ShownEpoch
+from tests.peer.peer_runner import GREETING, PeerRunner, publish, wait_until
+from wasmarket.chain.development.dev_accounts import dev_accounts
+from wasmarket.chain.sending.transactions import ContractCall
+from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel import events
+from wasmarket.kernel.addresses import raw
+from wasmarket.kernel.audits.evidence import build_called, build_summed
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE, Limits
+from wasmarket.kernel.documents.content_ids import raw_cid
+from wasmarket.kernel.documents.merkle import MerkleTree
+from wasmarket.kernel.documents.receipts import function_hash, pack_receipt
+from wasmarket.kernel.events.audits import CaseOutcome
+from wasmarket.kernel.hashing import keccak, sha256
+from wasmarket.kernel.units import FLT
+
+pytestmark = pytest.mark.e2e
+
+SEATS = 7
+INPUT = b'["you"]'
+LIMITS = Limits(call_ms=2_000, fuel=10**9, fuel_schedule=FUEL_SCHEDULE)
+
+
+@pytest.fixture(scope="module")
+def other_provider(world):
+    """A provider that is neither the accused's nor the accuser, with stake."""
+    account, amount = dev_accounts()[4], 10_000 * FLT
+    flt, staking = world.deployment.flt.address, world.deployment.staking
+    for who, to, signature, arguments in (
+        (world.deployer, flt, "mint(address,uint256)", [account.address, 2 * amount]),
+        (account, flt, "approve(address,uint256)", [staking, amount]),
+        (account, staking, "deposit(uint256)", [amount]),
+        (account, flt, "approve(address,uint256)", [world.deployment.audits, amount]),
+    ):
+        kinds = signature.partition("(")[2].rstrip(")").split(",")
+        data = keccak(signature.encode())[:4] + encode(kinds, arguments)
+        world.send(who, ContractCall(to, data, signature))
+    return account
+
+
+@pytest.fixture(scope="module")
+def juror(world, other_provider, tmp_path_factory):
+    """A peer with all seats there are."""
+    runner = PeerRunner(world, tmp_path_factory.mktemp("juror"), world.next_wallet())
+    runner.register(provider=other_provider)
+    for seat in range(SEATS):
+        world.send(other_provider, world.audits.call("take_seat", seat, runner.number))
+    runner.start()
+    yield runner
+    runner.stop()
+    print(runner.log())
+
+
+def accuse(world, url, peers, app, *, number=1, function="greeting"):
+    """Have a peer commit a wrong output of `greeting`, and accuse it; return peer and case."""
+    peer = peers[number] = LyingPeer(world, url, number)
+    peer.take(app, world.developer.address)
+    epoch = world.start_epoch()
+    name = function_hash("greeting", function)
+    receipts = peer.chain.run(epoch, 1)
+    peer.chain.sequence, peer.chain.head = 0, bytes(32)
+    receipts = peer.chain.run(
+        epoch, 2, app=raw(app), function=name, input=sha256(INPUT), output=b"x" * 32
+    )
+    world.start_epoch()
+    shown = ShownEpoch([peer.chain.sum_up(epoch, receipts)], receipts)
+    peer.commit(epoch, shown)
+    packed = [pack_receipt(receipt) for receipt in receipts]
+    summed = build_summed(shown.summaries[0], 0, 1, shown.tree.prove(0))
+    called = build_called(packed[1], 1, MerkleTree(packed).prove(1))
+    call = world.audits.call("accuse", peer.assignment, summed, called)
+    [opened] = world.send(world.stranger, call).find(events.Opened)
+    world.anvil.cheats.set_next_timestamp(world.rpc.fetch_head().timestamp + 2)
+    world.anvil.cheats.mine()
+    world.send(world.stranger, world.audits.call("draw", opened.case))
+    return peer, opened.case
+
+
+def count(world, kind, case):
+    return len([event for event in world.events(kind) if event.case == case])
+
+
+def run_trial(world, case):
+    """Let the phases pass; only the juror acts."""
+    wait_until("all voted", lambda: count(world, events.Voted, case) == SEATS)
+    for _ in range(3):
+        world.start_epoch()
+    wait_until("all revealed", lambda: count(world, events.Revealed, case) == SEATS)
+    for _ in range(2):
+        world.start_epoch()
+    return wait_until("it is closed", lambda: world.outcome(case))
+
+
+def test_jury__wrong_output__convicts(world, juror):
+    app = publish(juror.blocks, GREETING.read_bytes(), limits=LIMITS, deterministic=True)
+    juror.blocks.put(raw_cid(INPUT), INPUT)
+    with serve_peers() as (url, peers):
+        peer, case = accuse(world, url, peers, app)
+
+        assert run_trial(world, case) == CaseOutcome.CONVICTED
+        assert peer.is_convicted()
+
+
+def test_jury__function_that_the_app_does_not_have__convicts(world, juror):
+    app = publish(juror.blocks, GREETING.read_bytes(), limits=LIMITS, deterministic=True)
+    juror.blocks.put(raw_cid(INPUT), INPUT)
+    with serve_peers() as (url, peers):
+        _, case = accuse(world, url, peers, app, number=3, function="nothing")
+
+        assert run_trial(world, case) == CaseOutcome.CONVICTED
+
+
+def test_jury__app_that_nobody_has__is_void(world, juror):
+    app = publish(BlockFolder(juror.folder.path / "elsewhere"), GREETING.read_bytes(), name="other")
+    with serve_peers() as (url, peers):
+        _, case = accuse(world, url, peers, app, number=2)
+        # Half of the voting passes before it gives up.
+        world.start_epoch()
+        world.start_epoch()
+
+        assert run_trial(world, case) == CaseOutcome.VOID
