@@ -1,0 +1,98 @@
+"""Metered deals by commands: compare, deploy, call, redeem, look, stop."""
+
+import pytest
+
+from tests.e2e.market_driver import GREETING
+from wasmarket.kernel.signing.usage import AssignmentUsage, dump_voucher, sign_usage
+
+pytestmark = pytest.mark.e2e
+
+PRICE = 300_000
+
+
+@pytest.fixture(scope="module")
+def selling(market):
+    """A market in which a peer of beta sells work too."""
+    peer = market.market.peer_ids["beta-1"]
+    made = market.run("offer", "make", peer, "0.3", "--metered", "--key", "beta", "--json")
+    assert made.code == 0, made.err
+    return market
+
+
+@pytest.fixture(scope="module")
+def metered(selling):
+    """A metered deal of one unit."""
+    ran = selling.run("deploy", GREETING, "--metered", "--fuel", 10**9, "--yes", "--json")
+    assert ran.code == 0, ran.err
+    return ran.json["deal"]
+
+
+def voucher(market, deal, work):
+    [row] = market.run("status", deal, "--json").json["assignments"]
+    account = market.wiring.account("developer")
+    usage = AssignmentUsage(row["id"], work)
+    return dump_voucher(sign_usage(market.wiring.domain, usage, account.key))
+
+
+def test_quote__load__tells_both_prices_side_by_side(selling):
+    asked = ("quote", "--calls", 2_000_000, "--ms", 5)
+
+    told = selling.run(*asked)
+    found = selling.run(*asked, "--json").json
+
+    assert told.out.startswith("at 2,000,000 calls a month of 5 ms: reserved ")
+    assert found["work"] == str(2_000_000 * 6_016_000)
+    assert found["metered"] == str(-(-int(found["work"]) * PRICE // 10**12))
+    assert int(found["reserved"]) > 0
+
+
+def test_quote__calls_without_their_length__is_a_usage_error(selling):
+    ran = selling.run("quote", "--calls", 5)
+
+    assert ran.code == 2
+    assert "--ms" in ran.err
+
+
+def test_deploy__metered_without_a_limit_of_fuel__says_what_to_do(selling):
+    ran = selling.run("deploy", GREETING, "--metered", "--yes")
+
+    assert ran.code == 2
+    assert "--fuel" in ran.err
+
+
+def test_deploy__metered__is_called_and_billed_by_vouchers_alone(selling, metered):
+    before = selling.run("status", metered, "--json").json
+    answer = selling.run("call", metered, "greeting.greeting", "World")
+    signed = voucher(selling, metered, 10**11)
+
+    paid = selling.run("redeem", signed, "--json").json
+    again = selling.run("redeem", signed, "--json")
+
+    assert answer.out == "Hi, World\n", answer.err
+    assert (before["rate"], before["meter"]) == ("0", selling.address("developer"))
+    assert [row["paid"] for row in paid["redeemed"]] == [str(PRICE // 10)]
+    assert (again.code, list(again.json["skipped"].values())) == (
+        3,
+        ["nothing is due beyond what was paid"],
+    )
+    used = selling.run("usage", metered, "--json").json
+    [row] = used["assignments"]
+    assert (row["work"], row["paid"], row["owed"]) == (str(10**11), str(PRICE // 10), "0")
+    assert int(used["balance"]) == int(before["balance"]) - PRICE // 10
+
+
+def test_usage__reserved_deal__says_that_time_is_paid(selling, deal):
+    ran = selling.run("usage", deal)
+
+    assert ran.code == 2
+    assert "reserved" in ran.err
+
+
+def test_stop__metered__keeps_its_balance_for_vouchers(selling, metered):
+    stopped = selling.run("stop", metered, "--yes")
+    early = selling.run("take", metered, "0.1")
+
+    assert "3 epochs" in stopped.out
+    assert early.code == 3
+    assert "deals: notice" in early.err
+    assert int(selling.run("status", metered, "--json").json["balance"]) > 0
