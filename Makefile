@@ -15,7 +15,7 @@ PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
 WORKERS ?= 2
 BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What ran is kept in one file for each kind of test, which `make coverage` reads together.
-MEASURED = COVERAGE_FILE=.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
+MEASURED = COVERAGE_FILE=$(CURDIR)/.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
 
 .PHONY: help
 help:  ## Show this list

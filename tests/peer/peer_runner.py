@@ -85,9 +85,12 @@ def publish(
     return app_hash(cid)
 
 
-def _coverage() -> dict[str, str]:
-    """Return what lets coverage measure the process too."""
-    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
+def _measured() -> dict[str, str]:
+    """Return what lets coverage measure a process of ours, where it measures this one."""
+    data = os.environ.get("COVERAGE_FILE")
+    if data is None:
+        return {}
+    return {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"), "COVERAGE_FILE": data}
 
 
 class PeerRunner:
@@ -142,7 +145,7 @@ class PeerRunner:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **_coverage()},
+            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **_measured()},
         )
         log.close()
         assert self._process.stdout is not None
