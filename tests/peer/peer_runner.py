@@ -15,6 +15,7 @@ import httpx
 
 from peer.folder import PeerFolder, public_key
 from peer.settings import PeerSettings
+from tests.measuring import measured
 from tests.peer.market_world import ROOT, MarketWorld
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.content.folder import BlockFolder
@@ -85,14 +86,6 @@ def publish(
     return app_hash(cid)
 
 
-def _measured() -> dict[str, str]:
-    """Return what lets coverage measure a process of ours, where it measures this one."""
-    data = os.environ.get("COVERAGE_FILE")
-    if data is None:
-        return {}
-    return {"COVERAGE_PROCESS_START": str(ROOT / "pyproject.toml"), "COVERAGE_FILE": data}
-
-
 class PeerRunner:
     """One peer with its own folder and wallet; a process while it runs."""
 
@@ -145,7 +138,7 @@ class PeerRunner:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **_measured()},
+            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **measured()},
         )
         log.close()
         assert self._process.stdout is not None
