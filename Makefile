@@ -15,7 +15,7 @@ PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
 WORKERS ?= 2
 BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # What ran is kept in one file for each kind of test, which `make coverage` reads together.
-MEASURED = COVERAGE_FILE=.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
+MEASURED = COVERAGE_FILE=$(CURDIR)/.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
 
 .PHONY: help
 help:  ## Show this list
@@ -88,11 +88,13 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-install bench-matcher bench-peer
+.PHONY: bench-install bench-matcher bench-peer bench-choreography
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
 bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
 	@$(PY) -m bench.matcher
+bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; writes bench/results/choreography.json
+	@$(PY) -m bench.choreography
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
 	@$(PY) -m bench.peer
 

@@ -37,12 +37,12 @@ GROUPS: dict[str, Callable[[], dict[str, float]]] = {
 }
 
 
-def build_table(rows: list[Row]) -> Table:
+def build_table(rows: list[Row], title: str = "Calls of a peer") -> Table:
     """Return the table that people read."""
-    table = Table(title="Calls of a peer")
+    table = Table(title=title)
     table.add_column("measure")
-    for title in ("value", "unit", "bar", "beside"):
-        table.add_column(title, justify="right")
+    for column in ("value", "unit", "bar", "beside"):
+        table.add_column(column, justify="right")
     for row in rows:
         bar = row.measure.bar
         sign = "≥" if row.measure.better == "higher" else "≤"

@@ -107,10 +107,10 @@ class Row:
         return self.value < bar if self.measure.better == "higher" else self.value > bar
 
 
-def build_rows(values: dict[str, float]) -> list[Row]:
+def build_rows(values: dict[str, float], measures: tuple[Measure, ...] = MEASURES) -> list[Row]:
     """Return the rows of what was measured, in the order of the measures."""
     return [
         Row(measure, values[measure.key], values.get(measure.peer or ""))
-        for measure in MEASURES
+        for measure in measures
         if measure.key in values
     ]

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests.e2e.market_driver import wait_until
+from tests.measuring import measured
 from wasmarket_cli.local.processes import Process
 
 pytestmark = pytest.mark.e2e
@@ -15,7 +16,7 @@ def payouts(market):
     """A process that claims for beta in every epoch."""
     arguments = ["provider", "run", "--claim-every", "1", "--key", "beta"]
     with market.environment():
-        process = Process("payouts", arguments, market.home, os.environ)
+        process = Process("payouts", arguments, market.home, os.environ | measured())
         process.start()
     process.wait_ready(180)
     yield process

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.e2e.market_driver import wait_until
+from tests.measuring import measured
 from wasmarket.kernel.events import OfferCancelled
 from wasmarket_cli.local.processes import Process
 
@@ -40,7 +41,7 @@ def selling(market, seller, tmp_path):
                 f"{seller[0]}-run",
                 ["provider", "run", "--policy", str(file), "--key", seller[0]],
                 market.home,
-                os.environ,
+                os.environ | measured(),
             )
             process.start()
             process.wait_ready(180)
@@ -185,7 +186,7 @@ def test_peer_run__with_the_providers_key__makes_its_own_offers(market, seller, 
         f"{name}-peer",
         ["peer", "run", f"{name}-peer", "--port", "0", "--policy", str(file), "--offer-key", name],
         market.home,
-        os.environ,
+        os.environ | measured(),
     )
     process.start()
     try:

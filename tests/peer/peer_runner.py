@@ -16,6 +16,7 @@ import httpx
 
 from peer.folder import PeerFolder, public_key
 from peer.settings import PeerSettings
+from tests.measuring import measured
 from tests.peer.market_world import ROOT, MarketWorld
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.content.folder import BlockFolder
@@ -86,11 +87,6 @@ def publish(
     return app_hash(cid)
 
 
-def _coverage() -> dict[str, str]:
-    """Return what lets coverage measure the process too."""
-    return {name: value for name, value in os.environ.items() if name.startswith("COVERAGE")}
-
-
 class PeerRunner:
     """One peer with its own folder and wallet; a process while it runs."""
 
@@ -143,7 +139,7 @@ class PeerRunner:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **_coverage()},
+            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **measured()},
         )
         log.close()
         assert self._process.stdout is not None

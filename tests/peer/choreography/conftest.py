@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from peer.choreography.avm_file import find_avm, find_code_cache
+from peer.runtime.module.code_files import CODE
 from tests.peer.choreography.tetraplets import build_witness
-from tests.peer.peer_runner import GREETING, PeerRunner
+from tests.peer.peer_runner import GREETING, PeerRunner, wait_until
 from tests.peer.services import publish_services
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.documents.particles import to_peer_id
@@ -62,7 +64,19 @@ def pair(world, make_module_peer: Callable[..., PeerRunner]) -> Pair:
     return serve_pair(world, peers, app)
 
 
+def wait_for_avm(peer: PeerRunner) -> None:
+    """Wait until AquaVM is compiled, which a script in time for its ttl would not.
+
+    The first peer that starts from a checkout does so, for all.
+    """
+    avm = find_avm("")
+    if avm is not None:
+        code = find_code_cache("", avm, peer.folder.cache)
+        wait_until("AquaVM is compiled", lambda: any(code.glob(f"*{CODE}")))
+
+
 def serve_pair(world, peers: list[PeerRunner], app) -> Pair:
+    wait_for_avm(peers[0])
     match = world.match(app, [peer.number for peer in peers])
     workers = []
     for peer in peers:

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.peer.choreography.conftest import serve_pair
 from tests.peer.choreography.tetraplets import build_witness
 from tests.peer.peer_runner import GREETING
 from tests.peer.services import publish_services
+from wasmarket_cli.local.plan import find_free_port
 
 MODULES = CHECKOUT / "node_modules"
 PROGRAM = Path(__file__).with_name("js_client.mjs")
@@ -22,12 +22,6 @@ pytestmark = [
     pytest.mark.timeout(240),
     pytest.mark.skipif(shutil.which("node") is None, reason="needs Node"),
 ]
-
-
-def find_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def run_client(multiaddr: str, deal: int, folder: Path, **environ: str) -> dict[str, object]:
@@ -45,7 +39,7 @@ def run_client(multiaddr: str, deal: int, folder: Path, **environ: str) -> dict[
 def test_js_client__unchanged__runs_air_and_aqua_with_callbacks_many_at_once_and_again(
     world, make_peer, tmp_path
 ):
-    peers = [make_peer(units=16, p2p_port=find_port()), make_peer(units=16)]
+    peers = [make_peer(units=16, p2p_port=find_free_port()), make_peer(units=16)]
     app = None
     for peer in peers:
         peer.start()

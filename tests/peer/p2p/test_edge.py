@@ -1,7 +1,6 @@
 """What clients at the edge may do wrong, and that others do not notice."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -20,8 +19,9 @@ from tests.peer.p2p.dialer import dial
 from tests.peer.runtime.pools import eventually, in_loop
 from wasmarket.kernel.documents.particles import decode_particle, encode_particle
 from wasmarket.kernel.errors import LimitReached, PortInUse
+from wasmarket_cli.local.plan import find_free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(60)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 MOST_FRAME = 100_000
 
@@ -65,9 +65,7 @@ async def listening(
     on_particle=lambda particle, address: None,
 ) -> AsyncIterator[tuple[ClientEdge, int]]:
     edge = ClientEdge(key_of(9), "test", MOST_FRAME, on_particle)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_free_port()
     await edge.start("127.0.0.1", port)
     try:
         yield edge, port

@@ -155,11 +155,11 @@ def test_answer__larger_than_its_limit__ends_the_call(build):
     [
         ("fail", CallStatus.TRAP, "it aborted (unreachable)"),
         ("deep", CallStatus.TRAP, "its stack overflowed"),
-        ("spin", CallStatus.TIME, "more than its 50 ms"),
+        ("spin", CallStatus.TIME, "more than its 500 ms"),
     ],
 )
 def test_fault__of_a_guest__named_and_the_next_call_answered(build, function, status, words):
-    host = build(ECHO, limits=CallLimits(call_ms=50), instance=InstanceMode.WARM)
+    host = build(ECHO, limits=CallLimits(call_ms=500), instance=InstanceMode.WARM)
 
     answer = call(host, function)
 

@@ -12,7 +12,7 @@ from peer.runtime.module.service import CallLimits, ModuleSpec, ServiceSpec
 from tests.peer.runtime.components.wat_components import ECHO, build_functions
 from tests.peer.runtime.pools import get_failure, in_loop, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 HUGE = build_functions(
     """
     (func (export "huge") (param i32) (result i32)

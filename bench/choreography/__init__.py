@@ -1,0 +1,1 @@
+"""How fast scripts run: AquaVM, particles between peers, clients at the edge."""

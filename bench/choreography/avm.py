@@ -1,0 +1,80 @@
+"""AquaVM in our workers and in npm marine-js: the same invokes, processor time of each."""
+
+import asyncio
+import base64
+import importlib
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+import bench.peer.market
+
+_bench: Any = importlib.import_module("tests.peer.choreography.avm_bench")
+_marine_js: Any = importlib.import_module("tests.peer.choreography.marine_js")
+REPEAT = 400
+assert bench.peer.market
+
+SCRIPT = """(seq (call %init_peer_id% ("s" "f") ["x"] x)
+ (seq (call "{peer}" ("g" "h") [x] y) (call %init_peer_id% ("r" "r") [y])))"""
+
+
+def measure_invoke() -> dict[str, float]:
+    """Return the mean over a start, an answer and a merge."""
+    invokes, ours = asyncio.run(_measure_ours())
+    theirs = _marine_js.invoke_in_marine_js([_to_numbers(given) for given in invokes], REPEAT)
+    times = theirs["times"]
+    mean = sum(times) / len(times)
+    return {"invoke cpu": ours, "marine-js cpu": mean, "invoke gain": mean / ours}
+
+
+async def _measure_ours() -> tuple[list[list[Any]], float]:
+    bodies: list[bytes] = []
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            _bench.running(Path(folder) / "a", 9) as a,
+            _bench.running(Path(folder) / "b", 8) as b,
+        ):
+            for host in (a, b):
+                _record(host.avm._pool, bodies)
+            particle = _bench.build_particle(9, SCRIPT.format(peer=_bench.id_of(8)))
+            a.host.accept(particle)
+            await a.settle()
+            b.host.accept(particle.with_data(a.sent[0][1]))
+            await b.settle()
+            a.host.accept(particle.with_data(b.sent[0][1]))
+            await a.settle()
+            given = list(bodies)
+            processes = [psutil.Process(), *(psutil.Process(pid) for pid in a.avm._pool.pids)]
+            for body in given:
+                await a.avm._pool.call("avm", "invoke", body)
+            began = _sum(processes)
+            for _ in range(REPEAT):
+                for body in given:
+                    await a.avm._pool.call("avm", "invoke", body)
+            spent = (_sum(processes) - began) / (REPEAT * len(given))
+    return [msgspec.json.decode(body) for body in given], spent * 1e6
+
+
+def _record(pool: Any, bodies: list[bytes]) -> None:
+    plain = pool.call
+
+    async def recorded(service: str, function: str, body: bytes) -> Any:
+        if function == "invoke":
+            bodies.append(body)
+        return await plain(service, function, body)
+
+    pool.call = recorded
+
+
+def _sum(processes: list[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
+def _to_numbers(arguments: list[Any]) -> list[Any]:
+    script, previous, data, parameters, answers = arguments
+    secret = list(base64.b64decode(parameters["secret_key_bytes"]))
+    texts = [list(base64.b64decode(text)) for text in (previous, data, answers)]
+    return [script, texts[0], texts[1], parameters | {"secret_key_bytes": secret}, texts[2]]
