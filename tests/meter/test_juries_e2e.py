@@ -19,6 +19,7 @@ from wasmarket.kernel.documents.receipts import function_hash, pack_receipt
 from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket.kernel.hashing import keccak, sha256
 from wasmarket.kernel.units import FLT
+from wasmarket_cli.provider.peer_seats import JurorSeat, read_seats
 
 pytestmark = pytest.mark.e2e
 
@@ -80,6 +81,10 @@ def accuse(world, url, peers, app, *, number=1, function="greeting"):
     world.anvil.cheats.mine()
     world.send(world.stranger, world.audits.call("draw", opened.case))
     return peer, opened.case
+
+
+def test_seats__as_the_command_reads_them__are_the_jurors(world, juror, other_provider):
+    assert read_seats(world.audits) == [JurorSeat(seat, juror.number, 0) for seat in range(SEATS)]
 
 
 def count(world, kind, case):
