@@ -1,6 +1,7 @@
 """Have peers convicted that contradict themselves, ask those that show nothing, drop them all."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from meter.chain.facts import ChainFacts, KnownAssignment
@@ -12,7 +13,13 @@ from wasmarket.kernel import events
 from wasmarket.kernel.audits.evidence import Called, Summed
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS, CHALLENGE_EPOCHS
 from wasmarket.kernel.errors import Reverted, Unfunded
+from wasmarket.kernel.events.audits import CaseState
 from wasmarket.kernel.reasons import DropReason
+
+DRAW_PART = 48
+"""A jury may be drawn this part of an epoch after the accusation."""
+PHASES = {CaseState.OPEN: 1, CaseState.DRAWN: 2, CaseState.SHOWN: 1}
+"""Epochs that each phase of an accusation lasts."""
 
 logger = logging.getLogger(__name__)
 
@@ -84,15 +91,14 @@ class Accuser:
         if facts.head is None:
             return
         now, number = facts.head.timestamp, facts.head.number
-        for case, asked in list(facts.asks.items()):
-            is_time = now >= asked.since + ANSWER_EPOCHS * facts.epoch_seconds
+        for case, function in list(_find_due(facts, interesting, now)):
             # Blocks are counted too: tried again with each new one.
-            if asked.assignment in interesting and is_time and self._tried.get(case) != number:
+            if self._tried.get(case) != number:
                 self._tried[case] = number
                 try:
-                    self._send(self._contracts.audits.call("resolve", case))
+                    self._send(self._contracts.audits.call(function, case))
                 except Reverted as error:
-                    logger.info("not resolved yet", extra={"case": case, "why": error.detail})
+                    logger.info("not yet", extra={"case": case, "why": error.detail})
 
     def _contradict(self, suspicion: Suspicion) -> None:
         found, held = suspicion.finding.contradiction, suspicion.held
@@ -197,6 +203,22 @@ class Accuser:
         receipt = self._sender.send(call)
         logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
         return receipt
+
+
+def _find_due(facts: ChainFacts, interesting: set[int], now: int) -> Iterator[tuple[int, str]]:
+    """Yield the cases whose phase is over, or whose jury may be drawn, and what is to be called."""
+    seconds = facts.epoch_seconds
+    for case, asked in facts.asks.items():
+        if asked.assignment in interesting and now >= asked.since + ANSWER_EPOCHS * seconds:
+            yield case, "resolve"
+    for case, trial in facts.trials.items():
+        if trial.assignment not in interesting:
+            continue
+        passed = now - trial.since
+        if trial.state == CaseState.OPEN and max(1, seconds // DRAW_PART) <= passed < seconds:
+            yield case, "draw"
+        elif passed >= PHASES[trial.state] * seconds:
+            yield case, "resolve"
 
 
 def _name(held: KnownAssignment) -> dict[str, int]:

@@ -6,7 +6,7 @@ from wasmarket.chain.reading.blocks import Block, BlockRef
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, raw
 from wasmarket.kernel.audits.times import RING_EPOCHS
-from wasmarket.kernel.events.audits import CaseKind
+from wasmarket.kernel.events.audits import CaseKind, CaseState
 from wasmarket.kernel.reasons import EndKind
 from wasmarket.kernel.units import Address
 
@@ -53,6 +53,15 @@ class Asked:
     since: int
 
 
+@dataclass(frozen=True, slots=True)
+class Accused:
+    """An accusation; `since` when its phase began, in chain seconds."""
+
+    assignment: int
+    state: CaseState
+    since: int
+
+
 @dataclass(slots=True)
 class ChainFacts:
     """All that was learnt up to the block `head`."""
@@ -67,6 +76,8 @@ class ChainFacts:
     """By peer and epoch; None of epochs that nobody can ask about any more."""
     asks: dict[int, Asked] = field(default_factory=dict)
     """Questions that are open, by case."""
+    trials: dict[int, Accused] = field(default_factory=dict)
+    """Accusations that are open, by case."""
     closed: dict[int, int] = field(default_factory=dict)
     """Outcomes of the cases that are over."""
 
@@ -112,11 +123,27 @@ class ChainFacts:
                 self._change(event.assignment, end=event.end, is_convicted=convicted)
             case events.Committed():
                 self.roots[event.peer, event.epoch] = raw(event.root)
+            case _:
+                self._take_case(event, time)
+
+    def _take_case(self, event: events.Event, time: int) -> None:
+        match event:
             case events.Opened() if event.kind == CaseKind.ASK:
                 self.asks[event.case] = Asked(event.assignment, event.epoch, time)
+            case events.Opened():
+                self.trials[event.case] = Accused(event.assignment, CaseState.OPEN, time)
+            case events.Drawn():
+                self._go_on(event.case, CaseState.DRAWN, time)
+            case events.Phase():
+                self._go_on(event.case, CaseState(event.state), time)
             case events.Closed():
                 self.asks.pop(event.case, None)
+                self.trials.pop(event.case, None)
                 self.closed[event.case] = event.outcome
+
+    def _go_on(self, case: int, state: CaseState, time: int) -> None:
+        if case in self.trials:
+            self.trials[case] = Accused(self.trials[case].assignment, state, time)
 
     def _change(self, assignment: int, **changes: int) -> None:
         known = self.assignments.get(assignment)

@@ -1,10 +1,12 @@
 """The meter's parts without its server, on the tests' market; one step after the other."""
 
 from pathlib import Path
+from typing import Any
 
 from eth_abi import encode
 
 from meter.process import Metering
+from meter.rerun import Execute
 from meter.run import MeterParts, MeterProcess
 from meter.settings import MeterSettings
 from tests.peer.market_world import MarketWorld
@@ -22,7 +24,8 @@ def build_meter(
     account: Account,
     *,
     watches_all: bool = False,
-    **settings: int,
+    execute: Execute | None = None,
+    **settings: Any,
 ) -> MeterProcess:
     """Return a meter of an account that keeps its journal in a folder."""
     return MeterProcess(
@@ -41,6 +44,7 @@ def build_meter(
             outbound=Outbound(True),
             version="test",
             watches_all=watches_all,
+            execute=execute,
         ),
         world.rpc,
     )

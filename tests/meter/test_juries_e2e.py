@@ -1,10 +1,15 @@
 """A wrong output, an accusation, and a peer whose provider has seats: it judges by itself."""
 
+import base64
+
 import pytest
 from eth_abi import encode
 
+from meter.seen import CallSeen
 from tests.meter.lying_peer import LyingPeer, serve_peers
+from tests.meter.metering import build_meter, fund
 from tests.meter.shown_papers import ShownEpoch
+from tests.peer.market_world import EPOCH_SECONDS
 from tests.peer.peer_runner import GREETING, PeerRunner, publish, wait_until
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.transactions import ContractCall
@@ -15,10 +20,11 @@ from wasmarket.kernel.audits.evidence import build_called, build_summed
 from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE, Limits
 from wasmarket.kernel.documents.content_ids import raw_cid
 from wasmarket.kernel.documents.merkle import MerkleTree
-from wasmarket.kernel.documents.receipts import function_hash, pack_receipt
+from wasmarket.kernel.documents.receipts import function_hash, pack_receipt, receipt_hash
 from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket.kernel.hashing import keccak, sha256
 from wasmarket.kernel.units import FLT
+from wasmarket_cli.provider.peer_seats import JurorSeat, read_seats
 
 pytestmark = pytest.mark.e2e
 
@@ -57,21 +63,24 @@ def juror(world, other_provider, tmp_path_factory):
     print(runner.log())
 
 
+def show_wrong_output(peer, epoch, app, function="greeting"):
+    """Return an epoch of two calls, of which the second has a wrong output."""
+    name = function_hash("greeting", function)
+    receipts = peer.chain.run(
+        epoch, 2, app=raw(app), function=name, input=sha256(INPUT), output=b"x" * 32
+    )
+    return ShownEpoch([peer.chain.sum_up(epoch, receipts)], receipts)
+
+
 def accuse(world, url, peers, app, *, number=1, function="greeting"):
     """Have a peer commit a wrong output of `greeting`, and accuse it; return peer and case."""
     peer = peers[number] = LyingPeer(world, url, number)
     peer.take(app, world.developer.address)
     epoch = world.start_epoch()
-    name = function_hash("greeting", function)
-    receipts = peer.chain.run(epoch, 1)
-    peer.chain.sequence, peer.chain.head = 0, bytes(32)
-    receipts = peer.chain.run(
-        epoch, 2, app=raw(app), function=name, input=sha256(INPUT), output=b"x" * 32
-    )
+    shown = show_wrong_output(peer, epoch, app, function)
     world.start_epoch()
-    shown = ShownEpoch([peer.chain.sum_up(epoch, receipts)], receipts)
     peer.commit(epoch, shown)
-    packed = [pack_receipt(receipt) for receipt in receipts]
+    packed = [pack_receipt(receipt) for receipt in shown.receipts]
     summed = build_summed(shown.summaries[0], 0, 1, shown.tree.prove(0))
     called = build_called(packed[1], 1, MerkleTree(packed).prove(1))
     call = world.audits.call("accuse", peer.assignment, summed, called)
@@ -80,6 +89,10 @@ def accuse(world, url, peers, app, *, number=1, function="greeting"):
     world.anvil.cheats.mine()
     world.send(world.stranger, world.audits.call("draw", opened.case))
     return peer, opened.case
+
+
+def test_seats__as_the_command_reads_them__are_the_jurors(world, juror, other_provider):
+    assert read_seats(world.audits) == [JurorSeat(seat, juror.number, 0) for seat in range(SEATS)]
 
 
 def count(world, kind, case):
@@ -121,7 +134,45 @@ def test_jury__app_that_nobody_has__is_void(world, juror):
     with serve_peers() as (url, peers):
         _, case = accuse(world, url, peers, app, number=2)
         # Half of the voting passes before it gives up.
-        world.start_epoch()
-        world.start_epoch()
+        world.anvil.cheats.set_next_timestamp(world.rpc.fetch_head().timestamp + EPOCH_SECONDS)
+        world.anvil.cheats.mine()
 
         assert run_trial(world, case) == CaseOutcome.VOID
+
+
+def test_meter__that_runs_a_call_again__accuses_and_the_jury_convicts(world, juror, tmp_path):
+    app = publish(juror.blocks, GREETING.read_bytes(), limits=LIMITS, deterministic=True)
+    juror.blocks.put(raw_cid(INPUT), INPUT)
+    account = world.next_wallet()
+    fund(world, account)
+    process = build_meter(
+        world,
+        tmp_path / "meter",
+        account,
+        execute=lambda *_: b"v" * 32,
+        rerun_percent=100.0,
+        accuse=True,
+        budget_flt=200,
+    )
+    with serve_peers() as (url, peers):
+        peer = peers[4] = LyingPeer(world, url, 4)
+        peer.take(app, account.address)
+        epoch = world.start_epoch()
+        shown = show_wrong_output(peer, epoch, app)
+        process.metering.step()
+        receipt = f"{peer.assignment}:0:{receipt_hash(pack_receipt(shown.receipts[0])).hex()}"
+        process.seen.take(CallSeen(receipt, base64.b64encode(INPUT).decode()))
+        world.start_epoch()
+        peer.commit(epoch, shown)
+
+        process.metering.step()
+
+        [accused] = [line for line in process.journal.read() if line["what"] == "accused"]
+        case = accused["case"]
+        world.anvil.cheats.set_next_timestamp(world.rpc.fetch_head().timestamp + 2)
+        world.anvil.cheats.mine()
+        process.metering.step()
+        assert count(world, events.Drawn, case) == 1
+        assert run_trial(world, case) == CaseOutcome.CONVICTED
+        assert peer.vouchers == []
+    process.close()

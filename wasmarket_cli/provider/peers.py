@@ -27,6 +27,7 @@ from wasmarket_cli.output import count, print_json, print_line, print_table, say
 from wasmarket_cli.provider.endpoint_check import check_endpoint
 from wasmarket_cli.provider.peer_answer import answer
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
+from wasmarket_cli.provider.peer_seats import seats
 from wasmarket_cli.provider.peer_status import show_status
 from wasmarket_cli.wiring import wire
 
@@ -280,6 +281,7 @@ def run(
 
 peer.add_command(show_status)
 peer.add_command(answer)
+peer.add_command(seats)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:
