@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/5"
+ENGINE = "cheapest-feasible/6"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32
