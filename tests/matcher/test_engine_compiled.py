@@ -8,9 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numba.core.caching import FunctionCache
+from numba.core.errors import TypingError
 
 from matcher.engine.index import compiled as compiled_module
-from matcher.engine.index.compiled import compiled, digest_sources, list_places, open_folder
+from matcher.engine.index.compiled import (
+    compiled,
+    digest_sources,
+    list_places,
+    open_folder,
+    uncounted,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -98,6 +105,32 @@ def test_compiled__called_by_a_kernel__is_compiled_once_for_all_integers():
     assert both(np.array([7], np.int32)) == 42
     assert triple(2**40) == 3 * 2**40
     assert len(triple.overloads) == 1
+
+
+def test_uncounted__makes_an_array__the_compiler_refuses():
+    @uncounted
+    def make(number):
+        return np.zeros(number).sum()
+
+    @compiled
+    def call(number):
+        return make(number)
+
+    with pytest.raises(TypingError):
+        call(3)
+
+
+def test_uncounted__given_arrays__reads_and_writes_them():
+    @uncounted
+    def double(numbers):
+        numbers[:] = 2 * numbers[0]
+
+    @compiled
+    def call(numbers):
+        double(numbers[1:])
+        return numbers.sum()
+
+    assert call(np.array([5, 7, 9])) == 5 + 14 + 14
 
 
 def test_open_folder__another_version_compiled_before__its_code_is_removed(tmp_path):

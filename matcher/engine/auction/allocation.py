@@ -7,7 +7,7 @@ sides is kept at every step.
 import numpy as np
 
 from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.values import MAX_FILLS, NO_CAP
 
 REGIONS = 256
@@ -16,14 +16,14 @@ SWEEP = 32
 """After so many demands, rows that are sold out are no longer looked at."""
 
 
-@compiled
+@uncounted
 def may_take(market: AuctionArrays, demand: int, row: int) -> bool:
     """Whether the ask is one for the demand, the price aside."""
     bits = market.eligible[market.kind[demand], row >> 3]
     return bool(bits >> (row & 7) & 1)
 
 
-@compiled
+@uncounted
 def room_beside_live(market: AuctionArrays, demand: int, provider: int) -> int:
     """Return how many units the demand may have of a provider beside those that it has already."""
     room = market.cap[demand]
@@ -35,7 +35,7 @@ def room_beside_live(market: AuctionArrays, demand: int, provider: int) -> int:
     return int(room)
 
 
-@compiled
+@uncounted
 def room_at(market: AuctionArrays, fills: Allocation, demand: int, provider: int) -> int:
     """Return how many more units the demand may have of a provider."""
     room = room_beside_live(market, demand, provider)
@@ -51,7 +51,7 @@ def room_at(market: AuctionArrays, fills: Allocation, demand: int, provider: int
     return int(max(room, 0))
 
 
-@compiled
+@uncounted
 def find_line(fills: Allocation, demand: int, row: int) -> int:
     """Return the line in which the demand has units of the ask, or -1."""
     line, left = 0, fills.lines[demand]
@@ -64,7 +64,7 @@ def find_line(fills: Allocation, demand: int, row: int) -> int:
     return -1
 
 
-@compiled
+@uncounted
 def take(market: AuctionArrays, fills: Allocation, demand: int, row: int, units: int) -> None:
     """Give units of an ask to a demand; the limits were looked at before."""
     peer = market.peer[row]
@@ -87,7 +87,7 @@ def take(market: AuctionArrays, fills: Allocation, demand: int, row: int, units:
     fills.spent[demand] += units * market.price[row]
 
 
-@compiled
+@uncounted
 def release(market: AuctionArrays, fills: Allocation, demand: int, line: int, units: int) -> None:
     """Take units of one line back."""
     row = fills.row[demand, line]
@@ -108,7 +108,7 @@ def release(market: AuctionArrays, fills: Allocation, demand: int, line: int, un
             fills.before[later] = earlier
 
 
-@compiled
+@uncounted
 def release_all(market: AuctionArrays, fills: Allocation, demand: int) -> None:
     """Take everything back from a demand."""
     for line in range(MAX_FILLS):
@@ -116,26 +116,33 @@ def release_all(market: AuctionArrays, fills: Allocation, demand: int) -> None:
             release(market, fills, demand, line, fills.units[demand, line])
 
 
-@compiled
+@uncounted
 def surplus_of(market: AuctionArrays, fills: Allocation, demand: int) -> int:
     """Return what the demand saves against its bid."""
     return int(market.bid[demand] * fills.got[demand] - fills.spent[demand])
 
 
-@compiled
+@uncounted
 def count_regions(market: AuctionArrays, fills: Allocation, demand: int, without: int) -> int:
     """Count the regions of a demand's lines, but for one line (-1: for none)."""
-    seen = np.zeros(REGIONS, np.uint8)
     count = 0
     for line in range(MAX_FILLS):
         if line != without and fills.units[demand, line] > 0:
             region = market.region[fills.row[demand, line]]
-            count += 1 - seen[region]
-            seen[region] = 1
+            is_new = True
+            for other in range(line):
+                if (
+                    other != without
+                    and fills.units[demand, other] > 0
+                    and market.region[fills.row[demand, other]] == region
+                ):
+                    is_new = False
+                    break
+            count += is_new
     return count
 
 
-@compiled
+@uncounted
 def most_of(market: AuctionArrays, fills: Allocation, demand: int, row: int) -> int:
     """Return how many units of an ask that fits the demand can take now."""
     units = min(fills.left[market.peer[row]], market.want[demand] - fills.got[demand])
@@ -147,13 +154,25 @@ def most_of(market: AuctionArrays, fills: Allocation, demand: int, row: int) -> 
 
 
 @compiled
-def _spread(market: AuctionArrays, fills: Allocation, order: Ints, demand: int) -> None:
+def cheapest_from(market: AuctionArrays, order: Ints) -> Ints:
+    """Return for each place in an order of rows the lowest price from there on."""
+    lowest = market.price[order]
+    for place_ in range(len(order) - 2, -1, -1):
+        lowest[place_] = min(lowest[place_], lowest[place_ + 1])
+    return lowest
+
+
+@compiled
+def _spread(
+    market: AuctionArrays, fills: Allocation, order: Ints, lowest: Ints, demand: int
+) -> None:
     """Take one unit in each of the first regions, as many as the demand needs."""
     seen = np.zeros(REGIONS, np.uint8)
     count = 0
-    for row in order:
-        if count == market.spread[demand]:
+    for place_ in range(len(order)):
+        if count == market.spread[demand] or lowest[place_] > market.bid[demand]:
             return
+        row = order[place_]
         if seen[market.region[row]] or market.price[row] > market.bid[demand]:
             continue
         if may_take(market, demand, row) and most_of(market, fills, demand, row) > 0:
@@ -162,17 +181,49 @@ def _spread(market: AuctionArrays, fills: Allocation, order: Ints, demand: int) 
             count += 1
 
 
+@uncounted
+def _count_below(order: Ints, cost: Ints, bid: int) -> int:
+    """Return how many rows cost no more than a bid; `order` has them by rising cost."""
+    begin, end = 0, len(order)
+    while begin < end:
+        middle = (begin + end) // 2
+        if cost[order[middle]] > bid:
+            end = middle
+        else:
+            begin = middle + 1
+    return begin
+
+
 @compiled
 def _fill(
-    market: AuctionArrays, fills: Allocation, order: Ints, cost: Ints, demand: int, size: int
+    market: AuctionArrays,
+    fills: Allocation,
+    order: Ints,
+    lowest: Ints,
+    cost: Ints,
+    demand: int,
+    size: int,
 ) -> None:
-    """Fill from peers that give `size` units or all that is missing, in the order of cost."""
+    """Fill from peers that give `size` units or all that is missing, in the order of cost.
+
+    Rows that nothing can be had of are not read, but count as work as if they were.
+    """
     price, peer, left, got, work = market.price, market.peer, fills.left, fills.got, fills.work
     fits = market.eligible[market.kind[demand]]
     bid, want, least = market.bid[demand], market.want[demand], market.least[demand]
     if market.spread[demand] > 1:
-        _spread(market, fills, order, demand)
-    for row in order:
+        _spread(market, fills, order, lowest, demand)
+        if got[demand] == 0 and least > 0:
+            work[0] += len(order)
+            return
+        if got[demand] == want:
+            work[0] += min(_count_below(order, cost, bid) + 1, len(order))
+            return
+    for place_ in range(len(order)):
+        if lowest[place_] > bid:
+            work[0] += 1 if got[demand] >= least else len(order) - place_
+            return
+        row = order[place_]
         work[0] += 1
         if cost[row] > bid and got[demand] >= least:
             return
@@ -188,31 +239,34 @@ def _fill(
 
 
 @compiled
-def place(market: AuctionArrays, fills: Allocation, order: Ints, cost: Ints, demand: int) -> int:
+def place(
+    market: AuctionArrays, fills: Allocation, order: Ints, lowest: Ints, cost: Ints, demand: int
+) -> int:
     """Give an empty demand what it can get; return what it saves (0: nothing possible).
 
-    `order` has the rows by rising `cost`, which is the price or more. Where the cost is above the
-    bid, it takes only what its minimum needs.
+    `order` has the rows by rising `cost`, which is the price or more; `lowest` is what
+    `cheapest_from` says of it. Where the cost is above the bid, the demand takes only what its
+    minimum needs.
     """
-    _fill(market, fills, order, cost, demand, 1)
+    _fill(market, fills, order, lowest, cost, demand, 1)
     if fills.lines[demand] >= market.fills[demand] and fills.got[demand] < market.want[demand]:
         # Too few lines for so many small peers: try to use larger ones.
         best, best_size, size = -1, 1, 1
         while size <= LARGEST:
             if size > 1:
                 release_all(market, fills, demand)
-                _fill(market, fills, order, cost, demand, size)
+                _fill(market, fills, order, lowest, cost, demand, size)
             if is_whole(market, fills, demand) and surplus_of(market, fills, demand) > best:
                 best, best_size = surplus_of(market, fills, demand), size
             size *= 2
         release_all(market, fills, demand)
-        _fill(market, fills, order, cost, demand, best_size)
+        _fill(market, fills, order, lowest, cost, demand, best_size)
     if not is_whole(market, fills, demand):
         release_all(market, fills, demand)
     return surplus_of(market, fills, demand)
 
 
-@compiled
+@uncounted
 def is_whole(market: AuctionArrays, fills: Allocation, demand: int) -> bool:
     if fills.got[demand] < market.least[demand]:
         return False
@@ -230,6 +284,7 @@ def place_all(
     surplus = 0
     order = order.copy()
     count = len(order)
+    lowest = order[:0]
     for place_ in range(len(sequence)):
         if place_ % SWEEP == 0:
             kept = 0
@@ -238,5 +293,6 @@ def place_all(
                     order[kept] = row
                     kept += 1
             count = kept
-        surplus += place(market, fills, order[:count], cost, sequence[place_])
+            lowest = cheapest_from(market, order[:count])
+        surplus += place(market, fills, order[:count], lowest, cost, sequence[place_])
     return surplus

@@ -16,7 +16,7 @@ from matcher.engine.auction.allocation import (
 )
 from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
 from matcher.engine.auction.exchange_limits import NEW, can_grow, drop_limit, has_room, swap_limit
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.values import MAX_FILLS, NO_CAP
 
 SLOW = 8
@@ -77,7 +77,7 @@ def _ends(market: AuctionArrays, fills: Allocation) -> tuple[Ints, Ints, Ints]:
     return values[order], seeds[order], lines[order]
 
 
-@compiled
+@uncounted
 def _path_limit(
     market: AuctionArrays, fills: Allocation, search: PathSearch, peer: int, most: int
 ) -> int:
@@ -102,7 +102,7 @@ def _path_limit(
     return 0
 
 
-@compiled
+@uncounted
 def _augment(
     market: AuctionArrays, fills: Allocation, search: PathSearch, peer: int, units: int
 ) -> None:
@@ -119,19 +119,22 @@ def _augment(
             return
 
 
-@compiled
+@uncounted
 def _use_spare(market: AuctionArrays, fills: Allocation, search: PathSearch, demand: int) -> int:
     """Run the chain that begins with a free unit for this demand, if there is one it may take."""
     price, peer, left, work = market.price, market.peer, fills.left, fills.work
     taker, row_of = search.taker, search.row_of
     fits = market.eligible[market.kind[demand]]
     gives, value = search.line_of[demand], search.value_of[demand]
-    most = min(value, market.bid[demand] + 1)
+    slack = market.budget[demand] - fills.spent[demand]
+    if gives != NEW:
+        slack += price[fills.row[demand, gives]]
+    most = min(value, slack + 1, market.bid[demand] + 1)
     spare, start = search.spare, search.spare_at[demand]
     # Sold out is sold out, and what does not fit never will: those need no second look.
     while start < len(spare):
         row = spare[start]
-        if left[peer[row]] > 0 and (fits[row >> 3] >> (row & 7)) & 1:
+        if price[row] >= most or (left[peer[row]] > 0 and (fits[row >> 3] >> (row & 7)) & 1):
             break
         start += 1
         work[0] += 1
@@ -156,7 +159,7 @@ def _use_spare(market: AuctionArrays, fills: Allocation, search: PathSearch, dem
     return 0
 
 
-@compiled
+@uncounted
 def _reach(
     market: AuctionArrays, fills: Allocation, search: PathSearch, demand: int, row: int
 ) -> int:
@@ -197,7 +200,7 @@ def _reach(
     return saved
 
 
-@compiled
+@uncounted
 def _make_way(
     market: AuctionArrays, fills: Allocation, search: PathSearch, peer: int, holder: int
 ) -> int:
@@ -220,7 +223,7 @@ def _make_way(
     return saved
 
 
-@compiled
+@uncounted
 def _search(
     market: AuctionArrays, fills: Allocation, search: PathSearch, seed: int, line: int, value: int
 ) -> int:
@@ -268,7 +271,7 @@ def _search(
     return 0
 
 
-@compiled
+@uncounted
 def _forget(search: PathSearch) -> None:
     """Undo what the last search noted, so that the next one may come by again."""
     for place in range(search.tally[HIDDEN] - 1, -1, -1):

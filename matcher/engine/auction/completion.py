@@ -89,7 +89,7 @@ def complete(market: AuctionArrays, fills: Allocation) -> None:
         if fills.got[demand] >= market.want[demand]:
             continue
         if fills.got[demand] == 0 and (market.least[demand] > 1 or market.spread[demand] > 1):
-            place(market, fills, rows, market.price, demand)
+            place(market, fills, rows, market.price[rows], market.price, demand)
         else:
             eligible = market.eligible[market.kind[demand]]
             for row in rows:

@@ -2,14 +2,14 @@
 
 from matcher.engine.auction.allocation import count_regions, find_line, room_at
 from matcher.engine.auction.arrays import Allocation, AuctionArrays
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import uncounted
 from matcher.engine.values import MAX_FILLS
 
 NEW = MAX_FILLS
 """Stands for the line that a demand lacks: it wants more units, and gives none up for them."""
 
 
-@compiled
+@uncounted
 def has_room(market: AuctionArrays, fills: Allocation, demand: int, row: int, line: int) -> bool:
     """Whether a cap or the number of lines lets the demand take a unit for one of a line."""
     if line == NEW:
@@ -21,7 +21,7 @@ def has_room(market: AuctionArrays, fills: Allocation, demand: int, row: int, li
     return room_at(market, fills, demand, market.provider[row]) > 0
 
 
-@compiled
+@uncounted
 def swap_limit(
     market: AuctionArrays, fills: Allocation, demand: int, row: int, line: int, most: int
 ) -> int:
@@ -55,7 +55,7 @@ def swap_limit(
     return most
 
 
-@compiled
+@uncounted
 def drop_limit(market: AuctionArrays, fills: Allocation, demand: int, line: int) -> int:
     """Return how many units of a line the demand can do without."""
     units = fills.units[demand, line]
@@ -71,7 +71,7 @@ def drop_limit(market: AuctionArrays, fills: Allocation, demand: int, line: int)
     return int(max(units, 0))
 
 
-@compiled
+@uncounted
 def can_grow(market: AuctionArrays, fills: Allocation, demand: int) -> bool:
     """Whether the demand could do with one more unit."""
     is_placed = fills.got[demand] > 0 or (market.least[demand] <= 1 and market.spread[demand] <= 1)

@@ -7,9 +7,16 @@ around it; what saves less is undone. The choices follow from a seed that follow
 
 import numpy as np
 
-from matcher.engine.auction.allocation import may_take, place, release_all, surplus_of, take
+from matcher.engine.auction.allocation import (
+    cheapest_from,
+    may_take,
+    place,
+    release_all,
+    surplus_of,
+    take,
+)
 from matcher.engine.auction.arrays import Allocation, AuctionArrays, Ints
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.values import MAX_FILLS
 
 MOST_MOVED = 16
@@ -17,7 +24,7 @@ _PROBES = 32
 _MODULUS, _FACTOR = 2**31 - 1, 48_271
 
 
-@compiled
+@uncounted
 def _draw(random: Ints, below: int) -> int:
     random[0] = random[0] * _FACTOR % _MODULUS
     return int(random[0] % below)
@@ -56,7 +63,7 @@ def _choose(market: AuctionArrays, fills: Allocation, random: Ints, moved: Ints)
     return count
 
 
-@compiled
+@uncounted
 def _add(moved: Ints, count: int, demand: int) -> int:
     for place_ in range(count):
         if moved[place_] == demand:
@@ -80,6 +87,7 @@ def ruin_and_recreate(
     Stops after reading `steps` rows, or when `enough` more is saved.
     """
     random = np.full(1, seed % (_MODULUS - 1) + 1, np.int64)
+    lowest = cheapest_from(market, order)
     moved = np.empty(MOST_MOVED, np.int64)
     old_row = np.empty((MOST_MOVED, MAX_FILLS), np.int64)
     old_units = np.empty((MOST_MOVED, MAX_FILLS), np.int64)
@@ -96,7 +104,7 @@ def ruin_and_recreate(
             old_units[number] = fills.units[demand]
             release_all(market, fills, demand)
         for number in range(count):
-            change += place(market, fills, order, cost, moved[number])
+            change += place(market, fills, order, lowest, cost, moved[number])
         if change >= 0:
             gain += change
             continue

@@ -42,10 +42,23 @@ def compiled(function: Kernel) -> Kernel:
     A kernel holds the GIL, so that no other thread sees its scratch arrays. Where no folder may be
     written to, every process compiles for itself.
     """
+    return _compile(function)
+
+
+def uncounted(function: Kernel) -> Kernel:
+    """Return the function compiled as a part that counts no references to arrays.
+
+    It may make none itself, nor may what it calls: who calls it keeps all that it reads. Counting
+    takes two locked instructions for each array of each argument of each call.
+    """
+    return _compile(function, _nrt=False)
+
+
+def _compile(function: Kernel, **options: bool) -> Kernel:
     # Not all of Numba's options are among its annotations.
     compile_: Any = numba.njit
     kernel = compile_(function, no_cfunc_wrapper=True)
-    part = compile_(function, no_cfunc_wrapper=True, no_cpython_wrapper=True)
+    part = compile_(function, no_cfunc_wrapper=True, no_cpython_wrapper=True, **options)
     with suppress(RuntimeError):
         kernel._cache = _Cache(function)  # type: ignore[no-untyped-call]
         part._cache = _PartCache(function)  # type: ignore[no-untyped-call]

@@ -40,6 +40,8 @@ FORMATS["cid"] = st.builds(
 )
 for name, strategy in FORMATS.items():
     schemathesis.openapi.format(name, strategy)
+# A page says no more of such a body than that it is bytes.
+schemathesis.serializer.alias("application/msgpack", "application/octet-stream")
 
 
 def list_operations(service):
@@ -69,14 +71,18 @@ def fuzz(page, path, method, *, known=None, may_refuse=None, auth=None):
     `auth` signs those that take known values, as `requests` has it (pages of processes only)."""
     operation = page[path][method]
     for mode in GenerationMode:
-        if mode == GenerationMode.NEGATIVE and not _takes_anything(operation):
+        if mode == GenerationMode.NEGATIVE and not _can_be_wrong(operation):
             continue
         _ask(operation, mode, known or {}, may_refuse or (lambda _: False), auth)
 
 
-def _takes_anything(operation):
+def _can_be_wrong(operation):
+    """Whether some request does not fit the page: one of bytes alone always does."""
     definition = operation.definition.raw
-    return bool(definition.get("parameters") or definition.get("requestBody"))
+    bodies = definition.get("requestBody", {}).get("content", {}).values()
+    return bool(definition.get("parameters")) or any(
+        body.get("schema", {}).get("format") != "binary" for body in bodies
+    )
 
 
 def _ask(operation, mode, known, may_refuse, auth):

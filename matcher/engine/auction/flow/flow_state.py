@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.engine.auction.arrays import AuctionArrays, Ints
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import uncounted
 
 WORD, SHIFT = 64, 6
 WORDS, SPARE, STEPS = range(3)
@@ -101,7 +101,7 @@ def empty_flow(market: AuctionArrays, steps: int) -> ResidualFlow:
     )
 
 
-@compiled
+@uncounted
 def _leave_peer(market: AuctionArrays, flow: ResidualFlow, arc: int) -> None:
     earlier, later = flow.above[arc], flow.below[arc]
     if earlier >= 0:
@@ -112,7 +112,7 @@ def _leave_peer(market: AuctionArrays, flow: ResidualFlow, arc: int) -> None:
         flow.above[later] = earlier
 
 
-@compiled
+@uncounted
 def give_back(market: AuctionArrays, flow: ResidualFlow, arc: int, units: int) -> None:
     """Take units of an arc back from its demand; one without units is no longer in the lists."""
     flow.units[arc] -= units
@@ -130,7 +130,7 @@ def give_back(market: AuctionArrays, flow: ResidualFlow, arc: int, units: int) -
     flow.state[SPARE] = arc
 
 
-@compiled
+@uncounted
 def take_arc(market: AuctionArrays, flow: ResidualFlow, demand: int, row: int, units: int) -> bool:
     """Give units to a demand; False when there is no arc left to note it in."""
     arc = flow.of_demand[demand]
@@ -157,14 +157,14 @@ def take_arc(market: AuctionArrays, flow: ResidualFlow, demand: int, row: int, u
     return True
 
 
-@compiled
+@uncounted
 def fix(market: AuctionArrays, flow: ResidualFlow, arc: int) -> None:
     """Leave an arc to its demand for good: nobody else can have its units."""
     _leave_peer(market, flow, arc)
     flow.below[arc] = FIXED
 
 
-@compiled
+@uncounted
 def undo(market: AuctionArrays, flow: ResidualFlow, arc: int) -> None:
     """Undo an arc: its units are to be had again, on both sides."""
     units = flow.units[arc]

@@ -20,7 +20,7 @@ from matcher.engine.auction.flow.flow_state import (
     take_arc,
 )
 from matcher.engine.auction.flow.provider_caps import bar, lift, room_of
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.values import NO_CAP
 
 Matrix = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ _SPELL = 0x03F79D71B4CB0A89
 _PLACES = np.argsort([(_SPELL << place) % 2**WORD >> WORD - SHIFT for place in range(WORD)])
 
 
-@compiled
+@uncounted
 def _first_row(word: int, bits: int) -> int:
     """Return the row of the lowest bit that is set in a word."""
     return int((word << SHIFT) + _PLACES[((bits & -bits) * _SPELL >> WORD - SHIFT) & WORD - 1])
@@ -55,13 +55,13 @@ def _offer(flow: ResidualFlow, peers: Ints, asks: Ints, most: int) -> None:
     flow.state[WORDS] = count
 
 
-@compiled
+@uncounted
 def _hide(flow: ResidualFlow, mask: Ints, peer: int) -> None:
     for row in flow.rows[flow.rows_at[peer] : flow.rows_at[peer + 1]]:
         mask[flow.spot[row >> SHIFT]] &= ~(1 << (row & WORD - 1))
 
 
-@compiled
+@uncounted
 def _queue_holders(
     market: AuctionArrays, flow: ResidualFlow, peer: int, depth: int, queue: Ints, tail: int
 ) -> int:
@@ -139,7 +139,7 @@ def _layer(flow: ResidualFlow, peers: Ints, far: int) -> Matrix:
     return layers
 
 
-@compiled
+@uncounted
 def _next_row(
     market: AuctionArrays, flow: ResidualFlow, demand: int, provider: int, layer: Ints
 ) -> int:
@@ -160,7 +160,7 @@ def _next_row(
     return _first_row(flow.word[place], seen) if seen else NONE
 
 
-@compiled
+@uncounted
 def _next_arc(flow: ResidualFlow, peer: int, depth: int) -> int:
     """Return the next arc of a peer whose holder is so far away, or NONE."""
     arc = flow.turn[peer]
@@ -170,7 +170,7 @@ def _next_arc(flow: ResidualFlow, peer: int, depth: int) -> int:
     return int(arc)
 
 
-@compiled
+@uncounted
 def _room_at(market: AuctionArrays, flow: ResidualFlow, path: Matrix, step: int) -> int:
     """Return how many units a cap lets a demand on a path take there."""
     provider = market.provider[path[ROW, step]]
@@ -179,7 +179,7 @@ def _room_at(market: AuctionArrays, flow: ResidualFlow, path: Matrix, step: int)
     return room_of(market, flow, path[WHO, step], provider)
 
 
-@compiled
+@uncounted
 def _pass_on(market: AuctionArrays, flow: ResidualFlow, path: Matrix, top: int) -> int:
     """Send units along a path; return where on it others can still be sent, or NONE.
 

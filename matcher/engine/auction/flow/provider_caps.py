@@ -3,11 +3,11 @@
 from matcher.engine.auction.allocation import room_beside_live
 from matcher.engine.auction.arrays import AuctionArrays
 from matcher.engine.auction.flow.flow_state import SHIFT, STEPS, WORD, ResidualFlow
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import uncounted
 from matcher.engine.values import NO_CAP
 
 
-@compiled
+@uncounted
 def room_of(market: AuctionArrays, flow: ResidualFlow, demand: int, provider: int) -> int:
     """Return how many more units the demand may have of a provider."""
     room = room_beside_live(market, demand, provider)
@@ -21,7 +21,7 @@ def room_of(market: AuctionArrays, flow: ResidualFlow, demand: int, provider: in
     return int(max(room, 0))
 
 
-@compiled
+@uncounted
 def bar(market: AuctionArrays, flow: ResidualFlow, demand: int, provider: int) -> None:
     """Mark the rows of providers at their cap for this demand, but for the rows of `provider`."""
     if market.cap[demand] >= NO_CAP:
@@ -38,7 +38,7 @@ def bar(market: AuctionArrays, flow: ResidualFlow, demand: int, provider: int) -
             _mark(flow, other, True)
 
 
-@compiled
+@uncounted
 def lift(market: AuctionArrays, flow: ResidualFlow, demand: int) -> None:
     """Take away all marks that the demand can have brought."""
     if market.cap[demand] >= NO_CAP:
@@ -52,7 +52,7 @@ def lift(market: AuctionArrays, flow: ResidualFlow, demand: int) -> None:
             _mark(flow, market.sold_provider[sale], False)
 
 
-@compiled
+@uncounted
 def _mark(flow: ResidualFlow, provider: int, is_barred: bool) -> None:
     begin, end = flow.stock_at[provider], flow.stock_at[provider + 1]
     flow.state[STEPS] -= end - begin
