@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from wasmarket.kernel.signing.offers import DeveloperOffer, PriceKind, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/6"
+ENGINE = "cheapest-feasible/7"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32
