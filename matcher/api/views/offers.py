@@ -15,6 +15,7 @@ _LIST_SCHEMA = {"type": "array", "items": ADDRESS_SCHEMA, "maxItems": MAX_PROVID
 _SCHEMAS: dict[str, Any] = {
     "developer": ADDRESS_SCHEMA,
     "matcher": ADDRESS_SCHEMA,
+    "meter": ADDRESS_SCHEMA,
     "app": HASH_SCHEMA,
     "providers": _LIST_SCHEMA,
 }
