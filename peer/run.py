@@ -266,6 +266,8 @@ class PeerProcess:
         )
         registry.register(PeerMetrics(self._host))
         registry.register(self.loops)
+        if self._choreography is not None:
+            registry.register(self._choreography.metrics)
         self.app = create_app(
             ServiceInfo("peer", parts.version),
             self._host,

@@ -84,9 +84,10 @@ def _fan_out(town: Town) -> str:
         branches = f"(par {branch} {branches})"
     count = len(town.hosts)
     return f"""(seq (par {branches} (null))
-     (new $t (seq (fold $s i (seq (seq (ap i $t) (canon "{town.hosts[0]}" $t #c))
-       (xor (match #c.length {count} (null)) (next i))) (never))
-      (call %init_peer_id% ("callbackSrv" "response") [#c]))))"""
+     (new $test (seq (fold $s i (seq (seq (ap i $test) (canon "{town.hosts[0]}" $test #found))
+       (xor (match #found.length {count} (null)) (next i))) (never))
+      (seq (canon "{town.hosts[0]}" $test #all)
+       (call %init_peer_id% ("callbackSrv" "response") [#all])))))"""
 
 
 def _particle(town: Town) -> bytes:

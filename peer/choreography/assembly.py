@@ -20,6 +20,7 @@ from peer.choreography.directory import PeerDirectory
 from peer.choreography.forwarding import ParticleForwarder
 from peer.choreography.identities import Identities
 from peer.choreography.memory import ParticleMemory
+from peer.choreography.metrics import ParticleMetrics
 from peer.choreography.particle_files import ParticleFiles
 from peer.choreography.particle_host import ParticleHost
 from peer.choreography.service_calls import ServiceCalls
@@ -95,12 +96,14 @@ class Choreography:
             is_connected=self._is_client,
         )
         self.calls = ServiceCalls(host, self.identities, Builtins(network), directory.worker_ids)
+        memory = ParticleMemory(
+            ParticleFiles(settings.folder), self.identities, self.trails, has_room=has_room
+        )
+        self.metrics = ParticleMetrics(memory, self._avm)
         self.host = ParticleHost(
             self._avm,
             self.identities,
-            ParticleMemory(
-                ParticleFiles(settings.folder), self.identities, self.trails, has_room=has_room
-            ),
+            memory,
             self.trails,
             settings.caps,
             call=self.calls.call,

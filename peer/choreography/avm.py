@@ -165,6 +165,8 @@ class Avm:
             settings=PoolSettings(idle_seconds=idle_seconds or None),
             spawner=spawner,
         )
+        self.invokes = 0
+        self.invoke_us = 0
         self._cache = cache
         self._compiling: asyncio.Task[None] | None = None
         self._particle_bytes = particle_bytes
@@ -236,6 +238,8 @@ class Avm:
                 result = await self._pool.call(NAME, "invoke", body)
         except GuestFault as fault:
             raise AvmFailed(f"AquaVM did not survive it: {fault.detail}") from fault
+        self.invokes += 1
+        self.invoke_us += result.duration_us
         return _to_turn(_INVOKED.decode(result.output).result, result.duration_us)
 
     async def describe(self, data: bytes) -> dict[str, Any]:

@@ -24,6 +24,7 @@ INDEX_SECONDS: Final = 1.0
 LIVE_SECONDS: Final = 2.0
 """How long what the chain says of a deal's assignments is good for."""
 ASK_SECONDS: Final = 3.0
+AGAIN_SECONDS: Final = 1.0
 MOST_ANSWER: Final = 256 << 10
 MOST_KNOWN: Final = 10_000
 LIVE_STATES: Final = (1, 2)
@@ -77,6 +78,7 @@ class PeerDirectory:
         self._numbers: dict[int, PeerFact] = {}
         self._live: dict[int, tuple[float, list[tuple[int, int]]]] = {}
         self._workers: dict[int, str] = {}
+        self._asked: dict[tuple[int, int], float] = {}
 
     def endpoints_of(self, peer_id: str) -> list[str]:
         """Return where the chain says that a peer is reached, the first registration first."""
@@ -145,8 +147,16 @@ class PeerDirectory:
         return live
 
     async def _learn(self, deal: int, peer: int) -> None:
-        """Ask a peer for its workers of a deal; what it does not prove is passed over."""
-        fact = self._numbers[peer]
+        """Ask a peer for its workers of a deal; what it does not prove is passed over.
+
+        Strangers' scripts make us ask: one that does not answer is not asked again at once.
+        """
+        fact, now = self._numbers[peer], time.monotonic()
+        if now - self._asked.get((deal, peer), -AGAIN_SECONDS) < AGAIN_SECONDS:
+            return
+        if len(self._asked) >= MOST_KNOWN:
+            self._asked.clear()
+        self._asked[deal, peer] = now
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 answer = await self._ask(f"{parse_endpoint(fact.endpoint)}/v1/deals/{deal}")

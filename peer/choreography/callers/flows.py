@@ -123,6 +123,8 @@ class Flows:
             raise Conflict("the idempotency key came with another body", field="Idempotency-Key")
         if known is None:
             task = asyncio.ensure_future(self._run(run, deal, flow, body, given))
+            # Nobody may be left to take the error.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
             known = self._answers[place] = _Given(body, task)
             if len(self._answers) > KEPT_ANSWERS:
                 self._answers.popitem(last=False)
