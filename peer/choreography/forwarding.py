@@ -10,7 +10,6 @@ import httpx
 from peer.choreography.caps import now_ms
 from peer.choreography.directory import PeerDirectory
 from peer.choreography.live import LiveParticle
-from peer.choreography.trail import Sending
 from wasmarket.kernel.documents.particles import Particle, encode_particle
 from wasmarket.kernel.endpoints import parse_endpoint
 from wasmarket.kernel.errors import InvalidInput
@@ -50,13 +49,13 @@ class ParticleForwarder:
         """Send a particle on; what comes of it is in its trail."""
         particle = live.particle.with_data(data)
         if self.to_client(peer_id, particle):
-            self._note(live, peer_id)
+            live.trail.add_sending(peer_id)
             return
         if not self._directory.endpoints_of(peer_id):
-            self._note(live, peer_id, "no client here and no peer on chain has this id")
+            live.trail.add_sending(peer_id, "no client here and no peer on chain has this id")
             return
         if self._waiting_bytes > MOST_WAITING_BYTES:
-            self._note(live, peer_id, "too many particles wait to be sent")
+            live.trail.add_sending(peer_id, "too many particles wait to be sent")
             return
         frame = encode_particle(particle)
         self._waiting_bytes += len(frame)
@@ -81,13 +80,13 @@ class ParticleForwarder:
                     for endpoint in self._directory.endpoints_of(peer_id):
                         problem = await self._try(endpoint, frame)
                         if not problem:
-                            return self._note(live, peer_id)
+                            return live.trail.add_sending(peer_id)
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         except TimeoutError:
-            self._note(live, peer_id, problem or "its time was over before it was sent")
+            live.trail.add_sending(peer_id, problem or "its time was over before it was sent")
         except SendRefused as refused:
-            self._note(live, peer_id, str(refused))
+            live.trail.add_sending(peer_id, str(refused))
         finally:
             self._waiting_bytes -= len(frame)
 
@@ -112,11 +111,6 @@ class ParticleForwarder:
         if status in TRY_AGAIN:
             return f"{endpoint} answers {status}"
         raise SendRefused(f"{endpoint} answers {status}")
-
-    def _note(self, live: LiveParticle, peer_id: str, problem: str = "") -> None:
-        live.trail.sent.append(Sending(now_ms(), peer_id, problem))
-        if problem:
-            live.trail.add_problem(f"not sent to {peer_id}: {problem}")
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -133,7 +133,7 @@ class ServiceCalls:
             return answer
         answer = self._read(request, outcome, workers)
         head = outcome.head
-        live.trail.calls.append(
+        live.trail.add_call(
             ServiceCall(
                 now_ms(),
                 identity.peer_id,
@@ -224,7 +224,7 @@ def _note(
     answer: ServiceAnswer,
     took: int = 0,
 ) -> None:
-    live.trail.calls.append(
+    live.trail.add_call(
         ServiceCall(
             now_ms(), identity.peer_id, request.service, request.function, answer.code, took
         )

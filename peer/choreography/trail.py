@@ -1,7 +1,7 @@
 """What became of a particle on this peer: where it came from and went, what was called."""
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from peer.choreography.caps import now_ms
@@ -11,6 +11,9 @@ MOST_ENTRIES: Final = 500
 KEPT_MS: Final = 600_000
 """How long a trail is kept after its particle expired."""
 KEPT_TRAILS: Final = 20_000
+KEPT_ENTRIES: Final = 200_000
+"""Calls and sendings of all trails together: some 60 MB."""
+MOST_NAME: Final = 128
 MOST_TEXT: Final = 500
 
 
@@ -58,6 +61,23 @@ class Trail:
     sent: deque[Sending] = field(default_factory=lambda: deque(maxlen=MOST_ENTRIES))
     problems: deque[str] = field(default_factory=lambda: deque(maxlen=50))
 
+    @property
+    def size(self) -> int:
+        """Return how many entries it has."""
+        return len(self.calls) + len(self.sent)
+
+    def add_call(self, call: ServiceCall) -> None:
+        """Keep a call; scripts choose the names, which are cut."""
+        self.calls.append(
+            replace(call, service=call.service[:MOST_NAME], function=call.function[:MOST_NAME])
+        )
+
+    def add_sending(self, peer_id: str, problem: str = "") -> None:
+        """Keep where the particle went, or why it could not."""
+        self.sent.append(Sending(now_ms(), peer_id[:MOST_NAME], problem[:MOST_TEXT]))
+        if problem:
+            self.add_problem(f"not sent to {peer_id[:MOST_NAME]}: {problem}")
+
     def add_problem(self, text: str) -> None:
         """Keep why something did not go on, for whoever asks."""
         self.problems.append(text[:MOST_TEXT])
@@ -66,7 +86,9 @@ class Trail:
 class Trails:
     """The trails of particles that live, and of those that expired not long ago."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_entries: int = KEPT_ENTRIES) -> None:
+        """`most_entries`: of all trails together."""
+        self._most = most_entries
         self._by_id: dict[str, list[Trail]] = {}
         self._by_signature: dict[bytes, Trail] = {}
 
@@ -97,6 +119,15 @@ class Trails:
         old = [t for t in self._by_signature.values() if t.timestamp + t.ttl + KEPT_MS < now]
         for trail in old:
             self._forget(trail)
+        self._forget_most()
+
+    def _forget_most(self) -> None:
+        """Forget the oldest while there are too many entries."""
+        count = sum(trail.size for trail in self._by_signature.values())
+        while count > self._most and self._by_signature:
+            oldest = next(iter(self._by_signature.values()))
+            count -= oldest.size
+            self._forget(oldest)
 
     def _forget(self, trail: Trail) -> None:
         del self._by_signature[trail.signature]

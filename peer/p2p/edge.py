@@ -37,6 +37,13 @@ OnParticle = Callable[[Particle, str], None]
 """Takes a particle and the address that it came from. Raises MarketError."""
 
 
+def _silent() -> logging.Logger:
+    """Return a logger that strangers' handshakes cannot fill: what counts is logged here."""
+    quiet = logging.getLogger("peer.p2p.websocket")
+    quiet.setLevel(logging.CRITICAL)
+    return quiet
+
+
 class WebSocketStream:
     """The bytes of a WebSocket's binary messages, one behind the other."""
 
@@ -91,7 +98,7 @@ class ClientEdge:
                 compression=None,
                 max_size=MOST_MESSAGE,
                 open_timeout=HANDSHAKE_SECONDS,
-                logger=logging.getLogger("peer.p2p.websocket"),
+                logger=_silent(),
             )
         except OSError as error:
             raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror}") from error
