@@ -82,14 +82,11 @@ class Summed:
 
     def check(self, peer: int, epoch: int, assignment: int, root: bytes) -> Summary:
         """Refuse the call unless the root has this summary of that peer, epoch, assignment."""
-        found = climb(pack(*self.fields), self.place, self.size, self.path)
         summary = self.summary
-        is_asked_for = (summary.peer, summary.epoch, summary.assignment) == (
-            peer,
-            epoch,
-            assignment,
-        )
-        need(is_asked_for and found == root, "audits: wrong summary")
+        told = summary.peer, summary.epoch, summary.assignment
+        need(told == (peer, epoch, assignment), "audits: wrong summary")
+        found = climb(pack(*self.fields), self.place, self.size, self.path)
+        need(found == root, "audits: wrong summary")
         return summary
 
 

@@ -314,6 +314,26 @@ def redeemable_view(market: Any, i: int, work: int) -> tuple[int, int]:
     return paid, due - paid
 
 
+def owed_by_audits(world: World) -> int:
+    """Add up what the words of Audits say is somebody's, or burned."""
+    chain, audits, rules = world.chain, world.contracts["audits"], world.parameters
+    burned, seats, cases = chain.read(
+        [(audits, name, ()) for name in ("burned", "seat_count", "case_count")]
+    )
+    free = chain.read([(audits, "free", (account,)) for account in accounts_of(world)])
+    total = burned + sum(free)
+    for word in chain.read([(audits, "seat_word", (place,)) for place in range(seats)]):
+        seat = unpack("seat", word)
+        if seat["peer"]:
+            total += rules.seat - seat["fines"] * (rules.seat // 5)
+    for word in chain.read([(audits, "case_word", (n,)) for n in range(1, cases + 1)]):
+        case = unpack("case", word)
+        accusation = rules.stake + 7 * rules.juror_fee
+        if case["state"] != 4:
+            total += rules.ask_fee if case["kind"] == 1 else accusation
+    return int(total)
+
+
 def check_conservation(world: World) -> None:
     """Add up the chain's own words: every token unit that is held is owed to somebody.
 
@@ -356,7 +376,7 @@ def check_conservation(world: World) -> None:
     [held, judged] = chain.read(
         [(contracts["flt"], "balanceOf", (contracts[n].address,)) for n in ("staking", "audits")]
     )
-    assert judged == world.law.audits.held()
+    assert judged == owed_by_audits(world)
     owed = sum(sum(unpack("stake", word).values()) for word in staked)
     owed += sum(unpack("leaving", word)["amount"] for word in leaving)
     assert held == owed + world.law.unasked["flt"]

@@ -119,7 +119,7 @@ def test_answer__wrong_papers__reverts(court):
         wrong = s.books.called(s.assignment, epoch, place)
         assert refusal(court.answer, case, summed, wrong) == "audits: wrong receipt"
     assert refusal(court.answer, case, summed, NO_RECEIPT) == "0x"
-    assert refusal(court.answer, case, NO_SUMMARY, called) == "0x"
+    assert refusal(court.answer, case, NO_SUMMARY, called) == "audits: wrong summary"
     court.answer(case, summed, called)
 
 

@@ -88,6 +88,7 @@ def test_resolve__convicted_but_gone__costs_the_accuser_the_fees(court, accused)
     court.show(accused.case)
     for place in range(7):
         court.audits.reveal(accused.case, place, OTHER, SALT, by=court.roles["stranger"])
+    court.pass_seconds(20)
     court.audits.resolve(case, by=court.roles["stranger"])
     court.next_epoch()
 

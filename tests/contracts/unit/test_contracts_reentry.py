@@ -203,6 +203,24 @@ def test_deposit_stake__token_calls_back__is_locked(insider, contract, function,
     insider.poke(insider.flt, contract, function, *arguments)
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [("deposit", (1,)), ("withdraw", (1, "0x" + 40 * "1")), ("free", (ZERO,))],
+)
+@pytest.mark.parametrize("way", ["deposit", "withdraw"])
+def test_audits__token_calls_back__is_locked(insider, function, arguments, way):
+    insider.poke(insider.flt, "flt", "approve", insider.address("audits"), 2**255)
+    insider.poke(insider.flt, "audits", "deposit", 7)
+    insider.send("stranger", "audits", "deposit", 7)
+    insider.plant(insider.flt, "audits", function, arguments)
+    to = (insider.world.roles["stranger"],) if way == "withdraw" else ()
+
+    insider.send("stranger", "audits", way, 5, *to)
+
+    assert insider.tried(insider.flt) == (1, 0)
+    insider.poke(insider.flt, "audits", function, *arguments)
+
+
 def test_withdraw_stake__token_calls_back__is_locked(insider):
     insider.poke(insider.flt, "staking", "request", 7)
     insider.send("stranger", "staking", "request", 5)
