@@ -50,7 +50,9 @@ def __init__(market: address):
     @param market The Market to read.
     """
     records.__init__(market)
-    epochs.__init__(staticcall records.MARKET.EPOCH_SECONDS(), staticcall records.MARKET.PROOF_WINDOW())
+    epochs.__init__(
+        staticcall records.MARKET.EPOCH_SECONDS(), staticcall records.MARKET.PROOF_WINDOW()
+    )
     proofs: address = (staticcall records.MARKET.PROOFS()).address
     proving.__init__(
         proofs,
@@ -256,7 +258,9 @@ def why(
     @return The number of the reason, 0 if the fill would be accepted.
     """
     epoch: uint256 = epochs._current()
-    state: IRecords.OfferState = records._offer(offer.developer, offers._developer_offer_hash(offer))
+    state: IRecords.OfferState = records._offer(
+        offer.developer, offers._developer_offer_hash(offer)
+    )
     settled: IRecords.Deal = IRecords.Deal(
         balance=offer.deposit,
         rate=0,
@@ -291,7 +295,9 @@ def why(
 
     reason: uint256 = 0
     units: uint256 = 0
-    reason, units = checks._check_fill(offer, fill, ask, room, staticcall records.MARKET.domain_separator())
+    reason, units = checks._check_fill(
+        offer, fill, ask, room, staticcall records.MARKET.domain_separator()
+    )
     return reason
 
 

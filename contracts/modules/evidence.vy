@@ -93,9 +93,7 @@ def _value(receipt: uint256[13]) -> bytes32:
     """
     @dev What running the call again must give: output, status, fuel and bytes.
     """
-    return sha256(
-        abi_encode(receipt[OUTPUT], receipt[STATUS], receipt[CALL_FUEL], receipt[BYTES])
-    )
+    return sha256(abi_encode(receipt[OUTPUT], receipt[STATUS], receipt[CALL_FUEL], receipt[BYTES]))
 
 
 @internal

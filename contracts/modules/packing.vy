@@ -185,13 +185,7 @@ def _start_assignment(word: uint256, epoch: uint256, skipped: uint256) -> uint25
          spare the packing of the fields that do not change.
     """
     assert (epoch >> 32) | (skipped >> 16) == 0
-    return (
-        (word & KEPT)
-        | (epoch << 128)
-        | (epoch << 160)
-        | (skipped << 224)
-        | (ACTIVE << 248)
-    )
+    return ((word & KEPT) | (epoch << 128) | (epoch << 160) | (skipped << 224) | (ACTIVE << 248))
 
 
 @internal

@@ -27,9 +27,7 @@ MAX_MISSED: public(immutable(uint256))
 
 
 @deploy
-def __init__(
-    proofs: address, accept_seconds: uint256, accept_blocks: uint256, max_missed: uint256
-):
+def __init__(proofs: address, accept_seconds: uint256, accept_blocks: uint256, max_missed: uint256):
     assert accept_seconds >= 1, "proving: no time to accept"
     assert max_missed >= 1, "proving: no missed epoch"
     assert max_missed + epochs.PROOF_WINDOW <= MAX_EPOCHS, "proving: window too long"

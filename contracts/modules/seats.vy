@@ -56,9 +56,7 @@ def take_seat(seat: uint256, peer: uint256):
         assert self.taken_seats == seat, "audits: empty seats first"
         self.seat_count += 1
     self.taken_seats += 1
-    self._store(
-        seat, IAudits.Juror(peer=peer, since=block.timestamp, quit=0, fines=0, cases=0)
-    )
+    self._store(seat, IAudits.Juror(peer=peer, since=block.timestamp, quit=0, fines=0, cases=0))
     purse._spend(msg.sender, SEAT)
 
 
@@ -87,10 +85,7 @@ def free_seat(seat: uint256):
     assert juror.cases == 0, "audits: seat in use"
     assert (
         juror.fines == MAX_FINES
-        or (
-            juror.quit != 0
-            and block.timestamp > juror.quit + epochs.CASE * epochs.EPOCH_SECONDS
-        )
+        or (juror.quit != 0 and block.timestamp > juror.quit + epochs.CASE * epochs.EPOCH_SECONDS)
     ), "audits: too soon"
     self.taken_seats -= 1
     self._store(seat, empty(IAudits.Juror))
@@ -138,9 +133,7 @@ def _draw(case: uint256, record: IAudits.Case, accuser: address) -> uint256:
     jury: uint256 = 0
     drawn: DynArray[uint256, JURY] = []
     for attempt: uint256 in range(MAX_TRIES):
-        seat: uint256 = (
-            convert(keccak256(abi_encode(seed, attempt)), uint256) % record.seats
-        )
+        seat: uint256 = (convert(keccak256(abi_encode(seed, attempt)), uint256) % record.seats)
         if seat in drawn:
             continue
         juror: IAudits.Juror = self._load(seat)

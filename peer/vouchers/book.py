@@ -70,13 +70,6 @@ class VoucherBook:
         self.on_news()
         return self.work_of(assignment)
 
-    def prune(self, live: set[int]) -> None:
-        """Forget vouchers of assignments that the chain has forgotten."""
-        with self._lock:
-            for assignment in [known for known in self._newest if known not in live]:
-                del self._newest[assignment]
-                self._path(assignment).unlink(missing_ok=True)
-
     def _load(self, path: Path) -> None:
         data = path.read_bytes()
         try:

@@ -12,8 +12,8 @@ import pytest
 from peer.runtime.components.check import plan_component
 from wasmarket_cli.building.build import build_app, build_modules
 from wasmarket_cli.building.tools import BuildFailed, MissingTool
-from wasmarket_cli.developer.app_check import check_app
-from wasmarket_cli.developer.app_tests import read_tests, run_tests
+from wasmarket_cli.developer.apps.app_check import check_app
+from wasmarket_cli.developer.apps.app_tests import read_tests, run_tests
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent

@@ -74,6 +74,10 @@ class MarketMachine(RuleBasedStateMachine):
         """Let time pass."""
         raise NotImplementedError
 
+    def halt(self, seconds: int) -> None:
+        """Let time pass without a block."""
+        raise NotImplementedError
+
     def allow(self, account: Address, amount: int) -> None:
         """Replace what Market may pull of an account's USDC."""
         raise NotImplementedError

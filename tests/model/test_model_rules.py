@@ -148,7 +148,7 @@ def test_claim__any_order_at_any_time__gives_the_same(prices, second, proven, or
 def test_money__after_everything__is_all_paid_or_back(prices, second, epochs, planned):
     law = running(prices, 10**6, second, planned)
     prove_and_pass(law, [True] * epochs)
-    law.travel(law.clock.now + 1_000)
+    law.travel(law.clock.now + 2_000)
     done(law, "market", "stop", "developer", 1)
     done(law, "market", "release", "stranger", list(law.market.assignments))
     done(law, "market", "claim", "stranger", list(law.market.assignments))

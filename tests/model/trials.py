@@ -41,10 +41,6 @@ class TrialMachine(CornerMachine):
         self.plans: dict[tuple[int, int], bytes | None] = {}
         super().__init__()
 
-    def halt(self, seconds: int) -> None:
-        """Let time pass without a block."""
-        raise NotImplementedError
-
     @rule(
         developer=DEVELOPER, meter=ROLE, deposit=st.integers(20, 400), fills=GOOD_FILLS, odd=RIGHT
     )

@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket_cli.building.recipes import LANGUAGES, read_recipes
 from wasmarket_cli.building.wit_text import write_world
-from wasmarket_cli.developer.app_tests import read_tests
-from wasmarket_cli.developer.projects import build_project, init
+from wasmarket_cli.developer.apps.app_tests import read_tests
+from wasmarket_cli.developer.apps.projects import build_project, init
 
 pytestmark = pytest.mark.unit
 APP = """name = "a"

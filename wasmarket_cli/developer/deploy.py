@@ -17,7 +17,7 @@ from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.app_check import check_app, list_public_envs
+from wasmarket_cli.developer.apps.app_check import check_app, list_public_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.quoting.quotes import most_units
 from wasmarket_cli.developer.quoting.terms import (

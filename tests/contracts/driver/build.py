@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import sysconfig
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from vyper.compiler.input_bundle import FilesystemInputBundle
 CHECKOUT = Path(__file__).parents[3]
 ROOT = Path(os.environ.get("CONTRACTS_ROOT", CHECKOUT))
 KEPT = CHECKOUT / ".build" / "contracts"
-SOURCES = ("contracts", "tests/contracts/mocks")
+IMPORT = re.compile(r"^from (\S+) import (\w+)", re.MULTILINE)
 FOLDERS = ("contracts", "contracts/testnet", "tests/contracts/mocks")
 
 
@@ -30,35 +31,56 @@ class Artifact(NamedTuple):
 
 @cache
 def build(name: str, root: Path = ROOT) -> Artifact:
-    """Compile the contract of that name under `root`, unless that was done to these sources."""
-    if root != CHECKOUT:
-        return compile_contract(name, root)
-    kept = KEPT / f"{name}-{state_of(root)}.json"
+    """Compile the contract of that name under `root`, unless that was done to these sources.
+
+    A faulty copy of the sources (`make mutants`) compiles only what the fault concerns.
+    """
+    kept = KEPT / f"{name}-{state_of(find_source(name, root), root)}.json"
     if kept.is_file():
         abi, bytecode, slots = json.loads(kept.read_text(encoding="utf-8"))
         return Artifact(abi, bytes.fromhex(bytecode), slots)
     found = compile_contract(name, root)
-    partial = kept.with_suffix(f".{os.getpid()}")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps([found.abi, found.bytecode.hex(), found.slots]), encoding="utf-8")
-    partial.replace(kept)
+    if root == CHECKOUT:
+        partial = kept.with_suffix(f".{os.getpid()}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        told = [found.abi, found.bytecode.hex(), found.slots]
+        partial.write_text(json.dumps(told), encoding="utf-8")
+        partial.replace(kept)
     return found
 
 
-@cache
-def state_of(root: Path) -> str:
-    """Hash every source under `root`, and the compiler's version."""
-    found = hashlib.sha256(vyper.__version__.encode())
-    for folder in SOURCES:
-        for path in sorted((root / folder).rglob("*.vy*")):
-            found.update(str(path.relative_to(root)).encode() + path.read_bytes())
+def find_source(name: str, root: Path) -> Path:
+    """Return the file of a contract of the project, or of a mock of the tests."""
+    paths = (root / folder / f"{name}.vy" for folder in FOLDERS)
+    return next(path for path in paths if path.exists())
+
+
+def state_of(source: Path, root: Path) -> str:
+    """Hash a contract, all that it imports, and the compiler's version."""
+    found, waiting, seen = hashlib.sha256(vyper.__version__.encode()), [source], {source}
+    while waiting:
+        path = waiting.pop()
+        text = path.read_text(encoding="utf-8")
+        found.update(f"{path.relative_to(root)}\n{text}".encode())
+        imported = [resolve(path, root, *pair) for pair in IMPORT.findall(text)]
+        fresh = sorted({each for each in imported if each is not None} - seen)
+        waiting += fresh
+        seen.update(fresh)
     return found.hexdigest()[:20]
+
+
+def resolve(path: Path, root: Path, origin: str, name: str) -> Path | None:
+    """Return the file that `from origin import name` means in a source; None if it is not ours."""
+    dots = len(origin) - len(origin.lstrip("."))
+    base = path.parents[dots - 1] if dots else root
+    folder = base.joinpath(*origin.strip(".").split(".")) if origin.strip(".") else base
+    candidates = (folder / f"{name}{suffix}" for suffix in (".vy", ".vyi"))
+    return next((each for each in candidates if each.is_file()), None)
 
 
 def compile_contract(name: str, root: Path) -> Artifact:
     """Compile the contract of that name under `root`."""
-    paths = (root / folder / f"{name}.vy" for folder in FOLDERS)
-    path = next(path for path in paths if path.exists())
+    path = find_source(name, root)
     packages = Path(sysconfig.get_path("purelib"))
     bundle = FilesystemInputBundle([packages, root, path.parent])
     output = compile_from_file_input(

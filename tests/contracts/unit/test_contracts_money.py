@@ -23,6 +23,17 @@ def test_deposit__amount_out_of_range__reverts(world, developer, amount):
         world.market.deposit(amount, by=developer)
 
 
+def test_deposit_and_withdraw__the_largest_amount__are_accepted(world, developer):
+    largest = 2**64 - 1
+    world.mint(developer, largest)
+
+    world.market.deposit(largest, by=developer)
+    assert world.free(developer) == largest
+    world.market.withdraw(largest, developer, by=developer)
+
+    assert world.free(developer) == 0
+
+
 def test_deposit__no_allowance__reverts(world, developer):
     world.allow(developer, 699)
 

@@ -23,8 +23,8 @@ from wasmarket.app.file import App
 from wasmarket.client.home import Home
 from wasmarket.content.folder import BlockFolder
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.app_check import check_app
-from wasmarket_cli.developer.app_pool import open_pool
+from wasmarket_cli.developer.apps.app_check import check_app
+from wasmarket_cli.developer.apps.app_pool import open_pool
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import print_facts, print_json, print_value, say, tell

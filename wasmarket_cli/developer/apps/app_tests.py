@@ -24,9 +24,9 @@ from wasmarket.client.home import Home
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.app_check import check_app
-from wasmarket_cli.developer.app_pool import open_pool
-from wasmarket_cli.developer.apps import open_code
+from wasmarket_cli.developer.apps.app_check import check_app
+from wasmarket_cli.developer.apps.app_pool import open_pool
+from wasmarket_cli.developer.apps.commands import open_code
 from wasmarket_cli.developer.arguments import parse_function
 from wasmarket_cli.developer.site_messages import read_value, write_body
 from wasmarket_cli.options import json_option

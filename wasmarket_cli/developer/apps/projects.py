@@ -11,7 +11,7 @@ import click
 
 from wasmarket.kernel.errors import Conflict, InvalidInput
 from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
-from wasmarket_cli.developer.examples import find_examples
+from wasmarket_cli.developer.apps.examples import find_examples
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import show_done
 

@@ -1,0 +1,1 @@
+"""An app before it is deployed: begun, built, checked, tested, run here."""
