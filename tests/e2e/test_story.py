@@ -149,7 +149,7 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
 
     def interlude(story: Story, chapter: str) -> None:
         if chapter == "start":
-            killers.append(Killer(story.market, seed, (1.0, 4.0)))
+            killers.append(Killer(story.market, seed, (2.0, 6.0)))
             killers[0].start()
         if chapter == "update":
             killers[0].hold()

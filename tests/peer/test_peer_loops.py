@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from peer.auditing.juror import Juror
 from peer.chain_state.listener import Listener
+from peer.choreography.particle_host import ParticleHost
 from peer.disk import DiskWatch
 from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
@@ -44,6 +45,7 @@ STEPS = {
     "jury": (Juror, "step"),
     "access": (AccessGossip, "tell"),
     "offers": (OfferReconciler, "take_turn"),
+    "particles": (ParticleHost, "_sweep"),
 }
 
 
