@@ -6,6 +6,7 @@ from wasmarket.kernel.errors import ConfigError
 
 OF_COMMAND: Final = {
     "content": "gateway",
+    "flow": "peer",
     "gateway": "gateway",
     "indexer": "indexer",
     "local": "all",
@@ -34,6 +35,7 @@ OF_MODULE: Final = {
     "uvicorn": "service",
     "uvloop": "service",
     "wasmtime": "peer",
+    "websockets": "peer",
     "web3": "web3",
 }
 
