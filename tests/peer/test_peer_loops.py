@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from peer.auditing.juror import Juror
 from peer.chain_state.listener import Listener
+from peer.choreography.avm_file import find_avm
 from peer.choreography.particle_host import ParticleHost
 from peer.disk import DiskWatch
 from peer.duties.submitter import DutySubmitter
@@ -45,8 +46,9 @@ STEPS = {
     "jury": (Juror, "step"),
     "access": (AccessGossip, "tell"),
     "offers": (OfferReconciler, "take_turn"),
-    "particles": (ParticleHost, "_sweep"),
 }
+if find_avm("") is not None:
+    STEPS["particles"] = (ParticleHost, "_sweep")
 
 
 @pytest.fixture
