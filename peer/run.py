@@ -36,6 +36,7 @@ from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
+from peer.triggers.assembly import build_trigger_loop, build_triggers
 from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
@@ -253,6 +254,7 @@ class PeerProcess:
                 self._matchers,
                 may_sell=lambda: self._self_test.may_sell is not False,
             )
+        self._triggers = build_triggers(self._host, folder, self._http, self._listener)
         self._build_loops()
         report = Report(
             deployment,
@@ -280,6 +282,7 @@ class PeerProcess:
             ),
             self._gossip,
             self._choreography,
+            self._triggers,
             OwnPlace(
                 raw(public_key(key)),
                 lambda: self._listener.endpoint,
@@ -313,21 +316,19 @@ class PeerProcess:
         )
         self._book.on_news = receipts.wake
         self._papers.vouchers.on_news = self._act_now
+        calm = Pace(None, longest_pause=settings.retry_seconds)
         self.loops = Loops(
             self._listening,
             self._submitting,
             receipts,
             ThreadLoop("copies", self._papers.copies.step, Pace(COPY_SECONDS)),
             ThreadLoop("disk", self._disk.look, Pace(DISK_SECONDS, longest_pause=DISK_SECONDS)),
-            TaskLoop(
-                "self-test",
-                self._self_test.step,
-                Pace(None, longest_pause=settings.retry_seconds),
-            ),
+            TaskLoop("self-test", self._self_test.step, calm),
             TaskLoop("retention", self._storage_retention.sweep, Pace(settings.sweep_seconds)),
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("jury", self._juror.step, Pace(JURY_SECONDS)),
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
+            build_trigger_loop(self._triggers),
         )
         if self._choreography is not None:
             self.loops.add(self._choreography.host.sweeping)
@@ -358,6 +359,7 @@ class PeerProcess:
             self.loops.ask_to_stop()
             if self._choreography is not None:
                 await self._choreography.close()
+            await self._triggers.close()
             await self._host.close()
             await self.loops.close()
             self._book.close()

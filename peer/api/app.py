@@ -19,12 +19,14 @@ from peer.api.notices import create_notice_router
 from peer.api.particles import create_particle_router
 from peer.api.receipts import create_receipt_router
 from peer.api.scripts import create_script_router
+from peer.api.triggers import create_trigger_router
 from peer.api.vouchers import create_voucher_router
 from peer.choreography.assembly import Choreography
 from peer.duties.commitments import Commitments
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from peer.receipts.receipt_log import ReceiptLog
+from peer.triggers.runner import TriggerRunner
 from peer.vouchers.book import VoucherBook
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.routing_routes import create_routing_router
@@ -60,6 +62,7 @@ def create_app(
     authenticator: Authenticator,
     gossip: AccessGossip,
     choreography: Choreography | None,
+    triggers: TriggerRunner,
     own: OwnPlace,
     *,
     status: Callable[[], ServiceStatus],
@@ -78,6 +81,7 @@ def create_app(
     app.include_router(create_flow_router(choreography, authenticator))
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host, choreography))
+    app.include_router(create_trigger_router(host, triggers))
     app.include_router(create_developer_router(host, book, authenticator))
     app.include_router(create_access_copy_router(host, gossip))
     app.include_router(create_receipt_router(host, book, commitments))

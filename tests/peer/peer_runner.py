@@ -32,6 +32,7 @@ from wasmarket.kernel.documents.app_parts import (
 )
 from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
 from wasmarket.kernel.documents.manifest import dump_manifest
+from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.signing.requests import Request, sign_request
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Hash
@@ -60,6 +61,7 @@ def publish(
     effectors: Effectors | None = None,
     deterministic: bool = False,
     site: Site | None = None,
+    triggers: tuple[Trigger, ...] = (),
 ) -> Hash:
     """Put an app of one service into a block folder and return what the chain calls it."""
     entries = []
@@ -80,6 +82,7 @@ def publish(
         health=Health(name, "health") if health else None,
         effectors=effectors or Effectors(),
         site=site,
+        triggers=triggers,
     )
     block = dump_manifest(manifest)
     cid = raw_cid(block)

@@ -168,7 +168,7 @@ HTTP = {"kind": "http", "service": "s", "function": "answer"}
         (("triggers",), [HTTP | {"service": "t"}], "triggers[0].service"),
         (("triggers",), [HTTP | {"function": "a b"}], "triggers[0].function"),
         (("triggers",), [HTTP | {"path": "/"}], "triggers[0].path"),
-        (("triggers",), [HTTP, HTTP], "triggers"),
+        (("triggers",), [HTTP, HTTP], "triggers[1].kind"),
     ],
 )
 def test_parse_manifest__bad_field__refused_with_its_path(path, value, field):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from wasmarket.kernel.documents.aqua_types import FlowInterface
 from wasmarket.kernel.documents.content_ids import Cid
+from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.traits import trait_mask
 
@@ -122,6 +123,7 @@ class Manifest:
     health: Health | None = None
     site: Site | None = None
     flows: tuple[Flow, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def traits(self) -> int:

@@ -22,6 +22,7 @@ from wasmarket.kernel.documents.canonical_json import MAX_INTEGER, dump_canonica
 from wasmarket.kernel.documents.content_ids import parse_cid
 from wasmarket.kernel.documents.flows import MAX_FLOWS, ROUTE, dump_flow, read_flow
 from wasmarket.kernel.documents.json_fields import JsonFields, check_text
+from wasmarket.kernel.documents.triggers import KINDS, Trigger, dump_trigger, read_trigger
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.traits import effector_names
 
@@ -47,8 +48,7 @@ MAX_SERVICES = 64
 MAX_MODULES = 64
 MAX_HOSTS = 256
 MAX_PROGRAMS = 32
-MAX_TRIGGERS = 1
-"""One kind so far, and an app has one site."""
+MAX_TRIGGERS = 1_024
 PAGE_BYTES = 65_536
 MAX_MODULE_MEMORY = 2**32
 MAX_SERVICE_MEMORY = 2**40
@@ -98,13 +98,15 @@ def read_manifest(document: Any) -> Manifest:
     _check_unique([flow.name for flow in flows], "flows")
     if flows and any(service.name == ROUTE for service in services):
         raise InvalidInput(f"a service cannot be called {ROUTE!r} beside flows", field="services")
+    site, triggers = _triggers(fields.objects("triggers", 0, MAX_TRIGGERS, []), services)
     manifest = Manifest(
         name=fields.text("name", _NAME, _A_NAME),
         services=services,
         effectors=effectors,
         limits=_limits(JsonFields(fields.take("limits", {}), "limits")),
         health=_health(fields.take("health", None), services),
-        site=_site(fields.objects("triggers", 0, MAX_TRIGGERS, []), services),
+        site=site,
+        triggers=triggers,
         flows=flows,
     )
     fields.finish()
@@ -246,16 +248,29 @@ def _health(value: Any, services: tuple[Service, ...]) -> Health | None:
     return health
 
 
-def _site(triggers: Iterable[JsonFields], services: tuple[Service, ...]) -> Site | None:
-    site = None
-    for fields in triggers:
-        fields.choice("kind", (HTTP_TRIGGER,))
+def _triggers(
+    entries: Iterable[JsonFields], services: tuple[Service, ...]
+) -> tuple[Site | None, tuple[Trigger, ...]]:
+    """Return the site, which is the trigger of HTTP, and all other triggers."""
+    site, triggers = None, []
+    names = tuple(service.name for service in services)
+    for fields in entries:
+        kind = fields.choice("kind", (HTTP_TRIGGER, *KINDS))
+        if kind != HTTP_TRIGGER:
+            triggers.append(read_trigger(fields, kind, names))
+            continue
+        if site is not None:
+            raise InvalidInput(
+                f"{fields.path('kind')} is {kind!r} a second time",
+                field=fields.path("kind"),
+                remedy="an app has one site",
+            )
         site = Site(
-            service=fields.choice("service", tuple(service.name for service in services)),
+            service=fields.choice("service", names),
             function=fields.text("function", _FUNCTION, _A_FUNCTION),
         )
         fields.finish()
-    return site
+    return site, tuple(triggers)
 
 
 def _check_unique(names: list[str], path: str) -> None:
@@ -286,7 +301,8 @@ def _document(manifest: Manifest) -> dict[str, Any]:
             {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
             for site in (manifest.site,)
             if site is not None
-        ],
+        ]
+        + [dict(dump_trigger(trigger)) for trigger in manifest.triggers],
     }
 
 

@@ -6,12 +6,14 @@ from typing import Any
 from peer.hosting.versions import build_spec
 from peer.runtime.abi.described import describe_interface
 from peer.runtime.abi.guest_types import Basic, Interface
+from peer.runtime.abi.json_values import compile_arguments
 from peer.runtime.components.check import read_interface
-from peer.runtime.errors import ModuleError
+from peer.runtime.errors import CallRefused, ModuleError
 from peer.runtime.module.service import validate_spec
 from wasmarket.app.file import App
 from wasmarket.content.exporter import read_file
 from wasmarket.kernel.documents.app_parts import Site
+from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.hashing import sha256
 
 
@@ -30,6 +32,9 @@ def check_app(app: App) -> dict[str, dict[str, Any]]:
         interface = read_interface(spec, [wasms[module.cid] for module in service.modules])
         if manifest.site is not None and manifest.site.service == service.name:
             _check_site(manifest.site, interface)
+        for trigger in manifest.triggers:
+            if trigger.service == service.name:
+                _check_trigger(trigger, interface)
         interfaces[service.name] = describe_interface(interface)
     return interfaces
 
@@ -42,6 +47,21 @@ def list_public_envs(app: App) -> list[str]:
         for module in service.modules
         for name in sorted(module.envs)
     ]
+
+
+def _check_trigger(trigger: Trigger, interface: Interface) -> None:
+    """Raise `ModuleError` unless the trigger's function is there and takes its arguments."""
+    signature = interface.functions.get(trigger.function)
+    name = f"{trigger.service}.{trigger.function}"
+    if signature is None:
+        raise ModuleError(f"the {trigger.kind} trigger names {name}, which is not there")
+    try:
+        compile_arguments(signature)(trigger.arguments)
+    except CallRefused as refused:
+        raise ModuleError(
+            f"the {trigger.kind} trigger of {name}: {refused.detail}",
+            remedy="give the function's arguments in order",
+        ) from refused
 
 
 def _check_site(site: Site, interface: Interface) -> None:
