@@ -7,7 +7,7 @@ import pytest
 from peer.runtime.errors import ModuleError
 from tests.paths import CHECKOUT
 from wasmarket.app.file import load_app
-from wasmarket_cli.developer.app_check import check_app
+from wasmarket_cli.developer.apps.app_check import check_app
 
 pytestmark = pytest.mark.unit
 APP = """name = "a"
