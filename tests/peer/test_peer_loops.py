@@ -25,6 +25,7 @@ from peer.receipts.copies import ReceiptCopies
 from peer.receipts.receipt_log import ReceiptLog
 from peer.run import PeerProcess
 from peer.settings import PeerSettings
+from peer.triggers.runner import TriggerRunner
 from tests.peer.test_listener import Scene
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.serving.daemon import TaskLoop
@@ -46,6 +47,7 @@ STEPS = {
     "jury": (Juror, "step"),
     "access": (AccessGossip, "tell"),
     "offers": (OfferReconciler, "take_turn"),
+    "triggers": (TriggerRunner, "take_turn"),
 }
 if find_avm("") is not None:
     STEPS["particles"] = (ParticleHost, "_sweep")
