@@ -54,7 +54,8 @@ def test_commands__are_all_there():
         ),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
-        *("aqua", "flow", "config", "content", "doctor", "example", "usage", "redeem"),
+        *("aqua", "audit", "flow", "config", "content", "doctor", "example", "meter"),
+        *("redeem", "usage"),
     }
 
 
