@@ -68,7 +68,10 @@ def test_help__every_command__says_what_it_does(path):
     assert len(ran.out.splitlines()) > 3
 
 
-PROCESSES = {"indexer run", "matcher run", "gateway run", "peer run", "provider run"}
+PROCESSES = {
+    *("indexer run", "matcher run", "gateway run", "peer run", "provider run"),
+    *("meter run", "audit watch"),
+}
 
 
 def test_commands__that_answer__can_do_it_in_json():
