@@ -38,7 +38,8 @@ def court_deployed() -> Court:
     """Contracts and model in this process, with money, once for all tests."""
     court = Court(BoaChain(START))
     court.fund()
-    court.chain.peeks = True
+    # The words are compared after every call, the views of MarketLens now and then.
+    court.chain.peeks, court.views_every = True, 8
     return court
 
 
