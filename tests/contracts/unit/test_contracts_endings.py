@@ -173,6 +173,13 @@ def test_evict__epochs_that_are_not_final__need_no_pulse(world, peer, stranger):
     assert skips(world.market.evict(ids, by=stranger)) == []
 
 
+def test_evict__peer_that_is_sold_out__is_not_short(world, peer, stranger):
+    _, ids = world.run(peer, units=4)
+
+    assert world.view("lens", "evictable", ids) == (False,)
+    assert skips(world.market.evict(ids, by=stranger)) == [34]
+
+
 def test_evict__active__gives_the_epoch_begun_back(world, peer, stranger):
     deal, [assignment] = world.run(peer)
     world.pulse(4)
