@@ -148,29 +148,49 @@ def contradict(
     epoch: uint256 = summary[evidence.EPOCH]
     peer: uint256 = subjects._challenge(assignment, epoch)
     evidence._check_summed(summed, peer, epoch, assignment, subjects._root(peer, epoch))
-    if kind in [contradictions.RECEIPT, contradictions.LINK, contradictions.HEAD, contradictions.CHANGED]:
+    if kind in [
+        contradictions.RECEIPT, contradictions.LINK, contradictions.HEAD, contradictions.CHANGED
+    ]:
         evidence._check_called(called, summary)
-    if kind in [contradictions.TWO_SUMMARIES, contradictions.OVERLAP, contradictions.LINK_OF_EPOCHS]:
+    if kind in [
+        contradictions.TWO_SUMMARIES, contradictions.OVERLAP, contradictions.LINK_OF_EPOCHS
+    ]:
         later: uint256 = other.fields[evidence.EPOCH]
         evidence._check_summed(other, peer, later, assignment, subjects._root(peer, later))
     if kind in [contradictions.CHANGED, contradictions.LEFT_OUT]:
-        assert (other_called.fields[evidence.CALL_ASSIGNMENT] == assignment and subjects._is_head(peer, other_called.fields, r, vs)), "audits: wrong receipt"
+        assert (
+            other_called.fields[evidence.CALL_ASSIGNMENT] == assignment
+            and subjects._is_head(peer, other_called.fields, r, vs)
+        ), "audits: wrong receipt"
 
     is_proven: bool = False
     if kind == contradictions.RECEIPT:
-        is_proven = contradictions._is_false_receipt(summary, called.fields, called.place, epochs.EPOCH_SECONDS)
+        is_proven = contradictions._is_false_receipt(
+            summary, called.fields, called.place, epochs.EPOCH_SECONDS
+        )
     elif kind == contradictions.LINK:
         evidence._check_called(other_called, summary)
-        is_proven = (other_called.place == called.place + 1 and convert(other_called.fields[evidence.PREVIOUS], bytes32) != evidence._receipt_hash(called.fields))
+        is_proven = (
+            other_called.place == called.place + 1
+            and convert(other_called.fields[evidence.PREVIOUS], bytes32)
+            != evidence._receipt_hash(called.fields)
+        )
     elif kind == contradictions.HEAD:
-        is_proven = (called.place + 1 == summary[evidence.COUNT] and convert(summary[evidence.HEAD], bytes32) != evidence._receipt_hash(called.fields))
+        is_proven = (
+            called.place + 1 == summary[evidence.COUNT]
+            and convert(summary[evidence.HEAD], bytes32) != evidence._receipt_hash(called.fields)
+        )
     elif kind == contradictions.TWO_SUMMARIES:
-        is_proven = other.fields[evidence.EPOCH] == epoch and keccak256(abi_encode(other.fields)) != keccak256(abi_encode(summary))
+        is_proven = other.fields[evidence.EPOCH] == epoch and keccak256(
+            abi_encode(other.fields)
+        ) != keccak256(abi_encode(summary))
     elif kind == contradictions.OVERLAP:
         is_proven = contradictions._is_overlap(summary, other.fields)
     elif kind == contradictions.LINK_OF_EPOCHS:
         evidence._check_called(other_called, other.fields)
-        is_proven = other_called.place == 0 and contradictions._is_broken_link(summary, other.fields, other_called.fields)
+        is_proven = other_called.place == 0 and contradictions._is_broken_link(
+            summary, other.fields, other_called.fields
+        )
     elif kind == contradictions.CHANGED:
         is_proven = contradictions._is_changed(called.fields, other_called.fields)
     elif kind == contradictions.LEFT_OUT:

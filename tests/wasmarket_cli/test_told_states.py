@@ -7,6 +7,7 @@ import pytest
 from matcher.verify.findings import CHECKS, Findings
 from matcher.verify.match import DealReport, MatchReport
 from wasmarket.client.developer import ServedVersion
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.regions import region_index
 from wasmarket.kernel.traits import trait_mask
@@ -26,9 +27,10 @@ TX, OFFER = "0x" + "33" * 32, "0x" + "44" * 32
 APP, OLD = "0x" + "55" * 32, "0x" + "66" * 32
 
 
-def deal(status, runway, *, lapsed_at=None, assignments=({},)):
+def deal(status, runway, *, lapsed_at=None, assignments=({},), meter=ZERO_ADDRESS):
     return {
         "id": 7,
+        "meter": meter,
         "status": status,
         "runway": str(runway),
         "lapsed_at": lapsed_at,
@@ -56,7 +58,15 @@ def test_status__deal_in_need__says_what_to_do(capsys, row, told):
     assert told in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("row", [deal("running", 4), deal("stopped", 0), deal("waiting", 9)])
+@pytest.mark.parametrize(
+    "row",
+    [
+        deal("running", 4),
+        deal("stopped", 0),
+        deal("waiting", 9),
+        deal("running", 0, meter="0x" + "77" * 20),
+    ],
+)
 def test_status__deal_that_needs_nothing__says_nothing(capsys, row):
     _hint_at_need(row, 60)
 
@@ -64,7 +74,8 @@ def test_status__deal_that_needs_nothing__says_nothing(capsys, row):
 
 
 def test_status__all_deals__warns_of_those_that_end_soon(capsys):
-    for row in (deal("lapsed", 0), deal("running", 2), deal("running", 4)):
+    metered = deal("running", 0, meter="0x" + "77" * 20)
+    for row in (deal("lapsed", 0), deal("running", 2), deal("running", 4), metered):
         _warn_of_runway(row)
 
     assert capsys.readouterr().out.splitlines() == [

@@ -47,7 +47,7 @@ class AnvilWorld:
         anvil.cheats.set_automine(False)
         compiled = compile_code(EMITTER, output_formats=["bytecode", "abi"])
         self._emit = parse_abi("Emitter", compiled["abi"]).function("emit")
-        creations = [{"data": compiled["bytecode"]} for _ in range(3)]
+        creations = [{"data": compiled["bytecode"]} for _ in EVENTS]
         start = self._mine(creations)
         addresses = self._created(start)
         self.deployment = _place(fake_deployment(), addresses, start.number, anvil.rpc)
