@@ -77,7 +77,11 @@ def test_init__a_name_that_no_service_can_have__refused(tmp_path, monkeypatch):
         ("component", '{ language = "cobol", source = "a.py" }', "language is 'cobol'"),
         ("component", '{ language = "python" }', "says no source"),
         ("raw", '{ language = "python", source = "a.py" }', "has abi = 'component'"),
-        ("component", '{ language = "python", source = "a.py", sauce = 1 }', "no key 'sauce'"),
+        (
+            "component",
+            '{ language = "python", source = "a.py", sauce = 1 }',
+            "build.sauce is not known",
+        ),
         ("component", '{ language = "python", source = "b.py" }', "there is no"),
     ],
 )

@@ -8,12 +8,12 @@ A flow names the `path` of an Aqua file and the `function` of it, which is compi
 """
 
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from wasmarket.app.app_toml import REMEDY, locate, read_app_toml
 from wasmarket.app.aqua.compiler import CompiledAqua, compile_aqua, find_compiler
 from wasmarket.content.importer import import_bytes
 from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
@@ -25,7 +25,6 @@ from wasmarket.kernel.units import Hash
 
 FILE_NAME = "app.toml"
 _STORAGE = PurePosixPath("/storage")
-_REMEDY = "see examples/README.md for the schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +53,13 @@ class App:
 def load_app(path: Path) -> App:
     """Build the app that `path` (an `app.toml` or its folder) describes. Raises InvalidInput."""
     file = path / FILE_NAME if path.is_dir() else path
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InvalidInput(
-            f"there is no {file}", remedy="name an app.toml or its folder"
-        ) from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"cannot read {file}: {error}", remedy=_REMEDY) from error
+    document = read_app_toml(file)
     blocks: dict[Cid, bytes] = {}
-    manifest = read_manifest(_manifest_document(document, file, blocks))
+    described = _manifest_document(document, file, blocks)
+    try:
+        manifest = read_manifest(described)
+    except InvalidInput as error:
+        raise locate(error, file) from error
     return _finish(_name_schedule(manifest), blocks)
 
 
@@ -121,7 +117,7 @@ def _flow_documents(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
         path, function = entry.get("path"), entry.get("function", entry.get("name"))
         if not isinstance(path, str) or not isinstance(function, str):
             raise InvalidInput(
-                f"{file}: a flow has no path or no function", field="flow", remedy=_REMEDY
+                f"{file}: a flow has no path or no function", field="flow", remedy=REMEDY
             )
         source = file.parent / path
         if source not in compiled:
@@ -145,7 +141,7 @@ def _tables(parent: Mapping[str, Any], name: str, missing: str) -> list[dict[str
     """Return the tables of an array of tables. Raises InvalidInput that says what is `missing`."""
     found = parent.get(name)
     if not isinstance(found, list) or not found or not all(isinstance(e, dict) for e in found):
-        raise InvalidInput(missing, field=name, remedy=_REMEDY)
+        raise InvalidInput(missing, field=name, remedy=REMEDY)
     return found
 
 
@@ -155,7 +151,7 @@ def _module_document(
     rest = {key: value for key, value in module.items() if key not in ("path", "build")}
     path = module.get("path")
     if not isinstance(path, str):
-        raise InvalidInput(f"{file}: a module has no path", field="path", remedy=_REMEDY)
+        raise InvalidInput(f"{file}: a module has no path", field="path", remedy=REMEDY)
     wasm = file.parent / path
     try:
         data = wasm.read_bytes()

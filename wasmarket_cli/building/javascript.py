@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ REMEDY: Final = f"npm install --save-dev {VERSIONS}"
 NODE_REMEDY: Final = "install Node 20 or later"
 MODULES_VARIABLE: Final = "WASMARKET_NODE_MODULES"
 """Names a folder `node_modules` with the packages, where the project has none."""
+UNLISTED: Final = re.compile(r"resolving module 'wasmarket:guest/(http|ipfs|kv)@")
 SKIPPED: Final = frozenset({"node_modules", "tests"})
 
 
@@ -86,8 +88,25 @@ def build_javascript(recipe: Recipe, described: dict[str, Any], wit: Path, work:
     entry.write_text(_write_entry(recipe.source.resolve(), described))
     stub = str(int(recipe.is_deterministic))
     script = [node, str(HERE / "build.mjs"), str(modules), str(entry), str(wit), str(target), stub]
-    run_tool(script, recipe.source.resolve().parent)
+    try:
+        run_tool(script, recipe.source.resolve().parent)
+    except BuildFailed as error:
+        raise explain_import(error, recipe) from error
     return target.read_bytes()
+
+
+def explain_import(error: BuildFailed, recipe: Recipe) -> BuildFailed:
+    """Return the failure of a build, in our words if the app does not list what it imports."""
+    found = UNLISTED.search(f"{error.detail} {error.remedy or ''}")
+    if found is None:
+        return error
+    remedy = f"add [effectors.{found[1]}] to app.toml"
+    if recipe.is_deterministic:
+        remedy = "a deterministic service has no effectors: do not import it"
+    return BuildFailed(
+        f"{recipe.source} imports wasmarket-guest/{found[1]}, which the app does not list",
+        remedy=remedy,
+    )
 
 
 def _write_entry(source: Path, described: dict[str, Any]) -> str:

@@ -1,11 +1,11 @@
 """Read from an `app.toml` which modules are built from which sources."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from wasmarket.app.app_toml import read_app_toml
 from wasmarket.app.file import FILE_NAME
 from wasmarket.kernel.errors import InvalidInput
 
@@ -33,12 +33,7 @@ def read_recipes(folder: Path) -> list[Recipe]:
     Raises InvalidInput.
     """
     file = folder / FILE_NAME if folder.is_dir() else folder
-    try:
-        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError as error:
-        raise InvalidInput(f"there is no {file}", remedy="see `wasmarket init`") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"cannot read {file}: {error}") from error
+    document = read_app_toml(file)
     effectors = document.get("effectors", {})
     asked = tuple(name for name in IN_A_COMPONENT if name in effectors)
     recipes = []
@@ -71,8 +66,6 @@ def _read_recipe(
         )
     if not isinstance(source, str) or not isinstance(path, str):
         raise InvalidInput(f"{file}: a module says no source or no path", remedy=REMEDY)
-    for key in table.keys() - {"language", "source"}:
-        raise InvalidInput(f"{file}: build has no key {key!r}", remedy=REMEDY)
     abi = service.get("abi", "marine")
     wanted = "component" if language in COMPONENTS else "raw"
     if abi != wanted:

@@ -3,17 +3,21 @@
 import json
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from wasmarket.client.developer import SEE_STATUS, DeveloperClient
+from wasmarket.kernel.documents.flows import ROUTE
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
 from wasmarket.kernel.terminal_text import clean_for_terminal
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, print_value
 from wasmarket_cli.wiring import wire
+
+QUOTED: Final = """an argument that is JSON is no string: quote a string of digits twice, '"7"'"""
+FLOWS: Final = "its flows are the [[flow]] tables of its app.toml"
 
 
 @click.command()
@@ -52,7 +56,12 @@ def call(
     try:
         answer = client.call(deal, service, name, values, raw=body, headers=headers, signed=signed)
     except NotFound as error:
-        raise NotFound(error.detail, field=error.field, remedy=_list(client, deal)) from error
+        remedy = FLOWS if service == ROUTE and error.field != "deal" else _list(client, deal)
+        raise NotFound(error.detail, field=error.field, remedy=remedy) from error
+    except MarketError as error:
+        if "expected string" in error.detail and not all(isinstance(v, str) for v in values):
+            error.remedy = QUOTED
+        raise
     if raw is not None:
         sys.stdout.buffer.write(answer.body)
         return

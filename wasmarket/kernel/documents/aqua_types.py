@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.shown import shown
 
 Records = Mapping[str, Mapping[str, str]]
 """The fields of each record, with their types."""
@@ -85,7 +86,7 @@ def check_value(value: Any, kind: str, records: Records, where: str, depth: int 
             check_value(item, inner, records, f"{where}[{index}]", depth + 1)
     elif kind in SCALARS:
         if not SCALARS[kind](value):
-            raise InvalidInput(f"{where}: expected {kind}", field=where)
+            raise InvalidInput(f"{where}: expected {kind}, got {shown(value)}", field=where)
     elif kind in records:
         if not isinstance(value, dict):
             raise InvalidInput(f"{where}: expected {kind}, an object", field=where)

@@ -9,6 +9,7 @@ from typing import Final
 
 import click
 
+from wasmarket.app.app_toml import SCHEMA_NAME
 from wasmarket.kernel.errors import Conflict, InvalidInput
 from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
 from wasmarket_cli.developer.apps.examples import find_examples
@@ -84,6 +85,7 @@ def build_project(name: str, lang: str, *, is_site: bool) -> dict[str, str]:
         source: _find_source(lang, is_site=is_site),
         "tests/app.toml": _write_tests(service, lang, is_site=is_site),
         "README.md": _write_readme(name, service, lang, is_site=is_site),
+        SCHEMA_NAME: (files("wasmarket.app") / SCHEMA_NAME).read_text("utf-8"),
         ".gitignore": "build/\nnode_modules/\n__pycache__/\n",
     }
     if lang in ("js", "ts"):
@@ -108,7 +110,7 @@ def _write_app(name: str, service: str, lang: str, *, is_site: bool) -> str:
     site = f'\n[[trigger]]\nkind = "http"\nservice = "{service}"\nfunction = "answer"\n'
     effectors = "\n[effectors.kv]\n"
     return (
-        f'name = "{name}"\n{effectors + site if is_site else ""}\n'
+        f'#:schema ./{SCHEMA_NAME}\nname = "{name}"\n{effectors + site if is_site else ""}\n'
         f'[[service]]\nname = "{service}"\nabi = "{"component" if is_component else "raw"}"\n'
         f"total_memory_limit = {memory}\n\n"
         f'[[service.module]]\nname = "{service}"\npath = "build/{service}.wasm"\n'
