@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-import msgspec
 
 from peer.choreography.avm_file import CHECKOUT, PLACE, REMEDY, find_avm, find_code_cache
 from peer.choreography.callers.evidence import ExecutedCall, examine
@@ -25,6 +24,7 @@ from wasmarket.kernel.signing.particles import verify_particle, verify_worker, w
 from wasmarket_cli.developer.receipts import NotProven, check_receipt, find_root
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import print_facts, print_json, print_table, say
+from wasmarket_cli.scripts.recorded_answers import hash_answer
 from wasmarket_cli.wiring import wire
 
 
@@ -143,15 +143,16 @@ class FlowVerifier:
     ) -> tuple[str, str] | None:
         """Return the receipt of a call and its root; None for a built-in, which has none."""
         wanted = function_hash(call.service, call.function)
-        output = sha256(msgspec.json.encode({"result": msgspec.json.decode(call.value)}))
         peer = self._client.open_peer(worker.endpoint)
+        services = peer.get(f"/v1/deals/{self._deal}/interface")["services"]
+        output = hash_answer(call.value, call.function, services.get(call.service, {}))
         for epoch, receipt in self._list_receipts(kept, peer):
             place = (receipt.assignment, receipt.sequence)
             is_wanted = (receipt.assignment, receipt.function) == (worker.assignment, wanted)
             if is_wanted and receipt.output == output and place not in used:
                 used.add(place)
                 return f"{place[0]}:{place[1]}", self._find_root(peer, epoch, place, worker)
-        if call.service in peer.get(f"/v1/deals/{self._deal}/interface")["services"]:
+        if call.service in services:
             raise NotProven(
                 f"peer {worker.peer} signed what {call.service}.{call.function} gave, but has no "
                 "receipt of it"
