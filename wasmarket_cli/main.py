@@ -76,6 +76,7 @@ NOUNS = {
     "wallet": ("wasmarket_cli.wallets:wallet", "Keys, balances, deposits"),
     "aqua": ("wasmarket_cli.scripts.aqua:aqua", "Scripts in Aqua: compile and run them"),
     "flow": ("wasmarket_cli.scripts.flow:flow", "Check what flows left"),
+    "trigger": ("wasmarket_cli.developer.triggers:trigger", "List what clocks and starts call"),
     "module": ("wasmarket_cli.developer.apps.modules:module", "Look into Wasm modules"),
     "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),
     "receipt": ("wasmarket_cli.developer.receipts:receipt", "Fetch and verify receipts"),
