@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from wasmarket.app.file import load_app
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket_cli.building.recipes import LANGUAGES, read_recipes
 from wasmarket_cli.building.wit_text import write_world
@@ -90,6 +91,18 @@ def test_recipe__with_a_mistake__named(tmp_path, abi, build, words):
 
     with pytest.raises(InvalidInput, match=words):
         read_recipes(folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["service = 5", "service = [5]", "effectors = 5", "[service]", "[[service]]\nmodule = 5"],
+)
+def test_recipe__in_a_file_of_other_shapes__is_left_to_the_reader_of_the_app(tmp_path, text):
+    folder = lay(tmp_path, {"app.toml": f'name = "a"\n{text}\n'})
+
+    assert read_recipes(folder) == []
+    with pytest.raises(InvalidInput):
+        load_app(folder)
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,10 @@ def locate(error: InvalidInput, file: Path) -> InvalidInput:
     if not error.field:
         return error
     parts = re.findall(r"[^.\[\]]+", error.field)
-    place = tuple(int(part) if part.isdigit() else _TABLES.get(part, part) for part in parts)
+    place = tuple(
+        int(part) if part.isascii() and part.isdigit() else _TABLES.get(part, part)
+        for part in parts
+    )
     line = find_line(file.read_text(encoding="utf-8-sig"), place)
     detail = error.detail.replace(error.field, _dotted(place), 1)
     return InvalidInput(f"{file}:{line}: {detail}", field=error.field, remedy=error.remedy)

@@ -35,7 +35,8 @@ def read_recipes(folder: Path) -> list[Recipe]:
     file = folder / FILE_NAME if folder.is_dir() else folder
     document = read_app_toml(file)
     effectors = document.get("effectors", {})
-    asked = tuple(name for name in IN_A_COMPONENT if name in effectors)
+    listed = effectors if isinstance(effectors, Mapping) else {}
+    asked = tuple(name for name in IN_A_COMPONENT if name in listed)
     recipes = []
     for service in _list_tables(document, "service"):
         for module in _list_tables(service, "module"):
@@ -47,7 +48,10 @@ def read_recipes(folder: Path) -> list[Recipe]:
 
 def _list_tables(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     found = parent.get(name, [])
-    return [entry for entry in found if isinstance(entry, Mapping)] if found else []
+    # What is no array of tables is refused when the app is loaded.
+    return (
+        [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+    )
 
 
 def _read_recipe(

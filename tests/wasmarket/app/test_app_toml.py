@@ -96,6 +96,7 @@ def test_app__with_a_key_that_is_not_known__names_line_key_and_the_nearest(
         ('kind = "every"', 'kind = "evry"', ":24: trigger[0].kind is 'evry'"),
         ('kind = "every"\nseconds = 5', 'kind = "cron"\nexpression = "0 0 30 2 *"', "never fires"),
         ("call_ms = 5", "call_ms =", "line 4"),
+        ("build =", 'envs = { "²" = 5 }\nbuild =', ":21: service[1].module[0].envs.² is 5"),
     ],
 )
 def test_app__with_a_value_that_cannot_be__names_its_line(write, old, new, where):
