@@ -18,7 +18,7 @@ from wasmarket.serving.service import Readiness, ServiceStatus
 class Report:
     """The parts that are asked; `reconciler` is None if this process makes no offers.
 
-    `find_receipt_problems` says why receipts are not gone on with.
+    `find_problems` says why receipts are not gone on with, and which duties fail.
     """
 
     deployment: Deployment
@@ -28,7 +28,7 @@ class Report:
     loops: Loops
     storage_retention: StorageRetention
     reconciler: OfferReconciler | None
-    find_receipt_problems: Callable[[], list[str]]
+    find_problems: Callable[[], list[str]]
 
     def status(self) -> ServiceStatus:
         """Return what the peer is doing; nothing in it is secret."""
@@ -58,7 +58,7 @@ class Report:
 
     def readiness(self) -> Readiness:
         """Say whether the peer does all that it should, or why not."""
-        reasons = self.loops.problems() + self.host.failures() + self.find_receipt_problems()
+        reasons = self.loops.problems() + self.host.failures() + self.find_problems()
         if not reasons and self.host.chain_view is None:
             reasons.append(f"no peer is registered with this key and the wallet {self.wallet}")
         why = "; ".join(reasons)

@@ -154,6 +154,7 @@ class PeerProcess:
             read_work=lambda: papers.read_work(parts.policy.current.metered),
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._look_now,
+            retry_seconds=settings.retry_seconds,
         )
         registry = CollectorRegistry()
         self._spawner = WorkerSpawner(
@@ -264,7 +265,7 @@ class PeerProcess:
             self.loops,
             self._storage_retention,
             self._reconciler,
-            self._book.problems,
+            lambda: self._book.problems() + self._submitter.problems(),
         )
         registry.register(PeerMetrics(self._host))
         registry.register(self.loops)
@@ -306,7 +307,7 @@ class PeerProcess:
         self._submitting = ThreadLoop(
             "submitting",
             self._submitter.act,
-            Pace(None, longest_pause=settings.retry_seconds),
+            Pace(self._submitter.pause, longest_pause=settings.retry_seconds),
             explain=self._submitter.explain,
         )
         receipts = ThreadLoop(

@@ -1,25 +1,31 @@
 """Send what this peer owes the chain, with its wallet, until the chain shows that it is done."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from peer.auditing.ballots import Ballots
 from peer.chain_state.view import ChainView, OpenAsk
+from peer.duties.attempts import DutyAttempts
 from peer.duties.due_calls import NO_WORK, DueCalls, Outlook, WorkAccount, find_due_calls
 from peer.duties.trial_calls import TrialCall, find_trial_calls
 from peer.papers import PeerPapers
-from peer.receipts.heads import ReceiptsBehind
 from wasmarket.chain.contracts.bindings import Audits, Market, Meter, Proofs
 from wasmarket.chain.sending.transactions import ContractCall, Submitter
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError, NotFound, Reverted, Unfunded
+from wasmarket.kernel.errors import Reverted, Unfunded
 from wasmarket.kernel.events import Skipped
 from wasmarket.kernel.reasons import describe
 from wasmarket.kernel.signing.usage import Voucher
-from wasmarket.serving.daemon import explain
+from wasmarket.serving.daemon import LONGEST_PAUSE, Pace, explain
 
 logger = logging.getLogger(__name__)
+
+VoucherState = tuple[int, int, int]
+"""Work signed for, paid, the deal's balance: as long as all stay, redeeming again pays nothing."""
+FreshVoucher = tuple[Voucher, VoucherState]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +58,12 @@ class DutySubmitter:
         settle_blocks: int = 0,
         read_work: Callable[[], WorkAccount] = lambda: NO_WORK,
         on_sent: Callable[[], object] = lambda: None,
+        retry_seconds: float = LONGEST_PAUSE,
+        read_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`outlook` says which assignments can be served, `read_work` what they owe; these and
         `on_sent`, which hears of each transaction that was mined, are called on the agent's thread.
+        `retry_seconds` is the longest pause of a duty that goes on failing, by `read_clock`.
         """
         self._sender = sender
         self._contracts = contracts
@@ -66,8 +75,9 @@ class DutySubmitter:
         self._claim_every = claim_every
         self._settle_blocks = settle_blocks
         self._read_work = read_work
-        self._redeemed: dict[int, tuple[int, int, int]] = {}
+        self._redeemed: dict[int, VoucherState] = {}
         self._on_sent = on_sent
+        self._attempts = DutyAttempts(Pace(None, longest_pause=retry_seconds), read_clock)
         self._chain_view: ChainView | None = None
         self._sent_at = -1
 
@@ -82,8 +92,8 @@ class DutySubmitter:
     def act(self) -> None:
         """Send everything that is owed now, answers to asks first.
 
-        What the chain refuses, or what is not here to be proven, does not keep the rest from being
-        sent; the first of it is raised at the end. Other errors of the node are raised at once.
+        What the chain refuses, or what is not here to be proven, is tried again after a pause of
+        its own and told by `problems`; errors of the node are raised at once.
         """
         chain_view = self._chain_view
         # What was sent must be in the standing, or it would be sent again.
@@ -91,32 +101,28 @@ class DutySubmitter:
             return
         self._papers.own_roots.check(chain_view)
         duties = self._find(chain_view)
-        refusal: MarketError | None = None
-        for ask in chain_view.asks:
-            try:
-                self._answer(ask)
-            except (Reverted, NotFound) as error:
-                refusal = refusal or error
-        for trial in find_trial_calls(chain_view, self._deployment.parameters, self._ballots):
-            try:
-                self._send(self._trial_call(trial))
-            except Reverted as error:
-                # Another juror, or the accuser, was first.
-                logger.info("not sent", extra={"case": trial.case, "why": error.detail})
-        for epoch in duties.commit:
-            try:
-                self._commit(chain_view, epoch)
-            except (Reverted, ReceiptsBehind) as error:
-                refusal = refusal or error
-        for call in self._calls(chain_view, duties):
-            try:
-                self._send(call)
-            except Reverted as error:
-                refusal = refusal or error
-        if refusal is not None:
-            raise refusal
-        # Last: a disk that is full must not cost the provider's pay.
-        self._commitments.save()
+        with self._attempts.turn() as turn:
+            for ask in chain_view.asks:
+                turn.attempt(("answer", ask.case), partial(self._answer, ask))
+            for trial in find_trial_calls(chain_view, self._deployment.parameters, self._ballots):
+                self._try_trial(trial)
+            for epoch in duties.commit:
+                turn.attempt(("commit", epoch), partial(self._commit, chain_view, epoch))
+            for call in self._calls(duties):
+                turn.attempt(call, partial(self._send, call))
+            fresh = self._find_fresh(chain_view, duties.redeem)
+            if fresh:
+                turn.attempt("redeem", partial(self._redeem, fresh))
+            # Last: a disk that is full must not cost the provider's pay.
+            turn.attempt("save", self._commitments.save)
+
+    def pause(self) -> float | None:
+        """Return the seconds until a duty that failed is due again; None: nothing failed."""
+        return self._attempts.pause()
+
+    def problems(self) -> list[str]:
+        """Return why duties are not done, one line for each that failed; any thread."""
+        return [f"submitting: {self.explain(error)}" for error in self._attempts.problems]
 
     def _answer(self, ask: OpenAsk) -> None:
         summed, called = self._papers.answers.find(ask)
@@ -125,6 +131,13 @@ class DutySubmitter:
             "an ask was answered",
             extra={"case": ask.case, "assignment": ask.assignment, "epoch": ask.epoch},
         )
+
+    def _try_trial(self, trial: TrialCall) -> None:
+        try:
+            self._send(self._trial_call(trial))
+        except Reverted as error:
+            # Another juror, or the accuser, was first.
+            logger.info("not sent", extra={"case": trial.case, "why": error.detail})
 
     def _trial_call(self, trial: TrialCall) -> ContractCall:
         audits = self._contracts.audits
@@ -165,7 +178,7 @@ class DutySubmitter:
             work=self._read_work(),
         )
 
-    def _calls(self, chain_view: ChainView, duties: DueCalls) -> Iterator[ContractCall]:
+    def _calls(self, duties: DueCalls) -> Iterator[ContractCall]:
         if duties.activate:
             yield self._contracts.market.call("activate", duties.activate)
         for why, ids in duties.leave:
@@ -174,20 +187,23 @@ class DutySubmitter:
             yield self._contracts.market.call("release", duties.release)
         if duties.claim:
             yield self._contracts.market.call("claim", duties.claim)
-        vouchers = list(self._find_fresh(chain_view, duties.redeem))
-        if vouchers:
-            yield self._contracts.meter.redeem(vouchers)
 
-    def _find_fresh(self, chain_view: ChainView, ids: Sequence[int]) -> Iterator[Voucher]:
-        """Yield the vouchers of assignments, unless the chain refused the same before."""
+    def _redeem(self, fresh: Mapping[int, FreshVoucher]) -> None:
+        self._send(self._contracts.meter.redeem([voucher for voucher, _ in fresh.values()]))
+        # Only what the chain has seen: a node that was away must not cost the last voucher.
+        self._redeemed |= {number: state for number, (_, state) in fresh.items()}
+
+    def _find_fresh(self, chain_view: ChainView, ids: Sequence[int]) -> dict[int, FreshVoucher]:
+        """Return the vouchers of assignments, without those that the chain has passed over."""
+        found: dict[int, FreshVoucher] = {}
         for number in ids:
             voucher, held = self._papers.vouchers.find(number), chain_view.assignments[number]
             if voucher is None:
                 continue
             state = (voucher.usage.work, held.paid, chain_view.deals[held.deal].balance)
             if self._redeemed.get(number) != state:
-                self._redeemed[number] = state
-                yield voucher
+                found[number] = (voucher, state)
+        return found
 
     def explain(self, error: BaseException) -> str:
         """Return what to tell the operator about an error of `act`."""

@@ -74,13 +74,15 @@ def test_agent__disk_is_full__commits_and_stores_it_once_there_is_room(tmp_path,
     loop.take_turn()
 
     assert acting.sent == ["activate", "commit"]
-    assert "the disk is full" in loop.problem
+    [problem] = acting.agent.problems()
+    assert "the disk is full" in problem
     assert list(scene.folder.commitments.iterdir()) == []
 
     full["on"] = False
     acting.listener.step()
+    acting.clock += acting.agent.pause()
     loop.take_turn()
-    assert loop.problem == ""
+    assert acting.agent.problems() == []
     assert len(list(scene.folder.commitments.iterdir())) == 1
 
 
