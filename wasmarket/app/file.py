@@ -115,7 +115,7 @@ def _flow_documents(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
     for entry in _tables(document, "flow", f"{file} has no [[flow]]"):
         rest = {key: value for key, value in entry.items() if key not in ("path", "function")}
         path, function = entry.get("path"), entry.get("function", entry.get("name"))
-        if not isinstance(path, str) or not isinstance(function, str):
+        if not isinstance(path, str) or "\0" in path or not isinstance(function, str):
             raise InvalidInput(
                 f"{file}: a flow has no path or no function", field="flow", remedy=REMEDY
             )
@@ -150,7 +150,7 @@ def _module_document(
 ) -> dict[str, Any]:
     rest = {key: value for key, value in module.items() if key not in ("path", "build")}
     path = module.get("path")
-    if not isinstance(path, str):
+    if not isinstance(path, str) or "\0" in path:
         raise InvalidInput(f"{file}: a module has no path", field="path", remedy=REMEDY)
     wasm = file.parent / path
     try:

@@ -99,6 +99,7 @@ def test_load_app__large_module__is_cut_into_blocks(write, tmp_path):
         ('name = "a"' + SERVICE, "no [[service.module]]"),
         ('name = "a"' + SERVICE + '[[service.module]]\nname = "m"', "no path"),
         ('name = "a"' + SERVICE + "[[service.module]]\npath = 5", "no path"),
+        ('name = "a"' + SERVICE + '[[service.module]]\npath = "\\u0000"', "no path"),
         ('name = "a"' + SERVICE + '[[service.module]]\npath = "x.wasm"', "x.wasm"),
         ('name = "a"' + SERVICE + MODULE + "colour = 1", "colour"),
         ('name = "a"\ncolour = 1' + SERVICE + MODULE, "colour"),
