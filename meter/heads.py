@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from meter.chain.facts import ChainFacts
+from meter.chain.facts import ChainFacts, KnownAssignment
 from meter.journal import Journal
+from wasmarket.kernel.audits.evidence import split_words
 from wasmarket.kernel.documents.receipts import receipt_hash
 from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, NotFound
 from wasmarket.kernel.signing.heads import SignedHead, dump_head, parse_head
@@ -15,6 +16,8 @@ FetchReceipt = Callable[[str, int, int, int, int], bytes | None]
 
 EPOCHS_BACK = 2
 """Epochs in which a receipt may be that was signed just now."""
+SEQUENCE, TIME = 2, 11
+"""Which words of a packed receipt these are (CONTRACTS 17)."""
 
 
 class HeadIntake:
@@ -36,7 +39,7 @@ class HeadIntake:
         """Keep heads that are new; return how many.
 
         Raises InvalidInput, InvalidSignature, NotFound, Forbidden (not the peer's wallet),
-        Conflict (the peer has another receipt already), Unreachable.
+        Conflict (the peer has another receipt, or it says another deal or time), Unreachable.
         """
         return self.take_signed([parse_head(line) for line in lines])
 
@@ -51,17 +54,22 @@ class HeadIntake:
             raise NotFound(f"there is no assignment {head.assignment}", field="heads")
         place = facts.peers[held.peer]
         signer = signer_of_head(self._domain, head, signed.signature)
-        if signer not in place.wallets:
+        if not place.signs(signer, facts.epoch - EPOCHS_BACK + 1):
             raise Forbidden(f"{signer} is no wallet of peer {held.peer}", field="heads")
         book = self._journal.book(held.id)
         if any(known.head == signed for known in book.heads):
             return 0
         for epoch in range(facts.epoch, max(0, facts.epoch - EPOCHS_BACK), -1):
             receipt = self._fetch(place.endpoint, held.deal, held.id, epoch, head.sequence)
-            if receipt is None:
+            words = () if receipt is None else split_words(receipt)
+            if receipt is None or words[SEQUENCE] != head.sequence:
+                # Where that epoch begins later, its first receipt is shown.
                 continue
             if receipt_hash(receipt) != head.receipt:
                 raise Conflict(f"peer {held.peer} has another receipt than it signed")
+            if not place.signs(signer, epoch):
+                raise Forbidden(f"{signer} was no wallet of peer {held.peer}", field="heads")
+            _check_words(words, held, epoch, facts.epoch_seconds)
             self._journal.write(
                 "head",
                 assignment=held.id,
@@ -72,3 +80,19 @@ class HeadIntake:
             )
             return 1
         raise InvalidInput(f"peer {held.peer} shows no receipt {head.sequence}", field="heads")
+
+
+def _check_words(words: Sequence[int], held: KnownAssignment, epoch: int, seconds: int) -> None:
+    """Refuse a receipt that could not be held against its peer.
+
+    The chain takes a head by the time of its receipt (CONTRACTS 18, 21): one that says another
+    time would bind nobody. Raises Conflict.
+    """
+    if tuple(words[:SEQUENCE]) != (held.deal, held.id):
+        raise Conflict(f"peer {held.peer} signed a receipt of another deal", field="heads")
+    if words[TIME] // seconds != epoch:
+        raise Conflict(
+            f"peer {held.peer} signed a receipt of epoch {words[TIME] // seconds}, in {epoch}",
+            field="heads",
+            remedy="call another peer: what this one signs cannot be held against it",
+        )

@@ -1,5 +1,6 @@
 """Keep what events tell of deals, their assignments, the peers' places and roots. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from wasmarket.chain.reading.blocks import Block, BlockRef
@@ -15,11 +16,18 @@ KEPT_EPOCHS = 2 * RING_EPOCHS
 
 @dataclass(frozen=True, slots=True)
 class PeerPlace:
-    """Where a peer is reached, and who signs for it: its wallet, and those that it had."""
+    """Where a peer is reached, and who signs for it: its wallet, and those that it had.
+
+    `retired`: the last epoch in which an address was its wallet.
+    """
 
     endpoint: str
     wallet: Address
-    wallets: frozenset[Address]
+    retired: Mapping[Address, int] = field(default_factory=dict)
+
+    def signs(self, address: Address, epoch: int) -> bool:
+        """Say whether the chain takes what an address signed for an epoch (CONTRACTS 18)."""
+        return address == self.wallet or self.retired.get(address, -1) >= epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +108,13 @@ class ChainFacts:
     def _take(self, event: events.Event, time: int) -> None:
         match event:
             case events.PeerRegistered():
-                self.peers[event.peer] = PeerPlace(
-                    event.endpoint, event.wallet, frozenset((event.wallet,))
-                )
+                self.peers[event.peer] = PeerPlace(event.endpoint, event.wallet)
             case events.PeerEndpoint():
                 self.peers[event.peer] = replace(self.peers[event.peer], endpoint=event.endpoint)
             case events.PeerWallet():
                 known = self.peers[event.peer]
-                self.peers[event.peer] = replace(
-                    known, wallet=event.wallet, wallets=known.wallets | {event.wallet}
-                )
+                retired = {**known.retired, known.wallet: time // self.epoch_seconds}
+                self.peers[event.peer] = replace(known, wallet=event.wallet, retired=retired)
             case events.DealCreated():
                 self.deals[event.deal] = KnownDeal(event.developer, event.meter)
             case events.Assigned():

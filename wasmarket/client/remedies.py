@@ -8,7 +8,19 @@ GET_TOKENS = (
     "see `wasmarket wallet balance`; on a local chain `wasmarket local faucet` gives tokens"
 )
 
+CASE_STATUS = "`wasmarket audit status CASE` says where it stands"
+
 REMEDIES: Mapping[str, str] = {
+    "audits: accused before": CASE_STATUS,
+    "audits: asked before": CASE_STATUS,
+    "audits: no root": "the peer has committed nothing for that epoch",
+    "audits: no such assignment": "`wasmarket usage DEAL` lists a deal's assignments",
+    "audits: no units": "a juror's peer has a unit: `wasmarket peer set-units PEER UNITS`",
+    "audits: not open": CASE_STATUS,
+    "audits: not the provider": "choose the provider's key by --key",
+    "audits: too few seats": "there are too few jurors: `wasmarket peer seats` adds some",
+    "audits: too soon": CASE_STATUS,
+    "audits: wrong epoch": "give one in which the assignment ran, at most 7 epochs ago",
     "deals: no such deal": "`wasmarket status` lists your deals",
     "deals: not the developer": "`wasmarket status DEAL` says whose it is; choose the key by --key",
     "deals: not enough balance": "`wasmarket runway DEAL` says how much it has",

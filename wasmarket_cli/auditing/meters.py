@@ -11,7 +11,7 @@ from meter.rerun import Execute
 from meter.run import JOURNAL_FILE, MeterParts, run_meter
 from meter.settings import MeterSettings
 from wasmarket import __version__
-from wasmarket.chain.sending.wallet import load_or_create_account
+from wasmarket.chain.sending.wallet import load_account, load_or_create_account
 from wasmarket.client.wiring import Wiring
 from wasmarket.serving.outbound import Outbound
 from wasmarket_cli.logs import configure_logging
@@ -100,7 +100,8 @@ def _serve(
 ) -> None:
     settings = _settings(wiring, flags)
     password = wiring.password(settings.key)
-    account = load_or_create_account(wiring.home.keys, settings.key, password)
+    load = load_or_create_account if flags["key"] is None else load_account
+    account = load(wiring.home.keys, settings.key, password)
     parts = MeterParts(
         settings=settings,
         deployment=wiring.known_deployment,
