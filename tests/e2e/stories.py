@@ -79,12 +79,16 @@ class PatientClient(DeveloperClient):
 class ShakenStory(Story):
     """The story, told by somebody who does not mind processes that come and go."""
 
+    is_calm = False
+    """Whether nobody kills now: who is down then was stopped by the story."""
+
     def _developer(self) -> DeveloperClient:
         return PatientClient(self.market.wiring, "developer")
 
     def _is_running(self, peer: int) -> bool:
         # The one that the story kills stays dead, all others come back.
-        return peer != self.market.peer_ids["alpha-1"] or super()._is_running(peer)
+        is_awaited = peer != self.market.peer_ids["alpha-1"] and not self.is_calm
+        return is_awaited or super()._is_running(peer)
 
 
 class Killer:
@@ -99,6 +103,7 @@ class Killer:
         self._turn = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
+        self._is_held = False
         self._failure: BaseException | None = None
         self.killed: list[str] = []
 
@@ -116,15 +121,19 @@ class Killer:
     def hold(self) -> None:
         """Kill nobody until `go_on`: what follows stops and starts processes itself."""
         self._turn.acquire()
+        self._is_held = True
 
     def go_on(self) -> None:
         """Kill again."""
+        self._is_held = False
         self._turn.release()
 
     def close(self) -> None:
-        """End the thread, and with it what it started."""
+        """End the thread, and with it what it started; also while it is held."""
         self._stop.set()
         self._over.set()
+        if self._is_held:
+            self.go_on()
         if self._thread.is_alive():
             self._thread.join()
 

@@ -147,13 +147,15 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
     words = io.StringIO()
     killers: list[Killer] = []
 
-    def interlude(story: Story, chapter: str) -> None:
+    def interlude(story: ShakenStory, chapter: str) -> None:
         if chapter == "start":
             killers.append(Killer(story.market, seed, (2.0, 6.0)))
             killers[0].start()
         if chapter == "update":
             killers[0].hold()
+            story.is_calm = True
         if chapter == "convict_a_liar":
+            story.is_calm = False
             killers[0].go_on()
         if chapter == "settle":
             killers[0].rest()
