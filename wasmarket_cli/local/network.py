@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO
@@ -15,12 +16,14 @@ from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.reading.web3_provider import open_web3
 from wasmarket.chain.sending.wallet import Account, load_or_create_account
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.home import Home
 from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import PASSWORD, Wiring
 from wasmarket.kernel.audits.times import HOLD_EPOCHS
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import TimedOut
 from wasmarket.kernel.regions import region_index
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask
@@ -171,13 +174,7 @@ def _start(
         on_step("matcher")
         _await([market.start_service(MATCHER)])
         on_step("offers")
-        for peer in plan.peers:
-            client = ProviderClient(wiring, peer.provider)
-            number = market.peer_ids[peer.name]
-            client.post(client.sign_offer(number, peer.price))
-            if plan.work_price is not None:
-                sale = client.sign_offer(number, plan.work_price, kind=PriceKind.METERED)
-                client.post(sale)
+        _offer(market)
     except BaseException:
         market.stop()
         raise
@@ -218,6 +215,36 @@ def _register(market: LocalMarket, plan: PeerPlan, port: int) -> None:
     client = ProviderClient(market.wiring, plan.provider)
     market.peer_ids[plan.name] = client.register(key, wallet.address, machine)
     market.peer_ports[plan.name] = port
+
+
+def _offer(market: LocalMarket) -> None:
+    """Post what the plan sells, and wait until the matcher offers all of it to developers.
+
+    Raises TimedOut: a matcher passes over peers that do not answer it.
+    """
+    plan, wiring = market.plan, market.wiring
+    kinds = [PriceKind.RESERVED]
+    for peer in plan.peers:
+        client = ProviderClient(wiring, peer.provider)
+        number = market.peer_ids[peer.name]
+        client.post(client.sign_offer(number, peer.price))
+        if plan.work_price is not None:
+            client.post(client.sign_offer(number, plan.work_price, kind=PriceKind.METERED))
+    if plan.work_price is not None:
+        kinds.append(PriceKind.METERED)
+    units = sum(peer.units for peer in plan.peers)
+    buyer = DeveloperClient(wiring, plan.developers[0])
+    until = time.monotonic() + START_SECONDS
+    for kind in kinds:
+        while _count_units(buyer, units, kind) < units:
+            if time.monotonic() > until:
+                raise TimedOut(f"the matcher does not offer all units; see {market.home.logs}")
+            time.sleep(0.1)
+
+
+def _count_units(buyer: DeveloperClient, wanted: int, kind: PriceKind) -> int:
+    curve = buyer.quote({"units": wanted, "kind": int(kind)})
+    return max((int(row["units"]) for row in curve), default=0)
 
 
 def _await(started: Iterable[Process]) -> None:

@@ -14,6 +14,7 @@ from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import parse_hash, raw
+from wasmarket.kernel.audits.times import RING_EPOCHS
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.documents.manifest import parse_manifest
 from wasmarket.kernel.documents.particles import Particle, parse_peer_id
@@ -163,11 +164,7 @@ class FlowVerifier:
         self, kept: dict[str, Any], peer: ServiceClient
     ) -> Iterator[tuple[int, Receipt]]:
         """Yield the deal's receipts of the epochs in which the flow may have run."""
-        deployment = self._wiring.deployment
-        # Receipts have the chain's time, which may be behind the initiator's clock.
-        first = deployment.epoch_of(kept["timestamp"] // 1_000) - 1
-        last = deployment.epoch_of((kept["timestamp"] + kept["ttl"]) // 1_000)
-        for epoch in range(first, last + 1):
+        for epoch in self._list_epochs(kept):
             params: dict[str, Any] = {"limit": 1_000}
             while True:
                 page = peer.get(f"/v1/deals/{self._deal}/receipts/{epoch}", params)
@@ -176,6 +173,20 @@ class FlowVerifier:
                 if page["next"] is None:
                     break
                 params["cursor"] = page["next"]
+
+    def _list_epochs(self, kept: dict[str, Any]) -> list[int]:
+        """Return the epochs of a flow: receipts have the chain's time, a flow that of its peer.
+
+        A public chain's time may be a little behind. A local chain's may be ahead by epochs that
+        were passed by command: then the latest ones count, as long as receipts must be kept.
+        """
+        wiring = self._wiring
+        first = wiring.deployment.epoch_of(kept["timestamp"] // 1_000) - 1
+        last = wiring.deployment.epoch_of((kept["timestamp"] + kept["ttl"]) // 1_000)
+        now = wiring.deployment.epoch_of(wiring.clock.refresh())
+        likely = list(range(first, last + 1))
+        latest = range(now, now - RING_EPOCHS, -1)
+        return likely + [epoch for epoch in latest if epoch not in likely]
 
     def _find_root(
         self, peer: ServiceClient, epoch: int, place: tuple[int, int], worker: DealWorkerAt
