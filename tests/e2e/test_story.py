@@ -13,7 +13,7 @@ import psutil
 import pytest
 from rich.console import Console
 
-from scripts.story import Story, Teller
+from scripts.story import Teller
 from tests.e2e.market_driver import COMMAND, own_settings
 from tests.e2e.stories import Killer, ShakenStory, compute_pay
 from tests.paths import CHECKOUT
