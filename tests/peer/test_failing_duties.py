@@ -3,12 +3,13 @@
 import pytest
 
 from peer.duties.attempts import DutyAttempts
-from peer.duties.due_calls import Outlook
-from tests.peer.test_listener import Acting, Scene
+from peer.duties.due_calls import DueCalls, Outlook
+from tests.peer.test_listener import DOMAIN, Acting, Scene
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from wasmarket.kernel.errors import NotFound, Reverted, Unreachable
 from wasmarket.kernel.events.audits import CaseKind
+from wasmarket.kernel.signing.usage import AssignmentUsage, sign_usage
 from wasmarket.serving.daemon import Pace, ThreadLoop
 
 pytestmark = pytest.mark.unit
@@ -80,6 +81,29 @@ def test_act__duty_is_no_longer_owed__its_failure_is_forgotten(acting):
     acting.turn()
 
     assert (acting.agent.problems(), acting.agent.pause()) == ([], None)
+
+
+def test_act__node_is_away_while_redeeming__redeems_the_same_voucher_later(acting, monkeypatch):
+    voucher = sign_usage(DOMAIN, AssignmentUsage(7, 500), b"\x05" * 32)
+    monkeypatch.setattr(acting.agent, "_find", lambda _: DueCalls(redeem=(7,)))
+    monkeypatch.setattr(acting.agent._papers.vouchers, "find", lambda _: voucher)
+    tried = []
+
+    def redeem(*_):
+        tried.append(1)
+        if len(tried) == 1:
+            raise Unreachable("the node is away")
+        return []
+
+    acting.scene.chain.handle("Meter", "redeem", redeem)
+    acting.scene.chain.mine()
+    with pytest.raises(Unreachable):
+        acting.turn()
+    acting.turn()
+    acting.scene.chain.mine()
+    acting.turn()
+
+    assert acting.sent == ["activate", "redeem"]
 
 
 def fail(error):

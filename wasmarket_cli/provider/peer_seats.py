@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import click
 
-from wasmarket.chain.contracts.bindings import Audits
+from wasmarket.chain.contracts.bindings import Audits, MarketLens
 from wasmarket.chain.sending.transactions import Submitter
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.audits.times import CASE_EPOCHS
-from wasmarket.kernel.errors import Reverted
-from wasmarket.kernel.units import FLT
+from wasmarket.kernel.errors import InvalidInput, Reverted
+from wasmarket.kernel.units import FLT, Address
 from wasmarket_cli.options import json_option, key_option, yes_option
 from wasmarket_cli.output import count, print_json, say
 from wasmarket_cli.wiring import wire
@@ -45,6 +46,8 @@ def seats(
     wiring = wire(ctx)
     account = wiring.account(key)
     sender, audits = wiring.sender(account), Audits(wiring.rpc, wiring.deployment)
+    if wanted:
+        check_owner(wiring.lens, number, account.address)
     freed = _free_old(audits, sender, number)
     known = read_seats(audits)
     held = [seat for seat in known if seat.peer == number and not seat.quit]
@@ -82,6 +85,19 @@ def read_seats(audits: Audits) -> list[JurorSeat]:
         JurorSeat(seat, word & (2**32 - 1), word >> 72 & (2**40 - 1))
         for seat, word in enumerate(words)
     ]
+
+
+def check_owner(lens: MarketLens, number: int, address: Address) -> None:
+    """Refuse before anything is allowed or asked. Raises InvalidInput."""
+    owner = lens.peers([number])[0].provider
+    if owner == ZERO_ADDRESS:
+        raise InvalidInput(f"there is no peer {number}", field="number")
+    if owner != address:
+        raise InvalidInput(
+            f"peer {number} belongs to {owner}, not to {address}",
+            field="number",
+            remedy="choose the provider's key with --key",
+        )
 
 
 def _free_old(audits: Audits, sender: Submitter, number: int) -> list[int]:
