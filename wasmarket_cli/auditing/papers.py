@@ -101,11 +101,14 @@ def accuse(
     shown = _fetch(wiring, assignment, epoch)
     first = shown.summed.summary.first_sequence
     place = sequence - first
-    if not 0 <= place < len(shown.papers.receipts):
+    number = len(shown.papers.receipts)
+    if not 0 <= place < number:
         raise NotFound(
             f"the peer shows no receipt {sequence} of epoch {epoch}",
             field="sequence",
-            remedy=f"it shows {first} to {first + len(shown.papers.receipts) - 1}",
+            remedy=f"it shows {first} to {first + number - 1}"
+            if number
+            else "it had no calls then",
         )
     called = prove_receipt(shown.papers.receipts, place)
     terms = wiring.deployment.parameters
