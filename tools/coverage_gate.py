@@ -17,6 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 FOLDER = CHECKOUT / ".build" / "coverage"
 LEAST_BRANCHES = 80.0
 """Percent of its branches that the tests must take in each package."""
+LEAST_OF = {"wasmarket_cli": 68.0}
+"""Less is asked of commands: those that tests start as processes of their own are not seen."""
 PACKAGES = (
     "wasmarket",
     "wasmarket/store",
@@ -24,6 +26,7 @@ PACKAGES = (
     "matcher",
     "peer",
     "gateway",
+    "meter",
     "wasmarket_cli",
 )
 """The store counts within its package, and alone."""
@@ -39,7 +42,7 @@ class Share(NamedTuple):
     @property
     def is_enough(self) -> bool:
         """Whether so many of its branches ran that it may be merged."""
-        return self.branches >= LEAST_BRANCHES
+        return self.branches >= LEAST_OF.get(self.package, LEAST_BRANCHES)
 
 
 def read_files(folder: Path) -> Mapping[str, Any]:
@@ -87,10 +90,11 @@ def _percent(part: int, whole: int) -> float:
 def main() -> int:
     """Print the table; return 1 if a package is below."""
     shares = build_shares(read_files(FOLDER), PACKAGES)
-    print(f"{'package':<18}{'lines %':>9}{'branches %':>12}   (at least {LEAST_BRANCHES:.0f})")
+    print(f"{'package':<18}{'lines %':>9}{'branches %':>12}{'at least':>10}")
     for share in shares:
         note = "" if share.is_enough else "   TOO FEW: add tests of what it does"
-        print(f"{share.package:<18}{share.lines:>9.1f}{share.branches:>12.1f}{note}")
+        least = LEAST_OF.get(share.package, LEAST_BRANCHES)
+        print(f"{share.package:<18}{share.lines:>9.1f}{share.branches:>12.1f}{least:>10.0f}{note}")
     return int(not all(share.is_enough for share in shares))
 
 

@@ -200,7 +200,7 @@ def test_warm_instance__thousands_of_nested_values__leak_nothing(
         ("exit", GuestTrap, "code 3"),
         ("abort", GuestTrap, "aborted"),
         ("recurse", GuestTrap, "stack overflowed|out of bounds"),
-        ("loop", GuestTimeout, "500 ms"),
+        ("loop", GuestTimeout, "5000 ms"),
         ("memory", GuestMemory, "bytes of memory"),
     ],
 )
