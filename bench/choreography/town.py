@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import psutil
 
-from bench.peer.market import CONTRACT_CACHE, ROOT, pin
+from bench.peer.market import ROOT, pin
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.documents.particles import to_peer_id
 
@@ -61,8 +61,7 @@ class Town:
 @contextmanager
 def open_town(count: int, **settings: object) -> Iterator[Town]:
     """Start so many peers that serve one deal of the greeting."""
-    CONTRACT_CACHE.mkdir(parents=True, exist_ok=True)
-    world = _world.MarketWorld(_world.compile_contracts(CONTRACT_CACHE))
+    world = _world.MarketWorld()
     runners: list[Any] = []
     wasm = (ROOT / "examples" / "greeting" / "greeting.wasm").read_bytes()
     try:

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 
-from bench.peer.market import CONTRACT_CACHE
 from wasmarket.kernel.units import Hash
 
 # What the tests of the peer use; `bench.peer.market` makes them importable.
@@ -79,8 +78,7 @@ def _deploy(world: Any, peer: Any, app: Hash, source: str) -> float:
 @contextmanager
 def _open() -> Iterator[tuple[Any, Any, Any]]:
     """Start a market on blocks of a second, a peer with default settings, and one as source."""
-    CONTRACT_CACHE.mkdir(parents=True, exist_ok=True)
-    world = _world.MarketWorld(_world.compile_contracts(CONTRACT_CACHE))
+    world = _world.MarketWorld()
     with tempfile.TemporaryDirectory() as folder:
         runners: list[Any] = []
         try:

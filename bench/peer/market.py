@@ -25,7 +25,6 @@ _tests.__path__ = [str(ROOT / "tests")]
 sys.modules["tests"] = _tests
 _world: Any = importlib.import_module("tests.peer.market_world")
 _runner: Any = importlib.import_module("tests.peer.peer_runner")
-CONTRACT_CACHE = ROOT / ".build" / "bench-contracts"
 MAX_UNITS = 4_000
 
 
@@ -41,8 +40,7 @@ class PeerBench:
     @contextmanager
     def open(cls, core: int | None, **settings: object) -> "Iterator[PeerBench]":
         """Deploy a market, start a peer; both end with the context."""
-        CONTRACT_CACHE.mkdir(parents=True, exist_ok=True)
-        world = _world.MarketWorld(_world.compile_contracts(CONTRACT_CACHE))
+        world = _world.MarketWorld()
         try:
             with tempfile.TemporaryDirectory() as folder:
                 runner = _runner.PeerRunner(world, Path(folder), world.next_wallet(), **settings)
