@@ -2,15 +2,14 @@
 
 import click
 
-from wasmarket.chain.contracts.bindings import Audits
-from wasmarket.client.wiring import Wiring
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS
 from wasmarket.kernel.events.audits import CaseOutcome
-from wasmarket.kernel.units import FLT
+from wasmarket.kernel.units import format_flt
 from wasmarket_cli.auditing.cases import status
 from wasmarket_cli.auditing.meters import watch
 from wasmarket_cli.auditing.papers import accuse, contradict
+from wasmarket_cli.auditing.paying import send_paying
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, say
 from wasmarket_cli.wiring import wire
@@ -39,19 +38,14 @@ def ask(
     be convicted by anybody: `wasmarket audit resolve`.
     """
     wiring = wire(ctx)
-    account = wiring.account(key)
-    sender, audits = wiring.sender(account), _audits(wiring)
     fee = wiring.deployment.parameters.ask_fee
-    has_free = audits.read("free", account.address) >= fee
-    if not has_free and wiring.flt.allowance(account.address, audits.address) < fee:
-        sender.send(wiring.flt.call("approve", audits.address, fee))
-    receipt = sender.send(audits.call("ask", assignment, epoch, sequence))
-    [opened] = receipt.find(events.Opened)
+    call = wiring.audits.call("ask", assignment, epoch, sequence)
+    [opened] = send_paying(wiring, wiring.account(key), call, fee).find(events.Opened)
     if as_json:
         print_json({"case": opened.case, "fee": str(fee)})
         return
     say(f"case {opened.case} asks for receipt {sequence} of assignment {assignment}")
-    say(f"  it cost {fee // FLT} FLT; if it is not answered within {ANSWER_EPOCHS} epochs:")
+    say(f"  it cost {format_flt(fee)} FLT; if it is not answered within {ANSWER_EPOCHS} epochs:")
     say(f"  `wasmarket audit resolve {opened.case}`")
 
 
@@ -63,7 +57,7 @@ def ask(
 def resolve(ctx: click.Context, case: int, key: str | None, as_json: bool) -> None:
     """Close CASE once its time is up; anybody may."""
     wiring = wire(ctx)
-    receipt = wiring.sender(wiring.account(key)).send(_audits(wiring).call("resolve", case))
+    receipt = wiring.sender(wiring.account(key)).send(wiring.audits.call("resolve", case))
     closed = receipt.find(events.Closed)
     if not closed:
         told = "its votes are to be revealed now"
@@ -73,7 +67,7 @@ def resolve(ctx: click.Context, case: int, key: str | None, as_json: bool) -> No
     if as_json:
         print_json({"case": case, "outcome": outcome, "seized": str(closed[0].seized)})
         return
-    say(f"case {case}: {outcome}, {closed[0].seized / FLT:g} FLT seized")
+    say(f"case {case}: {outcome}, {format_flt(closed[0].seized)} FLT seized")
 
 
 @audit.command()
@@ -84,7 +78,7 @@ def resolve(ctx: click.Context, case: int, key: str | None, as_json: bool) -> No
 def draw(ctx: click.Context, case: int, key: str | None, as_json: bool) -> None:
     """Draw the jury of the accusation CASE; anybody may."""
     wiring = wire(ctx)
-    receipt = wiring.sender(wiring.account(key)).send(_audits(wiring).call("draw", case))
+    receipt = wiring.sender(wiring.account(key)).send(wiring.audits.call("draw", case))
     drawn = bool(receipt.find(events.Drawn))
     if as_json:
         print_json({"case": case, "drawn": drawn})
@@ -94,7 +88,3 @@ def draw(ctx: click.Context, case: int, key: str | None, as_json: bool) -> None:
 
 for command in (accuse, contradict, status, watch):
     audit.add_command(command)
-
-
-def _audits(wiring: Wiring) -> Audits:
-    return Audits(wiring.rpc, wiring.deployment)

@@ -6,12 +6,12 @@ import click
 
 from meter.papers.examine import Claim, Finding, Papers, examine, prove_receipt
 from meter.papers.fetch import PaperFetcher
-from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.evidence import Summed
 from wasmarket.kernel.errors import InvalidInput, NotFound, Refused, Unreachable
-from wasmarket.kernel.units import FLT, format_flt
+from wasmarket.kernel.units import format_flt
+from wasmarket_cli.auditing.paying import send_paying
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, say
 from wasmarket_cli.wiring import wire
@@ -114,24 +114,12 @@ def accuse(
     terms = wiring.deployment.parameters
     cost = terms.stake + JURY * terms.juror_fee
     call = wiring.audits.call("accuse", assignment, shown.summed, called)
-    [opened] = _send_with(wiring, key, call, cost).find(events.Opened)
+    [opened] = send_paying(wiring, wiring.account(key), call, cost).find(events.Opened)
     if as_json:
         print_json({"case": opened.case, "cost": str(cost), "receipt": opened.receipt})
         return
     say(f"case {opened.case} accuses receipt {sequence} of assignment {assignment}")
-    say(f"  {cost // FLT} FLT are held for it; next: `wasmarket audit draw {opened.case}`")
-
-
-def _send_with(
-    wiring: Wiring, key: str | None, call: ContractCall, cost: int
-) -> TransactionReceipt:
-    """Send a call that Audits takes FLT for: free balance first, then what it may pull."""
-    account = wiring.account(key)
-    sender, audits = wiring.sender(account), wiring.audits
-    missing = max(0, cost - audits.free(account.address))
-    if missing and wiring.flt.allowance(account.address, audits.address) < missing:
-        sender.send(wiring.flt.call("approve", audits.address, missing))
-    return sender.send(call)
+    say(f"  {format_flt(cost)} FLT are held for it; next: `wasmarket audit draw {opened.case}`")
 
 
 def _fetch(wiring: Wiring, assignment: int, epoch: int) -> _Shown:

@@ -8,7 +8,6 @@ from peer.chain_state.facts import Facts, apply_update
 from peer.chain_state.view import OpenAsk
 from peer.duties.answers import Answers, EvidencePlace
 from peer.settings import PeerSettings
-from wasmarket.chain.contracts.bindings import Audits
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.client.wiring import Wiring
@@ -41,7 +40,7 @@ def answer(
     """
     wiring = wire(ctx)
     account = wiring.account(key)
-    sender, audits = wiring.sender(account), Audits(wiring.rpc, wiring.deployment)
+    sender, audits = wiring.sender(account), wiring.audits
     asks = find_open_asks(wiring, number)
     answers = Answers([EvidencePlace(place) for place in places or _copies(wiring)])
     done: list[int] = []

@@ -6,11 +6,11 @@ import click
 
 from wasmarket.chain.contracts.bindings import Audits, MarketLens
 from wasmarket.chain.sending.transactions import Submitter
-from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.audits.times import CASE_EPOCHS
 from wasmarket.kernel.errors import InvalidInput, Reverted
-from wasmarket.kernel.units import FLT, Address
+from wasmarket.kernel.units import Address, format_flt
+from wasmarket_cli.auditing.paying import allow_flt
 from wasmarket_cli.options import json_option, key_option, yes_option
 from wasmarket_cli.output import count, print_json, say
 from wasmarket_cli.wiring import wire
@@ -45,7 +45,7 @@ def seats(
     """
     wiring = wire(ctx)
     account = wiring.account(key)
-    sender, audits = wiring.sender(account), Audits(wiring.rpc, wiring.deployment)
+    sender, audits = wiring.sender(account), wiring.audits
     if wanted:
         check_owner(wiring.lens, number, account.address)
     freed = _free_old(audits, sender, number)
@@ -55,9 +55,9 @@ def seats(
     stake = wiring.deployment.parameters.seat
     if missing > 0:
         if not (yes or as_json):
-            told = f"{missing * stake // FLT} FLT"
+            told = f"{format_flt(missing * stake)} FLT"
             click.confirm(f"Stake {told} for {count(missing, 'seat')}?", abort=True)
-        _allow(wiring, audits, sender, missing * stake)
+        allow_flt(wiring, account, missing * stake)
     empty = [seat.seat for seat in known if not seat.peer]
     taken: list[int] = []
     for _ in range(max(0, missing)):
@@ -111,9 +111,3 @@ def _free_old(audits: Audits, sender: Submitter, number: int) -> list[int]:
                 continue
             freed.append(seat.seat)
     return freed
-
-
-def _allow(wiring: Wiring, audits: Audits, sender: Submitter, amount: int) -> None:
-    free = int(audits.read("free", sender.address))
-    if free + wiring.flt.allowance(sender.address, audits.address) < amount:
-        sender.send(wiring.flt.call("approve", audits.address, amount))
