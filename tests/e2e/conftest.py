@@ -33,3 +33,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketDriver]:
 def deal(market: MarketDriver) -> int:
     """A deal of the greeting on two peers that tests only read and call."""
     return market.deploy(units=2, max_units_per_provider=1, min_regions=2)
+
+
+@pytest.fixture
+def provider(market: MarketDriver) -> str:
+    """A provider of its own: a funded account named after nobody."""
+    return market.new_account("provider")

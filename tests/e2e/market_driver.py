@@ -185,6 +185,11 @@ class MarketDriver:
         """Return the address of a key."""
         return self.wiring.account(name).address
 
+    def balance(self, name: str) -> dict[str, str]:
+        """Return what `wallet balance` says of a key."""
+        found: dict[str, str] = self.run("wallet", "balance", "--key", name, "--json").json
+        return found
+
     def deploy(self, app: App | None = None, *, only: str = "", **requirement: Any) -> int:
         """Publish an app, offer for units, wait until all of them run; return the deal."""
         deal = self.match(app, only=only, **requirement)

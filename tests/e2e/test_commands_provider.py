@@ -1,4 +1,4 @@
-"""The provider's commands, wallets and receipts, each against the running market."""
+"""The provider's commands, each against the running market."""
 
 import json
 
@@ -6,19 +6,9 @@ import pytest
 
 from tests.e2e.answering_peer import AnsweringPeer
 from tests.e2e.market_driver import wait_until
-from wasmarket.kernel.units import FLT, USDC
+from wasmarket.kernel.units import FLT
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture
-def provider(market):
-    """A provider of its own: a funded account named after nobody."""
-    return market.new_account("provider")
-
-
-def balance(market, name):
-    return market.run("wallet", "balance", "--key", name, "--json").json
 
 
 @pytest.fixture
@@ -61,7 +51,7 @@ def test_peer_register__stakes_the_bond_and_is_listed(market, provider):
 
     [row] = wait_until("the store sees it", lambda: listed(market, number))
     assert (row["units"], row["memory_mib"], row["provider"]) == (3, 512, market.address(provider))
-    held = balance(market, provider)
+    held = market.balance(provider)
     assert (int(held["stake_locked"]), int(held["stake_free"])) == (300 * FLT, 0)
     assert int(held["flt"]) == 100_000 * FLT - 300 * FLT
 
@@ -76,7 +66,7 @@ def test_peer_register__twice__is_refused_before_a_second_bond_is_locked(market,
 
     assert again.code == 3
     assert f"is that of peer {number} already" in again.err
-    assert balance(market, provider)["stake_locked"] == str(200 * FLT)
+    assert market.balance(provider)["stake_locked"] == str(200 * FLT)
 
 
 def test_peer_register__more_than_the_flt_bonds__is_refused_before_anything_is_sent(
@@ -89,7 +79,7 @@ def test_peer_register__more_than_the_flt_bonds__is_refused_before_anything_is_s
 
     assert ran.code == 3
     assert "the bond needs 100100" in ran.err
-    assert balance(market, provider)["stake_free"] == "0"
+    assert market.balance(provider)["stake_free"] == "0"
 
 
 @pytest.mark.parametrize("region", ["XX", "EU", "germany"])
@@ -106,9 +96,9 @@ def test_peer_set_units__up_and_down__moves_the_bond(market, provider):
     number = register(market, provider)
 
     assert market.run("peer", "set-units", number, 5, "--key", provider).code == 0
-    assert balance(market, provider)["stake_locked"] == str(500 * FLT)
+    assert market.balance(provider)["stake_locked"] == str(500 * FLT)
     assert market.run("peer", "set-units", number, 1, "--key", provider).code == 0
-    held = balance(market, provider)
+    held = market.balance(provider)
     assert held["stake_locked"] == str(100 * FLT)
     assert (held["stake_free"], held["stake_leaving"]) == ("0", str(400 * FLT))
     assert market.run("peer", "set-units", number, 1, "--key", "alpha").code == 3
@@ -167,7 +157,7 @@ def test_peer_register__no_endpoint__is_refused_before_anything_is_paid(market, 
     )
 
     assert (ran.code, "is not a peer's endpoint" in ran.err) == (2, True)
-    assert balance(market, provider)["stake_locked"] == "0"
+    assert market.balance(provider)["stake_locked"] == "0"
 
 
 def test_peer_register__endpoint_of_another_peer__is_refused(market, provider):
@@ -181,7 +171,7 @@ def test_peer_register__endpoint_of_another_peer__is_refused(market, provider):
     )
 
     assert (ran.code, "another peer answers" in ran.err) == (3, True)
-    assert balance(market, provider)["stake_locked"] == "0"
+    assert market.balance(provider)["stake_locked"] == "0"
 
 
 def test_offer__make_list_cancel__is_posted_then_withdrawn(market, provider, stand_in):
@@ -317,129 +307,19 @@ def test_claim__proven_epochs__pays_what_status_promised(market):
     due = {row["assignment"]: int(row["paid"]) for row in status["assignments"]}
     [peer] = status["peers"]
     assert (peer["committed"], peer["used"] >= 2) == (True, True)
-    before = balance(market, "beta")
+    before = market.balance("beta")
     [mine] = [row["id"] for row in market.client().deal(deal)["assignments"]]
 
     one = market.run("claim", mine, "--key", "beta", "--json").json
-    free = balance(market, "beta")["free"]
+    free = market.balance("beta")["free"]
     rest = market.run("claim", "--key", "beta", "--withdraw", "--json").json
 
     assert 2 * 15_000 < due[mine] <= 2 * 2 * 15_000
     assert (one["claimed"], one["paid"], one["refunded"]) == ([mine], str(due[mine]), "0")
-    after = balance(market, "beta")
+    after = market.balance("beta")
     assert int(free) == int(before["free"]) + due[mine]
     assert after["free"] == free
     assert int(after["usdc"]) == int(before["usdc"]) + int(rest["paid"])
     nothing = market.run("claim", mine, "--key", "beta")
     assert nothing.code == 3
     assert "no final epoch to claim yet" in nothing.err
-
-
-def test_wallet__new_list_balance(market):
-    made = market.run("wallet", "new", "somebody", "--no-password", "--json").json
-
-    listed = {row["name"]: row["address"] for row in market.run("wallet", "list", "--json").json}
-    assert listed["somebody"] == made["address"]
-    assert balance(market, "somebody")["usdc"] == "0"
-    again = market.run("wallet", "new", "somebody", "--no-password")
-    assert again.code != 0
-    assert market.address("somebody") == made["address"]
-
-
-def test_wallet__import__is_the_account_of_the_key(market):
-    key = "0x" + "07" * 32
-
-    made = market.run(
-        *("wallet", "new", "imported", "--import", "--no-password", "--json"),
-        stdin=f"{key}\n".encode(),
-    )
-
-    assert made.code == 0, made.err
-    assert market.wiring.account("imported").key == bytes.fromhex("07" * 32)
-    assert key not in made.out + made.err
-
-
-def test_wallet__another_address__needs_no_key(market):
-    ran = market.run("wallet", "balance", "--address", market.address("beta"), "--json")
-
-    assert ran.json["address"] == market.address("beta")
-
-
-def test_local__faucet__gives_once_in_a_while(market, provider):
-    address = market.address(provider)
-    before = market.wiring.usdc.balance(address)
-
-    again = market.run("local", "faucet", "--key", provider)
-
-    assert again.code == 3
-    assert market.wiring.usdc.balance(address) == before == 10_000 * USDC
-
-
-def test_local__epoch__waits_for_the_proofs(market, deal):
-    before = market.wiring.deployment.epoch_of(market.wiring.clock.refresh())
-
-    ran = market.run("local", "epoch", 2, "--json")
-
-    assert ran.json == {"epoch": before + 2}
-    for row in market.client().deal(deal)["assignments"]:
-        assert market.wiring.proofs.is_proven(row["peer"], before + 1)
-
-
-@pytest.fixture
-def called(market, deal):
-    """A call whose epoch is proven: epoch, receipt and peer."""
-    # A whole epoch is left for the call.
-    epoch = market.next_epoch()
-    answer = market.run("call", deal, "greeting.greeting", "Receipt", "--json").json
-    market.next_epoch()
-    return epoch, answer["receipt"], answer["peer"]
-
-
-def test_receipt__verify__leads_to_the_root_on_chain(market, deal, called):
-    epoch, receipt, peer = called
-
-    ran = market.run("receipt", "verify", deal, receipt, "--json")
-
-    assert ran.code == 0, ran.err
-    assert ran.json["status"] == "answered"
-    assert (ran.json["deal"], ran.json["peer"], ran.json["epoch"]) == (deal, int(peer), epoch)
-    assert ran.json["hash"] == receipt.split(":")[2]
-    assert (
-        "proven on chain"
-        in market.run("receipt", "verify", deal, receipt, "--epoch", epoch, "--peer", peer).out
-    )
-
-
-def test_receipt__forged__is_refused(market, deal, called):
-    epoch, receipt, _ = called
-    assignment, sequence, _ = receipt.split(":")
-
-    forged = market.run("receipt", "verify", deal, f"{assignment}:{sequence}:{'00' * 32}")
-    missing = market.run("receipt", "verify", deal, f"{assignment}:9999")
-    malformed = market.run("receipt", "verify", deal, "nonsense")
-    too_early = market.run("receipt", "verify", deal, receipt, "--epoch", epoch + 1)
-
-    assert (forged.code, forged.out) == (1, "")
-    assert "another one than the call's header named" in forged.err
-    assert missing.code == 1
-    assert malformed.code == 2
-    assert too_early.code == 1
-
-
-def test_config_show__names_every_table(market):
-    shown = market.run("config", "show", "--json").json
-
-    assert shown["home"] == str(market.home.root)
-    assert set(shown) == {
-        *("home", "chain", "store", "indexer", "matcher", "peer", "gateway", "meter"),
-        *("client", "outbound"),
-    }
-    assert "gateway" in market.run("config", "show").out
-
-
-def test_module_inspect__example__shows_its_functions(market):
-    ran = market.run("module", "inspect", "examples/greeting/greeting.wasm", "--json")
-
-    assert ran.json["cid"].startswith("bafkrei")
-    assert "greeting" in json.dumps(ran.json)
-    assert "name: string" in market.run("module", "inspect", "examples/greeting/greeting.wasm").out
