@@ -155,7 +155,6 @@ class Accuser:
             sequence=suspicion.finding.sequence,
             case=opened.case,
             fee=self._fee,
-            opened=facts.epoch,
         )
         return True
 
@@ -173,7 +172,9 @@ class Accuser:
             self._journal.write("refused", **_name(held), epoch=suspicion.epoch, why=error.detail)
             return True
         self.obstacle = ""
-        self._journal.write("accused", **_name(held), epoch=suspicion.epoch, case=opened.case)
+        self._journal.write(
+            "accused", **_name(held), epoch=suspicion.epoch, case=opened.case, fee=self._stake
+        )
         return True
 
     def _allow(self, amount: int) -> None:

@@ -4,20 +4,22 @@ What a line says has happened; what follows from it is done again after a crash 
 that it is done. So nothing is signed, asked or counted twice, and a person can read it all.
 """
 
+import errno
 import fcntl
 import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 
 from meter.papers.examine import SignedReceipt
 from wasmarket.kernel.audits.evidence import Summed, split_words
 from wasmarket.kernel.errors import Conflict, MarketError
-from wasmarket.kernel.events.audits import CaseOutcome
+from wasmarket.kernel.events.audits import CaseKind, CaseOutcome
 from wasmarket.kernel.signing.heads import parse_head
 from wasmarket.serving.damage import set_aside
 
@@ -46,18 +48,23 @@ class UsageBook:
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """An ask of ours that was not seen to be over."""
+    """An ask or accusation of ours that was not seen to be over; `fee` FLT base units are out."""
 
-    case: int
-    assignment: int
-    epoch: int
+    kind: CaseKind
     fee: int
-    opened: int
-    """Epoch in which it was asked."""
+
+    def lost(self, outcome: CaseOutcome) -> int:
+        """Return what does not come back.
+
+        A void trial may have paid its jurors, which its end does not say: it counts as lost.
+        """
+        if self.kind is CaseKind.ASK:
+            return self.fee if outcome is CaseOutcome.ANSWERED else 0
+        return 0 if outcome is CaseOutcome.CONVICTED else self.fee
 
 
 class Journal:
-    """The file and what it adds up to. One thread writes, others read."""
+    """The file and what it adds up to. Any thread writes, one line after the other."""
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         """Read what earlier runs wrote; half a line at the end is cut off.
@@ -69,13 +76,14 @@ class Journal:
         self.books: dict[int, UsageBook] = {}
         self.cases: dict[int, OpenCase] = {}
         self.lost = 0
-        """FLT base units that went to peers which answered."""
+        """FLT base units that went to peers which answered, and into trials without conviction."""
         self.asked: set[tuple[int, int]] = set()
         """(assignment, epoch) of all asks ever."""
         if is_read_only:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        # Without a buffer: what a full disk did not take must not be written later.
+        self._file = path.open("ab", buffering=0)
         _lock(self._file, path)
         self._recover()
 
@@ -87,10 +95,10 @@ class Journal:
         """Write a line, safe on the disk, and take what it says."""
         line = msgspec.json.encode({"what": what, **said}) + b"\n"
         with self._lock:
-            size = self._file.tell()
+            size = os.fstat(self._file.fileno()).st_size
             try:
-                self._file.write(line)
-                self._file.flush()
+                if self._file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fdatasync(self._file.fileno())
             except OSError:
                 os.ftruncate(self._file.fileno(), size)
@@ -99,7 +107,7 @@ class Journal:
 
     @property
     def spent(self) -> int:
-        """Return the FLT base units that are out for asks, or lost by them."""
+        """Return the FLT base units that are out for asks and accusations, or lost by them."""
         return self.lost + sum(case.fee for case in self.cases.values())
 
     def read(self) -> Iterator[dict[str, Any]]:
@@ -135,17 +143,16 @@ class Journal:
     def _take(self, said: dict[str, Any]) -> None:
         match said["what"]:
             case "asked":
-                made = OpenCase(
-                    said["case"], said["assignment"], said["epoch"], said["fee"], said["opened"]
-                )
-                self.cases[made.case] = made
-                self.asked.add((made.assignment, made.epoch))
-            case "contradicted" | "refused" | "dropped" | "accused":
+                self.cases[said["case"]] = OpenCase(CaseKind.ASK, said["fee"])
+                self.asked.add((said["assignment"], said["epoch"]))
+            case "accused":
+                self.cases[said["case"]] = OpenCase(CaseKind.ACCUSATION, said["fee"])
+            case "contradicted" | "refused" | "dropped":
                 pass
             case "closed":
                 case = self.cases.pop(said["case"], None)
-                if case is not None and said["outcome"] == CaseOutcome.ANSWERED:
-                    self.lost += case.fee
+                if case is not None:
+                    self.lost += case.lost(CaseOutcome(said["outcome"]))
             case _:
                 self._take_of_book(self.book(said["assignment"]), said)
 
@@ -170,7 +177,7 @@ class Journal:
                 book.heads.append(SignedReceipt(receipt, parse_head(said["head"])))
 
 
-def _lock(file: IO[bytes], path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:

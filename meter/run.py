@@ -197,6 +197,10 @@ class MeterProcess:
                 "assignments": [held.id for held in self.metering.find_concerned(facts)],
                 "cases": sorted(self.journal.cases),
                 "silent": {str(number): why for number, why in self._checker.silent.items()},
+                "undelivered": {
+                    str(number): why
+                    for number, why in (self._clerk.silent if self._clerk else {}).items()
+                },
             },
         )
 

@@ -21,7 +21,8 @@ class MeterSettings:
     patience_epochs: int = 1
     """How many epochs a peer may withhold its papers before it is asked on chain."""
     budget_flt: int = 20
-    """Most FLT, whole, that may be out for asks at a time; what comes back counts no more."""
+    """Most FLT, whole, that may be out or lost for asks and accusations; what comes back counts no
+    more."""
 
     rerun_percent: float = 1.0
     """Share of the calls with a known input, and of a deterministic service, that are run again,

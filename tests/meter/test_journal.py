@@ -1,5 +1,8 @@
 """The journal: what was done is not done twice, whatever happens to its file."""
 
+import resource
+from contextlib import contextmanager
+
 import pytest
 
 from meter.journal import Journal, dump_summed
@@ -39,7 +42,7 @@ def test_journal__read_again__adds_up_to_the_same(path):
     write_checked(journal)
     journal.write("signed", assignment=9, work=10)
     write_checked(journal, epoch=6, work=5)
-    journal.write("asked", case=4, assignment=9, epoch=7, fee=2, opened=8)
+    journal.write("asked", case=4, assignment=9, epoch=7, fee=2)
     journal.write("lied", assignment=9, epoch=7, problem="it lies")
     before = (journal.books, journal.cases, journal.asked, journal.spent)
     journal.close()
@@ -79,12 +82,61 @@ def test_journal__second_process__is_refused(path):
     journal.close()
 
 
+@contextmanager
+def full_disk(path, room):
+    """No file of this process grows beyond what `path` has and `room` bytes more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("room", [0, 30])
+def test_journal__line_that_a_full_disk_refused__counts_once_when_it_is_written_again(path, room):
+    journal = Journal(path)
+    write_checked(journal)
+    with full_disk(path, room), pytest.raises(OSError):
+        write_checked(journal, epoch=6, work=5)
+
+    write_checked(journal, epoch=6, work=5)
+
+    assert journal.book(9).work == 15
+    journal.close()
+    again = Journal(path)
+    assert (again.book(9).checked, again.book(9).work) == (6, 15)
+    again.close()
+
+
 @pytest.mark.parametrize(("outcome", "spent"), [(CaseOutcome.ANSWERED, 2), (CaseOutcome.VOID, 0)])
 def test_budget__what_comes_back__counts_no_more(path, outcome, spent):
     journal = Journal(path)
-    journal.write("asked", case=4, assignment=9, epoch=7, fee=2, opened=8)
+    journal.write("asked", case=4, assignment=9, epoch=7, fee=2)
 
     journal.write("closed", case=4, outcome=int(outcome))
 
     assert (journal.spent, journal.cases) == (spent, {})
     journal.close()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "spent"),
+    [
+        (None, 71),
+        (CaseOutcome.CONVICTED, 0),
+        (CaseOutcome.ACQUITTED, 71),
+        (CaseOutcome.VOID, 71),
+    ],
+)
+def test_budget__accusation__counts_unless_it_convicts(path, outcome, spent):
+    journal = Journal(path)
+    journal.write("accused", case=4, assignment=9, epoch=7, fee=71)
+
+    if outcome is not None:
+        journal.write("closed", case=4, outcome=int(outcome))
+    journal.close()
+
+    again = Journal(path)
+    assert again.spent == spent
+    again.close()
