@@ -11,13 +11,12 @@ from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
 from wasmarket.chain.sending.transactions import ContractCall, Submitter, TransactionReceipt
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.evidence import Called, Summed
+from wasmarket.kernel.audits.juries import DRAW_PART
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS, CHALLENGE_EPOCHS
 from wasmarket.kernel.errors import Reverted, Unfunded
 from wasmarket.kernel.events.audits import CaseState
 from wasmarket.kernel.reasons import DropReason
 
-DRAW_PART = 48
-"""A jury may be drawn this part of an epoch after the accusation."""
 PHASES = {CaseState.OPEN: 1, CaseState.DRAWN: 2, CaseState.SHOWN: 1}
 """Epochs that each phase of an accusation lasts."""
 

@@ -1,16 +1,10 @@
 """Run a share of the calls again whose inputs are known, and compare what receipts say of them."""
 
-import logging
 import random
 from collections.abc import Callable, Sequence
 
 from meter.papers.examine import Finding, prove_receipt
 from wasmarket.kernel.documents.receipts import CallStatus, Receipt, unpack_receipt, value_digest
-
-logger = logging.getLogger(__name__)
-
-FALSE_IN_ITSELF = (1).to_bytes(32, "big")
-"""What stands for a receipt that no execution can give: the app has no such function."""
 
 Execute = Callable[[bytes, bytes, bytes], bytes | None]
 """Runs a call again: app, function's hash, input; returns its value, or None if it cannot tell."""

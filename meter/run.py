@@ -28,6 +28,7 @@ from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.transactions import Submitter
 from wasmarket.chain.sending.wallet import Account
+from wasmarket.kernel.audits.juries import JURY
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
@@ -40,7 +41,6 @@ logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "journal.jsonl"
 LONGEST_PAUSE = 10.0
-JURORS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class MeterProcess:
             contracts,
             parts.sender,
             ask_fee=parameters.ask_fee,
-            stake=parameters.stake + JURORS * parameters.juror_fee,
+            stake=parameters.stake + JURY * parameters.juror_fee,
             budget=settings.budget,
             accuses=settings.accuse,
         )

@@ -11,8 +11,6 @@ from peer.folder import write_atomically
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.hashing import keccak
 
-CANNOT_TELL = bytes(32)
-FALSE_IN_ITSELF = (1).to_bytes(32, "big")
 PRIVATE = 0o600
 
 

@@ -9,13 +9,14 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from peer.auditing.ballots import CANNOT_TELL, FALSE_IN_ITSELF, Ballots
+from peer.auditing.ballots import Ballots
 from peer.auditing.executor import CallExecutor
 from peer.chain_state.trials import Trial
 from peer.chain_state.view import ChainView
 from wasmarket.chain.contracts.abi import load_abi
 from wasmarket.kernel.addresses import raw, to_hash
 from wasmarket.kernel.audits.evidence import join_words
+from wasmarket.kernel.audits.juries import CANNOT_TELL, FALSE_IN_ITSELF
 from wasmarket.kernel.documents.receipts import Receipt, receipt_hash, unpack_receipt
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.events.audits import CaseState

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_HASH
+from wasmarket.kernel.audits.juries import unpack_jury
 from wasmarket.kernel.events.audits import CaseKind, CaseState
 from wasmarket.kernel.units import Hash
 
-JURY = 7
-SEAT_BITS = 32
 KEPT_CLOSED = 64
 """Blocks for which a case that is over is remembered: a rollback may open it again."""
 
@@ -68,7 +67,7 @@ class TrialFacts:
                 step = TrialStep(block, time, "opened", numbers, tx, event.receipt)
                 self.steps[event.case] = [step]
             case events.Drawn():
-                self._add(event.case, TrialStep(block, time, "drawn", _split(event.jury)))
+                self._add(event.case, TrialStep(block, time, "drawn", unpack_jury(event.jury)))
             case events.Voted():
                 self._add(event.case, TrialStep(block, time, "voted", (event.place,)))
             case events.Revealed():
@@ -152,9 +151,3 @@ def _fold(case: int, steps: list[TrialStep], own: set[int]) -> Trial:
         frozenset(revealed),
         tuple(place for place, seat in enumerate(seats) if seat in own),
     )
-
-
-def _split(jury: int) -> tuple[int, ...]:
-    """Return the seven seats that a word holds, the first lowest."""
-    mask = (1 << SEAT_BITS) - 1
-    return tuple(jury >> (SEAT_BITS * place) & mask for place in range(JURY))

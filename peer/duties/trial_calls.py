@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from peer.chain_state.trials import Trial
 from peer.chain_state.view import ChainView
+from wasmarket.kernel.audits.juries import DRAW_PART
 from wasmarket.kernel.deployment import Parameters
 from wasmarket.kernel.events.audits import CaseState
 
-DRAW_PART = 48
-"""A jury may be drawn this part of an epoch after the accusation."""
 VOTE_EPOCHS = 2
 
 

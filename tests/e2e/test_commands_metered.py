@@ -4,6 +4,7 @@ import pytest
 
 from tests.e2e.market_driver import GREETING
 from wasmarket.kernel.signing.usage import AssignmentUsage, dump_voucher, sign_usage
+from wasmarket.kernel.units import format_flt
 
 pytestmark = pytest.mark.e2e
 
@@ -58,6 +59,40 @@ def test_deploy__metered_without_a_limit_of_fuel__says_what_to_do(selling):
 
     assert ran.code == 2
     assert "--fuel" in ran.err
+
+
+def test_deploy__meter_of_a_deal_that_is_not_metered__is_refused(selling):
+    meter = selling.address("developer")
+
+    ran = selling.run("deploy", GREETING, "--meter", meter, "--fuel", 10**9, "--yes")
+
+    assert ran.code == 2
+    assert "--metered" in ran.err
+
+
+def test_deploy__calls_that_no_peer_can_serve__says_why_they_gave_it_back(selling):
+    ran = selling.run("deploy", GREETING, "--fuel", 1_000, "--yes")
+
+    assert ran.code != 0
+    assert "the service failed to start" in ran.err
+    assert "wasmarket update" in ran.err
+
+
+def test_accuse__not_confirmed__says_what_it_costs_and_sends_nothing(selling, metered):
+    answer = selling.call(metered, "greeting/greeting", ["World"])
+    assignment, sequence, _ = answer.headers["wasmarket-receipt"].split(":")
+    epoch = selling.next_epoch() - 1
+    terms = selling.wiring.deployment.parameters
+    before = selling.wiring.rpc.fetch_nonce(selling.address("developer"))
+
+    ran = selling.run("audit", "accuse", assignment, epoch, sequence)
+
+    assert ran.code != 0
+    asked = ran.out + ran.err
+    for amount in (terms.stake, 7 * terms.juror_fee, terms.stake + 7 * terms.juror_fee):
+        assert format_flt(amount) in asked
+    after = selling.wiring.rpc.fetch_nonce(selling.address("developer"))
+    assert after == before
 
 
 def test_deploy__metered__is_called_and_billed_by_vouchers_alone(selling, metered):

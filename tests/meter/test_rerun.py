@@ -6,10 +6,11 @@ import pytest
 
 from meter.chain.facts import ChainFacts, KnownAssignment
 from meter.journal import Journal
-from meter.rerun import FALSE_IN_ITSELF, Reruns
+from meter.rerun import Reruns
 from meter.seen import CallSeen, SeenCalls
 from tests.meter.shown_papers import Chain, ShownEpoch
 from tests.meter.test_examine import found
+from wasmarket.kernel.audits.juries import FALSE_IN_ITSELF
 from wasmarket.kernel.documents.receipts import CallStatus, pack_receipt, value_digest
 from wasmarket.kernel.errors import InvalidInput, NotFound
 from wasmarket.kernel.hashing import sha256

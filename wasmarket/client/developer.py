@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from wasmarket.kernel.deployment import Deployment
 
 RUNNING = frozenset({"active", "short"})
+"""Offer statuses in which functions answer."""
 SERVING = ("active", "metered")
 """States of an assignment whose peer serves calls."""
-"""Offer statuses in which functions answer."""
 FINAL = frozenset({"ended", "cancelled", "expired"})
 REPLACED = frozenset({"ready", "done"})
 """States of a replacement in which the old assignment can go without a gap."""
@@ -163,16 +163,28 @@ class DeveloperClient:
     def wait_for_interface(self, deal: int, seconds: float) -> dict[str, Any]:
         """Return the functions of a deal that is active, once a peer of it has seen that too.
 
-        Raises Unreachable after `seconds` without one.
+        Raises Unreachable after `seconds` without one; it says why peers gave the deal back.
         """
         until = time.monotonic() + seconds
         while True:
             try:
                 return self.interface(deal)
-            except Unreachable:
+            except Unreachable as error:
                 if time.monotonic() > until:
-                    raise
+                    raise self._explain_silence(deal, error) from error
             time.sleep(0.2)
+
+    def _explain_silence(self, deal: int, error: Unreachable) -> Unreachable:
+        """Return the error with the reasons of the peers that gave a deal back, if any did."""
+        whys = {row["peer"]: row["why_text"] for row in self.assignments(deal) if row["why_text"]}
+        if not whys:
+            return error
+        told = "; ".join(f"peer {peer}: {why}" for peer, why in whys.items())
+        return Unreachable(
+            f"{error.detail}, peers gave it back ({told})",
+            field="deal",
+            remedy=f"mend the app, then `wasmarket update {deal}`, or `wasmarket stop {deal}`",
+        )
 
     def assignments(self, deal: int) -> list[dict[str, Any]]:
         """Return all assignments of a deal, also those that have ended."""

@@ -32,6 +32,7 @@ from wasmarket.client.market.results import (
     PricePoint,
 )
 from wasmarket.client.usage.loads import BYTES, Load, compare
+from wasmarket.client.usage.meters import check_meter
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.billing import due
 from wasmarket.kernel.documents.receipts import CallStatus, call_work
@@ -128,8 +129,8 @@ class FakeDeveloper:
     ) -> OfferState:
         """Give an app units at once. Raises Refused (not that many units), Unfunded."""
         built = app if isinstance(app, App) else load_app(Path(app))
-        by_work = metered or meter is not None
-        curve = self.quote(units=units, regions=regions, max_price=max_price, metered=by_work)
+        check_meter(metered, meter)
+        curve = self.quote(units=units, regions=regions, max_price=max_price, metered=metered)
         most = curve[-1].units if curve else 0
         if most < (units if min_units is None else min_units):
             raise Refused(f"only {most} units like these are on offer", field="units")
@@ -140,7 +141,7 @@ class FakeDeveloper:
         self._ledger.free[PROVIDER] += read_usdc(tip, "tip")
         number = next(self._ids)
         offer = to_hash(sha256(b"offer %d" % number))
-        deal = FakeDeal(number, offer, built.app, money, metered=by_work)
+        deal = FakeDeal(number, offer, built.app, money, metered=metered)
         self._ledger.fill(deal, units, price, regions)
         return OfferState(offer, deal.status, number, ())
 

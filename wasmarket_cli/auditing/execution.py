@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from meter.rerun import FALSE_IN_ITSELF, Execute
+from meter.rerun import Execute
 from peer.auditing.executor import CallExecutor
 from peer.hosting.versions import Preparer, Version
 from peer.policy.file import PolicyFile
@@ -15,6 +15,7 @@ from peer.runtime.workers.spawner import WorkerSpawner
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.audits.juries import FALSE_IN_ITSELF
 from wasmarket.kernel.units import Hash
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client

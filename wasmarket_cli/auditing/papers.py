@@ -9,14 +9,13 @@ from meter.papers.fetch import PaperFetcher
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.evidence import Summed
+from wasmarket.kernel.audits.juries import JURY
 from wasmarket.kernel.errors import InvalidInput, NotFound, Refused, Unreachable
 from wasmarket.kernel.units import format_flt
 from wasmarket_cli.auditing.paying import send_paying
-from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.options import json_option, key_option, yes_option
 from wasmarket_cli.output import print_json, say
 from wasmarket_cli.wiring import wire
-
-JURY = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +86,22 @@ def contradict(
 @click.argument("epoch", type=click.IntRange(0, 2**32 - 1))
 @click.argument("sequence", type=click.IntRange(0, 2**64 - 1))
 @key_option
+@yes_option
 @json_option
 @click.pass_context
 def accuse(
-    ctx: click.Context, assignment: int, epoch: int, sequence: int, key: str | None, as_json: bool
+    ctx: click.Context,
+    assignment: int,
+    epoch: int,
+    sequence: int,
+    key: str | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Say that receipt SEQUENCE of ASSIGNMENT in EPOCH is wrong, and have a jury run it again.
 
-    Costs a stake and the fees of seven jurors; both come back with a conviction. See to it that
-    the call's input can be had by its digest: publish it on a gateway.
+    Costs a stake and the fees of seven jurors; both come back with a conviction. Asks before it
+    pays. See to it that the call's input can be had by its digest: publish it on a gateway.
     """
     wiring = wire(ctx)
     shown = _fetch(wiring, assignment, epoch)
@@ -112,7 +118,11 @@ def accuse(
         )
     called = prove_receipt(shown.papers.receipts, place)
     terms = wiring.deployment.parameters
-    cost = terms.stake + JURY * terms.juror_fee
+    fees = JURY * terms.juror_fee
+    cost = terms.stake + fees
+    if not (yes or as_json):
+        told = f"a stake of {format_flt(terms.stake)} and {format_flt(fees)} for {JURY} jurors"
+        click.confirm(f"Pay {format_flt(cost)} FLT to accuse ({told})?", abort=True)
     call = wiring.audits.call("accuse", assignment, shown.summed, called)
     [opened] = send_paying(wiring, wiring.account(key), call, cost).find(events.Opened)
     if as_json:

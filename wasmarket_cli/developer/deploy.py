@@ -11,6 +11,7 @@ from rich.console import Console
 from wasmarket.app.file import App, limit_fuel
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
+from wasmarket.client.usage.meters import find_meter
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
@@ -21,7 +22,6 @@ from wasmarket_cli.developer.apps.app_check import check_app, list_public_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.quoting.quotes import most_units
 from wasmarket_cli.developer.quoting.terms import (
-    find_meter,
     metered_deposit,
     metered_options,
     show_metered_plan,

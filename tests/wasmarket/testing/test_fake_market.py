@@ -181,6 +181,13 @@ TestAddsUp.settings = settings(max_examples=30, stateful_step_count=20, deadline
 TestAddsUp.pytestmark = [pytest.mark.unit]
 
 
+def test_deploy__meter_of_a_deal_that_is_not_metered__is_refused():
+    with FakeMarket() as market, pytest.raises(InvalidInput, match="metered") as error:
+        market.developer.deploy(app=GREETING, meter="0x" + "11" * 20)
+
+    assert error.value.field == "meter"
+
+
 def test_metered_deal__calls__pay_for_work_and_not_for_time():
     with FakeMarket(units=1, price="0.01") as market:
         market.provider.offer(peer=1, price="300", metered=True)

@@ -20,6 +20,7 @@ from wasmarket.client.market.results import (
     read_offer,
 )
 from wasmarket.client.usage.loads import BYTES, Load, compare
+from wasmarket.client.usage.meters import find_meter
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address, parse_hash
 from wasmarket.kernel.billing import due
@@ -27,7 +28,7 @@ from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.regions import region_mask
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
-from wasmarket.kernel.units import Address, Hash
+from wasmarket.kernel.units import Hash
 
 DEPOSIT_EPOCHS: Final = 10
 Names = Sequence[str]
@@ -128,7 +129,7 @@ class Developer:
         built = app if isinstance(app, App) else load_app(Path(app))
         if fuel is not None:
             built = limit_fuel(built, fuel)
-        signer = self._find_meter(metered, meter, built)
+        signer = find_meter(metered, meter, self.address, built)
         wanted = [*traits, *(n for n in built.manifest.effectors.names if n not in traits)]
         if max_price is None:
             curve = self.quote(
@@ -174,18 +175,6 @@ class Developer:
             # An active deal answers once a peer of it has seen that too.
             self._client.wait_for_interface(state.deal, wait)
         return state
-
-    def _find_meter(self, metered: bool, meter: str | None, app: App) -> Address:
-        """Return who signs usage; zero for a reserved deal. Raises InvalidInput."""
-        if not metered and meter is None:
-            return ZERO_ADDRESS
-        if app.manifest.limits.fuel is None:
-            raise InvalidInput(
-                "the app has no limit of fuel, so peers would not count its work",
-                field="fuel",
-                remedy="give `fuel`, or set it under [limits] in app.toml",
-            )
-        return parse_address(meter or self.address, field="meter")
 
     def usage(self, *, deal: int) -> list[PaidWork]:
         """Return what was redeemed of a metered deal so far, by assignment."""

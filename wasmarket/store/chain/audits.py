@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from wasmarket.kernel.audits.juries import unpack_jury
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.audit_views import CaseView, ContradictionView, SeatView
@@ -16,9 +17,6 @@ from wasmarket.store.tables import (
     SeatRow,
     VoteRow,
 )
-
-JURY = 7
-SEAT_BITS = 32
 
 
 def fetch_case(session: Session, case: int) -> CaseView:
@@ -103,10 +101,6 @@ def fetch_audit_free(session: Session, account: Address) -> int:
 
 
 def _case(row: CaseRow) -> CaseView:
-    mask = (1 << SEAT_BITS) - 1
-    jury = (
-        None if row.jury is None else tuple(row.jury >> SEAT_BITS * n & mask for n in range(JURY))
-    )
     return CaseView(
         id=row.id,
         kind=row.kind,
@@ -116,7 +110,7 @@ def _case(row: CaseRow) -> CaseView:
         epoch=row.epoch,
         sequence=row.sequence,
         receipt=row.receipt,
-        jury=jury,
+        jury=None if row.jury is None else unpack_jury(row.jury),
         outcome=row.outcome,
         seized=row.seized,
         opened_block=row.opened_block,
@@ -124,8 +118,3 @@ def _case(row: CaseRow) -> CaseView:
         moved_at=row.moved_at,
         tx_hash=row.tx_hash,
     )
-
-
-def _seats(jury: int) -> tuple[int, ...]:
-    mask = (1 << SEAT_BITS) - 1
-    return tuple(jury >> SEAT_BITS * place & mask for place in range(JURY))

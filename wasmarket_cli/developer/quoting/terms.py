@@ -7,9 +7,6 @@ import click
 
 from wasmarket.app.file import App
 from wasmarket.client.developer_offers import Requirement
-from wasmarket.kernel.addresses import ZERO_ADDRESS
-from wasmarket.kernel.errors import InvalidInput
-from wasmarket.kernel.units import Address
 from wasmarket_cli.options import ADDRESS
 from wasmarket_cli.output import count, say, usdc
 
@@ -21,27 +18,13 @@ def metered_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--metered`, `--meter` and `--fuel` to a command."""
     for option in (
         click.option("--fuel", type=click.IntRange(1), help="Most of a call [app.toml's limit]"),
-        click.option("--meter", type=ADDRESS, help="Account that signs usage [yours]"),
+        click.option(
+            "--meter", type=ADDRESS, help="Account that signs usage, with --metered [yours]"
+        ),
         click.option("--metered", is_flag=True, help="Pay for work done instead of time"),
     ):
         command = option(command)
     return command
-
-
-def find_meter(metered: bool, meter: Address | None, developer: Address, app: App) -> Address:
-    """Return who signs usage; zero for a reserved deal.
-
-    Raises InvalidInput for an app whose calls have no limit of fuel: no peer counts their work.
-    """
-    if not metered and meter is None:
-        return ZERO_ADDRESS
-    if app.manifest.limits.fuel is None:
-        raise InvalidInput(
-            "the app has no limit of fuel, so peers would not count its work",
-            field="limits.fuel",
-            remedy="give --fuel 1000000000 (about a second), or set it in app.toml",
-        )
-    return meter or developer
 
 
 def metered_deposit(units: int, max_price: int) -> int:

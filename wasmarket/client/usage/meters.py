@@ -1,0 +1,35 @@
+"""Who signs the usage of a deal that is about to be offered."""
+
+from wasmarket.app.file import App
+from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address
+from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.units import Address
+
+
+def find_meter(metered: bool, meter: str | None, developer: str, app: App) -> Address:
+    """Return who signs usage, the developer if nobody else; zero for a reserved deal.
+
+    Raises InvalidInput as `check_meter`, and for an app whose calls have no limit of fuel: no peer
+    counts their work.
+    """
+    check_meter(metered, meter)
+    if not metered:
+        return ZERO_ADDRESS
+    if app.manifest.limits.fuel is None:
+        raise InvalidInput(
+            "the app has no limit of fuel, so peers would not count its work",
+            field="fuel",
+            remedy="give `fuel` (--fuel 1000000000 is about a second), or set it under [limits] in"
+            " app.toml",
+        )
+    return parse_address(meter or developer, field="meter")
+
+
+def check_meter(metered: bool, meter: str | None) -> None:
+    """Refuse a meter where time is paid. Raises InvalidInput."""
+    if meter is not None and not metered:
+        raise InvalidInput(
+            "only the usage of a metered deal is signed",
+            field="meter",
+            remedy="give `metered` (--metered) too, or leave the meter out to pay for time",
+        )
