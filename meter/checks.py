@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 OnLie = Callable[["Suspicion"], bool]
 """Does what is to be done about it; False: not yet, come again."""
 
-Fetch = Callable[[str, int, int, int], Papers]
-"""Returns what the peer at an endpoint shows of a deal's assignment in an epoch."""
+Fetch = Callable[[str, int, int, int, bytes], Papers]
+"""Returns what the peer at an endpoint shows of a deal's assignment in an epoch, for its root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class EpochChecker:
         try:
             if place is None:
                 raise Unreachable(f"nobody knows where peer {held.peer} is")
-            papers = self._fetch(place.endpoint, held.deal, held.id, epoch)
+            papers = self._fetch(place.endpoint, held.deal, held.id, epoch, root)
         except Unreachable as error:
             if self._silent.get(held.id) != error.detail:
                 logger.warning(

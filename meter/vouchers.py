@@ -52,8 +52,10 @@ class VoucherClerk:
         place = facts.peers[held.peer]
         url = f"{place.endpoint.rstrip('/')}/v1/deals/{held.deal}/vouchers"
         try:
-            answer = self._client.post(url, json={"vouchers": [dump_voucher(voucher)]})
-            why = "" if answer.is_success else f"{url} answers {answer.status_code}"
+            body = {"vouchers": [dump_voucher(voucher)]}
+            # What else it says is not read: it may have no end.
+            with self._client.stream("POST", url, json=body) as answer:
+                why = "" if answer.is_success else f"{url} answers {answer.status_code}"
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             why = f"{url} does not answer: {error}"
         if why:

@@ -1,5 +1,7 @@
 """Fetch what a peer shows for an epoch, as raw as it can be had."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -15,6 +17,10 @@ MOST_AT_ONCE = 4_096
 MOST_RECEIPTS = 20_000_000
 """A peer that goes on for ever shows nothing."""
 MOST_ANSWER = 8 << 20
+ANSWER_SECONDS = 60.0
+"""Longest time for all of an answer: a peer that drips keeps the others waiting."""
+PAGE_SECONDS = 1.0
+"""What each page of receipts that the root promises may take more, for the epoch as a whole."""
 
 
 class _SummaryPart(msgspec.Struct):
@@ -31,20 +37,32 @@ class _EpochPage(msgspec.Struct):
 class PaperFetcher:
     """Asks peers; whatever they answer is examined before it is believed."""
 
-    def __init__(self, client: httpx.Client) -> None:
+    def __init__(
+        self, client: httpx.Client, read_clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`read_clock` returns seconds."""
         self._client = client
+        self._read_clock = read_clock
 
-    def fetch(self, endpoint: str, deal: int, assignment: int, epoch: int) -> Papers:
-        """Return what a peer shows. Raises Unreachable if it shows nothing that can be read."""
+    def fetch(self, endpoint: str, deal: int, assignment: int, epoch: int, root: bytes) -> Papers:
+        """Return what a peer shows: receipts if its summary leads to the root that it committed.
+
+        Raises Unreachable if it shows nothing that can be read, or takes too long to.
+        """
         base = f"{endpoint.rstrip('/')}/v1/deals/{deal}/receipts/{epoch}"
-        page = self._read_json(base, {"limit": 1})
+        until = self._read_clock() + ANSWER_SECONDS
+        page = self._read_json(base, {"limit": 1}, until)
         summaries = tuple(_to_summed(part) for part in page.summaries[: 2 * MOST_AT_ONCE])
         ours = tuple(summed for summed in summaries if summed.fields[2] == assignment)
+        proven = next((summed for summed in ours if summed.leads_to(root)), None)
+        if proven is None:
+            # Receipts of what nothing was committed for are worth nothing.
+            return Papers(ours, ())
         receipts: list[bytes] = []
-        expected = ours[0].fields[5] if ours else 0
-        after = ours[0].fields[4] - 1 if ours else -1
-        while len(receipts) < min(expected, MOST_RECEIPTS):
-            found = self._read_packed(f"{base}/packed", assignment, after + len(receipts))
+        expected, after = min(proven.fields[5], MOST_RECEIPTS), proven.fields[4] - 1
+        until += expected / MOST_AT_ONCE * PAGE_SECONDS
+        while len(receipts) < expected:
+            found = self._read_packed(f"{base}/packed", assignment, after + len(receipts), until)
             if not found:
                 break
             receipts += found
@@ -55,21 +73,22 @@ class PaperFetcher:
     ) -> bytes | None:
         """Return one receipt, of an epoch that may be open. Raises Unreachable."""
         base = f"{endpoint.rstrip('/')}/v1/deals/{deal}/receipts/{epoch}/packed"
-        found = self._read_packed(base, assignment, sequence - 1)
+        until = self._read_clock() + ANSWER_SECONDS
+        found = self._read_packed(base, assignment, sequence - 1, until)
         return found[0] if found else None
 
-    def _read_packed(self, url: str, assignment: int, after: int) -> list[bytes]:
-        answer = self._get(url, {"assignment": assignment, "after": after})
+    def _read_packed(self, url: str, assignment: int, after: int, until: float) -> list[bytes]:
+        answer = self._get(url, {"assignment": assignment, "after": after}, until)
         size = len(answer) // RECEIPT_BYTES * RECEIPT_BYTES
         return [answer[at : at + RECEIPT_BYTES] for at in range(0, size, RECEIPT_BYTES)]
 
-    def _read_json(self, url: str, parameters: dict[str, Any]) -> _EpochPage:
+    def _read_json(self, url: str, parameters: dict[str, Any], until: float) -> _EpochPage:
         try:
-            return msgspec.json.decode(self._get(url, parameters), type=_EpochPage)
+            return msgspec.json.decode(self._get(url, parameters, until), type=_EpochPage)
         except msgspec.DecodeError as error:
             raise Unreachable(f"{url} answers what is no epoch: {error}") from error
 
-    def _get(self, url: str, parameters: dict[str, Any]) -> bytes:
+    def _get(self, url: str, parameters: dict[str, Any], until: float) -> bytes:
         try:
             with self._client.stream("GET", url, params=parameters) as answer:
                 if answer.status_code != httpx.codes.OK:
@@ -79,6 +98,8 @@ class PaperFetcher:
                     data += part
                     if len(data) > MOST_ANSWER:
                         raise Unreachable(f"{url} answers more than {MOST_ANSWER} bytes")
+                    if self._read_clock() > until:
+                        raise Unreachable(f"{url} is too slow: it was given up")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unreachable(f"{url} does not answer: {error}") from error
         return bytes(data)

@@ -146,7 +146,7 @@ def _fetch(wiring: Wiring, assignment: int, epoch: int) -> _Shown:
         )
     endpoint = str(wiring.http.get(_peer_url(wiring, word.peer)).json()["endpoint"])
     fetcher = PaperFetcher(wiring.http)
-    papers = fetcher.fetch(endpoint, word.deal, assignment, epoch)
+    papers = fetcher.fetch(endpoint, word.deal, assignment, epoch, root)
     claim = Claim(
         peer=word.peer,
         deal=word.deal,
@@ -175,7 +175,7 @@ def _fetch_previous(
     if root is None:
         return None
     try:
-        papers = fetcher.fetch(endpoint, deal, assignment, epoch - 1)
+        papers = fetcher.fetch(endpoint, deal, assignment, epoch - 1, root)
     except Unreachable:
         return None
     return next((one for one in papers.summaries if one.leads_to(root)), None)
