@@ -1,5 +1,7 @@
 """JSON of redeemed vouchers, and of what Audits did: cases, contradictions, seats."""
 
+from typing import Any
+
 from pydantic import BaseModel
 
 from wasmarket.kernel.events.audits import CaseKind, CaseOutcome, CaseState
@@ -26,19 +28,7 @@ class RedemptionJson(BaseModel):
     @classmethod
     def build(cls, view: RedemptionView) -> "RedemptionJson":
         """Render a redemption."""
-        return cls(
-            assignment=view.assignment,
-            deal=view.deal,
-            provider=view.provider,
-            work=view.work,
-            paid=view.paid,
-            owed=view.owed,
-            balance=view.balance,
-            log_index=view.log_index,
-            at=view.timestamp,
-            tx=view.tx_hash,
-            in_block=view.block,
-        )
+        return cls(**_members(cls, view))
 
 
 class CaseJson(BaseModel):
@@ -64,21 +54,12 @@ class CaseJson(BaseModel):
     def build(cls, view: CaseView) -> "CaseJson":
         """Render a case."""
         return cls(
-            id=view.id,
-            kind=CaseKind(view.kind).name.lower(),
-            state=CaseState(view.state).name.lower(),
-            outcome=None if view.outcome is None else CaseOutcome(view.outcome).name.lower(),
-            assignment=view.assignment,
-            by=view.by,
-            epoch=view.epoch,
-            sequence=view.sequence,
-            receipt=view.receipt,
-            jury=None if view.jury is None else list(view.jury),
-            seized=view.seized,
-            opened_block=view.opened_block,
-            opened_at=view.opened_at,
-            moved_at=view.moved_at,
-            tx=view.tx_hash,
+            **_members(cls, view)
+            | {
+                "kind": CaseKind(view.kind).name.lower(),
+                "state": CaseState(view.state).name.lower(),
+                "outcome": None if view.outcome is None else CaseOutcome(view.outcome).name.lower(),
+            }
         )
 
 
@@ -118,16 +99,7 @@ class ContradictionJson(BaseModel):
     @classmethod
     def build(cls, view: ContradictionView) -> "ContradictionJson":
         """Render a contradiction."""
-        return cls(
-            assignment=view.assignment,
-            by=view.by,
-            kind=view.kind,
-            seized=view.seized,
-            log_index=view.log_index,
-            at=view.timestamp,
-            tx=view.tx_hash,
-            in_block=view.block,
-        )
+        return cls(**_members(cls, view))
 
 
 class SeatJson(BaseModel):
@@ -142,4 +114,12 @@ class SeatJson(BaseModel):
     @classmethod
     def build(cls, view: SeatView) -> "SeatJson":
         """Render a seat."""
-        return cls(id=view.id, peer=view.peer, since=view.since, quit=view.quit, fines=view.fines)
+        return cls(**_members(cls, view))
+
+
+_IN_VIEWS = {"at": "timestamp", "tx": "tx_hash", "in_block": "block"}
+"""Names that views of the store have for where and when something is on chain."""
+
+
+def _members(kind: type[BaseModel], view: object) -> dict[str, Any]:
+    return {name: getattr(view, _IN_VIEWS.get(name, name)) for name in kind.model_fields}
