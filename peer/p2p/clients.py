@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 
 from peer.p2p import multistream
+from peer.p2p.byte_budget import ByteBudget
 from peer.p2p.byte_streams import prefixed, read_prefixed
 from peer.p2p.noise import write_public_key
 from peer.p2p.protobuf import write_message
@@ -17,7 +18,9 @@ PING = "/ipfs/ping/1.0.0"
 PROTOCOLS = (PARTICLE, IDENTIFY, PING)
 PING_BYTES = 32
 MOST_WAITING = 8 << 20
-"""Bytes that wait for one client; a client that takes nothing is let go."""
+"""Bytes that wait for one client."""
+TAKE_SECONDS = 60.0
+"""How long a client may take for one particle before it is let go."""
 PUBLIC_KEY, LISTEN_ADDRESSES, SPOKEN, OBSERVED, PROTOCOL_VERSION, AGENT_VERSION = 1, 2, 3, 4, 5, 6
 
 OnFrame = Callable[[bytes], Awaitable[None]]
@@ -33,28 +36,34 @@ class P2pClient:
         agent: str,
         most_frame: int,
         on_frame: OnFrame,
+        waiting: ByteBudget,
+        take_seconds: float = TAKE_SECONDS,
     ) -> None:
-        """`on_frame` takes each particle that the client sends."""
+        """`on_frame` takes each particle that the client sends; `waiting` bounds its queue."""
         self.peer_id = peer_id
         self._own_id = own_id
         self._agent = agent
         self._most_frame = most_frame
         self._on_frame = on_frame
         self._waiting: deque[bytes] = deque()
-        self._waiting_bytes = 0
+        self._waiting_bytes = waiting
+        self._take_seconds = take_seconds
         self._news = asyncio.Event()
 
     def send(self, frame: bytes) -> bool:
         """Send a particle; say whether the client may still take it."""
-        if self._waiting_bytes + len(frame) > MOST_WAITING:
+        message = prefixed(frame)
+        if not self._waiting_bytes.take(len(message)):
             return False
-        self._waiting.append(prefixed(frame))
-        self._waiting_bytes += len(frame)
+        self._waiting.append(message)
         self._news.set()
         return True
 
     async def run(self, connection: Yamux) -> None:
-        """Serve the client until its connection ends. Raises BadPeer, EOFError, OSError."""
+        """Serve the client until its connection ends.
+
+        Raises BadPeer, EOFError, OSError, and TimeoutError for one that takes nothing.
+        """
         sending = asyncio.ensure_future(self._send_waiting(connection))
         reading = asyncio.ensure_future(connection.run())
         try:
@@ -65,6 +74,7 @@ class P2pClient:
             for task in (sending, reading):
                 task.cancel()
             await asyncio.gather(sending, reading, return_exceptions=True)
+            self._waiting_bytes.clear()
 
     async def serve_stream(self, stream: YamuxStream) -> None:
         """Serve a stream that the client opened. Raises BadPeer, EOFError."""
@@ -83,12 +93,13 @@ class P2pClient:
             while not self._waiting:
                 self._news.clear()
                 await self._news.wait()
-            if stream is None:
-                stream = await connection.open()
-                await multistream.propose(stream, PARTICLE)
-            frame = self._waiting.popleft()
-            await stream.write(frame)
-            self._waiting_bytes = sum(map(len, self._waiting))
+            message = self._waiting.popleft()
+            async with asyncio.timeout(self._take_seconds):
+                if stream is None:
+                    stream = await connection.open()
+                    await multistream.propose(stream, PARTICLE)
+                await stream.write(message)
+            self._waiting_bytes.give(len(message))
 
     async def _take_frames(self, stream: YamuxStream) -> None:
         while True:

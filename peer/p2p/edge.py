@@ -10,10 +10,11 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from peer.p2p import multistream
+from peer.p2p.byte_budget import ByteBudget
 from peer.p2p.byte_streams import BadPeer
-from peer.p2p.clients import P2pClient
+from peer.p2p.clients import MOST_WAITING, TAKE_SECONDS, P2pClient
 from peer.p2p.noise import secure
-from peer.p2p.yamux import Yamux
+from peer.p2p.yamux import MOST_HELD, Yamux
 from wasmarket.kernel.documents.particles import (
     Particle,
     decode_particle,
@@ -28,10 +29,16 @@ logger = logging.getLogger(__name__)
 NOISE = "/noise"
 YAMUX = "/yamux/1.0.0"
 HANDSHAKE_SECONDS = 15.0
+CLOSE_SECONDS = 1.0
 MOST_CLIENTS = 1_000
 MOST_OF_ONE_ADDRESS = 256
 MOST_MESSAGE = 1 << 20
 """Bytes of a WebSocket message; what it carries is a stream."""
+MOST_MESSAGES = 2
+"""WebSocket messages of one client that wait to be read."""
+MOST_BYTES_OF_ONE_ADDRESS = 64 << 20
+MOST_BYTES = 256 << 20
+"""Bytes that wait for, and of, all clients together."""
 
 OnParticle = Callable[[Particle, str], None]
 """Takes a particle and the address that it came from. Raises MarketError."""
@@ -77,15 +84,25 @@ class ClientEdge:
     """The clients of this peer by their ids; of two connections with one id the newer counts."""
 
     def __init__(
-        self, identity: Ed25519PrivateKey, agent: str, most_frame: int, on_particle: OnParticle
+        self,
+        identity: Ed25519PrivateKey,
+        agent: str,
+        most_frame: int,
+        on_particle: OnParticle,
+        *,
+        take_seconds: float = TAKE_SECONDS,
     ) -> None:
+        """`take_seconds`: how long a client may take for one particle before it is let go."""
         self._identity = identity
         self._agent = agent
         self._most_frame = most_frame
         self._on_particle = on_particle
         self._own_id = to_peer_id(identity.public_key().public_bytes_raw())
         self._clients: dict[str, P2pClient] = {}
+        self._take_seconds = take_seconds
         self._addresses: Counter[str] = Counter()
+        self._bytes = ByteBudget(MOST_BYTES)
+        self._bytes_by_address: dict[str, ByteBudget] = {}
         self._server: Server | None = None
 
     async def start(self, host: str, port: int) -> None:
@@ -97,7 +114,9 @@ class ClientEdge:
                 port,
                 compression=None,
                 max_size=MOST_MESSAGE,
+                max_queue=MOST_MESSAGES,
                 open_timeout=HANDSHAKE_SECONDS,
+                close_timeout=CLOSE_SECONDS,
                 logger=_silent(),
             )
         except OSError as error:
@@ -136,6 +155,7 @@ class ClientEdge:
             self._addresses[address] -= 1
             if not self._addresses[address]:
                 del self._addresses[address]
+                self._bytes_by_address.pop(address, None)
 
     async def _talk(self, stream: WebSocketStream, address: str) -> None:
         async with asyncio.timeout(HANDSHAKE_SECONDS):
@@ -146,10 +166,21 @@ class ClientEdge:
         async def take(frame: bytes) -> None:
             self._take(frame, address)
 
-        client = P2pClient(peer_id, self._own_id, self._agent, self._most_frame, take)
+        of_address = self._bytes_by_address.setdefault(
+            address, ByteBudget(MOST_BYTES_OF_ONE_ADDRESS, self._bytes)
+        )
+        client = P2pClient(
+            peer_id,
+            self._own_id,
+            self._agent,
+            self._most_frame,
+            take,
+            ByteBudget(MOST_WAITING, of_address),
+            self._take_seconds,
+        )
         self._clients[peer_id] = client
         try:
-            await client.run(Yamux(secured, client.serve_stream))
+            await client.run(Yamux(secured, client.serve_stream, ByteBudget(MOST_HELD, of_address)))
         finally:
             if self._clients.get(peer_id) is client:
                 del self._clients[peer_id]

@@ -6,6 +6,7 @@ import struct
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from peer.p2p.byte_budget import ByteBudget
 from peer.p2p.byte_streams import BadPeer, ByteStream
 
 logger = logging.getLogger(__name__)
@@ -16,6 +17,8 @@ SYN, ACK, FIN, RST = 1, 2, 4, 8
 WINDOW_BYTES = 256 << 10
 MOST_STREAMS = 1_024
 MOST_CHUNK = 32 << 10
+MOST_HELD = 8 << 20
+"""Bytes of one connection that came and are not used yet: buffers, and parts of messages."""
 
 OnStream = Callable[["YamuxStream"], Awaitable[None]]
 
@@ -43,17 +46,20 @@ class YamuxStream:
     async def read(self, count: int) -> bytes:
         """Return exactly so many bytes. Raises EOFError."""
         taken = bytearray()
-        while len(taken) < count:
-            while not self._received:
-                if self._has_ended or self._is_reset:
-                    raise EOFError("the stream has ended")
-                self._news.clear()
-                await self._news.wait()
-            part = self._received[: count - len(taken)]
-            taken += part
-            del self._received[: len(part)]
-            await self._credit(len(part))
-        return bytes(taken)
+        try:
+            while len(taken) < count:
+                while not self._received:
+                    if self._has_ended or self._is_reset:
+                        raise EOFError("the stream has ended")
+                    self._news.clear()
+                    await self._news.wait()
+                part = self._received[: count - len(taken)]
+                taken += part
+                del self._received[: len(part)]
+                await self._credit(len(part))
+            return bytes(taken)
+        finally:
+            self._connection.held.give(len(taken))
 
     async def write(self, data: bytes) -> None:
         """Send bytes as the other side has room for them. Raises StreamReset."""
@@ -93,9 +99,16 @@ class YamuxStream:
         """Take what came. Raises BadPeer for more than there was room for."""
         if len(data) > self._may_receive:
             raise BadPeer("more data than the window")
+        if not self._connection.held.take(len(data)):
+            raise BadPeer("more data than there is room for")
         self._may_receive -= len(data)
         self._received += data
         self._news.set()
+
+    def drop_data(self) -> None:
+        """Let go what came and nobody reads any more."""
+        self._connection.held.give(len(self._received))
+        self._received.clear()
 
     def take_room(self, more: int) -> None:
         """Take how much more may be sent. Raises BadPeer."""
@@ -120,9 +133,15 @@ class YamuxStream:
 class Yamux:
     """A connection of many streams; `run` reads until it ends."""
 
-    def __init__(self, inner: ByteStream, on_stream: OnStream) -> None:
-        """`on_stream` is called with each stream that the other side opens."""
+    def __init__(
+        self, inner: ByteStream, on_stream: OnStream, held: ByteBudget | None = None
+    ) -> None:
+        """`on_stream` is called with each stream that the other side opens.
+
+        `held` bounds what came and is not used yet.
+        """
         self._inner = inner
+        self.held = held or ByteBudget(MOST_HELD)
         self._on_stream = on_stream
         self._streams: dict[int, YamuxStream] = {}
         self._next = 2
@@ -168,6 +187,7 @@ class Yamux:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            self.held.clear()
 
     async def _take(self, kind: int, flags: int, number: int, length: int) -> None:
         if kind == DATA and length > WINDOW_BYTES:
@@ -191,7 +211,8 @@ class Yamux:
     async def _accept(self, number: int) -> None:
         if not number % 2 or number in self._streams:
             raise BadPeer("a stream that cannot be opened")
-        if len(self._streams) >= MOST_STREAMS:
+        # Streams that were reset count until whoever served them has ended.
+        if len(self._tasks) >= MOST_STREAMS:
             await self.send(WINDOW, RST, number, b"")
             return
         stream = self._streams[number] = YamuxStream(self, number)
@@ -207,11 +228,10 @@ class Yamux:
             logger.debug("stream ended", extra={"why": str(error)})
             await stream.reset()
         finally:
-            self._streams.pop(stream.number, None)
-
-    def forget(self, stream: YamuxStream) -> None:
-        """Drop a stream that was opened from here."""
-        self._streams.pop(stream.number, None)
+            stream.drop_data()
+            # Reset and opened again the number is another stream's.
+            if self._streams.get(stream.number) is stream:
+                del self._streams[stream.number]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -13,7 +13,17 @@ from peer.p2p.byte_streams import BadPeer, prefixed, read_prefixed
 from peer.p2p.clients import IDENTIFY, PARTICLE, PING
 from peer.p2p.edge import ClientEdge, WebSocketStream
 from peer.p2p.protobuf import read_message
-from peer.p2p.yamux import ACK, WINDOW, WINDOW_BYTES, Yamux, YamuxStream
+from peer.p2p.yamux import (
+    ACK,
+    HEADER,
+    MOST_HELD,
+    RST,
+    SYN,
+    WINDOW,
+    WINDOW_BYTES,
+    Yamux,
+    YamuxStream,
+)
 from tests.peer.choreography.avm_bench import build_particle, id_of, key_of
 from tests.peer.p2p.dialer import dial
 from tests.peer.runtime.pools import eventually, in_loop
@@ -62,9 +72,9 @@ async def read_to_end(connection) -> None:
 
 @asynccontextmanager
 async def listening(
-    on_particle=lambda particle, address: None,
+    on_particle=lambda particle, address: None, **settings
 ) -> AsyncIterator[tuple[ClientEdge, int]]:
-    edge = ClientEdge(key_of(9), "test", MOST_FRAME, on_particle)
+    edge = ClientEdge(key_of(9), "test", MOST_FRAME, on_particle, **settings)
     port = find_free_port()
     await edge.start("127.0.0.1", port)
     try:
@@ -178,6 +188,55 @@ async def test_data__over_the_window__is_refused():
 
     with pytest.raises(BadPeer):
         stream.take_data(b"x")
+
+
+@in_loop
+async def test_number_of_a_stream__reset_and_opened_again__is_served():
+    async with listening() as (_, port), connected(port) as client:
+        again = client.connection._streams[1] = YamuxStream(client.connection, 1)
+        frames = [HEADER.pack(0, WINDOW, flags, 1, 0) for flags in (SYN, RST, SYN)]
+        await client.secured.write(b"".join(frames))
+
+        await multistream.propose(again, PING)
+        await again.write(bytes(32))
+        assert await again.read(32) == bytes(32)
+
+
+@in_loop
+async def test_client__that_holds_more_unfinished_frames_than_it_may__is_let_go():
+    async with listening() as (edge, port), connected(port) as client:
+        for _ in range(MOST_HELD // (MOST_FRAME - 1) + 1):
+            stream = await client.open(PARTICLE)
+            await stream.write(prefixed(bytes(MOST_FRAME))[:-1])
+        await eventually(lambda: not edge.has(id_of(1)))
+        assert not edge._bytes.held
+
+
+@in_loop
+async def test_client__that_takes_nothing__is_let_go():
+    async with listening(take_seconds=0.05) as (edge, port), connected(port) as client:
+
+        async def answer_nothing(_stream) -> None:
+            await asyncio.Event().wait()
+
+        client.connection._on_stream = answer_nothing
+        await eventually(lambda: edge.send(id_of(1), build_particle(1, "(null)")))
+
+        await eventually(lambda: not edge.has(id_of(1)))
+        assert not edge._bytes.held
+
+
+@in_loop
+async def test_particles__that_wait_for_a_client__are_bounded():
+    async with listening() as (edge, port), connected(port) as client:
+
+        async def answer_nothing(_stream) -> None:
+            await asyncio.Event().wait()
+
+        client.connection._on_stream = answer_nothing
+        particle = build_particle(1, "(null)", data=bytes(1 << 20))
+        await eventually(lambda: edge.send(id_of(1), particle))
+        assert [edge.send(id_of(1), particle) for _ in range(8)] == [True] * 6 + [False] * 2
 
 
 @in_loop
