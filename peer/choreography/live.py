@@ -52,6 +52,8 @@ class LiveParticle:
     """Whether script and data are in the file only."""
     size: int = 0
     """Bytes it was counted with when it was measured last."""
+    has_left: bool = False
+    """Whether it was given to others, who may bring it back."""
 
     @property
     def key(self) -> bytes:

@@ -158,6 +158,7 @@ class ParticleHost:
             strand.is_running = False
             if self._memory.find(live.key) is live:
                 self._memory.remeasure(live)
+            self._end_stuck(live)
 
     async def _take_turn(self, live: LiveParticle, strand: Strand) -> None:
         if strand.invokes >= self._caps.invokes:
@@ -198,6 +199,7 @@ class ParticleHost:
     def _send(self, live: LiveParticle, data: bytes, peer_id: str) -> None:
         identity = self._identities.find(peer_id)
         if identity is None:
+            live.has_left = True
             self._carrier.send(live, data, peer_id)
             return
         try:
@@ -225,6 +227,13 @@ class ParticleHost:
         finally:
             strand.calling -= 1
         self._wake(live, strand)
+        self._end_stuck(live)
+
+    def _end_stuck(self, live: LiveParticle) -> None:
+        """Tell who waits for a particle that nothing can move any more: it is nowhere else."""
+        if self.watcher is not None and live.is_idle and not live.has_left:
+            last = f"; last of all: {live.trail.problems[-1]}" if live.trail.problems else ""
+            self.watcher.fail(live, f"the script waits for a value that nobody gives{last}")
 
     def _stop(self, live: LiveParticle, strand: Strand, problem: str) -> None:
         """Let a particle not go on at one identity."""

@@ -73,9 +73,13 @@ class Trail:
         )
 
     def add_sending(self, peer_id: str, problem: str = "") -> None:
-        """Keep where the particle went, or why it could not."""
+        """Keep where the particle went, or why it could not.
+
+        AquaVM names the initiator to everybody who knows something for it; only its relay can
+        reach it, so that is no problem elsewhere.
+        """
         self.sent.append(Sending(now_ms(), peer_id[:MOST_NAME], problem[:MOST_TEXT]))
-        if problem:
+        if problem and peer_id != self.initiator:
             self.add_problem(f"not sent to {peer_id[:MOST_NAME]}: {problem}")
 
     def add_problem(self, text: str) -> None:

@@ -124,6 +124,8 @@ class NetworkBuiltins:
     async def _resolve(self, deal: Any) -> dict[str, Any]:
         try:
             workers = await self._directory.workers_of(_to_deal(deal))
+            if not workers:
+                raise NotFound(f"no peer serves deal {_to_deal(deal)} now")
         except MarketError as error:
             return {"success": False, "error": [error.detail], "workers": []}
         return {

@@ -27,6 +27,8 @@ from wasmarket.kernel.signing.particles import sign_particle
 RELAY: Final = "-relay-"
 RESPONSE: Final = "response"
 MOST_CALLBACKS: Final = 1_000
+MOST_CALLBACK_BYTES: Final = 4 << 20
+"""Of what a script told its caller's functions, as JSON."""
 
 
 class _Service(StrEnum):
@@ -66,6 +68,7 @@ class _Run:
     arguments: Mapping[str, Any]
     ended: asyncio.Future[list[Any]]
     callbacks: dict[str, list[list[Any]]] = field(default_factory=dict)
+    callback_bytes: int = 0
 
 
 class Scripts:
@@ -150,6 +153,9 @@ def _take(run: _Run, request: ServiceRequest) -> ServiceAnswer:
         told = run.callbacks.setdefault(request.function, [])
         if len(told) >= MOST_CALLBACKS:
             return fail(f"{request.function} was called {MOST_CALLBACKS} times")
+        run.callback_bytes += len(msgspec.json.encode(request.arguments))
+        if run.callback_bytes > MOST_CALLBACK_BYTES:
+            return fail(f"the caller's functions were told more than {MOST_CALLBACK_BYTES} bytes")
         told.append(request.arguments)
     return ServiceAnswer(0, {})
 

@@ -236,8 +236,57 @@ def test_script__that_fails__says_why(tmp_path, script, cause):
 @in_loop
 async def test_script__that_never_answers__ends_with_its_ttl(tmp_path):
     async with running(tmp_path) as bench:
+        script = f'(call "{NEXT}" ("service" "function") [] x)'
         with pytest.raises(TimedOut):
-            await bench.scripts.run(bench.identities.own, "(null)", {}, 300)
+            await bench.scripts.run(bench.identities.own, script, {}, 300)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "(null)",
+        CALL,
+        f'(par {CALL} (par (match "a" "b" (call "{HERE}" ("s" "f") [] y)) '
+        f'(call "{HERE}" ("s" "never") [y])))',
+    ],
+)
+def test_script__that_waits_for_what_nobody_gives__fails_at_once(tmp_path, script):
+    @in_loop
+    async def run():
+        async with running(tmp_path) as bench:
+            with pytest.raises(ScriptFailed, match="a value that nobody gives"):
+                await bench.scripts.run(bench.identities.own, script, {}, 60_000)
+
+    run()
+
+
+@in_loop
+async def test_script__that_waits_for_a_slow_call__is_not_given_up(tmp_path):
+    async with running(tmp_path) as bench:
+        asked, answered = asyncio.Event(), asyncio.Event()
+
+        async def answer_late() -> ServiceAnswer:
+            asked.set()
+            await answered.wait()
+            return ServiceAnswer(0, "late")
+
+        bench.record.do = lambda live, identity, request: answer_late()
+        script = f"(seq {CALL} {RESPOND})"
+        run = asyncio.ensure_future(bench.scripts.run(bench.identities.own, script, {}, 60_000))
+        await asked.wait()
+        answered.set()
+        assert (await run).value == "late"
+
+
+@in_loop
+async def test_script__that_tells_its_caller_too_much__is_refused_there(tmp_path):
+    async with running(tmp_path) as bench:
+        tell = '(call %init_peer_id% ("callbackSrv" "tell") [n])'
+        get = '(call %init_peer_id% ("getDataSrv" "n") [] n)'
+        script = f"(seq {get} (seq (seq {tell} {tell}) (seq (seq {tell} {tell}) {tell})))"
+        with pytest.raises(ScriptFailed) as raised:
+            await bench.scripts.run(bench.identities.own, script, {"n": "x" * 900_000}, 60_000)
+        assert "told more than" in raised.value.detail
 
 
 @in_loop

@@ -46,3 +46,13 @@ def test_trails__of_one_id_by_two_initiators__are_told_apart():
         one.init_peer_id,
         other.init_peer_id,
     ]
+
+
+def test_trail__where_the_initiator_cannot_be_reached__names_no_problem():
+    particle = build_particle(1, "(null)")
+    trail = Trails().open(particle)
+    trail.add_sending(particle.init_peer_id, "no client here")
+    trail.add_sending("another", "no client here")
+
+    assert [sent.problem for sent in trail.sent] == ["no client here"] * 2
+    assert list(trail.problems) == ["not sent to another: no client here"]
