@@ -122,6 +122,7 @@ class Choreography:
             settings.folder.with_name("flows"),
             keep_epochs=settings.keep_epochs,
             now_epoch=lambda: -1 if host.chain_view is None else host.chain_view.epoch,
+            has_room=has_room,
         )
         self.host.on_sweep = self.flows.prune
         self.calls.initiators = self.scripts

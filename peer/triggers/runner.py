@@ -41,6 +41,8 @@ FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 PRESENT_SECONDS: Final = 1.0
 """A firing not older than this is no missed one."""
 SAVE_SECONDS: Final = 5.0
+MOST_QUEUED: Final = 200
+"""Firings of one trigger whose calls run or wait for those before."""
 
 
 class TriggeredDeal(Protocol):
@@ -244,6 +246,9 @@ class TriggerRunner:
             return
         if record.running and trigger.overlap == "skip":
             record.end(made, FiringState.MISSED, "the one before still runs")
+            return
+        if record.running >= MOST_QUEUED:
+            record.end(made, FiringState.MISSED, f"{MOST_QUEUED} before it wait still")
             return
         record.running += 1
         try:

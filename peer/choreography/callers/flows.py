@@ -7,14 +7,13 @@ import asyncio
 import logging
 import shutil
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from peer.choreography.callers.flow_answers import FlowAnswer, FlowAnswers
 from peer.choreography.callers.scripts import ScriptResult, Scripts
 from peer.choreography.identities import Identities
 from peer.hosting.host import Host
@@ -27,13 +26,11 @@ from peer.receipts.receipt_log import ReceiptLog
 from wasmarket.kernel.documents.app_parts import Flow
 from wasmarket.kernel.documents.flows import ROUTE
 from wasmarket.kernel.documents.receipts import CallStatus, function_hash
-from wasmarket.kernel.errors import Conflict, MarketError, NotFound
+from wasmarket.kernel.errors import MarketError, NotFound
 from wasmarket.kernel.hashing import sha256
 
 logger = logging.getLogger(__name__)
 
-KEPT_ANSWERS: Final = 10_000
-"""Answers that are given again where the same idempotency key comes."""
 SUFFIX: Final = ".flow"
 
 
@@ -56,16 +53,6 @@ class KeptFlow(msgspec.Struct):
     receipt: str
 
 
-@dataclass(frozen=True, slots=True)
-class FlowAnswer:
-    """What a flow gave, and the receipt that says so."""
-
-    particle: str
-    body: bytes
-    assignment: int
-    head: ChainHead
-
-
 class Flows:
     """The flows of the deals that are served here. Event loop only."""
 
@@ -79,8 +66,12 @@ class Flows:
         *,
         keep_epochs: int,
         now_epoch: Callable[[], int],
+        has_room: Callable[[], bool],
     ) -> None:
-        """`keep_epochs`: how many epochs what finished flows left is kept."""
+        """`keep_epochs`: how many epochs what finished flows left is kept.
+
+        `has_room` says whether the disk may take more.
+        """
         self._host = host
         self._book = book
         self._identities = identities
@@ -88,7 +79,8 @@ class Flows:
         self._folder = folder
         self._keep_epochs = keep_epochs
         self._now_epoch = now_epoch
-        self._answers: OrderedDict[tuple[int, str, str], _Given] = OrderedDict()
+        self._has_room = has_room
+        self._answers = FlowAnswers()
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -117,26 +109,18 @@ class Flows:
         """
         if not key:
             return await self._run(run, deal, flow, body, given)
-        place = (deal, flow.name, key)
-        known = self._answers.get(place)
-        if known is not None and known.body != body:
-            raise Conflict("the idempotency key came with another body", field="Idempotency-Key")
-        if known is None:
-            task = asyncio.ensure_future(self._run(run, deal, flow, body, given))
-            # Nobody may be left to take the error.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
-            known = self._answers[place] = _Given(body, task)
-            if len(self._answers) > KEPT_ANSWERS:
-                self._answers.popitem(last=False)
-        # A caller who goes away does not end what others may ask for again.
-        return await asyncio.shield(known.task)
+        return await self._answers.run_once(
+            (deal, flow.name, key), body, lambda: self._run(run, deal, flow, body, given)
+        )
 
     def read(self, particle: str) -> KeptFlow:
         """Return what a finished flow left. Raises NotFound."""
-        for path in (
-            sorted(self._folder.glob(f"*/{particle}{SUFFIX}")) if particle.isalnum() else ()
-        ):
-            return msgspec.msgpack.decode(path.read_bytes(), type=KeptFlow)
+        found = self._folder.glob(f"*/{particle}{SUFFIX}") if particle.isalnum() else ()
+        for path in found:
+            try:
+                return msgspec.msgpack.decode(path.read_bytes(), type=KeptFlow)
+            except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                logger.warning("a flow's data is damaged", extra={"why": f"{path}: {error}"})
         raise NotFound(f"this peer keeps no flow {particle:.80}")
 
     def prune(self) -> None:
@@ -221,15 +205,14 @@ class Flows:
             output,
             receipt,
         )
+        if not self._has_room():
+            logger.warning("a flow's data is not kept", extra={"why": "the disk is full"})
+            return
+        folder = self._folder / str(max(0, self._now_epoch()))
         try:
-            folder = self._folder / str(max(0, self._now_epoch()))
             folder.mkdir(exist_ok=True)
-            (folder / f"{particle.id}{SUFFIX}").write_bytes(msgspec.msgpack.encode(kept))
+            temporary = folder / f"{particle.id}.new"
+            temporary.write_bytes(msgspec.msgpack.encode(kept))
+            temporary.replace(temporary.with_suffix(SUFFIX))
         except OSError as error:
             logger.warning("a flow's data is not kept", extra={"why": str(error)})
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    body: bytes
-    task: asyncio.Task[FlowAnswer]

@@ -119,6 +119,15 @@ def test_flow__with_an_idempotency_key__runs_once_however_often_it_is_sent(flowi
     assert other.status_code == 409
 
 
+def test_flow__whose_data_is_damaged__is_one_that_is_not_kept(flowing):
+    peer = flowing.peers[0]
+    particle = start(flowing, "greet", ["Dan"]).headers["wasmarket-particle"]
+    [path] = peer.folder.path.rglob(f"{particle}.flow")
+    path.write_bytes(path.read_bytes()[:40])
+
+    assert peer.get(f"/v1/flows/{particle}").status_code == 404
+
+
 def test_flow__of_a_deal_with_keys__asks_for_one(flowing):
     peer, path = flowing.peers[0], f"/v1/deals/{flowing.deal}/access"
     document = {"version": 1, "mode": "keys", "key_hashes": [sha256(b"secret").hex()]}

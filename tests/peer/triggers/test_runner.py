@@ -12,7 +12,7 @@ from fastapi import FastAPI
 
 from peer.api.triggers import create_trigger_router
 from peer.triggers.firings import FiringState, TriggerFile
-from peer.triggers.runner import TriggerRunner
+from peer.triggers.runner import MOST_QUEUED, TriggerRunner
 from tests.peer.runtime.pools import in_loop
 from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.errors import Unreachable
@@ -239,6 +239,19 @@ async def test_overlap__while_the_one_before_runs__skipped_or_queued(tmp_path, o
     await town.settle()
 
     assert len(town.deals[0].calls) == made
+
+
+@in_loop
+async def test_queue__of_calls_that_do_not_end__is_bounded(tmp_path):
+    trigger = Trigger("every", "app", "tick", seconds=1, run="each", overlap="queue")
+    town = Town(tmp_path, trigger)
+    town.deals[0].held = []
+    await town.runners[0].take_turn()
+    await town.pass_time(MOST_QUEUED + 5)
+
+    [record] = town.runners[0].list_records(DEAL)
+    assert record.running == MOST_QUEUED
+    assert record.recent[-1].state == FiringState.MISSED
 
 
 @pytest.mark.parametrize(("catch_up", "made"), [("none", 1), ("last", 2), ("all", 6)])
