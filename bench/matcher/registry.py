@@ -2,19 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import (
-    answers,
-    changes,
-    documents,
-    feed,
-    hard_rounds,
-    http,
-    offers,
-    one_deal,
-    rounds,
-    throughput,
-)
+from bench.matcher import answers, changes, documents, feed, one_deal, throughput
+from bench.matcher.auction import hard_rounds, rounds
 from bench.matcher.rows import Row
+from bench.matcher.service import offers, quotes
 
 Measure = Callable[[], Iterator[Row]]
 
@@ -25,7 +16,7 @@ MEASURES: Mapping[str, Measure] = {
     "answers": answers.measure,
     "feed": feed.measure,
     "documents": documents.measure,
-    "http": http.measure,
+    "http": quotes.measure,
     "offers": offers.measure,
     "rounds": rounds.measure,
     "hard-rounds": hard_rounds.measure,

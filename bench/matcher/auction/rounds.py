@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from bench.matcher.exact import solve_flow, solve_limits
+from bench.matcher.auction.exact import solve_flow, solve_limits
 from bench.matcher.markets import Shape, build_book, draw_demands
 from bench.matcher.rows import Row
 from matcher.engine.auction.arrays import AuctionArrays, LimitedDemand, build_arrays

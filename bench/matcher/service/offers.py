@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import psutil
 
-from bench.matcher.http import OFFERS, ROOT
 from bench.matcher.markets import NOW
 from bench.matcher.rows import Row
+from bench.matcher.service.quotes import OFFERS, ROOT
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
 from wasmarket.kernel.signing.offers import DeveloperOffer, dump_offer
@@ -31,7 +31,13 @@ BIDS = "/v1/developer-offers"
 def measure() -> Iterator[Row]:
     """Yield processor time per post, seconds for many at once, and seconds of two questions."""
     cores = sorted(os.sched_getaffinity(0))
-    command = [sys.executable, "-m", "bench.matcher.http_server", str(OFFERS // 10), str(cores[0])]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.matcher.service.server",
+        str(OFFERS // 10),
+        str(cores[0]),
+    ]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.matcher.exact import solve_flow, solve_limits
+from bench.matcher.auction.exact import solve_flow, solve_limits
+from bench.matcher.auction.rounds import DEALS, OFFERS, build_rows, loosen
 from bench.matcher.markets import NOW, Shape, draw_asks, draw_demands, draw_peers
-from bench.matcher.rounds import DEALS, OFFERS, build_rows, loosen
 from bench.matcher.rows import Row
 from matcher.engine.auction.arrays import AuctionArrays
 from matcher.engine.auction.match import match_round

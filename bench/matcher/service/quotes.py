@@ -27,13 +27,13 @@ REQUESTS = 6_000
 ROUNDS = 3
 """The best of so many short runs counts: others use the machine too."""
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def measure() -> Iterator[Row]:
     """Yield requests per second and the 99th percentile, of the best run."""
     cores = sorted(os.sched_getaffinity(0))
-    command = [sys.executable, "-m", "bench.matcher.http_server", str(OFFERS), str(cores[0])]
+    command = [sys.executable, "-m", "bench.matcher.service.server", str(OFFERS), str(cores[0])]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:

@@ -1,0 +1,1 @@
+"""Measure the welfare of rounds beside exact solvers."""

@@ -1,0 +1,1 @@
+"""Measure a whole matcher process over HTTP."""
