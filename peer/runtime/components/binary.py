@@ -15,6 +15,7 @@ from peer.runtime.components.type_reader import (
     InstanceShape,
     Opaque,
     TypeReader,
+    TypeSizes,
     name_type,
     read_label,
 )
@@ -61,7 +62,8 @@ class _Scope:
     imports: dict[str, Entity] = field(default_factory=dict)
     exports: dict[str, Entity] = field(default_factory=dict)
     memories: list[MemorySize] = field(default_factory=list)
-    """Of all scopes together."""
+    sizes: TypeSizes = field(default_factory=TypeSizes)
+    """As the memories of all scopes together."""
 
     def add(self, sort: int, entity: Entity) -> None:
         """Give the entity the next index of its sort."""
@@ -74,6 +76,10 @@ class _Scope:
         elif sort == SORT_COMPONENT:
             self.components.append(entity if isinstance(entity, InstanceShape) else InstanceShape())
         self.check()
+
+    def read_types(self) -> TypeReader:
+        """Return what reads types that refer to those of this scope."""
+        return TypeReader(self.types, self.sizes)
 
     def check(self) -> None:
         """Raise `ModuleError` once there are more items than any component has."""
@@ -110,6 +116,11 @@ def read_component(wasm: bytes) -> ComponentOutline:
         )
     scope = _Scope()
     _read_sections(ByteReader(wasm, "the component"), scope)
+    # One instance may be imported or exported under many names: each of them counts.
+    named = (*scope.imports.values(), *scope.exports.values())
+    members = sum(len(found.exports) for found in named if isinstance(found, InstanceShape))
+    if members > MAX_ITEMS:
+        raise ModuleError(f"the component imports and exports more than {MAX_ITEMS} items")
     return ComponentOutline(scope.imports, scope.exports, tuple(scope.memories))
 
 
@@ -150,7 +161,7 @@ def _read_sections(reader: ByteReader, scope: _Scope) -> None:
 def _deepen(scope: _Scope) -> _Scope:
     if scope.depth >= MAX_NESTING:
         raise ModuleError(f"the component nests more than {MAX_NESTING} levels deep")
-    return _Scope(scope, scope.depth + 1, memories=scope.memories)
+    return _Scope(scope, scope.depth + 1, memories=scope.memories, sizes=scope.sizes)
 
 
 def _read_nested(content: ByteReader, scope: _Scope) -> None:
@@ -185,13 +196,12 @@ def _read_sort(reader: ByteReader) -> int:
 def _read_alias(reader: ByteReader, scope: _Scope) -> None:
     sort, target = _read_sort(reader), reader.read_u8()
     if target == 2:
-        outer: _Scope | None = scope
+        outer = scope
         for _ in range(reader.read_leb()):
-            outer = outer and outer.outer
-        index = reader.read_leb()
-        if outer is None:
-            raise ModuleError("the component refers to one around it that is not there")
-        scope.add(sort, outer.get(sort, index))
+            if outer.outer is None:
+                raise ModuleError("the component refers to one around it that is not there")
+            outer = outer.outer
+        scope.add(sort, outer.get(sort, reader.read_leb()))
         return
     index, name = reader.read_leb(), read_label(reader)
     if target == 1:
@@ -202,7 +212,7 @@ def _read_alias(reader: ByteReader, scope: _Scope) -> None:
 
 
 def _read_type(reader: ByteReader, scope: _Scope) -> None:
-    code, types = reader.read_u8(), TypeReader(scope.types)
+    code, types = reader.read_u8(), scope.read_types()
     if code == FUNCTION:
         scope.types.append(types.read_function(reader))
     elif code == ASYNC_FUNCTION:
@@ -252,11 +262,11 @@ def _read_description(reader: ByteReader, scope: _Scope) -> tuple[int, Entity]:
         return sort, UNKNOWN
     if sort == SORT_TYPE:
         if reader.read_u8() == 0:
-            return sort, TypeReader(scope.types).find(reader.read_leb())
+            return sort, scope.read_types().find(reader.read_leb())
         return sort, Opaque("a resource")
     if sort == SORT_VALUE:
         raise ModuleError("the component imports or exports a value")
-    return sort, TypeReader(scope.types).find(reader.read_leb())
+    return sort, scope.read_types().find(reader.read_leb())
 
 
 def _read_canon(reader: ByteReader, scope: _Scope) -> None:
@@ -277,7 +287,7 @@ def _read_canon(reader: ByteReader, scope: _Scope) -> None:
         for _ in range(CANON_OPTIONS[option]):
             reader.read_leb()
     if code == 0:
-        scope.add(SORT_FUNCTION, TypeReader(scope.types).find(reader.read_leb()))
+        scope.add(SORT_FUNCTION, scope.read_types().find(reader.read_leb()))
 
 
 def _read_import(reader: ByteReader, scope: _Scope) -> None:

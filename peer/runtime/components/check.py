@@ -29,6 +29,8 @@ PACKAGE: Final = "wasmarket:guest"
 """The WIT package of what the host offers (docs/wit)."""
 VERSION: Final = (1, 0)
 CALL: Final = "call"
+MAX_INTERFACE_PARTS: Final = 65_536
+"""Parts of all types of all functions, written out in full."""
 FREE: Final = frozenset({LOG, CALL})
 """Interfaces that need no permission and change no answer."""
 WASI_PACKAGES: Final = frozenset(
@@ -180,8 +182,10 @@ def _find_functions(
 ) -> tuple[dict[str, FunctionSignature], dict[str, ExportPath]]:
     functions: dict[str, FunctionSignature] = {}
     paths: dict[str, ExportPath] = {}
+    parts = 0
 
     def add(name: str, path: ExportPath, kind: FunctionType) -> None:
+        nonlocal parts
         if kind.problem:
             raise ModuleError(f"the function {name} takes or gives {kind.problem}")
         if name in functions:
@@ -189,6 +193,9 @@ def _find_functions(
         outputs = () if kind.result is None else (kind.result,)
         functions[name] = FunctionSignature(name, kind.parameters, outputs)
         paths[name] = path
+        parts += 1 + kind.parts
+        if parts > MAX_INTERFACE_PARTS:
+            raise ModuleError(f"the functions are of more than {MAX_INTERFACE_PARTS} parts")
 
     for exported, entity in outline.exports.items():
         if isinstance(entity, FunctionType) and not _is_build_time(entity):
@@ -229,7 +236,7 @@ def _check_effector(
     for function, kind in shape.exports.items():
         if not isinstance(kind, FunctionType):
             continue
-        if known.get(function) != write_function(kind):
+        if function not in known or known[function] != write_function(kind):
             raise ModuleError(
                 f"the component imports {name}.{function} with other types than it has",
                 remedy="build it with docs/wit",

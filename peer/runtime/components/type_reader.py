@@ -24,7 +24,7 @@ from peer.runtime.wasm.binary import ByteReader
 
 MAX_TYPE_DEPTH: Final = 32
 MAX_TYPE_PARTS: Final = 4_096
-"""How deeply a type may nest, and of how many parts it may be when written out in full."""
+"""How deeply a type may nest; parts of a type or of a function's types, written out in full."""
 MAX_MEMBERS: Final = 1_000
 PRIMITIVES: Final[dict[int, GuestType]] = {
     0x7F: Basic.BOOL,
@@ -61,6 +61,8 @@ class FunctionType:
     parameters: tuple[NamedType, ...]
     result: GuestType | None
     problem: str = ""
+    parts: int = 0
+    """Of how many parts its types are when written out in full."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,12 +87,40 @@ def read_label(reader: ByteReader) -> str:
     return reader.read_text(reader.read_leb())
 
 
+class TypeSizes:
+    """How deep and large types are; each is looked at once, however often others refer to it."""
+
+    def __init__(self) -> None:
+        # By identity, since types compare by all that is in them; the type is kept with its size.
+        self._known: dict[int, tuple[GuestType, int, int]] = {}
+
+    def bound(self, kind: GuestType) -> GuestType:
+        """Return a type; raise `ModuleError` if it nests too deeply or has too many parts."""
+        depth, parts = self.measure(kind)
+        if depth > MAX_TYPE_DEPTH or parts > MAX_TYPE_PARTS:
+            raise ModuleError(
+                f"the component has a type of more than {MAX_TYPE_PARTS} parts or "
+                f"{MAX_TYPE_DEPTH} levels"
+            )
+        return kind
+
+    def measure(self, kind: GuestType) -> tuple[int, int]:
+        """Return levels and parts of a type all of whose parts are within bounds."""
+        known = self._known.get(id(kind))
+        if known is None:
+            inner = [self.measure(part) for part in get_parts(kind) if part is not None]
+            depth = 1 + max((depth for depth, _ in inner), default=0)
+            known = self._known[id(kind)] = (kind, depth, 1 + sum(parts for _, parts in inner))
+        return known[1:]
+
+
 class TypeReader:
     """Reads the types of one scope, whose earlier types it refers to by index."""
 
-    def __init__(self, types: list[Entity]) -> None:
-        """`types` grows as the scope is read."""
+    def __init__(self, types: list[Entity], sizes: "TypeSizes") -> None:
+        """`types` grows as the scope is read; `sizes` is of all scopes together."""
         self._types = types
+        self._sizes = sizes
 
     def read_value(self, reader: ByteReader) -> ValueType:
         """Read a reference to a type of values."""
@@ -127,14 +157,18 @@ class TypeReader:
                 result = kind
         elif reader.read_leb() != 0:
             raise ModuleError("the component has a function with several results")
-        return FunctionType(tuple(parameters), result, problem)
+        kinds = [part.type for part in parameters] + ([] if result is None else [result])
+        parts = sum(self._sizes.measure(kind)[1] for kind in kinds)
+        if parts > MAX_TYPE_PARTS:
+            raise ModuleError(f"the component has a function of more than {MAX_TYPE_PARTS} parts")
+        return FunctionType(tuple(parameters), result, problem, parts)
 
     def read_defined(self, code: int, reader: ByteReader) -> Entity:
         """Read what defines a type of values, after its code."""
         if code in PRIMITIVES:
             return PRIMITIVES[code]
         kind = self._read_compound(code, reader)
-        return kind if isinstance(kind, Opaque) else _bound(kind)
+        return kind if isinstance(kind, Opaque) else self._sizes.bound(kind)
 
     def _read_compound(self, code: int, reader: ByteReader) -> ValueType:
         reads: dict[int, Callable[[ByteReader], ValueType]] = {
@@ -245,24 +279,3 @@ def _read_labels(reader: ByteReader) -> tuple[str, ...]:
 
 def _count(reader: ByteReader) -> range:
     return range(reader.read_count(MAX_MEMBERS, "parts of a type"))
-
-
-def _bound(kind: GuestType) -> GuestType:
-    """Return a type; raise `ModuleError` if it nests too deeply or has too many parts."""
-    depth, parts = _measure(kind, MAX_TYPE_PARTS)
-    if depth > MAX_TYPE_DEPTH or parts > MAX_TYPE_PARTS:
-        raise ModuleError(
-            f"the component has a type of more than {MAX_TYPE_PARTS} parts or {MAX_TYPE_DEPTH} "
-            "levels"
-        )
-    return kind
-
-
-def _measure(kind: GuestType, left: int) -> tuple[int, int]:
-    depth, parts = 0, 1
-    for part in get_parts(kind):
-        if parts > left or part is None:
-            continue
-        inner_depth, inner_parts = _measure(part, left - parts)
-        depth, parts = max(depth, inner_depth), parts + inner_parts
-    return depth + 1, parts

@@ -3,6 +3,7 @@
 import pytest
 
 from peer.runtime.abi.described import describe_interface
+from peer.runtime.components.binary import ALIAS, MAGIC
 from peer.runtime.components.check import plan_component
 from peer.runtime.effectors.signatures import Grants
 from peer.runtime.errors import EffectorRefused, ModuleError
@@ -161,6 +162,37 @@ def test_type__that_doubles_at_every_step__refused_before_it_grows():
 
     with pytest.raises(ModuleError, match="a type of more than"):
         plan_component(wasm)
+
+
+def test_reference__to_a_scope_far_outside__refused_at_once():
+    alias = bytes([1, 3, 2]) + b"\xff\xff\xff\xff\x0f" + bytes([0])
+
+    with pytest.raises(ModuleError, match="around it that is not there"):
+        plan_component(MAGIC + bytes([ALIAS, len(alias)]) + alias)
+
+
+def export_often(members: str, names: int) -> bytes:
+    """A component that exports one instance, of these members, under many names."""
+    exports = "".join(f'(export "e{name}" (instance $i))' for name in range(names))
+    return build_component(
+        f'(type $t (tuple {"u8 " * 1_000})) (import "my:own/i" (instance $i '
+        f"(alias outer 1 $t (type $t)) {members})) {exports}"
+    )
+
+
+def test_instance__exported_under_many_names__counts_with_each():
+    members = "".join(f'(export "f{name}" (func))' for name in range(150))
+
+    with pytest.raises(ModuleError, match="more than 20000 items"):
+        plan_component(export_often(members, 150))
+
+
+@pytest.mark.parametrize(("parameters", "names"), [(5, 1), (4, 17)])
+def test_functions__of_too_many_parts__refused_before_they_are_written_out(parameters, names):
+    given = "".join(f'(param "p{n}" $t)' for n in range(parameters))
+
+    with pytest.raises(ModuleError, match=r"more than (4096|65536) parts"):
+        plan_component(export_often(f'(export "f" (func {given}))', names))
 
 
 def test_bytes__cut_or_changed_anywhere__raise_nothing_but_module_errors():
