@@ -95,6 +95,7 @@ def test_honest__refused_calls__count_no_work():
     "changed",
     [
         {"deal": 6},
+        {"status": 9},
         {"assignment": 8},
         {"sequence": 5},
         {"time": EPOCH * 60 - 1},
@@ -196,6 +197,18 @@ def test_epochs__that_do_not_follow__are_a_contradiction():
 
     assert finding.contradiction.kind == ContradictionKind.EPOCH_LINK
     assert finding.contradiction.other_called.place == 0
+
+
+def test_epochs__with_numbers_left_out_between__are_not_said_to_be_linked():
+    made = chain()
+    before = found(ShownEpoch([made.sum_up(EPOCH, (r := made.run(EPOCH)))], r)).summed
+    made.sequence, made.head = made.sequence + 5, b"x" * 32
+    receipts = made.run(EPOCH + 1)
+    shown = ShownEpoch([made.sum_up(EPOCH + 1, receipts)], receipts)
+
+    finding = found(shown, previous=before, epoch=EPOCH + 1)
+
+    assert finding.contradiction is None
 
 
 def test_receipt__signed_and_changed__is_a_contradiction():

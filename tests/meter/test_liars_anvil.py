@@ -11,13 +11,16 @@ from wasmarket.kernel import events
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS
 from wasmarket.kernel.documents.receipts import pack_receipt, receipt_hash
+from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.heads import SignedHead
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.signing.usage import ReceiptHead, parse_voucher, sign_head
+from wasmarket.kernel.units import FLT
 
 pytestmark = pytest.mark.anvil
 
 APP = to_hash(b"a" * 32)
+INPUT = b"input"
 
 
 def honest(peer, epoch, /, calls=3, **changed):
@@ -194,6 +197,60 @@ def test_liar__that_signed_something_else__is_convicted(world, peers, account, t
     process.metering.step()
 
     assert peer.is_convicted()
+
+
+def test_liar__that_is_honest_again__is_not_paid_any_more(world, peers, account, tmp_path):
+    process = build_meter(world, tmp_path, account)
+    peer = make_peer(world, peers, account)
+    lied = make_epoch(world)
+    peer.commit(lied, with_summary(peer, lied, work=10**12))
+    process.metering.step()
+    after = make_epoch(world)
+    peer.commit(after, honest(peer, after))
+
+    process.metering.step()
+
+    book = process.journal.book(peer.assignment)
+    assert (book.checked, book.is_given_up, book.signed) == (after, True, 0)
+    assert peer.vouchers == []
+
+
+def test_ask__beyond_the_budget__is_not_made_and_told(world, peers, account, tmp_path):
+    process = build_meter(world, tmp_path, account, budget_flt=0)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, garbage_root(peer, epoch))
+
+    pass_epochs(world, process.metering, 2)
+
+    assert [e for e in world.events(events.Opened) if e.assignment == peer.assignment] == []
+    assert "budget" in process._accuser.obstacle
+
+
+def test_accusation__beyond_the_budget__is_not_made_and_told(world, peers, account, tmp_path):
+    cost = world.deployment.parameters.stake + 7 * world.deployment.parameters.juror_fee
+    process = build_meter(
+        world,
+        tmp_path,
+        account,
+        execute=lambda *_: b"v" * 32,
+        rerun_percent=100.0,
+        accuse=True,
+        budget_flt=2 * cost // FLT - 1,
+    )
+    # One that is out: together they would be too much.
+    process.journal.write("accused", case=10**6, assignment=10**6, epoch=1, fee=cost)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, honest(peer, epoch, input=sha256(INPUT)))
+    process.seen._folder.mkdir(parents=True)
+    (process.seen._folder / sha256(INPUT).hex()).write_bytes(INPUT)
+
+    process.metering.step()
+
+    assert process.reruns.done > 0
+    assert [e for e in world.events(events.Opened) if e.assignment == peer.assignment] == []
+    assert "budget" in process._accuser.obstacle
 
 
 def test_ask__of_a_liars_friend__is_resolved_too(world, peers, account, tmp_path):

@@ -80,6 +80,16 @@ def test_check__root_that_is_not_from_here__forbids_what_was_open_then(log, tmp_
         commitments_of(log, tmp_path).prepare(replace(view, epoch=3), 2)
 
 
+def test_check__several_roots_that_are_not_from_here__the_newest_decides(log, tmp_path):
+    view = chain_view(epoch=4)
+    between = {9: replace(view.spans[9], since=2 * SECONDS)}
+    chain = Chain(e1=b"r" * 32, e3=b"s" * 32)
+    roots = checked(log, tmp_path, chain, replace(view, spans=between))
+
+    assert roots.missing == (1, 3)
+    assert "epoch 3" in roots.find_obstacle(9)
+
+
 def test_check__root_that_is_not_from_here__leaves_later_assignments_alone(log, tmp_path):
     view = chain_view(epoch=3)
     later = {9: replace(view.spans[9], since=2 * SECONDS)}

@@ -120,6 +120,16 @@ def test_metered__voucher_of_a_stranger__is_refused_with_the_call(world, peer, m
     assert post(peer, match.deal, "5:6:no").status_code == 400
 
 
+def test_metered__voucher_of_another_deals_assignment__is_refused(world, peer, match):
+    domain = market_domain(world.deployment.chain_id, world.deployment.market)
+    foreign = AssignmentUsage(match.assignments[0] + 1_000, 10**9)
+
+    answer = post(peer, match.deal, dump_voucher(sign_usage(domain, foreign, METER.key)))
+
+    assert answer.status_code == 404
+    assert answer.json()["field"] == "usage"
+
+
 def test_metered__deal_stopped__is_redeemed_before_the_notice_is_over(world, peer, match):
     for _ in range(5):
         peer.call(match.deal, "greeting", ["you"])
