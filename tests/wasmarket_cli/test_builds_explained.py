@@ -1,12 +1,13 @@
 """What a compiler says of an import that the app does not list becomes a sentence."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from wasmarket_cli.building.javascript import explain_import
 from wasmarket_cli.building.recipes import Recipe
-from wasmarket_cli.building.tools import BuildFailed
+from wasmarket_cli.building.tools import BuildFailed, describe_source
 
 pytestmark = pytest.mark.unit
 
@@ -31,3 +32,10 @@ def test_build__failing_otherwise__is_told_as_it_was():
     error = BuildFailed("app.ts:3: no")
 
     assert explain_import(error, Recipe("ts", Path("a"), Path("b"), (), False)) is error
+
+
+def test_source__that_never_ends_when_it_is_read__is_not_waited_for(tmp_path):
+    endless = [sys.executable, "-c", "while True: pass"]
+
+    with pytest.raises(BuildFailed, match="is not read within"):
+        describe_source(endless, tmp_path / "app.py", seconds=0.2)

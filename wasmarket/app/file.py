@@ -55,9 +55,8 @@ def load_app(path: Path) -> App:
     file = path / FILE_NAME if path.is_dir() else path
     document = read_app_toml(file)
     blocks: dict[Cid, bytes] = {}
-    described = _manifest_document(document, file, blocks)
     try:
-        manifest = read_manifest(described)
+        manifest = read_manifest(_manifest_document(document, file, blocks))
     except InvalidInput as error:
         raise locate(error, file) from error
     return _finish(_name_schedule(manifest), blocks)
@@ -96,11 +95,14 @@ def _manifest_document(
     tables = ("service", "trigger", "flow")
     rest = {key: value for key, value in document.items() if key not in tables}
     triggers = document.get("trigger", [])
-    services = _tables(document, "service", f"{file} has no [[service]]")
+    services = _tables(document, "service", "there is no [[service]]")
     return {
         "wasmarket": 1,
         **rest,
-        "services": [_service_document(entry, file, blocks) for entry in services],
+        "services": [
+            _service_document(entry, f"service[{number}]", file, blocks)
+            for number, entry in enumerate(services)
+        ],
         "triggers": triggers,
         **_flow_documents(document, file),
     }
@@ -112,12 +114,12 @@ def _flow_documents(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
         return {}
     compiled: dict[Path, CompiledAqua] = {}
     flows = []
-    for entry in _tables(document, "flow", f"{file} has no [[flow]]"):
+    for number, entry in enumerate(_tables(document, "flow", "there is no [[flow]]")):
         rest = {key: value for key, value in entry.items() if key not in ("path", "function")}
         path, function = entry.get("path"), entry.get("function", entry.get("name"))
         if not isinstance(path, str) or "\0" in path or not isinstance(function, str):
             raise InvalidInput(
-                f"{file}: a flow has no path or no function", field="flow", remedy=REMEDY
+                "a flow has no path or no function", field=f"flow[{number}]", remedy=REMEDY
             )
         source = file.parent / path
         if source not in compiled:
@@ -130,34 +132,40 @@ def _flow_documents(document: Mapping[str, Any], file: Path) -> dict[str, Any]:
 
 
 def _service_document(
-    service: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
+    service: Mapping[str, Any], field: str, file: Path, blocks: dict[Cid, bytes]
 ) -> dict[str, Any]:
     rest = {key: value for key, value in service.items() if key != "module"}
-    modules = _tables(service, "module", f"{file}: a service has no [[service.module]]")
-    return {**rest, "modules": [_module_document(entry, file, blocks) for entry in modules]}
+    missing = "a service has no [[service.module]]"
+    modules = [
+        _module_document(entry, f"{field}.module[{number}].path", file, blocks)
+        for number, entry in enumerate(_tables(service, "module", missing, f"{field}.module"))
+    ]
+    return {**rest, "modules": modules}
 
 
-def _tables(parent: Mapping[str, Any], name: str, missing: str) -> list[dict[str, Any]]:
+def _tables(
+    parent: Mapping[str, Any], name: str, missing: str, field: str = ""
+) -> list[dict[str, Any]]:
     """Return the tables of an array of tables. Raises InvalidInput that says what is `missing`."""
     found = parent.get(name)
     if not isinstance(found, list) or not found or not all(isinstance(e, dict) for e in found):
-        raise InvalidInput(missing, field=name, remedy=REMEDY)
+        raise InvalidInput(missing, field=field or name, remedy=REMEDY)
     return found
 
 
 def _module_document(
-    module: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
+    module: Mapping[str, Any], field: str, file: Path, blocks: dict[Cid, bytes]
 ) -> dict[str, Any]:
     rest = {key: value for key, value in module.items() if key not in ("path", "build")}
     path = module.get("path")
     if not isinstance(path, str) or "\0" in path:
-        raise InvalidInput(f"{file}: a module has no path", field="path", remedy=REMEDY)
+        raise InvalidInput("a module has no path", field=field, remedy=REMEDY)
     wasm = file.parent / path
     try:
         data = wasm.read_bytes()
     except OSError as error:
         raise InvalidInput(
-            f"cannot read {wasm}: {error.strerror}", field="path", remedy="build the module first"
+            f"cannot read {wasm}: {error.strerror}", field=field, remedy="build the module first"
         ) from error
     imported = import_bytes(data, blocks.__setitem__)
     folders = rest.get("mapped_dirs")

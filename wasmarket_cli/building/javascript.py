@@ -3,12 +3,17 @@
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any, Final
 
 from wasmarket_cli.building.recipes import Recipe
-from wasmarket_cli.building.tools import BuildFailed, MissingTool, find_program, run_tool
+from wasmarket_cli.building.tools import (
+    BuildFailed,
+    MissingTool,
+    describe_source,
+    find_program,
+    run_tool,
+)
 
 HERE: Final = Path(__file__).resolve().parent / "js"
 PACKAGES: Final = ("componentize-qjs", "esbuild", "typescript")
@@ -29,7 +34,7 @@ def find_modules(recipe: Recipe) -> Path:
     start = recipe.source.resolve().parent
     folders = [path / "node_modules" for path in (start, *start.parents)]
     if named := os.environ.get(MODULES_VARIABLE):
-        folders.append(Path(named))
+        folders.append(Path(named).resolve())
     # A checkout brings them for its tests.
     folders.append(HERE.parents[2] / "tools" / "node_modules")
     missing: tuple[str, ...] = PACKAGES
@@ -64,21 +69,9 @@ def list_javascript_sources(recipe: Recipe) -> list[Path]:
 
 def describe_javascript(recipe: Recipe) -> dict[str, Any]:
     """Return the exported functions. Raises BuildFailed with file and line."""
-    node = find_program("node", NODE_REMEDY)
-    done = subprocess.run(
-        [node, str(HERE / "describe.mjs"), str(find_modules(recipe)), str(recipe.source.resolve())],
-        check=False,
-        capture_output=True,
-        text=True,
-        errors="replace",
-    )
-    try:
-        described: dict[str, Any] = json.loads(done.stdout)
-    except ValueError as error:
-        raise BuildFailed(f"{recipe.source} cannot be read: {done.stderr.strip()}") from error
-    if "error" in described:
-        raise BuildFailed(f"{recipe.source}:{described['line']}: {described['error']}")
-    return described
+    node, modules = find_program("node", NODE_REMEDY), str(find_modules(recipe))
+    script = [node, str(HERE / "describe.mjs"), modules, str(recipe.source.resolve())]
+    return describe_source(script, recipe.source)
 
 
 def build_javascript(recipe: Recipe, described: dict[str, Any], wit: Path, work: Path) -> bytes:

@@ -1,9 +1,7 @@
 """Build a component out of a module of Python."""
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,7 +9,7 @@ from typing import Any, Final
 
 import wasmarket_guest
 from wasmarket_cli.building.recipes import Recipe
-from wasmarket_cli.building.tools import BuildFailed, MissingTool, find_program, run_tool
+from wasmarket_cli.building.tools import MissingTool, describe_source, find_program, run_tool
 
 REMEDY: Final = "pip install 'wasmarket[build]'"
 GUEST: Final = Path(wasmarket_guest.__file__).resolve().parent
@@ -45,26 +43,14 @@ def find_python_version() -> str:
 def describe_python(recipe: Recipe) -> dict[str, Any]:
     """Return the functions of the module. Raises BuildFailed with file and line."""
     folder = recipe.source.resolve().parent
-    done = subprocess.run(
+    return describe_source(
         [sys.executable, "-P", "-m", "wasmarket_guest.describe", recipe.source.stem],
-        cwd=folder,
-        env={
-            **os.environ,
+        recipe.source,
+        {
             "PYTHONPATH": os.pathsep.join([str(folder), str(GUEST.parent)]),
             "PYTHONDONTWRITEBYTECODE": "1",
         },
-        check=False,
-        capture_output=True,
-        text=True,
-        errors="replace",
     )
-    try:
-        described: dict[str, Any] = json.loads(done.stdout)
-    except ValueError as error:
-        raise BuildFailed(f"{recipe.source} cannot be read: {done.stderr.strip()}") from error
-    if "error" in described:
-        raise BuildFailed(f"{recipe.source}:{described['line']}: {described['error']}")
-    return described
 
 
 def build_python(recipe: Recipe, wit: Path, work: Path) -> bytes:

@@ -1,17 +1,19 @@
 """Find compilers and run them; say which package is missing where there is none."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from wasmarket.kernel.errors import ConfigError
 
 LAST_LINES: Final = 15
 BUILD_SECONDS: Final = 600
+DESCRIBE_SECONDS: Final = 60
 
 
 class MissingTool(ConfigError):
@@ -61,3 +63,36 @@ def run_tool(
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()[-LAST_LINES:]
         raise BuildFailed("\n".join(said) or f"{command[0]} ended with {done.returncode}")
     return done.stdout
+
+
+def describe_source(
+    command: Sequence[str],
+    source: Path,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = DESCRIBE_SECONDS,
+) -> dict[str, Any]:
+    """Run what reads a source, beside it, and return what it says of its functions.
+
+    Raises BuildFailed with file and line.
+    """
+    try:
+        done = subprocess.run(
+            command,
+            cwd=source.resolve().parent,
+            env={**os.environ, **(environment or {})},
+            check=False,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+        described: dict[str, Any] = json.loads(done.stdout)
+    except subprocess.TimeoutExpired as error:
+        raise BuildFailed(
+            f"{source} is not read within {seconds:g} s", remedy="do nothing when it is imported"
+        ) from error
+    except ValueError as error:
+        raise BuildFailed(f"{source} cannot be read: {done.stderr.strip()}") from error
+    if "error" in described:
+        raise BuildFailed(f"{source}:{described['line']}: {described['error']}")
+    return described

@@ -9,6 +9,7 @@ from wasmarket.app.app_toml import read_app_toml, read_schema
 from wasmarket.app.file import load_app
 from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.errors import InvalidInput
+from wasmarket_cli.building.recipes import read_recipes
 
 pytestmark = pytest.mark.unit
 
@@ -45,6 +46,7 @@ function = "tick"
 @pytest.fixture
 def write(tmp_path):
     (tmp_path / "m.wasm").write_bytes(b"wasm")
+    (tmp_path / "m.c").write_bytes(b"")
 
     def write_file(old, new):
         assert old in APP
@@ -96,6 +98,9 @@ def test_app__with_a_key_that_is_not_known__names_line_key_and_the_nearest(
         ('kind = "every"', 'kind = "evry"', ":24: trigger[0].kind is 'evry'"),
         ('kind = "every"\nseconds = 5', 'kind = "cron"\nexpression = "0 0 30 2 *"', "never fires"),
         ("call_ms = 5", "call_ms =", "line 4"),
+        ('path = "m.wasm"', "path = 5", ":20: a module has no path"),
+        ('path = "m.wasm"', 'path = "n.wasm"', ":20: cannot read"),
+        ("[[trigger]]", "[[flow]]\nname = 'f'\n[[trigger]]", ":23: a flow has no path"),
         ("build =", 'envs = { "²" = 5 }\nbuild =', ":21: service[1].module[0].envs.² is 5"),
     ],
 )
@@ -105,6 +110,26 @@ def test_app__with_a_value_that_cannot_be__names_its_line(write, old, new, where
 
     assert "app.toml" in caught.value.detail
     assert where in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ('"c"', '"cobol"', ":21: language is 'cobol'"),
+        ('source = "m.c"', "source = 5", ":21: a module says no source"),
+        ('name = "second"\ntotal', 'abi = "component"\ntotal', ":16: a module of c has abi"),
+        (
+            APP[APP.index('name = "second"\ntotal') :],
+            'abi = "raw"\n' + APP[APP.index('name = "second"\ntotal') :].replace("m.c", "n.c"),
+            ":22: there is no",
+        ),
+    ],
+)
+def test_build__that_cannot_be__names_its_line(write, old, new, where):
+    with pytest.raises(InvalidInput) as caught:
+        read_recipes(write(old, new))
+
+    assert f"app.toml{where}" in caught.value.detail
 
 
 def test_schema__knows_every_key_of_the_examples_and_of_a_trigger():
