@@ -2,7 +2,6 @@
 
 from bench.peer.measures import MICROSECONDS, MILLISECONDS, PER_SECOND, TIMES, Measure
 
-MARINE_JS = "marine-js"
 MEASURES = (
     Measure(
         "invoke cpu",

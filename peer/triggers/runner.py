@@ -24,6 +24,7 @@ from peer.triggers.schedule import (
     find_jitter,
     find_next,
     list_between,
+    pass_over,
     rank_peers,
 )
 from wasmarket.kernel.documents.json_text import decode_json
@@ -211,7 +212,9 @@ class TriggerRunner:
     def _fire_due(
         self, hosted: TriggeredDeal, known: _DealTriggers, record: TriggerRecord, now: float
     ) -> None:
-        due = list(list_between(record.trigger, record.passed, now))
+        old, after = pass_over(record.trigger, record.passed, now)
+        record.counts[FiringState.MISSED] += old
+        due = list(list_between(record.trigger, after, now))
         if not due:
             return
         record.passed = due[-1]

@@ -35,6 +35,18 @@ def list_between(trigger: Trigger, after: int, until: float) -> Iterator[int]:
         firing = find_next(trigger, firing)
 
 
+def pass_over(trigger: Trigger, after: int, until: float) -> tuple[int, int]:
+    """Return how many firings of `every` are too old to be made up for, and the last of them.
+
+    After a long absence there are millions, of which none is looked at alone.
+    """
+    if trigger.kind != EVERY:
+        return 0, after
+    first = find_next(trigger, after)
+    count = (int(until) - first) // trigger.seconds + 1 - 2 * MOST_MISSED
+    return (count, first + (count - 1) * trigger.seconds) if count > 0 else (0, after)
+
+
 def find_jitter(trigger: Trigger, firing: int) -> int:
     """Return how many seconds late a firing is meant to be: the same for all peers."""
     if not trigger.jitter_s:
