@@ -42,7 +42,10 @@ class ServedAssignmentView(BaseModel):
 
 
 class UpdateView(BaseModel):
-    """An update that is under way, or failed; `reason` as a peer would leave with."""
+    """An update that is under way, or failed; `reason` as a peer would leave with.
+
+    What failed stays `failed`, with its reason, while it is tried again, until it succeeds.
+    """
 
     app: str
     cid: str
@@ -163,12 +166,13 @@ def _worker(choreography: Choreography | None, peer: int, assignment: int) -> Wo
 
 
 def _update(hosted: HostedDeal) -> UpdateView | None:
-    if hosted.updating is not None:
-        app = hosted.updating
-        return UpdateView(app=app, cid=str(app_cid(app)), state="preparing", reason=None, detail="")
-    if hosted.failed_update is None or hosted.failed_update[0] != hosted.deal.app:
+    failed = hosted.failed_update
+    if failed is not None and failed[0] == hosted.deal.app:
+        app, why = failed
+        return UpdateView(
+            app=app, cid=str(app_cid(app)), state="failed", reason=why.reason, detail=why.detail
+        )
+    if hosted.updating is None:
         return None
-    app, why = hosted.failed_update
-    return UpdateView(
-        app=app, cid=str(app_cid(app)), state="failed", reason=why.reason, detail=why.detail
-    )
+    app = hosted.updating
+    return UpdateView(app=app, cid=str(app_cid(app)), state="preparing", reason=None, detail="")

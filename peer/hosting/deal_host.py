@@ -53,6 +53,8 @@ class DealHost(HostedDeal):
         """Take what the chain says now; `assignments` are this deal's, by id."""
         before = self._chain_view
         deal = chain_view.deals[self.deal.id]
+        if deal.app != self.deal.app:
+            self.failed_update = None
         known = before is not None and before.epoch == chain_view.epoch
         self._chain_view = chain_view
         if known and (deal, assignments) == (self.deal, self.assignments):
@@ -202,7 +204,8 @@ class DealHost(HostedDeal):
 
     async def _update(self, running: Version, app: Hash) -> Version:
         """Switch to `app` once all of it is healthy beside the old one; return what runs then."""
-        self.updating, self.failed_update = app, None
+        # Why it failed before stays until it is known to go well: a try takes its time.
+        self.updating = app
         try:
             version = await self._prepare(app)
             started = await self._start_beside(version)
@@ -221,7 +224,7 @@ class DealHost(HostedDeal):
         for assignment, workers in started.items():
             old.append(self.runs[assignment].workers)
             self.runs[assignment].workers = workers
-        self.version = version
+        self.version, self.failed_update = version, None
         logger.info("updated", extra={"deal": self.deal.id, "app": app})
         await asyncio.gather(*(workers.stop() for workers in old))
         return version

@@ -43,6 +43,7 @@ class HostedDeal:
         self.version: Version | None = None
         self.updating: Hash | None = None
         self.failed_update: tuple[Hash, Refusal] | None = None
+        """The version that the chain names and why the last try failed, until one succeeds."""
         self.refused: dict[int, Refusal] = {}
         self.last_refusal: Refusal | None = None
         """Why an assignment was given back last, also after the chain has forgotten it."""

@@ -158,11 +158,22 @@ class MarketDriver:
         return self.market.wiring
 
     def run(self, *arguments: object, stdin: bytes = b"") -> Ran:
-        """Run a command of this home in this process."""
+        """Run a command of this home here, once the index has what was written before."""
+        self.wait_indexed()
         with self.environment():
             return run_here(
                 "--home", str(self.home.root), *(str(a) for a in arguments), stdin=stdin
             )
+
+    def wait_indexed(self) -> None:
+        """Wait until the index has all blocks that there are, unless it is cut off from them."""
+        if self.proxy.is_cut:
+            return
+        head = self.wiring.rpc.fetch_block_number()
+        matcher = self.client().matcher
+        wait_until(
+            "the index is there", lambda: (matcher.get("/v1/status")["indexed"] or 0) >= head
+        )
 
     def client(self, name: str = "developer") -> DeveloperClient:
         """Return a developer's client."""
@@ -230,8 +241,12 @@ class MarketDriver:
         return {row["state"] for row in self.client().deal(deal)["assignments"]}
 
     def next_epoch(self) -> int:
-        """Begin the next epoch; wait until every peer that must has committed the last."""
-        return next_epoch(self.wiring, lambda _: True)
+        """Begin the next epoch; wait until every peer that must has committed the last, and the
+        index has seen it.
+        """
+        epoch = next_epoch(self.wiring, lambda _: True)
+        self.wait_indexed()
+        return epoch
 
     def events(self, kind: type[Event]) -> list[Any]:
         """Return all events of a kind so far, from the chain itself."""

@@ -18,6 +18,11 @@ class TcpProxy:
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether nothing passes now."""
+        return self._is_cut
+
     def cut(self) -> None:
         """Break all connections and refuse new ones."""
         with self._lock:

@@ -151,6 +151,26 @@ def test_update__to_a_bad_version__keeps_the_old_one_and_says_why(
     )
 
 
+def test_update__that_is_tried_again__is_failed_with_its_reason_all_the_while(world, peer):
+    peer.start()
+    deal = serve_greeting(world, peer)
+    set_app(world, deal, "0x" + "ab" * 32)
+
+    def update():
+        return peer.get(f"/v1/deals/{deal}").json()["update"]
+
+    def tries():
+        return peer.log().count("update failed")
+
+    wait_until("it failed", lambda: (found := update()) and found["state"] == "failed")
+    first, seen = tries(), set()
+    while tries() == first:
+        found = update()
+        seen.add((found["state"], found["reason"], bool(found["detail"])))
+
+    assert seen == {("failed", 48, True)}
+
+
 def test_kill__of_the_peer__takes_its_workers_and_loses_no_receipt(world, peer):
     peer.start()
     deal = serve_greeting(world, peer)

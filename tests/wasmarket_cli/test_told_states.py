@@ -92,6 +92,9 @@ def test_status__all_deals__warns_of_those_that_end_soon(capsys):
         (ServedVersion(1, APP), "the app"),
         (ServedVersion(1, OLD, APP), "(switching)"),
         (ServedVersion(1, OLD, APP, "health said no"), "(cannot switch: health said no)"),
+        # The peer has read the chain further than the index.
+        (ServedVersion(1, APP, OLD), "(switching)"),
+        (ServedVersion(1, APP, OLD, "health said no"), "(cannot switch: health said no)"),
     ],
 )
 def test_status__version_that_a_peer_serves__is_told(version, told):

@@ -4,14 +4,18 @@ import threading
 
 import pytest
 
+from wasmarket.client.developer import ServedVersion
 from wasmarket.kernel.errors import Conflict
 from wasmarket.kernel.traits import trait_mask
 from wasmarket_cli import setup
+from wasmarket_cli.developer import versions
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.requirements import Needs
 from wasmarket_cli.developer.versions import list_losses, refuse_losses
 
 pytestmark = pytest.mark.unit
+
+A, B = "0x" + "ab" * 32, "0x" + "cd" * 32
 
 
 def service(*functions, records=()):
@@ -64,6 +68,30 @@ def test_refuse_losses__something_goes__is_refused_with_the_way_out():
     with pytest.raises(Conflict, match=r"app\.greet is gone") as caught:
         refuse_losses(["app.greet is gone"])
     assert "--yes" in caught.value.remedy
+
+
+class UpdatedDeal:
+    """A deal whose peer cannot switch, in an index that hears of the update three looks later."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def served_versions(self, deal):
+        return [ServedVersion(3, A, B, "no health")]
+
+    def deal(self, deal):
+        self.looks += 1
+        return {"app": A if self.looks < 4 else B}
+
+
+def test_update__index_behind_the_peers__waits_for_it(monkeypatch):
+    monkeypatch.setattr(versions, "LOOK_SECONDS", 0.001)
+    client = UpdatedDeal()
+
+    served = versions.wait_for_version(client, 7, B, 60)
+
+    assert [one.failure for one in served] == ["no health"]
+    assert client.deal(7)["app"] == B
 
 
 class OfferedUnits:

@@ -242,7 +242,8 @@ def _write_served(version: ServedVersion | None, wanted: str) -> str:
         return ""
     if version.app is None:
         return "it does not say"
-    if version.app == wanted:
+    # A peer may know of an update before the index does.
+    if version.app == (version.wanted or wanted):
         return "the app"
     why = f"cannot switch: {version.failure}" if version.failure else "switching"
     return f"still {app_cid(version.app)} ({why})"

@@ -55,12 +55,16 @@ def refuse_losses(losses: Iterable[str]) -> None:
 def wait_for_version(
     client: DeveloperClient, deal: int, app: Hash, seconds: float
 ) -> list[ServedVersion]:
-    """Return what each peer of a deal serves once all have switched, one failed, or time is up."""
+    """Return what each peer of a deal serves once all have switched, one failed, or time is up.
+
+    The index knows of the version by then as well: who asks for the status next is told of it.
+    """
     until = time.monotonic() + seconds
     while True:
         served = client.served_versions(deal)
-        is_over = any(one.failure for one in served if one.wanted == app)
-        if is_over or (served and all(one.app == app for one in served)):
+        has_failed = any(one.failure for one in served if one.wanted == app)
+        is_over = has_failed or (served and all(one.app == app for one in served))
+        if is_over and client.deal(deal)["app"] == app:
             return served
         if time.monotonic() > until:
             return served
