@@ -30,7 +30,6 @@ from gateway.upstream.access_documents import AccessDocuments
 from gateway.upstream.choice import Choice, ChoiceRules
 from gateway.upstream.forward import Forwarder, Usual
 from gateway.upstream.probes import Prober
-from gateway.upstream.wire import PooledWire, Wire
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.content.ledger import Quota, UploadLedger
@@ -49,6 +48,7 @@ from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
+from wasmarket.serving.peer_wire.wire import PooledWire, Wire
 from wasmarket.serving.service import (
     Readiness,
     RequestIds,

@@ -69,8 +69,7 @@ COPY_SECONDS = 2.0
 JURY_SECONDS = 2.0
 """Pause between looks at what is to be judged."""
 
-LISTEN_PAUSE = 5.0
-RECEIPT_PAUSE = 5.0
+LISTEN_PAUSE = RECEIPT_PAUSE = 5.0
 """Most seconds between tries while the chain does not answer, and while the disk is full."""
 
 STARTS_AT_ONCE = 2
@@ -237,6 +236,7 @@ class PeerProcess:
             self._listener,
             MarketLens(rpc, deployment),
             self._http,
+            parts.outbound,
             self._spawner,
             self._book,
             version=parts.version,

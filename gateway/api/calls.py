@@ -14,12 +14,12 @@ from gateway.api.incoming import BodyLimits, Incoming
 from gateway.api.relay import pass_on, returned_headers
 from gateway.directory.deals import DealRoute, PeerRoute, RememberingDirectory
 from gateway.upstream.access_documents import AccessDocuments, SignedDocument
-from gateway.upstream.connection import Header, Outgoing, PeerAnswer
 from gateway.upstream.forward import TRY_NEXT, Forwarder
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, RunwayOver, Unreachable
 from wasmarket.kernel.signing.requests import SCHEME
 from wasmarket.serving.auth import PEER_PARAMETER
+from wasmarket.serving.peer_wire.connection import Header, Outgoing, PeerAnswer
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from starlette.types import Scope, Send
 
-from gateway.upstream.connection import Header
+from wasmarket.serving.peer_wire.connection import Header
 
 ANYBODY = "*"
 MAX_AGE = b"600"

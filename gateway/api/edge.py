@@ -17,12 +17,12 @@ from gateway.api.cors import Cors, answer_preflight, is_preflight, with_exposed
 from gateway.api.incoming import CallerGone
 from gateway.api.sites import Sites
 from gateway.metrics import GatewayMetrics
-from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
 from wasmarket.serving.callers.addresses import Clients, group_of
 from wasmarket.serving.callers.api_keys import read_key
 from wasmarket.serving.callers.limits import RateLimit, RateLimited
 from wasmarket.serving.http1.head import find_single
+from wasmarket.serving.peer_wire.connection import Header
 from wasmarket.serving.problems import render, request_id_of
 
 RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json"})

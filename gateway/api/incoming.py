@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
 
-from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import BrokenOff, TimedOut, TooLarge
 from wasmarket.serving.bodies import allow_body
 from wasmarket.serving.http1.head import find_single
+from wasmarket.serving.peer_wire.connection import Header
 
 
 class CallerGone(BrokenOff):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Send
 
-from gateway.upstream.connection import SMALL, Header, PeerAnswer
+from wasmarket.serving.peer_wire.connection import SMALL, Header, PeerAnswer
 
 RETURNED = frozenset(
     {

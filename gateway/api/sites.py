@@ -6,7 +6,6 @@ from gateway.api.calls import CallRelay, is_idempotent
 from gateway.api.incoming import Body, BodyLimits, Incoming
 from gateway.api.relay import pass_on, returned_headers
 from gateway.directory.apps import Apps
-from gateway.upstream.connection import Header, Outgoing, PeerAnswer
 from gateway.upstream.messages import (
     BadAnswer,
     RequestOrigin,
@@ -20,6 +19,7 @@ from wasmarket.kernel.documents.app_parts import Manifest, Site
 from wasmarket.kernel.errors import InvalidInput, NotFound, TooLarge, Unreachable
 from wasmarket.serving.auth import SITE_HEADER
 from wasmarket.serving.callers.addresses import Clients
+from wasmarket.serving.peer_wire.connection import Header, Outgoing, PeerAnswer
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that HTTP lets anybody repeat."""

@@ -17,14 +17,14 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from gateway.directory.deals import DealRoute, PeerRoute
-from gateway.upstream.connection import Outgoing
-from gateway.upstream.wire import Wire
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.documents.json_text import decode_json, read_json
 from wasmarket.kernel.errors import Forbidden, MarketError
 from wasmarket.kernel.signing.requests import Request, parse_authorization
 from wasmarket.kernel.signing.signatures import recover
 from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.serving.peer_wire.connection import Outgoing
+from wasmarket.serving.peer_wire.wire import Wire
 
 logger = logging.getLogger(__name__)
 

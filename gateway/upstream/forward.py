@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from gateway.directory.deals import PeerRoute
 from gateway.metrics import GatewayMetrics
 from gateway.upstream.choice import Choice
-from gateway.upstream.connection import Outgoing, PeerAnswer
-from gateway.upstream.wire import Wire
 from wasmarket.kernel.errors import BrokenOff, MarketError, TimedOut, Unreachable
+from wasmarket.serving.peer_wire.connection import Outgoing, PeerAnswer
+from wasmarket.serving.peer_wire.wire import Wire
 
 logger = logging.getLogger(__name__)
 

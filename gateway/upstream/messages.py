@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gateway.upstream.connection import Header
 from wasmarket.kernel.errors import BrokenOff
+from wasmarket.serving.peer_wire.connection import Header
 
 MAX_HEAD = 64 * 1024
 MAX_HEADERS = 256

@@ -5,9 +5,9 @@ import logging
 from collections.abc import Callable
 
 from gateway.upstream.choice import Breaker, Choice, PeerState
-from gateway.upstream.connection import Outgoing
-from gateway.upstream.wire import Wire
 from wasmarket.kernel.errors import MarketError
+from wasmarket.serving.peer_wire.connection import Outgoing
+from wasmarket.serving.peer_wire.wire import Wire
 
 logger = logging.getLogger(__name__)
 

@@ -12,11 +12,12 @@ from peer.api.developer import create_developer_router
 from peer.api.fastpath.asgi import CallPath
 from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.handler import CallHandler
+from peer.api.fastpath.particles import ParticlePath
 from peer.api.fastpath.routes import create_call_router
 from peer.api.flows import create_flow_router
 from peer.api.identity import Identify, create_identity_router
 from peer.api.notices import create_notice_router
-from peer.api.particles import create_particle_router
+from peer.api.particles import create_particle_router, create_taker
 from peer.api.receipts import create_receipt_router
 from peer.api.scripts import create_script_router
 from peer.api.triggers import create_trigger_router
@@ -89,10 +90,14 @@ def create_app(
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_identity_router(own.identify))
     clients = Clients(())
-    app.include_router(create_particle_router(choreography, clients))
+    take = create_taker(choreography, clients)
+    app.include_router(create_particle_router(choreography, take))
     app.include_router(create_script_router(choreography, authenticator, clients))
     app.include_router(create_gateway_router(blocks))
     app.include_router(create_routing_router(blocks, own.key, own.endpoint))
+    if choreography is not None:
+        limit = choreography.caps.frame_bytes
+        app.add_middleware(ParticlePath, calls=calls, take=take, limit=limit)
     app.add_middleware(CallPath, calls=calls)
     # For the protocol, which answers most calls before they come to the app.
     app.state.calls = calls

@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from pydantic import BaseModel
+from starlette.types import Scope
 
+from peer.api.fastpath.particles import TakeFrame
 from peer.choreography.assembly import Choreography
 from peer.choreography.avm_file import REMEDY, VERSION
 from peer.choreography.trail import Trail
@@ -103,7 +105,19 @@ def require_choreography(choreography: Choreography | None) -> Choreography:
     return choreography
 
 
-def create_particle_router(choreography: Choreography | None, clients: Clients) -> APIRouter:
+def create_taker(choreography: Choreography | None, clients: Clients) -> TakeFrame:
+    """Return what takes frames of particles; without AquaVM it says how to get it."""
+
+    def take(frame: bytes, scope: Scope) -> str:
+        running = require_choreography(choreography)
+        particle = decode_particle(frame)
+        running.host.accept(particle, group_of(clients.of(scope).address))
+        return particle.id
+
+    return take
+
+
+def create_particle_router(choreography: Choreography | None, take: TakeFrame) -> APIRouter:
     """Return the routes of particles; without AquaVM they say how to get it."""
     router = APIRouter(prefix="/v1/particles", tags=["particles"])
 
@@ -113,10 +127,7 @@ def create_particle_router(choreography: Choreography | None, clients: Clients) 
         running = require_choreography(choreography)
         limit = running.caps.frame_bytes
         allow_body(request.scope, limit)
-        particle = decode_particle(await read_body(request, limit))
-        address = clients.of(request.scope).address
-        running.host.accept(particle, group_of(address))
-        return TakenParticle(id=particle.id)
+        return TakenParticle(id=take(await read_body(request, limit), request.scope))
 
     @router.get("")
     async def read_identity() -> ScriptIdentityView:

@@ -33,6 +33,7 @@ from peer.runtime.workers.spawner import WorkerSpawner
 from peer.settings import PeerSettings
 from wasmarket.chain.contracts.bindings import MarketLens
 from wasmarket.kernel.signing.typed_data import Domain
+from wasmarket.serving.outbound import Outbound
 
 MOST_UNITS = 2
 """Processes that run AquaVM at the same time."""
@@ -66,6 +67,7 @@ class Choreography:
         listener: Listener,
         lens: MarketLens,
         http: httpx.AsyncClient,
+        outbound: Outbound,
         spawner: WorkerSpawner,
         book: ReceiptLog,
         *,
@@ -86,7 +88,7 @@ class Choreography:
             particle_bytes=settings.caps.data_bytes,
         )
         directory = PeerDirectory(listener, lens, http, domain, self._own_worker)
-        self.forwarder = ParticleForwarder(directory, http)
+        self.forwarder = ParticleForwarder(directory, outbound)
         network = NetworkBuiltins(
             self.identities,
             directory,
@@ -201,6 +203,7 @@ def build_choreography(
     listener: Listener,
     lens: MarketLens,
     http: httpx.AsyncClient,
+    outbound: Outbound,
     spawner: WorkerSpawner,
     book: ReceiptLog,
     *,
@@ -218,6 +221,7 @@ def build_choreography(
         listener,
         lens,
         http,
+        outbound,
         spawner,
         book,
         version=version,

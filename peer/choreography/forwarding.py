@@ -5,24 +5,27 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-import httpx
-
 from peer.choreography.caps import now_ms
 from peer.choreography.directory import PeerDirectory
 from peer.choreography.live import LiveParticle
 from wasmarket.kernel.documents.particles import Particle, encode_particle
 from wasmarket.kernel.endpoints import parse_endpoint
-from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.errors import InvalidInput, MarketError
+from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.peer_wire.connection import Outgoing
+from wasmarket.serving.peer_wire.wire import PooledWire
 
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/v1/particles"
-MEDIA_TYPE: Final = "application/msgpack"
+HEADERS: Final = ((b"content-type", b"application/msgpack"),)
+ACCEPTED: Final = 202
 AT_ONCE: Final = 8
 """Requests to one peer that are under way together."""
 MOST_WAITING_BYTES: Final = 32 << 20
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 3.0
+CONNECT_SECONDS: Final = 5.0
 TRY_SECONDS: Final = 10.0
 TRY_AGAIN: Final = (408, 425, 429, 500, 502, 503, 504)
 
@@ -37,9 +40,11 @@ class SendRefused(Exception):
 class ParticleForwarder:
     """Sends particles on, each within its ttl. Event loop only."""
 
-    def __init__(self, directory: PeerDirectory, http: httpx.AsyncClient) -> None:
+    def __init__(self, directory: PeerDirectory, outbound: Outbound) -> None:
         self._directory = directory
-        self._http = http
+        self._wire = PooledWire(
+            outbound, connect_seconds=CONNECT_SECONDS, answer_seconds=TRY_SECONDS
+        )
         self._gates: dict[str, asyncio.Semaphore] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting_bytes = 0
@@ -68,6 +73,7 @@ class ParticleForwarder:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._wire.close()
 
     async def _deliver(self, live: LiveParticle, peer_id: str, frame: bytes) -> None:
         seconds = (live.particle.expires - now_ms()) / 1_000
@@ -93,20 +99,21 @@ class ParticleForwarder:
     async def _try(self, endpoint: str, frame: bytes) -> str:
         """Send once; return what is to be tried again. Raises SendRefused for what is not."""
         gate = self._gates.setdefault(endpoint, asyncio.Semaphore(AT_ONCE))
+        outgoing = Outgoing("POST", PATH, HEADERS, frame, idempotent=True)
         try:
-            async with gate, asyncio.timeout(TRY_SECONDS):
-                url = parse_endpoint(endpoint) + PATH
-                headers = {"Content-Type": MEDIA_TYPE}
-                async with self._http.stream("POST", url, content=frame, headers=headers) as answer:
-                    status = answer.status_code
-                    if status == httpx.codes.ACCEPTED:
-                        # Read, so that the connection can be used again; ours say a few words.
-                        await _drain(answer)
+            url = parse_endpoint(endpoint)
         except InvalidInput as error:
             raise SendRefused(f"its endpoint on chain is none: {error.detail}") from error
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
-            return f"{endpoint}: {str(error)[:200] or type(error).__name__}"
-        if status == httpx.codes.ACCEPTED:
+        try:
+            async with gate, asyncio.timeout(TRY_SECONDS):
+                answer = await self._wire.open(url, outgoing)
+        except TimeoutError:
+            return f"{endpoint} does not answer"
+        except MarketError as error:
+            return f"{endpoint}: {error.detail[:200]}"
+        status = answer.status
+        answer.close()
+        if status == ACCEPTED:
             return ""
         if status in TRY_AGAIN:
             return f"{endpoint} answers {status}"
@@ -116,11 +123,3 @@ class ParticleForwarder:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a particle was not sent", exc_info=error)
-
-
-async def _drain(answer: httpx.Response) -> None:
-    size = 0
-    async for chunk in answer.aiter_raw():
-        size += len(chunk)
-        if size > 4_096:
-            return

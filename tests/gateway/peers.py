@@ -13,10 +13,10 @@ import httpx
 from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_gateway
 from gateway.settings import GatewaySettings
-from gateway.upstream.connection import Outgoing
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.peer_wire.connection import Outgoing
 from wasmarket.testing.fake_chain import fake_deployment
 
 DEVELOPER = "0x" + "11" * 20

@@ -3,10 +3,10 @@
 import httpx
 import pytest
 
-from gateway.upstream.connection import PeerFailed
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, result, route
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.kernel.errors import TimedOut, Unreachable
+from wasmarket.serving.peer_wire.connection import PeerFailed
 
 pytestmark = pytest.mark.unit
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from gateway.directory.deals import PeerRoute
 from gateway.upstream.choice import Breaker, Choice, ChoiceRules
-from gateway.upstream.connection import PeerFailed
 from gateway.upstream.probes import Prober
 from tests.gateway.peers import FakePeers
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.serving.daemon import Pace, TaskLoop
+from wasmarket.serving.peer_wire.connection import PeerFailed
 
 pytestmark = pytest.mark.unit
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from gateway.upstream.connection import PeerFailed
 from gateway.upstream.forward import FEWEST_SAMPLES, Usual
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, result, route
+from wasmarket.serving.peer_wire.connection import PeerFailed
 
 pytestmark = pytest.mark.unit
 

@@ -10,12 +10,12 @@ import uvicorn
 from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
-from gateway.upstream.connection import SMALL
 from tests.gateway.peers import APP, DEAL, DEVELOPER, FakeDirectory
 from tests.gateway.raw_peers import END, WAIT, RawPeer
 from wasmarket.kernel.billing import DealStatus
 from wasmarket.serving.http1.protocol import HttpProtocol
 from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.peer_wire.connection import SMALL
 from wasmarket.testing.fake_chain import fake_deployment
 
 pytestmark = pytest.mark.e2e  # loopback sockets

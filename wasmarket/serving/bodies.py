@@ -16,11 +16,11 @@ async def read_body(request: Request, limit: int) -> bytes:
     """Return the whole body, at most `limit` bytes. Raises TooLarge before reading further."""
     allow_body(request.scope, limit)
     if _declared(request.scope) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     chunks = bytearray()
     async for chunk in request.stream():
         if len(chunks) + len(chunk) > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         chunks += chunk
     return bytes(chunks)
 
@@ -49,11 +49,11 @@ class BoundedBodies:
             nonlocal read
             limit: int = scope.get(_LIMIT, MAX_BODY)
             if _declared(scope) > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             message = await receive()
             read += len(message.get("body", b""))
             if read > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             return message
 
         await self._app(scope, receive_bounded, send)
@@ -65,5 +65,6 @@ def _declared(scope: Scope) -> int:
     return int(given[:20]) if given.isdigit() else 0
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
+    """Return the error of a body above a limit in bytes."""
     return TooLarge(f"the body is larger than {limit} bytes", remedy="send less at once")

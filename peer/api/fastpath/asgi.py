@@ -1,12 +1,13 @@
 """Read calls from ASGI, in front of the framework: for servers other than ours."""
 
+from collections.abc import Callable
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from peer.api.fastpath.handler import CallHandler, too_large
+from peer.api.fastpath.handler import Answered, CallHandler, too_large
 from peer.api.fastpath.head import CallHead, make_id, read_target
-from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.errors import MarketError, TooLarge
 from wasmarket.serving.http1.head import Headers, find_single
 
 _LENGTH: Final = b"content-length"
@@ -39,10 +40,15 @@ class CallPath:
             answered = calls.render(error, request_id)
         except Disconnected:
             return
-        status, lines, answer = calls.count(answered)
-        headers = [*split_lines(lines), (_LENGTH, b"%d" % len(answer))]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer})
+        await send_answer(send, calls.count(answered))
+
+
+async def send_answer(send: Send, answered: Answered) -> None:
+    """Send a whole response."""
+    status, lines, answer = answered
+    headers = [*split_lines(lines), (_LENGTH, b"%d" % len(answer))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer})
 
 
 def split_lines(lines: bytes) -> Headers:
@@ -53,17 +59,22 @@ def split_lines(lines: bytes) -> Headers:
     ]
 
 
-async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
-    """Return the whole body, at most `limit` bytes. Raises TooLarge before reading further."""
+async def read_body(
+    headers: Headers,
+    receive: Receive,
+    limit: int,
+    refuse: Callable[[int], TooLarge] = too_large,
+) -> bytes:
+    """Return the whole body, at most `limit` bytes. Raises `refuse`'s before reading further."""
     declared = find_single(headers, _LENGTH) or b""
     if declared.isdigit() and int(declared[:20]) > limit:
-        raise too_large(limit)
+        raise refuse(limit)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise Disconnected
     first: bytes = message.get("body", b"")
     if len(first) > limit:
-        raise too_large(limit)
+        raise refuse(limit)
     if not message.get("more_body", False):
         return first
     chunks = bytearray(first)
@@ -73,5 +84,5 @@ async def read_body(headers: Headers, receive: Receive, limit: int) -> bytes:
             raise Disconnected
         chunks += message.get("body", b"")
         if len(chunks) > limit:
-            raise too_large(limit)
+            raise refuse(limit)
     return bytes(chunks)

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.upstream.connection import BUFFER, SMALL, Outgoing, PeerFailed
-from gateway.upstream.wire import PooledWire
 from tests.gateway.raw_peers import END, WAIT, RawPeer
 from wasmarket.kernel.errors import TimedOut, Unreachable
 from wasmarket.serving.outbound import Outbound
+from wasmarket.serving.peer_wire.connection import BUFFER, SMALL, Outgoing, PeerFailed
+from wasmarket.serving.peer_wire.wire import PooledWire
 
 pytestmark = pytest.mark.e2e  # loopback sockets
 

@@ -5,10 +5,15 @@ import ssl
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from gateway.upstream.connection import Connection, Outgoing, PeerAnswer, UpstreamEndpoint
 from wasmarket.kernel.errors import MarketError, Unreachable
 from wasmarket.serving.outbound import PORTS, Outbound
 from wasmarket.serving.outbound_http import tls_context
+from wasmarket.serving.peer_wire.connection import (
+    Connection,
+    Outgoing,
+    PeerAnswer,
+    UpstreamEndpoint,
+)
 
 
 class Wire(Protocol):
@@ -78,7 +83,7 @@ class PooledWire:
     async def _connect(self, origin: UpstreamEndpoint) -> Connection:
         if origin.open >= self._most:
             raise Unreachable(
-                f"{origin.host} has {origin.open} calls of this gateway under way",
+                f"{origin.host} has {origin.open} requests from here under way",
                 remedy="try again in a moment",
             )
         loop = asyncio.get_running_loop()
