@@ -1,4 +1,4 @@
-"""The image without Docker: its build stage is run step by step in a folder, as it stands.
+"""The image without Docker: its build stages are run step by step in folders, as they stand.
 
 What this cannot show: the base image, the user's number, and that the last stage's COPY finds its
 file. The workflow builds the image itself.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from peer.choreography.avm_file import find_avm
 from tests.packaging.environments import ROOM
 from tests.paths import CHECKOUT
 from wasmarket import __version__
@@ -68,6 +69,18 @@ def copy(source: Path, target: Path):
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
     else:
         shutil.copy(source, target)
+
+
+def test_image__stage_of_scripts__leaves_the_module_that_peers_take(tmp_path):
+    node = Path(shutil.which("npm") or "/usr/bin/npm").parent
+    environ = dict(os.environ) | {"PATH": f"{node}:/usr/bin:/bin"}
+    text = DOCKERFILE.read_text(encoding="utf-8")
+    [copied] = re.findall(r"COPY --from=scripts (\S+) (\S+)", text)
+
+    build(read_stages(text)[1], tmp_path, environ)
+
+    assert find_avm(str(tmp_path / copied[0].removeprefix("/"))) is not None
+    assert f"WASMARKET_PEER__AVM={copied[1]}avm.wasm" in text
 
 
 @pytest.fixture
