@@ -1,6 +1,7 @@
 """Run the flows of an app, and show what they left."""
 
 import base64
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -14,8 +15,11 @@ from peer.api.fastpath.routes import BODY, RESULT
 from peer.api.numbers import DealNumber
 from peer.api.particles import require_choreography
 from peer.choreography.assembly import Choreography
+from wasmarket.kernel.documents.flows import DEVELOPER
 from wasmarket.kernel.documents.json_text import read_json
 from wasmarket.kernel.documents.particles import MOST_ID
+from wasmarket.kernel.errors import Forbidden
+from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.bodies import allow_body, read_body
 
@@ -66,7 +70,9 @@ def create_flow_router(
         limit = run.workers.version.manifest.limits.input_bytes
         allow_body(request.scope, limit)
         body = await read_body(request, limit)
-        if hosted.access.current.mode != "public":
+        if flow.access == DEVELOPER:
+            authenticator.check(request, body, partial(_check_developer, hosted.deal.developer))
+        elif hosted.access.current.mode != "public":
             head = CallHead((deal, "flows", name), request.headers.raw, lambda: request.scope)
             check_access(authenticator, hosted, None, head, body)
         given: Any = read_json(body) if body else []
@@ -91,3 +97,11 @@ def create_flow_router(
         return KeptFlowView(**fields)
 
     return router
+
+
+def _check_developer(developer: Address, signer: Address) -> None:
+    if signer != developer:
+        raise Forbidden(
+            f"this flow is started by the deal's developer, {developer}, not by {signer}",
+            field="Authorization",
+        )

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from peer.choreography.callers.flow_answers import FlowAnswer, FlowAnswers
-from peer.choreography.callers.scripts import ScriptResult, Scripts
+from peer.choreography.callers.scripts import ScriptFailed, ScriptResult, Scripts
 from peer.choreography.identities import Identities
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
@@ -144,6 +144,13 @@ class Flows:
             await self._record(run, flow, body, b"", CallStatus.TRAP, began, now)
             raise
         output = msgspec.json.encode({"result": found.value})
+        most = run.workers.version.manifest.limits.output_bytes
+        if len(output) > most:
+            await self._record(run, flow, body, b"", CallStatus.OUTPUT, began, now)
+            raise ScriptFailed(
+                f"the flow's result has {len(output)} bytes, over {most}",
+                remedy="answer less, or raise `output_bytes` in the app's limits",
+            )
         head = await self._record(run, flow, body, output, CallStatus.ANSWERED, began, now)
         receipt = f"{run.assignment}:{head.sequence}:{head.hash.hex()}"
         self._keep(run, deal, flow, found, body, output, receipt)

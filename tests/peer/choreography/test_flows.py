@@ -25,11 +25,15 @@ ECHO = """(xor
  (seq (call %init_peer_id% ("greeting" "greeting") [name] x)
   (call %init_peer_id% ("callbackSrv" "response") [x]))))
  (call %init_peer_id% ("errorHandlingSrv" "error") [:error: 0]))"""
+TWICE = """(seq (call %init_peer_id% ("getDataSrv" "name") [] name)
+ (call %init_peer_id% ("callbackSrv" "response") [name name]))"""
 SLOW = '(call %init_peer_id% ("peer" "timeout") [60000 "late"] x)'
 NAME = FlowInterface((("name", "string"),), ("string",))
 FLOWS = (
     Flow("greet", ECHO, NAME, 30_000),
     Flow("late", SLOW, FlowInterface(), 300),
+    Flow("own", ECHO, NAME, 30_000, "developer"),
+    Flow("twice", TWICE, FlowInterface((("name", "string"),), ("string", "string")), 30_000),
 )
 
 
@@ -90,7 +94,7 @@ def test_flow__finished__leaves_its_signed_particle_and_data(flowing):
 @pytest.mark.parametrize(
     ("name", "body", "status", "cause"),
     [
-        ("none", [], 404, "it has: greet, late"),
+        ("none", [], 404, "it has: greet, late, own, twice"),
         ("greet", [], 400, "takes 1 arguments"),
         ("greet", [7], 400, "expected string"),
         ("greet", "x", 400, "array or an object"),
@@ -126,6 +130,25 @@ def test_flow__whose_data_is_damaged__is_one_that_is_not_kept(flowing):
     path.write_bytes(path.read_bytes()[:40])
 
     assert peer.get(f"/v1/flows/{particle}").status_code == 404
+
+
+def test_flow__of_the_developer_alone__takes_nobody_else(flowing, world):
+    peer, path = flowing.peers[0], f"/v1/deals/{flowing.deal}/flows/own"
+    body = json.dumps(["Ida"]).encode()
+
+    assert start(flowing, "own", ["Ida"]).status_code == 401
+    assert peer.signed("POST", path, body).json() == {"result": "Hi, Ida"}
+    refused = peer.signed("POST", path, body, by=world.provider)
+    assert refused.status_code == 403
+    assert "is started by the deal's developer" in refused.json()["detail"]
+
+
+def test_flow__whose_result_is_longer_than_the_apps_limit__says_so(flowing):
+    answer = start(flowing, "twice", ["x" * 600_000])
+
+    assert answer.status_code == 502
+    assert "over 1048576" in answer.json()["detail"]
+    assert "output_bytes" in answer.json()["remedy"]
 
 
 def test_flow__of_a_deal_with_keys__asks_for_one(flowing):

@@ -104,12 +104,14 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A script in AIR that callers of the app may start; it may take `ttl_ms`."""
+    """A script in AIR that is started like a function; it may take `ttl_ms`."""
 
     name: str
     script: str
     interface: FlowInterface
     ttl_ms: int
+    access: str = "callers"
+    """Who starts it: `callers` of the deal, or only its `developer`."""
 
 
 @dataclass(frozen=True, slots=True)

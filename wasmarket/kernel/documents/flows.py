@@ -15,6 +15,8 @@ MAX_PARTS: Final = 256
 LEAST_TTL_MS: Final = 100
 MOST_TTL_MS: Final = 600_000
 DEFAULT_TTL_MS: Final = 15_000
+CALLERS: Final = "callers"
+DEVELOPER: Final = "developer"
 ROUTE: Final = "flows"
 """No service of an app with flows has this name: its functions would hide the flows."""
 
@@ -41,6 +43,7 @@ def read_flow(fields: JsonFields) -> Flow:
             dict(_read_record(record) for record in fields.objects("records", 0, MAX_PARTS, [])),
         ),
         ttl_ms=fields.integer("ttl_ms", LEAST_TTL_MS, MOST_TTL_MS, DEFAULT_TTL_MS),
+        access=fields.choice("access", (CALLERS, DEVELOPER), CALLERS),
     )
     fields.finish()
     if len(flow.script.encode()) > MAX_SCRIPT_BYTES:
@@ -53,9 +56,9 @@ def read_flow(fields: JsonFields) -> Flow:
 
 def dump_flow(flow: Flow) -> dict[str, Any]:
     """Return a flow as JSON values."""
-    return {"name": flow.name, "script": flow.script, "ttl_ms": flow.ttl_ms} | dump_interface(
-        flow.interface
-    )
+    access = {} if flow.access == CALLERS else {"access": flow.access}
+    described = {"name": flow.name, "script": flow.script, "ttl_ms": flow.ttl_ms}
+    return described | access | dump_interface(flow.interface)
 
 
 def dump_interface(interface: FlowInterface) -> dict[str, Any]:
