@@ -25,6 +25,7 @@ from peer.choreography.particle_files import ParticleFiles
 from peer.choreography.particle_host import ParticleHost
 from peer.choreography.service_calls import ServiceCalls
 from peer.choreography.trail import Trails
+from peer.choreography.vaults.vaults import ParticleVaults
 from peer.folder import PeerFolder
 from peer.hosting.host import Host
 from peer.p2p.edge import ClientEdge
@@ -97,7 +98,14 @@ class Choreography:
             addresses=lambda: self.addresses,
             is_connected=self._is_client,
         )
-        self.calls = ServiceCalls(host, self.identities, Builtins(network), directory.worker_ids)
+        self._vaults = ParticleVaults(settings.folder.with_name("vaults"))
+        self.calls = ServiceCalls(
+            host,
+            self.identities,
+            Builtins(network, self._vaults),
+            self._vaults,
+            directory.worker_ids,
+        )
         memory = ParticleMemory(
             ParticleFiles(settings.folder), self.identities, self.trails, has_room=has_room
         )
@@ -126,9 +134,13 @@ class Choreography:
             now_epoch=lambda: -1 if host.chain_view is None else host.chain_view.epoch,
             has_room=has_room,
         )
-        self.host.on_sweep = self.flows.prune
+        self.host.on_sweep = self._prune
         self.calls.initiators = self.scripts
         self.host.watcher = self.scripts
+
+    def _prune(self) -> None:
+        self.flows.prune()
+        self._vaults.prune()
 
     def take(self, chain_view: ChainView) -> None:
         """Know the workers of the assignments that the chain names now."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,8 @@ from peer.choreography.identities import Identities, OwnIdentity
 from peer.choreography.live import LiveParticle
 from peer.choreography.results import Reshape, compile_reshape
 from peer.choreography.trail import ServiceCall
+from peer.choreography.vaults.places import VaultPlace, find_place
+from peer.choreography.vaults.vaults import ParticleVaults
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
 from peer.hosting.served_assignment import CallRequest, Recorded, ServedAssignment, Workers
@@ -46,6 +49,7 @@ class ServiceCalls:
         host: Host,
         identities: Identities,
         builtins: Builtins,
+        vaults: ParticleVaults,
         find_workers: Callable[[int], Awaitable[list[str]]],
     ) -> None:
         """`find_workers` returns the ids of a deal's live workers, on all peers."""
@@ -53,6 +57,7 @@ class ServiceCalls:
         self._host = host
         self._identities = identities
         self._builtins = builtins
+        self._vaults = vaults
         self._reshapes: WeakKeyDictionary[Workers, dict[tuple[str, str], Reshape | None]] = (
             WeakKeyDictionary()
         )
@@ -109,23 +114,28 @@ class ServiceCalls:
         try:
             hosted = self._host.find(identity.deal)
             await self._check_access(hosted, live.particle.init_peer_id)
-            run = self._find_run(hosted, identity)
-            workers = run.workers
-            parameters = self._build_parameters(live, identity, request, hosted)
-            call = CallRequest(
-                request.service,
-                request.function,
-                body,
-                BodyKind.JSON,
-                self._host.now(),
-                parameters,
-            )
-            hosted.submit(run, call, settle)
-        except MarketError as error:
+            place = _find_place(self._find_run(hosted, identity), request.service)
+            async with AsyncExitStack() as stack:
+                token = ""
+                if place is not None:
+                    mounted = self._vaults.mounted(live, identity, place)
+                    token = await stack.enter_async_context(mounted)
+                run = self._find_run(hosted, identity)
+                workers = run.workers
+                call = CallRequest(
+                    request.service,
+                    request.function,
+                    body,
+                    BodyKind.JSON,
+                    self._host.now(),
+                    self._build_parameters(live, identity, request, hosted, token),
+                )
+                hosted.submit(run, call, settle)
+                outcome = await ended
+        except (MarketError, OSError) as error:
             answer = fail(_describe(request, error))
             _note(live, identity, request, answer)
             return answer
-        outcome = await ended
         took = (time.perf_counter_ns() - began) // 1_000
         if not isinstance(outcome, Recorded):
             answer = fail(_describe(request, outcome))
@@ -180,7 +190,9 @@ class ServiceCalls:
         identity: OwnIdentity,
         request: ServiceRequest,
         hosted: HostedDeal,
+        token: str,
     ) -> dict[str, Any]:
+        """`token` is that of the particle's vault, where the service sees it."""
         particle = live.particle
         script = particle.script if len(particle.script) <= MOST_SCRIPT else ""
         return {
@@ -191,7 +203,7 @@ class ServiceCalls:
                 "ttl": particle.ttl,
                 "script": script,
                 "signature": particle.signature,
-                "token": "",
+                "token": token,
             },
             "service_id": request.service,
             "service_creator_peer_id": hosted.deal.developer,
@@ -212,7 +224,15 @@ class ServiceCalls:
         return ServiceAnswer(0, value if reshape is None else reshape(value))
 
 
+def _find_place(run: ServedAssignment, service: str) -> VaultPlace | None:
+    """Return where a service of the app sees vaults, None if it maps none."""
+    specs = run.workers.version.specs
+    return next((find_place(spec) for spec in specs if spec.name == service), None)
+
+
 def _describe(request: ServiceRequest, error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"{request.service}.{request.function}: no vault: {error.strerror or error}"
     detail = error.detail if isinstance(error, MarketError) else "the peer failed unexpectedly"
     return f"{request.service}.{request.function}: {detail}"
 

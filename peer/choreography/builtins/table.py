@@ -8,6 +8,8 @@ from typing import Any, Final
 from peer.choreography.avm import ServiceAnswer
 from peer.choreography.builtins.network import BuiltinCall, NetworkBuiltins
 from peer.choreography.builtins.values import build_value_functions, to_json_text
+from peer.choreography.builtins.vault import build_vault_functions
+from peer.choreography.vaults.vaults import ParticleVaults
 from wasmarket.kernel.errors import MarketError
 
 logger = logging.getLogger(__name__)
@@ -22,8 +24,8 @@ REFUSED: Final = {
     "vm": "peers run no virtual machines",
     "script": "it is gone from Fluence's peers too",
     "stat": "the developer's `wasmarket status` and receipts tell what calls used",
-    "vault": "pass bytes as arguments, or by the effector ipfs",
     "sig": "the keys of peers and workers sign what AquaVM did, and nothing else",
+    "vault": "",
     "peer": "",
     "kad": "",
     "subnet": "",
@@ -48,9 +50,11 @@ def fail(text: str) -> ServiceAnswer:
 class Builtins:
     """All built-ins of a peer."""
 
-    def __init__(self, network: NetworkBuiltins) -> None:
+    def __init__(self, network: NetworkBuiltins, vaults: ParticleVaults) -> None:
         self._values = build_value_functions()
-        self._contextual = network.build() | {("run-console", "print"): _print}
+        self._contextual = (
+            network.build() | build_vault_functions(vaults) | {("run-console", "print"): _print}
+        )
 
     def find(self, service: str, function: str) -> RunBuiltin | None:
         """Return what answers a call, None if the service is no built-in."""

@@ -9,6 +9,7 @@ import pytest
 
 from peer.choreography.avm_file import find_avm, find_code_cache
 from peer.runtime.module.code_files import CODE
+from tests.peer.choreography.copier import build_copier
 from tests.peer.choreography.tetraplets import build_witness
 from tests.peer.peer_runner import GREETING, PeerRunner, wait_until
 from tests.peer.services import publish_services
@@ -55,12 +56,18 @@ def run_script(
 @pytest.fixture(scope="module")
 def pair(world, make_module_peer: Callable[..., PeerRunner]) -> Pair:
     peers = [make_module_peer(units=16) for _ in range(2)]
-    services = {"greeting": GREETING.read_bytes(), "witness": build_witness()}
+    services = {
+        "greeting": GREETING.read_bytes(),
+        "witness": build_witness(),
+        "copier": build_copier(),
+    }
     app = None
     for peer in peers:
         peer.start()
         peer.move()
-        app = publish_services(peer.blocks, services)
+        app = publish_services(
+            peer.blocks, services, mapped={"copier": {"/tmp/vault": "/storage/vault"}}
+        )
     return serve_pair(world, peers, app)
 
 

@@ -43,6 +43,26 @@ def test_script__over_two_peers__calls_a_deal_and_its_receipt_says_so(pair):
     assert receipt.output == bytes.fromhex(call["output"])
 
 
+def test_service__that_maps_the_vault__works_on_the_particles_files(pair):
+    worker = pair.workers[1]
+    call = f"""(seq (call "{worker}" ("vault" "put") ["hello"] path)
+      (seq (call "{worker}" ("op" "concat_strings") [path ".copy"] other)
+       (seq (call "{worker}" ("copier" "copy") [path other] code)
+        (call "{worker}" ("vault" "cat") [other] x))))"""
+
+    answer = pair.run(pair.at_b(call)).json()
+
+    assert answer["result"] == "hello"
+    assert list(pair.peers[1].folder.path.rglob("storage/copier/vault/*")) == []
+
+
+def test_vault__on_a_host__says_whose_it_is(pair):
+    answer = pair.run(pair.at_b(f'(call "{pair.hosts[1]}" ("vault" "put") ["x"] x)'))
+
+    assert answer.status_code == 502
+    assert "a vault is of a worker" in answer.json()["detail"]
+
+
 def test_service__called_for_a_particle__is_told_by_whom_and_where_from(pair):
     call = f"""(seq (call "{pair.hosts[1]}" ("peer" "timestamp_sec") [] t)
       (seq (call "{pair.hosts[1]}" ("debug" "stringify") [t] text)

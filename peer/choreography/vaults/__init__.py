@@ -1,0 +1,1 @@
+"""Files of particles, which services of a deal hand to one another."""
