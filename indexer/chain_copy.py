@@ -45,9 +45,12 @@ class ChainCopy:
         """Read the store again before the next step: it may not be what is in memory."""
         self._tail = None
 
-    def advance(self) -> Iterator[Update]:
-        """Apply what is new, and yield each update once it is committed. Raises MarketError."""
-        for update in self._follower.poll(_refs(self._open())):
+    def advance(self, until: int | None = None) -> Iterator[Update]:
+        """Apply what is new, and yield each update once it is committed. Raises MarketError.
+
+        `until`: go no further than this block.
+        """
+        for update in self._follower.poll(_refs(self._open()), until):
             if isinstance(update, Rollback):
                 self._undo(update)
             else:

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from rich.console import Console
 
+from indexer.verify.run import verify_store
 from scripts.story import Teller
 from tests.e2e.market_driver import COMMAND, own_settings
 from tests.e2e.stories import Killer, ShakenStory, compute_pay
@@ -21,6 +22,7 @@ from wasmarket.chain.reading.transport import Transport
 from wasmarket.client.home import Home
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.kernel.units import USDC
+from wasmarket.store.database import open_database
 
 pytestmark = pytest.mark.e2e
 
@@ -173,6 +175,9 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
         wallets = {name: wiring.usdc.balance(address) for name, address in accounts.items()}
         earned = {name: pay.get(address, 0) for name, address in accounts.items()}
         held = wiring.usdc.balance(wiring.market.address)
+        store = open_database(wiring.store_url)
+        verdict = verify_store(store, wiring.rpc, wiring.deployment, replays=True)
+        store.close()
     finally:
         for killer in killers:
             killer.close()
@@ -181,6 +186,7 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
 
     assert find_chapters(words.getvalue()) == list(CHAPTERS)
     assert held == 0
+    assert verdict.differences == []
     assert wallets == {
         "developer": DRIP - sum(pay.values()),
         "alpha": DRIP + earned["alpha"],

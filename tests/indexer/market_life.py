@@ -1,20 +1,12 @@
 """A market that really lives on Anvil: seeded random transactions against the real contracts."""
 
 import random
-from dataclasses import replace
 
+from indexer.verify.run import verify_store
 from tests.matcher.anvil_town import AnvilTown
 from wasmarket.chain.contracts.fills import build_fill
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.units import FLT
-from wasmarket.store.chain.assignments import fetch_assignments, fetch_claimable
-from wasmarket.store.chain.deals import fetch_deals
-from wasmarket.store.chain.peers import fetch_peers, fetch_providers
-from wasmarket.store.chain.state import fetch_account, fetch_indexed
-from wasmarket.store.enums import AssignmentState
-
-STATES = {0: "cleared", 1: "pending", 2: "active", 3: "ended"}
-STATUS = {1: "waiting", 2: "running", 3: "lapsed", 4: "stopping", 5: "ended"}
 
 
 class MarketLife:
@@ -151,37 +143,6 @@ class MarketLife:
 
 def check_against_chain(database, town: AnvilTown) -> None:
     """Assert that the store says what the contracts' own views say at the indexed block."""
-    with database.read() as session:
-        at = fetch_indexed(session)
-        deals = fetch_deals(session, at, limit=None)
-        assignments = fetch_assignments(session, at, limit=None)
-        claimable = fetch_claimable(session, at, [view.id for view in assignments])
-        peers = fetch_peers(session, limit=None)
-        providers = fetch_providers(session, at, limit=None)
-        people = [town.developer, town.provider, town.other, town.first, town.second]
-        accounts = [fetch_account(session, account.address) for account in people]
-    words = town.market.accounts([view.address for view in accounts], at.block)
-    assert [(v.free, v.counter) for v in accounts] == [(w.free, w.counter) for w in words]
-    assert len(deals) == town.lens.read("deal_count", block=at.block)
-    for view, lens in zip(deals, town.lens.deals([v.id for v in deals], at.block), strict=True):
-        assert view.terms == replace(
-            view.terms,
-            **{name: getattr(lens, name) for name in ("balance", "rate", "settled", "end", "run")},
-            units=lens.units,
-            stopped=lens.stopped,
-        )
-        assert (view.status, view.runway) == (STATUS[lens.status], lens.runway)
-    ids = [view.id for view in assignments]
-    assert len(ids) == town.lens.read("assignment_count", block=at.block)
-    for view, lens in zip(assignments, town.lens.assignments(ids, at.block), strict=True):
-        assert (view.id, view.state) == (view.id, STATES[lens.state])
-        assert view.alive == lens.alive
-        assert claimable[view.id] == (lens.paid, lens.refund)
-        if view.state in (AssignmentState.ACTIVE, AssignmentState.ENDED):
-            assert (view.start, view.next, view.end_of) == (lens.start, lens.next, lens.end_of)
-    for view, lens in zip(peers, town.lens.peers([v.id for v in peers], at.block), strict=True):
-        assert (view.units, view.used, view.provider) == (lens.units, lens.used, lens.provider)
-    for view in providers:
-        lens = town.staking.stake(view.address, at.block)
-        assert (view.stake_free, view.stake_locked) == (lens.free, lens.locked)
-        assert (view.leaving, view.ready) == (lens.leaving, lens.ready)
+    verdict = verify_store(database, town.rpc, town.deployment)
+    assert verdict.differences == []
+    assert verdict.checked["deal"] == town.lens.read("deal_count")

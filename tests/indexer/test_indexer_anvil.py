@@ -12,11 +12,15 @@ from prometheus_client import CollectorRegistry
 
 from indexer.loop import IndexLoop
 from indexer.progress import Board
+from indexer.verify.run import verify_store
 from tests.indexer.market_life import MarketLife, check_against_chain
+from tests.indexer.verifying import check_spoilt_rows, check_spoilt_views
 from tests.matcher.anvil_town import AnvilTown, deploy
 from tests.wasmarket.store.stores import copy_store, dump
 from wasmarket.chain.development.anvil import Anvil
+from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.kernel.deployment import dump_deployment
+from wasmarket.kernel.errors import InvalidInput
 from wasmarket.store.chain.events import fetch_events
 from wasmarket.store.database import open_database, sqlite_url
 
@@ -87,6 +91,50 @@ def test_index__reorg_of_a_lived_market__equals_one_that_never_saw_it(life, foll
     after, expected = dump(database), dump(straight)
     after.pop("block"), expected.pop("block")
     assert after == expected
+
+
+def test_verify_store__spoilt_in_each_viewed_column__names_the_table(life, follow, tmp_path):
+    loop, database = follow("live")
+    life.act(10)
+    life.town.send(dev_accounts()[0], life.town.market, "set_paused", True)
+    life.town.send(dev_accounts()[0], life.town.market, "set_paused", False)
+    loop.take_turn(NEVER)
+
+    seen = check_spoilt_views(database, life.town.rpc, life.town.deployment, tmp_path)
+
+    assert seen >= {
+        "account",
+        "deal",
+        "assignment",
+        "run_end",
+        "commitment",
+        "epoch_total",
+        "stake",
+    }
+
+
+def test_verify_store__rows_missing__a_replay_finds_one_of_each_table(life, follow, tmp_path):
+    loop, database = follow("live")
+    loop.take_turn(NEVER)
+    rpc, deployment = life.town.rpc, life.town.deployment
+    assert verify_store(database, rpc, deployment, replays=True).differences == []
+
+    seen = check_spoilt_rows(database, rpc, deployment, tmp_path)
+
+    assert seen >= {"event", "deal_change", "claim", "fill_skip", "batch_skip"}
+
+
+def test_verify_store__earlier_block__is_compared_as_it_was(life, follow):
+    loop, database = follow("live")
+    loop.take_turn(NEVER)
+    earlier = life.town.rpc.fetch_head().number - 5
+    rpc, deployment = life.town.rpc, life.town.deployment
+
+    verdict = verify_store(database, rpc, deployment, block=earlier)
+
+    assert (verdict.block, verdict.differences) == (earlier, [])
+    with pytest.raises(InvalidInput, match="can be taken back to"):
+        verify_store(database, rpc, deployment, block=earlier + 1_000)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 from eth_abi import encode
 
 from meter.seen import CallSeen
+from tests.indexer.verifying import check_spoilt_views, verify_chain
 from tests.meter.lying_peer import LyingPeer, serve_peers
 from tests.meter.metering import build_meter, fund
 from tests.meter.shown_papers import ShownEpoch
@@ -176,3 +177,12 @@ def test_meter__that_runs_a_call_again__accuses_and_the_jury_convicts(world, jur
         assert run_trial(world, case) == CaseOutcome.CONVICTED
         assert peer.vouchers == []
     process.close()
+
+
+def test_store__after_all_trials__says_what_the_contracts_say(world, juror, tmp_path):
+    database, verdict = verify_chain(world.rpc, world.deployment, tmp_path, replays=True)
+
+    assert verdict.differences == []
+    seen = check_spoilt_views(database, world.rpc, world.deployment, tmp_path)
+    assert seen >= {"audit_case", "audit_vote", "seat", "audit_account"}
+    database.close()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.indexer.verifying import verify_chain
 from tests.meter.lying_peer import LyingPeer, serve_peers
 from tests.meter.metering import build_meter, fund, pass_epochs
 from tests.meter.shown_papers import Chain, ShownEpoch
@@ -276,3 +277,11 @@ def test_watcher__of_all_deals__signs_nothing_and_convicts(world, peers, account
 
     assert peer.is_convicted()
     assert peer.vouchers == []
+
+
+def test_store__after_all_these_lies__says_what_the_contracts_say(world, tmp_path):
+    database, verdict = verify_chain(world.rpc, world.deployment, tmp_path, replays=True)
+    database.close()
+
+    assert verdict.differences == []
+    assert verdict.checked["contradiction"] > 0

@@ -19,6 +19,8 @@ from wasmarket.store.migrate import upgrade
 from wasmarket.store.tables import BlockRow, CursorRow, JournalRow
 
 SCHEMA = "wasmarket_rebuild"
+COPIED = 1_000
+"""Rows in memory at once when one store is copied into another."""
 
 
 def open_beside(database: Database) -> Database:
@@ -66,19 +68,35 @@ def take_over(database: Database, beside: Database, guard: Callable[[Session], N
                 driver.execute(f"DETACH DATABASE {SCHEMA}")
 
 
+def copy_chain(session: Session, target: Database) -> None:
+    """Copy what came from the chain, as a session sees it, into an empty store."""
+    source = session.connection()
+    with target.connect() as connection:
+        for table in _chain_tables():
+            counted = table.autoincrement_column
+            names = [column.name for column in table.c if column is not counted]
+            rows = table.select().with_only_columns(*(table.c[name] for name in names))
+            if counted is not None:
+                rows = rows.order_by(counted)
+            found = source.execution_options(yield_per=COPIED).execute(rows).mappings()
+            for part in found.partitions():
+                connection.execute(insert(table), [dict(row) for row in part])
+
+
+def _chain_tables() -> list[Table]:
+    """Return the tables that the indexer writes, but not those of reorgs, in any order."""
+    own: list[Any] = [kind.__table__ for kind in (BlockRow, JournalRow, CursorRow)]
+    return [*appended_tables(), *journaled_tables().values(), *own]
+
+
 def _exchange(connection: Connection, guard: Callable[[Session], None]) -> None:
     with Session(bind=connection) as session:
         guard(session)
         note_rebuilt(session)
         session.flush()
-    chain: list[Any] = [
-        *appended_tables(),
-        *journaled_tables().values(),
-        *(kind.__table__ for kind in (BlockRow, JournalRow, CursorRow)),
-    ]
-    for table in chain:
+    for table in _chain_tables():
         connection.execute(delete(table))
-    for table in chain:
+    for table in _chain_tables():
         _copy(connection, table)
 
 

@@ -24,6 +24,7 @@ from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database, open_database
 from wasmarket.store.migrate import upgrade
 from wasmarket_cli.logs import configure_logging
+from wasmarket_cli.operator.verification import verify
 from wasmarket_cli.output import print_line
 from wasmarket_cli.wiring import wire
 
@@ -56,6 +57,9 @@ def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex:
         version=__version__,
         on_ready=_ready,
     )
+
+
+indexer.add_command(verify)
 
 
 @click.group()

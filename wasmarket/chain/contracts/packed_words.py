@@ -134,3 +134,35 @@ class AssignmentWord(Word):
         """What vouchers have brought it; 0 in a reserved deal (USDC base units)."""
         metered = self.state in (AssignmentCode.METERED, AssignmentCode.CLOSED)
         return self.next + (self.skipped << 32) if metered else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CaseWord(Word):
+    """A case of Audits; `kind`, `state` and `outcome` as kernel.events.audits numbers them.
+
+    `since` (seconds) and `block`: when its phase began.
+    """
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (8, 8, 32, 32, 40, 40, 32, 8)
+
+    kind: int
+    state: int
+    assignment: int
+    peer: int
+    since: int
+    block: int
+    seats: int
+    outcome: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeatWord(Word):
+    """A place of the jurors; `peer` 0: empty, `quit` 0: not quit (seconds)."""
+
+    WIDTHS: ClassVar[tuple[int, ...]] = (32, 40, 40, 8, 16)
+
+    peer: int
+    since: int
+    quit: int
+    fines: int
+    cases: int

@@ -71,27 +71,28 @@ class Follower:
         self._logs = LogReader(reader, decoder.addresses)
         self._completeness = Completeness(reader, decoder) if check_headers else None
 
-    def poll(self, cursor: Sequence[BlockRef]) -> Iterator[Update]:
+    def poll(self, cursor: Sequence[BlockRef], until: int | None = None) -> Iterator[Update]:
         """Yield what changed since `cursor`, the applied blocks, newest last ([]: none yet).
 
-        At most one Rollback comes first, then blocks in order up to the head (less confirmations).
-        Ends early when the chain changes meanwhile: poll again with the new tail. Of the cursor
-        only numbers and hashes are read. Raises ReorgTooDeep when no block of it is left,
-        WrongChain for a node of another chain, ContradictoryAnswer for one that leaves logs out.
+        At most one Rollback comes first, then blocks in order up to the head (less confirmations),
+        or no further than `until`. Ends early when the chain changes meanwhile: poll again with the
+        new tail. Of the cursor only numbers and hashes are read. Raises ReorgTooDeep when no block
+        of it is left, WrongChain for a node of another chain, ContradictoryAnswer for one that
+        leaves logs out.
         """
         try:
             if not self._is_known:
                 check_identity(self._reader, self._deployment)
                 self._is_known = True
-            yield from self._poll(cursor)
+            yield from self._poll(cursor, until)
         except MarketError:
             # Who answers after a failure may be another node, of another chain.
             self._is_known = False
             raise
 
-    def _poll(self, cursor: Sequence[BlockRef]) -> Iterator[Update]:
+    def _poll(self, cursor: Sequence[BlockRef], until: int | None) -> Iterator[Update]:
         if not cursor:
-            yield from self._advance(self._reader.fetch_head(), None)
+            yield from self._advance(self._reader.fetch_head(), None, until)
             return
         tip = cursor[-1]
         head, same = self._reader.fetch_headers(["latest", tip.number])
@@ -110,7 +111,7 @@ class Follower:
             yield Rollback(ancestor)
             tip = ancestor
         self._late = 0
-        yield from self._advance(head, tip)
+        yield from self._advance(head, tip, until)
 
     def follow(
         self, tail: Callable[[], Sequence[BlockRef]], stop: StopEvent, interval: float
@@ -149,8 +150,12 @@ class Follower:
         self._late += 1
         return not between and self._late < self._patience
 
-    def _advance(self, head: BlockRef, tip: BlockRef | None) -> Iterator[Update]:
+    def _advance(
+        self, head: BlockRef, tip: BlockRef | None, until_block: int | None
+    ) -> Iterator[Update]:
         target = head.number - self._confirmations
+        if until_block is not None:
+            target = min(target, until_block)
         first = self._first if tip is None else tip.number + 1
         settled = min(head.number - self._depth, target)
         old = min(head.number - self._proven, settled) if self._completeness else settled

@@ -1,0 +1,1 @@
+"""Compare what the store says with what the chain says, row by row, as of one block."""

@@ -1,0 +1,59 @@
+"""Proofs of epochs, kept totals of them, and the newest blocks."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from indexer.verify.comparison import Compared, StoreAndChain
+from wasmarket.store.chain.epochs import count_epochs, fetch_activities
+from wasmarket.store.chain.table_scan import scan_table
+from wasmarket.store.chain.writer import fetch_tail
+
+LOOK_BACK = 1_024
+"""Epochs of a peer that the chain counts at once."""
+
+
+def compare_commitments(sides: StoreAndChain) -> Iterator[Compared]:
+    """Compare which epochs are proven, the roots that are still kept, and that none is missing."""
+    proofs, block, current = sides.proofs, sides.block, sides.at.epoch
+    first = max(0, current - LOOK_BACK + 1)
+    recent: Counter[int] = Counter({0: 0})
+    for rows in scan_table(sides.session, "commitment"):
+        keys = [(row["peer"], row["epoch"]) for row in rows]
+        proven = proofs.read_many("is_proven", keys, block)
+        roots = proofs.roots(keys, block)
+        for row, (peer, epoch), is_proven, root in zip(rows, keys, proven, roots, strict=True):
+            recent[peer] += first <= epoch <= current
+            stored, onchain = {"proven": True}, {"proven": is_proven}
+            if root is not None:
+                stored["root"], onchain["root"] = row["root"], "0x" + root.hex()
+            yield Compared(f"{peer}/{epoch}", stored, onchain)
+    for rows in scan_table(sides.session, "peer"):
+        recent.update({row["id"]: 0 for row in rows})
+    peers = sorted(recent)
+    counts = proofs.read_many("proven", [(peer, first, current) for peer in peers], block)
+    for peer, (count, _) in zip(peers, counts, strict=True):
+        yield Compared(f"{peer}/*", {"proofs": recent[peer]}, {"proofs": count})
+
+
+def compare_totals(sides: StoreAndChain) -> Iterator[Compared]:
+    """Count the totals of final epochs again; they follow from assignments and proofs."""
+    names = ("committed", "peers", "assignments", "units", "billed")
+    for rows in scan_table(sides.session, "epoch_total"):
+        first, last = rows[0]["epoch"], rows[-1]["epoch"]
+        activities = fetch_activities(sides.session, sides.at, first, last)
+        views = count_epochs(sides.session, sides.at, first, last, activities)
+        counted = {view.epoch: view for view in views}
+        for row in rows:
+            again = counted[row["epoch"]]
+            onchain = {name: getattr(again, name) for name in names}
+            yield Compared(str(row["epoch"]), {name: row[name] for name in names}, onchain)
+
+
+def compare_blocks(sides: StoreAndChain) -> Iterator[Compared]:
+    """Compare the newest blocks with the node's."""
+    tail = fetch_tail(sides.session)
+    headers = sides.reader.fetch_headers([mark.number for mark in tail])
+    for mark, header in zip(tail, headers, strict=True):
+        names = ("hash", "parent", "timestamp")
+        onchain = {} if header is None else {name: getattr(header, name) for name in names}
+        yield Compared(str(mark.number), {name: getattr(mark, name) for name in names}, onchain)
