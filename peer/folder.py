@@ -1,7 +1,7 @@
 """Keep a peer's state in files, so that a crash at any point loses nothing.
 
 Layout (DESIGN 8.8): `key`, `blocks/`, `cache/`, `services/<deal>/`, `receipts/<assignment>/`, and
-beside them `commitments/`, `nonces/` and `chain.json`.
+beside them `commitments/`, `kept/<wallet>/` (copies of others), `nonces/` and `chain.json`.
 """
 
 import fcntl
@@ -65,6 +65,7 @@ class PeerFolder:
         self.commitments = path / "commitments"
         self.chain = path / "chain.json"
         self.vouchers = path / "vouchers"
+        self.kept = path / "kept"
         folders = (
             self.blocks,
             self.cache,

@@ -1,14 +1,16 @@
 """Put together what a peer answers for: receipts, closed epochs, vouchers, copies of it all."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
+from peer.copies.folders import ReceiptCopies, restore_receipts
+from peer.copies.places import open_stores, parse_places
+from peer.copies.remote import RemoteCopies, find_evidence
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments, last_closed
 from peer.duties.due_calls import WorkAccount
 from peer.duties.own_roots import OwnRoots
 from peer.folder import PeerFolder
-from peer.receipts.copies import ReceiptCopies, restore_receipts
 from peer.receipts.heads import HeadSigner
 from peer.receipts.high_water import HighWater
 from peer.receipts.receipt_log import ReceiptLog
@@ -29,6 +31,7 @@ class PeerPapers:
     commitments: Commitments
     vouchers: VoucherBook
     copies: ReceiptCopies
+    remote: RemoteCopies
     own_roots: OwnRoots
     answers: Answers
 
@@ -46,14 +49,18 @@ def open_papers(
     deployment: Deployment,
     wallet: Account,
     proofs: Proofs,
+    now: Callable[[], int],
 ) -> PeerPapers:
-    """Open what earlier runs left, taking from copies what the folder lacks.
+    """Open what earlier runs left, taking from copies in folders what this one lacks.
 
-    Raises Conflict if another process has the folder or a place of copies, OSError.
+    `now` is the chain's time. Raises Conflict if another process has the folder or a place of
+    copies, ConfigError for a place that is none, OSError.
     """
     seconds = deployment.parameters.epoch_seconds
     domain = market_domain(deployment.chain_id, deployment.market)
-    places = [Path(place).expanduser() for place in settings.receipt_copies]
+    given = parse_places(settings.receipt_copies)
+    places = given.folders
+    stores = open_stores(given.urls, settings, wallet.address, domain, wallet, now)
     restore_receipts(folder, places)
     signer = HeadSigner(domain, wallet, HighWater([folder.path, *places]))
     book = ReceiptLog(folder, signer, seconds, last_closed(folder.commitments) + 1)
@@ -65,6 +72,12 @@ def open_papers(
         commitments,
         VoucherBook(folder.vouchers, domain),
         ReceiptCopies(folder, places, book.flush),
+        RemoteCopies(folder, stores),
         own_roots,
-        Answers([EvidencePlace(place) for place in (folder.path, *places)]),
+        Answers(
+            [
+                *(EvidencePlace(place) for place in (folder.path, *places)),
+                *find_evidence(stores, folder.cache / "fetched"),
+            ]
+        ),
     )

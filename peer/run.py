@@ -14,11 +14,12 @@ from peer.api.app import OwnPlace, create_app
 from peer.api.fastpath.protocol import bind_protocol
 from peer.auditing.ballots import Ballots
 from peer.auditing.jury import build_juror
-from peer.chain_state.listener import Listener
+from peer.chain_state.assembly import build_listener
 from peer.chain_state.view import ChainView
 from peer.choreography.assembly import build_choreography, read_settings
+from peer.copies.kept import KeptCopies
 from peer.disk import DiskWatch
-from peer.duties.submitter import DutyContracts, DutySubmitter
+from peer.duties.assembly import build_submitter
 from peer.folder import PeerFolder, public_key
 from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
 from peer.hosting.deal_context import DealContext
@@ -37,11 +38,8 @@ from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.triggers.assembly import build_trigger_loop, build_triggers
-from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
-from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.reading.follower import Follower
+from wasmarket.chain.contracts.bindings import MarketLens, Proofs
 from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.chain.sending.sender import Sender
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.addresses import raw
@@ -64,7 +62,8 @@ DISK_SECONDS = 1.0
 """Pause between looks at the disk."""
 
 COPY_SECONDS = 2.0
-"""Pause between looks at what is to be copied."""
+REMOTE_COPY_SECONDS = 5.0
+"""Pause between looks at what is to be copied, into folders and elsewhere."""
 
 JURY_SECONDS = 2.0
 """Pause between looks at what is to be judged."""
@@ -96,64 +95,38 @@ class PeerProcess:
     """The parts of one peer; `app` starts and stops them with its lifespan."""
 
     def __init__(self, parts: PeerParts, rpc: Rpc, folder: PeerFolder) -> None:
-        settings, deployment, wallet = parts.settings, parts.deployment, parts.wallet
+        settings, deployment = parts.settings, parts.deployment
         key = folder.load_key()
         parameters = deployment.parameters
         # An answer must be on chain before ACCEPT_SECONDS are over.
         fetch_seconds = min(settings.fetch_seconds, parameters.accept_seconds / 2)
-        decoder = Decoder(deployment)
         self._settings = settings
         self._stop = threading.Event()
         self._http = create_async_client(parts.outbound)
         blocks = BlockFolder(folder.blocks)
         self._disk = DiskWatch(folder.path, settings.reserve_bytes)
         domain = market_domain(deployment.chain_id, deployment.market)
-        proofs = Proofs(rpc, deployment)
-        papers = self._papers = open_papers(folder, settings, deployment, wallet, proofs)
+        self._listener = build_listener(parts, rpc, folder.chain, key)
+        papers = self._papers = open_papers(
+            folder,
+            settings,
+            deployment,
+            parts.wallet,
+            Proofs(rpc, deployment),
+            self._read_time,
+        )
         self._book, self._commitments = papers.book, papers.commitments
         self._ballots = Ballots(folder.path / "ballots")
-        self._listener = Listener(
-            Follower(
-                rpc,
-                deployment,
-                decoder,
-                confirmations=parts.confirmations,
-                check_headers=parts.check_headers,
-            ),
-            MarketLens(rpc, deployment),
-            deployment,
-            path=folder.chain,
-            key=public_key(key),
-            wallet=wallet.address,
-            peer_id=settings.peer_id,
-        )
-        self._submitter = DutySubmitter(
-            Sender(
-                rpc,
-                wallet,
-                chain_id=deployment.chain_id,
-                decoder=decoder,
-                lock=folder.path / "wallet.lock",
-                max_fee=parts.max_fee,
-                stop=self._stop,
-            ),
-            DutyContracts(
-                Market(rpc, deployment),
-                proofs,
-                Audits(rpc, deployment),
-                Meter(rpc, deployment),
-            ),
-            deployment,
+        self._submitter = build_submitter(
+            parts,
+            rpc,
+            folder.path / "wallet.lock",
             papers,
             self._ballots,
             lambda: self._host.outlook,
-            claim_every=settings.claim_every_epochs,
-            # A chain on which one block is enough for an answer makes none by itself.
-            settle_blocks=min(settings.settle_blocks, parameters.accept_blocks - 1),
-            read_work=lambda: papers.read_work(parts.policy.current.metered),
             # Calls come as soon as an activation is on chain: see it now, not at the next poll.
             on_sent=self._look_now,
-            retry_seconds=settings.retry_seconds,
+            stop=self._stop,
         )
         registry = CollectorRegistry()
         self._spawner = WorkerSpawner(
@@ -220,7 +193,7 @@ class PeerProcess:
             self._book,
             self._effectors,
             self._commitments,
-            self._papers.copies,
+            (self._papers.copies.prune, self._papers.remote.prune),
             Retention(
                 settings.keep_storage_seconds,
                 max(settings.keep_receipt_epochs, RING_EPOCHS),
@@ -259,7 +232,7 @@ class PeerProcess:
         self._build_loops()
         report = Report(
             deployment,
-            wallet.address,
+            parts.wallet.address,
             parts.policy,
             self._host,
             self.loops,
@@ -278,6 +251,9 @@ class PeerProcess:
             self._commitments,
             self._papers.vouchers,
             blocks,
+            KeptCopies(
+                folder.kept, lambda: parts.policy.current.copies, lambda: self._disk.has_room
+            ),
             Authenticator(
                 domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
             ),
@@ -331,6 +307,9 @@ class PeerProcess:
             TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
             build_trigger_loop(self._triggers),
         )
+        if self._papers.remote.is_used:
+            pace = Pace(REMOTE_COPY_SECONDS)
+            self.loops.add(ThreadLoop("remote copies", self._papers.remote.step, pace))
         if self._choreography is not None:
             self.loops.add(self._choreography.host.sweeping)
         if self._reconciler is not None:
@@ -364,6 +343,7 @@ class PeerProcess:
             await self._host.close()
             await self.loops.close()
             self._book.close()
+            self._papers.remote.close()
             await self._juror.close()
             await self._spawner.close()
             await self._effectors.close()
@@ -389,6 +369,10 @@ class PeerProcess:
 
     async def _tell_access(self) -> None:
         await self._gossip.tell(list(self._host.deals.values()))
+
+    def _read_time(self) -> int:
+        """Return the chain's time as last seen. Raises Unreachable before that."""
+        return self._host.now()
 
     def _number(self) -> int:
         """Return as which peer of the chain this process runs, 0 while it knows none."""

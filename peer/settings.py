@@ -51,8 +51,15 @@ class PeerSettings:
     """How many blocks of an epoch must be there before the one before it is committed; never more
     than the blocks in which a match is to be answered."""
     receipt_copies: tuple[str, ...] = ()
-    """Where copies of receipts and closed epochs go, and what was signed: folders, best on another
-    disk. Whoever has a copy can answer for the peer."""
+    """Where copies of receipts and closed epochs go. Folders, best on another disk, also get what
+    was signed; `s3+https://HOST/BUCKET/PREFIX` and `peer+https://HOST:PORT` (another peer whose
+    policy names this one's wallet) get epochs once they are closed. Whoever has a copy can answer
+    for the peer."""
+    s3_key_id: str = ""
+    """Access key for the buckets of `receipt_copies`."""
+    s3_secret_file: str = ""
+    """Path of a file that holds the secret of that key."""
+    s3_region: str = "us-east-1"
     keep_code_bytes: int = 256 << 20
     """Most bytes of compiled code that is kept for apps that nothing here runs now."""
     reserve_bytes: int = 256 << 20

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from peer.api.access_copies import create_access_copy_router
+from peer.api.copies import create_copy_router
 from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
 from peer.api.fastpath.asgi import CallPath
@@ -23,6 +24,7 @@ from peer.api.scripts import create_script_router
 from peer.api.triggers import create_trigger_router
 from peer.api.vouchers import create_voucher_router
 from peer.choreography.assembly import Choreography
+from peer.copies.kept import KeptCopies
 from peer.duties.commitments import Commitments
 from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
@@ -60,6 +62,7 @@ def create_app(
     commitments: Commitments,
     vouchers: VoucherBook,
     blocks: BlockFolder,
+    kept: KeptCopies,
     authenticator: Authenticator,
     gossip: AccessGossip,
     choreography: Choreography | None,
@@ -87,6 +90,7 @@ def create_app(
     app.include_router(create_access_copy_router(host, gossip))
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_voucher_router(host, book, vouchers))
+    app.include_router(create_copy_router(kept, authenticator))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_identity_router(own.identify))
     clients = Clients(())

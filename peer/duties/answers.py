@@ -1,8 +1,10 @@
 """Answer asks: prove from receipts and closed epochs, the peer's own or a copy of them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from peer.chain_state.view import OpenAsk
 from peer.duties.commitments import read_commitment
@@ -15,7 +17,9 @@ from wasmarket.kernel.audits.evidence import (
     build_called,
     build_summed,
 )
-from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.errors import MarketError, NotFound
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +51,34 @@ class EvidencePlace:
         return summed, build_called(packed, index, path)
 
 
+class AnswerSource(Protocol):
+    """What answers may be found in."""
+
+    def find(self, ask: OpenAsk, trees: ReceiptTrees) -> tuple[Summed, Called] | None:
+        """Return what answers an ask, None if it is not all there."""
+
+
 class Answers:
     """Finds answers at the first place that has them whole."""
 
-    def __init__(self, places: Sequence[EvidencePlace]) -> None:
+    def __init__(self, places: Sequence[AnswerSource]) -> None:
         self._places = [(place, ReceiptTrees()) for place in places]
 
     def find(self, ask: OpenAsk) -> tuple[Summed, Called]:
         """Return the evidence that answers an ask. Raises NotFound."""
+        problems = ""
         for place, trees in self._places:
-            found = place.find(ask, trees)
+            try:
+                found = place.find(ask, trees)
+            except (MarketError, OSError) as error:
+                # Another place may have it.
+                logger.warning("a place of copies gives no answer", extra={"why": str(error)})
+                problems += f"; {error}"
+                continue
             if found is not None:
                 return found
         raise NotFound(
             f"case {ask.case} asks for receipt {ask.sequence} of assignment {ask.assignment} in "
-            f"epoch {ask.epoch}, which is not here whole",
+            f"epoch {ask.epoch}, which is not here whole{problems}",
             remedy="restore it within three epochs, or run `wasmarket peer answer` where a copy is",
         )

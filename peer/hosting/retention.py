@@ -7,9 +7,10 @@ process happens to run.
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from peer.chain_state.view import ChainView
@@ -18,7 +19,6 @@ from peer.folder import PeerFolder, write_atomically
 from peer.hosting.deal_host import VERSION_FILE
 from peer.hosting.host import Host
 from peer.hosting.wanted import find_wanted
-from peer.receipts.copies import ReceiptCopies
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.module.code_files import prune_code
@@ -78,16 +78,17 @@ class StorageRetention:
         book: ReceiptLog,
         effectors: EffectorHost,
         commitments: Commitments,
-        copies: ReceiptCopies,
+        prune_copies: Sequence[Callable[[int], object]],
         retention: Retention,
     ) -> None:
+        """`prune_copies` remove epochs below the given one from places elsewhere."""
         self._folder = folder
         self._blocks = blocks
         self._host = host
         self._book = book
         self._effectors = effectors
         self._commitments = commitments
-        self._copies = copies
+        self._prune_copies = prune_copies
         self._retention = retention
         self.kept: tuple[KeptStorage, ...] = ()
 
@@ -102,14 +103,15 @@ class StorageRetention:
         problems = _Problems()
         gone = await self._set_aside(chain_view, problems)
         # One that fails must not keep the others: what they remove may be the room it lacks.
-        for step in (
+        steps: tuple[Callable[[], object], ...] = (
             lambda: _remove_all(gone),
             self._count_kept,
             lambda: self._book.prune(before, live),
             lambda: self._commitments.prune(before),
-            lambda: self._copies.prune(before),
+            *(partial(prune, before) for prune in self._prune_copies),
             lambda: self._collect(find_needed(chain_view, self._folder)),
-        ):
+        )
+        for step in steps:
             with problems.collected():
                 await asyncio.to_thread(step)
         problems.raise_first()

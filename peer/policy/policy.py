@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 
 import msgspec
 
+from peer.copies.kept import NO_COPIES, CopyTerms
+from peer.policy.copies_table import parse_copy_terms
 from peer.policy.credit_table import parse_credit
 from peer.policy.pricing import Pricing
 from peer.policy.pricing_table import parse_pricing
@@ -61,6 +63,8 @@ class Policy:
     """What is asked for the units, if the offers are to be made by this policy."""
     metered: Credit = USUAL_CREDIT
     """What deals that pay for usage may owe."""
+    copies: CopyTerms = NO_COPIES
+    """Whose receipts are kept here too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,7 @@ def parse_policy(text: str, name: str) -> Policy:
                 raise InvalidInput(f"it has no setting {key!r}; it has {', '.join(known)}")
         asked = document.pop("offers", None)
         credit = document.pop("metered", {})
+        copies = document.pop("copies", {})
         policy = msgspec.convert(document, type=Policy)
         for key, value in document.items():
             if isinstance(value, int) and value < 0:
@@ -100,6 +105,7 @@ def parse_policy(text: str, name: str) -> Policy:
             refused_developers=_addresses(policy.refused_developers),
             offers=None if asked is None else parse_pricing(asked),
             metered=parse_credit(credit),
+            copies=parse_copy_terms(copies),
         )
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidInput) as error:
         raise ConfigError(f"{name}: {error}", field="policy") from error

@@ -125,3 +125,17 @@ def test_answer__nothing_asked__says_so_and_needs_a_folder(market, tmp_path):
     assert (ran.code, ran.out) == (0, f"0 asks about peer {peer} answered\n")
     assert nowhere.code == 1
     assert "--from" in nowhere.err
+
+
+def test_answer__places_that_are_no_folder__are_read_or_said_to_be_none(market):
+    peer = market.market.peer_ids["alpha-1"]
+    beta = market.client().matcher.get(f"/v1/peers/{market.market.peer_ids['beta-1']}")["endpoint"]
+
+    def answer(place, number=peer):
+        return market.run("peer", "answer", number, "--from", place, "--key", "alpha")
+
+    assert answer(f"peer+{beta}").out == f"0 asks about peer {peer} answered\n"
+    no_key, no_kind = answer("s3+http://127.0.0.1:1/copies"), answer("http://127.0.0.1:1/copies")
+    assert (no_key.code, "set s3_key_id and s3_secret_file" in no_key.err) == (2, True), no_key
+    assert (no_kind.code, "s3+https://HOST/BUCKET" in no_kind.err) == (2, True), no_kind
+    assert "there is no peer 4000" in answer(f"peer+{beta}", 4_000).err

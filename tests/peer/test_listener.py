@@ -7,6 +7,7 @@ import pytest
 from peer.auditing.ballots import Ballots
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import OnchainDealState, State
+from peer.copies.folders import ReceiptCopies
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Outlook
@@ -14,7 +15,6 @@ from peer.duties.own_roots import OwnRoots
 from peer.duties.submitter import DutyContracts, DutySubmitter
 from peer.folder import PeerFolder
 from peer.papers import PeerPapers
-from peer.receipts.copies import ReceiptCopies
 from peer.vouchers.book import VoucherBook
 from tests.peer.receipt_logs import DOMAIN, SECONDS, open_log
 from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs

@@ -1,6 +1,7 @@
 """A peer answers for its roots by itself, late too, and from a copy when its disk is lost."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,11 @@ pytestmark = pytest.mark.e2e
 @pytest.fixture
 def asked(world, make_peer, tmp_path):
     """A peer with a copy of its receipts, its assignment, and an epoch of three calls."""
-    peer = make_peer(receipt_copies=(str(tmp_path / "copy"),))
+    return call_and_commit(world, make_peer(receipt_copies=(str(tmp_path / "copy"),)))
+
+
+def call_and_commit(world, peer):
+    """Start a peer and call it; return it, its assignment and the epoch that it committed."""
     peer.start()
     app = publish(peer.blocks, GREETING.read_bytes())
     match = world.match(app, [peer.number])
@@ -30,6 +35,14 @@ def asked(world, make_peer, tmp_path):
     world.start_epoch()
     wait_for_commitment(world, peer, epoch)
     return peer, match.assignments[0], epoch
+
+
+def lose_papers(folder):
+    """Lose all that it could answer from; compiled code, which takes long to make, stays."""
+    shutil.rmtree(folder.receipts)
+    shutil.rmtree(folder.commitments)
+    folder.chain.unlink()
+    (folder.path / "signed-heads").unlink()
 
 
 def wait_for_outcome(world, case):
@@ -74,6 +87,28 @@ def test_ask__disk_of_the_peer_lost__is_answered_from_the_copy_by_anybody(world,
     world.send(world.stranger, world.audits.call("answer", case, summed, called))
 
     assert world.outcome(case) == CaseOutcome.ANSWERED
+
+
+def test_ask__disk_lost_and_copies_at_another_peer__is_answered_by_the_peer_itself(
+    world, make_peer, make_module_peer
+):
+    keeper = make_module_peer()
+    peer = make_peer()
+    keeper.policy = f'[copies]\nwallets = ["{peer.wallet.address}"]\nbytes = 10_000_000\n'
+    keeper.start()
+    peer.settings = replace(peer.settings, receipt_copies=(f"peer+{keeper.url}",))
+    _, assignment, epoch = call_and_commit(world, peer)
+    kept = f"/v1/copies/{peer.wallet.address}"
+    name = f"commitments/{epoch:010d}.json"
+    wait_until("it is copied", lambda: keeper.get(f"{kept}/{name}").status_code == 200)
+    peer.kill()
+    lose_papers(peer.folder)
+    case = world.ask(assignment, epoch, 1)
+
+    peer.start()
+
+    assert wait_for_outcome(world, case) == CaseOutcome.ANSWERED
+    assert not (peer.folder.commitments / f"{epoch:010d}.json").exists()
 
 
 def test_ask__never_answered__costs_the_bond(world, asked):

@@ -11,6 +11,7 @@ from peer.auditing.juror import Juror
 from peer.chain_state.listener import Listener
 from peer.choreography.avm_file import find_avm
 from peer.choreography.particle_host import ParticleHost
+from peer.copies.folders import ReceiptCopies
 from peer.disk import DiskWatch
 from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
@@ -21,7 +22,6 @@ from peer.offers.reconciler import OfferReconciler
 from peer.offers.selling import Seller
 from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
-from peer.receipts.copies import ReceiptCopies
 from peer.receipts.receipt_log import ReceiptLog
 from peer.run import PeerProcess
 from peer.settings import PeerSettings

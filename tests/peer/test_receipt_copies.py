@@ -5,10 +5,10 @@ import shutil
 import pytest
 
 from peer.chain_state.view import OpenAsk
+from peer.copies.folders import ReceiptCopies, restore_receipts
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments
 from peer.folder import PeerFolder
-from peer.receipts.copies import ReceiptCopies, restore_receipts
 from tests.peer.receipt_logs import SECONDS, open_log
 from tests.peer.test_peer_state import chain_view
 from tests.peer.test_receipt_chain import call

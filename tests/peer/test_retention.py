@@ -15,7 +15,6 @@ from peer.duties.commitments import Commitments, last_closed
 from peer.folder import PeerFolder
 from peer.hosting import retention
 from peer.hosting.retention import KeptStorage, Retention, StorageRetention
-from peer.receipts.copies import ReceiptCopies
 from peer.runtime.effectors.host import FOLDER, EffectorHost
 from peer.runtime.effectors.ipfs_effect import write_ledger
 from peer.runtime.module.code_files import EngineSettings, name_code
@@ -76,9 +75,8 @@ def sweep(folder, blocks, book):
     async def sweep_once(now):
         async with httpx.AsyncClient(trust_env=False) as client:
             effectors = EffectorHost(blocks, folder.cache / "content", client)
-            copies = ReceiptCopies(folder, [], book.flush)
             storage_retention = StorageRetention(
-                folder, blocks, FakeHost(now), book, effectors, commitments, copies, KEEP
+                folder, blocks, FakeHost(now), book, effectors, commitments, (), KEEP
             )
             await storage_retention.sweep()
             await effectors.close()

@@ -74,8 +74,22 @@ class SignedRequest:
 
 def sign_request(request: Request, domain: Domain, key: bytes) -> str:
     """Return the value of the Authorization header for `request`."""
-    signature = sign(request.digest(domain), key).to_hex()
-    return f"{SCHEME} {address_of(key)}:{request.expires}:{request.nonce}:{signature}"
+    body, expires, nonce = sha256(request.body), request.expires, request.nonce
+    return sign_request_hash(request.method, request.target, body, expires, nonce, domain, key)
+
+
+def sign_request_hash(
+    method: str,
+    target: str,
+    body_sha256: bytes,
+    expires: int,
+    nonce: Hash,
+    domain: Domain,
+    key: bytes,
+) -> str:
+    """Return what `sign_request` does, of a request whose body has this SHA-256."""
+    signed = digest(domain, hash_request(method, target, body_sha256, expires, nonce))
+    return f"{SCHEME} {address_of(key)}:{expires}:{nonce}:{sign(signed, key).to_hex()}"
 
 
 def parse_authorization(header: str | None) -> Credentials:
