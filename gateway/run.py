@@ -15,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.api.calls import CallRelay
+from gateway.api.calls import CallRelay, CallWatch
 from gateway.api.cors import Cors
 from gateway.api.edge import RESERVED, Edge, EdgeLimits
 from gateway.api.incoming import BodyLimits
@@ -44,6 +44,7 @@ from wasmarket.serving.bodies import BoundedBodies
 from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
+from wasmarket.serving.hosted import HostedPart
 from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
@@ -86,6 +87,10 @@ class GatewayParts:
     """Seconds, never running backwards."""
     wire: Wire | None = None
     """The way to peers; None: connections of its own."""
+    hosted: tuple[HostedPart, ...] = ()
+    """What runs here besides."""
+    watch: CallWatch | None = None
+    """Hears of each call that was answered with a receipt."""
 
 
 def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
@@ -115,6 +120,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         documents,
         patience=settings.patience_seconds,
         clock=clock,
+        watch=parts.watch,
     )
     clients = Clients(settings.proxies)
     sites = Sites(calls, Apps(Fetcher(blocks, http, MANIFEST_LIMITS), clock), clients)
@@ -132,6 +138,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         TaskLoop("access", lambda: documents.look_after(directory.find), Pace(ACCESS_SECONDS)),
         TaskLoop("payers", payers.refresh, Pace(PAYER_SECONDS, longest_pause=PAYER_SECONDS)),
         TaskLoop("nonces", nonces.keep, Pace(SYNC_SECONDS)),
+        *(loop for part in parts.hosted for loop in part.loops),
     )
     registry.register(loops)
 
@@ -142,9 +149,17 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             yield
         finally:
             await loops.close()
+            for part in parts.hosted:
+                await asyncio.to_thread(part.close)
             nonces.close()
             wire.close()
             await http.aclose()
+
+    def readiness() -> Readiness:
+        reasons = loops.problems()
+        for part in parts.hosted:
+            reasons += part.obstacles()
+        return Readiness(not reasons, "; ".join(reasons))
 
     deployment = parts.deployment
     app = create_service(
@@ -155,9 +170,10 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             head=None,
             indexed=None,
             finality=None,
-            extra={"aliases": dict(settings.aliases)},
+            extra={"aliases": dict(settings.aliases)}
+            | {part.name: dict(part.status()) for part in parts.hosted},
         ),
-        readiness=lambda: Readiness(not (why := "; ".join(loops.problems())), why),
+        readiness=readiness,
         registry=registry,
         lifespan=lifespan,
     )
@@ -173,6 +189,8 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             authenticator.check_head,
         )
     )
+    for part in parts.hosted:
+        app.include_router(part.router)
     app.include_router(build_call_routes(calls))
     app.include_router(build_site_routes(calls, sites))
 

@@ -15,6 +15,8 @@ class GatewaySettings:
     """Folder of the content blocks; empty: `gateway` under the home."""
     matcher: str = ""
     """URL of a matcher that says where deals run; empty: read the store."""
+    meter: bool = False
+    """Whether this process is the home's meter too, by table `[meter]`."""
     aliases: dict[str, int] = field(default_factory=dict)
     """Short names of deals: `/{alias}/…`."""
     hosts: dict[str, int] = field(default_factory=dict)

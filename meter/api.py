@@ -77,15 +77,10 @@ class HeadsTaken(BaseModel):
     kept: int
 
 
-def create_meter_router(
-    metering: Metering,
-    journal: Journal,
-    clerk: VoucherClerk | None,
-    heads: HeadIntake,
-    seen: SeenCalls,
-    block: Callable[[], int],
+def create_usage_router(
+    metering: Metering, journal: Journal, clerk: VoucherClerk | None, block: Callable[[], int]
 ) -> APIRouter:
-    """Return the meter's routes."""
+    """Return the route that anybody may read: the chain and the peers tell the same."""
     router = APIRouter(prefix="/v1", tags=["meter"])
 
     @router.get("/usage")
@@ -112,6 +107,13 @@ def create_meter_router(
                     )
                 )
         return MeteredList(items=items, block=block())
+
+    return router
+
+
+def create_intake_router(journal: Journal, heads: HeadIntake, seen: SeenCalls) -> APIRouter:
+    """Return the routes for the developer alone: what is posted there is believed."""
+    router = APIRouter(prefix="/v1", tags=["meter"])
 
     @router.get("/journal")
     def read_journal(limit: Annotated[int, Query(ge=1, le=10_000)] = 100) -> JournalView:

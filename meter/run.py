@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from meter.accuser import Accuser, AuditContracts
-from meter.api import create_meter_router
+from meter.api import create_intake_router, create_usage_router
 from meter.chain.reader import ChainReader
 from meter.checks import EpochChecker, Suspicion
 from meter.heads import HeadIntake
@@ -22,6 +23,7 @@ from meter.rerun import Execute, Reruns
 from meter.seen import SeenCalls
 from meter.settings import MeterSettings
 from meter.vouchers import VoucherClerk
+from meter.witness import Witness, prune_inputs
 from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
@@ -32,6 +34,7 @@ from wasmarket.kernel.audits.juries import JURY
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
+from wasmarket.serving.hosted import HostedPart
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_client
 from wasmarket.serving.server import bind, serve
@@ -40,6 +43,7 @@ from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, cre
 logger = logging.getLogger(__name__)
 
 JOURNAL_FILE = "journal.jsonl"
+INPUTS = "inputs"
 LONGEST_PAUSE = 10.0
 
 
@@ -64,18 +68,22 @@ class MeterParts:
 
 
 def run_meter(parts: MeterParts, *, rpc: Rpc, on_ready: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `on_ready` gets the URL once it answers. Raises PortInUse."""
-    listener = bind(parts.settings.host, parts.settings.port)
+    """Serve until SIGINT or SIGTERM; `on_ready` gets the URL once it answers.
+
+    Raises Conflict if another meter writes the journal, PortInUse.
+    """
+    # First: who starts a second meter is told of the first one, not of its port.
+    process = MeterProcess(parts, rpc)
     try:
-        process = MeterProcess(parts, rpc)
+        listener = bind(parts.settings.host, parts.settings.port)
     except BaseException:
-        listener.close()
+        process.close()
         raise
-    serve(process.app, listener, on_ready)
+    serve(process.create_app(), listener, on_ready)
 
 
 class MeterProcess:
-    """The parts of one meter; `app` starts and stops them with its lifespan."""
+    """The parts of one meter; a service of its own starts and stops them, or its host."""
 
     def __init__(self, parts: MeterParts, rpc: Rpc) -> None:
         settings, deployment = parts.settings, parts.deployment
@@ -108,7 +116,7 @@ class MeterProcess:
             budget=settings.budget,
             accuses=settings.accuse,
         )
-        self.seen = SeenCalls(self.journal, parts.folder / "inputs", lambda: self.metering.facts)
+        self.seen = SeenCalls(self.journal, parts.folder / INPUTS, lambda: self.metering.facts)
         self.reruns = (
             None
             if parts.execute is None
@@ -135,43 +143,76 @@ class MeterProcess:
             self._clerk,
             None if parts.watches_all else parts.account.address,
         )
-        self.loops = Loops(
-            ThreadLoop(
-                "metering",
-                self.metering.step,
-                Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
-            )
+        self._metering_loop = ThreadLoop(
+            "metering",
+            self.metering.step,
+            Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
         )
-        registry = CollectorRegistry()
-        registry.register(self.loops)
         self.heads = HeadIntake(
             self.journal, domain, lambda: self.metering.facts, fetcher.fetch_receipt
         )
-        self.app = create_service(
-            ServiceInfo("meter", parts.version),
-            status=self._status,
-            readiness=self._readiness,
-            registry=registry,
-            lifespan=self._lifespan,
+        self._usage_router = create_usage_router(
+            self.metering, self.journal, self._clerk, self._block
         )
-        self.app.include_router(
-            create_meter_router(
-                self.metering, self.journal, self._clerk, self.heads, self.seen, self._block
-            )
+        self._version = parts.version
+        self.witness = Witness(
+            self.heads,
+            self.seen,
+            self.metering,
+            share=settings.seen_percent / 100,
+            most_input=settings.seen_input_bytes,
+            prune=lambda: prune_inputs(parts.folder / INPUTS, settings.seen_bytes),
+        )
+
+    def create_app(self) -> FastAPI:
+        """Return the meter as a service of its own."""
+        loops = Loops(self._metering_loop)
+        registry = CollectorRegistry()
+        registry.register(loops)
+
+        def readiness() -> Readiness:
+            reasons = loops.problems() + self._obstacles()
+            return Readiness(not reasons, "; ".join(reasons))
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            loops.start()
+            try:
+                yield
+            finally:
+                await loops.close()
+                await asyncio.to_thread(self.close)
+
+        app = create_service(
+            ServiceInfo("meter", self._version),
+            status=self._status,
+            readiness=readiness,
+            registry=registry,
+            lifespan=lifespan,
+        )
+        app.include_router(self._usage_router)
+        app.include_router(create_intake_router(self.journal, self.heads, self.seen))
+        return app
+
+    def build_hosted(self) -> HostedPart:
+        """Return the meter as a part of another service, whose calls `witness` hears of.
+
+        Its routes are those that strangers may use.
+        """
+        pace = Pace(None, longest_pause=LONGEST_PAUSE)
+        witnessing = ThreadLoop("witness", self.witness.step, pace)
+        self.witness.on_news = witnessing.wake
+        return HostedPart(
+            name="meter",
+            loops=(self._metering_loop, witnessing),
+            router=self._usage_router,
+            status=self._tell,
+            obstacles=self._obstacles,
+            close=self.close,
         )
 
     def _act(self, suspicion: Suspicion) -> bool:
         return self._accuser.act(self.metering.facts, suspicion)
-
-    @asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        self.loops.start()
-        try:
-            yield
-        finally:
-            self.loops.ask_to_stop()
-            await self.loops.close()
-            await asyncio.to_thread(self.close)
 
     def close(self) -> None:
         """Let go of connections and the journal."""
@@ -191,22 +232,22 @@ class MeterProcess:
             head=block,
             indexed=block,
             finality=None,
-            extra={
-                "meter": self._account.address,
-                "epoch": facts.epoch,
-                "assignments": [held.id for held in self.metering.find_concerned(facts)],
-                "cases": sorted(self.journal.cases),
-                "silent": {str(number): why for number, why in self._checker.silent.items()},
-                "undelivered": {
-                    str(number): why
-                    for number, why in (self._clerk.silent if self._clerk else {}).items()
-                },
-            },
+            extra=self._tell(),
         )
 
-    def _readiness(self) -> Readiness:
-        reasons = self.loops.problems()
-        if self._accuser.obstacle:
-            reasons.append(self._accuser.obstacle)
-        why = "; ".join(reasons)
-        return Readiness(not why, why)
+    def _tell(self) -> dict[str, Any]:
+        facts = self.metering.facts
+        return {
+            "meter": self._account.address,
+            "epoch": facts.epoch,
+            "assignments": [held.id for held in self.metering.find_concerned(facts)],
+            "cases": sorted(self.journal.cases),
+            "silent": {str(number): why for number, why in self._checker.silent.items()},
+            "undelivered": {
+                str(number): why
+                for number, why in (self._clerk.silent if self._clerk else {}).items()
+            },
+        }
+
+    def _obstacles(self) -> list[str]:
+        return [self._accuser.obstacle] if self._accuser.obstacle else []

@@ -23,7 +23,13 @@ class MeterSettings:
     budget_flt: int = 20
     """Most FLT, whole, that may be out or lost for asks and accusations; what comes back counts no
     more."""
-
+    seen_percent: float = 1.0
+    """Share of the calls through the gateway that hosts the meter that are held against what peers
+    commit; their inputs are kept for running them again."""
+    seen_input_bytes: int = 65_536
+    """Longest input of a call that is held so."""
+    seen_bytes: int = 256 << 20
+    """Most bytes of inputs that are kept; the oldest go first."""
     rerun_percent: float = 1.0
     """Share of the calls with a known input, and of a deterministic service, that are run again,
     if this process may run functions (`meter run --rerun`)."""

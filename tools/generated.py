@@ -101,7 +101,7 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
             outbound=Outbound(allow_private=False),
             version=__version__,
         )
-        yield "meter", MeterProcess(metering, rpc).app
+        yield "meter", MeterProcess(metering, rpc).create_app()
     database.close()
 
 

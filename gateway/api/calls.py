@@ -28,10 +28,15 @@ FORWARDED = frozenset({b"accept", b"authorization", b"content-type", b"prefer"})
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT"})
 IDEMPOTENCY_KEY = b"idempotency-key"
 PEER_HEADER = b"wasmarket-peer"
+RECEIPT = b"wasmarket-receipt"
+HEAD = b"wasmarket-head"
 PAUSE = 0.1
 """Seconds between two tries."""
 
 Clock = Callable[[], float]
+CallWatch = Callable[[int, str, str, bytes], object]
+"""Hears of a call, on the event loop: the peer, `Wasmarket-Receipt` and `Wasmarket-Head` of its
+answer (empty: none), the input. Must not block."""
 
 
 class CallRelay:
@@ -47,8 +52,12 @@ class CallRelay:
         *,
         patience: float,
         clock: Clock,
+        watch: CallWatch | None = None,
     ) -> None:
-        """`names` are the aliases; `patience` is in seconds, as is what `clock` returns."""
+        """`names` are the aliases; `patience` is in seconds, as is what `clock` returns; `watch`
+        hears of calls that were answered.
+        """
+        self._watch = watch
         self._documents = documents
         self._directory = directory
         self._forwarder = forwarder
@@ -76,7 +85,9 @@ class CallRelay:
             more=body.more,
             length=body.length,
         )
-        answer, _ = await self.send(outgoing, deal, incoming)
+        answer, route = await self.send(outgoing, deal, incoming)
+        if self._watch is not None and body.more is None:
+            _tell(self._watch, route.peer, answer, body.start)
         try:
             headers = returned_headers(answer)
             length = answer.length
@@ -242,6 +253,14 @@ class CallRelay:
         tried_ids = {(peer.peer, peer.endpoint) for peer in tried}
         fresh = await self.live_peers(deal, wanted)
         return tuple(peer for peer in fresh if (peer.peer, peer.endpoint) not in tried_ids)
+
+
+def _tell(watch: CallWatch, peer: int, answer: PeerAnswer, body: bytes) -> None:
+    """Tell of a call whose answer has a receipt."""
+    found = {name: value for name, value in answer.headers if name in (RECEIPT, HEAD)}
+    if RECEIPT in found:
+        head = found.get(HEAD, b"")
+        watch(peer, found[RECEIPT].decode("latin-1"), head.decode("latin-1"), body)
 
 
 def forwarded_headers(incoming: Incoming) -> tuple[Header, ...]:

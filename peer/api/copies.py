@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from peer.copies.kept import KeptCopies
+from peer.copies.store import NAME
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.errors import Forbidden, InvalidInput
 from wasmarket.kernel.hashing import sha256
@@ -17,8 +18,15 @@ from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import SIGNED, Authenticator, authorization_of
 from wasmarket.serving.bodies import allow_body
 from wasmarket.serving.http1.head import find_single
+from wasmarket.serving.texts import AddressText
 
 MOST_FILES = 1_000
+CopyName = Annotated[
+    str,
+    WithJsonSchema(
+        {"type": "string", "pattern": NAME, "examples": ["receipts/7/0000000042.receipts"]}
+    ),
+]
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
 _BODY = {"requestBody": {"required": True, "content": _BYTES}}
 
@@ -50,7 +58,7 @@ def create_copy_router(kept: KeptCopies, authenticator: Authenticator) -> APIRou
 
     @router.get("/{wallet}")
     def list_files(
-        wallet: str,
+        wallet: AddressText,
         after: str = "",
         limit: Annotated[int, Query(ge=1, le=MOST_FILES)] = MOST_FILES,
     ) -> KeptFiles:
@@ -60,13 +68,13 @@ def create_copy_router(kept: KeptCopies, authenticator: Authenticator) -> APIRou
         return KeptFiles(items=items, next=items[-1].name if len(items) == limit else None)
 
     @router.get("/{wallet}/{name:path}", response_class=FileResponse)
-    def read_file(wallet: str, name: str) -> FileResponse:
+    def read_file(wallet: AddressText, name: CopyName) -> FileResponse:
         """One file; whoever has it can answer for that peer."""
         path = kept.find(parse_address(wallet, field="wallet"), name)
         return FileResponse(path, media_type="application/octet-stream")
 
     @router.put("/{wallet}/{name:path}", status_code=201, openapi_extra=SIGNED | _BODY)
-    async def keep_file(wallet: str, name: str, request: Request) -> KeptNow:
+    async def keep_file(wallet: AddressText, name: CopyName, request: Request) -> KeptNow:
         """Keep a file that is not here yet, by a request that the wallet signed.
 
         It says its length and, in `Content-Digest`, its SHA-256; the policy says for whom.
@@ -81,7 +89,7 @@ def create_copy_router(kept: KeptCopies, authenticator: Authenticator) -> APIRou
         return KeptNow(name=name, bytes=size)
 
     @router.delete("/{wallet}/{name:path}", status_code=204, openapi_extra=SIGNED)
-    def remove_file(wallet: str, name: str, request: Request) -> None:
+    def remove_file(wallet: AddressText, name: CopyName, request: Request) -> None:
         """Remove a file, by a request that the wallet signed."""
         owner = _check_owner(wallet, request)
         kept.check(owner)

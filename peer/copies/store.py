@@ -15,9 +15,8 @@ from wasmarket.kernel.errors import InvalidInput
 MOST_BYTES: Final = 16 << 30
 """Of one file; what answers with more is given up."""
 
-_NAME: Final = re.compile(
-    r"receipts/[1-9][0-9]{0,9}/([0-9]{10})\.receipts|commitments/([0-9]{10})\.json"
-)
+NAME: Final = r"^(?:receipts/[1-9][0-9]{0,9}/([0-9]{10})\.receipts|commitments/([0-9]{10})\.json)$"
+_NAME: Final = re.compile(NAME)
 
 
 class CopyStore(Protocol):

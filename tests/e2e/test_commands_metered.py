@@ -1,8 +1,9 @@
 """Metered deals by commands: compare, deploy, call, redeem, look, stop."""
 
+import httpx
 import pytest
 
-from tests.e2e.market_driver import GREETING
+from tests.e2e.market_driver import GREETING, wait_until
 from wasmarket.kernel.signing.usage import AssignmentUsage, dump_voucher, sign_usage
 from wasmarket.kernel.units import format_flt
 
@@ -121,6 +122,33 @@ def test_usage__reserved_deal__says_that_time_is_paid(selling, deal):
 
     assert ran.code == 2
     assert "reserved" in ran.err
+
+
+def test_gateway__that_hosts_the_meter__signs_for_what_was_called_and_alone(selling, metered):
+    run = ("gateway", "run", "--port", 0, "--meter", "--meter-key", "developer")
+    hosting = selling.market.start_watching("hosting", [str(part) for part in run])
+    with httpx.Client(base_url=hosting.url, timeout=60) as client:
+        assert client.post(f"/v1/deals/{metered}/greeting/greeting", json=["you"]).is_success
+        status = client.get("/v1/status").json()["extra"]["meter"]
+        assert status["meter"] == selling.address("developer")
+        selling.next_epoch()
+
+        def signed():
+            rows = client.get("/v1/usage", params={"deal": metered}).json()["items"]
+            return [row for row in rows if row["signed"] == row["delivered"] != "0"]
+
+        [row] = wait_until("the meter has signed", signed)
+        assert row["problems"] == {}
+
+    second = selling.run("meter", "run", "--key", "developer", "--port", 0)
+    hosting.stop()
+    assert (second.code, "another meter writes" in second.err) == (3, True), second.err
+
+
+def test_gateway__reruns_without_a_meter__is_a_usage_error(selling):
+    ran = selling.run("gateway", "run", "--rerun")
+
+    assert (ran.code, "--meter" in ran.err) == (2, True), ran.err
 
 
 def test_stop__metered__keeps_its_balance_for_vouchers(selling, metered):

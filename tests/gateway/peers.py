@@ -148,7 +148,15 @@ def refusal(status: int) -> httpx.Response:
 class ScriptedGateway:
     """A whole gateway in front of scripted peers, without any socket."""
 
-    def __init__(self, directory: FakeDirectory, *, folder: Path | None = None, **settings) -> None:
+    def __init__(
+        self,
+        directory: FakeDirectory,
+        *,
+        folder: Path | None = None,
+        hosted=(),
+        watch=None,
+        **settings,
+    ) -> None:
         self.peers = FakePeers()
         self.directory = directory
         self.now = 0.0
@@ -168,6 +176,8 @@ class ScriptedGateway:
             refresh=lambda: None,
             clock=lambda: self.now,
             wire=self.peers,
+            hosted=hosted,
+            watch=watch,
         )
         self.app = create_gateway(self.settings, parts)
 

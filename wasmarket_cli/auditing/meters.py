@@ -8,7 +8,7 @@ import click
 
 from meter.journal import Journal
 from meter.rerun import Execute
-from meter.run import JOURNAL_FILE, MeterParts, run_meter
+from meter.run import JOURNAL_FILE, MeterParts, MeterProcess, run_meter
 from meter.settings import MeterSettings
 from wasmarket import __version__
 from wasmarket.chain.sending.wallet import load_account, load_or_create_account
@@ -91,6 +91,14 @@ def _executing(wiring: Wiring) -> Iterator[Execute]:
         yield execute
 
 
+@contextmanager
+def host_meter(wiring: Wiring, key: str | None, *, reruns: bool) -> Iterator[MeterProcess]:
+    """Give the meter of this home for another service to host. Raises Conflict if one runs."""
+    with _executing(wiring) if reruns else nullcontext() as execute:
+        parts = _build_parts(wiring, {"key": key}, watches_all=False, execute=execute)
+        yield MeterProcess(parts, wiring.rpc)
+
+
 def _serve(
     wiring: Wiring,
     flags: dict[str, object],
@@ -98,11 +106,18 @@ def _serve(
     watches_all: bool,
     execute: Execute | None = None,
 ) -> None:
+    parts = _build_parts(wiring, flags, watches_all=watches_all, execute=execute)
+    run_meter(parts, rpc=wiring.rpc, on_ready=lambda url: print_line(ready=True, url=url))
+
+
+def _build_parts(
+    wiring: Wiring, flags: dict[str, object], *, watches_all: bool, execute: Execute | None
+) -> MeterParts:
     settings = _settings(wiring, flags)
     password = wiring.password(settings.key)
     load = load_or_create_account if flags["key"] is None else load_account
     account = load(wiring.home.keys, settings.key, password)
-    parts = MeterParts(
+    return MeterParts(
         settings=settings,
         deployment=wiring.known_deployment,
         account=account,
@@ -115,7 +130,6 @@ def _serve(
         execute=execute,
         watches_all=watches_all,
     )
-    run_meter(parts, rpc=wiring.rpc, on_ready=lambda url: print_line(ready=True, url=url))
 
 
 def _settings(wiring: Wiring, flags: dict[str, object]) -> MeterSettings:

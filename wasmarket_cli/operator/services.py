@@ -1,6 +1,8 @@
 """`wasmarket indexer | matcher | gateway`: the operator's processes."""
 
 import threading
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,12 +19,14 @@ from matcher.settings import MatcherSettings
 from wasmarket import __version__
 from wasmarket.chain.sending.wallet import load_or_create_account
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.errors import InvalidInput
 from wasmarket.serving.http1.connections import ConnectionLimits
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outgoing.http import create_async_http_client
 from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database, open_database
 from wasmarket.store.migrate import upgrade
+from wasmarket_cli.auditing.meters import host_meter
 from wasmarket_cli.logs import configure_logging
 from wasmarket_cli.operator.verification import verify
 from wasmarket_cli.output import print_line
@@ -102,15 +106,28 @@ def gateway() -> None:
 @host_option
 @port_option
 @click.option("--matcher", metavar="URL", help="Ask this matcher where deals run [the store]")
+@click.option("--meter", is_flag=True, help="Be the meter of this home too [`meter run` is]")
+@click.option("--meter-key", metavar="NAME", help="Account in keys/ that the deals name [meter]")
+@click.option("--rerun", is_flag=True, help="Let the meter run a share of the calls again")
 @click.pass_context
 def gateway_run(
-    ctx: click.Context, host: str | None, port: int | None, matcher: str | None
+    ctx: click.Context,
+    host: str | None,
+    port: int | None,
+    matcher: str | None,
+    meter: bool,
+    meter_key: str | None,
+    rerun: bool,
 ) -> None:
-    """Serve until told to stop; run as many as you like."""
+    """Serve until told to stop; run as many as you like, one of them with the meter."""
     configure_logging()
     wiring = wire(ctx)
-    flags = {"host": host, "port": port, "matcher": matcher}
+    flags = {"host": host, "port": port, "matcher": matcher, "meter": meter or None}
     settings = wiring.configuration.read(GatewaySettings, "gateway", flags)
+    if (rerun or meter_key) and not settings.meter:
+        raise InvalidInput(
+            "--rerun and --meter-key are for the meter", field="meter", remedy="give --meter too"
+        )
     parts = GatewayParts(
         version=__version__,
         deployment=wiring.known_deployment,
@@ -120,9 +137,13 @@ def gateway_run(
         now=wiring.clock.now,
         refresh=wiring.clock.refresh,
     )
-    listener = bind(settings.host, settings.port)
-    limits = ConnectionLimits(trusted=frozenset(settings.proxies))
-    serve(create_front(create_gateway(settings, parts)), listener, _ready, limits=limits)
+    with host_meter(wiring, meter_key, reruns=rerun) if settings.meter else nullcontext() as hosted:
+        if hosted is not None:
+            watch = hosted.witness.hear
+            parts = replace(parts, hosted=(hosted.build_hosted(),), watch=watch)
+        listener = bind(settings.host, settings.port)
+        limits = ConnectionLimits(trusted=frozenset(settings.proxies))
+        serve(create_front(create_gateway(settings, parts)), listener, _ready, limits=limits)
 
 
 def _database(wiring: Wiring) -> Database:
