@@ -44,13 +44,13 @@ from wasmarket.serving.bodies import BoundedBodies
 from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
-from wasmarket.serving.hosted import HostedPart
 from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
 from wasmarket.serving.peer_wire.wire import PooledWire, Wire
 from wasmarket.serving.service import (
+    HostedPart,
     Readiness,
     RequestIds,
     ServiceInfo,

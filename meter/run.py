@@ -23,7 +23,7 @@ from meter.rerun import Execute, Reruns
 from meter.seen import SeenCalls
 from meter.settings import MeterSettings
 from meter.vouchers import VoucherClerk
-from meter.witness import Witness, prune_inputs
+from meter.witness import CallWitness, prune_inputs
 from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
@@ -34,11 +34,16 @@ from wasmarket.kernel.audits.juries import JURY
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
-from wasmarket.serving.hosted import HostedPart
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_client
 from wasmarket.serving.server import bind, serve
-from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from wasmarket.serving.service import (
+    HostedPart,
+    Readiness,
+    ServiceInfo,
+    ServiceStatus,
+    create_service,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -155,7 +160,7 @@ class MeterProcess:
             self.metering, self.journal, self._clerk, self._block
         )
         self._version = parts.version
-        self.witness = Witness(
+        self.witness = CallWitness(
             self.heads,
             self.seen,
             self.metering,

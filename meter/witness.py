@@ -33,7 +33,7 @@ class Witnessed:
     input: bytes
 
 
-class Witness:
+class CallWitness:
     """Hears of calls on an event loop; a thread of its own calls `step`."""
 
     def __init__(

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from tests.gateway.peers import DEAL, FakeDirectory, ScriptedGateway, refusal, result, route
 from wasmarket.kernel.errors import Unreachable
 from wasmarket.serving.daemon import Pace, ThreadLoop
-from wasmarket.serving.hosted import HostedPart
+from wasmarket.serving.service import HostedPart
 
 pytestmark = pytest.mark.unit
 

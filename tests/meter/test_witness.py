@@ -8,7 +8,7 @@ import pytest
 from meter.chain.facts import ChainFacts, KnownAssignment
 from meter.journal import Journal
 from meter.seen import SeenCalls
-from meter.witness import MOST_WAITING, Witness, prune_inputs
+from meter.witness import MOST_WAITING, CallWitness, prune_inputs
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.hashing import sha256
 
@@ -28,7 +28,7 @@ class Hearing:
         self.seen = SeenCalls(self.journal, folder / "inputs", lambda: self.facts)
         self.heads = []
         self.woken = 0
-        self.witness = Witness(
+        self.witness = CallWitness(
             SimpleNamespace(take=self._take_heads),
             self.seen,
             SimpleNamespace(facts=self.facts, find_concerned=lambda facts: self.concerned),

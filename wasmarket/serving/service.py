@@ -4,12 +4,12 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
 from pydantic import BaseModel
@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wasmarket.serving.auth import SCHEME
 from wasmarket.serving.bodies import BoundedBodies
+from wasmarket.serving.daemon import Loop
 from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 
@@ -54,6 +55,26 @@ class Readiness:
 
     ready: bool
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostedPart:
+    """What one service runs for another in its own process.
+
+    Services of one floor do not import one another; the command line composes them by this. The
+    host starts and ends the loops and tells of them with its own.
+    """
+
+    name: str
+    loops: tuple[Loop, ...]
+    router: APIRouter
+    """Routes that anybody may use who may use the host's."""
+    status: Callable[[], Mapping[str, Any]]
+    """What the host's status says under the part's name."""
+    obstacles: Callable[[], list[str]]
+    """Why the part does not do all its work, beside what its loops say."""
+    close: Callable[[], None]
+    """Let go of files and connections once the loops have ended; may block."""
 
 
 class StatusView(BaseModel):
