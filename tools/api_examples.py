@@ -196,7 +196,7 @@ def _ask_deals(wiring: Wiring, recorder: Recorder, bid: Bid, deal: int) -> None:
     ask, sign = recorder.ask, _signer(wiring, "developer")
     ask("GET /v1/deals", 200, developer=bid.offer.developer, live=True, limit=ITEMS)
     ask("GET /v1/deals", 400, cursor="none of ours")
-    for name in ("", "/assignments", "/matches"):
+    for name in ("", "/assignments", "/matches", "/versions"):
         found = ask("GET /v1/deals/{deal}" + name, 200, deal=deal)
         ask("GET /v1/deals/{deal}" + name, 404, deal=NOBODY)
         if name == "/assignments":

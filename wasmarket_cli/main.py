@@ -18,9 +18,11 @@ from wasmarket import __version__
 from wasmarket.client.home import Home, find_home
 from wasmarket.client.remedies import find_remedy
 from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.signing.plan import PlanComplete
 from wasmarket.kernel.terminal_text import clean_lines_for_terminal
 from wasmarket_cli.errors import Exit, exit_code
 from wasmarket_cli.extras import explain_missing
+from wasmarket_cli.options import is_dry
 
 DEBUG = "WASMARKET_DEBUG"
 """Set: bugs end with their trace on stderr instead of in a file."""
@@ -31,7 +33,13 @@ DEVELOPER = {
         "wasmarket_cli.developer.deploy:deploy",
         "Publish an app, offer for units, wait for it",
     ),
-    "update": ("wasmarket_cli.developer.deploy:update", "Give a deal a new version of its app"),
+    "update": ("wasmarket_cli.developer.releases.history:update", "Give a deal a new version"),
+    "versions": ("wasmarket_cli.developer.releases.history:versions", "List what a deal ran"),
+    "rollback": (
+        "wasmarket_cli.developer.releases.history:rollback",
+        "Give a deal an earlier version again",
+    ),
+    "scale": ("wasmarket_cli.developer.releases.scale:scale", "Give a deal more units, or fewer"),
     "build": ("wasmarket_cli.developer.apps.commands:build", "Compile an app, show what it is"),
     "init": (
         "wasmarket_cli.developer.apps.projects:init",
@@ -50,6 +58,14 @@ DEVELOPER = {
     "call": ("wasmarket_cli.developer.calls:call", "Call a function of a deal"),
     "access": ("wasmarket_cli.developer.access:access", "Show or change who may call a deal"),
     "logs": ("wasmarket_cli.developer.calls:logs", "Show what a deal's functions logged"),
+    "metrics": (
+        "wasmarket_cli.developer.releases.watching:metrics",
+        "Show what a deal's calls did",
+    ),
+    "open": (
+        "wasmarket_cli.developer.releases.watching:open_deal",
+        "Open a deal's site in a browser",
+    ),
     "runway": ("wasmarket_cli.developer.deals:runway", "Show how long a deal's balance lasts"),
     "usage": (
         "wasmarket_cli.developer.metered.usage:usage",
@@ -60,6 +76,10 @@ DEVELOPER = {
     "take": ("wasmarket_cli.developer.money:take", "Take USDC out of a deal"),
     "drop": ("wasmarket_cli.developer.money:drop", "End single assignments of a deal"),
     "stop": ("wasmarket_cli.developer.money:stop", "End a deal and get the rest back"),
+    "destroy": (
+        "wasmarket_cli.developer.releases.destroy:destroy",
+        "End a deal, forget it, get the rest back",
+    ),
     "claim": ("wasmarket_cli.provider.providers:claim", "Claim what assignments have earned"),
 }
 NOUNS = {
@@ -122,9 +142,14 @@ class LazyGroup(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named; it may load more of its modules only now."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
         except ModuleNotFoundError as error:
             raise explain_missing(error, ctx.invoked_subcommand) or error from error
+        except PlanComplete:
+            result = Exit.OK
+        if is_dry(ctx):
+            show_plan(ctx)
+        return result
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the lists of commands without importing any."""
@@ -145,6 +170,12 @@ class LazyGroup(click.Group):
 def root(ctx: click.Context, home: str | None, profile: str | None) -> None:
     """Rent other people's machines to run WebAssembly functions, or rent out yours."""
     ctx.obj = (find_home(os.environ, home), profile)
+
+
+def show_plan(ctx: click.Context) -> None:
+    """Write what a dry run would have signed."""
+    module = importlib.import_module("wasmarket_cli.dry_run")
+    module.show_plan(ctx)
 
 
 def save_crash(bug: Exception, home: Home) -> MarketError:

@@ -13,9 +13,48 @@ from wasmarket.kernel.traits import trait_mask
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON for scripts")
+DRY_RUN = "wasmarket.dry_run"
+AS_JSON = "wasmarket.as_json"
+"""Under what the context of a run keeps that it is a dry one, and that scripts read it."""
+
+
+def _note_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.meta[AS_JSON] = value
+    return value
+
+
+def _note_dry(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    ctx.meta[DRY_RUN] = value
+    return value
+
+
+def _answer(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    return value or is_dry(ctx)
+
+
+def is_dry(ctx: click.Context) -> bool:
+    """Say whether nothing is to be signed in this run: then nobody is asked either."""
+    return bool(ctx.meta.get(DRY_RUN))
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, callback=_note_json, help="Write JSON for scripts"
+)
 key_option = click.option("--key", metavar="NAME", help="Account in keys/ to sign with")
-yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask")
+yes_option = click.option("--yes", "-y", is_flag=True, callback=_answer, help="Do not ask")
+dry_run_option = click.option(
+    "--dry-run",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_note_dry,
+    help="Say what would be signed and what it costs; sign nothing",
+)
+
+
+def signing_options(command: Function) -> Function:
+    """Add `--key` and `--dry-run` to a command that signs."""
+    return key_option(dry_run_option(command))
 
 
 class TokenAmount(click.ParamType):

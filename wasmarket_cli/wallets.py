@@ -16,7 +16,13 @@ from wasmarket.client.tokens import approve
 from wasmarket.client.wiring import PASSWORD
 from wasmarket.kernel.events import Deposited
 from wasmarket.kernel.units import format_flt
-from wasmarket_cli.options import ADDRESS, SUM, json_option, key_option
+from wasmarket_cli.options import (
+    ADDRESS,
+    SUM,
+    json_option,
+    key_option,
+    signing_options,
+)
 from wasmarket_cli.output import (
     format_coins,
     print_facts,
@@ -124,7 +130,7 @@ def balance(ctx: click.Context, key: str | None, address: str | None, as_json: b
 
 @wallet.command()
 @click.argument("amount", type=SUM)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def deposit(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> None:
@@ -140,7 +146,7 @@ def deposit(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> 
 @wallet.command()
 @click.argument("amount", type=SUM, required=False)
 @click.option("--to", type=ADDRESS, help="Where to [the account itself]")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def withdraw(

@@ -6,6 +6,8 @@ import click
 
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.signing.plan import SigningPlan
+from wasmarket_cli.options import is_dry
 
 
 def wire(ctx: click.Context) -> Wiring:
@@ -13,6 +15,7 @@ def wire(ctx: click.Context) -> Wiring:
     root = ctx.find_root()
     if not isinstance(root.obj, Wiring):
         home, profile = root.obj
-        root.obj = Wiring(load_configuration(home, os.environ, profile))
+        plan = SigningPlan() if is_dry(ctx) else None
+        root.obj = Wiring(load_configuration(home, os.environ, profile), plan=plan)
         root.call_on_close(root.obj.close)
     return root.obj

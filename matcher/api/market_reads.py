@@ -18,6 +18,7 @@ from matcher.api.views.market import (
     ProviderJson,
     RegionFillJson,
     StatisticsJson,
+    VersionJson,
     assignment_members,
     deal_members,
 )
@@ -26,7 +27,7 @@ from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
 from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignments, fetch_claimable
-from wasmarket.store.chain.deals import fetch_deal, fetch_deals
+from wasmarket.store.chain.deals import VERSIONS, fetch_deal, fetch_deal_changes, fetch_deals
 from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_epochs
 from wasmarket.store.chain.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
 from wasmarket.store.chain.state import fetch_indexed
@@ -205,6 +206,19 @@ class MarketReads:
             complete=lost.is_complete,
             regions=[RegionFillJson.build(entry) for entry in regions],
         )
+
+    def list_versions(self, deal: int, cursor: str | None, limit: int) -> Page[VersionJson]:
+        """Return a page of the apps that a deal had, in the order of the chain. Raises NotFound."""
+        number, *place = decode_cursor(cursor, int, int, int) or (0,)
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            fetch_deal(session, at, deal)
+            after = (place[0], place[1]) if place else None
+            rows = fetch_deal_changes(session, deal, kinds=VERSIONS, after=after, limit=limit)
+        items = [VersionJson.build(number + index, row) for index, row in enumerate(rows, 1)]
+        last = (number + len(rows), rows[-1].block, rows[-1].log_index) if rows else (number, 0, 0)
+        following = encode_cursor(*last) if len(rows) == limit else None
+        return Page(items=items, next=following, block=at.block)
 
     def list_epochs(self, cursor: str | None, limit: int) -> Page[EpochJson]:
         """Return a page of epochs, the newest first, down to the one of the first deal."""

@@ -17,6 +17,7 @@ from matcher.api.views.market import (
     PeerJson,
     ProviderJson,
     StatisticsJson,
+    VersionJson,
 )
 from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.units import Address, Hash
@@ -61,6 +62,13 @@ def market_routes(reads: MarketReads) -> APIRouter:
     ) -> Page[MatchJson]:
         """Records of the matches that this matcher made for a deal."""
         return reads.list_matches(deal, cursor, limit)
+
+    @router.get("/v1/deals/{deal}/versions", tags=["deals"])
+    def list_versions(
+        deal: Number, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+    ) -> Page[VersionJson]:
+        """The apps that a deal was given, the one that made it first."""
+        return reads.list_versions(deal, cursor, limit)
 
     @router.get("/v1/assignments", tags=["deals"])
     def list_all_assignments(

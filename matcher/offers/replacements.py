@@ -15,7 +15,7 @@ from wasmarket.kernel.errors import Conflict, Forbidden, NotFound
 from wasmarket.kernel.signing.requests import SignedRequest
 from wasmarket.kernel.units import Address, Hash, Timestamp
 from wasmarket.store.chain.assignments import fetch_assignment
-from wasmarket.store.chain.deals import fetch_deal
+from wasmarket.store.chain.deals import fetch_deal, fetch_deal_of_offer
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
 from wasmarket.store.enums import RUNNING_STATES
@@ -114,7 +114,8 @@ class Replacements:
         with self._database.write() as session:
             stored = fetch_developer_offer(session, offer)
             _check_developer(stored.offer.developer, signer)
-            check_target(stored.offer, target)
+            deal = fetch_deal_of_offer(session, fetch_indexed(session), offer)
+            check_target(stored.offer, target, has_deal=deal is not None)
             set_offer_target(session, offer, target, dump_proof(proof))
         self._on_change()
 

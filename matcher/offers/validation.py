@@ -63,11 +63,15 @@ def check_bid(offer: DeveloperOffer, matcher: Address) -> None:
         )
 
 
-def check_target(offer: DeveloperOffer, target: int | None) -> None:
-    """Refuse a target that the offer does not allow; None is all of it. Raises InvalidInput."""
-    if target is not None and not max(1, offer.min_units) <= target <= offer.units:
+def check_target(offer: DeveloperOffer, target: int | None, *, has_deal: bool = False) -> None:
+    """Refuse a target that the offer does not allow; None is all of it. Raises InvalidInput.
+
+    What it asks for at least counts at its first match only.
+    """
+    least = 1 if has_deal else max(1, offer.min_units)
+    if target is not None and not least <= target <= offer.units:
         raise InvalidInput(
-            f"the target is {target}, the offer is for {offer.min_units} to {offer.units} units",
+            f"the target is {target}, the offer is for {least} to {offer.units} units",
             field="target",
             remedy="wish for a number of units that the offer allows",
         )

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -124,6 +125,8 @@ class MarketDriver:
         port = find_free_port()
         self.proxy = TcpProxy(port)
         self.home = home
+        # A project that is deployed remembers it: not in the checkout.
+        self.greeting = shutil.copytree(GREETING, home.root / "greeting", dirs_exist_ok=True)
         self._environ = environ | {
             "WASMARKET_CHAIN__RPC": f"http://127.0.0.1:{self.proxy.port}",
             "WASMARKET_PEER__FETCH_SECONDS": str(FETCH_SECONDS),

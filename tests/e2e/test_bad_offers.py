@@ -150,7 +150,9 @@ def test_offer__without_the_money__is_unfunded_and_says_what_is_missing(market):
     name = market.new_account("poor", funded=False)
     poor = market.wiring.account(name)
 
-    refused = market.run("deploy", GREETING, "--max-price", "0.02", "--key", name, "--yes")
+    refused = market.run(
+        "deploy", market.greeting, "--new", "--max-price", "0.02", "--key", name, "--yes"
+    )
     body = signed(market, bid(market, name), poor)
     posted = post(market, "developer", body).json()
     state = wait_until(

@@ -5,7 +5,7 @@ import socket
 import httpx
 import pytest
 
-from tests.e2e.market_driver import GREETING, run_here, wait_until
+from tests.e2e.market_driver import run_here, wait_until
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.client.home import Home
 from wasmarket.kernel.errors import PortInUse
@@ -92,7 +92,7 @@ def test_services__chain_goes_away__stay_up_say_so_and_recover(market, deal):
         wait_until("all say why not", lambda: all(readiness(market).values()))
         called = market.call(deal, "greeting/greeting", ["x"])
         shown = market.run("status", deal, "--json")
-        deployed = market.run("deploy", GREETING, "--max-price", "0.02", "--yes")
+        deployed = market.run("deploy", market.greeting, "--new", "--max-price", "0.02", "--yes")
         live = [httpx.get(f"{url}/v1/health/live").status_code for url in urls(market).values()]
     finally:
         market.proxy.mend()

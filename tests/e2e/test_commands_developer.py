@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.e2e
 
 
 def test_deploy__example__runs_and_says_what_next(market):
-    ran = market.run("deploy", GREETING, "--units", 1, "--yes")
+    ran = market.run("deploy", market.greeting, "--new", "--units", 1, "--yes")
 
     assert ran.code == 0, ran.err
     assert "runs" in ran.out
@@ -22,7 +23,17 @@ def test_deploy__example__runs_and_says_what_next(market):
 
 def test_deploy__json__names_offer_app_and_deal(market):
     answer = market.run(
-        *("deploy", GREETING, "--units", 2, "--regions", "DE,US", "--min-regions", 2),
+        *(
+            "deploy",
+            market.greeting,
+            "--new",
+            "--units",
+            2,
+            "--regions",
+            "DE,US",
+            "--min-regions",
+            2,
+        ),
         *("--max-price", "0.02 USDC", "--deposit", "1", "--tip", "0.5", "--json"),
     ).json
 
@@ -37,7 +48,9 @@ def test_deploy__json__names_offer_app_and_deal(market):
 
 
 def test_deploy__without_price__offers_what_the_quote_says(market):
-    answer = market.run("deploy", GREETING, "--regions", "US", "--yes", "--json").json
+    answer = market.run(
+        "deploy", market.greeting, "--new", "--regions", "US", "--yes", "--json"
+    ).json
 
     [quote] = market.run("quote", "--regions", "US", "--json").json
     [assignment] = market.run("status", answer["deal"], "--json").json["assignments"]
@@ -48,7 +61,7 @@ def test_deploy__without_price__offers_what_the_quote_says(market):
 def test_deploy__nobody_in_the_region__is_refused_before_anything_is_signed(market):
     before = market.run("status", "--json").json
 
-    ran = market.run("deploy", GREETING, "--regions", "JP", "--yes")
+    ran = market.run("deploy", market.greeting, "--new", "--regions", "JP", "--yes")
 
     assert ran.code == 3
     assert "only 0 units like these are on offer" in ran.err
@@ -58,7 +71,16 @@ def test_deploy__nobody_in_the_region__is_refused_before_anything_is_signed(mark
 
 def test_deploy__no_time_to_wait__returns_at_once(market):
     answer = market.run(
-        "deploy", GREETING, "--max-price", "0.001", "--deposit", "1", "--wait", 0, "--json"
+        "deploy",
+        market.greeting,
+        "--new",
+        "--max-price",
+        "0.001",
+        "--deposit",
+        "1",
+        "--wait",
+        0,
+        "--json",
     )
 
     assert answer.code == 0
@@ -68,7 +90,9 @@ def test_deploy__no_time_to_wait__returns_at_once(market):
 def test_deploy__only_and_exclude__is_a_usage_error(market):
     address = market.address("alpha")
 
-    ran = market.run("deploy", GREETING, "--only", address, "--exclude", address, "--yes")
+    ran = market.run(
+        "deploy", market.greeting, "--new", "--only", address, "--exclude", address, "--yes"
+    )
 
     assert ran.code == 2
     assert "not both" in ran.err
@@ -77,7 +101,15 @@ def test_deploy__only_and_exclude__is_a_usage_error(market):
 @pytest.mark.parametrize(("option", "peers"), [("--only", {3}), ("--exclude", {1, 2})])
 def test_deploy__provider_list__is_kept(market, option, peers):
     ran = market.run(
-        *("deploy", GREETING, "--max-price", "0.02", option, market.address("beta")),
+        *(
+            "deploy",
+            market.greeting,
+            "--new",
+            "--max-price",
+            "0.02",
+            option,
+            market.address("beta"),
+        ),
         *("--yes", "--json"),
     )
 
@@ -88,7 +120,7 @@ def test_deploy__provider_list__is_kept(market, option, peers):
 def test_deploy__not_confirmed__publishes_nothing(market):
     offers = market.run("status", "--json").json["offers"]
 
-    ran = market.run("deploy", GREETING, "--max-price", "0.02", stdin=b"n\n")
+    ran = market.run("deploy", market.greeting, "--new", "--max-price", "0.02", stdin=b"n\n")
 
     assert ran.code == 1
     assert market.run("status", "--json").json["offers"] == offers
@@ -170,7 +202,9 @@ def test_logs__after_a_call__show_what_the_function_wrote(market):
     assert [line["text"] for line in lines if line["function"] == "greeting.greeting"] == [
         "greeting Logbook"
     ]
-    assert " info  greeting.greeting: greeting Logbook\n" in market.run("logs", deal).out
+    assert re.search(
+        r" info  greeting\.greeting @[1-3]: greeting Logbook\n", market.run("logs", deal).out
+    )
 
 
 def test_logs__of_somebody_elses_deal__are_refused(market, deal):
@@ -204,7 +238,16 @@ def test_status__no_offer__is_a_usage_error(market):
 
 def test_explain__price_below_all__names_the_price_that_would_do(market):
     answer = market.run(
-        "deploy", GREETING, "--max-price", "0.004", "--deposit", "1", "--wait", 0, "--json"
+        "deploy",
+        market.greeting,
+        "--new",
+        "--max-price",
+        "0.004",
+        "--deposit",
+        "1",
+        "--wait",
+        0,
+        "--json",
     ).json
     wait_until(
         "the matcher tries",
@@ -279,7 +322,17 @@ def test_drop__one_assignment__ends_it_and_keeps_the_others(market):
 
 def test_drop__make_before_break__the_replacement_answers_first(market):
     answer = market.run(
-        *("deploy", GREETING, "--units", 1, "--spare", 1, "--max-price", "0.03 USDC"),
+        *(
+            "deploy",
+            market.greeting,
+            "--new",
+            "--units",
+            1,
+            "--spare",
+            1,
+            "--max-price",
+            "0.03 USDC",
+        ),
         *("--deposit", "1", "--yes", "--json"),
     ).json
     deal = answer["deal"]

@@ -24,7 +24,9 @@ def selling(market):
 @pytest.fixture(scope="module")
 def metered(selling):
     """A metered deal of one unit."""
-    ran = selling.run("deploy", GREETING, "--metered", "--fuel", 10**9, "--yes", "--json")
+    ran = selling.run(
+        "deploy", selling.greeting, "--new", "--metered", "--fuel", 10**9, "--yes", "--json"
+    )
     assert ran.code == 0, ran.err
     return ran.json["deal"]
 
@@ -56,7 +58,7 @@ def test_quote__calls_without_their_length__is_a_usage_error(selling):
 
 
 def test_deploy__metered_without_a_limit_of_fuel__says_what_to_do(selling):
-    ran = selling.run("deploy", GREETING, "--metered", "--yes")
+    ran = selling.run("deploy", selling.greeting, "--new", "--metered", "--yes")
 
     assert ran.code == 2
     assert "--fuel" in ran.err
@@ -65,14 +67,16 @@ def test_deploy__metered_without_a_limit_of_fuel__says_what_to_do(selling):
 def test_deploy__meter_of_a_deal_that_is_not_metered__is_refused(selling):
     meter = selling.address("developer")
 
-    ran = selling.run("deploy", GREETING, "--meter", meter, "--fuel", 10**9, "--yes")
+    ran = selling.run(
+        "deploy", selling.greeting, "--new", "--meter", meter, "--fuel", 10**9, "--yes"
+    )
 
     assert ran.code == 2
     assert "--metered" in ran.err
 
 
 def test_deploy__calls_that_no_peer_can_serve__says_why_they_gave_it_back(selling):
-    ran = selling.run("deploy", GREETING, "--fuel", 1_000, "--yes")
+    ran = selling.run("deploy", selling.greeting, "--new", "--fuel", 1_000, "--yes")
 
     assert ran.code != 0
     assert "the service failed to start" in ran.err

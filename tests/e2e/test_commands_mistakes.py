@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.market_driver import COMMAND, GREETING, own_settings, wait_until
+from tests.e2e.market_driver import COMMAND, own_settings, wait_until
 from tests.e2e.test_story import find_processes
 from wasmarket.kernel.units import USDC
 
@@ -152,7 +152,16 @@ def test_local_up__ctrl_c_while_it_starts__ends_what_there_is(environ, tmp_path,
 
 
 def test_deploy__ctrl_c_while_it_waits__says_that_the_offer_stays(market, environ):
-    command = [COMMAND, "--home", market.home.root, "deploy", GREETING, "--units", "900"]
+    command = [
+        COMMAND,
+        "--home",
+        market.home.root,
+        "deploy",
+        market.greeting,
+        "--new",
+        "--units",
+        "900",
+    ]
     with market.environment():
         environ = dict(os.environ)
 

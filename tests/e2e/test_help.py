@@ -55,7 +55,17 @@ def test_commands__are_all_there():
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
         *("aqua", "audit", "flow", "config", "content", "doctor", "example", "meter"),
-        *("redeem", "trigger", "usage"),
+        *(
+            "redeem",
+            "trigger",
+            "usage",
+            "versions",
+            "rollback",
+            "scale",
+            "metrics",
+            "open",
+            "destroy",
+        ),
     }
 
 

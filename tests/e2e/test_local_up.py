@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 
@@ -48,11 +49,13 @@ def run(tmp_path, *arguments):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM])
 def test_local_up__ended_and_started_again__is_a_new_market_each_time(local_up, tmp_path, number):
+    project = shutil.copytree(GREETING, tmp_path / "greeting")
     for _ in range(2):
+        # What the project remembers is of a market that is gone by then.
         process, line = local_up()
         ready = json.loads(line)
         second = run(tmp_path, *UP)
-        deployed = run(tmp_path, "deploy", str(GREETING), "--yes", "--json")
+        deployed = run(tmp_path, "deploy", str(project), "--yes", "--json")
         called = run(tmp_path, "call", "1", "greeting.greeting", "World")
 
         process.send_signal(number)

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from matcher.orderbook.document import digest_of, load_book, replay
-from wasmarket.kernel.events import Activated, Committed, Ended, OfferCancelled
+from wasmarket.kernel.events import Activated, AppChanged, Committed, Ended, OfferCancelled
 from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
@@ -53,6 +53,20 @@ def test_deal__is_settled_now_with_its_endpoints(trading):
     assert get(trading, "/v1/deals?live=true")["items"][0]["id"] == 1
     assert get(trading, f"/v1/deals?developer={trading.developer.address}")["items"]
     assert get(trading, f"/v1/deals?app={'0x' + 'cd' * 32}")["items"] == []
+
+
+def test_versions__page_by_page__are_the_apps_in_order(trading):
+    first, second = "0x" + "ab" * 32, "0x" + "cd" * 32
+    trading.chain.mine(AppChanged(1, first), AppChanged(1, second))
+    trading.index()
+
+    page = get(trading, "/v1/deals/1/versions?limit=2")
+    rest = get(trading, f"/v1/deals/1/versions?limit=2&cursor={page['next']}")
+
+    assert [row["version"] for row in (*page["items"], *rest["items"])] == [1, 2, 3]
+    assert [row["app"] for row in (*page["items"], *rest["items"])][1:] == [first, second]
+    assert rest["next"] is None
+    assert trading.http.get("/v1/deals/9/versions").status_code == 404
 
 
 def test_assignment__has_what_a_claim_would_pay(trading):

@@ -6,7 +6,7 @@ import pytest
 
 from matcher.verify.findings import CHECKS, Findings
 from matcher.verify.match import DealReport, MatchReport
-from wasmarket.client.developer import ServedVersion
+from wasmarket.client.deal_peers.served_versions import ServedVersion
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.regions import region_index

@@ -15,6 +15,7 @@ from wasmarket.chain.contracts.bindings import (
 )
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.planned import PlannedSender
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.client.contracts import MarketContracts
 
@@ -27,6 +28,7 @@ __all__ = [
     "MarketContracts",
     "MarketLens",
     "Meter",
+    "PlannedSender",
     "Proofs",
     "Rpc",
     "Sender",

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from wasmarket.client.log_lines import read_logs
+from wasmarket.client.deal_peers.log_lines import read_logs
+from wasmarket.client.deal_peers.merged_logs import (
+    Complain,
+    Entry,
+    follow_all_logs,
+    read_all_logs,
+)
+from wasmarket.client.deal_peers.served_versions import ServedVersion, fetch_served_version
+from wasmarket.client.replacements import replace_assignments
 from wasmarket.client.service import ServiceClient, request_signer
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, TimedOut, Unreachable
 from wasmarket.kernel.events import DealBalance, Stopped
 from wasmarket.kernel.signing import targets
+from wasmarket.kernel.signing.plan import PlanComplete
 from wasmarket.kernel.units import Address, Hash
 
 if TYPE_CHECKING:
@@ -32,8 +41,6 @@ RUNNING = frozenset({"active", "short"})
 SERVING = ("active", "metered")
 """States of an assignment whose peer serves calls."""
 FINAL = frozenset({"ended", "cancelled", "expired"})
-REPLACED = frozenset({"ready", "done"})
-"""States of a replacement in which the old assignment can go without a gap."""
 SEE_STATUS = "`wasmarket status` lists your deals"
 PERMIT_SECONDS = 1.0
 """Between looks whether an offer's permit is still good."""
@@ -49,19 +56,6 @@ class CallAnswer:
     peer: str
     receipt: str
     fuel: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServedVersion:
-    """What one peer of a deal serves: `app` as the chain names it, None if it does not say.
-
-    `wanted` is the version that it is switching to, with `failure` if it cannot.
-    """
-
-    peer: int
-    app: Hash | None
-    wanted: Hash | None = None
-    failure: str = ""
 
 
 class DeveloperClient:
@@ -92,6 +86,10 @@ class DeveloperClient:
     def publish(self, app: App) -> int:
         """Send an app's manifest and modules to the gateway; return the number of blocks."""
         wiring = self._wiring
+        if wiring.plan is not None:
+            size = f"{len(app.blocks)} blocks, {app.size:,} bytes"
+            wiring.plan.add("upload", f"{app.cid} ({size} at most) to {wiring.client.gateway}")
+            return len(app.blocks)
         roots = [app.cid, *app.manifest.module_cids]
         from wasmarket.content.uploader import upload  # noqa: PLC0415 - loads what talks to a chain
 
@@ -103,18 +101,14 @@ class DeveloperClient:
         `target`: units to fill for now; the rest of the wish is room for replacements.
         """
         wiring = self._wiring
-        account = wiring.account(self._key)
-        from wasmarket.client.developer_offers import sign_bid  # noqa: PLC0415 - loads what talks to a chain
+        from wasmarket.client import developer_offers  # noqa: PLC0415 - loads what talks to a chain
 
-        bid = sign_bid(
-            requirement,
-            app,
-            account,
-            wiring.deployment,
-            wiring.market,
-            wiring.usdc,
-            wiring.clock.refresh(),
-        )
+        where = wiring.deployment, wiring.market, wiring.usdc, wiring.clock.refresh()
+        if wiring.plan is not None:
+            developer_offers.note_bid(wiring.plan, requirement, app, self.address, *where)
+            raise PlanComplete
+        account = wiring.account(self._key)
+        bid = developer_offers.sign_bid(requirement, app, account, *where)
         return self._post(bid, {} if target is None else self.sign_target(bid.hash, target))
 
     def offer_state(self, offer: Hash) -> dict[str, Any]:
@@ -194,19 +188,7 @@ class DeveloperClient:
         """Return which version each active peer of a deal serves, as the peers say."""
         rows = self.deal(deal)["assignments"]
         peers = [row["peer"] for row in rows if row["state"] in SERVING]
-        return [self._served_version(deal, peer) for peer in peers]
-
-    def _served_version(self, deal: int, peer: int) -> ServedVersion:
-        headers = {"Wasmarket-Peer": str(peer)}
-        try:
-            said = self.gateway.send("GET", f"/v1/deals/{deal}", headers=headers).json()
-            update = said["update"]
-            if update is None:
-                return ServedVersion(peer, parse_hash(said["app"]))
-            failure = f"{update['detail']}" if update["state"] == "failed" else ""
-            return ServedVersion(peer, parse_hash(said["app"]), parse_hash(update["app"]), failure)
-        except (MarketError, KeyError, TypeError, ValueError):
-            return ServedVersion(peer, None)
+        return [fetch_served_version(self.gateway, deal, peer) for peer in peers]
 
     def deals(self) -> list[dict[str, Any]]:
         """Return the account's deals."""
@@ -250,6 +232,38 @@ class DeveloperClient:
         """Yield log lines of a deal's functions at one of its peers; see `read_logs`."""
         return read_logs(self.gateway, deal, follow=follow)
 
+    def all_logs(self, deal: int, complain: Complain, *, follow: bool) -> Iterable[Entry]:
+        """Return the log lines of all peers of a deal by time; with `follow` without end.
+
+        `complain` is told of peers whose lines cannot be had. Of a deal that nobody serves any
+        more, those who did are asked.
+        """
+        if follow:
+            find = partial(self.serving_peers, deal)
+            return follow_all_logs(self.gateway, deal, find, complain)
+        serving = self.serving_peers(deal)
+        peers = serving or sorted({int(row["peer"]) for row in self.assignments(deal)})
+        return read_all_logs(self.gateway, deal, peers, complain)
+
+    def serving_peers(self, deal: int) -> list[int]:
+        """Return the peers of a deal that take calls now."""
+        rows = self.deal(deal)["assignments"]
+        return sorted({int(row["peer"]) for row in rows if row["state"] in SERVING})
+
+    def stats(self, deal: int, peer: int) -> dict[str, Any]:
+        """Return what calls of a deal did at one of its peers since that started."""
+        path, params = f"/v1/deals/{deal}/stats", {"peer": str(peer)}
+        return dict(self.gateway.send("GET", path, params=params, signed=True).json())
+
+    def versions(self, deal: int) -> list[dict[str, Any]]:
+        """Return the apps that a deal was given, the one that made it first."""
+        return list(self.matcher.items(f"/v1/deals/{deal}/versions"))
+
+    def set_target(self, offer: str, units: int) -> None:
+        """Say how many units of an offer this matcher fills for now."""
+        path = targets.target_path(Hash(offer))
+        self.matcher.send(targets.METHOD, path, value={"units": units}, signed=True)
+
     def access(self, deal: int) -> dict[str, Any]:
         """Return who may call a deal, as one of its peers knows it."""
         return dict(self.gateway.send("GET", f"/v1/deals/{deal}/access", signed=True).json())
@@ -290,33 +304,7 @@ class DeveloperClient:
 
         Raises Conflict where an offer leaves no room, TimedOut after `seconds`: the wishes stay.
         """
-        until = time.monotonic() + seconds
-        deals = {
-            id_: int(self.matcher.get(f"/v1/assignments/{id_}")["deal"]) for id_ in assignments
-        }
-        for id_, deal in deals.items():
-            path = f"/v1/deals/{deal}/replacements"
-            self.matcher.send("POST", path, value={"assignment": id_}, signed=True)
-        last: dict[int, str] = {}
-        while True:
-            states = {
-                row["assignment"]: str(row["status"])
-                for deal in sorted(set(deals.values()))
-                for row in self.matcher.items(f"/v1/deals/{deal}/replacements")
-                if row["assignment"] in deals
-            }
-            if states != last:
-                yield states
-                last = states
-            if all(state in REPLACED for state in states.values()):
-                return
-            if time.monotonic() > until:
-                raise TimedOut(
-                    f"not every replacement is active after {seconds:.0f} s",
-                    remedy="the wishes stay, and `wasmarket explain DEAL` says what they wait for:"
-                    " say it again later, or drop without a replacement",
-                )
-            time.sleep(0.2)
+        return replace_assignments(self.matcher, assignments, seconds)
 
     def stop(self, deal: int) -> int:
         """End a deal; return what went back to the free balance."""
@@ -379,6 +367,10 @@ class DeveloperClient:
 
     def _sign(self, method: str, target: str, body: bytes) -> str:
         wiring = self._wiring
+        if wiring.plan is not None and method != "GET":
+            # What a request carries may be long, or a secret: its size says enough.
+            wiring.plan.add("request", f"{method} {target} ({len(body):,} bytes)")
+            raise PlanComplete
         account = wiring.account(self._key)
         return request_signer(wiring.domain, account.key, wiring.clock.refresh)(
             method, target, body

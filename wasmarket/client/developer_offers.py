@@ -15,6 +15,7 @@ from wasmarket.kernel.signing.offers import (
     dump_offer,
     validate_terms,
 )
+from wasmarket.kernel.signing.plan import SigningPlan
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer, market_domain
 from wasmarket.kernel.units import Address, Hash, format_usdc
@@ -109,25 +110,61 @@ def sign_bid(
 
     Raises InvalidInput, Unfunded.
     """
-    state = market.account(account.address)
-    offer = make_offer(requirement, app, account.address, state.counter, now)
+    offer, pulled = plan_bid(requirement, app, account.address, deployment, market, usdc, now)
     hash_ = hash_offer(offer)
     domain = market_domain(deployment.chain_id, deployment.market)
     signature = sign(digest(domain, hash_), account.key).to_hex()
     bid = Bid(offer, hash_, signature)
-    missing = max(0, bid.cost - state.free)
-    held = usdc.balance(account.address)
+    if pulled:
+        permit = sign_permit(account, deployment, usdc, pulled, offer.valid_until)
+        return replace(bid, permit=permit)
+    return bid
+
+
+def plan_bid(
+    requirement: Requirement,
+    app: Hash,
+    developer: Address,
+    deployment: Deployment,
+    market: Market,
+    usdc: Erc20,
+    now: int,
+) -> tuple[DeveloperOffer, int]:
+    """Return the offer for a wish, and the USDC base units that a permit must let Market pull.
+
+    Raises InvalidInput, Unfunded.
+    """
+    state = market.account(developer)
+    offer = make_offer(requirement, app, developer, state.counter, now)
+    cost = offer.deposit + offer.tip
+    missing = max(0, cost - state.free)
+    held = usdc.balance(developer)
     if held < missing:
         raise Unfunded(
-            f"{account.address} holds {format_usdc(held)} USDC and {format_usdc(state.free)} free"
-            f" in Market, the deposit and tip are {format_usdc(bid.cost)}",
+            f"{developer} holds {format_usdc(held)} USDC and {format_usdc(state.free)} free"
+            f" in Market, the deposit and tip are {format_usdc(cost)}",
             field="deposit",
             remedy="offer a smaller deposit, or get USDC (local chains: `wasmarket local faucet`)",
         )
-    if missing > usdc.allowance(account.address, deployment.market):
-        permit = sign_permit(account, deployment, usdc, missing, offer.valid_until)
-        return replace(bid, permit=permit)
-    return bid
+    return offer, missing if missing > usdc.allowance(developer, deployment.market) else 0
+
+
+def note_bid(
+    plan: SigningPlan,
+    requirement: Requirement,
+    app: Hash,
+    developer: Address,
+    deployment: Deployment,
+    market: Market,
+    usdc: Erc20,
+    now: int,
+) -> None:
+    """Note in a plan what `sign_bid` would sign. Raises as it does."""
+    offer, pulled = plan_bid(requirement, app, developer, deployment, market, usdc, now)
+    plan.add("offer", ", ".join(f"{name} {value}" for name, value in dump_offer(offer).items()))
+    if pulled:
+        text = f"Market may pull {format_usdc(pulled)} USDC of {developer}"
+        plan.add("permit", f"{text} until {offer.valid_until}")
 
 
 def renew_permit(

@@ -16,6 +16,7 @@ from wasmarket.kernel.errors import Conflict, InvalidInput
 from wasmarket.kernel.events import Claimed, Ended, PeerRegistered, Skipped, Stake
 from wasmarket.kernel.reasons import LeaveReason
 from wasmarket.kernel.signing.offers import PriceKind, ProviderOffer, dump_offer
+from wasmarket.kernel.signing.plan import PlanComplete
 from wasmarket.kernel.signing.published import encode_published
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer
@@ -158,6 +159,10 @@ class ProviderClient:
             salt=secrets.randbits(128),
         )
         hash_ = hash_offer(offer)
+        if wiring.plan is not None:
+            terms = dump_offer(offer).items()
+            wiring.plan.add("offer", ", ".join(f"{name} {value}" for name, value in terms))
+            raise PlanComplete
         signature = sign(digest(wiring.domain, hash_), account.key).to_hex()
         return SignedAsk(offer, hash_, {"offer": dump_offer(offer), "signature": signature})
 

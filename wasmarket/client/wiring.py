@@ -5,7 +5,7 @@ import logging
 import sys
 import threading
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from wasmarket.serving.outgoing.http import create_http_client
 
 if TYPE_CHECKING:
     from wasmarket.client import chain_parts
+    from wasmarket.kernel.signing.plan import SigningPlan
     from wasmarket.kernel.signing.typed_data import Domain
     from wasmarket.serving.outbound import OutboundSettings
 
@@ -43,6 +44,8 @@ class Wiring:
     _accounts: dict[str, Account] = field(default_factory=dict)
     given_deployment: Deployment | None = None
     """Used instead of any file."""
+    plan: "SigningPlan | None" = None
+    """Given: nothing is signed; what would be is noted here, until `PlanComplete` is raised."""
 
     @property
     def home(self) -> Home:
@@ -243,11 +246,14 @@ class Wiring:
     def sender(self, account: Account, stop: threading.Event | None = None) -> "chain_parts.Sender":
         """Return the sender of an account's transactions, one process at a time per home.
 
-        `stop` ends waiting for a transaction early.
+        `stop` ends waiting for a transaction early. With a `plan` it notes them there.
         """
         from wasmarket.client import chain_parts  # noqa: PLC0415 - see there
 
-        return chain_parts.Sender(
+        kind = chain_parts.Sender
+        if self.plan is not None:
+            kind = partial(chain_parts.PlannedSender, self.plan)  # type: ignore[assignment]
+        return kind(
             self.rpc,
             account,
             chain_id=self.known_deployment.chain_id,

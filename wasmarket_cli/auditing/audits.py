@@ -10,7 +10,10 @@ from wasmarket_cli.auditing.cases import status
 from wasmarket_cli.auditing.meters import watch
 from wasmarket_cli.auditing.papers import accuse, contradict
 from wasmarket_cli.auditing.paying import send_paying
-from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.options import (
+    json_option,
+    signing_options,
+)
 from wasmarket_cli.output import print_json, say
 from wasmarket_cli.wiring import wire
 
@@ -26,7 +29,7 @@ def audit() -> None:
 @click.argument("assignment", type=ASSIGNMENT)
 @click.argument("epoch", type=click.IntRange(0, 2**32 - 1))
 @click.argument("sequence", type=click.IntRange(0, 2**64 - 1))
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def ask(
@@ -51,7 +54,7 @@ def ask(
 
 @audit.command()
 @click.argument("case", type=click.IntRange(1))
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def resolve(ctx: click.Context, case: int, key: str | None, as_json: bool) -> None:
@@ -72,7 +75,7 @@ def resolve(ctx: click.Context, case: int, key: str | None, as_json: bool) -> No
 
 @audit.command()
 @click.argument("case", type=click.IntRange(1))
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def draw(ctx: click.Context, case: int, key: str | None, as_json: bool) -> None:

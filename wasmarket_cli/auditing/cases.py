@@ -6,7 +6,10 @@ import click
 
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.units import format_flt
-from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.options import (
+    json_option,
+    key_option,
+)
 from wasmarket_cli.output import print_facts, print_json, print_table, say, write_time
 from wasmarket_cli.wiring import wire
 

@@ -13,7 +13,11 @@ from wasmarket.kernel.audits.juries import JURY
 from wasmarket.kernel.errors import InvalidInput, NotFound, Refused, Unreachable
 from wasmarket.kernel.units import format_flt
 from wasmarket_cli.auditing.paying import send_paying
-from wasmarket_cli.options import json_option, key_option, yes_option
+from wasmarket_cli.options import (
+    json_option,
+    signing_options,
+    yes_option,
+)
 from wasmarket_cli.output import print_json, say
 from wasmarket_cli.wiring import wire
 
@@ -41,7 +45,7 @@ class _Shown:
 @click.command()
 @click.argument("assignment", type=click.IntRange(1, 2**32 - 1))
 @click.argument("epoch", type=click.IntRange(0, 2**32 - 1))
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def contradict(
@@ -85,7 +89,7 @@ def contradict(
 @click.argument("assignment", type=click.IntRange(1, 2**32 - 1))
 @click.argument("epoch", type=click.IntRange(0, 2**32 - 1))
 @click.argument("sequence", type=click.IntRange(0, 2**64 - 1))
-@key_option
+@signing_options
 @yes_option
 @json_option
 @click.pass_context

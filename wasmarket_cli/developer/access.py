@@ -10,7 +10,11 @@ from wasmarket.kernel.documents.particles import parse_peer_id
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Address
-from wasmarket_cli.options import ADDRESS, json_option, key_option
+from wasmarket_cli.options import (
+    ADDRESS,
+    json_option,
+    signing_options,
+)
 from wasmarket_cli.output import count, print_facts, print_json, say
 from wasmarket_cli.wiring import wire
 
@@ -24,7 +28,7 @@ KEY_BYTES = 24
 @click.option("--signer", "signers", type=ADDRESS, multiple=True, help="Let this account in")
 @click.option("--initiator", "initiators", multiple=True, help="Let scripts of this peer id in")
 @click.option("--revoke", is_flag=True, help="With these: shut out all older keys and accounts")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def access(

@@ -13,7 +13,7 @@ from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
 from wasmarket.kernel.terminal_text import clean_for_terminal
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
 from wasmarket_cli.options import json_option, key_option
-from wasmarket_cli.output import print_json, print_value
+from wasmarket_cli.output import print_json, print_value, say
 from wasmarket_cli.wiring import wire
 
 QUOTED: Final = """an argument that is JSON is no string: quote a string of digits twice, '"7"'"""
@@ -85,9 +85,18 @@ def call(
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON object a line")
 @click.pass_context
 def logs(ctx: click.Context, deal: int, follow: bool, key: str | None, as_json: bool) -> None:
-    """Show what the functions of DEAL logged at one of its peers; you must be its developer."""
-    for line in DeveloperClient(wire(ctx), key).logs(deal, follow=follow):
-        click.echo(line if as_json else _write_entry(json.loads(line)))
+    """Show what the functions of DEAL logged, at all its peers in the order of time.
+
+    You must be its developer.
+    """
+    client = DeveloperClient(wire(ctx), key)
+
+    def complain(peer: int, error: MarketError) -> None:
+        say(f"peer {peer} does not tell: {error.detail}", err=True)
+
+    entries = client.all_logs(deal, complain, follow=follow)
+    for entry in entries:
+        click.echo(json.dumps(entry) if as_json else _write_entry(entry))
 
 
 def _list(client: DeveloperClient, deal: int) -> str:
@@ -103,4 +112,5 @@ def _list(client: DeveloperClient, deal: int) -> str:
 def _write_entry(entry: dict[str, Any]) -> str:
     """Write a line of a log for people; functions choose its text, so nothing harmful passes."""
     at = datetime.fromtimestamp(int(entry["time"]), UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return clean_for_terminal(f"{at} {entry['level']:<5} {entry['function']}: {entry['text']}")
+    where = f"{entry['function']} @{entry['peer']}" if "peer" in entry else entry["function"]
+    return clean_for_terminal(f"{at} {entry['level']:<5} {where}: {entry['text']}")

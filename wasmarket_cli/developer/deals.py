@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from wasmarket.client.developer import FINAL, DeveloperClient, ServedVersion
+from wasmarket.client.deal_peers.served_versions import ServedVersion
+from wasmarket.client.developer import FINAL, DeveloperClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_hash
 from wasmarket.kernel.documents.content_ids import app_cid

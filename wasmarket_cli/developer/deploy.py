@@ -1,6 +1,5 @@
-"""`wasmarket deploy | update`: from an app to a running function."""
+"""`wasmarket deploy`: from an app to a running function."""
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.apps.app_check import check_app, list_public_envs
+from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.quoting.quotes import most_units
 from wasmarket_cli.developer.quoting.terms import (
@@ -26,15 +25,17 @@ from wasmarket_cli.developer.quoting.terms import (
     metered_options,
     show_metered_plan,
 )
+from wasmarket_cli.developer.releases.project_file import ProjectDeal, ProjectFile
+from wasmarket_cli.developer.releases.redeploy import find_running, find_waiting, update_running
 from wasmarket_cli.developer.requirements import Needs, needs_options
-from wasmarket_cli.developer.versions import check_losses, refuse_losses, wait_for_version
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import (
     ADDRESS,
     PRICE,
     USDC,
+    is_dry,
     json_option,
-    key_option,
+    signing_options,
     yes_option,
 )
 from wasmarket_cli.output import count, print_json, say, tell, usdc, write_duration
@@ -85,7 +86,8 @@ DEFAULT_MARGIN = 25
 @click.option(
     "--wait", type=click.IntRange(0), default=60, show_default=True, help="Most seconds to wait"
 )
-@key_option
+@click.option("--new", is_flag=True, help="Make another deal, though this project has one")
+@signing_options
 @yes_option
 @json_option
 @click.pass_context
@@ -108,13 +110,15 @@ def deploy(
     tip: int,
     valid: int,
     wait: int,
+    new: bool,
     key: str | None,
     yes: bool,
     as_json: bool,
 ) -> int:
     """Publish the app in APP (an app.toml or its folder), offer for units, wait until they run.
 
-    You sign an offer and a permit; the matcher sends the one transaction and pays its gas. With
+    A project that has a deal already gets the new version there. Else you sign an offer and a
+    permit; the matcher sends the one transaction and pays its gas. With
     --metered no time is paid but the work that `wasmarket meter run` checks and signs.
     """
     if only and exclude:
@@ -122,10 +126,20 @@ def deploy(
     built = build_app(app, tell)
     if fuel is not None:
         built = limit_fuel(built, fuel)
-    check_app(built)
+    interfaces = check_app(built)
     warn_of_envs(built)
     wiring = wire(ctx)
     client = DeveloperClient(wiring, key)
+    project = ProjectFile(app, wiring)
+    running = [] if new else find_running(project, client)
+    waiting = find_waiting(running, built.app)
+    if running and waiting is None:
+        return update_running(
+            ctx, client, running, built, interfaces, wait=wait, yes=yes, as_json=as_json
+        )
+    if waiting is not None:
+        tell(f"the offer {waiting.hash} of this project still waits")
+        return _finish(client, project, built, waiting, wait, as_json)
     signer = find_meter(metered, meter, client.address, built)
     kind = PriceKind.RESERVED if signer == ZERO_ADDRESS else PriceKind.METERED
     units = needs.units
@@ -164,91 +178,39 @@ def deploy(
         tip=tip,
         valid_seconds=valid,
     )
-    if not (yes or as_json):
+    if not as_json and (is_dry(ctx) or not yes):
         seconds = wiring.deployment.parameters.epoch_seconds
         if kind is PriceKind.METERED:
             show_metered_plan(built, requirement, spare)
         else:
             _show_plan(built, requirement, spare, _epoch_cost(curve, units, max_price), seconds)
+    if not (yes or as_json):
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
     bid = client.offer(requirement, built.app, units if spare else None)
+    project.remember(ProjectDeal(bid.hash, None))
+    return _finish(client, project, built, bid, wait, as_json)
+
+
+def _finish(
+    client: DeveloperClient, project: ProjectFile, built: App, bid: Bid, wait: int, as_json: bool
+) -> int:
+    """Wait for what becomes of an offer, remember its deal, say what to do next."""
     try:
         state = _wait(client, bid, wait, as_json) if wait else client.offer_state(bid.hash)
     except KeyboardInterrupt:
         say(f"the offer stays posted: `wasmarket status {bid.hash}`", err=True)
+        say("  to go on waiting: `wasmarket deploy` again", err=True)
         say(f"  to withdraw it: `wasmarket offer cancel {bid.hash}`", err=True)
         raise
+    if state["deal"] is not None:
+        project.remember(ProjectDeal(bid.hash, state["deal"]))
     if as_json:
         known = {name: state[name] for name in ("status", "deal", "reasons")}
         print_json({"offer": bid.hash, "app": str(built.cid), **known})
     elif state["status"] in RUNNING:
         _show_next(client, built, state)
     return Exit.OK if not wait or state["status"] in RUNNING else Exit.REFUSED
-
-
-@click.command()
-@click.argument("deal", type=click.IntRange(1))
-@click.argument("app", type=click.Path(path_type=Path), default=".")
-@click.option(
-    "--wait", type=click.IntRange(0), default=60, show_default=True, help="Most seconds to wait"
-)
-@key_option
-@yes_option
-@json_option
-@click.pass_context
-def update(
-    ctx: click.Context,
-    deal: int,
-    app: Path,
-    wait: int,
-    key: str | None,
-    yes: bool,
-    as_json: bool,
-) -> int:
-    """Publish a new version of DEAL's app, switch to it without a gap, wait until peers serve it.
-
-    A peer goes on with the old version where the new one does not answer its health call: then
-    the exit code is 1. Asks before functions that callers may use go away.
-    """
-    built = build_app(app, tell)
-    interfaces = check_app(built)
-    warn_of_envs(built)
-    client = DeveloperClient(wire(ctx), key)
-    losses = [] if yes else check_losses(client, deal, interfaces)
-    if losses and (as_json or not sys.stdin.isatty()):
-        refuse_losses(losses)
-    for loss in losses:
-        say(f"callers lose: {loss}", err=True)
-    if losses:
-        click.confirm("Update all the same?", default=False, abort=True, err=True)
-    receipt = client.update(deal, built)
-    served = wait_for_version(client, deal, built.app, wait) if wait else []
-    behind = [one for one in served if one.app != built.app]
-    if as_json:
-        rows = [
-            {"peer": one.peer, "app": one.app, "failure": one.failure or None} for one in served
-        ]
-        known = {"deal": deal, "app": str(built.cid), "tx": receipt.tx_hash}
-        print_json({**known, "serves": bool(served) and not behind, "peers": rows})
-    elif not wait:
-        say(f"deal {deal} is to run {built.manifest.name} {built.cid}")
-        say(f"  each peer switches once it answers its health call: `wasmarket status {deal}`")
-    elif not served:
-        say(f"no peer runs deal {deal} now; the next one begins with {built.cid}")
-    elif not behind:
-        say(f"deal {deal} now runs {built.manifest.name} {built.cid} on all its peers")
-    for one in [] if as_json else behind:
-        why = one.failure or "it has not switched in time"
-        say(f"peer {one.peer} goes on with the old version: {why}", err=True)
-    return Exit.FAILED if behind else Exit.OK
-
-
-def warn_of_envs(app: App) -> None:
-    """Say which environment variables the manifest is about to publish."""
-    if names := list_public_envs(app):
-        say(f"warning: anybody can read the values of {', '.join(names)}", err=True)
-        say("  the manifest is public: keep keys and passwords out of `envs`", err=True)
 
 
 def _quoted_price(

@@ -7,7 +7,12 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.events import Ended, Skipped
 from wasmarket.kernel.reasons import DropReason, describe
 from wasmarket_cli.errors import Exit
-from wasmarket_cli.options import SUM, json_option, key_option, yes_option
+from wasmarket_cli.options import (
+    SUM,
+    json_option,
+    signing_options,
+    yes_option,
+)
 from wasmarket_cli.output import print_json, say, usdc
 from wasmarket_cli.wiring import wire
 
@@ -22,7 +27,7 @@ WHY = {
 @click.command("top-up")
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("amount", type=SUM)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def top_up(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: bool) -> None:
@@ -33,7 +38,7 @@ def top_up(ctx: click.Context, deal: int, amount: int, key: str | None, as_json:
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("amount", type=SUM)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def take(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: bool) -> None:
@@ -46,7 +51,7 @@ def take(ctx: click.Context, deal: int, amount: int, key: str | None, as_json: b
 @click.option("--why", type=click.Choice(list(WHY)), default="scale-down", show_default=True)
 @click.option("--make-before-break", is_flag=True, help="Once replacements are active, not before")
 @click.option("--wait", type=click.IntRange(1), default=120, show_default=True, help="Seconds")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def drop(
@@ -84,7 +89,7 @@ def drop(
 
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
-@key_option
+@signing_options
 @yes_option
 @json_option
 @click.pass_context

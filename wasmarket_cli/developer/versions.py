@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from wasmarket.client.developer import DeveloperClient, ServedVersion
+from wasmarket.client.deal_peers.served_versions import ServedVersion
+from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.errors import Conflict, MarketError
 from wasmarket.kernel.units import Hash
 

@@ -12,7 +12,14 @@ from wasmarket.kernel.errors import InvalidInput, NotFound, Unreachable
 from wasmarket.kernel.events import CounterBumped
 from wasmarket.kernel.signing.offers import PriceKind, ProviderOffer, parse_offer
 from wasmarket.kernel.units import Address, Hash, format_usdc
-from wasmarket_cli.options import ADDRESS, PRICE, json_option, key_option, yes_option
+from wasmarket_cli.options import (
+    ADDRESS,
+    PRICE,
+    json_option,
+    key_option,
+    signing_options,
+    yes_option,
+)
 from wasmarket_cli.output import print_json, print_table, say, usdc
 from wasmarket_cli.wiring import wire
 
@@ -31,7 +38,7 @@ def offer() -> None:
 @click.option("--metered", is_flag=True, help="PRICE is per 10^12 work, for metered deals")
 @click.option("--valid", type=click.IntRange(1), default=MONTH, show_default=True, help="Seconds")
 @click.option("--on-chain", is_flag=True, help="Publish it on chain too: no matcher can hide it")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def make_offer(
@@ -98,7 +105,7 @@ def list_offers(
 @offer.command()
 @click.argument("hash_", metavar="HASH")
 @click.option("--off-chain", is_flag=True, help="Only ask this matcher to forget it; costs no gas")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def cancel(ctx: click.Context, hash_: str, off_chain: bool, key: str | None, as_json: bool) -> None:
@@ -131,7 +138,7 @@ def cancel(ctx: click.Context, hash_: str, off_chain: bool, key: str | None, as_
 
 
 @offer.command("cancel-all")
-@key_option
+@signing_options
 @yes_option
 @json_option
 @click.pass_context

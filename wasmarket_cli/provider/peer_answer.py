@@ -20,7 +20,10 @@ from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Address
 from wasmarket_cli.errors import Exit
-from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.options import (
+    json_option,
+    signing_options,
+)
 from wasmarket_cli.output import count, print_json, say
 from wasmarket_cli.wiring import wire
 
@@ -34,7 +37,7 @@ from wasmarket_cli.wiring import wire
     multiple=True,
     help="Folder, bucket or peer with copies [`[peer] receipt_copies`]",
 )
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def answer(

@@ -11,7 +11,11 @@ from wasmarket.kernel.audits.times import CASE_EPOCHS
 from wasmarket.kernel.errors import InvalidInput, Reverted
 from wasmarket.kernel.units import Address, format_flt
 from wasmarket_cli.auditing.paying import allow_flt
-from wasmarket_cli.options import json_option, key_option, yes_option
+from wasmarket_cli.options import (
+    json_option,
+    signing_options,
+    yes_option,
+)
 from wasmarket_cli.output import count, print_json, say
 from wasmarket_cli.wiring import wire
 
@@ -30,7 +34,7 @@ class JurorSeat:
 @click.command("seats")
 @click.argument("number", type=click.IntRange(1))
 @click.argument("wanted", metavar="COUNT", type=click.IntRange(0, MOST))
-@key_option
+@signing_options
 @yes_option
 @json_option
 @click.pass_context

@@ -22,7 +22,14 @@ from wasmarket.kernel.units import Address
 from wasmarket.serving.outbound import Outbound
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.logs import configure_logging
-from wasmarket_cli.options import ADDRESS, TRAITS, Checked, json_option, key_option, yes_option
+from wasmarket_cli.options import (
+    ADDRESS,
+    TRAITS,
+    Checked,
+    json_option,
+    signing_options,
+    yes_option,
+)
 from wasmarket_cli.output import count, print_json, print_line, print_table, say, show_done
 from wasmarket_cli.provider.endpoint_check import check_endpoint
 from wasmarket_cli.provider.peer_answer import answer
@@ -72,7 +79,7 @@ def init(ctx: click.Context, name: str, as_json: bool) -> None:
 @click.option("--region", type=REGION, required=True, help="Country code, e.g. DE")
 @click.option("--traits", type=TRAITS, default=0, help="e.g. nvme,renewable")
 @click.option("--endpoint", required=True, help="URL under which the peer is reached")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def register(
@@ -125,7 +132,7 @@ def show_peers(ctx: click.Context, as_json: bool) -> None:
 @peer.command("set-units")
 @click.argument("number", type=click.IntRange(1))
 @click.argument("units", type=click.IntRange(0, 65_535))
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def set_units(ctx: click.Context, number: int, units: int, key: str | None, as_json: bool) -> None:
@@ -138,7 +145,7 @@ def set_units(ctx: click.Context, number: int, units: int, key: str | None, as_j
 @peer.command("set-endpoint")
 @click.argument("number", type=click.IntRange(1))
 @click.argument("endpoint")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def set_endpoint(
@@ -158,7 +165,7 @@ def set_endpoint(
 @peer.command("set-wallet")
 @click.argument("number", type=click.IntRange(1))
 @click.argument("wallet", type=ADDRESS)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def set_wallet(
@@ -174,7 +181,7 @@ def set_wallet(
 @click.argument("number", type=click.IntRange(1))
 @click.argument("assignments", type=click.IntRange(1), nargs=-1)
 @click.option("--why", type=click.Choice(list(WHY)), default="maintenance", show_default=True)
-@key_option
+@signing_options
 @yes_option
 @json_option
 @click.pass_context

@@ -13,7 +13,13 @@ from wasmarket.kernel.regions import region_code
 from wasmarket.kernel.units import Address, format_flt, format_usdc
 from wasmarket_cli.endings import FOR_PROVIDERS, fetch_endings, print_endings
 from wasmarket_cli.errors import Exit
-from wasmarket_cli.options import ADDRESS, STAKE, json_option, key_option
+from wasmarket_cli.options import (
+    ADDRESS,
+    STAKE,
+    json_option,
+    key_option,
+    signing_options,
+)
 from wasmarket_cli.output import (
     count,
     print_facts,
@@ -104,7 +110,7 @@ def show_status(
 @click.command()
 @click.argument("assignments", type=click.IntRange(1), nargs=-1)
 @click.option("--withdraw", is_flag=True, help="Send what it pays straight to the wallet")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def claim(
@@ -128,7 +134,7 @@ for command in (claim, policy, run):
 
 @provider.command()
 @click.argument("amount", type=STAKE)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def stake(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> None:
@@ -139,7 +145,7 @@ def stake(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> No
 
 @provider.command()
 @click.argument("amount", type=STAKE)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def unstake(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> None:
@@ -156,7 +162,7 @@ def unstake(ctx: click.Context, amount: int, key: str | None, as_json: bool) -> 
 
 
 @provider.command("withdraw-stake")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def withdraw_stake(ctx: click.Context, key: str | None, as_json: bool) -> None:

@@ -5,13 +5,22 @@ from typing import Any
 from pydantic import BaseModel
 
 from matcher.orderbook.lost_opportunities import Lost
+from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.reasons import EndKind, describe
+from wasmarket.kernel.units import Hash
 from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import Page
 from wasmarket.store.matching.lost_opportunities import RegionFill
 from wasmarket.store.matching.peer_checks import PeerCheck
 from wasmarket.store.matching.views import MatchView
-from wasmarket.store.views import AssignmentView, DealView, EpochView, PeerView, ProviderView
+from wasmarket.store.views import (
+    AssignmentView,
+    DealChangeView,
+    DealView,
+    EpochView,
+    PeerView,
+    ProviderView,
+)
 
 NO_OFFER = "no offer of the provider was in the book"
 
@@ -227,6 +236,30 @@ class MatchJson(BaseModel):
     def build(cls, view: MatchView) -> "MatchJson":
         """Render a match record."""
         return cls(**{name: getattr(view, name) for name in MatchJson.model_fields})
+
+
+class VersionJson(BaseModel):
+    """An app that a deal was given; `version` counts from 1, the one that made the deal."""
+
+    version: int
+    app: str
+    cid: str
+    at: int
+    tx: str
+    in_block: int
+
+    @classmethod
+    def build(cls, version: int, view: DealChangeView) -> "VersionJson":
+        """Render a change that names an app."""
+        app = Hash(view.app or "")
+        return cls(
+            version=version,
+            app=app,
+            cid=str(app_cid(app)),
+            at=view.timestamp,
+            tx=view.tx_hash,
+            in_block=view.block,
+        )
 
 
 class OpportunityJson(BaseModel):

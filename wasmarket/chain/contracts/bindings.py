@@ -54,7 +54,7 @@ class ContractBinding:
         Raises InvalidInput for an unknown function or an argument that does not fit.
         """
         data = self._abi.function(function).encode(args)
-        return ContractCall(self.address, data, f"{self._abi.contract}.{function}")
+        return ContractCall(self.address, data, f"{self._abi.contract}.{function}", arguments=args)
 
     def read(self, function: str, *args: Any, block: BlockTag = "latest") -> Any:
         """Call a view and return its output, several as a tuple. Raises Reverted, WrongChain."""

@@ -1,8 +1,8 @@
 """Transactions as values, and the protocol of whoever sends them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from wasmarket.chain.reading.blocks import BlockTag, Log
 from wasmarket.kernel.errors import MarketError
@@ -24,6 +24,8 @@ class ContractCall:
     description: str
     value: int = 0
     max_cost: int | None = None
+    arguments: tuple[Any, ...] = field(default=(), compare=False)
+    """What `data` encodes, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Read deals, settled as of a block, and their history."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
@@ -69,12 +70,23 @@ def fetch_deal_of_offer(
     return None if row is None else _views(session, at, [row])[0]
 
 
+VERSIONS: Final = (DealChangeKind.CREATED, DealChangeKind.APP)
+"""Changes that name an app."""
+
+
 def fetch_deal_changes(
-    session: Session, deal: int, *, after: Place | None = None, limit: int | None = 100
+    session: Session,
+    deal: int,
+    *,
+    kinds: Sequence[DealChangeKind] = (),
+    after: Place | None = None,
+    limit: int | None = 100,
 ) -> list[DealChangeView]:
-    """Return a deal's history in the order of the chain."""
+    """Return a deal's history in the order of the chain; of some `kinds` only, where given."""
     place = (DealChangeRow.block_number, DealChangeRow.log_index)
     query = select(DealChangeRow).where(DealChangeRow.deal == deal).order_by(*place).limit(limit)
+    if kinds:
+        query = query.where(DealChangeRow.kind.in_(kinds))
     if after is not None:
         query = query.where(tuple_(*place) > after)
     return [

@@ -15,6 +15,7 @@ from wasmarket.content.exporter import read_file
 from wasmarket.kernel.documents.app_parts import Site
 from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.hashing import sha256
+from wasmarket_cli.output import say
 
 
 def check_app(app: App) -> dict[str, dict[str, Any]]:
@@ -47,6 +48,13 @@ def list_public_envs(app: App) -> list[str]:
         for module in service.modules
         for name in sorted(module.envs)
     ]
+
+
+def warn_of_envs(app: App) -> None:
+    """Say which environment variables the manifest is about to publish."""
+    if names := list_public_envs(app):
+        say(f"warning: anybody can read the values of {', '.join(names)}", err=True)
+        say("  the manifest is public: keep keys and passwords out of `envs`", err=True)
 
 
 def _check_trigger(trigger: Trigger, interface: Interface) -> None:

@@ -25,7 +25,8 @@ def example(name: str, folder: Path | None, as_json: bool) -> None:
     if target.exists():
         raise Conflict(f"{target} is there already", field="folder", remedy="name another folder")
     with as_file(find_examples() / name) as source:
-        shutil.copytree(source, target)
+        # A project's own memory of deals is no part of it.
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns(".wasmarket", "build"))
     text = f"{target} holds the app; next: `wasmarket deploy {target} --units 2`"
     show_done(as_json, text, folder=str(target), name=name)
 

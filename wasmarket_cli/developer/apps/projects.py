@@ -86,7 +86,7 @@ def build_project(name: str, lang: str, *, is_site: bool) -> dict[str, str]:
         "tests/app.toml": _write_tests(service, lang, is_site=is_site),
         "README.md": _write_readme(name, service, lang, is_site=is_site),
         SCHEMA_NAME: (files("wasmarket.app") / SCHEMA_NAME).read_text("utf-8"),
-        ".gitignore": "build/\nnode_modules/\n__pycache__/\n",
+        ".gitignore": "build/\nnode_modules/\n__pycache__/\n.wasmarket/\n",
     }
     if lang in ("js", "ts"):
         guest = files("wasmarket_cli") / "building" / "js" / "guest" / "index.d.ts"

@@ -15,7 +15,11 @@ from wasmarket.kernel.reasons import describe
 from wasmarket.kernel.signing.usage import parse_voucher
 from wasmarket.kernel.units import format_usdc
 from wasmarket_cli.errors import Exit
-from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.options import (
+    json_option,
+    key_option,
+    signing_options,
+)
 from wasmarket_cli.output import print_json, print_table, say, usdc
 from wasmarket_cli.wiring import wire
 
@@ -81,7 +85,7 @@ def usage(
 
 @click.command()
 @click.argument("vouchers", nargs=-1, metavar="VOUCHER...")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def redeem(ctx: click.Context, vouchers: tuple[str, ...], key: str | None, as_json: bool) -> int:

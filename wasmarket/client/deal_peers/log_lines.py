@@ -14,18 +14,23 @@ BACKLOG = 1_000
 """Lines asked for after a break, of which those that came before are left out."""
 
 
-def read_logs(gateway: ServiceClient, deal: int, *, follow: bool) -> Iterator[str]:
+def read_logs(
+    gateway: ServiceClient, deal: int, *, follow: bool, peer: int | None = None
+) -> Iterator[str]:
     """Yield a deal's log lines, each a JSON object; with `follow` also those to come.
+
+    Of one `peer`, else of the one that the gateway chooses.
 
     A peer that restarts, or another one in its place, is asked again and goes on after the line
     that came last. Raises Unreachable at the first try only, and refusals always.
     """
     path = f"/v1/deals/{deal}/logs"
+    params: dict[str, str] = {} if peer is None else {"peer": str(peer)}
     if not follow:
-        yield from gateway.lines(path, {}, signed=True)
+        yield from gateway.lines(path, params, signed=True)
         return
     last = (-1, -1)
-    params: dict[str, str] = {"follow": "true"}
+    params["follow"] = "true"
     began = False
     while True:
         try:

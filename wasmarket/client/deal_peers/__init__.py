@@ -1,0 +1,1 @@
+"""What the peers of a deal tell its developer: versions, logs."""

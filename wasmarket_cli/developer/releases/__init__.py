@@ -1,0 +1,1 @@
+"""An app after its first deployment: what a project remembers, versions, size, end."""
