@@ -115,7 +115,12 @@ def test_deploy__metered__is_called_and_billed_by_vouchers_alone(selling, metere
         3,
         ["nothing is due beyond what was paid"],
     )
-    used = selling.run("usage", metered, "--json").json
+
+    def is_indexed():
+        used = selling.run("usage", metered, "--json").json
+        return used if used["assignments"][0]["work"] != "0" else None
+
+    used = wait_until("the redemption is indexed", is_indexed)
     [row] = used["assignments"]
     assert (row["work"], row["paid"], row["owed"]) == (str(10**11), str(PRICE // 10), "0")
     assert int(used["balance"]) == int(before["balance"]) - PRICE // 10
