@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.e2e.market_driver import GREETING, wait_until
+from tests.e2e.market_driver import wait_until
 from wasmarket.kernel.signing.usage import AssignmentUsage, dump_voucher, sign_usage
 from wasmarket.kernel.units import format_flt
 
