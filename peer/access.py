@@ -15,8 +15,7 @@ from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.documents.particles import parse_peer_id
 from wasmarket.kernel.errors import Conflict, Forbidden, InvalidInput, Unauthorized
 from wasmarket.kernel.hashing import sha256
-from wasmarket.kernel.signing.requests import Request, parse_authorization
-from wasmarket.kernel.signing.signatures import recover
+from wasmarket.kernel.signing.developer_documents import DeveloperDocument
 from wasmarket.kernel.signing.typed_data import Domain
 from wasmarket.kernel.units import Address
 from wasmarket.serving.callers.api_keys import read_key
@@ -79,36 +78,11 @@ class Access:
 NOBODY = Access(0, "keys")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedAccess:
-    """The developer's request that set a document: any peer of the deal can check it again.
-
-    What it expires by is not looked at any more: the higher version wins, so that an old request
-    sent once more changes nothing.
-    """
-
-    target: str
-    body: str
-    authorization: str
-
-
-def verify_access(signed: SignedAccess, deal: int, developer: Address, domain: Domain) -> Access:
-    """Return the document that the developer signed for a deal.
-
-    Raises InvalidSignature, Forbidden (another account, another deal), InvalidInput.
-    """
-    if signed.target.partition("?")[0] != f"/v1/deals/{deal}/access":
-        raise Forbidden(f"the document is not one of deal {deal}", field="target")
-    credentials = parse_authorization(signed.authorization)
-    body = signed.body.encode()
-    request = Request("PUT", signed.target, body, credentials.expires, credentials.nonce)
-    signer = recover(request.digest(domain), credentials.signature, field="authorization")
-    if signer != developer or credentials.address != developer:
-        raise Forbidden(f"the developer {developer} did not sign this document", field="document")
-    try:
-        return parse_access(decode_json(body))
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"the document is not JSON: {error}", field="document") from error
+def verify_access(
+    signed: DeveloperDocument, deal: int, developer: Address, domain: Domain
+) -> Access:
+    """Return the document that the developer signed for a deal. Raises as its `read`."""
+    return parse_access(signed.read(f"/v1/deals/{deal}/access", developer, domain))
 
 
 def parse_access(document: Any) -> Access:
@@ -196,7 +170,7 @@ class AccessFile:
         self._path = path
         self._signed_path = path.with_suffix(".signed.json")
         self.current = Access()
-        self.signed: SignedAccess | None = None
+        self.signed: DeveloperDocument | None = None
         had_proof = self._read_signed()
         if path.exists():
             self.current = _read_document(path)
@@ -212,7 +186,7 @@ class AccessFile:
         """Let nobody in until a document comes: there is one somewhere that is not here."""
         self.current, self.signed = NOBODY, None
 
-    def replace(self, access: Access, signed: SignedAccess | None = None) -> bool:
+    def replace(self, access: Access, signed: DeveloperDocument | None = None) -> bool:
         """Take a newer document; return False if it is the one already there.
 
         Raises Conflict for an older version, or another document of the same version.
@@ -228,7 +202,7 @@ class AccessFile:
         self._take(access, signed)
         return True
 
-    def adopt(self, access: Access, signed: SignedAccess) -> bool:
+    def adopt(self, access: Access, signed: DeveloperDocument) -> bool:
         """Take another peer's document if it wins; say whether it did.
 
         The higher version wins. Of two documents that a developer signed under one version the
@@ -240,11 +214,16 @@ class AccessFile:
         return True
 
     @property
+    def version(self) -> int:
+        """Return the version in force, 0 for none."""
+        return self.current.version
+
+    @property
     def state(self) -> tuple[int, bytes]:
         """Return what tells one document from another: its version and its hash."""
         return (self.current.version, _rank(self.signed))
 
-    def _take(self, access: Access, signed: SignedAccess | None) -> None:
+    def _take(self, access: Access, signed: DeveloperDocument | None) -> None:
         # The proof first: a crash between the two leaves an older document that others replace.
         if signed is not None:
             write_atomically(self._signed_path, msgspec.json.encode(signed))
@@ -258,7 +237,7 @@ class AccessFile:
         except FileNotFoundError:
             return False
         try:
-            self.signed = decode_json(data, SignedAccess)
+            self.signed = decode_json(data, DeveloperDocument)
         except msgspec.DecodeError:
             set_aside(self._signed_path, data, "the signed request of an access document")
         return True
@@ -281,8 +260,8 @@ def _parse(body: str, path: Path) -> Access:
         return NOBODY
 
 
-def _rank(signed: SignedAccess | None) -> bytes:
-    return b"" if signed is None else sha256(signed.body.encode())
+def _rank(signed: DeveloperDocument | None) -> bytes:
+    return b"" if signed is None else signed.rank
 
 
 def _peer_id(entry: Any) -> str:

@@ -19,9 +19,9 @@ from peer.chain_state.view import ChainView
 from peer.choreography.assembly import build_choreography, read_settings
 from peer.copies.kept import KeptCopies
 from peer.disk import DiskWatch
+from peer.documents.sharing import build_sharing, build_sharing_loop
 from peer.duties.assembly import build_submitter
 from peer.folder import PeerFolder, public_key
-from peer.hosting.access_gossip import TICK_SECONDS, AccessGossip
 from peer.hosting.deal_context import DealContext
 from peer.hosting.host import Host
 from peer.hosting.retention import Retention, StorageRetention
@@ -35,6 +35,7 @@ from peer.parts import PeerParts
 from peer.report import Report
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.effectors.metrics import EffectMetrics
+from peer.runtime.sandbox.privileges import keep_memory_private
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.triggers.assembly import build_trigger_loop, build_triggers
@@ -45,6 +46,7 @@ from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.audits.times import RING_EPOCHS
 from wasmarket.kernel.signing.identity import sign_identity
+from wasmarket.kernel.signing.secrets import SecretOpener
 from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop, ThreadLoop
@@ -80,6 +82,7 @@ def run_peer(parts: PeerParts, *, rpc_url: str, on_ready: Callable[[str], None])
 
     Raises PortInUse, ConfigError, Conflict if another process has the folder.
     """
+    keep_memory_private()
     state = PeerFolder(parts.folder)
     with state.lock(), Rpc(rpc_url) as rpc:
         listener = bind(parts.settings.host, parts.settings.port)
@@ -144,7 +147,8 @@ class PeerProcess:
             has_room=lambda: self._disk.has_room,
         )
         self._nonces = NonceFiles(folder.path / "nonces")
-        self._gossip = AccessGossip(self._http, domain)
+        lens = MarketLens(rpc, deployment)
+        self._sharing = build_sharing(self._http, domain, self._listener, lens)
         fetcher = Fetcher(blocks, self._http, FetchLimits(source_seconds=fetch_seconds / 4))
         preparer = Preparer(
             fetcher,
@@ -181,7 +185,8 @@ class PeerProcess:
                 retry_seconds=settings.retry_seconds,
                 reserve_bytes=settings.reserve_bytes,
                 log_bytes=settings.log_bytes,
-                ask_access=self._gossip.ask,
+                ask_documents=self._sharing.ask,
+                opener=SecretOpener(key.private_bytes_raw()),
                 check_host=self._self_test.check,
             ),
             on_outlook=self._act_now,
@@ -207,7 +212,7 @@ class PeerProcess:
             domain,
             self._host,
             self._listener,
-            MarketLens(rpc, deployment),
+            lens,
             self._http,
             parts.outbound,
             self._spawner,
@@ -257,13 +262,13 @@ class PeerProcess:
             Authenticator(
                 domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
             ),
-            self._gossip,
+            self._sharing,
             self._choreography,
             self._triggers,
             OwnPlace(
                 raw(public_key(key)),
                 lambda: self._listener.endpoint,
-                lambda challenge: sign_identity(key, domain, self._number(), challenge),
+                lambda challenge: sign_identity(key, domain, self._listener.number, challenge),
             ),
             status=report.status,
             readiness=report.readiness,
@@ -304,7 +309,7 @@ class PeerProcess:
             TaskLoop("retention", self._storage_retention.sweep, Pace(settings.sweep_seconds)),
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("jury", self._juror.step, Pace(JURY_SECONDS)),
-            TaskLoop("access", self._tell_access, Pace(TICK_SECONDS)),
+            build_sharing_loop(self._sharing, self._host.deals.values),
             build_trigger_loop(self._triggers),
         )
         if self._papers.remote.is_used:
@@ -367,17 +372,9 @@ class PeerProcess:
     def _act_now(self) -> None:
         self._submitting.wake()
 
-    async def _tell_access(self) -> None:
-        await self._gossip.tell(list(self._host.deals.values()))
-
     def _read_time(self) -> int:
         """Return the chain's time as last seen. Raises Unreachable before that."""
         return self._host.now()
-
-    def _number(self) -> int:
-        """Return as which peer of the chain this process runs, 0 while it knows none."""
-        chain_view = self._listener.chain_view
-        return 0 if chain_view is None else chain_view.peer
 
     def _find_peers(self) -> tuple[int, ...] | None:
         chain_view = self._listener.chain_view

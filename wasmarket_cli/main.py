@@ -96,6 +96,10 @@ NOUNS = {
     "wallet": ("wasmarket_cli.wallets:wallet", "Keys, balances, deposits"),
     "aqua": ("wasmarket_cli.scripts.aqua:aqua", "Scripts in Aqua: compile and run them"),
     "flow": ("wasmarket_cli.scripts.flow:flow", "Check what flows left"),
+    "secret": (
+        "wasmarket_cli.developer.secrets:secret",
+        "Values that only the peers of a deal can open",
+    ),
     "trigger": ("wasmarket_cli.developer.triggers:trigger", "List what clocks and starts call"),
     "module": ("wasmarket_cli.developer.apps.modules:module", "Look into Wasm modules"),
     "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),

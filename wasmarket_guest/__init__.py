@@ -20,7 +20,7 @@ This package is pure Python and needs nothing else. Outside of a component its t
 are, and the effectors say that they are not there.
 """
 
-from wasmarket_guest import call, http, ipfs, kv, log
+from wasmarket_guest import call, http, ipfs, kv, log, secret
 from wasmarket_guest.kinds import (
     Failure,
     Result,
@@ -55,6 +55,7 @@ __all__ = [
     "s16",
     "s32",
     "s64",
+    "secret",
     "u8",
     "u16",
     "u32",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-INTERFACES = ("call", "http", "ipfs", "kv", "log")
+INTERFACES = ("call", "http", "ipfs", "kv", "log", "secret")
 
 
 class EffectorError(Exception):

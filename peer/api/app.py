@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from peer.api.access_copies import create_access_copy_router
 from peer.api.copies import create_copy_router
 from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
+from peer.api.documents import create_document_router
 from peer.api.fastpath.asgi import CallPath
 from peer.api.fastpath.counts import CallCounts
 from peer.api.fastpath.handler import CallHandler
@@ -25,8 +25,8 @@ from peer.api.triggers import create_trigger_router
 from peer.api.vouchers import create_voucher_router
 from peer.choreography.assembly import Choreography
 from peer.copies.kept import KeptCopies
+from peer.documents.sharing import DocumentSharing
 from peer.duties.commitments import Commitments
-from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.host import Host
 from peer.receipts.receipt_log import ReceiptLog
 from peer.triggers.runner import TriggerRunner
@@ -64,7 +64,7 @@ def create_app(
     blocks: BlockFolder,
     kept: KeptCopies,
     authenticator: Authenticator,
-    gossip: AccessGossip,
+    sharing: DocumentSharing,
     choreography: Choreography | None,
     triggers: TriggerRunner,
     own: OwnPlace,
@@ -87,7 +87,7 @@ def create_app(
     app.include_router(create_deal_router(host, choreography))
     app.include_router(create_trigger_router(host, triggers))
     app.include_router(create_developer_router(host, book, authenticator))
-    app.include_router(create_access_copy_router(host, gossip))
+    app.include_router(create_document_router(host, sharing))
     app.include_router(create_receipt_router(host, book, commitments))
     app.include_router(create_voucher_router(host, book, vouchers))
     app.include_router(create_copy_router(kept, authenticator))

@@ -13,10 +13,10 @@ from pydantic import BaseModel
 from peer.access import (
     ACCESS_SCHEMA,
     MAX_DOCUMENT,
-    SignedAccess,
     dump_access,
     parse_access,
 )
+from peer.api.documents import Document, view_document
 from peer.api.numbers import DealNumber
 from peer.hosting.host import Host
 from peer.hosting.hosted_deal import HostedDeal
@@ -25,6 +25,7 @@ from peer.receipts.receipt_log import ReceiptLog
 from peer.service_log import LogLine
 from wasmarket.kernel.documents.json_text import read_json
 from wasmarket.kernel.errors import Forbidden, LimitReached
+from wasmarket.kernel.signing.developer_documents import DeveloperDocument
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import (
     MAX_SIGNED_BODY,
@@ -52,6 +53,15 @@ class AccessView(BaseModel):
     signers: list[str]
     key_hashes: list[str]
     peers: list[str] = []
+
+
+class SecretsView(BaseModel):
+    """The list of a deal's secrets, as its developer signed it; `missing` are those that nobody has
+    sealed to this peer."""
+
+    version: int
+    document: Document | None
+    missing: list[str]
 
 
 class HeadView(BaseModel):
@@ -124,6 +134,16 @@ def create_developer_router(
         """Who may call."""
         return AccessView(**dump_access(hosted.access.current))
 
+    @router.get("/secrets", openapi_extra=SIGNED)
+    async def read_secrets(hosted: Owned) -> SecretsView:
+        """Which secrets there are, never a value."""
+        secrets = hosted.secrets
+        return SecretsView(
+            version=secrets.version,
+            document=view_document(secrets.signed),
+            missing=secrets.missing,
+        )
+
     @router.put("/access", openapi_extra=SIGNED | ACCESS_BODY, response_model_exclude_unset=True)
     async def replace_access(deal: DealNumber, request: Request) -> AccessView:
         """Say who may call; a document of a higher version replaces the one in force."""
@@ -132,7 +152,7 @@ def create_developer_router(
         check(hosted, request, body)
         access = parse_access(read_json(body))
         header = authorization_of(request) or ""
-        hosted.access.replace(access, SignedAccess(target_of(request), body.decode(), header))
+        hosted.access.replace(access, DeveloperDocument(target_of(request), body.decode(), header))
         return AccessView(**dump_access(hosted.access.current))
 
     return router

@@ -110,6 +110,11 @@ class Listener:
         return self._chain_view
 
     @property
+    def number(self) -> int:
+        """Return as which peer of the chain this process runs, 0 while it knows none."""
+        return 0 if self._chain_view is None else self._chain_view.peer
+
+    @property
     def endpoint(self) -> str:
         """Return where the chain says that this peer is reached; empty if it is not known."""
         fact = self._facts.peers.get(self._facts.peer)

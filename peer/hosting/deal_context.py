@@ -5,13 +5,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from peer.hosting.access_gossip import SharedAccess
+from peer.documents.sharing import SharingDeal
 from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.policy.file import PolicyFile
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.workers.spawner import WorkerSpawner
+from wasmarket.kernel.signing.secrets import SecretOpener
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,10 @@ class DealContext:
     """Bytes of the disk that services leave free."""
     log_bytes: int
     """Most bytes of a deal's log."""
-    ask_access: Callable[[SharedAccess], Awaitable[None]]
-    """Asks a deal's other peers who may call."""
+    ask_documents: Callable[[SharingDeal], Awaitable[None]]
+    """Asks a deal's other peers who may call, what is paused, which secrets there are."""
+    opener: SecretOpener
+    """Opens what is sealed to this peer."""
     check_host: Callable[[], Awaitable[None]]
     """Waits until it is known whether guests can be run here; raises MarketError if not."""
     now_epoch: Callable[[], int] = lambda: -1

@@ -7,10 +7,15 @@ anywhere and called again. Only the chain ends a run: a failure leaves what serv
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from peer.access import AccessFile
 from peer.chain_state.view import Assignment, ChainView, Deal, State
+from peer.documents.pauses import FILE as PAUSES_FILE
+from peer.documents.pauses import PauseFile, Pauses
+from peer.documents.secret_store import FILE as SECRETS_FILE
+from peer.documents.secret_store import SecretStore
 from peer.folder import write_atomically
 from peer.hosting.deal_context import DealContext
 from peer.hosting.hosted_deal import HostedDeal
@@ -31,6 +36,9 @@ from wasmarket.serving.daemon import Pace, TaskLoop
 logger = logging.getLogger(__name__)
 
 VERSION_FILE = "app"
+SECRET_SECONDS = 10.0
+"""How long a start waits for secrets that other peers have."""
+SECRET_PAUSE = 0.05
 TRANSIENT = (LeaveReason.CONTENT_NOT_FOUND, LeaveReason.CONTENT_MISMATCH)
 """Failures that may pass by themselves; others are tried again after a restart or an update."""
 
@@ -40,13 +48,20 @@ class DealHost(HostedDeal):
 
     def __init__(self, deal: Deal, folder: Path, context: DealContext) -> None:
         log = ServiceLog(folder / "log", context.log_bytes)
-        super().__init__(deal, AccessFile(folder / "access.json"), log, context)
+        super().__init__(
+            deal,
+            AccessFile(folder / "access.json"),
+            PauseFile(folder / PAUSES_FILE, Pauses()),
+            SecretStore(folder / SECRETS_FILE, context.opener),
+            log,
+            context,
+        )
         self._folder = folder
         self._chain_view: ChainView | None = None
         self._was_well = False
         self._retry_at = 0.0
         self._loop = TaskLoop(f"deal {deal.id}", self._take_turn, Pace(self._pause))
-        self._asked = asyncio.ensure_future(self._ask_access())
+        self._asked = asyncio.ensure_future(self._ask_documents())
         self._loop.start()
 
     def take(self, chain_view: ChainView, assignments: Mapping[int, Assignment]) -> None:
@@ -89,14 +104,25 @@ class DealHost(HostedDeal):
             self._fail(Refusal(LeaveReason.FAILED_TO_START, "the peer failed unexpectedly"))
             raise
 
-    async def _ask_access(self) -> None:
+    async def _ask_documents(self) -> None:
         """Learn who may call before anybody is served; others had their say while we prepare."""
-        await self._context.ask_access(self)
+        await self._context.ask_documents(self)
+
+    async def _wait_for_secrets(self) -> None:
+        """Wait a while for what other peers of the deal seal to this one."""
+        await self._asked
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SECRET_SECONDS):
+                while self.secrets.missing:
+                    await asyncio.sleep(SECRET_PAUSE)
 
     async def _converge(self) -> None:
         wanted = self._wanted()
         for assignment in [known for known in self.runs if known not in wanted]:
             await self._retire(assignment)
+        if not wanted and self.secrets.version:
+            # What is over here is none of this peer's business any more.
+            self.secrets.forget()
         self.refused = {i: why for i, why in self.refused.items() if i in wanted}
         self._admit(wanted)
         wanted = {i: held for i, held in wanted.items() if i not in self.refused}
@@ -175,6 +201,8 @@ class DealHost(HostedDeal):
             self._refuse([held], failed[1])
             return
         workers = self._build_workers(version, held.units)
+        if held.state == State.PENDING and version.manifest.effectors.secrets:
+            await self._wait_for_secrets()
         if held.state == State.ACTIVE and self._was_well:
             # It was well before a restart: nothing starts until it is used.
             workers.start_later()
@@ -192,8 +220,10 @@ class DealHost(HostedDeal):
         self._context.changed()
 
     def _build_workers(self, version: Version, units: int) -> Workers:
-        effects = self._context.effectors.open(version.specs, self._folder, self._find_sources)
         context = self._context
+        effects = context.effectors.open(
+            version.specs, self._folder, self._find_sources, self.secrets.read
+        )
         policy = context.policy.current
         storage = StorageLimits(
             policy.max_storage_bytes, policy.max_storage_files, context.reserve_bytes

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from peer.access import AccessFile
 from peer.chain_state.view import Assignment, Deal, OnchainDealState, serving_until
+from peer.documents.pauses import PauseFile
+from peer.documents.secret_store import SecretStore
 from peer.hosting.deal_context import DealContext
 from peer.hosting.refusals import NotServing, Refusal
 from peer.hosting.served_assignment import CallRequest, CallTally, Deliver, ServedAssignment
@@ -35,10 +37,18 @@ class HostedDeal:
     """A deal as its callers and its developer see it; its host changes it."""
 
     def __init__(
-        self, deal: Deal, access: AccessFile, log: ServiceLog, context: DealContext
+        self,
+        deal: Deal,
+        access: AccessFile,
+        pauses: PauseFile,
+        secrets: SecretStore,
+        log: ServiceLog,
+        context: DealContext,
     ) -> None:
         self.deal = deal
         self.access = access
+        self.pauses = pauses
+        self.secrets = secrets
         self.tally = CallTally(log)
         self.version: Version | None = None
         self.updating: Hash | None = None

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from peer.chain_state.view import ChainView
+from peer.documents.pauses import FILE as PAUSES_FILE
+from peer.documents.secret_store import FILE as SECRETS_FILE
 from peer.duties.commitments import Commitments
 from peer.folder import PeerFolder, write_atomically
 from peer.hosting.deal_host import VERSION_FILE
@@ -35,8 +37,9 @@ OVER_FILE = "over"
 """Holds the chain time since which a deal is not wanted here."""
 
 GONE_PREFIX = ".gone-"
-KEPT_FOREVER = frozenset({"access.json", "access.signed.json", OVER_FILE})
-"""Who may call is no storage: a deal that comes back must not be open to everybody."""
+KEPT_FOREVER = frozenset({"access.json", "access.signed.json", PAUSES_FILE, OVER_FILE})
+"""Who may call is no storage: a deal that comes back must not be open to everybody, nor fire what
+its developer has paused."""
 
 REMOVED_AT_ONCE = 50_000
 """Names of one deal's storage that are removed in a turn; the rest goes in the next ones."""
@@ -129,6 +132,7 @@ class StorageRetention:
         if self._is_wanted(deal, chain_view):
             over.unlink(missing_ok=True)
             return []
+        (path / SECRETS_FILE).unlink(missing_ok=True)
         since = _read_since(over)
         if since is None:
             write_atomically(over, str(now).encode())

@@ -1,7 +1,7 @@
 """Prepare a version of a deal's app: fetch it, check it, and lay its modules ready for workers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,7 +96,9 @@ class Preparer:
             wasm = await self._fetch(cid, find_sources, deadline, policy.max_module_bytes)
             files[cid] = await asyncio.to_thread(self._lay, wasm)
         specs = tuple(
-            build_spec(service, manifest.limits, files, storage, manifest.effectors)
+            build_spec(
+                service, manifest.limits, files, storage, manifest.effectors, manifest.settings
+            )
             for service in manifest.services
         )
         return Version(app, manifest, specs)
@@ -157,11 +159,17 @@ def build_spec(
     files: dict[Cid, tuple[Path, bytes]],
     storage: Path,
     effectors: Effectors,
+    settings: Mapping[str, str],
 ) -> ServiceSpec:
-    """Return what a worker must know of a service; each service has its own storage folder."""
+    """Return what a worker must know of a service; each service has its own storage folder.
+
+    All its modules find the app's `settings` in their environment.
+    """
     return ServiceSpec(
         name=service.name,
-        modules=tuple(_module_spec(module, *files[module.cid]) for module in service.modules),
+        modules=tuple(
+            _module_spec(module, *files[module.cid], settings) for module in service.modules
+        ),
         total_memory_limit=service.total_memory_limit,
         instance=InstanceMode(service.instance),
         limits=CallLimits(
@@ -177,7 +185,9 @@ def build_spec(
     )
 
 
-def _module_spec(module: Module, path: Path, digest: bytes) -> ModuleSpec:
+def _module_spec(
+    module: Module, path: Path, digest: bytes, settings: Mapping[str, str]
+) -> ModuleSpec:
     return ModuleSpec(
         name=module.name,
         path=path,
@@ -185,7 +195,7 @@ def _module_spec(module: Module, path: Path, digest: bytes) -> ModuleSpec:
         memory_limit=module.memory_limit,
         logger_enabled=module.logger_enabled,
         logging_mask=module.logging_mask,
-        envs=dict(module.envs),
+        envs={**settings, **module.envs},
         mapped_dirs=dict(module.mapped_dirs),
         mounted_binaries=dict(module.mounted_binaries),
     )

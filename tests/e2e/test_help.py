@@ -57,6 +57,7 @@ def test_commands__are_all_there():
         *("aqua", "audit", "flow", "config", "content", "doctor", "example", "meter"),
         *(
             "redeem",
+            "secret",
             "trigger",
             "usage",
             "versions",

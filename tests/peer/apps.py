@@ -49,6 +49,35 @@ def build_importing(namespace: str) -> bytes:
     return build_guest(HEALTH, "health() -> bool", imports=imports)
 
 
+def build_reading_secret(name: str = "TOKEN") -> bytes:
+    """Make a guest that adds up the bytes of a secret, and tells how long the error is."""
+    size = len(name)
+    read = f"""(data (i32.const 0) "{name}")
+    (func $read i32.const 0 i32.const {size} call $get)
+    (func (export "sum") (result i32) (local $at i32) (local $end i32) (local $sum i32)
+      call $read
+      global.get $ptr i32.load offset=8 local.tee $at
+      global.get $ptr i32.load offset=12 i32.add local.set $end
+      block $done
+        loop $more
+          local.get $at local.get $end i32.ge_u br_if $done
+          local.get $sum local.get $at i32.load8_u i32.add local.set $sum
+          local.get $at i32.const 1 i32.add local.set $at
+          br $more
+        end
+      end
+      local.get $sum)
+    (func (export "error") (result i32) call $read global.get $ptr i32.load offset=4)"""
+    return build_guest(
+        read + HEALTH,
+        "sum() -> u32",
+        "error() -> u32",
+        "health() -> bool",
+        imports='(import "wasmarket:secret" "get" (func $get (param i32 i32)))',
+        links=[("wasmarket:secret", EFFECTORS["secret"]["get"])],
+    )
+
+
 def build_counting() -> bytes:
     """Make a guest that counts its calls with the effector `kv`."""
     count = """(data (i32.const 0) "calls")

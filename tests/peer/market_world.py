@@ -106,9 +106,13 @@ class MarketWorld:
         units: int = 1,
         deposit: int = 100 * USDC,
         meter: Address = ZERO_ADDRESS,
+        room: int = 0,
     ) -> Match:
-        """Make a deal of `units` on each of `peers`, at PRICE; a metered one if it has a meter."""
-        wanted = units * len(peers)
+        """Make a deal of `units` on each of `peers`, at PRICE; a metered one if it has a meter.
+
+        `room`: how many units more a refill may bring.
+        """
+        wanted = units * len(peers) + room
         offer = DeveloperOffer(
             developer=self.developer.address,
             app=app,
@@ -133,18 +137,25 @@ class MarketWorld:
         )
         return self._match(offer, peers, units)
 
-    def refill(self, deal: int, peers: list[int], units: int = 1) -> Match:
-        """Match the offer of a deal again: more assignments of `units` on each of `peers`."""
-        return self._match(self._offers[deal], peers, units)
+    def refill(
+        self, deal: int, peers: list[int], units: int = 1, current: tuple[int, ...] = ()
+    ) -> Match:
+        """Match the offer of a deal again: more assignments of `units` on each of `peers`.
+
+        `current` are those that live.
+        """
+        return self._match(self._offers[deal], peers, units, current)
 
     def top_up(self, deal: int, amount: int) -> None:
         """Put USDC into a deal."""
         self.send(self.developer, self.market.call("top_up", deal, amount))
 
-    def _match(self, offer: DeveloperOffer, peers: list[int], units: int) -> Match:
+    def _match(
+        self, offer: DeveloperOffer, peers: list[int], units: int, current: tuple[int, ...] = ()
+    ) -> Match:
         kind = int(offer.meter != ZERO_ADDRESS)
         fills = [self._fill(peer, units, kind) for peer in peers]
-        call = self.market.match(offer, self._sign(self.developer, offer), fills)
+        call = self.market.match(offer, self._sign(self.developer, offer), fills, current)
         receipt = self.send(self.developer, call)
         [matched] = receipt.find(events.Matched)
         self._offers[matched.deal] = offer

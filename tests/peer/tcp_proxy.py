@@ -15,6 +15,8 @@ class TcpProxy:
         self._pairs: list[socket.socket] = []
         self._lock = threading.Lock()
         self._is_cut = False
+        self.heard: bytearray | None = None
+        """What passed either way, for who wants to know: set it to an empty one."""
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -63,6 +65,8 @@ class TcpProxy:
     def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65_536):
+                if self.heard is not None:
+                    self.heard += data
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

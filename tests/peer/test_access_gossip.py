@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from peer.access import Access, AccessFile, SignedAccess, verify_access
-from peer.hosting import access_gossip
-from peer.hosting.access_gossip import AccessGossip
+from peer.access import Access, AccessFile, DeveloperDocument, verify_access
+from peer.documents import gossip
+from peer.documents.access_gossip import AccessGossip
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.addresses import to_hash
@@ -25,7 +25,7 @@ def sign(account, version=1, *, deal=7, mode="public", signers=()):
     body = json.dumps({"version": version, "mode": mode, "signers": list(signers)})
     nonce = to_hash(version.to_bytes(32, "big"))
     header = sign_request(Request("PUT", target, body.encode(), 60, nonce), DOMAIN, account.key)
-    return SignedAccess(target, body, header)
+    return DeveloperDocument(target, body, header)
 
 
 @pytest.fixture
@@ -52,9 +52,9 @@ def test_verify__anything_else__is_refused(developer, forge):
         case "other account":
             signed = sign(Account.from_key(b"\x08" * 32))
         case "other body":
-            signed = SignedAccess(signed.target, '{"version": 9}', signed.authorization)
+            signed = DeveloperDocument(signed.target, '{"version": 9}', signed.authorization)
         case "no scheme":
-            signed = SignedAccess(signed.target, signed.body, "Bearer x")
+            signed = DeveloperDocument(signed.target, signed.body, "Bearer x")
 
     with pytest.raises((Forbidden, InvalidSignature, Unauthorized)):
         verify_access(signed, 7, developer.address, DOMAIN)
@@ -100,7 +100,7 @@ class Strange(httpx.AsyncBaseTransport):
 def test_gossip__answer_without_an_end__costs_little_and_ends(
     tmp_path, monkeypatch, status, part, pause
 ):
-    monkeypatch.setattr(access_gossip, "ASK_SECONDS", 0.3)
+    monkeypatch.setattr(gossip, "ASK_SECONDS", 0.3)
     strange = Strange(status, part, pause)
     deal = SimpleNamespace(id=7, developer="0x", endpoints=("http://peer",))
     hosted = SimpleNamespace(deal=deal, access=AccessFile(tmp_path / "access.json"))

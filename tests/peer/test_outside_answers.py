@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from peer.access import NOBODY, AccessFile, parse_access
-from peer.hosting import access_gossip
-from peer.hosting.access_gossip import AccessGossip
+from peer.documents import gossip
+from peer.documents.access_gossip import AccessGossip
 from peer.offers.matchers import MatcherDoor
 from tests.peer.test_access_gossip import DOMAIN
 from wasmarket.kernel.documents.json_text import decode_json
@@ -55,8 +55,8 @@ FUZZ = settings(deadline=None, max_examples=60, suppress_health_check=list(Healt
 
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
-    monkeypatch.setattr(access_gossip, "CLAIM_SECONDS", 0.0)
-    monkeypatch.setattr(access_gossip, "ASK_SECONDS", 0.2)
+    monkeypatch.setattr(gossip, "CLAIM_SECONDS", 0.0)
+    monkeypatch.setattr(gossip, "ASK_SECONDS", 0.2)
 
 
 def talk(tmp_path, body, status=200):
@@ -213,8 +213,8 @@ def test_parse_access__odd_types__are_invalid_input(document):
 
 
 def test_ask__neighbour_has_a_document_that_never_comes__nobody_may_call(tmp_path, monkeypatch):
-    monkeypatch.setattr(access_gossip, "ASK_SECONDS", 0.05)
-    monkeypatch.setattr(access_gossip, "CLAIM_SECONDS", 0.2)
+    monkeypatch.setattr(gossip, "ASK_SECONDS", 0.05)
+    monkeypatch.setattr(gossip, "CLAIM_SECONDS", 0.2)
     deal = SimpleNamespace(id=7, developer="0x", endpoints=("http://peer",))
     access = AccessFile(tmp_path / "access.json")
     assert access.current.mode == "public"

@@ -13,9 +13,9 @@ from peer.choreography.avm_file import find_avm
 from peer.choreography.particle_host import ParticleHost
 from peer.copies.folders import ReceiptCopies
 from peer.disk import DiskWatch
+from peer.documents.sharing import DocumentSharing
 from peer.duties.submitter import DutySubmitter
 from peer.folder import PeerFolder
-from peer.hosting.access_gossip import AccessGossip
 from peer.hosting.retention import StorageRetention
 from peer.hosting.self_test import SelfTest
 from peer.offers.reconciler import OfferReconciler
@@ -45,7 +45,7 @@ STEPS = {
     "retention": (StorageRetention, "sweep"),
     "nonces": (NonceFiles, "keep"),
     "jury": (Juror, "step"),
-    "access": (AccessGossip, "tell"),
+    "documents": (DocumentSharing, "tell"),
     "offers": (OfferReconciler, "take_turn"),
     "triggers": (TriggerRunner, "take_turn"),
 }

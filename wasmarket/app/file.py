@@ -7,13 +7,14 @@ scripts read).
 A flow names the `path` of an Aqua file and the `function` of it, which is compiled here.
 """
 
+import difflib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from wasmarket.app.app_toml import REMEDY, locate, read_app_toml
+from wasmarket.app.app_toml import NEAR, REMEDY, locate, read_app_toml
 from wasmarket.app.aqua.compiler import CompiledAqua, compile_aqua, find_compiler
 from wasmarket.content.importer import import_bytes
 from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
@@ -68,9 +69,31 @@ def limit_fuel(app: App, fuel: int) -> App:
     Raises InvalidInput for a limit that no manifest takes.
     """
     limits = replace(app.manifest.limits, fuel=fuel)
-    manifest = _name_schedule(replace(app.manifest, limits=limits))
-    block = dump_manifest(manifest)
-    read_manifest(json.loads(block))
+    return _replace_manifest(app, _name_schedule(replace(app.manifest, limits=limits)))
+
+
+def override_settings(app: App, settings: Mapping[str, str]) -> App:
+    """Return the app with other values of some settings: another manifest, so another app.
+
+    Raises InvalidInput for a setting that the app does not have, or a value that none can have.
+    """
+    known = app.manifest.settings
+    for name in settings:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, NEAR)
+            listed = ", ".join(sorted(known)) or "none"
+            raise InvalidInput(
+                f"the app has no setting {name!r:.80}",
+                field="setting",
+                remedy=f"did you mean {near[0]!r}?"
+                if near
+                else f"it has {listed}: add it to [settings] in app.toml",
+            )
+    return _replace_manifest(app, replace(app.manifest, settings={**known, **settings}))
+
+
+def _replace_manifest(app: App, manifest: Manifest) -> App:
+    read_manifest(json.loads(dump_manifest(manifest)))
     return _finish(manifest, {cid: data for cid, data in app.blocks.items() if cid != app.cid})
 
 

@@ -362,6 +362,10 @@ class DeveloperClient:
         """Return a peer's service; requests are signed as this account where that is asked."""
         return ServiceClient("peer", endpoint, self._wiring.http, self._sign)
 
+    def sign(self, method: str, target: str, body: bytes) -> str:
+        """Return the Authorization header with which this account makes a request."""
+        return self._sign(method, target, body)
+
     def _headers(self, method: str, target: str, body: bytes) -> dict[str, str]:
         return {"Authorization": self._sign(method, target, body)}
 

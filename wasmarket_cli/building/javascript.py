@@ -22,7 +22,7 @@ REMEDY: Final = f"npm install --save-dev {VERSIONS}"
 NODE_REMEDY: Final = "install Node 20 or later"
 MODULES_VARIABLE: Final = "WASMARKET_NODE_MODULES"
 """Names a folder `node_modules` with the packages, where the project has none."""
-UNLISTED: Final = re.compile(r"resolving module 'wasmarket:guest/(http|ipfs|kv)@")
+UNLISTED: Final = re.compile(r"resolving module 'wasmarket:guest/(http|ipfs|kv|secret)@")
 SKIPPED: Final = frozenset({"node_modules", "tests"})
 
 

@@ -12,7 +12,7 @@ from wasmarket.kernel.errors import InvalidInput
 LANGUAGES: Final = ("python", "js", "ts", "rust", "c", "go", "as", "zig")
 COMPONENTS: Final = ("python", "js", "ts")
 """Languages whose modules become components; the others keep the raw ABI."""
-IN_A_COMPONENT: Final = ("http", "ipfs", "kv")
+IN_A_COMPONENT: Final = ("http", "ipfs", "kv", "secret")
 REMEDY: Final = 'write build = { language = "python", source = "app.py" }'
 
 

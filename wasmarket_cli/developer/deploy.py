@@ -7,7 +7,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wasmarket.app.file import App, limit_fuel
+from wasmarket.app.file import App, limit_fuel, override_settings
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
 from wasmarket.client.usage.meters import find_meter
@@ -28,6 +28,7 @@ from wasmarket_cli.developer.quoting.terms import (
 from wasmarket_cli.developer.releases.project_file import ProjectDeal, ProjectFile
 from wasmarket_cli.developer.releases.redeploy import find_running, find_waiting, update_running
 from wasmarket_cli.developer.requirements import Needs, needs_options
+from wasmarket_cli.developer.settings import parse_settings, settings_option
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import (
     ADDRESS,
@@ -83,6 +84,7 @@ DEFAULT_MARGIN = 25
 @click.option("--exclude", type=ADDRESS, multiple=True, help="Not this provider (repeatable)")
 @click.option("--tip", type=USDC, default=0, help="For whoever makes the match")
 @click.option("--valid", type=click.IntRange(1), default=86_400, help="Seconds the offer stands")
+@settings_option
 @click.option(
     "--wait", type=click.IntRange(0), default=60, show_default=True, help="Most seconds to wait"
 )
@@ -109,6 +111,7 @@ def deploy(
     exclude: tuple[Address, ...],
     tip: int,
     valid: int,
+    settings: tuple[str, ...],
     wait: int,
     new: bool,
     key: str | None,
@@ -126,6 +129,7 @@ def deploy(
     built = build_app(app, tell)
     if fuel is not None:
         built = limit_fuel(built, fuel)
+    built = override_settings(built, parse_settings(settings))
     interfaces = check_app(built)
     warn_of_envs(built)
     wiring = wire(ctx)

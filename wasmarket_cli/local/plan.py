@@ -16,7 +16,7 @@ MARK = "# Written by `wasmarket local up`; remove this line to keep your own cha
 WORK_PRICE = 300_000
 """USDC base units per 10^12 work, at which `wasmarket local up` has its peers sell it."""
 
-EFFECTORS = ("http", "ipfs", "kv")
+EFFECTORS = ("http", "ipfs", "kv", "secret")
 """What local peers let functions use, so that every example runs."""
 _FIRST_PORT, _PORTS = 20_000, 12_000
 _turns = itertools.count()

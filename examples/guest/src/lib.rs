@@ -12,7 +12,7 @@
 //! (`guest::record!`) and `Vec` of any of these; `Vec<u8>` are bytes. The macros export each function
 //! with the Marine ABI and leave its signature in a custom section, from which the build script makes
 //! the module's typed interface. `guest::import!` calls other modules and effectors; for effectors
-//! there are `guest::http`, `guest::ipfs` and `guest::kv`.
+//! there are `guest::http`, `guest::ipfs`, `guest::kv` and `guest::secret`.
 
 pub mod abi;
 pub mod call;
@@ -25,3 +25,5 @@ mod export;
 mod value;
 
 pub use value::Value;
+
+pub mod secret;

@@ -67,6 +67,7 @@ SIGNATURES: Final[Mapping[str, Mapping[str, str]]] = {
         "add": "(string, s64) -> result<s64, string>",
         "keys": "(string, string, u32) -> result<[string], string>",
     },
+    "secret": {"get": "(string) -> result<bytes, string>"},
     LOG: {"write": "(enum{error, warn, info, debug, trace}, string)"},
 }
 """What each interface of the package has, types written out."""

@@ -175,6 +175,7 @@ _EFFECTS: Final[dict[tuple[str, str], Callable[[Ask], Do]]] = {
     ("http", "send"): _compile_send,
     ("ipfs", "get"): _compile_field("get", "data"),
     ("ipfs", "put"): _compile_field("put", "cid"),
+    ("secret", "get"): _compile_field("get", "value"),
     ("kv", "get"): _compile_get,
     ("kv", "put"): _compile_plain("put"),
     ("kv", "delete"): _compile_plain("delete"),

@@ -16,7 +16,8 @@ from peer.runtime.effectors.kv_effect import KvEffect
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.effectors.mounted import run_curl
 from peer.runtime.effectors.programs import ProgramGate
-from peer.runtime.effectors.signatures import CURL, HTTP, IPFS, KV, PROGRAMS
+from peer.runtime.effectors.secret_effect import SecretEffect
+from peer.runtime.effectors.signatures import CURL, HTTP, IPFS, KV, PROGRAMS, SECRET
 from peer.runtime.messages import HostAnswer, HostCall
 from wasmarket.kernel.documents.receipts import CallStatus
 
@@ -53,6 +54,7 @@ class ServiceEffects:
     programs: ProgramGate | None = None
     names: frozenset[str] = frozenset()
     """Programs that its app asked for."""
+    secret: SecretEffect | None = None
 
 
 class Effects:
@@ -132,6 +134,8 @@ class Effects:
             return await service.ipfs.do(call.function, call.arguments)
         if call.effector == KV and service.kv is not None:
             return await service.kv.do(call.function, call.arguments)
+        if call.effector == SECRET and service.secret is not None:
+            return service.secret.do(call.function, call.arguments)
         raise LookupError(call.effector)
 
 

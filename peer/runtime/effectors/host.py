@@ -11,9 +11,11 @@ from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate, read_ledger
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
 from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.effectors.programs import ProgramGate
+from peer.runtime.effectors.secret_effect import ReadSecret, SecretEffect
 from peer.runtime.module.service import ServiceSpec
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel.documents.content_ids import parse_cid
+from wasmarket.kernel.errors import NotFound
 
 FOLDER = "effects"
 """Beside a deal's storage, out of the guests' reach."""
@@ -53,10 +55,15 @@ class EffectorHost:
         specs: Iterable[ServiceSpec],
         folder: Path,
         find_sources: Callable[[], Sequence[str]] = tuple,
+        read_secret: ReadSecret | None = None,
     ) -> Effects:
-        """Return the effects of a deal's services, whose state lies in the deal's `folder`."""
+        """Return the effects of a deal's services, whose state lies in the deal's `folder`.
+
+        Without `read_secret` no secret is set.
+        """
+        read = read_secret or _find_no_secret
         return Effects(
-            {spec.name: self._open(spec, folder / FOLDER, find_sources) for spec in specs},
+            {spec.name: self._open(spec, folder / FOLDER, find_sources, read) for spec in specs},
             metrics=self._metrics,
         )
 
@@ -76,7 +83,11 @@ class EffectorHost:
         await self._kv.close()
 
     def _open(
-        self, spec: ServiceSpec, folder: Path, find_sources: Callable[[], Sequence[str]]
+        self,
+        spec: ServiceSpec,
+        folder: Path,
+        find_sources: Callable[[], Sequence[str]],
+        read_secret: ReadSecret,
     ) -> ServiceEffects:
         asked = spec.effectors
         return ServiceEffects(
@@ -87,7 +98,12 @@ class EffectorHost:
             kv=KvEffect(self._kv, folder / f"{spec.name}.kv", self._has_room) if asked.kv else None,
             programs=self._programs,
             names=frozenset(asked.programs),
+            secret=SecretEffect(asked.secrets, read_secret) if asked.secrets else None,
         )
+
+
+def _find_no_secret(name: str) -> bytes:
+    raise NotFound(f"the secret {name!r} is not set")
 
 
 def _list_kept(folder: Path) -> set[str]:

@@ -22,6 +22,7 @@ LOG: Final = "log"
 HTTP: Final = "http"
 KV: Final = "kv"
 IPFS: Final = "ipfs"
+SECRET: Final = "secret"
 PROGRAMS: Final = "programs"
 """Behind binaries that are mounted by the name of a program of the host."""
 CURL: Final = "curl"
@@ -87,6 +88,9 @@ EFFECTORS: Final[Mapping[str, Mapping[str, FunctionSignature]]] = {
             after=_STRING,
             limit=_U32,
         ),
+    ),
+    SECRET: _functions(
+        _function("get", _record("SecretValue", error=_STRING, value=_BYTES), name=_STRING)
     ),
     LOG: _functions(_function("write", None, level=_U32, text=_STRING)),
 }

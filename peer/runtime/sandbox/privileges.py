@@ -6,6 +6,7 @@ services' storage first and opens all of it from there.
 
 import ctypes
 import os
+import resource
 import signal
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -17,12 +18,23 @@ from peer.runtime.sandbox.folder_walk import hand_over
 
 NOBODY: Final = 65534
 PR_SET_PDEATHSIG: Final = 1
+PR_SET_DUMPABLE: Final = 4
 SEARCH: Final = 0o001
 
 
 def is_root() -> bool:
     """Tell whether this process may do anything."""
     return os.geteuid() == 0
+
+
+def keep_memory_private() -> None:
+    """Have the kernel write no core file of this process, and let no other of its user read it.
+
+    Raises OSError.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl was refused")
 
 
 def enter_storage(services: Sequence[ServiceSpec]) -> tuple[ServiceSpec, ...]:

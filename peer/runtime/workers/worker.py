@@ -30,7 +30,13 @@ from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.module_file import read_modules
 from peer.runtime.module.service import COMPONENT_ABI, ServiceSpec
 from peer.runtime.sandbox.output_pipes import OutputPipes
-from peer.runtime.sandbox.privileges import PR_SET_PDEATHSIG, enter_storage, give_up_root, is_root
+from peer.runtime.sandbox.privileges import (
+    PR_SET_PDEATHSIG,
+    enter_storage,
+    give_up_root,
+    is_root,
+    keep_memory_private,
+)
 from peer.runtime.sandbox.storage_guard import StorageGuard, end_worker
 from peer.runtime.sandbox.syscalls import refuse_syscalls
 from peer.runtime.workers.channel import WorkerChannel
@@ -53,9 +59,9 @@ def confine() -> None:
     for option, value in ((PR_SET_NO_NEW_PRIVS, 1), (PR_SET_PDEATHSIG, signal.SIGKILL)):
         if prctl(option, value, 0, 0, 0) != 0:
             raise OSError(ctypes.get_errno(), f"prctl {option} was refused")
+    keep_memory_private()
     refuse_syscalls()
     for kind, limit in (
-        (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, MAX_OPEN_FILES),
         (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
     ):

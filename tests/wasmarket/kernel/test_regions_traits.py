@@ -32,7 +32,7 @@ def test_region_codes__first_249__are_frozen():
 def test_traits__pinned_bits__are_frozen():
     bits = {name: trait.bit for name, trait in traits().items()}
 
-    assert effector_names() == ("http", "ipfs", "kv")
+    assert effector_names() == ("http", "ipfs", "kv", "secret")
     assert {"http": 0, "ipfs": 1, "kv": 2, "avx2": 32, "arm64": 33, "gpu": 34}.items() <= (
         bits.items()
     )

@@ -71,6 +71,19 @@ class Rpc(Transport):
         logs: list[RawLog] = self.request("eth_getLogs", [query], list[RawLog])
         return logs
 
+    def fetch_topic_logs(
+        self, address: Address, topics: Sequence[Any], first: int, last: int
+    ) -> list[RawLog]:
+        """Return the logs of blocks first … last with these topics; RpcError when refused."""
+        query = {
+            "address": address,
+            "topics": topics,
+            "fromBlock": hex(first),
+            "toBlock": hex(last),
+        }
+        logs: list[RawLog] = self.request("eth_getLogs", [query], list[RawLog])
+        return logs
+
     def fetch_range(self, addresses: Sequence[Address], first: int, last: int) -> LogRange:
         """Return the logs of blocks first … last and, in the same request, the block `last`."""
         query = {"address": addresses, "fromBlock": hex(first), "toBlock": hex(last)}

@@ -60,11 +60,18 @@ class Effectors:
     kv: bool = False
     programs: tuple[str, ...] = ()
     """Programs of the host that modules mount, by the names that providers give them."""
+    secrets: tuple[str, ...] = ()
+    """Names of the deal's secrets that functions may read."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Return the names of those asked for, as `kernel.traits` knows them."""
-        asked = {"http": self.http is not None, "ipfs": self.ipfs, "kv": self.kv}
+        asked = {
+            "http": self.http is not None,
+            "ipfs": self.ipfs,
+            "kv": self.kv,
+            "secret": bool(self.secrets),
+        }
         return tuple(name for name, wanted in asked.items() if wanted)
 
 
@@ -126,6 +133,8 @@ class Manifest:
     site: Site | None = None
     flows: tuple[Flow, ...] = ()
     triggers: tuple[Trigger, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Plain values that every module finds in its environment."""
 
     @property
     def traits(self) -> int:

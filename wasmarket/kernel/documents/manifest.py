@@ -22,7 +22,13 @@ from wasmarket.kernel.documents.canonical_json import MAX_INTEGER, dump_canonica
 from wasmarket.kernel.documents.content_ids import parse_cid
 from wasmarket.kernel.documents.flows import MAX_FLOWS, ROUTE, dump_flow, read_flow
 from wasmarket.kernel.documents.json_fields import JsonFields, check_text
-from wasmarket.kernel.documents.triggers import KINDS, Trigger, dump_trigger, read_trigger
+from wasmarket.kernel.documents.triggers import (
+    CHAIN_EVENT,
+    KINDS,
+    Trigger,
+    dump_trigger,
+    read_trigger,
+)
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.traits import effector_names
 
@@ -49,6 +55,9 @@ MAX_MODULES = 64
 MAX_HOSTS = 256
 MAX_PROGRAMS = 32
 MAX_TRIGGERS = 1_024
+MAX_EVENT_TRIGGERS = 16  # a peer asks its node for each
+MAX_SECRETS = 64
+MAX_SETTINGS = 256
 PAGE_BYTES = 65_536
 MAX_MODULE_MEMORY = 2**32
 MAX_SERVICE_MEMORY = 2**40
@@ -98,7 +107,8 @@ def read_manifest(document: Any) -> Manifest:
     _check_unique([flow.name for flow in flows], "flows")
     if flows and any(service.name == ROUTE for service in services):
         raise InvalidInput(f"a service cannot be called {ROUTE!r} beside flows", field="services")
-    site, triggers = _triggers(fields.objects("triggers", 0, MAX_TRIGGERS, []), services)
+    entries = fields.objects("triggers", 0, MAX_TRIGGERS, [])
+    site, triggers = _triggers(entries, services, tuple(flow.name for flow in flows))
     manifest = Manifest(
         name=fields.text("name", _NAME, _A_NAME),
         services=services,
@@ -108,6 +118,7 @@ def read_manifest(document: Any) -> Manifest:
         site=site,
         triggers=triggers,
         flows=flows,
+        settings=_settings(fields, services),
     )
     fields.finish()
     return manifest
@@ -198,23 +209,51 @@ def _effectors(fields: JsonFields) -> Effectors:
     for name in ("ipfs", "kv"):
         asked[name] = fields.has(name)
         JsonFields(fields.take(name, {}), f"effectors.{name}").finish()
-    programs: list[str] = []
+    programs: tuple[str, ...] = ()
     if fields.has("programs"):
-        entry = JsonFields(fields.take("programs"), "effectors.programs")
-        programs = entry.items("names", 1, MAX_PROGRAMS)
-        for index, name in enumerate(programs):
-            path = f"effectors.programs.names[{index}]"
-            check_text(name, _NAME, _A_NAME, path)
-            if name == _MOUNTABLE:
-                raise InvalidInput(
-                    f"{path} is {name!r}, which is the effector that binaries may stand for",
-                    field=path,
-                    remedy="leave it out, or give the program another name",
-                )
-        _check_unique(programs, "effectors.programs.names")
-        entry.finish()
+        programs = _read_names(fields, "programs", MAX_PROGRAMS)
+        if _MOUNTABLE in programs:
+            path = f"effectors.programs.names[{programs.index(_MOUNTABLE)}]"
+            raise InvalidInput(
+                f"{path} is {_MOUNTABLE!r}, which is the effector that binaries may stand for",
+                field=path,
+                remedy="leave it out, or give the program another name",
+            )
+    secrets = _read_names(fields, "secret", MAX_SECRETS) if fields.has("secret") else ()
     fields.finish()
-    return Effectors(http=http, programs=tuple(programs), **asked)
+    return Effectors(http=http, programs=programs, secrets=secrets, **asked)
+
+
+def _read_names(fields: JsonFields, what: str, most: int) -> tuple[str, ...]:
+    """Read the `names` that an effector lists, each once."""
+    entry = JsonFields(fields.take(what), f"effectors.{what}")
+    names = entry.items("names", 1, most)
+    for index, name in enumerate(names):
+        check_text(name, _NAME, _A_NAME, f"effectors.{what}.names[{index}]")
+    _check_unique(names, f"effectors.{what}.names")
+    entry.finish()
+    return tuple(names)
+
+
+def _settings(fields: JsonFields, services: tuple[Service, ...]) -> dict[str, str]:
+    """Read plain values for all modules; a module's own may not hide one."""
+    settings = fields.texts("settings", _ENV_KEYS, _ENV_VALUES)
+    if len(settings) > MAX_SETTINGS:
+        raise InvalidInput(
+            f"settings has {len(settings)} entries",
+            field="settings",
+            remedy=f"give at most {MAX_SETTINGS}",
+        )
+    for service in services:
+        for module in service.modules:
+            for name in sorted(settings.keys() & module.envs.keys()):
+                raise InvalidInput(
+                    f"settings.{name} is also an environment variable of {service.name}/"
+                    f"{module.name}",
+                    field=f"settings.{name}",
+                    remedy="give it in one place",
+                )
+    return settings
 
 
 def _limits(fields: JsonFields) -> Limits:
@@ -249,7 +288,7 @@ def _health(value: Any, services: tuple[Service, ...]) -> Health | None:
 
 
 def _triggers(
-    entries: Iterable[JsonFields], services: tuple[Service, ...]
+    entries: Iterable[JsonFields], services: tuple[Service, ...], flows: tuple[str, ...]
 ) -> tuple[Site | None, tuple[Trigger, ...]]:
     """Return the site, which is the trigger of HTTP, and all other triggers."""
     site, triggers = None, []
@@ -257,7 +296,7 @@ def _triggers(
     for fields in entries:
         kind = fields.choice("kind", (HTTP_TRIGGER, *KINDS))
         if kind != HTTP_TRIGGER:
-            triggers.append(read_trigger(fields, kind, names))
+            triggers.append(read_trigger(fields, kind, names, flows))
             continue
         if site is not None:
             raise InvalidInput(
@@ -270,6 +309,13 @@ def _triggers(
             function=fields.text("function", _FUNCTION, _A_FUNCTION),
         )
         fields.finish()
+    events = sum(trigger.kind == CHAIN_EVENT for trigger in triggers)
+    if events > MAX_EVENT_TRIGGERS:
+        raise InvalidInput(
+            f"triggers has {events} of kind {CHAIN_EVENT!r}",
+            field="triggers",
+            remedy=f"give at most {MAX_EVENT_TRIGGERS}",
+        )
     return site, tuple(triggers)
 
 
@@ -287,23 +333,30 @@ def _document(manifest: Manifest) -> dict[str, Any]:
         effectors["http"] = {"hosts": list(manifest.effectors.http.hosts)}
     if manifest.effectors.programs:
         effectors["programs"] = {"names": list(manifest.effectors.programs)}
+    if manifest.effectors.secrets:
+        effectors["secret"] = {"names": list(manifest.effectors.secrets)}
     limits, health = manifest.limits, manifest.health
     # Written only where there are any, so that older manifests keep their ids.
     flows = {"flows": [dump_flow(flow) for flow in manifest.flows]} if manifest.flows else {}
-    return flows | {
-        "wasmarket": VERSION,
-        "name": manifest.name,
-        "services": [_service_document(service) for service in manifest.services],
-        "effectors": effectors,
-        "limits": _limits_document(limits),
-        "health": health and {"service": health.service, "function": health.function},
-        "triggers": [
-            {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
-            for site in (manifest.site,)
-            if site is not None
-        ]
-        + [dict(dump_trigger(trigger)) for trigger in manifest.triggers],
-    }
+    settings = {"settings": dict(manifest.settings)} if manifest.settings else {}
+    return (
+        flows
+        | settings
+        | {
+            "wasmarket": VERSION,
+            "name": manifest.name,
+            "services": [_service_document(service) for service in manifest.services],
+            "effectors": effectors,
+            "limits": _limits_document(limits),
+            "health": health and {"service": health.service, "function": health.function},
+            "triggers": [
+                {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
+                for site in (manifest.site,)
+                if site is not None
+            ]
+            + [dict(dump_trigger(trigger)) for trigger in manifest.triggers],
+        }
+    )
 
 
 def _limits_document(limits: Limits) -> dict[str, int | None]:

@@ -1,5 +1,6 @@
 """Check an app as a peer would, before anybody pays for it: its modules, links and effectors."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from peer.runtime.errors import CallRefused, ModuleError
 from peer.runtime.module.service import validate_spec
 from wasmarket.app.file import App
 from wasmarket.content.exporter import read_file
-from wasmarket.kernel.documents.app_parts import Site
-from wasmarket.kernel.documents.triggers import Trigger
+from wasmarket.kernel.documents.app_parts import Flow, Site
+from wasmarket.kernel.documents.triggers import CHAIN_EVENT, Trigger, add_argument
+from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 from wasmarket_cli.output import say
 
@@ -28,7 +30,9 @@ def check_app(app: App) -> dict[str, dict[str, Any]]:
     wasms = {cid: read_file(cid, app.get) for cid in manifest.module_cids}
     files = {cid: (Path(), sha256(wasm)) for cid, wasm in wasms.items()}
     for service in manifest.services:
-        spec = build_spec(service, manifest.limits, files, Path(), manifest.effectors)
+        spec = build_spec(
+            service, manifest.limits, files, Path(), manifest.effectors, manifest.settings
+        )
         validate_spec(spec)
         interface = read_interface(spec, [wasms[module.cid] for module in service.modules])
         if manifest.site is not None and manifest.site.service == service.name:
@@ -37,6 +41,10 @@ def check_app(app: App) -> dict[str, dict[str, Any]]:
             if trigger.service == service.name:
                 _check_trigger(trigger, interface)
         interfaces[service.name] = describe_interface(interface)
+    flows = {flow.name: flow for flow in manifest.flows}
+    for trigger in manifest.triggers:
+        if trigger.flow:
+            _check_flow_trigger(trigger, flows[trigger.flow])
     return interfaces
 
 
@@ -54,22 +62,43 @@ def warn_of_envs(app: App) -> None:
     """Say which environment variables the manifest is about to publish."""
     if names := list_public_envs(app):
         say(f"warning: anybody can read the values of {', '.join(names)}", err=True)
-        say("  the manifest is public: keep keys and passwords out of `envs`", err=True)
+        say("  the manifest is public: keys and passwords are for `wasmarket secret`", err=True)
 
 
 def _check_trigger(trigger: Trigger, interface: Interface) -> None:
-    """Raise `ModuleError` unless the trigger's function is there and takes its arguments."""
+    """Raise `ModuleError` unless the trigger's function is there and takes its arguments.
+
+    An event is the last of them, with values of the types that its ABI has.
+    """
     signature = interface.functions.get(trigger.function)
     name = f"{trigger.service}.{trigger.function}"
     if signature is None:
         raise ModuleError(f"the {trigger.kind} trigger names {name}, which is not there")
+    remedy = "give the function's arguments in order"
+    given = trigger.arguments
+    if trigger.kind == CHAIN_EVENT:
+        given = add_argument(given, trigger.fragment.sample())
+        remedy += f"; the event is the last: {json.dumps(trigger.fragment.sample())}"
     try:
-        compile_arguments(signature)(trigger.arguments)
+        compile_arguments(signature)(given)
     except CallRefused as refused:
         raise ModuleError(
-            f"the {trigger.kind} trigger of {name}: {refused.detail}",
-            remedy="give the function's arguments in order",
+            f"the {trigger.kind} trigger of {name}: {refused.detail}", remedy=remedy
         ) from refused
+
+
+def _check_flow_trigger(trigger: Trigger, flow: Flow) -> None:
+    """Raise `ModuleError` unless a flow takes what its trigger gives."""
+    given = trigger.arguments
+    if trigger.kind == CHAIN_EVENT:
+        given = add_argument(given, trigger.fragment.sample())
+    try:
+        flow.interface.bind(json.loads(given))
+    except InvalidInput as error:
+        raise ModuleError(
+            f"the {trigger.kind} trigger of the flow {flow.name}: {error.detail}",
+            remedy="give the flow's arguments in order; an event is the last",
+        ) from error
 
 
 def _check_site(site: Site, interface: Interface) -> None:

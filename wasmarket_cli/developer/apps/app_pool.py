@@ -32,7 +32,14 @@ async def open_pool(
         path.write_bytes(wasm)
         files[cid] = (path, sha256(wasm))
     specs = [
-        build_spec(service, app.manifest.limits, files, storage, app.manifest.effectors)
+        build_spec(
+            service,
+            app.manifest.limits,
+            files,
+            storage,
+            app.manifest.effectors,
+            app.manifest.settings,
+        )
         for service in app.manifest.services
     ]
     for spec in specs:

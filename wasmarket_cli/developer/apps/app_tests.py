@@ -6,6 +6,7 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,13 +17,14 @@ from peer.runtime.effectors.effects import Effects, ServiceEffects
 from peer.runtime.effectors.http_effect import HttpEffect, HttpGate, HttpRequest
 from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
+from peer.runtime.effectors.secret_effect import SecretEffect
 from peer.runtime.errors import GuestFault
 from peer.runtime.module.service import ServiceSpec
 from peer.runtime.workers.pool import WorkerPool
 from wasmarket.app.file import App
 from wasmarket.client.home import Home
 from wasmarket.content.folder import BlockFolder
-from wasmarket.kernel.errors import InvalidInput, MarketError
+from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app
 from wasmarket_cli.developer.apps.app_pool import open_pool
@@ -37,7 +39,7 @@ REMEDY: Final = "docs/how-to/write-functions.md says what a test may have"
 KEYS: Final = frozenset(
     {
         *("name", "call", "arguments", "arguments_json", "expect", "expect_json", "error", "logs"),
-        *("max_ms", "max_fuel", "kv", "http", "request", "response"),
+        *("max_ms", "max_fuel", "kv", "http", "secret", "request", "response"),
     }
 )
 
@@ -50,7 +52,7 @@ class TestsFailed(MarketError):
 
 @dataclass(frozen=True, slots=True)
 class AppTest:
-    """One call and what is expected of it; `kv` and `http` are what its effectors find."""
+    """One call and what is expected of it; `kv`, `http` and `secret` are what effectors find."""
 
     file: Path
     name: str
@@ -207,7 +209,18 @@ class TestBench:
                 http=FixedAnswers(self._http, asked.http.hosts, answers) if asked.http else None,
                 ipfs=IpfsEffect(self._ipfs, ledger, tuple) if asked.ipfs else None,
                 kv=KvEffect(self._kv, path) if asked.kv else None,
+                secret=SecretEffect(asked.secrets, partial(_find_secret, test.document))
+                if asked.secrets
+                else None,
             )
+
+
+def _find_secret(document: Mapping[str, Any], name: str) -> bytes:
+    """Return a secret that a test gives. Raises NotFound."""
+    values = document.get("secret", {})
+    if name not in values:
+        raise NotFound(f"the test gives no secret {name!r}")
+    return str(values[name]).encode()
 
 
 def _compare(

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from wasmarket.app.file import override_settings
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.documents.content_ids import parse_cid
 from wasmarket.kernel.errors import Conflict, InvalidInput
@@ -12,6 +13,7 @@ from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
 from wasmarket_cli.developer.releases.published_app import fetch_app
 from wasmarket_cli.developer.releases.switching import switch_version
+from wasmarket_cli.developer.settings import parse_settings, settings_option
 from wasmarket_cli.options import json_option, key_option, signing_options, yes_option
 from wasmarket_cli.output import print_json, print_table, tell, write_time
 from wasmarket_cli.wiring import wire
@@ -24,6 +26,7 @@ wait_option = click.option(
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("app", type=click.Path(path_type=Path), default=".")
+@settings_option
 @wait_option
 @signing_options
 @yes_option
@@ -33,6 +36,7 @@ def update(
     ctx: click.Context,
     deal: int,
     app: Path,
+    settings: tuple[str, ...],
     wait: int,
     key: str | None,
     yes: bool,
@@ -43,7 +47,7 @@ def update(
     A peer goes on with the old version where the new one does not answer its health call: then
     the exit code is 1. Asks before functions that callers may use go away.
     """
-    built = build_app(app, tell)
+    built = override_settings(build_app(app, tell), parse_settings(settings))
     interfaces = check_app(built)
     warn_of_envs(built)
     client = DeveloperClient(wire(ctx), key)

@@ -9,6 +9,7 @@ import click
 
 from wasmarket.app.file import App
 from wasmarket.client.developer import DeveloperClient
+from wasmarket_cli.developer.settings import list_setting_changes
 from wasmarket_cli.developer.versions import check_losses, refuse_losses, wait_for_version
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.output import say
@@ -39,6 +40,8 @@ def switch_version(
     `interfaces` are the app's; where they lack what callers may use now, somebody is asked first.
     Raises Conflict where nobody can be asked.
     """
+    for change in list_setting_changes(client, deal, app.manifest.settings):
+        say(f"setting {change}", err=True)
     losses = [] if yes else check_losses(client, deal, interfaces)
     if losses and (is_quiet or not sys.stdin.isatty()):
         refuse_losses(losses)

@@ -50,6 +50,11 @@ declare module "wasmarket-guest/kv" {
   export function keys(prefix: string, after: string, limit: number): string[];
 }
 
+declare module "wasmarket-guest/secret" {
+  /** A value that the developer sealed to the peers; throws for a name that the app does not list. */
+  export function get(name: string): Uint8Array;
+}
+
 declare module "wasmarket-guest/ipfs" {
   export function get(cid: string): Uint8Array;
   export function put(data: Uint8Array): string;

@@ -1,0 +1,1 @@
+export { get } from "wasmarket:guest/secret@1.0.0";
