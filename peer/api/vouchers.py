@@ -56,14 +56,14 @@ def create_voucher_router(host: Host, book: ReceiptLog, vouchers: VoucherBook) -
     @router.get("")
     def read_usage(deal: DealNumber) -> UsageList:
         """What each assignment of the deal did, and what of it is signed for and paid."""
-        return _view(host.find(deal), book, vouchers, host.credit)
+        return _view(host.find(deal), book, vouchers)
 
     @router.post("")
     def take(deal: DealNumber, posted: VouchersPosted) -> UsageList:
         """Keep vouchers, on the disk when this answers; the first that cannot be is said."""
         hosted = host.find(deal)
         take_vouchers(hosted, vouchers, posted.vouchers)
-        return _view(hosted, book, vouchers, host.credit)
+        return _view(hosted, book, vouchers)
 
     return router
 
@@ -87,7 +87,7 @@ def take_vouchers(hosted: HostedDeal, vouchers: VoucherBook, lines: Sequence[str
         vouchers.accept(voucher, hosted.deal.meter)
 
 
-def _view(hosted: HostedDeal, book: ReceiptLog, vouchers: VoucherBook, credit: int) -> UsageList:
+def _view(hosted: HostedDeal, book: ReceiptLog, vouchers: VoucherBook) -> UsageList:
     done = {chain.assignment: chain.work_done for chain in book.chains()}
     items = []
     for number, held in sorted(hosted.assignments.items()):
@@ -101,7 +101,7 @@ def _view(hosted: HostedDeal, book: ReceiptLog, vouchers: VoucherBook, credit: i
                     signed=vouchers.work_of(number),
                     paid=held.paid,
                     owed=max(0, due(work, held.price) - held.paid),
-                    credit=credit,
+                    credit=hosted.credit,
                     voucher=None if voucher is None else dump_voucher(voucher),
                 )
             )

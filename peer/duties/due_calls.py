@@ -14,10 +14,13 @@ MAX_BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """What the services say: which PENDING assignments can be served, which are refused and why."""
+    """What the services say: which PENDING assignments can be served, which are refused and why,
+    and what metered ones may owe, USDC base units.
+    """
 
     ready: frozenset[int] = frozenset()
     refused: Mapping[int, LeaveReason] = field(default_factory=dict)
+    credits: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,9 @@ def find_due_calls(
             if held.is_dead and (held.state not in RUNNING or chain_view.epoch > held.end_of)
         ),
         claim=_batch(_claimable(chain_view, parameters, claim_every)),
-        redeem=_batch(find_redeemable(chain_view, work.signed, work.done, work.terms)),
+        redeem=_batch(
+            find_redeemable(chain_view, work.signed, work.done, work.terms, outlook.credits)
+        ),
     )
 
 

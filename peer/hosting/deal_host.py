@@ -189,7 +189,7 @@ class DealHost(HostedDeal):
         run.serving_until = self._serving_until(run.assignment)
         run.work_limit = None
         if held is not None and self.deal.is_metered:
-            run.work_limit = work_limit(held, self._context.policy.current.metered.credit)
+            run.work_limit = work_limit(held, self.credit)
 
     def _find_sources(self) -> tuple[str, ...]:
         context = self._context

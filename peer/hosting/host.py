@@ -39,11 +39,6 @@ class Host:
         return self._context.hints
 
     @property
-    def credit(self) -> int:
-        """Return what an assignment of a metered deal may owe, USDC base units."""
-        return self._context.policy.current.metered.credit
-
-    @property
     def pinning(self) -> str:
         """Return whether workers have cores of their own, and why not."""
         return self._context.spawner.cores.state
@@ -113,7 +108,13 @@ class Host:
         for deal in self.deals.values():
             ready |= deal.ready()
             refused.update({i: why.reason for i, why in deal.refused.items()})
-        outlook = Outlook(frozenset(ready), refused)
+        credits = {
+            number: deal.credit
+            for deal in self.deals.values()
+            if deal.deal.is_metered
+            for number in deal.assignments
+        }
+        outlook = Outlook(frozenset(ready), refused, credits)
         if outlook != self.outlook:
             self.outlook = outlook
             self._on_outlook()

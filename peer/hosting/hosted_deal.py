@@ -62,6 +62,13 @@ class HostedDeal:
         self.runs: dict[int, ServedAssignment] = {}
         self._context = context
 
+    @property
+    def credit(self) -> int:
+        """Return what a metered assignment may owe: what the app asks for, at most the policy's."""
+        granted = self._context.policy.current.metered.credit
+        asked = None if self.version is None else self.version.manifest.limits.credit
+        return granted if asked is None else min(asked, granted)
+
     def state(self) -> HostState:
         """Return what the deal is on this peer now."""
         epoch = self._context.now_epoch()

@@ -8,7 +8,7 @@ from pathlib import Path
 from peer.folder import write_atomically
 from peer.hosting.refusals import BadManifest
 from peer.policy.file import PolicyFile
-from peer.policy.policy import PolicyRefused, check_manifest
+from peer.policy.policy import PolicyRefused, check_credit, check_manifest
 from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 from wasmarket.content.fetcher import Fetcher
 from wasmarket.kernel.documents.app_parts import (
@@ -91,6 +91,8 @@ class Preparer:
         policy = self._policy.current
         check_manifest(policy, manifest, memory_mib)
         self._check_fuel(manifest.limits, is_metered)
+        if is_metered:
+            check_credit(policy, manifest.limits)
         files: dict[Cid, tuple[Path, bytes]] = {}
         for cid in manifest.module_cids:
             wasm = await self._fetch(cid, find_sources, deadline, policy.max_module_bytes)

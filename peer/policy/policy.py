@@ -12,10 +12,10 @@ from peer.policy.pricing import Pricing
 from peer.policy.pricing_table import parse_pricing
 from peer.vouchers.credit import USUAL_CREDIT, Credit
 from wasmarket.kernel.addresses import parse_address
-from wasmarket.kernel.documents.app_parts import Manifest
+from wasmarket.kernel.documents.app_parts import Limits, Manifest
 from wasmarket.kernel.errors import ConfigError, InvalidInput, Refused
 from wasmarket.kernel.reasons import LeaveReason
-from wasmarket.kernel.units import Address
+from wasmarket.kernel.units import Address, format_usdc
 
 MIB = 1024 * 1024
 
@@ -159,6 +159,19 @@ def check_manifest(policy: Policy, manifest: Manifest, memory_mib: int) -> None:
             LeaveReason.OUT_OF_CAPACITY,
             "lower total_memory_limit, or ask for peers with more memory per unit",
         )
+
+
+def check_credit(policy: Policy, limits: Limits) -> None:
+    """Check what a metered app asks to owe. Raises PolicyRefused."""
+    asked, terms = limits.credit, policy.metered
+    if asked is None or terms.least_redeem <= asked <= terms.credit:
+        return
+    least, most = format_usdc(terms.least_redeem), format_usdc(terms.credit)
+    raise PolicyRefused(
+        f"the app asks to owe {format_usdc(asked)} USDC, here it is from {least} to {most}",
+        LeaveReason.POLICY,
+        "deploy with another --credit, or without one",
+    )
 
 
 def _refused(detail: str) -> PolicyRefused:

@@ -5,7 +5,8 @@ done and is not paid on chain, signed for or not (CONTRACTS section 18).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from peer.chain_state.view import Assignment, ChainView, Deal, OnchainDealState, State
 from wasmarket.kernel.billing import WORK_STEP, due
@@ -25,6 +26,7 @@ class Credit:
 
 
 USUAL_CREDIT = Credit()
+NO_CREDITS: Mapping[int, int] = MappingProxyType({})
 
 
 def work_limit(held: Assignment, credit: int) -> int:
@@ -38,10 +40,12 @@ def find_redeemable(
     signed: Mapping[int, int],
     done: Mapping[int, int],
     terms: Credit,
+    credits: Mapping[int, int] = NO_CREDITS,
 ) -> tuple[int, ...]:
     """Return the assignments whose vouchers are to be redeemed now.
 
-    `signed` and `done`: work by assignment. A voucher is redeemed when half of the credit is signed
+    `signed` and `done`: work by assignment; `credits`: what those may owe whose apps ask for less
+    than the terms grant. A voucher is redeemed when half of the credit is signed
     for, when the deal or the assignment is over, and when the deal's balance falls below twice what
     it owes here.
     """
@@ -51,7 +55,13 @@ def find_redeemable(
             for number, work in signed.items()
             if (held := chain_view.assignments.get(number)) is not None
             and held.state in (State.METERED, State.CLOSED)
-            and _is_due(held, chain_view.deals[held.deal], work, done.get(number, 0), terms)
+            and _is_due(
+                held,
+                chain_view.deals[held.deal],
+                work,
+                done.get(number, 0),
+                replace(terms, credit=credits.get(number, terms.credit)),
+            )
         )
     )
 

@@ -24,9 +24,8 @@ def selling(market):
 @pytest.fixture(scope="module")
 def metered(selling):
     """A metered deal of one unit."""
-    ran = selling.run(
-        "deploy", selling.greeting, "--new", "--metered", "--fuel", 10**9, "--yes", "--json"
-    )
+    asked = ("--new", "--metered", "--fuel", 10**9, "--credit", "0.5", "--yes", "--json")
+    ran = selling.run("deploy", selling.greeting, *asked)
     assert ran.code == 0, ran.err
     return ran.json["deal"]
 
@@ -62,6 +61,12 @@ def test_deploy__metered_without_a_limit_of_fuel__says_what_to_do(selling):
 
     assert ran.code == 2
     assert "--fuel" in ran.err
+
+
+def test_deploy__credit_of_a_deal_that_is_not_metered__is_refused(selling):
+    ran = selling.run("deploy", selling.greeting, "--credit", "0.5", "--yes")
+
+    assert (ran.code, "owes nobody" in ran.err) == (2, True), ran.err
 
 
 def test_deploy__meter_of_a_deal_that_is_not_metered__is_refused(selling):
@@ -109,6 +114,9 @@ def test_deploy__metered__is_called_and_billed_by_vouchers_alone(selling, metere
     again = selling.run("redeem", signed, "--json")
 
     assert answer.out == "Hi, World\n", answer.err
+    [place] = before["assignments"]
+    found = httpx.get(f"{place['endpoint']}/v1/deals/{metered}/vouchers").json()["items"]
+    assert [item["credit"] for item in found] == ["500000"]
     assert (before["rate"], before["meter"]) == ("0", selling.address("developer"))
     assert [row["paid"] for row in paid["redeemed"]] == [str(PRICE // 10)]
     assert (again.code, list(again.json["skipped"].values())) == (

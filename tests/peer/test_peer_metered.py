@@ -1,5 +1,7 @@
 """A metered deal on a peer: work counted, credit kept, vouchers taken and redeemed."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
@@ -61,6 +63,14 @@ def call_to_the_limit(peer, deal):
         if answer.status_code != 200:
             return answer
     raise AssertionError("never at the limit")
+
+
+def start_deal(world, peer, limits):
+    return world.match(
+        publish(peer.blocks, GREETING.read_bytes(), limits=limits),
+        [peer.number],
+        meter=METER.address,
+    )
 
 
 def redeemed(world, match):
@@ -161,3 +171,26 @@ def test_reserved_deal__voucher__is_refused(world, peer):
     peer.wait_for_state(match.deal, "serving")
 
     assert post(peer, match.deal, voucher(world, match, 5)).status_code == 409
+
+
+def test_metered__app_that_asks_for_less_credit__is_served_to_that_and_redeemed(world, peer):
+    asked = CREDIT // 4
+    match = start_deal(world, peer, replace(LIMITS, credit=asked))
+    peer.wait_for_state(match.deal, "serving")
+
+    assert call_to_the_limit(peer, match.deal).status_code == 402
+    found = usage(peer, match.deal)
+    assert (int(found["credit"]), CREDIT // 2 > int(found["owed"]) >= asked) == (asked, True)
+    post(peer, match.deal, voucher(world, match, int(found["done"])))
+
+    wait_until("it is redeemed", lambda: redeemed(world, match))
+
+
+def test_metered__app_that_asks_for_more_credit_than_is_granted__is_given_back(world, peer):
+    match = start_deal(world, peer, replace(LIMITS, credit=CREDIT + 1))
+
+    def ended():
+        return [e for e in world.events(events.Ended) if e.assignment == match.assignments[0]]
+
+    [end] = wait_until("it is given back", ended)
+    assert end.why == LeaveReason.POLICY

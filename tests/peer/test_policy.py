@@ -4,15 +4,18 @@ import os
 
 import pytest
 
+from peer.copies.kept import CopyTerms
 from peer.policy.file import PolicyFile
 from peer.policy.policy import (
     Applicant,
     Policy,
     PolicyRefused,
     check_applicant,
+    check_credit,
     check_manifest,
     parse_policy,
 )
+from peer.vouchers.credit import Credit
 from wasmarket.kernel.addresses import to_address
 from wasmarket.kernel.documents.app_parts import (
     Effectors,
@@ -187,3 +190,36 @@ def test_policy__network_for_a_program_that_it_does_not_name__is_an_error():
     assert parse_policy(text.format("dig"), "policy.toml").networked_programs == ("dig",)
     with pytest.raises(ConfigError, match="'dig'"):
         parse_policy(text.format("dog"), "policy.toml")
+
+
+SELLING = Policy(metered=Credit(credit=1_000, least_redeem=10))
+
+
+@pytest.mark.parametrize("asked", [None, 10, 1_000])
+def test_credit__that_is_granted_and_worth_redeeming__is_taken(asked):
+    check_credit(SELLING, Limits(fuel=1, credit=asked))
+
+
+@pytest.mark.parametrize("asked", [1, 9, 1_001])
+def test_credit__more_than_is_granted_or_not_worth_redeeming__is_refused(asked):
+    assert reason_of(check_credit, SELLING, Limits(fuel=1, credit=asked)) == LeaveReason.POLICY
+
+
+def test_parse__copies__names_wallets_and_bytes():
+    text = f'[copies]\nwallets = ["{FRIEND.lower()}"]\nbytes = 5\n'
+
+    assert parse_policy(text, "policy.toml").copies == CopyTerms((FRIEND,), 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('wallets = ["0x12"]', "is not an address"),
+        ('wallets = "all"', "not a list"),
+        ("bytes = -1", "copies.bytes is -1"),
+        ("size = 1", "copies.size is not known"),
+    ],
+)
+def test_parse__copies_that_are_none__names_the_key(text, why):
+    with pytest.raises(ConfigError, match=why):
+        parse_policy(f"[copies]\n{text}\n", "policy.toml")

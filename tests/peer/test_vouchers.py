@@ -43,6 +43,16 @@ def redeemable(held=METERED, deal=PAYING, signed=0, done=0):
     return find_redeemable(view, {7: signed}, {7: done}, TERMS) == (7,)
 
 
+def test_redeem__app_that_asks_for_less_credit__is_redeemed_at_half_of_that():
+    view = chain_view(METERED, deal=PAYING)
+    signed = {7: work_for(60)}
+
+    def found(credits):
+        return find_redeemable(view, signed, signed, TERMS, credits)
+
+    assert (found({}), found({7: 122}), found({7: 120})) == ((), (), (7,))
+
+
 def test_voucher__accepted__is_there_after_a_restart(tmp_path):
     VoucherBook(tmp_path, DOMAIN).accept(voucher(500), METER.address)
 

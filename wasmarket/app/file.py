@@ -17,7 +17,7 @@ from typing import Any
 from wasmarket.app.app_toml import NEAR, REMEDY, locate, read_app_toml
 from wasmarket.app.aqua.compiler import CompiledAqua, compile_aqua, find_compiler
 from wasmarket.content.importer import import_bytes
-from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE, Limits
 from wasmarket.kernel.documents.content_ids import Cid, app_hash, raw_cid
 from wasmarket.kernel.documents.flows import dump_interface
 from wasmarket.kernel.documents.manifest import Manifest, dump_manifest, read_manifest
@@ -68,7 +68,18 @@ def limit_fuel(app: App, fuel: int) -> App:
 
     Raises InvalidInput for a limit that no manifest takes.
     """
-    limits = replace(app.manifest.limits, fuel=fuel)
+    return _with_limits(app, replace(app.manifest.limits, fuel=fuel))
+
+
+def ask_credit(app: App, credit: int) -> App:
+    """Return the app with a wish for credit: what a metered deal of it may owe each peer.
+
+    USDC base units. Another manifest, so another app. Raises InvalidInput as `limit_fuel`.
+    """
+    return _with_limits(app, replace(app.manifest.limits, credit=credit))
+
+
+def _with_limits(app: App, limits: Limits) -> App:
     return _replace_manifest(app, _name_schedule(replace(app.manifest, limits=limits)))
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wasmarket.app.file import App, limit_fuel, override_settings
+from wasmarket.app.file import App, override_settings
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
-from wasmarket.client.usage.meters import find_meter
+from wasmarket.client.usage.meters import ask_for_work, find_meter
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
@@ -100,6 +100,7 @@ def deploy(
     metered: bool,
     meter: Address | None,
     fuel: int | None,
+    credit: int | None,
     min_units: int | None,
     max_price: int | None,
     margin: int,
@@ -127,8 +128,7 @@ def deploy(
     if only and exclude:
         raise InvalidInput("give --only or --exclude, not both", field="exclude")
     built = build_app(app, tell)
-    if fuel is not None:
-        built = limit_fuel(built, fuel)
+    built = ask_for_work(built, metered, fuel, credit)
     built = override_settings(built, parse_settings(settings))
     interfaces = check_app(built)
     warn_of_envs(built)

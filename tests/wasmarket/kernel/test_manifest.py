@@ -67,6 +67,17 @@ def test_parse_manifest__vector_with_defaults_left_out__has_them(vector):
     assert manifest.health is None
 
 
+def test_manifest__credit__is_written_where_it_is_asked_for():
+    asked = parse_manifest(changed(("limits",), {"fuel": 1, "credit": 500_000}))
+
+    assert asked.limits.credit == 500_000
+    assert b'"credit":500000' in dump_manifest(asked)
+    assert b"credit" not in dump_manifest(parse_manifest(dump_canonical(LEAST)))
+    for wrong in (0, 2**48, "1", True):
+        with pytest.raises(InvalidInput, match="limits.credit"):
+            parse_manifest(changed(("limits",), {"credit": wrong}))
+
+
 def test_manifest__effectors__become_trait_bits():
     manifest = Manifest(
         "app",

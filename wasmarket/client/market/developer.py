@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from wasmarket.app.file import App, limit_fuel, load_app
+from wasmarket.app.file import App, load_app
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.market.amounts import Amountlike, read_usdc, to_decimal
@@ -20,7 +20,7 @@ from wasmarket.client.market.results import (
     read_offer,
 )
 from wasmarket.client.usage.loads import BYTES, Load, compare
-from wasmarket.client.usage.meters import find_meter
+from wasmarket.client.usage.meters import ask_for_work, find_meter
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address, parse_hash
 from wasmarket.kernel.billing import due
@@ -115,20 +115,22 @@ class Developer:
         metered: bool = False,
         meter: str | None = None,
         fuel: int | None = None,
+        credit: Amountlike | None = None,
         wait: float = 60.0,
     ) -> OfferState:
         """Publish an app (its folder, its `app.toml`, or an App), offer, wait until it runs.
 
         `max_price` per unit and epoch: the quote's, if none is given. `deposit`: ten epochs.
         `metered`: work is paid instead, per 10^12, as `meter` signs for it [the account itself];
-        its app needs a limit of `fuel` [the app's]. `wait` 0
-        returns at once. Raises Refused (not that many units), TimedOut (the offer stands).
+        its app needs a limit of `fuel` [the app's], and `credit` is what it may owe each peer [as
+        peers grant]. `wait` 0 returns at once. Raises Refused (not that many units), TimedOut (the
+        offer stands).
         """
         if only and exclude:
             raise InvalidInput("give `only` or `exclude`, not both", field="exclude")
         built = app if isinstance(app, App) else load_app(Path(app))
-        if fuel is not None:
-            built = limit_fuel(built, fuel)
+        owed = None if credit is None else read_usdc(credit, "credit")
+        built = ask_for_work(built, metered, fuel, owed)
         signer = find_meter(metered, meter, self.address, built)
         wanted = [*traits, *(n for n in built.manifest.effectors.names if n not in traits)]
         if max_price is None:

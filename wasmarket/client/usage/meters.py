@@ -1,6 +1,6 @@
 """Who signs the usage of a deal that is about to be offered."""
 
-from wasmarket.app.file import App
+from wasmarket.app.file import App, ask_credit, limit_fuel
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.units import Address
@@ -23,6 +23,23 @@ def find_meter(metered: bool, meter: str | None, developer: str, app: App) -> Ad
             " app.toml",
         )
     return parse_address(meter or developer, field="meter")
+
+
+def ask_for_work(app: App, metered: bool, fuel: int | None, credit: int | None) -> App:
+    """Return the app with the limits that are given for it: fuel, and what may be owed (USDC base
+    units). Raises InvalidInput for a credit where time is paid.
+    """
+    if fuel is not None:
+        app = limit_fuel(app, fuel)
+    if credit is None:
+        return app
+    if not metered:
+        raise InvalidInput(
+            "a reserved deal is paid for time, and owes nobody",
+            field="credit",
+            remedy="give `metered` (--metered) too, or leave the credit out",
+        )
+    return ask_credit(app, credit)
 
 
 def check_meter(metered: bool, meter: str | None) -> None:

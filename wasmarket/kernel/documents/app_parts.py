@@ -84,6 +84,7 @@ class Limits:
     """What one call may take: milliseconds, bytes in, bytes out, fuel (None: not metered).
 
     `fuel_schedule` is the number of the costs by which fuel is counted; metered deals need it.
+    `credit` is what a metered deal may owe each peer, USDC base units (None: as the peer likes).
     """
 
     call_ms: int = 5_000
@@ -91,6 +92,7 @@ class Limits:
     output_bytes: int = 1_048_576
     fuel: int | None = None
     fuel_schedule: int | None = None
+    credit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

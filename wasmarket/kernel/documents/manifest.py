@@ -73,6 +73,8 @@ _STORAGE = re.compile(r"/storage(/(?!\.{1,2}(/|$))[^/\0]+)*")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?")
 MAX_SCHEDULE = 2**31 - 1
+MAX_CREDIT = 2**48 - 1
+"""What an assignment can ever be paid (CONTRACTS 2)."""
 _A_NAME = "1 to 64 letters, digits, `_`, `-` or `.`"
 _ENV_KEYS = (_ENV_NAME, "names without `=`")
 _ENV_VALUES = (_ENV_VALUE, "a string without NUL")
@@ -264,6 +266,7 @@ def _limits(fields: JsonFields) -> Limits:
         output_bytes=fields.integer("output_bytes", 0, MAX_BODY_BYTES, usual.output_bytes),
         fuel=fields.optional_integer("fuel", 1, MAX_INTEGER),
         fuel_schedule=fields.optional_integer("fuel_schedule", 1, MAX_SCHEDULE),
+        credit=fields.optional_integer("credit", 1, MAX_CREDIT),
     )
     if limits.fuel is None and limits.fuel_schedule is not None:
         raise InvalidInput(
@@ -368,6 +371,8 @@ def _limits_document(limits: Limits) -> dict[str, int | None]:
     }
     if limits.fuel_schedule is not None:
         document["fuel_schedule"] = limits.fuel_schedule
+    if limits.credit is not None:
+        document["credit"] = limits.credit
     return document
 
 

@@ -7,7 +7,7 @@ import click
 
 from wasmarket.app.file import App
 from wasmarket.client.developer_offers import Requirement
-from wasmarket_cli.options import ADDRESS
+from wasmarket_cli.options import ADDRESS, PRICE
 from wasmarket_cli.output import count, say, usdc
 
 DEPOSIT_STEPS = 10
@@ -15,8 +15,13 @@ DEPOSIT_STEPS = 10
 
 
 def metered_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--metered`, `--meter` and `--fuel` to a command."""
+    """Add `--metered`, `--meter`, `--fuel` and `--credit` to a command."""
     for option in (
+        click.option(
+            "--credit",
+            type=PRICE,
+            help="What may be owed to each peer, with --metered [as peers grant]",
+        ),
         click.option("--fuel", type=click.IntRange(1), help="Most of a call [app.toml's limit]"),
         click.option(
             "--meter", type=ADDRESS, help="Account that signs usage, with --metered [yours]"
@@ -41,4 +46,6 @@ def show_metered_plan(app: App, requirement: Requirement, spare: int) -> None:
         + (f", tip {usdc(requirement.tip)}" if requirement.tip else "")
         + (f", room for {spare} more to replace peers" if spare else "")
     )
+    if app.manifest.limits.credit is not None:
+        say(f"each peer is owed at most {usdc(app.manifest.limits.credit)}; others leave the deal")
     say(f"usage is signed by {requirement.meter}: keep `wasmarket meter run` going")
