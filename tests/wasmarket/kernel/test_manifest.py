@@ -74,7 +74,7 @@ def test_manifest__credit__is_written_where_it_is_asked_for():
     assert b'"credit":500000' in dump_manifest(asked)
     assert b"credit" not in dump_manifest(parse_manifest(dump_canonical(LEAST)))
     for wrong in (0, 2**48, "1", True):
-        with pytest.raises(InvalidInput, match="limits.credit"):
+        with pytest.raises(InvalidInput, match=r"limits\.credit"):
             parse_manifest(changed(("limits",), {"credit": wrong}))
 
 
