@@ -1,13 +1,21 @@
-"""Name the parts of an app as its manifest describes them (DESIGN 8.4)."""
+"""Name the parts of an app as its manifest describes them (DESIGN 8.4); read and write limits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wasmarket.kernel.documents.aqua_types import FlowInterface
+from wasmarket.kernel.documents.canonical_json import MAX_INTEGER
 from wasmarket.kernel.documents.content_ids import Cid
+from wasmarket.kernel.documents.json_fields import JsonFields
 from wasmarket.kernel.documents.triggers import Trigger
-from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.errors import InvalidInput, NotFound
 from wasmarket.kernel.traits import trait_mask
+
+MAX_CALL_MS = 600_000
+MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_SCHEDULE = 2**31 - 1
+MAX_CREDIT = 2**48 - 1
+"""What an assignment can ever be paid (CONTRACTS 2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,3 +163,39 @@ class Manifest:
                 return service
         known = ", ".join(service.name for service in self.services)
         raise NotFound(f"{self.name} has no service {name!r:.80}", remedy=f"it has: {known}")
+
+
+def read_limits(fields: JsonFields) -> Limits:
+    """Read the limits of a manifest. Raises InvalidInput that names the field."""
+    usual = Limits()
+    limits = Limits(
+        call_ms=fields.integer("call_ms", 1, MAX_CALL_MS, usual.call_ms),
+        input_bytes=fields.integer("input_bytes", 0, MAX_BODY_BYTES, usual.input_bytes),
+        output_bytes=fields.integer("output_bytes", 0, MAX_BODY_BYTES, usual.output_bytes),
+        fuel=fields.optional_integer("fuel", 1, MAX_INTEGER),
+        fuel_schedule=fields.optional_integer("fuel_schedule", 1, MAX_SCHEDULE),
+        credit=fields.optional_integer("credit", 1, MAX_CREDIT),
+    )
+    if limits.fuel is None and limits.fuel_schedule is not None:
+        raise InvalidInput(
+            "limits.fuel_schedule is given, and no fuel is counted",
+            field="limits.fuel_schedule",
+            remedy="set `fuel`, or leave it out",
+        )
+    fields.finish()
+    return limits
+
+
+def dump_limits(limits: Limits) -> dict[str, int | None]:
+    """Write limits as a manifest has them; what was added later only where it is said."""
+    document = {
+        "call_ms": limits.call_ms,
+        "input_bytes": limits.input_bytes,
+        "output_bytes": limits.output_bytes,
+        "fuel": limits.fuel,
+    }
+    if limits.fuel_schedule is not None:
+        document["fuel_schedule"] = limits.fuel_schedule
+    if limits.credit is not None:
+        document["credit"] = limits.credit
+    return document

@@ -17,8 +17,10 @@ from wasmarket.kernel.documents.app_parts import (
     Module,
     Service,
     Site,
+    dump_limits,
+    read_limits,
 )
-from wasmarket.kernel.documents.canonical_json import MAX_INTEGER, dump_canonical, parse_canonical
+from wasmarket.kernel.documents.canonical_json import dump_canonical, parse_canonical
 from wasmarket.kernel.documents.content_ids import parse_cid
 from wasmarket.kernel.documents.flows import MAX_FLOWS, ROUTE, dump_flow, read_flow
 from wasmarket.kernel.documents.json_fields import JsonFields, check_text
@@ -61,8 +63,6 @@ MAX_SETTINGS = 256
 PAGE_BYTES = 65_536
 MAX_MODULE_MEMORY = 2**32
 MAX_SERVICE_MEMORY = 2**40
-MAX_CALL_MS = 600_000
-MAX_BODY_BYTES = 64 * 1024 * 1024
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
@@ -72,9 +72,6 @@ _ALIAS = re.compile(r"(?!.*\.\.)[^\0]{1,255}", re.DOTALL)
 _STORAGE = re.compile(r"/storage(/(?!\.{1,2}(/|$))[^/\0]+)*")
 _LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"(?=.{{1,255}}$){_LABEL}(\.{_LABEL})*(:[1-9][0-9]{{0,4}})?")
-MAX_SCHEDULE = 2**31 - 1
-MAX_CREDIT = 2**48 - 1
-"""What an assignment can ever be paid (CONTRACTS 2)."""
 _A_NAME = "1 to 64 letters, digits, `_`, `-` or `.`"
 _ENV_KEYS = (_ENV_NAME, "names without `=`")
 _ENV_VALUES = (_ENV_VALUE, "a string without NUL")
@@ -115,7 +112,7 @@ def read_manifest(document: Any) -> Manifest:
         name=fields.text("name", _NAME, _A_NAME),
         services=services,
         effectors=effectors,
-        limits=_limits(JsonFields(fields.take("limits", {}), "limits")),
+        limits=read_limits(JsonFields(fields.take("limits", {}), "limits")),
         health=_health(fields.take("health", None), services),
         site=site,
         triggers=triggers,
@@ -258,26 +255,6 @@ def _settings(fields: JsonFields, services: tuple[Service, ...]) -> dict[str, st
     return settings
 
 
-def _limits(fields: JsonFields) -> Limits:
-    usual = Limits()
-    limits = Limits(
-        call_ms=fields.integer("call_ms", 1, MAX_CALL_MS, usual.call_ms),
-        input_bytes=fields.integer("input_bytes", 0, MAX_BODY_BYTES, usual.input_bytes),
-        output_bytes=fields.integer("output_bytes", 0, MAX_BODY_BYTES, usual.output_bytes),
-        fuel=fields.optional_integer("fuel", 1, MAX_INTEGER),
-        fuel_schedule=fields.optional_integer("fuel_schedule", 1, MAX_SCHEDULE),
-        credit=fields.optional_integer("credit", 1, MAX_CREDIT),
-    )
-    if limits.fuel is None and limits.fuel_schedule is not None:
-        raise InvalidInput(
-            "limits.fuel_schedule is given, and no fuel is counted",
-            field="limits.fuel_schedule",
-            remedy="set `fuel`, or leave it out",
-        )
-    fields.finish()
-    return limits
-
-
 def _health(value: Any, services: tuple[Service, ...]) -> Health | None:
     if value is None:
         return None
@@ -350,7 +327,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
             "name": manifest.name,
             "services": [_service_document(service) for service in manifest.services],
             "effectors": effectors,
-            "limits": _limits_document(limits),
+            "limits": dump_limits(limits),
             "health": health and {"service": health.service, "function": health.function},
             "triggers": [
                 {"kind": HTTP_TRIGGER, "service": site.service, "function": site.function}
@@ -360,20 +337,6 @@ def _document(manifest: Manifest) -> dict[str, Any]:
             + [dict(dump_trigger(trigger)) for trigger in manifest.triggers],
         }
     )
-
-
-def _limits_document(limits: Limits) -> dict[str, int | None]:
-    document = {
-        "call_ms": limits.call_ms,
-        "input_bytes": limits.input_bytes,
-        "output_bytes": limits.output_bytes,
-        "fuel": limits.fuel,
-    }
-    if limits.fuel_schedule is not None:
-        document["fuel_schedule"] = limits.fuel_schedule
-    if limits.credit is not None:
-        document["credit"] = limits.credit
-    return document
 
 
 def _service_document(service: Service) -> dict[str, Any]:
