@@ -27,6 +27,7 @@ PACKAGES = (
     "peer",
     "gateway",
     "meter",
+    "payments",
     "wasmarket_cli",
 )
 """The store counts within its package, and alone."""

@@ -4,6 +4,7 @@ import dataclasses
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import click
 
@@ -11,6 +12,7 @@ from gateway.settings import GatewaySettings
 from indexer.settings import IndexerSettings
 from matcher.settings import MatcherSettings
 from meter.settings import MeterSettings
+from payments.settings import PaymentsSettings
 from peer.settings import PeerSettings
 from wasmarket.chain.settings import ChainSettings
 from wasmarket.client.service import ServiceClient
@@ -31,6 +33,7 @@ KINDS = {
     "peer": PeerSettings,
     "gateway": GatewaySettings,
     "meter": MeterSettings,
+    "payments": PaymentsSettings,
     "outbound": OutboundSettings,
     "client": ClientSettings,
 }
@@ -51,7 +54,7 @@ def show(ctx: click.Context, as_json: bool) -> None:
     """Show every setting with its value."""
     wiring = wire(ctx)
     values = {
-        table: dataclasses.asdict(wiring.configuration.read(kind, table))
+        table: _show_settings(wiring.configuration.read(kind, table))
         for table, kind in KINDS.items()
     }
     if as_json:
@@ -60,6 +63,15 @@ def show(ctx: click.Context, as_json: bool) -> None:
     say(f"home {wiring.home.root}")
     for table, settings in values.items():
         print_facts(f"[{table}]", settings.items())
+
+
+def _show_settings(settings: Any) -> dict[str, Any]:
+    """Return settings by name; of secrets only whether they are set."""
+    shown = dataclasses.asdict(settings)
+    for entry in dataclasses.fields(settings):
+        if entry.metadata.get("secret") and shown[entry.name]:
+            shown[entry.name] = "(set)"
+    return shown
 
 
 @click.command()

@@ -56,10 +56,10 @@ def new(ctx: click.Context, name: str, imported: bool, no_password: bool, as_jso
     key_path(wiring.home.keys, name)
     account = Account.create()
     if imported:
-        account = Account.from_key(_ask("Private key").strip())
+        account = Account.from_key(ask_secret("Private key").strip())
     password = "" if no_password else wiring.configuration.environ.get(PASSWORD)
     if password is None:
-        password = _ask("Password", confirm=sys.stdin.isatty())
+        password = ask_secret("Password", confirm=sys.stdin.isatty())
     path = save_account(wiring.home.keys, name, account, password)
     if as_json:
         print_json({"name": name, "address": account.address, "file": str(path)})
@@ -67,7 +67,7 @@ def new(ctx: click.Context, name: str, imported: bool, no_password: bool, as_jso
     say(f"{name}: {account.address}\nkept in {path}")
 
 
-def _ask(what: str, *, confirm: bool = False) -> str:
+def ask_secret(what: str, *, confirm: bool = False) -> str:
     """Ask for a secret: unseen on a terminal, or a line of what is piped in."""
     if sys.stdin.isatty():
         return str(click.prompt(what, hide_input=True, confirmation_prompt=confirm))

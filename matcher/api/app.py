@@ -22,7 +22,7 @@ from matcher.api.offer_routes import offer_routes
 from matcher.api.quick_quotes import QuickQuotes
 from matcher.api.readiness import HeadWatch
 from matcher.api.replacement_routes import replacement_routes
-from matcher.api.request_nonces import StoredNonces
+from wasmarket.store.stored_nonces import StoredNonces
 from matcher.offers.intake import Intake
 from matcher.offers.replacements import Replacements
 from matcher.orderbook.reader import BookReader

@@ -9,7 +9,18 @@ from wasmarket.client.home import Home
 from wasmarket.kernel.config import PREFIX, build_settings, environment_table
 from wasmarket.kernel.errors import ConfigError
 
-TABLES = ("chain", "store", "indexer", "matcher", "peer", "gateway", "outbound", "client")
+TABLES = (
+    "chain",
+    "store",
+    "indexer",
+    "matcher",
+    "peer",
+    "gateway",
+    "meter",
+    "payments",
+    "outbound",
+    "client",
+)
 
 Settings = TypeVar("Settings")
 
@@ -30,6 +41,7 @@ class ClientSettings:
 
     matcher: str = "http://127.0.0.1:8600"
     gateway: str = "http://127.0.0.1:8601"
+    payments: str = "http://127.0.0.1:8604"
     key: str = ""
     timeout: float = 30.0
 

@@ -22,7 +22,7 @@ from wasmarket.kernel.units import (
     Stake,
     Timestamp,
 )
-from wasmarket.store.enums import Uint
+from wasmarket.store.enums import Uint, Whole
 
 UINT256_DIGITS = 78
 MAX_AMOUNT = 2**63 - 1
@@ -78,6 +78,21 @@ class Uint256(TypeDecorator[int]):
         return None if value is None else int(value)
 
 
+class SignedWhole(TypeDecorator[int]):
+    """A whole number with a sign, of any size, as decimal text: exact on every database."""
+
+    impl = String(UINT256_DIGITS + 2)
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
+        """Write the number."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+        """Read the number back."""
+        return None if value is None else int(value)
+
+
 Serial = BigInteger().with_variant(Integer, "sqlite")
 """A key that the database counts up; SQLite does so for INTEGER alone."""
 
@@ -94,6 +109,7 @@ class Base(DeclarativeBase):
         Amount: Usdc,
         Stake: Uint256,
         Uint: Uint256,
+        Whole: SignedWhole,
         Epoch: BigInteger,
         Timestamp: BigInteger,
         BlockNumber: BigInteger,

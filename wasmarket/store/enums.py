@@ -6,6 +6,9 @@ from typing import NewType
 Uint = NewType("Uint", int)
 """Any other uint256: masks, salts, counters, signed prices and times."""
 
+Whole = NewType("Whole", int)
+"""Any other whole number that may be below zero: lines of the double-entry ledger."""
+
 
 class AssignmentState(StrEnum):
     """State of an assignment: the contract's, and CLEARED once its record is gone there.
@@ -92,3 +95,69 @@ class NoticeState(StrEnum):
     WAITING = "waiting"
     SENT = "sent"
     GIVEN_UP = "given_up"
+
+
+class CheckoutState(StrEnum):
+    """How far a purchase by card has come.
+
+    HELD: the buyer's bank disputes the payment, nothing moves until that is decided. LOST: the
+    bank took the payment back before anything was delivered.
+    """
+
+    OPEN = "open"
+    EXPIRED = "expired"
+    PAID = "paid"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    HELD = "held"
+    REFUNDING = "refunding"
+    REFUNDED = "refunded"
+    LOST = "lost"
+
+
+class Purpose(StrEnum):
+    """What a purchase is for: a deal's balance, an account's USDC, an account's FLT."""
+
+    TOP_UP = "top_up"
+    ACCOUNT = "account"
+    FLT = "flt"
+
+
+class DisputeState(StrEnum):
+    """What the buyer's bank says of a payment."""
+
+    NONE = "none"
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class DeliveryKind(StrEnum):
+    """What the treasury sends: USDC into a deal, USDC, FLT or coins to an account."""
+
+    TOP_UP = "top_up"
+    USDC = "usdc"
+    FLT = "flt"
+    COINS = "coins"
+
+
+class DeliveryState(StrEnum):
+    """How far a delivery has come.
+
+    WAITING: nothing is signed that could still be mined. SIGNED: something is. MINED: seen in a
+    block that a reorg may still take away. FINAL: deep enough. HELD and CANCELLED are never sent.
+    """
+
+    WAITING = "waiting"
+    HELD = "held"
+    SIGNED = "signed"
+    MINED = "mined"
+    FINAL = "final"
+    CANCELLED = "cancelled"
+
+
+class FrozenKind(StrEnum):
+    """What may buy no more after a dispute."""
+
+    CARD = "card"
+    ACCOUNT = "account"

@@ -47,6 +47,7 @@ def local() -> None:
 @click.option("--block-time", type=click.FloatRange(0.1), help="Seconds [a block per transaction]")
 @click.option("--epoch-seconds", type=click.IntRange(10), default=60, show_default=True)
 @click.option("--peers", type=click.IntRange(1, len(DEFAULT_PEERS)), default=len(DEFAULT_PEERS))
+@click.option("--payments", is_flag=True, help="With a payment gateway and a sandbox of cards")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line when it is up")
 @click.pass_context
 def up(
@@ -55,6 +56,7 @@ def up(
     block_time: float | None,
     epoch_seconds: int,
     peers: int,
+    payments: bool,
     as_json: bool,
 ) -> None:
     """Start everything, print where it is, run until Ctrl-C; the home keeps keys and logs."""
@@ -65,6 +67,7 @@ def up(
         block_time=block_time,
         epoch_seconds=epoch_seconds,
         work_price=WORK_PRICE,
+        payments=payments,
     )
     console = Console(stderr=True)
     # Until it is up a signal interrupts the start itself, which takes down what there is.
@@ -180,6 +183,7 @@ def show_market(market: LocalMarket) -> None:
         "call 1 greeting.greeting World",
         "status 1",
         "local epoch",
+        *(("buy 20 usd --deal 1",) if market.plan.payments else ()),
         "claim --key alpha --withdraw",
         "stop 1",
     ):

@@ -50,6 +50,7 @@ START_SECONDS = 600.0
 """Where the engine's code cannot be kept, the matcher compiles it: minutes on a busy machine."""
 SERVICES = ("indexer", "gateway")
 MATCHER = "matcher"
+PAYMENTS, SANDBOX, TREASURY = "payments", "sandbox", "treasury"
 
 OnStep = Callable[[str], None]
 
@@ -82,8 +83,11 @@ class LocalMarket:
         self.claim.close()
 
     def start_service(self, name: str) -> Process:
-        """Start indexer, matcher or gateway, or start it again; returns before it is ready."""
-        process = Process(name, [name, "run"], self.home, os.environ)
+        """Start a service, or start it again; returns before it is ready."""
+        arguments = [name, "run"]
+        if name == SANDBOX:
+            arguments = [PAYMENTS, SANDBOX, "--port", str(self.plan.ports.sandbox)]
+        process = Process(name, arguments, self.home, os.environ)
         self.services[name] = process
         process.start()
         return process
@@ -163,7 +167,7 @@ def _start(
         on_step("accounts")
         _fund_accounts(market)
         on_step("services")
-        started = [market.start_service(name) for name in SERVICES]
+        started = [market.start_service(name) for name in _services_of(plan)]
         on_step("peers")
         for index, peer in enumerate(plan.peers):
             _register(market, peer, plan.peer_port(index) or find_free_port())
@@ -194,9 +198,14 @@ def deploy_contracts(home: Home, rpc: Rpc, epoch_seconds: int) -> Deployment:
     return deployer.deploy(path, parameters, name="local")
 
 
+def _services_of(plan: Plan) -> tuple[str, ...]:
+    return (*SERVICES, SANDBOX, PAYMENTS) if plan.payments else SERVICES
+
+
 def _fund_accounts(market: LocalMarket) -> None:
     keys = market.home.keys
-    for name in (*market.plan.developers, *market.plan.providers):
+    treasury = (TREASURY,) if market.plan.payments else ()
+    for name in (*market.plan.developers, *market.plan.providers, *treasury):
         market.fund(load_or_create_account(keys, name, market.wiring.password(name)))
     matcher = load_or_create_account(keys, "matcher", market.wiring.password("matcher"))
     market.anvil.cheats.set_balance(matcher.address, COINS)

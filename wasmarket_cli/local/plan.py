@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import socket
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,8 @@ MARK = "# Written by `wasmarket local up`; remove this line to keep your own cha
 WORK_PRICE = 300_000
 """USDC base units per 10^12 work, at which `wasmarket local up` has its peers sell it."""
 
+GRANT_GWEI = 10**8
+"""Coins that a new account of a local market is given: a tenth."""
 EFFECTORS = ("http", "ipfs", "kv", "secret")
 """What local peers let functions use, so that every example runs."""
 _FIRST_PORT, _PORTS = 20_000, 12_000
@@ -50,10 +53,12 @@ class Ports:
     matcher: int = 8600
     gateway: int = 8601
     indexer: int = 8602
+    payments: int = 8604
+    sandbox: int = 8605
     peer: int = 8610
 
 
-FREE_PORTS = Ports(0, 0, 0, 0, 0)
+FREE_PORTS = Ports(0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Plan:
     """A local market. `block_time` in seconds, None: a block per transaction.
 
     `work_price`: for which all peers sell their units for metered deals too (USDC base units per
-    10^12 work), None: they do not.
+    10^12 work), None: they do not. `payments`: with a payment gateway and its sandbox of cards.
     """
 
     peers: tuple[PeerPlan, ...] = DEFAULT_PEERS
@@ -70,6 +75,7 @@ class Plan:
     block_time: float | None = None
     epoch_seconds: int = 60
     work_price: int | None = None
+    payments: bool = False
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -81,7 +87,8 @@ class Plan:
         """The ports that must be free: those of the services and one for each peer."""
         ports = self.ports
         peers = (self.peer_port(index) for index in range(len(self.peers)))
-        named = (ports.chain, ports.matcher, ports.gateway, ports.indexer, *peers)
+        cards = (ports.payments, ports.sandbox) if self.payments else ()
+        named = (ports.chain, ports.matcher, ports.gateway, ports.indexer, *cards, *peers)
         return tuple(port for port in named if port)
 
     def peer_port(self, index: int) -> int:
@@ -96,6 +103,8 @@ def settle_ports(ports: Ports) -> Ports:
         matcher=ports.matcher or find_free_port(),
         gateway=ports.gateway or find_free_port(),
         indexer=ports.indexer or find_free_port(),
+        payments=ports.payments or find_free_port(),
+        sandbox=ports.sandbox or find_free_port(),
     )
 
 
@@ -119,6 +128,26 @@ def is_ours(home: Home) -> bool:
     return home.config.exists() and home.config.read_text(encoding="utf-8").startswith(MARK)
 
 
+def _payments_table(ports: Ports) -> dict[str, object]:
+    """Return the settings of a payment gateway whose sandbox takes cards that are none.
+
+    Its secrets are of this file alone.
+    """
+    return {
+        "port": ports.payments,
+        "processor": "sandbox",
+        "processor_url": f"http://127.0.0.1:{ports.sandbox}",
+        "processor_key": secrets.token_hex(16),
+        "webhook_secrets": [secrets.token_hex(16)],
+        "usdc_usd": "1",
+        "usdc_eur": "0.92",
+        "flt_usd": "0.05",
+        "flt_eur": "0.046",
+        "final_blocks": 3,
+        "grant_gwei": GRANT_GWEI,
+    }
+
+
 def write_settings(home: Home, ports: Ports, rpc: str) -> None:
     """Write the home's `wasmarket.toml` for a local market. Raises Conflict if it is the user's."""
     if home.config.exists() and not is_ours(home):
@@ -134,9 +163,15 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
         "matcher": {"port": ports.matcher, "sources": [gateway]},
         "gateway": {"port": ports.gateway},
         "peer": {"gateways": [gateway], "policy": str(home.local_policy)},
+        "payments": _payments_table(ports),
         # Everything of a local market is on this machine.
         "outbound": {"allow_private_addresses": True},
-        "client": {"matcher": matcher, "gateway": gateway, "key": "developer"},
+        "client": {
+            "matcher": matcher,
+            "gateway": gateway,
+            "payments": f"http://127.0.0.1:{ports.payments}",
+            "key": "developer",
+        },
     }
     if not home.local_policy.exists():
         home.local_policy.write_text(POLICY, encoding="utf-8")

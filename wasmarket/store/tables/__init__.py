@@ -44,6 +44,16 @@ from wasmarket.store.tables.matching import (
     SubmissionRow,
 )
 from wasmarket.store.tables.offers import DeveloperOfferRow, OfferClockRow, ProviderOfferRow
+from wasmarket.store.tables.payments import (
+    CheckoutRow,
+    DeliveryAttemptRow,
+    DeliveryRow,
+    FrozenRow,
+    GasGrantRow,
+    LedgerEntryRow,
+    LedgerLineRow,
+    WebhookRow,
+)
 from wasmarket.store.tables.peers import CommitmentRow, PeerRow
 
 __all__ = [
@@ -55,18 +65,25 @@ __all__ = [
     "BookDocumentRow",
     "BookPartRow",
     "CaseRow",
+    "CheckoutRow",
     "ClaimRow",
     "CommitmentRow",
     "ContradictionRow",
     "CursorRow",
     "DealChangeRow",
     "DealRow",
+    "DeliveryAttemptRow",
+    "DeliveryRow",
     "DeveloperOfferRow",
     "EpochTotalRow",
     "EventRow",
     "FillSkipRow",
+    "FrozenRow",
+    "GasGrantRow",
     "JournalRow",
     "LeadershipRow",
+    "LedgerEntryRow",
+    "LedgerLineRow",
     "LostMatchRow",
     "MarketStateRow",
     "MatchRecordRow",
@@ -87,4 +104,5 @@ __all__ = [
     "StakeRow",
     "SubmissionRow",
     "VoteRow",
+    "WebhookRow",
 ]

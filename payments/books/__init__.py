@@ -1,0 +1,1 @@
+"""The double-entry ledger: what is posted, and whether it balances."""

@@ -1,0 +1,1 @@
+"""Purchases from the quote to the end."""

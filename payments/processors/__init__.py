@@ -1,0 +1,1 @@
+"""Those who take cards, behind one protocol."""

@@ -1,0 +1,1 @@
+"""What a purchase would give: rates, fees, limits."""

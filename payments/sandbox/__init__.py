@@ -1,0 +1,1 @@
+"""A processor of cards that are none, for local use and tests."""

@@ -1,0 +1,1 @@
+"""Buying tokens by card."""

@@ -1,0 +1,107 @@
+"""What a buyer does at a payment gateway: open a checkout, follow it, see receipts."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from wasmarket.client.service import ServiceClient, request_signer
+from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.errors import InvalidInput, TimedOut
+from wasmarket.kernel.units import Address
+
+POLL_SECONDS = 0.3
+OVER = frozenset({"delivered", "expired", "refunded", "lost"})
+"""States in which nothing more happens by itself."""
+NANO, MINOR_UNITS, BPS = 10**9, 100, 10_000
+
+
+class PaymentsClient:
+    """A gateway at `[client] payments`, for one account."""
+
+    def __init__(self, wiring: Wiring, key: str | None = None) -> None:
+        """`key` names the account in keys/."""
+        self._wiring = wiring
+        self._key = key
+        self.service = ServiceClient("payments", wiring.client.payments, wiring.http, self._sign)
+
+    @property
+    def address(self) -> Address:
+        """The account."""
+        return self._wiring.address(self._key)
+
+    def open(self, amount: int, currency: str, purpose: dict[str, Any]) -> dict[str, Any]:
+        """Open a checkout over minor units; return it with its page."""
+        body = {"amount": str(amount), "currency": currency, "purpose": purpose}
+        return dict(self.service.post("/v1/checkouts", body))
+
+    def read(self, checkout: str) -> dict[str, Any]:
+        """Return a checkout as it is now."""
+        return dict(self.service.get(f"/v1/checkouts/{checkout}"))
+
+    def follow(self, checkout: str, seconds: float) -> Iterator[dict[str, Any]]:
+        """Yield a checkout each time its state changes, until it is over.
+
+        Raises TimedOut: the purchase goes on without us.
+        """
+        until, last = time.monotonic() + seconds, ""
+        while True:
+            found = self.read(checkout)
+            if found["state"] != last:
+                last = found["state"]
+                yield found
+            if last in OVER:
+                return
+            if time.monotonic() > until:
+                raise TimedOut(
+                    f"checkout {checkout} is {last} after {seconds:.0f} s",
+                    remedy=f"it goes on without this command: {found['page']}",
+                )
+            time.sleep(POLL_SECONDS)
+
+    def terms(self) -> dict[str, Any]:
+        """Return rates, fees and limits."""
+        return dict(self.service.get("/v1/terms"))
+
+    def amount_for(self, tokens: int, currency: str) -> int:
+        """Return the minor units that buy at least so many base units of USDC.
+
+        Raises InvalidInput where USDC is not sold for that currency.
+        """
+        terms = self.terms()
+        rate = int(terms["rates"].get(f"usdc_{currency}", 0))
+        if not rate:
+            raise InvalidInput(
+                f"USDC is not sold for {currency} there",
+                field="currency",
+                remedy=f"use one of {', '.join(terms['currencies'])}",
+            )
+        # Rounded up at each step: the gateway rounds the fee up and the tokens down.
+        net = -(-tokens * MINOR_UNITS * rate // (10**6 * NANO)) + 1
+        gross = -(-(net + int(terms["fee_fixed"])) * BPS // (BPS - int(terms["fee_bps"]))) + 1
+        return max(gross, int(terms["min_amount"]))
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the account's purchases, newest first."""
+        path, found, cursor = f"/v1/accounts/{self.address}/checkouts", [], None
+        while True:
+            page = self.service.get(path, {"cursor": cursor}, signed=True)
+            found += page["items"]
+            cursor = page["next"]
+            if cursor is None:
+                return found
+
+    def receipt(self, checkout: str) -> str:
+        """Return the receipt of a purchase, HTML."""
+        path = f"/v1/checkouts/{checkout}/receipt"
+        return self.service.send("GET", path, signed=True).text
+
+    def grant(self) -> dict[str, Any]:
+        """Ask for coins for gas, once an account; return how far they are."""
+        return dict(self.service.send("POST", "/v1/grants", signed=True).json())
+
+    def _sign(self, method: str, target: str, body: bytes) -> str:
+        wiring = self._wiring
+        account = wiring.account(self._key)
+        return request_signer(wiring.domain, account.key, wiring.clock.refresh)(
+            method, target, body
+        )

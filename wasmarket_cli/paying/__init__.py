@@ -1,0 +1,1 @@
+"""Money by card: buying, signing up, running a payment gateway."""
