@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scripts.story.cards import buy_by_card
 from scripts.story.metered import MeteredChapters, write_policy
 from scripts.story.teller import Teller
 from wasmarket.app.file import load_app
@@ -12,6 +13,7 @@ from wasmarket.client.developer import CallAnswer, DeveloperClient
 from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.home import Home
 from wasmarket.client.provider import ProviderClient
+from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.kernel.errors import MarketError, TimedOut
 from wasmarket.kernel.units import Address, format_flt, format_usdc
 from wasmarket_cli.developer.receipts import check_receipt, find_root
@@ -68,7 +70,7 @@ class Story:
         """Tell all chapters; without `ends_deal`, leave the deal running. Raises MarketError."""
         chapters = [self._start, self._deploy, self._call, self._prove, self._claim]
         chapters += [self._lose_a_peer, self._update, self._pay_for_work, self._convict_a_liar]
-        chapters += [self._stop, self._settle] if ends_deal else []
+        chapters += [self._buy] + ([self._stop, self._settle] if ends_deal else [])
         for chapter in chapters:
             chapter()
             self._interlude(self, chapter.__name__.removeprefix("_"))
@@ -83,7 +85,7 @@ class Story:
         self._say.chapter("A market comes up")
         with self._say.waiting("chain, contracts, services, peers"):
             write_policy(self._home, POLICY)
-            plan = Plan(ports=FREE_PORTS, work_price=WORK_PRICE)
+            plan = Plan(ports=FREE_PORTS, work_price=WORK_PRICE, payments=True)
             self._market = start_market(self._home, plan)
         self._proof = MeteredChapters(self.market, self._say, self._next_epoch, self._developer)
         wiring, plan = self.market.wiring, self.market.plan
@@ -211,6 +213,11 @@ class Story:
             raise Unexpected("the market does not run yet")
         return self._proof
 
+    def _buy(self) -> None:
+        self._say.chapter("A card tops up the deal")
+        buy_by_card(self._buyer(), self._say, self._deal)
+        self._show_money()
+
     def _stop(self) -> None:
         self._say.chapter("The developer stops and gets the rest back")
         returned = self._developer().stop(self._deal)
@@ -235,11 +242,14 @@ class Story:
     def _developer(self) -> DeveloperClient:
         return DeveloperClient(self.market.wiring, "developer")
 
+    def _buyer(self) -> PaymentsClient:
+        return PaymentsClient(self.market.wiring, "developer")
+
     def _account(self, name: str) -> Address:
         return self.market.wiring.account(name).address
 
     def _read_money(self) -> Money:
-        names = (*self.market.plan.developers, *self.market.plan.providers, "matcher")
+        names = (*self.market.plan.developers, *self.market.plan.providers, "matcher", "treasury")
         return read_money(self.market.wiring, {name: self._account(name) for name in names})
 
     def _show_money(self) -> None:

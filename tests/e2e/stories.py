@@ -11,6 +11,7 @@ from scripts.story import Story
 from wasmarket.app.file import App
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.client.developer import CallAnswer, DeveloperClient
+from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -85,6 +86,12 @@ class ShakenStory(Story):
     def _developer(self) -> DeveloperClient:
         return PatientClient(self.market.wiring, "developer")
 
+    def _buyer(self) -> PaymentsClient:
+        buyer = super()._buyer()
+        wiring = self.market.wiring
+        buyer.service = PatientService("payments", wiring.client.payments, wiring.http)
+        return buyer
+
     def _is_running(self, peer: int) -> bool:
         # The one that the story kills stays dead, all others come back.
         is_awaited = peer != self.market.peer_ids["alpha-1"] and not self.is_calm
@@ -156,7 +163,7 @@ class Killer:
             process.wait_ready(START_SECONDS)
 
     def _run(self) -> None:
-        names = ("indexer", "matcher", "gateway", "alpha-2", "beta-1")
+        names = ("indexer", "matcher", "gateway", "payments", "alpha-2", "beta-1")
         try:
             while not self._stop.wait(self._random.uniform(*self._pause)):
                 with self._turn:

@@ -36,11 +36,14 @@ CHAPTERS = (
     "The developer updates the function",
     "A metered deal: work is paid, not time",
     "A peer lies, and nobody lifts a hand",
+    "A card tops up the deal",
     "The developer stops and gets the rest back",
     "Everybody takes what is theirs",
 )
 DRIP = 10_000 * USDC
 """What the faucet gives to every developer and provider."""
+BOUGHT = 19_100_000
+"""What the card buys: 20.00 dollars but for 0.30 and 3 %."""
 DEMO_SECONDS = 600.0
 
 
@@ -123,7 +126,7 @@ def test_demo__keep__stays_with_urls_until_it_is_told_to_end(start_demo, tmp_pat
             break
     text = "".join(lines)
     assert demo.poll() is None, text
-    assert find_chapters(text) == list(CHAPTERS[:9])
+    assert find_chapters(text) == list(CHAPTERS[:10])
     assert re.search(r"gateway.*http://127.0.0.1:\d+/docs", text)
     assert "call 1 greeting.greeting World" in text
     assert len(find_processes(tmp_path)) > 5
@@ -188,7 +191,7 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
     assert held == 0
     assert verdict.differences == []
     assert wallets == {
-        "developer": DRIP - sum(pay.values()),
+        "developer": DRIP + BOUGHT - sum(pay.values()),
         "alpha": DRIP + earned["alpha"],
         "beta": DRIP + earned["beta"],
         "matcher": earned["matcher"],
