@@ -21,6 +21,12 @@ from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
 from meter.run import MeterParts, MeterProcess
 from meter.settings import MeterSettings
+from payments.processors.sandbox_client import SandboxProcessor
+from payments.quoting.rates import FixedRates
+from payments.run import PaymentsChain, build_payments
+from payments.sandbox.book import SandboxBook
+from payments.sandbox.run import create_sandbox
+from payments.settings import PaymentsSettings
 from peer.folder import PeerFolder
 from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
@@ -29,6 +35,7 @@ from peer.settings import PeerSettings
 from tools.contract_docs.page import build_page
 from wasmarket import __version__
 from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.sending.fates import FateReader
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.reasons import (
     BatchReason,
@@ -38,9 +45,10 @@ from wasmarket.kernel.reasons import (
     LeaveReason,
     describe,
 )
+from wasmarket.serving.daemon import Loops
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outgoing.http import create_http_client
-from wasmarket.store.database import open_database, sqlite_url
+from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 from wasmarket.testing.fake_sender import FakeSender
 
@@ -81,6 +89,7 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
         refresh=chain.fetch_head,
     )
     yield "gateway", create_gateway(GatewaySettings(), parts)
+    yield from build_payment_services(folder, database, chain)
     with Rpc("http://127.0.0.1:1") as rpc:
         own = PeerParts(
             settings=PeerSettings(),
@@ -103,6 +112,30 @@ def build_services(folder: Path) -> Iterator[tuple[str, FastAPI]]:
         )
         yield "meter", MeterProcess(metering, rpc).create_app()
     database.close()
+
+
+def build_payment_services(
+    folder: Path, database: Database, chain: FakeChain
+) -> Iterator[tuple[str, FastAPI]]:
+    """Put the payment gateway and its sandbox together over an empty chain."""
+    sender = FakeSender(chain, Account.from_key(KEY).address)
+    with create_http_client() as http, Rpc("http://127.0.0.1:1") as rpc:
+        gateway = build_payments(
+            PaymentsSettings(),
+            database=database,
+            deployment=chain.deployment,
+            chain=PaymentsChain(
+                chain, sender, FateReader(rpc, sender.address), rpc.fetch_balance, lambda: 0
+            ),
+            processor=SandboxProcessor(http, "http://127.0.0.1:1", "key", ("secret",)),
+            rates=FixedRates(PaymentsSettings()),
+            version=__version__,
+            public_url="http://127.0.0.1:1",
+        )
+        yield "payments", gateway.app
+    book = SandboxBook(folder / "sandbox.jsonl", now=lambda: 0, page_url=str)
+    yield "sandbox", create_sandbox(book, "key", __version__, Loops(), "http://127.0.0.1:1")
+    book.close()
 
 
 def build_reasons() -> str:

@@ -22,7 +22,7 @@ class NotBought(MarketError):
 
 
 def pay_by_card(page: str, card: str = CARD) -> None:
-    """Do what a buyer does in a browser on a checkout's page (HTML): follow its button, type a card.
+    """Do what a buyer does on a checkout's page (HTML): follow its button, type a card.
 
     Raises NotBought.
     """

@@ -66,6 +66,9 @@ def test_commands__are_all_there():
             "metrics",
             "open",
             "destroy",
+            "buy",
+            "payments",
+            "signup",
         ),
     }
 
@@ -81,7 +84,7 @@ def test_help__every_command__says_what_it_does(path):
 
 PROCESSES = {
     *("indexer run", "matcher run", "gateway run", "peer run", "provider run"),
-    *("meter run", "audit watch"),
+    *("meter run", "audit watch", "payments run", "payments sandbox"),
 }
 
 

@@ -17,6 +17,8 @@ from wasmarket.store.payments.entries import fetch_balances, post_entry
 NOON = 1_900_000_000
 CARD = "4242424242424242"
 OTHER_CARD = "4000000000010019"
+BOUGHT = 19_100_000
+"""USDC base units for 20.00 dollars: 3 % and 0.30 are the fee."""
 SETTINGS = PaymentsSettings(
     usdc_usd="1",
     usdc_eur="0.92",
@@ -171,3 +173,11 @@ class Shop:
                 *fetch_deliveries_in(session, moving),
                 *fetch_checkouts_in(session, [CheckoutState(name) for name in open_]),
             ]
+
+
+def buy(shop, **more):
+    """Open a checkout, pay it and let the gateway take a turn; return its id."""
+    checkout = shop.open(**more)
+    shop.pay(checkout)
+    shop.turn()
+    return checkout

@@ -144,7 +144,8 @@ def plan_bid(
             f"{developer} holds {format_usdc(held)} USDC and {format_usdc(state.free)} free"
             f" in Market, the deposit and tip are {format_usdc(cost)}",
             field="deposit",
-            remedy="offer a smaller deposit, or get USDC (local chains: `wasmarket local faucet`)",
+            remedy="offer a smaller deposit, or get USDC: `wasmarket buy 20 usd` by card"
+            " (local chains: `wasmarket local faucet`)",
         )
     return offer, missing if missing > usdc.allowance(developer, deployment.market) else 0
 

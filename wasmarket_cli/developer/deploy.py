@@ -1,5 +1,6 @@
 """`wasmarket deploy`: from an app to a running function."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from rich.console import Console
 from wasmarket.app.file import App, override_settings
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
+from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.client.usage.meters import ask_for_work, find_meter
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, Refused
@@ -40,6 +42,7 @@ from wasmarket_cli.options import (
     yes_option,
 )
 from wasmarket_cli.output import count, print_json, say, tell, usdc, write_duration
+from wasmarket_cli.paying.buying import pay_missing
 from wasmarket_cli.wiring import wire
 
 ANSWER_SECONDS = 10.0
@@ -191,7 +194,13 @@ def deploy(
     if not (yes or as_json):
         click.confirm("Publish and offer?", default=True, abort=True)
     client.publish(built)
-    bid = client.offer(requirement, built.app, units if spare else None)
+    asks = not (yes or as_json) and sys.stdin.isatty()
+    cost = requirement.deposit + requirement.tip
+    bid = pay_missing(
+        lambda: client.offer(requirement, built.app, units if spare else None),
+        PaymentsClient(wiring, key) if asks else None,
+        cost,
+    )
     project.remember(ProjectDeal(bid.hash, None))
     return _finish(client, project, built, bid, wait, as_json)
 

@@ -1,11 +1,12 @@
 """`wasmarket buy`: open a checkout by card and follow it until the tokens are there."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
 from wasmarket.client.purchases.payments import PaymentsClient
-from wasmarket.kernel.errors import InvalidInput, MarketError, Refused, TimedOut
+from wasmarket.kernel.errors import InvalidInput, MarketError, Refused, TimedOut, Unfunded
 from wasmarket.kernel.units import Address, format_flt
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import ADDRESS, TokenAmount, json_option, key_option
@@ -16,7 +17,8 @@ MONEY = TokenAmount("", 2, 1, 2**53)
 """Minor units, read exactly."""
 CURRENCIES = ("usd", "eur")
 FOLLOW_SECONDS = 16 * 60
-NANO = 10**9
+
+Result = TypeVar("Result")
 
 
 @click.command()
@@ -107,6 +109,19 @@ def tokens_of(checkout: dict[str, Any]) -> str:
     """Write what a checkout gives, for people."""
     tokens = int(checkout["tokens"])
     return usdc(tokens) if checkout["token"] == "usdc" else f"{format_flt(tokens)} FLT"
+
+
+def pay_missing(act: Callable[[], Result], client: PaymentsClient | None, cost: int) -> Result:
+    """Return what `act` gives; where money is missing for it ask whether to buy it, and act again.
+
+    `cost` in USDC base units; nobody is asked without `client`. Raises as `act`, Refused.
+    """
+    try:
+        return act()
+    except Unfunded:
+        if client is None or not offer_purchase(client, client.missing_for(cost)):
+            raise
+    return act()
 
 
 def offer_purchase(client: PaymentsClient, missing: int, currency: str = "usd") -> bool:

@@ -138,7 +138,7 @@ def reconcile(ctx: click.Context, days: int, book_capital: bool, as_json: bool) 
     return Exit.FAILED if found else Exit.OK
 
 
-@payments.command()
+@payments.command("thaw")
 @click.argument("frozen", required=False, metavar="[KEY]")
 @json_option
 @click.pass_context
@@ -190,18 +190,20 @@ def history(ctx: click.Context, key: str | None, as_json: bool) -> None:
 @click.argument("checkout")
 @click.option("--output", type=click.Path(path_type=Path), help="Write it to this file [stdout]")
 @key_option
+@json_option
 @click.pass_context
-def receipt(ctx: click.Context, checkout: str, output: Path | None, key: str | None) -> None:
+def receipt(
+    ctx: click.Context, checkout: str, output: Path | None, key: str | None, as_json: bool
+) -> None:
     """Write the receipt of CHECKOUT as an HTML page; a browser prints it, also as PDF."""
     page = PaymentsClient(wire(ctx), key).receipt(checkout)
-    if output is None:
+    if output is not None:
+        output.write_text(page, encoding="utf-8")
+        show_done(as_json, f"written to {output}", checkout=checkout, file=str(output))
+    elif as_json:
+        print_json({"checkout": checkout, "html": page})
+    else:
         click.echo(page, nl=False)
-        return
-    output.write_text(page, encoding="utf-8")
-    say(f"written to {output}")
-
-
-payments.add_command(thaw_party, "thaw")
 
 
 def _settings(wiring: Wiring, flags: dict[str, object]) -> PaymentsSettings:

@@ -80,6 +80,11 @@ class PaymentsClient:
         gross = -(-(net + int(terms["fee_fixed"])) * BPS // (BPS - int(terms["fee_bps"]))) + 1
         return max(gross, int(terms["min_amount"]))
 
+    def missing_for(self, cost: int) -> int:
+        """Return the USDC base units that the account lacks, in Market and wallet, for a cost."""
+        free = self._wiring.market.account(self.address).free
+        return max(0, cost - free - self._wiring.usdc.balance(self.address))
+
     def history(self) -> list[dict[str, Any]]:
         """Return the account's purchases, newest first."""
         path, found, cursor = f"/v1/accounts/{self.address}/checkouts", [], None
