@@ -22,7 +22,6 @@ from matcher.api.offer_routes import offer_routes
 from matcher.api.quick_quotes import QuickQuotes
 from matcher.api.readiness import HeadWatch
 from matcher.api.replacement_routes import replacement_routes
-from wasmarket.store.stored_nonces import StoredNonces
 from matcher.offers.intake import Intake
 from matcher.offers.replacements import Replacements
 from matcher.orderbook.reader import BookReader
@@ -36,6 +35,7 @@ from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, cre
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.chain.writer import DEPTH
 from wasmarket.store.database import Database
+from wasmarket.store.stored_nonces import StoredNonces
 
 NAME = "matcher"
 EXAMPLES = Path(__file__).parent / "examples"
