@@ -104,4 +104,4 @@ demo: setup  ## The main job on a local chain; KEEP=1 leaves it running
 
 .PHONY: clean
 clean:  ## Remove what was built and cached here
-	rm -rf .build .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf .build wasmarket/serving/explorer/site .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -44,6 +44,8 @@ from wasmarket.serving.bodies import BoundedBodies
 from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.callers.limits import RateLimit
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
+from wasmarket.serving.explorer.files import load_site
+from wasmarket.serving.explorer.routes import ExplorerSettings, explorer_routes
 from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.nonce_files import SYNC_SECONDS, NonceFiles
 from wasmarket.serving.outbound import Outbound
@@ -192,6 +194,7 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     for part in parts.hosted:
         app.include_router(part.router)
     app.include_router(build_call_routes(calls))
+    app.include_router(_build_explorer(settings, deployment))
     app.include_router(build_site_routes(calls, sites))
 
     def build_limit(per_second: float, what: str) -> RateLimit:
@@ -218,6 +221,13 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         handler=app.exception_handlers[Exception],
     )
     return app
+
+
+def _build_explorer(settings: GatewaySettings, deployment: Deployment) -> APIRouter:
+    """Return the explorer's routes, without its pages where no matcher is known to read from."""
+    matcher = settings.explorer_matcher or settings.matcher
+    explorer = ExplorerSettings("gateway", deployment, matcher=matcher)
+    return explorer_routes(load_site() if matcher else {}, explorer)
 
 
 def create_front(app: FastAPI) -> ASGIApp:

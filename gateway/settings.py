@@ -17,6 +17,8 @@ class GatewaySettings:
     """URL of a matcher that says where deals run; empty: read the store."""
     meter: bool = False
     """Whether this process is the home's meter too, by table `[meter]`."""
+    explorer_matcher: str = ""
+    """URL of a matcher as browsers reach it, which the explorer's pages read; empty: `matcher`."""
     aliases: dict[str, int] = field(default_factory=dict)
     """Short names of deals: `/{alias}/…`."""
     hosts: dict[str, int] = field(default_factory=dict)

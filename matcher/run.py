@@ -166,8 +166,8 @@ def build_matcher(
         ),
         clients=Clients(settings.proxies),
         version=version,
-        poll_seconds=settings.poll_seconds,
         asks_peers=checks is not None,
+        gateway=settings.explorer_gateway,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
     if settings.submit:

@@ -20,7 +20,8 @@ class MatcherSettings:
     `proxies` are addresses of proxies in front, whose word for a client's address is believed.
     `usdc_per_coin` is what a native coin is worth: a match whose gas would cost more than its tip
     and `gas_subsidy_usdc` is not sent (0: gas is not weighed).
-    `max_lag_seconds` behind the chain it is not ready.
+    `max_lag_seconds` behind the chain it is not ready. `explorer_gateway` is the URL of a gateway
+    as browsers reach it, where the explorer's pages find receipts and aliases.
     """
 
     host: str = "127.0.0.1"
@@ -45,3 +46,4 @@ class MatcherSettings:
     usdc_per_coin: float = 0.0
     gas_subsidy_usdc: float = 0.5
     max_lag_seconds: int = 60
+    explorer_gateway: str = ""

@@ -114,6 +114,7 @@ NOUNS = {
         "wasmarket_cli.developer.apps.examples:example",
         "Copy an example app to start from",
     ),
+    "explorer": ("wasmarket_cli.explorer:explorer", "Open the market in a browser"),
     "config": ("wasmarket_cli.setup:config", "Show the settings in force"),
     "doctor": ("wasmarket_cli.setup:doctor", "Check that everything can be reached"),
 }

@@ -21,11 +21,12 @@ from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
 from wasmarket.serving.callers.addresses import Clients, group_of
 from wasmarket.serving.callers.api_keys import read_key
 from wasmarket.serving.callers.limits import RateLimit, RateLimited
+from wasmarket.serving.explorer.routes import PATH
 from wasmarket.serving.http1.head import find_single
 from wasmarket.serving.peer_wire.connection import Header
 from wasmarket.serving.problems import render, request_id_of
 
-RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json"})
+RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.json", PATH})
 """First parts of paths that are the gateway's own."""
 UNLIMITED = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics", "/v1/status"})
 """The gateway's own pages, by which it is watched."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from fastapi import Depends, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from matcher.api.audit_routes import audit_routes
 from matcher.api.book_routes import book_routes
@@ -31,6 +32,8 @@ from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.auth import Authenticator
 from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.examples import add_examples, load_examples
+from wasmarket.serving.explorer.files import load_site
+from wasmarket.serving.explorer.routes import ExplorerSettings, explorer_routes
 from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.chain.writer import DEPTH
@@ -54,9 +57,10 @@ class ApiParts:
     limits: RequestLimits
     clients: Clients
     version: str
-    poll_seconds: float
     asks_peers: bool
     """Whether peers are asked for their keys."""
+    gateway: str = ""
+    """URL of a gateway as browsers reach it."""
 
 
 def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
@@ -95,13 +99,25 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     for router in (
         offer_routes(parts.door, reads, authenticator),
         replacement_routes(parts.wishes, reads, authenticator),
-        book_routes(parts.book, database, parts.poll_seconds),
+        book_routes(parts.book, database),
         market_routes(MarketReads(database, parts.book, asks_peers=parts.asks_peers)),
         audit_routes(database),
     ):
         app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
+    explorer = ExplorerSettings(NAME, deployment, gateway=parts.gateway)
+    app.include_router(explorer_routes(load_site(), explorer))
     add_examples(app, load_examples(EXAMPLES))
     # Innermost, so that what it refuses has a request id and is counted like any answer.
     app.user_middleware.append(Middleware(Guards, limits=parts.limits, clients=parts.clients))
     app.user_middleware.append(Middleware(QuickQuotes, book=parts.book))
+    # The market is public: pages of any origin may read it, and send what is signed anyhow.
+    app.user_middleware.insert(
+        0,
+        Middleware(
+            CORSMiddleware,
+            allow_origins=["*"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID"],
+        ),
+    )
     return app

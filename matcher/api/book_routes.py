@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from matcher.api.event_stream import find_position, read_choice, stream
+from matcher.api.event_stream import News, find_position, read_choice, stream
 from matcher.api.requirements import to_demand
 from matcher.api.views.offers import DepthView, LevelView, QuoteView, RequirementJson
 from matcher.engine.answers.quotes import Depth, depth, quote
@@ -20,9 +20,10 @@ from wasmarket.store.database import Database
 EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
 
 
-def book_routes(book: BookReader, database: Database, interval: float) -> APIRouter:
-    """Return the routes over the book; `interval` seconds between looks for new events."""
+def book_routes(book: BookReader, database: Database) -> APIRouter:
+    """Return the routes over the book and its events."""
     router = APIRouter()
+    news = News(database)
 
     @router.post("/v1/quotes", tags=["book"])
     def quote_requirement(body: RequirementJson) -> list[QuoteView]:
@@ -62,7 +63,7 @@ def book_routes(book: BookReader, database: Database, interval: float) -> APIRou
         owner = None if account is None else parse_address(account, field="account")
         chosen = read_choice(names, deal, peer, owner)
         position = find_position(database, last_event_id)
-        lines = stream(database, position, chosen, interval=interval)
+        lines = stream(news, database, position, chosen)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
 

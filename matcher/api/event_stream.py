@@ -15,6 +15,7 @@ from wasmarket.store.chain.events import (
     fetch_changes,
     fetch_latest,
     fetch_position,
+    fetch_stamp,
     id_of,
 )
 from wasmarket.store.database import Database
@@ -22,6 +23,8 @@ from wasmarket.store.views import Changes, EventView, Position
 
 EVENT_NAMES = frozenset(kind.__name__ for kinds in EVENTS.values() for kind in kinds)
 KEEP_ALIVE_SECONDS = 15.0
+LOOK_SECONDS = 0.1
+"""How often all streams together look whether anything is new."""
 _ID = re.compile(r"(?P<block>[0-9]{1,18}):(?P<index>[0-9]{1,18})(:(?P<branch>[0-9a-f]{16}))?")
 
 
@@ -62,27 +65,57 @@ def find_position(database: Database, last_event_id: str | None) -> Position:
         )
 
 
+class News:
+    """Whether anything is new in the store, asked once for however many streams there are."""
+
+    def __init__(self, database: Database, seconds: float = LOOK_SECONDS) -> None:
+        """Ask at most every `seconds`."""
+        self._database = database
+        self.seconds = seconds
+        self._due = 0.0
+        self._stamp: tuple[str | None, int, int] | None = None
+
+    async def read_stamp(self) -> tuple[str | None, int, int] | None:
+        """Return what tells one state of the store from the next; it may be `seconds` old."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._due:
+            # Before it is asked, so that others do not ask as well.
+            self._due = now + self.seconds
+            self._stamp = await run_in_threadpool(self._fetch)
+        return self._stamp
+
+    def _fetch(self) -> tuple[str | None, int, int]:
+        with self._database.read() as session:
+            return fetch_stamp(session)
+
+
 async def stream(
+    news: News,
     database: Database,
     position: Position,
     chosen: EventChoice,
     *,
-    interval: float,
     keep_alive: float = KEEP_ALIVE_SECONDS,
 ) -> AsyncIterator[str]:
-    """Yield events as text of the stream, without end; looks for news every `interval` seconds."""
+    """Yield events as text of the stream, without end, soon after they are indexed."""
     yield ": welcome\n\n"
     quiet = 0.0
+    seen = None
     while True:
-        changes = await run_in_threadpool(_fetch, database, position, chosen)
-        position = changes.position
-        text = render(changes)
+        stamp = await news.read_stamp()
+        text = ""
+        if stamp is None or stamp != seen:
+            changes = await run_in_threadpool(_fetch, database, position, chosen)
+            position = changes.position
+            text = render(changes)
         if text:
             quiet = 0.0
             yield text
         else:
-            await asyncio.sleep(interval)
-            quiet += interval
+            # Only what came after all that was sent can be new.
+            seen = stamp
+            await asyncio.sleep(news.seconds)
+            quiet += news.seconds
             if quiet >= keep_alive:
                 quiet = 0.0
                 yield ": still here\n\n"

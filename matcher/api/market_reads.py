@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from matcher.api.per_block import PerBlock
 from matcher.api.views.market import (
+    AccountJson,
     AssignmentDetail,
     AssignmentJson,
     DealDetail,
@@ -30,7 +31,7 @@ from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignment
 from wasmarket.store.chain.deals import VERSIONS, fetch_deal, fetch_deal_changes, fetch_deals
 from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_epochs
 from wasmarket.store.chain.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
-from wasmarket.store.chain.state import fetch_indexed
+from wasmarket.store.chain.state import fetch_account, fetch_indexed
 from wasmarket.store.chain.statistics import Statistics, fetch_statistics
 from wasmarket.store.database import Database, Session
 from wasmarket.store.matching.book_documents import (
@@ -39,7 +40,7 @@ from wasmarket.store.matching.book_documents import (
     fetch_book_parts,
 )
 from wasmarket.store.matching.lost_opportunities import fetch_region_fills
-from wasmarket.store.matching.matches import fetch_match, fetch_matches
+from wasmarket.store.matching.matches import fetch_latest_matches, fetch_match, fetch_matches
 from wasmarket.store.matching.peer_checks import PeerCheck, fetch_peer_checks
 from wasmarket.store.views import EpochView, Indexed, PeerView
 
@@ -120,6 +121,16 @@ class MarketReads:
 
         return self._page(fetch, MatchJson.build, cursor, limit)
 
+    def list_latest_matches(self, cursor: str | None, limit: int) -> Page[MatchJson]:
+        """Return a page of this matcher's records, the newest first."""
+        key = decode_cursor(cursor, int)
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            rows = fetch_latest_matches(session, before=key[0] if key else None, limit=limit)
+        following = encode_cursor(rows[-1].id) if len(rows) == limit else None
+        items = [MatchJson.build(row) for row in rows]
+        return Page(items=items, next=following, block=at.block)
+
     def read_assignment(self, assignment: int) -> AssignmentDetail:
         """Return an assignment and what a claim would pay now. Raises NotFound."""
         with self._database.read() as session:
@@ -175,6 +186,13 @@ class MarketReads:
 
     def _checks(self, session: Session, peers: Sequence[int]) -> dict[int, PeerCheck]:
         return fetch_peer_checks(session, peers) if self._asks_peers else {}
+
+    def read_account(self, address: Address) -> AccountJson:
+        """Return an account; zeros for one that never touched the market."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            found = fetch_account(session, address)
+        return AccountJson(address=address, free=found.free, counter=found.counter, block=at.block)
 
     def read_provider(self, address: Address) -> ProviderJson:
         """Return a provider; zeros for an account that has no peers."""

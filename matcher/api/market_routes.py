@@ -7,6 +7,7 @@ from fastapi.responses import StreamingResponse
 
 from matcher.api.market_reads import MarketReads
 from matcher.api.views.market import (
+    AccountJson,
     AssignmentDetail,
     AssignmentJson,
     DealDetail,
@@ -88,6 +89,11 @@ def market_routes(reads: MarketReads) -> APIRouter:
         """One assignment, and what a claim would pay now."""
         return reads.read_assignment(assignment)
 
+    @router.get("/v1/matches", tags=["matches"])
+    def list_latest_matches(cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Page[MatchJson]:
+        """This matcher's records, the newest first."""
+        return reads.list_latest_matches(cursor, limit)
+
     @router.get("/v1/matches/{match}", tags=["matches"])
     def read_match(match: Number) -> MatchJson:
         """One match record."""
@@ -114,6 +120,11 @@ def market_routes(reads: MarketReads) -> APIRouter:
     def read_peer(peer: Number) -> PeerJson:
         """One peer."""
         return reads.read_peer(peer)
+
+    @router.get("/v1/accounts/{address}", tags=["providers"])
+    def read_account(address: AddressText) -> AccountJson:
+        """Any account: its free balance and the counter of its offers."""
+        return reads.read_account(parse_address(address, field="address"))
 
     @router.get("/v1/providers", tags=["providers"])
     def list_providers(cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> Page[ProviderJson]:

@@ -17,6 +17,7 @@ from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.kernel.errors import MarketError, TimedOut
 from wasmarket.kernel.units import Address, format_flt, format_usdc
 from wasmarket_cli.developer.receipts import check_receipt, find_root
+from wasmarket_cli.local.commands import explorer_url
 from wasmarket_cli.local.epochs import next_epoch
 from wasmarket_cli.local.money import Money, read_money
 from wasmarket_cli.local.network import LocalMarket, start_market
@@ -91,6 +92,7 @@ class Story:
         wiring, plan = self.market.wiring, self.market.plan
         bond = wiring.deployment.parameters.bond_per_unit
         self._say.fact(f"Anvil at {self.market.anvil.url}, Market at {wiring.deployment.market}")
+        self._say.fact(f"watch it in a browser: {explorer_url(self.market)}")
         self._say.table(
             ["peer", "provider", "region", "#units", "#bond FLT", "#ask USDC"],
             [

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.e2e.browser import CHROMIUM, Visitor
 from tests.e2e.market_driver import MarketDriver, own_settings
 from wasmarket.client.home import Home
 from wasmarket_cli.local.plan import PeerPlan, Plan
@@ -39,3 +41,21 @@ def deal(market: MarketDriver) -> int:
 def provider(market: MarketDriver) -> str:
     """A provider of its own: a funded account named after nobody."""
     return market.new_account("provider")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Ended with its module: while it lives nothing else of this thread can run an event loop."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser, market: MarketDriver) -> Iterator[Visitor]:
+    """Somebody at a browser of their own, who must meet no error and no dialog."""
+    visitor = Visitor(browser, market)
+    yield visitor
+    visitor.close()
+    assert visitor.faults == []

@@ -54,7 +54,7 @@ def test_commands__are_all_there():
         ),
         *("runway", "top-up", "take", "drop", "stop", "claim", "provider", "offer", "peer"),
         *("indexer", "matcher", "gateway", "local", "wallet", "module", "match", "receipt"),
-        *("aqua", "audit", "flow", "config", "content", "doctor", "example", "meter"),
+        *("aqua", "audit", "flow", "config", "content", "doctor", "example", "explorer", "meter"),
         *(
             "redeem",
             "secret",

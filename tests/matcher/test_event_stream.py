@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from matcher.api.event_stream import find_position, stream
+from matcher.api.event_stream import News, find_position, stream
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.events import (
@@ -29,7 +29,8 @@ def read(town, count, *, after=None, chosen=None, meanwhile=lambda: None):
 
     async def collect():
         found = []
-        async for text in stream(town.database, position, chosen or EventChoice(), interval=0.001):
+        news = News(town.database, 0.001)
+        async for text in stream(news, town.database, position, chosen or EventChoice()):
             found += [m for m in text.split("\n\n") if m and not m.startswith(":")]
             if len(found) >= count:
                 return found[:count]
@@ -186,7 +187,8 @@ def test_find_position__nonsense__is_bad_input(town, text):
 def test_stream__quiet_market__is_kept_alive(town):
     async def collect():
         position = find_position(town.database, None)
-        lines = stream(town.database, position, EventChoice(), interval=0.001, keep_alive=0.002)
+        news = News(town.database, 0.001)
+        lines = stream(news, town.database, position, EventChoice(), keep_alive=0.002)
         return [await anext(lines) for _ in range(2)]
 
     assert asyncio.run(collect()) == [": welcome\n\n", ": still here\n\n"]

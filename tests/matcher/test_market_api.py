@@ -5,7 +5,15 @@ import json
 import pytest
 
 from matcher.orderbook.document import digest_of, load_book, replay
-from wasmarket.kernel.events import Activated, AppChanged, Committed, Ended, OfferCancelled
+from wasmarket.kernel.events import (
+    Activated,
+    AppChanged,
+    Committed,
+    CounterBumped,
+    Deposited,
+    Ended,
+    OfferCancelled,
+)
 from wasmarket.kernel.signing.typed_data import hash_offer
 
 pytestmark = pytest.mark.unit
@@ -150,6 +158,49 @@ def test_match_record__book_by_digest__replays_to_the_same_fills(trading):
         (fill["offer"], fill["units"]) for fill in record["fills"]
     ]
     assert document.signatures[hash_offer(trading.bid())] is not None
+
+
+def test_match_records__listed__come_newest_first_page_by_page(trading):
+    trading.post_bid(trading.bid(salt=2, deposit=100))
+    trading.turn()
+
+    first = get(trading, "/v1/matches?limit=1")
+    rest = get(trading, f"/v1/matches?limit=5&cursor={first['next']}")
+
+    assert [row["id"] for row in first["items"]] == [2]
+    assert [row["id"] for row in rest["items"]] == [1]
+    assert rest["next"] is None
+
+
+def test_reads__from_a_page_of_another_origin__are_open_to_it(trading):
+    origin = {"Origin": "https://explorer.example"}
+
+    answer = trading.http.get("/v1/deals/1", headers=origin)
+    asked = trading.http.request(
+        "OPTIONS",
+        "/v1/events",
+        headers=origin
+        | {
+            "Access-Control-Request-Method": "GET",
+            "Access-Control-Request-Headers": "last-event-id",
+        },
+    )
+
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
+    assert asked.status_code == 200
+
+
+def test_account__known_or_not__has_its_free_balance_and_counter(trading):
+    trading.chain.mine(Deposited(trading.developer.address, 700, 700))
+    trading.chain.mine(CounterBumped(trading.developer.address, 3))
+    trading.index()
+
+    known = get(trading, f"/v1/accounts/{trading.developer.address}")
+    unknown = get(trading, "/v1/accounts/0x" + "11" * 20)
+
+    assert (known["free"], known["counter"]) == ("700", "3")
+    assert (unknown["free"], unknown["counter"]) == ("0", "0")
 
 
 def test_quotes__price_curve__creates_nothing(trading):

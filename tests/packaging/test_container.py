@@ -25,15 +25,17 @@ DOCKERFILE = CHECKOUT / "docker" / "Dockerfile"
 
 
 def read_stages(text):
-    """Return the instructions of each stage: (word, rest)."""
+    """Return the instructions of each stage, by its name or number: (word, rest)."""
     lines = [line for line in re.sub(r"\\\n", " ", text).splitlines() if line.strip()]
-    stages = []
+    stages = {}
+    steps = None
     for line in lines:
         word, _, rest = line.partition(" ")
         if word == "FROM":
-            stages.append([])
-        elif stages and not line.startswith("#"):
-            stages[-1].append((word, rest.strip()))
+            _, _, name = rest.partition(" AS ")
+            steps = stages[name or len(stages)] = []
+        elif steps is not None and not line.startswith("#"):
+            steps.append((word, rest.strip()))
     return stages
 
 
@@ -48,6 +50,9 @@ def build(steps, room, environ):
             environ |= {name: value for name, value in given.items() if name not in environ}
         elif word == "COPY":
             *sources, target = rest.split()
+            if sources[0].startswith("--from="):
+                # What another stage built is in the checkout, built by the same command.
+                sources = [source.removeprefix("/src/") for source in sources[1:]]
             for source in sources:
                 copy(CHECKOUT / source, folder / target)
         else:
@@ -66,7 +71,8 @@ def build(steps, room, environ):
 def copy(source: Path, target: Path):
     """Copy as COPY does: the contents of a folder, a file into a folder."""
     if source.is_dir():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules")
+        shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
     else:
         shutil.copy(source, target)
 
@@ -101,7 +107,7 @@ def image():
     }
     # Where packages come from is the machine's setting, not the image's.
     environ |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    build(read_stages(DOCKERFILE.read_text(encoding="utf-8"))[0], room, environ)
+    build(read_stages(DOCKERFILE.read_text(encoding="utf-8"))["build"], room, environ)
     yield room / "wasmarket"
     shutil.rmtree(room)
 
@@ -119,4 +125,6 @@ def test_image__build_stage__leaves_a_command_that_runs_without_its_source(image
         helped = run("wasmarket", command, "run", "--help")
         assert (helped.returncode, helped.stderr) == (0, "")
     assert run("python", "-m", "pip", "--version").returncode != 0
+    site = "from wasmarket.serving.explorer.files import load_site; assert load_site()"
+    assert run("python", "-c", site).returncode == 0
     assert run("python", "-c", "import psycopg, numba, wasmtime").returncode == 0

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -119,10 +120,13 @@ def test_wheel__all__plays_the_quickstart(install, version):
             done = environment.run(*command.split())
             assert done.returncode == 0, (command, done.stderr)
             said[command] = done.stdout
+        shown = environment.run("wasmarket", "explorer", "--print")
+        page = urllib.request.urlopen(shown.stdout.strip(), timeout=30).read()
     finally:
         up.send_signal(signal.SIGTERM)
         _, words = up.communicate(timeout=180)
 
+    assert b"/explorer/explorer.js" in page
     assert "Hi, World\n" in said["wasmarket call 1 greeting.greeting World"]
     assert len(said) >= 12
     assert (up.returncode, "Traceback" in words) == (0, False), words

@@ -79,7 +79,9 @@ def up(
         signal.signal(number, lambda *_: stop.set())
     try:
         if as_json:
-            print_line(ready=True, url=market.services["gateway"].url, home=str(home.root))
+            url = market.services["gateway"].url
+            explorer = explorer_url(market)
+            print_line(ready=True, url=url, home=str(home.root), explorer=explorer)
         else:
             show_market(market)
         stop.wait()
@@ -172,6 +174,7 @@ def show_market(market: LocalMarket) -> None:
         (f"peer {market.peer_ids[name]} ({name})", f"{process.url}/docs")
         for name, process in market.peers.items()
     ]
+    rows.append(("explorer", explorer_url(market)))
     print_table("Running", ["part", "where"], rows)
     names = ", ".join(list_accounts(market.home.keys))
     say(f"home {market.home.root} · keys: {names}")
@@ -189,6 +192,11 @@ def show_market(market: LocalMarket) -> None:
     ):
         say(f"  {prefix} {text}")
     say("Ctrl-C ends it all.")
+
+
+def explorer_url(market: LocalMarket) -> str:
+    """Return where a browser shows the market."""
+    return f"{market.services['gateway'].url}/explorer/"
 
 
 def _is_running(wiring: Wiring, http: httpx.Client, peer: int) -> bool:

@@ -160,8 +160,8 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
     tables = {
         "chain": {"rpc": rpc},
         "indexer": {"port": ports.indexer},
-        "matcher": {"port": ports.matcher, "sources": [gateway]},
-        "gateway": {"port": ports.gateway},
+        "matcher": {"port": ports.matcher, "sources": [gateway], "explorer_gateway": gateway},
+        "gateway": {"port": ports.gateway, "explorer_matcher": matcher},
         "peer": {"gateways": [gateway], "policy": str(home.local_policy)},
         "payments": _payments_table(ports),
         # Everything of a local market is on this machine.

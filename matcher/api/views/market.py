@@ -163,6 +163,15 @@ class PeerJson(BaseModel):
 _OF_PEER = frozenset(PeerJson.model_fields) - {"reachable"}
 
 
+class AccountJson(BaseModel):
+    """An account: USDC that it can withdraw, and the counter that its offers must carry."""
+
+    address: str
+    free: Uint
+    counter: Uint
+    block: int
+
+
 class ProviderJson(BaseModel):
     """A provider: USDC free and paid ever, FLT stake, peers and units."""
 

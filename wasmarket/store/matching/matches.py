@@ -69,6 +69,16 @@ def fetch_matches(
     return [match_view(row) for row in session.scalars(query)]
 
 
+def fetch_latest_matches(
+    session: Session, *, before: int | None = None, limit: int
+) -> list[MatchView]:
+    """Return match records, the newest first; `before`: only those with a smaller number."""
+    query = select(MatchRecordRow).order_by(MatchRecordRow.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(MatchRecordRow.id < before)
+    return [match_view(row) for row in session.scalars(query)]
+
+
 def _get(session: Session, match: int) -> MatchRecordRow:
     row = session.get(MatchRecordRow, match)
     if row is None:

@@ -1,0 +1,218 @@
+/** A peer, and the provider behind it: what it has, what it ran, what it earned and proved. */
+
+import { formatCount, formatUsdc, toDrawn, USDC_DECIMALS } from "../data/amounts";
+import { useAll, useHistory, useMatcher } from "../data/resources";
+import { getSettings } from "../data/settings";
+import { formatTime, regionName, startOf, traitsOf } from "../data/texts";
+import type { Assignment, ChainEvent, Offer, Page, Peer } from "../data/views";
+import {
+  AccountName,
+  Card,
+  DealName,
+  Facts,
+  Meter,
+  Name,
+  OfferName,
+  RegionName,
+  Shown,
+  State,
+  Table,
+  Tile,
+  Tiles,
+  Usdc,
+} from "../parts/basics";
+import { Chart } from "../parts/chart";
+import { EventList } from "../parts/latest";
+import { useEpoch } from "./deal";
+
+const DAYS_SHOWN = 90;
+const EARNINGS_SHOWN = 48;
+
+/** One square an epoch: proven, not proven although something ran, or idle. */
+function ProofCalendar(props: { events: ChainEvent[]; assignments: Assignment[]; epoch: number }) {
+  const proven = new Set(props.events.filter((e) => e.name === "Committed").map((e) => Number(e.epoch)));
+  const last = props.epoch - 1;
+  const runs = props.assignments.filter((entry) => entry.start !== null);
+  if (runs.length === 0 && proven.size === 0) return <p class="empty">It has not run anything yet.</p>;
+  const earliest = Math.min(...proven, ...runs.map((entry) => entry.start ?? last));
+  const first = Math.max(earliest, last - DAYS_SHOWN + 1);
+  const epochs = Array.from({ length: Math.max(last - first + 1, 0) }, (_, index) => first + index);
+  const states = epochs.map((epoch) => {
+    if (proven.has(epoch)) return "proven";
+    const ran = runs.some((entry) => (entry.start ?? 0) <= epoch && (entry.end === null || entry.end >= epoch));
+    return ran ? "missed" : "idle";
+  });
+  const count = (state: string) => states.filter((entry) => entry === state).length;
+  return (
+    <>
+      <p>
+        <b>{count("proven")}</b> of the last {epochs.length} epochs proven, <b>{count("missed")}</b> not although it ran
+        something.
+      </p>
+      <div class="calendar" role="img" aria-label={`${count("proven")} epochs proven, ${count("missed")} missed`}>
+        {epochs.map((epoch, index) => (
+          <span key={epoch} class={states[index]} title={`epoch ${epoch}, ${formatTime(startOf(epoch))}: ${states[index]}`} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+function Earnings(props: { events: ChainEvent[] }) {
+  const byEpoch = new Map<number, { paid: bigint; refunded: bigint }>();
+  for (const event of props.events) {
+    if (event.name !== "Claimed" && event.name !== "Redeemed") continue;
+    const epoch = Math.floor(event.timestamp / getSettings().epochSeconds);
+    const entry = byEpoch.get(epoch) ?? { paid: 0n, refunded: 0n };
+    entry.paid += BigInt(String(event.paid ?? 0));
+    entry.refunded += BigInt(String(event.refunded ?? 0));
+    byEpoch.set(epoch, entry);
+  }
+  const rows = [...byEpoch].sort(([a], [b]) => a - b).slice(-EARNINGS_SHOWN);
+  if (rows.length === 0) return <p class="empty">Nothing was claimed yet.</p>;
+  return (
+    <Chart
+      label="What was claimed, by the epoch of the claim"
+      kind="bars"
+      x={rows.map(([epoch]) => epoch)}
+      y={rows.map(([, entry]) => toDrawn(entry.paid, USDC_DECIMALS))}
+      formatX={(value) => (Number.isInteger(value) ? formatCount(value) : "")}
+      formatY={(value) => String(+value.toPrecision(4))}
+      columns={["Epoch of the claim", "Paid (USDC)", "Went back (USDC)"]}
+      rows={rows.map(([epoch, entry]) => [formatCount(epoch), formatUsdc(entry.paid), formatUsdc(entry.refunded)])}
+      height={200}
+    />
+  );
+}
+
+export function Offers(props: { path: string }) {
+  const found = useMatcher<Page<Offer>>(props.path);
+  return (
+    <Shown of={found}>
+      {(page) => (
+        <Table
+          caption="Offers"
+          rows={[...page.items].reverse()}
+          keyOf={(row) => row.hash}
+          empty="No offers at this matcher."
+          columns={[
+            { name: "Offer", cell: (row) => <OfferName hash={row.hash} /> },
+            { name: "State", cell: (row) => <State name={row.status} title={row.reasons.join("; ")} /> },
+            {
+              name: "Price",
+              isNumber: true,
+              cell: (row) => <Usdc amount={String(row.offer.price ?? row.offer.max_price)} />,
+            },
+            {
+              name: "For",
+              cell: (row) => {
+                if (row.offer.price === undefined) return `${row.offer.units} units at most so dear`;
+                return row.offer.kind === "0" ? "a unit and epoch" : "10¹² work";
+              },
+            },
+            { name: "Until", cell: (row) => formatTime(Number(row.offer.valid_until)) },
+          ]}
+        />
+      )}
+    </Shown>
+  );
+}
+
+export function AssignmentTable(props: { rows: Assignment[] }) {
+  return (
+    <Table
+      caption="Assignments"
+      rows={[...props.rows].reverse()}
+      keyOf={(row) => row.id}
+      empty="Nothing was ever assigned."
+      columns={[
+        { name: "Assignment", cell: (row) => row.id },
+        { name: "Deal", cell: (row) => <DealName deal={row.deal} /> },
+        { name: "State", cell: (row) => <State name={row.alive ? row.state : "ended"} title={row.why_text ?? ""} /> },
+        { name: "Units", isNumber: true, cell: (row) => row.units },
+        { name: "Price", isNumber: true, cell: (row) => <Usdc amount={row.price} /> },
+        { name: "Earned", isNumber: true, cell: (row) => <Usdc amount={row.paid} /> },
+        { name: "Went back", isNumber: true, cell: (row) => <Usdc amount={row.refunded} /> },
+        { name: "Why it ended", isText: true, cell: (row) => row.why_text ?? row.ended_kind ?? "–" },
+      ]}
+    />
+  );
+}
+
+function reachText(peer: Peer): string {
+  if (peer.reachable === null) return "this matcher does not ask";
+  if (peer.reachable.answers) return `answers since ${formatTime(peer.reachable.since)}`;
+  return `silent since ${formatTime(peer.reachable.since)}: ${peer.reachable.problem ?? ""}`;
+}
+
+export function PeerPage(props: { peer: number }) {
+  const found = useMatcher<Peer>(`/v1/peers/${props.peer}`);
+  const assignments = useAll<Assignment>(`/v1/assignments?peer=${props.peer}`);
+  const history = useHistory(`peer=${props.peer}`);
+  const epoch = useEpoch();
+  const answers = found.data?.reachable?.answers;
+  return (
+    <>
+      <h1 tabIndex={-1}>
+        Peer {props.peer} {answers !== undefined && <State name={answers ? "answers" : "silent"} />}
+      </h1>
+      <Shown of={found} missing={`There is no peer ${props.peer}.`}>
+        {(peer) => (
+          <>
+            <Tiles>
+              <Tile label="Units" note={<Meter part={peer.used} whole={peer.units} label={`${peer.used} in use`} />}>
+                {peer.units}
+              </Tile>
+              <Tile label="In use" note={`${peer.free} free`}>
+                {peer.used}
+              </Tile>
+              <Tile label="Memory of a unit" note="MiB">
+                {formatCount(peer.memory_mib)}
+              </Tile>
+              <Tile label="Region" note={regionName(peer.region)}>
+                <RegionName region={peer.region} />
+              </Tile>
+              <Tile label="Last proof" note={peer.proven === null ? "none yet" : formatTime(startOf(peer.proven))}>
+                {peer.proven === null ? "–" : formatCount(peer.proven)}
+              </Tile>
+            </Tiles>
+            <div class="grid">
+              <Card title="The machine" note="What its provider claims, and what this matcher saw">
+                <Facts
+                  rows={[
+                    ["Provider", <AccountName address={peer.provider} />],
+                    ["Endpoint", <span class="stranger">{peer.endpoint}</span>],
+                    ["Reachable", reachText(peer)],
+                    ["Key", <Name text={peer.key} what="key" />],
+                    ["Wallet", <AccountName address={peer.wallet} />],
+                    ["Traits", traitsOf(BigInt(peer.traits)).map((trait) => (
+                      <abbr class="trait" key={trait.bit} title={`${trait.kind}: ${trait.meaning}`}>{trait.name}</abbr>
+                    ))],
+                    ["Registered", formatTime(peer.registered_at)],
+                  ]}
+                />
+              </Card>
+              <Card title="Proofs" note="An epoch counts as proven when the peer committed to its receipts in time">
+                {epoch !== null && (
+                  <ProofCalendar events={history} assignments={assignments.data ?? []} epoch={epoch} />
+                )}
+              </Card>
+              <Card title="Earnings" note="Claims, and what went back because it was not proven">
+                <Earnings events={history} />
+              </Card>
+              <Card title="Offers">
+                <Offers path={`/v1/provider-offers?peer=${peer.id}`} />
+              </Card>
+              <Card title="Assignments" wide>
+                <Shown of={assignments}>{(rows) => <AssignmentTable rows={rows} />}</Shown>
+              </Card>
+              <Card title="History" note="Every event of the chain about this peer, the newest first" wide>
+                <EventList events={[...history].reverse().slice(0, 60)} empty="Loading …" />
+              </Card>
+            </div>
+          </>
+        )}
+      </Shown>
+    </>
+  );
+}

@@ -1,0 +1,159 @@
+"""The explorer in a real browser: what it shows, that all can use it, and what it survives."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.browser import MILLISECONDS, NEEDS_BROWSER, PHONE, WANTS_PICTURES
+from tests.e2e.market_driver import WAIT_SECONDS
+from wasmarket.client.provider import PeerCapacity
+from wasmarket.serving.explorer.files import load_site
+from wasmarket_cli.provider.peer_keys import load_peer_keys
+
+pytestmark = [pytest.mark.e2e, *NEEDS_BROWSER]
+FIRST_VIEW_BYTES = 250_000
+HOSTILE = "http://127.0.0.1:9/<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def seen(market, deal):
+    """What pages are about: a deal that was called, with an epoch behind it."""
+    assert market.call(deal, "greeting/greeting", ["World"]).status_code == 200
+    if WANTS_PICTURES:
+        for more in ({"only": "beta"}, {"units": 3}, {"units": 8, "max_units_per_provider": 5}):
+            market.deploy(**more)
+            for _ in range(3):
+                market.next_epoch()
+    epoch = market.next_epoch() - 1
+    offer = market.client().deal(deal)["offer"]
+    return {
+        "deal": deal,
+        "epoch": epoch,
+        "offer": offer,
+        "provider": market.address("alpha"),
+        "match": market.client().matcher.get(f"/v1/deals/{deal}/matches")["items"][0]["id"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "heading", "word"),
+    [
+        ("/", "Market", "What the next unit costs"),
+        ("/deals/{deal}", "Deal {deal}", "Paid until"),
+        ("/peers/1", "Peer 1", "The machine"),
+        ("/matches/{match}", "Match {match}", "Everything that can be checked in a browser agrees"),
+        ("/epochs", "Epochs", "Peers that committed"),
+        ("/epochs/{epoch}", "Epoch", "Who committed, who did not"),
+        ("/accounts/{provider}", "Account", "Free balance"),
+        ("/offers/{offer}", "Offer", "A developer asks for units"),
+        ("/search?q=0x00", "Search", "Nothing of that name"),
+    ],
+)
+def test_page__wide_and_narrow_light_and_dark__shows_its_facts_without_barriers(
+    visitor, seen, path, heading, word
+):
+    visitor.open(path.format(**seen))
+
+    expect(visitor.page.locator("h1")).to_contain_text(heading.format(**seen))
+    expect(visitor.page.get_by_text(word).first).to_be_visible(timeout=MILLISECONDS)
+    visitor.wait_loaded()
+    assert visitor.find_barriers() == []
+    visitor.picture(heading.format(**seen).split()[0].lower())
+
+    visitor.page.emulate_media(color_scheme="dark")
+    visitor.page.set_viewport_size(PHONE)
+    assert visitor.find_pale_texts() == []
+    assert not visitor.is_too_wide()
+
+
+def test_page__loaded__is_small_and_asks_nobody_but_gateway_and_matcher(visitor, market, seen):
+    visitor.open("/")
+
+    services = (market.client().gateway.url, market.client().matcher.url)
+    assert {url for url in visitor.asked if not url.startswith(services)} == set()
+    assert sum(len(file.content) for file in load_site().values()) <= FIRST_VIEW_BYTES
+
+
+def test_search__number_hash_and_address__lead_there_and_keys_are_enough(visitor, seen):
+    visitor.open("/")
+
+    for text, path in (
+        (seen["offer"], f"/offers/{seen['offer']}"),
+        (seen["provider"], f"/accounts/{seen['provider']}"),
+    ):
+        visitor.page.keyboard.press("/")
+        visitor.page.keyboard.type(text)
+        visitor.page.keyboard.press("Enter")
+        visitor.page.wait_for_url(f"**{path}")
+        assert visitor.page.evaluate("document.activeElement.tagName") == "H1"
+    visitor.open(f"/search?q={seen['deal']}")
+    visitor.page.get_by_role("link", name=f"Deal {seen['deal']}", exact=True).click()
+    visitor.page.wait_for_url(f"**/deals/{seen['deal']}")
+
+
+def test_deal__receipts_of_an_epoch__are_checked_down_to_the_root_on_chain(visitor, market, seen):
+    rows = market.assignments(seen["deal"])
+    visitor.open(f"/deals/{seen['deal']}")
+    for row in rows:
+        choose = visitor.page.get_by_role("combobox", name="Peer")
+        choose.select_option(str(row["peer"]))
+        visitor.page.get_by_role("combobox", name="Epoch").select_option(str(seen["epoch"]))
+        visitor.page.get_by_role("button", name="Fetch and check").click()
+        expect(visitor.page.get_by_text("the same that the peer committed")).to_be_visible()
+
+    expect(visitor.page.locator(".findings .wrong")).to_have_count(0)
+    expect(visitor.page.locator(".findings .state")).to_have_text("Verified")
+
+
+def test_names_of_strangers__hostile__are_text_and_nothing_else(visitor, market, provider):
+    key, wallet = load_peer_keys(market.wiring, f"hostile-{provider}")
+    client = market.provider(provider)
+    client.stake(200 * 10**18)
+    machine = PeerCapacity(
+        units=1, memory_mib=64, region=56, endpoint="http://127.0.0.1:9", traits=0
+    )
+    peer = client.register(key, wallet.address, machine)
+    client._send(market.wiring.market.call("set_endpoint", peer, HOSTILE))
+
+    visitor.open(f"/peers/{peer}")
+
+    expect(visitor.page.get_by_text(HOSTILE).first).to_be_visible()
+    assert visitor.page.locator("main img").count() == 0
+
+
+def test_watching__a_block_is_replaced__says_so_and_shows_what_holds(visitor, market, seen):
+    cheats = market.market.anvil.cheats
+    name = market.new_account("watched")
+    visitor.open(f"/accounts/{market.address(name)}")
+    tile = visitor.page.locator(".tile").filter(has_text="Free balance")
+    expect(tile).to_contain_text("0.00 USDC", timeout=MILLISECONDS)
+
+    market.run("wallet", "deposit", "1.5", "--key", name)
+    expect(tile).to_contain_text("1.50 USDC", timeout=MILLISECONDS)
+    cheats.reorg(1)
+
+    expect(visitor.page.get_by_text("The chain changed its mind")).to_be_visible(
+        timeout=MILLISECONDS
+    )
+    expect(tile).to_contain_text("0.00 USDC", timeout=MILLISECONDS)
+
+
+def test_watching__the_matcher_goes_and_comes_back__says_so_and_catches_up(visitor, market, seen):
+    visitor.open(f"/deals/{seen['deal']}")
+    expect(visitor.page.locator(".connection")).to_contain_text("Live", timeout=MILLISECONDS)
+    matcher = market.market.services["matcher"]
+
+    matcher.stop()
+    expect(visitor.page.get_by_text("The matcher does not answer")).to_be_visible(
+        timeout=MILLISECONDS
+    )
+    expect(visitor.page.locator("h1")).to_contain_text(f"Deal {seen['deal']}")
+    with market.environment():
+        market.market.start_service("matcher").wait_ready(WAIT_SECONDS)
+    market.run("top-up", seen["deal"], "0.25")
+
+    expect(visitor.page.get_by_text("The matcher does not answer")).to_have_count(
+        0, timeout=MILLISECONDS
+    )
+    expect(visitor.page.locator(".events").get_by_text("balance is now").first).to_be_visible(
+        timeout=MILLISECONDS
+    )

@@ -1,0 +1,144 @@
+"""What visitors of the explorer sign with their wallets, on the real contracts."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.browser import MILLISECONDS, NEEDS_BROWSER
+from tests.e2e.market_driver import GREETING, wait_until
+from wasmarket.app.file import load_app
+from wasmarket.kernel.documents.content_ids import app_cid
+
+pytestmark = [pytest.mark.e2e, *NEEDS_BROWSER]
+
+
+def read_usdc(text):
+    """Return the base units of an amount as the page writes it."""
+    whole, part = re.fullmatch(r"([\d,]+)\.(\d+) USDC", text).groups()
+    return int(whole.replace(",", "") + part.ljust(6, "0"))
+
+
+def change_of(shown, what):
+    before, after = map(read_usdc, shown[what])
+    return after - before
+
+
+def read_free(market, address):
+    """Return an account's free balance, from the contract."""
+    return int(market.wiring.lens.read("free", address))
+
+
+@pytest.fixture
+def developer(market, visitor):
+    """The name of a new account with test tokens, whose wallet is in the visitor's browser."""
+    name = market.new_account("visitor")
+    visitor.take_wallet(name)
+    return name
+
+
+@pytest.fixture
+def own_deal(market, developer):
+    """A deal of the visitor's, on two peers."""
+    client, app = market.client(developer), load_app(GREETING)
+    client.publish(app)
+    wanted = market.requirement(units=2, max_units_per_provider=1, deposit=500_000)
+    deal = market.deal_of(client.offer(wanted, app.app).hash)
+    wait_until("both run", lambda: market.states(deal) == {"active"})
+    return deal
+
+
+def test_deal__its_developers_wallet__tops_up_takes_drops_opens_and_stops_it(
+    visitor, market, developer, own_deal
+):
+    balance = f"Balance of deal {own_deal}"
+    visitor.open(f"/deals/{own_deal}")
+    visitor.connect()
+
+    topped = visitor.act("Top up", Amount="1.25")
+    assert change_of(topped, balance) == 1_250_000
+    assert change_of(topped, "Your wallet") == -1_250_000
+    tile = visitor.page.locator(".tile").filter(has_text="Balance")
+    expect(tile).to_contain_text(topped[balance][1], timeout=MILLISECONDS)
+
+    taken = visitor.act("Take", Amount="0.5")
+    assert change_of(taken, balance) == -500_000
+    assert change_of(taken, "Your free balance") == 500_000
+
+    visitor.start("Drop").get_by_role("checkbox").first.check()
+    assert visitor.sign("Drop")["Units"] == ("2", "1")
+
+    visitor.start("Access").get_by_role("combobox").select_option("signers")
+    visitor.act("Access", Accounts=visitor.address)
+    assert market.call(own_deal, "greeting/greeting", ["World"]).status_code == 401
+
+    stopped = visitor.act("Stop")
+    expect(visitor.page.locator("h1")).to_contain_text("Stopping", timeout=MILLISECONDS)
+    free = read_free(market, visitor.address)
+    assert free == read_usdc(stopped["Your free balance"][1])
+
+
+def test_account__its_wallet__deposits_asks_for_units_cancels_and_withdraws(
+    visitor, market, developer
+):
+    cid = str(app_cid(load_app(GREETING).app))
+    visitor.open(f"/accounts/{visitor.address}")
+    visitor.connect()
+
+    assert change_of(visitor.act("Deposit", Amount="3"), "Your free balance") == 3_000_000
+    # Nobody sells at this price, so that it stays an offer until it is cancelled.
+    asked = visitor.act("Ask for units", App=cid, Most="0.000001", Deposit="1")
+    assert change_of(asked, "Balance of the new deal") == 1_000_000
+    [offer] = market.client(developer).matcher.items(
+        f"/v1/developer-offers?developer={visitor.address}"
+    )
+    assert (offer["offer"]["max_price"], offer["offer"]["deposit"]) == ("1", "1000000")
+
+    visitor.page.locator(f"a[href$='{offer['hash']}']").first.click()
+    visitor.act("Cancel")
+    state = visitor.page.locator("h1 .state")
+    expect(state).to_have_text("Cancelled", timeout=MILLISECONDS)
+
+    visitor.page.get_by_role("link", name="Account", exact=True).click()
+    assert change_of(visitor.act("Withdraw", Amount="2.5"), "Your wallet") == 2_500_000
+    assert read_free(market, visitor.address) == 500_000
+
+
+def test_account__provider__sells_units_and_claims_what_they_earned(visitor, market):
+    deal = market.deploy(only="beta")
+    for _ in range(3):
+        market.next_epoch()
+    market.run("stop", deal, "--yes")
+    visitor.take_wallet("beta")
+    visitor.open(f"/accounts/{visitor.address}")
+    visitor.connect()
+    before = read_free(market, visitor.address)
+
+    claimed = visitor.act("Claim")
+    earned = change_of(claimed, "Your free balance")
+    assert earned == change_of(claimed, "Goes to providers") > 0
+    assert read_free(market, visitor.address) == before + earned
+
+    # Dearer than what the peer sells for already, so that others' deals cost what they did.
+    visitor.act("Offer units", Price="0.5")
+    offers = market.client().matcher.items(f"/v1/provider-offers?provider={visitor.address}")
+    [sold] = [entry for entry in offers if entry["offer"]["price"] == "500000"]
+    assert sold["status"] == "posted"
+
+
+def test_action__refused_by_wallet_or_chain__says_why_and_changes_nothing(
+    visitor, market, developer, deal
+):
+    visitor.open(f"/deals/{deal}")
+    visitor.connect()
+    dialog = visitor.start("Top up")
+    dialog.get_by_role("textbox").fill("99999999")
+    dialog.get_by_role("button", name="Show what it changes").click()
+
+    expect(dialog.get_by_role("alert")).to_contain_text("do not hold so much")
+    # It is somebody else's deal: what only its developer may do is not offered.
+    assert visitor.page.get_by_role("button", name="Stop", exact=True).count() == 0
+
+    dialog.get_by_role("textbox").fill("1.0000001")
+    dialog.get_by_role("button", name="Show what it changes").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("at most six decimals")
