@@ -39,6 +39,7 @@ from peer.runtime.sandbox.privileges import keep_memory_private
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.triggers.assembly import build_trigger_loop, build_triggers
+from peer.triggers.runner import TriggerRunner
 from wasmarket.chain.contracts.bindings import MarketLens, Proofs
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.content.fetcher import Fetcher, FetchLimits
@@ -326,7 +327,7 @@ class PeerProcess:
         loop = asyncio.get_running_loop()
 
         def take(chain_view: ChainView) -> None:
-            loop.call_soon_threadsafe(self._take, chain_view)
+            loop.call_soon_threadsafe(self.take, chain_view)
             self._submitter.notify(chain_view)
             self._juror.take(chain_view)
             self._submitting.wake()
@@ -356,7 +357,18 @@ class PeerProcess:
             self._matchers.close()
             self._nonces.close()
 
-    def _take(self, chain_view: ChainView) -> None:
+    @property
+    def host(self) -> Host:
+        """All deals of the peer."""
+        return self._host
+
+    @property
+    def triggers(self) -> TriggerRunner:
+        """What calls functions by the clock."""
+        return self._triggers
+
+    def take(self, chain_view: ChainView) -> None:
+        """Take what the chain says now; on the event loop."""
         if self._choreography is not None:
             self._choreography.take(chain_view)
         self._host.take(chain_view)

@@ -6,6 +6,7 @@ from wasmarket.kernel.errors import ConfigError
 
 OF_COMMAND: Final = {
     "content": "gateway",
+    "dev": "all",
     "flow": "peer",
     "gateway": "gateway",
     "indexer": "indexer",

@@ -49,6 +49,10 @@ DEVELOPER = {
         "wasmarket_cli.developer.apps.app_tests:test",
         "Run an app's tests on the real runtime",
     ),
+    "dev": (
+        "wasmarket_cli.developer.desk.dev:dev",
+        "Serve an app here without a chain, again at each change",
+    ),
     "run": (
         "wasmarket_cli.developer.apps.commands:run",
         "Call a function of an app here, without a chain",

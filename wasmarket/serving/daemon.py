@@ -11,7 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -320,6 +320,10 @@ class Loops(Collector):
     def add(self, loop: Loop) -> None:
         """Take one more, before the start."""
         self._loops.append(loop)
+
+    def keep(self, names: Collection[str]) -> None:
+        """Let go of all with other names, before the start."""
+        self._loops = [loop for loop in self._loops if loop.name in names]
 
     def __iter__(self) -> Iterator[Loop]:
         return iter(self._loops)

@@ -5,7 +5,8 @@ import errno
 import gc
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from types import FrameType
 
 import uvicorn
@@ -65,13 +66,46 @@ def serve(
 
     `protocol` reads the connections: `HttpProtocol`, or one made from it; `limits` bounds them.
     """
-    counts = ConnectionCounts(limits or ConnectionLimits())
-    bounded = type("BoundedProtocol", (protocol,), {"counts": counts})
-    server = _Server(listener, on_ready, app, bounded)
+    server = _build_server(app, listener, on_ready, protocol, limits)
     try:
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+@asynccontextmanager
+async def open_server(
+    app: ASGIApp, listener: socket.socket, protocol: type[HttpProtocol] = HttpProtocol
+) -> AsyncIterator[str]:
+    """Serve on a bound socket of this event loop while the context is open; give the URL.
+
+    Signals stay as they are. Raises ConfigError if the app does not start.
+    """
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    server = _build_server(app, listener, ready.set_result, protocol, None)
+    task = asyncio.ensure_future(server.run_here())
+    try:
+        await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            raise ConfigError("the service did not start", remedy="its log says why")
+        yield ready.result()
+    finally:
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
+        listener.close()
+
+
+def _build_server(
+    app: ASGIApp,
+    listener: socket.socket,
+    on_ready: Callable[[str], None],
+    protocol: type[HttpProtocol],
+    limits: ConnectionLimits | None,
+) -> "_Server":
+    counts = ConnectionCounts(limits or ConnectionLimits())
+    bounded = type("BoundedProtocol", (protocol,), {"counts": counts})
+    return _Server(listener, on_ready, app, bounded)
 
 
 class _Server(uvicorn.Server):
@@ -99,6 +133,10 @@ class _Server(uvicorn.Server):
         )
         self._listener = listener
         self._on_ready = on_ready
+
+    async def run_here(self) -> None:
+        """Serve on this event loop, whose signals are somebody else's, until `should_exit`."""
+        await self._serve(sockets=[self._listener])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End the server and no more: uvicorn would raise the signal again, before our caller

@@ -43,6 +43,8 @@ def confine() -> None:
 
 def main() -> int:
     """Compile; return the exit code."""
+    # A Ctrl-C on the terminal is for whoever waits for this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     file, folder, fuel, nans = sys.argv[1:]
     confine()
     settings = EngineSettings(

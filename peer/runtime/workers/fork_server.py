@@ -73,6 +73,8 @@ def main() -> None:
     """Serve on the socket whose descriptor is the one argument."""
     if ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError("prctl was refused")
+    # A Ctrl-C on the terminal is the supervisor's, which lets calls end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # NOTE: workers that have ended are gone at once; the supervisor holds descriptors of them.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     # What is looked up once is looked up here, for all workers.

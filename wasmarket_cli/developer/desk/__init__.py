@@ -1,0 +1,1 @@
+"""An app on a desk: a peer and a gateway of its own without a chain, reloaded as sources change."""
