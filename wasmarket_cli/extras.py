@@ -6,7 +6,7 @@ from wasmarket.kernel.errors import ConfigError
 
 OF_COMMAND: Final = {
     "content": "gateway",
-    "dev": "all",
+    "dev": "peer",
     "flow": "peer",
     "gateway": "gateway",
     "indexer": "indexer",
@@ -17,6 +17,7 @@ OF_COMMAND: Final = {
     "meter": "meter",
     "payments": "payments",
     "peer": "peer",
+    "repl": "build",
     "run": "peer",
     "test": "peer",
 }
@@ -30,6 +31,7 @@ OF_MODULE: Final = {
     "httptools": "service",
     "numba": "matcher",
     "numpy": "matcher",
+    "prompt_toolkit": "build",
     "psycopg": "postgres",
     "pydantic": "service",
     "sqlalchemy": "gateway",

@@ -53,6 +53,7 @@ DEVELOPER = {
         "wasmarket_cli.developer.desk.dev:dev",
         "Serve an app here without a chain, again at each change",
     ),
+    "repl": ("wasmarket_cli.developer.desk.repl:repl", "Call functions line by line"),
     "run": (
         "wasmarket_cli.developer.apps.commands:run",
         "Call a function of an app here, without a chain",

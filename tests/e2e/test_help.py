@@ -69,6 +69,8 @@ def test_commands__are_all_there():
             "buy",
             "payments",
             "signup",
+            "dev",
+            "repl",
         ),
     }
 

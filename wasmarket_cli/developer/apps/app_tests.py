@@ -6,29 +6,22 @@ import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import httpx
 
-from peer.runtime.effectors.effects import Effects, ServiceEffects
-from peer.runtime.effectors.http_effect import HttpEffect, HttpGate, HttpRequest
-from peer.runtime.effectors.ipfs_effect import IpfsEffect, IpfsGate
-from peer.runtime.effectors.kv_effect import KvEffect, KvStores
-from peer.runtime.effectors.secret_effect import SecretEffect
 from peer.runtime.errors import GuestFault
-from peer.runtime.module.service import ServiceSpec
 from peer.runtime.workers.pool import WorkerPool
 from wasmarket.app.file import App
 from wasmarket.client.home import Home
-from wasmarket.content.folder import BlockFolder
-from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
+from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app
 from wasmarket_cli.developer.apps.app_pool import open_pool
 from wasmarket_cli.developer.apps.commands import open_code
+from wasmarket_cli.developer.apps.fake_effects import FakeAnswers, FakeEffects
 from wasmarket_cli.developer.arguments import parse_function
 from wasmarket_cli.developer.site_messages import read_value, write_body
 from wasmarket_cli.options import json_option
@@ -78,30 +71,6 @@ class TestOutcome:
     logs: Sequence[str] = ()
 
 
-class FixedAnswers(HttpEffect):
-    """Outbound HTTP that answers what a test says, and reaches nobody."""
-
-    def __init__(self, gate: HttpGate, hosts: tuple[str, ...], answers: Sequence[Any]) -> None:
-        """`answers` are tables with `url`, and `method`, `status`, `headers`, `body` if wanted."""
-        super().__init__(gate, hosts)
-        self._answers = answers
-
-    async def request(self, request: HttpRequest, ends_at: float) -> dict[str, Any]:
-        """Return the first answer for this method and URL."""
-        for answer in self._answers:
-            if answer["url"] == request.url and answer.get("method", "GET") == request.method:
-                headers = answer.get("headers", {})
-                return {
-                    "error": "",
-                    "status": answer.get("status", 200),
-                    "url": request.url,
-                    "headers": [{"name": n.lower(), "value": v} for n, v in headers.items()],
-                    "body": str(answer.get("body", "")).encode(),
-                }
-        error = f"the test has no answer for {request.method} {request.url}"
-        return {"error": error, "status": 0, "url": "", "headers": [], "body": b""}
-
-
 def read_tests(folder: Path) -> list[AppTest]:
     """Return the tests in `tests/*.toml` of an app's folder. Raises InvalidInput."""
     tests = []
@@ -149,26 +118,16 @@ def _read_json(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 class TestBench:
-    """A pool of an app, and effectors that each test fills anew."""
+    """Runs tests on a pool, each with effectors that are filled anew."""
 
-    def __init__(self, app: App, folder: Path, client: httpx.AsyncClient) -> None:
-        """What effectors keep lies in `folder`."""
-        self._app = app
-        self._folder = folder
-        self._kv = KvStores()
-        self._http = HttpGate()
-        self._ipfs = IpfsGate(BlockFolder(folder / "blocks"), folder / "content", client)
-        self._services: dict[str, ServiceEffects] = {}
-        self._count = 0
-
-    def open_effects(self, specs: Sequence[ServiceSpec]) -> Effects:
-        """Return effects whose services are those of the test that runs."""
-        self._services.update({spec.name: ServiceEffects() for spec in specs})
-        return Effects(self._services)
+    def __init__(self, effects: FakeEffects) -> None:
+        self._effects = effects
 
     async def run(self, pool: WorkerPool, test: AppTest) -> TestOutcome:
         """Run one test."""
-        await self._fill(test)
+        given = test.document
+        fakes = FakeAnswers(given.get("http", []), given.get("kv", {}), given.get("secret", {}))
+        await self._effects.fill(fakes)
         outcome = TestOutcome(test)
         error: GuestFault | None = None
         value: Any = None
@@ -188,39 +147,6 @@ class TestBench:
             return outcome
         outcome.problems += _compare(test.document, value, error, outcome)
         return outcome
-
-    async def close(self) -> None:
-        """Let go of what effectors hold."""
-        await self._kv.close()
-        await self._http.close()
-
-    async def _fill(self, test: AppTest) -> None:
-        self._count += 1
-        asked = self._app.manifest.effectors
-        answers = test.document.get("http", [])
-        for name in self._services:
-            path = self._folder / f"{self._count}-{name}.kv"
-            if asked.kv:
-                async with self._kv.use(path) as file:
-                    for key, text in test.document.get("kv", {}).items():
-                        file.put(key.encode(), str(text).encode())
-            ledger = self._folder / f"{name}.ipfs"
-            self._services[name] = ServiceEffects(
-                http=FixedAnswers(self._http, asked.http.hosts, answers) if asked.http else None,
-                ipfs=IpfsEffect(self._ipfs, ledger, tuple) if asked.ipfs else None,
-                kv=KvEffect(self._kv, path) if asked.kv else None,
-                secret=SecretEffect(asked.secrets, partial(_find_secret, test.document))
-                if asked.secrets
-                else None,
-            )
-
-
-def _find_secret(document: Mapping[str, Any], name: str) -> bytes:
-    """Return a secret that a test gives. Raises NotFound."""
-    values = document.get("secret", {})
-    if name not in values:
-        raise NotFound(f"the test gives no secret {name!r}")
-    return str(values[name]).encode()
 
 
 def _compare(
@@ -255,14 +181,15 @@ async def run_tests(app: App, tests: Sequence[AppTest], code: Path) -> list[Test
     with tempfile.TemporaryDirectory(prefix="wasmarket-") as name:
         folder = Path(name)
         async with httpx.AsyncClient(trust_env=False) as client:
-            bench = TestBench(app, folder, client)
+            effects = FakeEffects(app, folder, client)
+            bench = TestBench(effects)
             try:
                 async with open_pool(
-                    app, folder, code, folder / "storage", bench.open_effects
+                    app, folder, code, folder / "storage", effects.open_effects
                 ) as pool:
                     return [await bench.run(pool, test) for test in tests]
             finally:
-                await bench.close()
+                await effects.close()
 
 
 @click.command()

@@ -4,33 +4,32 @@ import asyncio
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 import click
 import httpx
 
-from peer.runtime.effectors.effects import Effects
-from peer.runtime.effectors.host import EffectorHost
 from peer.runtime.errors import CallRefused, GuestFault, GuestTrap
 from peer.runtime.module.code_files import prune_code
-from peer.runtime.module.service import BodyKind, GuestResult, ServiceSpec
+from peer.runtime.module.service import BodyKind, GuestResult
 from peer.runtime.sandbox.folder_walk import hand_over
 from peer.runtime.sandbox.privileges import is_root
 from wasmarket.app.file import App
 from wasmarket.client.home import Home
-from wasmarket.content.folder import BlockFolder
+from wasmarket.kernel.errors import MarketError
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app
 from wasmarket_cli.developer.apps.app_pool import open_pool
+from wasmarket_cli.developer.apps.own_effects import OwnEffects
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
+from wasmarket_cli.developer.desk.source_watch import LOOK_SECONDS, SourceWatch
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import print_facts, print_json, print_value, say, tell
 
-STATE = ".effectors"
-"""Beside the storage of the services: what their effectors keep."""
 CODE_BYTES: Final = 256 << 20
 CODE_GRACE_SECONDS: Final = 3_600.0
 """Compiled code that stays for later runs, and how young what other runs may use at least is."""
@@ -38,13 +37,31 @@ CODE_GRACE_SECONDS: Final = 3_600.0
 
 @click.command()
 @click.argument("app", type=click.Path(path_type=Path), default=".")
+@click.option("--watch", is_flag=True, help="Build again at each change of the sources")
 @json_option
-def build(app: Path, as_json: bool) -> None:
+def build(app: Path, watch: bool, as_json: bool) -> None:
     """Build APP (an app.toml or its folder), check it as a peer would, show what it is.
 
     Modules whose `build` names a language and a source are compiled, unless the same sources were
-    compiled by the same tools before.
+    compiled by the same tools before. With --watch, until Ctrl-C.
     """
+    if not watch:
+        _build_once(app, as_json)
+        return
+    seen = SourceWatch(app)
+    with suppress(KeyboardInterrupt):
+        while True:
+            try:
+                _build_once(app, as_json)
+            except MarketError as error:
+                say(f"not built: {error.detail}", err=True)
+                if error.remedy:
+                    say(f"  hint: {error.remedy}", err=True)
+            while not seen.has_settled_change():
+                time.sleep(LOOK_SECONDS)
+
+
+def _build_once(app: Path, as_json: bool) -> None:
     built = build_app(app, tell)
     check_app(built)
     modules = [
@@ -166,15 +183,9 @@ async def _run(
     kind: BodyKind,
     trusted: tuple[str, ...],
 ) -> GuestResult:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        blocks = BlockFolder(storage / STATE / "blocks")
-        effectors = EffectorHost(blocks, folder / "content", client, trusted=trusted)
-
-        def open_effects(specs: Sequence[ServiceSpec]) -> Effects:
-            return effectors.open(specs, storage / STATE)
-
-        try:
-            async with open_pool(app, folder, code, storage, open_effects) as pool:
-                return await pool.call(*function, body, kind)
-        finally:
-            await effectors.close()
+    effects = OwnEffects(folder, storage, httpx.AsyncClient(trust_env=False), trusted)
+    try:
+        async with open_pool(app, folder, code, storage, effects.open_effects) as pool:
+            return await pool.call(*function, body, kind)
+    finally:
+        await effects.close()

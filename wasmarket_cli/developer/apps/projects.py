@@ -88,6 +88,10 @@ def build_project(name: str, lang: str, *, is_site: bool) -> dict[str, str]:
         SCHEMA_NAME: (files("wasmarket.app") / SCHEMA_NAME).read_text("utf-8"),
         ".gitignore": "build/\nnode_modules/\n__pycache__/\n.wasmarket/\n",
     }
+    if lang == "python":
+        kind = "pytest-site.txt" if is_site else "pytest-app.txt"
+        template = files("wasmarket_cli") / "building" / "templates" / kind
+        content["tests/test_app.py"] = template.read_text("utf-8").replace("{{name}}", service)
     if lang in ("js", "ts"):
         guest = files("wasmarket_cli") / "building" / "js" / "guest" / "index.d.ts"
         content["package.json"] = _write_package(name)
@@ -150,11 +154,12 @@ def _write_package(name: str) -> str:
 
 
 def _write_readme(name: str, service: str, lang: str, *, is_site: bool) -> str:
+    more = "pytest tests\n" if lang == "python" else ""
     call = "" if is_site else f"wasmarket run . {service}.greet Ada\n"
     if lang not in COMPONENTS:
         call = f"printf hello | wasmarket run . {service}.upper --raw -\n"
     return (
         f"# {name}\n\nAn app for Wasmarket, in `{SOURCES[lang]}`. Building it takes: "
-        f"`{NEEDS[lang]}`.\n\n```\nwasmarket build\nwasmarket test\n{call}"
-        "wasmarket deploy --units 1\n```\n"
+        f"`{NEEDS[lang]}`.\n\n```\nwasmarket test\n{more}{call}"
+        "wasmarket dev\nwasmarket deploy --units 1\n```\n"
     )

@@ -36,6 +36,13 @@ class SourceWatch:
         self._built = now
         return True
 
+    def take_change(self) -> bool:
+        """Look again: whether files differ from those of the last change."""
+        now = self._look()
+        has_changed = now != self._built
+        self._built = self._last = now
+        return has_changed
+
     def _look(self) -> Stamps:
         stamps: Stamps = {}
         made = self._list_made()
