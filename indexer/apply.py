@@ -1,5 +1,6 @@
-"""Apply a block: every event to its handler, and each event as it came."""
+"""Apply blocks: every event to its handler, and each event as it came."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from indexer.event_json import dump_event
@@ -27,14 +28,15 @@ HANDLERS: dict[type[Event], Handlers] = {
 }
 
 
-def apply_logs(rows: ChainRows, deployment: Deployment, block: Block) -> None:
-    """Let each of the block's events change the rows, in the order of the chain."""
+def apply_logs(rows: ChainRows, deployment: Deployment, blocks: Sequence[Block]) -> None:
+    """Let each of the blocks' events change the rows, in the order of the chain."""
     scope = Scope(rows, deployment)
-    for log in block.logs:
-        HANDLERS[type(log.event)].apply(scope, log)
-    # Only now is all there that they are about: a match assigns before it creates the deal.
-    for log in block.logs:
-        _record(rows, log)
+    for block in blocks:
+        for log in block.logs:
+            HANDLERS[type(log.event)].apply(scope, log)
+        # Only now is all there that they are about: a match assigns before it creates the deal.
+        for log in block.logs:
+            _record(rows, log)
 
 
 def _record(rows: ChainRows, log: Log[Any]) -> None:

@@ -3,12 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from indexer.apply import apply_logs
+from indexer.bulk_load import load_rows
+from indexer.read_ahead import read_ahead
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.blocks import Block, BlockRef, Reader, Rollback, Update
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.errors import MarketError
+from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.chain.writer import ChainWriter, Mark
 from wasmarket.store.database import Database, Session
+
+EVENTS_AT_ONCE = 5_000
+BLOCKS_AT_ONCE = 5_000
+"""Final blocks that one transaction applies."""
 
 
 class ChainCopy:
@@ -50,12 +58,18 @@ class ChainCopy:
 
         `until`: go no further than this block.
         """
-        for update in self._follower.poll(_refs(self._open()), until):
-            if isinstance(update, Rollback):
-                self._undo(update)
+        for blocks in read_ahead(gather(self._follower.poll(_refs(self._open()), until))):
+            if isinstance(blocks, Rollback):
+                self._undo(blocks)
+                yield blocks
             else:
-                self._apply(update)
-            yield update
+                if blocks[-1].is_final:
+                    self.writer.begin_backfill()
+                else:
+                    self.writer.end_backfill()
+                self._apply(blocks)
+                yield from blocks
+        self.writer.end_backfill()
 
     def close(self) -> None:
         """Give the store's connection back."""
@@ -66,9 +80,16 @@ class ChainCopy:
             self._tail = self.writer.open()
         return self._tail
 
-    def _apply(self, block: Block) -> None:
-        self.writer.apply(block.ref, lambda rows: apply_logs(rows, self._deployment, block))
-        ref = block.ref
+    def _apply(self, blocks: Sequence[Block]) -> None:
+        """Apply blocks in one transaction: one that may be undone, or several that never are."""
+
+        def fill(rows: ChainRows) -> None:
+            if len(blocks) > 1:
+                load_rows(rows, blocks)
+            apply_logs(rows, self._deployment, blocks)
+
+        ref = blocks[-1].ref
+        self.writer.apply(ref, fill, is_final=blocks[-1].is_final)
         tail = self._open()
         tail.append(Mark(ref.number, ref.hash, ref.parent, ref.timestamp))
         del tail[: -self.writer.depth]
@@ -77,6 +98,34 @@ class ChainCopy:
         to = rollback.to
         self.writer.undo(to.number, to.hash)
         self._tail = [mark for mark in self._open() if mark.number <= to.number]
+
+
+def gather(updates: Iterator[Update]) -> Iterator[Rollback | list[Block]]:
+    """Put final blocks together, to so many events; all else goes through one by one.
+
+    What was gathered before an error comes first: the reader's trouble takes nothing back.
+    """
+    blocks: list[Block] = []
+    events = 0
+    try:
+        for update in updates:
+            if isinstance(update, Block) and update.is_final:
+                blocks.append(update)
+                events += len(update.logs)
+                if events < EVENTS_AT_ONCE and len(blocks) < BLOCKS_AT_ONCE:
+                    continue
+                yield blocks
+            else:
+                if blocks:
+                    yield blocks
+                yield update if isinstance(update, Rollback) else [update]
+            blocks, events = [], 0
+    except MarketError:
+        if blocks:
+            yield blocks
+        raise
+    if blocks:
+        yield blocks
 
 
 def _refs(tail: Sequence[Mark]) -> list[BlockRef]:

@@ -38,18 +38,23 @@ NUMBERS = frozenset(
 SAFE = 2**53
 """JSON readers lose digits from here on."""
 
-MEMBERS = {kind: tuple(f.name for f in fields(kind)) for kinds in EVENTS.values() for kind in kinds}
+MEMBERS: dict[type[Event], tuple[tuple[str, bool], ...]] = {
+    kind: tuple((f.name, f.name in NUMBERS) for f in fields(kind))
+    for kinds in EVENTS.values()
+    for kind in kinds
+}
+"""Names of an event's members, and whether each is a number in JSON."""
 
 
 def dump_event(event: Event) -> str:
     """Write an event's members as a JSON object, in the contract's order."""
-    members = {name: _value(name, getattr(event, name)) for name in MEMBERS[type(event)]}
+    members = {}
+    for name, is_number in MEMBERS[type(event)]:
+        value = getattr(event, name)
+        kind = type(value)
+        if kind is int and not (is_number and value < SAFE):
+            value = str(value)
+        elif kind is bytes:
+            value = "0x" + value.hex()
+        members[name] = value
     return to_json(members).decode()
-
-
-def _value(name: str, value: object) -> object:
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if name in NUMBERS and value < SAFE else str(value)
-    return value

@@ -1,5 +1,6 @@
 """An indexer process: the loop in a thread, the six routes of every service in front."""
 
+import gc
 import threading
 from collections.abc import Callable
 
@@ -16,6 +17,9 @@ from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, cre
 from wasmarket.store.chain.writer import DEPTH
 from wasmarket.store.database import Database
 from wasmarket.store.migrate import upgrade
+
+RARE_GARBAGE = (100_000, 50, 100)
+"""Blocks are many values without circles: looking for those at the usual rate takes a fifth."""
 
 LONGEST_PAUSE = 5.0
 """Seconds between looks at a chain that does not answer."""
@@ -38,6 +42,7 @@ def run(
     """
     listener = bind(settings.host, settings.port)
     upgrade(database)
+    gc.set_threshold(*RARE_GARBAGE)
     registry = CollectorRegistry()
     board = Board(registry)
     index = IndexLoop(

@@ -104,7 +104,7 @@ class _Market:
             for place, event in enumerate(events)
         )
         block = Block(ref, logs)
-        self.writer.apply(ref, lambda rows: apply_logs(rows, self.deployment, block))
+        self.writer.apply(ref, lambda rows: apply_logs(rows, self.deployment, [block]))
         self.parent = hash_
 
     def change_peers(self, turn: int) -> None:

@@ -35,7 +35,7 @@ def balance(scope: Scope, log: Log[Balance]) -> None:
     """An account's money in Audits changed."""
     row = scope.rows.find(AuditAccountRow, log.event.account)
     if row is None:
-        row = scope.rows.add(AuditAccountRow(account=log.event.account))
+        row = scope.rows.add(AuditAccountRow, account=log.event.account)
     row.free = units.Stake(log.event.free)
 
 
@@ -44,23 +44,22 @@ def opened(scope: Scope, log: Log[Opened]) -> None:
     """An ask or an accusation began."""
     event = log.event
     scope.rows.add(
-        CaseRow(
-            id=event.case,
-            kind=event.kind,
-            state=CaseState.OPEN,
-            assignment=AssignmentId(event.assignment),
-            by=event.by,
-            epoch=Epoch(event.epoch),
-            sequence=Uint(event.sequence),
-            receipt=event.receipt,
-            jury=None,
-            outcome=None,
-            seized=None,
-            opened_block=log.block_number,
-            opened_at=log.timestamp,
-            moved_at=log.timestamp,
-            tx_hash=log.tx_hash,
-        )
+        CaseRow,
+        id=event.case,
+        kind=event.kind,
+        state=CaseState.OPEN,
+        assignment=AssignmentId(event.assignment),
+        by=event.by,
+        epoch=Epoch(event.epoch),
+        sequence=Uint(event.sequence),
+        receipt=event.receipt,
+        jury=None,
+        outcome=None,
+        seized=None,
+        opened_block=log.block_number,
+        opened_at=log.timestamp,
+        moved_at=log.timestamp,
+        tx_hash=log.tx_hash,
     )
 
 
@@ -81,7 +80,7 @@ def phase(scope: Scope, log: Log[Phase]) -> None:
 @AUDITS.on(Voted)
 def voted(scope: Scope, log: Log[Voted]) -> None:
     """A juror committed its vote."""
-    scope.rows.add(VoteRow(case=log.event.case, place=log.event.place, vote=None))
+    scope.rows.add(VoteRow, case=log.event.case, place=log.event.place, vote=None)
 
 
 @AUDITS.on(Revealed)
@@ -125,7 +124,7 @@ def seat(scope: Scope, log: Log[Seat]) -> None:
     event = log.event
     row = scope.rows.find(SeatRow, event.seat)
     if row is None:
-        row = scope.rows.add(SeatRow(id=event.seat))
+        row = scope.rows.add(SeatRow, id=event.seat)
     row.peer, row.since, row.quit = (
         PeerId(event.peer),
         Timestamp(event.since),

@@ -11,7 +11,7 @@ def get_account(rows: ChainRows, address: Address) -> AccountRow:
     account = rows.find(AccountRow, address)
     if account is None:
         account = rows.add(
-            AccountRow(address=address, free=Amount(0), counter=Uint(0), earned=Amount(0))
+            AccountRow, address=address, free=Amount(0), counter=Uint(0), earned=Amount(0)
         )
     return account
 

@@ -54,7 +54,7 @@ def offer_cancelled(scope: Scope, log: Log[OfferCancelled]) -> None:
     key = (log.event.account, log.event.hash)
     if scope.rows.find(OfferCancellationRow, *key) is None:
         scope.rows.add(
-            OfferCancellationRow(account=key[0], hash=key[1], block_number=log.block_number)
+            OfferCancellationRow, account=key[0], hash=key[1], block_number=log.block_number
         )
 
 
@@ -68,7 +68,7 @@ def offer_published(scope: Scope, log: Log[OfferPublished]) -> None:
     offer, problem = _read_offer(scope.rows, log)
     row = scope.rows.find(PublishedOfferRow, event.account, event.hash)
     if row is None:
-        row = scope.rows.add(PublishedOfferRow(account=event.account, hash=event.hash))
+        row = scope.rows.add(PublishedOfferRow, account=event.account, hash=event.hash)
     elif offer is None and row.offer is not None:
         return
     row.block_number, row.log_index = log.block_number, log.log_index
@@ -125,5 +125,5 @@ def ownership_transferred(scope: Scope, log: Log[OwnershipTransferred]) -> None:
 def _get_market(rows: ChainRows) -> MarketStateRow:
     market = rows.find(MarketStateRow, 1)
     if market is None:
-        market = rows.add(MarketStateRow(id=1, paused=False, owner=None, next_owner=None))
+        market = rows.add(MarketStateRow, id=1, paused=False, owner=None, next_owner=None)
     return market

@@ -43,25 +43,24 @@ def deal_created(scope: Scope, log: Log[DealCreated]) -> None:
     """A developer offer became a deal, and its deposit was spent."""
     event, epoch = log.event, scope.epoch(log)
     deal = scope.rows.add(
-        DealRow(
-            id=DealId(event.deal),
-            developer=event.developer,
-            offer=event.offer,
-            app=event.app,
-            version=1,
-            deposit=Amount(event.deposit),
-            balance=Amount(event.deposit),
-            rate=Amount(0),
-            settled=epoch,
-            end=Epoch(event.end),
-            units=0,
-            run=0,
-            stopped=False,
-            meter=event.meter,
-            created_block=log.block_number,
-            created_at=log.timestamp,
-            tx_hash=log.tx_hash,
-        )
+        DealRow,
+        id=DealId(event.deal),
+        developer=event.developer,
+        offer=event.offer,
+        app=event.app,
+        version=1,
+        deposit=Amount(event.deposit),
+        balance=Amount(event.deposit),
+        rate=Amount(0),
+        settled=epoch,
+        end=Epoch(event.end),
+        units=0,
+        run=0,
+        stopped=False,
+        meter=event.meter,
+        created_block=log.block_number,
+        created_at=log.timestamp,
+        tx_hash=log.tx_hash,
     )
     spend(scope.rows, event.developer, event.deposit)
     _note(

@@ -15,20 +15,19 @@ def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
     """A provider registered a peer."""
     event = log.event
     scope.rows.add(
-        PeerRow(
-            id=PeerId(event.peer),
-            provider=event.provider,
-            key=event.key,
-            units=event.units,
-            used=0,
-            memory_mib=event.memory_mib,
-            region=event.region,
-            traits=Uint(event.traits),
-            wallet=event.wallet,
-            endpoint=event.endpoint,
-            registered_block=log.block_number,
-            registered_at=log.timestamp,
-        )
+        PeerRow,
+        id=PeerId(event.peer),
+        provider=event.provider,
+        key=event.key,
+        units=event.units,
+        used=0,
+        memory_mib=event.memory_mib,
+        region=event.region,
+        traits=Uint(event.traits),
+        wallet=event.wallet,
+        endpoint=event.endpoint,
+        registered_block=log.block_number,
+        registered_at=log.timestamp,
     )
 
 

@@ -30,8 +30,11 @@ def _get_stake(rows: ChainRows, provider: Address) -> StakeRow:
     if row is None:
         nothing = units.Stake(0)
         row = rows.add(
-            StakeRow(
-                provider=provider, free=nothing, locked=nothing, leaving=nothing, ready=Timestamp(0)
-            )
+            StakeRow,
+            provider=provider,
+            free=nothing,
+            locked=nothing,
+            leaving=nothing,
+            ready=Timestamp(0),
         )
     return row

@@ -27,7 +27,7 @@ class Indexed:
         self.chain.mine(*logs, seconds=60 * epochs)
         for block in self._follower.poll(self._tail):
             self.writer.apply(
-                block.ref, lambda rows, block=block: apply_logs(rows, self.deployment, block)
+                block.ref, lambda rows, block=block: apply_logs(rows, self.deployment, [block])
             )
             self._tail.append(block.ref)
 

@@ -61,7 +61,7 @@ class IndexedMarket(MarketMachine):
 
     def mine(self, events: tuple[Any, ...]) -> None:
         block = self.chain.mine(events, self.law.clock.now)
-        self.writer.apply(block.ref, lambda rows: apply_logs(rows, self.chain.deployment, block))
+        self.writer.apply(block.ref, lambda rows: apply_logs(rows, self.chain.deployment, [block]))
         self.worlds.append(copy.deepcopy((self.law, self.offers, self.salt)))
         check_store(self.database, self.law)
 
@@ -84,7 +84,7 @@ class IndexedMarket(MarketMachine):
         for block in self.chain.blocks:
             writer.apply(
                 block.ref,
-                lambda rows, block=block: apply_logs(rows, self.chain.deployment, block),
+                lambda rows, block=block: apply_logs(rows, self.chain.deployment, [block]),
             )
         after, expected = dump(self.database), dump(straight)
         after.pop("block"), expected.pop("block")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, delete, insert, text
 from sqlalchemy.orm import Session
 
-from wasmarket.store.chain.rows import appended_tables, journaled_tables
+from wasmarket.store.chain.row_plans import appended_tables, journaled_tables
 from wasmarket.store.chain.writer import note_rebuilt
 from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.store.errors import translated

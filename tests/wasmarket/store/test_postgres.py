@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from indexer.loop import IndexLoop
 from indexer.progress import Board
+from tests.indexer.long_history import index_at_once, index_one_by_one, make_long_chain
 from tests.indexer.market_machine import PROFILE, indexed_in
 from tests.wasmarket.store.postgres import run_postgres
 from tests.wasmarket.store.stores import dump
@@ -194,3 +195,15 @@ def test_index__random_history_with_reorgs__says_what_the_model_says(server):
     few = settings(PROFILE, max_examples=2)
 
     run_state_machine_as_test(indexed_in(lambda: new_store(server)), settings=few)
+
+
+def test_take_turn__long_chain__has_the_rows_of_block_by_block(server):
+    chain = make_long_chain()
+    at_once, one_by_one = new_store(server), new_store(server)
+    index_at_once(at_once, chain)
+    index_one_by_one(one_by_one, chain)
+
+    found, expected = dump(at_once), dump(one_by_one)
+    at_once.close(), one_by_one.close()
+    found.pop("block"), expected.pop("block")
+    assert found == expected

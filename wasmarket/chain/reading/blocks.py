@@ -34,8 +34,7 @@ class Header:
     bloom: int
 
 
-@dataclass(frozen=True, slots=True)
-class Log(Generic[EventT_co]):
+class Log(msgspec.Struct, Generic[EventT_co], frozen=True):
     """One event of our contracts and where it happened."""
 
     event: EventT_co
@@ -49,10 +48,14 @@ class Log(Generic[EventT_co]):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block and the events of our contracts in it, in log order."""
+    """A block and the events of our contracts in it, in log order.
+
+    `is_final`: so deep below the head that it will not be undone.
+    """
 
     ref: BlockRef
     logs: tuple[Log[Event], ...] = ()
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,9 +61,13 @@ class Completeness:
         )
 
     def _check(self, header: Header, logs: Sequence[RawLog], *, whole: bool) -> None:
-        """Refuse logs that are not of the header's block, or that its bloom denies."""
+        """Refuse logs that are not of the header's block, or that its bloom denies.
+
+        Unless `whole`, they come from a range that was checked, and were put together by block.
+        """
         ref = header.ref
-        check_logs(logs, ref.number, ref.number, self._reader.origin)
+        if whole:
+            check_logs(logs, ref.number, ref.number, self._reader.origin)
         denied = self._wanted.denied(header.bloom, logs)
         if denied is None and whole and bloom_of(logs) & ~header.bloom:
             denied = logs[0]

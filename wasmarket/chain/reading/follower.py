@@ -229,7 +229,7 @@ class Follower:
             if logs is None:
                 return
             if logs or header.ref.number == last:
-                yield self._build(header.ref, logs)
+                yield self._build(header.ref, logs, is_final=True)
 
     def _read_near(self, first: int, last: int, tip: BlockRef | None) -> Iterator[Block]:
         """Yield every block, its logs asked for by block hash so that forks never mix."""
@@ -267,9 +267,9 @@ class Follower:
         refs = self._reader.fetch_headers(numbers)
         return [None if ref is None else Header(ref, 0) for ref in refs]
 
-    def _build(self, ref: BlockRef, raws: Sequence[RawLog]) -> Block:
+    def _build(self, ref: BlockRef, raws: Sequence[RawLog], *, is_final: bool = False) -> Block:
         timestamps: dict[str, Timestamp] = {ref.hash: ref.timestamp}
-        return Block(ref, self._decoder.decode_all(raws, timestamps))
+        return Block(ref, self._decoder.decode_all(raws, timestamps), is_final)
 
 
 def _group(stretch: Stretch) -> dict[int, list[RawLog]]:

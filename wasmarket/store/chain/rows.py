@@ -1,67 +1,53 @@
-"""The rows that a block changes: read once, changed in memory, written and journaled together."""
+"""The rows that blocks change: read once, changed in memory, written and journaled together."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from msgspec.json import encode as to_json
-from sqlalchemy import (
-    Insert,
-    Select,
-    Table,
-    Update,
-    bindparam,
-    insert,
-    inspect,
-    select,
-    update,
-)
+from sqlalchemy import and_, or_
 from sqlalchemy.orm import Session
 
-from wasmarket.store.columns import Appended, Base, Journaled
+from wasmarket.store.chain.row_plans import RowPlan, Values, place_of, plan_of
+from wasmarket.store.chain.state import BATCH
+from wasmarket.store.columns import Appended, Journaled
 from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import JournalRow
 
 Row = TypeVar("Row", bound=Journaled)
 
-MAX_CACHED = 50_000
-"""Rows kept in memory between blocks; above it the cache starts again."""
+MAX_CACHED = 30_000
+"""Rows kept in memory between transactions; above it the cache starts again."""
 
 
 class ChainRows:
     """What handlers of events see of the store.
 
     Rows stay in memory from block to block, which is right only for the one process that writes
-    the chain's tables; ChainWriter sees to that. They are written by statements of our own, many
-    at once: the session neither tracks nor flushes them.
+    the chain's tables; ChainWriter sees to that. They have the columns of their table as
+    attributes, and are written by statements of our own, many at once: no session tracks them.
     """
 
     def __init__(self, session: Session) -> None:
         """Read and write through a session of ChainWriter."""
         self._session = session
         self._rows: dict[_Key, Any] = {}
-        self._before: dict[_Key, dict[str, Any] | None] = {}
-        self._appended: dict[type[Any], list[dict[str, Any]]] = {}
+        self._before: dict[_Key, Values | None] = {}
+        self._appended: dict[type[Any], list[Values]] = {}
 
     def find(self, kind: type[Row], *key: Any) -> Row | None:
         """Return the row of a primary key to read or change, None if there is none."""
+        row: Row | None = self.peek(kind, *key)
         name = (kind, key)
-        row: Row | None = self._rows.get(name)
-        if row is None:
-            row = self._load(kind, key)
-            if row is None:
-                return None
-            self._rows[name] = row
-        if name not in self._before:
-            self._before[name] = _columns_of(row)
+        if row is not None and name not in self._before:
+            self._before[name] = plan_of(kind).values_of(row)
         return row
 
     def peek(self, kind: type[Row], *key: Any) -> Row | None:
         """Return the row of a primary key to read only, None if there is none."""
-        row: Row | None = self._rows.get((kind, key))
-        if row is None:
-            row = self._load(kind, key)
-            if row is not None:
-                self._rows[kind, key] = row
+        name = (kind, key)
+        if name not in self._rows:
+            self._load(kind, [key])
+        row: Row | None = self._rows[name]
         return row
 
     def get(self, kind: type[Row], *key: Any) -> Row:
@@ -75,38 +61,55 @@ class ChainRows:
             )
         return row
 
-    def add(self, row: Row) -> Row:
-        """Put in a row whose primary key is new."""
-        key = tuple(getattr(row, name) for name in _plan_of(type(row)).key)
-        self._rows[type(row), key] = row
-        self._before[type(row), key] = None
+    def add(self, kind: type[Row], /, **values: Any) -> Row:
+        """Put in a row whose primary key is new; what is not given is null for now."""
+        plan = plan_of(kind)
+        row: Row = plan.build(values)
+        name = (kind, plan.key_of(row))
+        self._rows[name] = row
+        self._before[name] = None
         return row
 
     def append(self, kind: type[Appended], /, **values: Any) -> None:
         """Add a row to a table of facts; it has the number of its block."""
-        self._appended.setdefault(kind, []).append(values)
+        names = plan_of(kind).names
+        # Most callers name the columns in their order.
+        is_ordered = tuple(values) == names
+        row = tuple(values.values() if is_ordered else [values.get(name) for name in names])
+        self._appended.setdefault(kind, []).append(row)
 
-    def flush(self, block_number: int) -> None:
-        """Write what the block changed, and how each changed row was before."""
-        inserts: dict[type[Any], list[dict[str, Any]]] = dict(self._appended)
-        updates: dict[type[Any], list[dict[str, Any]]] = {}
-        journal = []
-        for (kind, key), before in self._before.items():
-            now = _columns_of(self._rows[kind, key])
+    def load(self, kind: type[Row], keys: Iterable[tuple[Any, ...]]) -> None:
+        """Read those of these rows that are not in memory, with few questions."""
+        missing = [key for key in dict.fromkeys(keys) if (kind, key) not in self._rows]
+        for first in range(0, len(missing), BATCH):
+            self._load(kind, missing[first : first + BATCH])
+
+    def flush(self, block_number: int, *, journals: bool = True) -> None:
+        """Write what was changed, and how each changed row was before if `journals`."""
+        connection = self._session.connection()
+        inserts = self._appended
+        updates: dict[tuple[type[Any], Values], list[Values]] = {}
+        journal: list[Values] = []
+        for name, before in self._before.items():
+            kind, key = name
+            plan = plan_of(kind)
+            now = plan.values_of(self._rows[name])
             if now == before:
                 continue
-            changes = inserts if before is None else updates
-            changes.setdefault(kind, []).append(now)
-            journal.append(_entry(kind, key, block_number, before))
-        connection = self._session.connection()
-        for kind, values in inserts.items():
-            connection.execute(_plan_of(kind).insert, values)
-        for kind, values in updates.items():
-            plan = _plan_of(kind)
-            named = [{f"{NEW}{name}": value for name, value in row.items()} for row in values]
-            connection.execute(plan.update, named)
+            if before is None:
+                inserts.setdefault(kind, []).append(now)
+            else:
+                changed = plan.find_changed(before, now)
+                updates.setdefault((kind, changed), []).append(now)
+            if journals:
+                journal.append(_entry(plan, key, block_number, before))
+        # Rows before those that refer to them: what is missing for a while is looked for again.
+        for kind in sorted(inserts, key=place_of):
+            plan_of(kind).insert(connection, inserts[kind])
+        for (kind, changed), rows in updates.items():
+            plan_of(kind).update(connection, rows, changed)
         if journal:
-            connection.execute(_plan_of(JournalRow).insert, journal)
+            plan_of(JournalRow).insert(connection, journal)
         self._before, self._appended = {}, {}
         if len(self._rows) > MAX_CACHED:
             self.forget()
@@ -115,85 +118,38 @@ class ChainRows:
         """Drop all that is in memory, after a failure or when others have written."""
         self._rows, self._before, self._appended = {}, {}, {}
 
-    def _load(self, kind: type[Row], key: tuple[Any, ...]) -> Row | None:
-        found = self._session.connection().execute(
-            _plan_of(kind).select, dict(zip(_plan_of(kind).key, key, strict=True))
-        )
-        values = found.mappings().first()
-        return None if values is None else kind(**values)
+    def _load(self, kind: type[Row], keys: list[tuple[Any, ...]]) -> None:
+        """Keep what the store has of these rows, None where it has none."""
+        plan = plan_of(kind)
+        connection = self._session.connection()
+        if len(keys) == 1:
+            found = connection.execute(plan.select, dict(zip(plan.key, keys[0], strict=True)))
+        else:
+            columns = [plan.table.c[name] for name in plan.key]
+            chosen = (
+                columns[0].in_([key[0] for key in keys])
+                if len(columns) == 1
+                else or_(*(and_(*map(_equals, columns, key)) for key in keys))
+            )
+            found = connection.execute(plan.unfiltered.where(chosen))
+        self._rows.update(((kind, key), None) for key in keys)
+        for values in found.mappings():
+            row = plan.build(dict(values))
+            self._rows[kind, plan.key_of(row)] = row
 
 
 _Key = tuple[type[Any], tuple[Any, ...]]
 
-NEW = "new_"
-"""Begins the parameters of an update: a column's own name is taken."""
+
+def _equals(column: Any, value: Any) -> Any:
+    return column == value
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """The statements of one table, for one row or many."""
-
-    table: Table
-    names: tuple[str, ...]
-    key: tuple[str, ...]
-    select: Select[Any]
-    insert: Insert
-    update: Update
-
-
-_PLANS: dict[type[Any], _Plan] = {}
-
-
-def _plan_of(kind: type[Any]) -> _Plan:
-    plan = _PLANS.get(kind)
-    if plan is None:
-        table: Any = inspect(kind).local_table
-        key = [column.name for column in table.primary_key]
-        # A key that the database counts up is not ours to write.
-        counted = table.autoincrement_column
-        names = [column.name for column in table.c if column is not counted]
-        plan = _Plan(
-            table,
-            tuple(names),
-            tuple(key),
-            select(table).where(*(table.c[name] == bindparam(name) for name in key)),
-            insert(table),
-            update(table)
-            .where(*(table.c[name] == bindparam(f"{NEW}{name}") for name in key))
-            .values({name: bindparam(f"{NEW}{name}") for name in names if name not in key}),
-        )
-        _PLANS[kind] = plan
-    return plan
-
-
-def _columns_of(row: Any) -> dict[str, Any]:
-    values = row.__dict__
-    return {name: values.get(name) for name in _plan_of(type(row)).names}
-
-
-def _entry(
-    kind: type[Any], key: tuple[Any, ...], block_number: int, before: dict[str, Any] | None
-) -> dict[str, Any]:
-    plan = _plan_of(kind)
-    return {
-        "block_number": block_number,
-        "entity": plan.table.name,
-        "key": to_json(dict(zip(plan.key, key, strict=True))).decode(),
-        "image": None if before is None else to_json(before).decode(),
-    }
-
-
-def journaled_tables() -> dict[str, Any]:
-    """Return the tables that undo restores from the journal, by name."""
-    return {
-        m.local_table.name: m.local_table for m in _mappers() if issubclass(m.class_, Journaled)
-    }
-
-
-def appended_tables() -> list[Any]:
-    """Return the tables that undo cuts by block number."""
-    return [m.local_table for m in _mappers() if issubclass(m.class_, Appended)]
-
-
-def _mappers() -> list[Any]:
-    return sorted(Base.registry.mappers, key=lambda m: str(m.local_table.name))
+def _entry(plan: RowPlan, key: tuple[Any, ...], block_number: int, before: Values | None) -> Values:
+    """Return a row of the journal, in the order of its columns."""
+    return (
+        block_number,
+        plan.table.name,
+        to_json(dict(zip(plan.key, key, strict=True))).decode(),
+        None if before is None else to_json(plan.as_mapping(before)).decode(),
+    )

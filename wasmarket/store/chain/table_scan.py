@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
-from wasmarket.store.chain.rows import appended_tables, journaled_tables
+from wasmarket.store.chain.row_plans import appended_tables, journaled_tables
 
 PAGE = 500
 """Rows in memory at once."""

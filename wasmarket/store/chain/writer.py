@@ -17,9 +17,11 @@ from wasmarket.store.chain.epochs import (
     fetch_first_epoch,
     fetch_last_total,
 )
-from wasmarket.store.chain.rows import ChainRows, appended_tables, journaled_tables
+from wasmarket.store.chain.row_plans import Values, appended_tables, journaled_kinds, plan_of
+from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database
+from wasmarket.store.indexes import create_fact_indexes, drop_fact_indexes, lacks_fact_indexes
 from wasmarket.store.tables import (
     BlockRow,
     CursorRow,
@@ -85,6 +87,7 @@ class ChainWriter:
         self._rows = ChainRows(self._session)
         self._at: Mark | None = None
         self._applied = 0
+        self._lacks_indexes = False
 
     def open(self) -> list[Mark]:
         """Claim the store for the deployment and return the tail. Raises WrongChain.
@@ -95,20 +98,23 @@ class ChainWriter:
             _claim(session, self._deployment)
         with self._database.read() as session:
             tail = fetch_tail(session, self.depth)
+            self._lacks_indexes = lacks_fact_indexes(session.connection())
         self._rows.forget()
         self._at = tail[-1] if tail else None
         return tail
 
-    def apply(self, ref: Ref, fill: Callable[[ChainRows], None]) -> None:
+    def apply(self, ref: Ref, fill: Callable[[ChainRows], None], *, is_final: bool = False) -> None:
         """Let `fill` change the rows, and commit them with the block, or nothing.
 
-        Raises Conflict when another process has moved the store on.
+        `is_final`: the block will never be undone, nor are any below it that `fill` applies too,
+        and no record is kept of how the rows were before. Raises Conflict when another process has
+        moved the store on.
         """
         try:
             with self._database.begin(self._session):
                 self._check()
                 fill(self._rows)
-                self._rows.flush(ref.number)
+                self._rows.flush(ref.number, journals=not is_final)
                 self._session.execute(
                     insert(BlockRow).values(
                         number=ref.number, hash=ref.hash, parent=ref.parent, timestamp=ref.timestamp
@@ -122,6 +128,22 @@ class ChainWriter:
             self._rows.forget()
             raise
         self._at = Mark(ref.number, ref.hash, ref.parent, ref.timestamp)
+
+    def begin_backfill(self) -> None:
+        """Leave indexes that only readers need for later, if nothing is there to be read yet."""
+        if self._at is None and not self._lacks_indexes:
+            with self._database.begin(self._session):
+                self._check()
+                drop_fact_indexes(self._session.connection())
+            self._lacks_indexes = True
+
+    def end_backfill(self) -> None:
+        """Make the indexes that were left for later, also by a process that was killed."""
+        if self._lacks_indexes:
+            with self._database.begin(self._session):
+                self._check()
+                create_fact_indexes(self._session.connection())
+            self._lacks_indexes = False
 
     def undo(self, number: BlockNumber, block_hash: Hash) -> None:
         """Put everything back to how it was after a block. Raises Conflict for an unknown block."""
@@ -265,27 +287,54 @@ def _note_reorg(session: Session, from_block: int, to_block: int, to_hash: Hash)
     undone = session.execute(
         select(BlockRow.number, BlockRow.hash).where(BlockRow.number > to_block)
     ).all()
-    for _, hash_ in undone:
-        session.execute(delete(OrphanRow).where(OrphanRow.hash == hash_))
-    for number, hash_ in undone:
-        session.execute(insert(OrphanRow).values(number=number, hash=hash_, reorg=reorg))
+    if not undone:
+        return
+    hashes = [hash_ for _, hash_ in undone]
+    session.execute(delete(OrphanRow).where(OrphanRow.hash.in_(hashes)))
+    session.execute(
+        insert(OrphanRow),
+        [{"number": number, "hash": hash_, "reorg": reorg} for number, hash_ in undone],
+    )
 
 
 def _restore(session: Session, number: BlockNumber) -> None:
-    tables = journaled_tables()
-    entries: Sequence[Any] = session.execute(
+    """Give every row that changed above a block what it had there."""
+    connection = session.connection()
+    entries = connection.execute(
         select(JournalRow.entity, JournalRow.key, JournalRow.image)
         .where(JournalRow.block_number > number)
         .order_by(JournalRow.id.desc())
-    ).all()
-    for entity, key, image in entries:
-        table = tables[entity]
-        match = [table.c[name] == value for name, value in from_json(key).items()]
+    )
+    # The oldest entry of a row tells how it was; all later ones lie between.
+    oldest = {(entity, key): image for entity, key, image in entries}
+    gone: dict[str, list[Values]] = {}
+    back: dict[str, list[dict[str, Any]]] = {}
+    for (entity, key), image in oldest.items():
         if image is None:
-            session.execute(delete(table).where(*match))
+            gone.setdefault(entity, []).append(tuple(from_json(key).values()))
         else:
-            session.execute(update(table).where(*match).values(**from_json(image)))
+            back.setdefault(entity, []).append(from_json(image))
+    kinds = journaled_kinds()
+    for entity, keys in gone.items():
+        plan_of(kinds[entity]).delete(connection, keys)
+    for entity, images in back.items():
+        _put_back(session, kinds[entity], images)
     for table in appended_tables():
         session.execute(delete(table).where(table.c.block_number > number))
     session.execute(delete(JournalRow).where(JournalRow.block_number > number))
     session.execute(delete(BlockRow).where(BlockRow.number > number))
+
+
+def _put_back(session: Session, kind: type[Any], images: Sequence[dict[str, Any]]) -> None:
+    plan = plan_of(kind)
+    whole = [image for image in images if image.keys() == set(plan.names)]
+    if whole:
+        rows = [tuple(image[name] for name in plan.names) for image in whole]
+        others = tuple(name for name in plan.names if name not in plan.key)
+        if others:
+            plan.update(session.connection(), rows, others)
+    for image in images:
+        if image.keys() != set(plan.names):
+            # An older version wrote it, whose table had fewer columns.
+            match = [plan.table.c[name] == image[name] for name in plan.key]
+            session.execute(update(plan.table).where(*match).values(**image))

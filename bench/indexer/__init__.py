@@ -1,0 +1,1 @@
+"""Speed of the index: backfill, live, undo, reads."""

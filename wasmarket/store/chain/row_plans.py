@@ -1,0 +1,232 @@
+"""How the rows of a table are read and written by statements of our own, many at once.
+
+SQLAlchemy's session would track every row, and its statements would be built anew for each block:
+together some ten times the work of the database itself.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Column, Connection, Select, Table, bindparam, inspect, select
+from sqlalchemy.types import TypeDecorator
+
+from wasmarket.store.columns import Appended, Base, Journaled, Uint256, Usdc
+
+FEW_ROWS = 50
+"""Up to so many are not worth a COPY."""
+
+Values = tuple[Any, ...]
+"""The values of a row, in the order of its plan's names."""
+
+
+class _Record:
+    """A row in memory: an attribute for each column, nothing else."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """One table: its columns, the class of its rows in memory, how values are given to a driver."""
+
+    table: Table
+    names: tuple[str, ...]
+    key: tuple[str, ...]
+    key_of: Callable[[Any], Values]
+    values_of: Callable[[Any], Values]
+    unfiltered: Select[Any]
+    select: Select[Any]
+    _record: type[Any]
+    _checks: tuple[tuple[int, Callable[[Any], Any]], ...]
+    _conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
+
+    def build(self, values: dict[str, Any]) -> Any:
+        """Return a row in memory; columns that are not given are None."""
+        row = self._record()
+        for name in self.names:
+            setattr(row, name, values.get(name))
+        return row
+
+    def as_mapping(self, values: Values) -> dict[str, Any]:
+        """Return values by column."""
+        return dict(zip(self.names, values, strict=True))
+
+    def insert(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Add rows."""
+        bound = self._bind(rows)
+        if connection.dialect.name == "postgresql" and len(bound) > FEW_ROWS:
+            _copy_in(connection, self.table.name, self.names, bound)
+            return
+        columns, marks = _list(self.names), self._marks(connection, len(self.names))
+        statement = f'INSERT INTO "{self.table.name}" ({columns}) VALUES ({marks})'
+        connection.exec_driver_sql(statement, bound)
+
+    def update(self, connection: Connection, rows: Sequence[Values], changed: Values) -> None:
+        """Give rows that are there other values in the columns `changed`.
+
+        A column that is named costs its index and its foreign key, changed or not.
+        """
+        table, mark = self.table.name, self._marks(connection, 1)
+        bound = self._bind(rows)
+        if connection.dialect.name == "postgresql" and len(bound) > FEW_ROWS:
+            beside = f"changed_{table}"
+            connection.exec_driver_sql(
+                f'CREATE TEMPORARY TABLE IF NOT EXISTS "{beside}" '
+                f'(LIKE "{table}") ON COMMIT DELETE ROWS'
+            )
+            _copy_in(connection, beside, self.names, bound)
+            changes = ", ".join(f'"{name}" = changed."{name}"' for name in changed)
+            match = " AND ".join(f'"{table}"."{name}" = changed."{name}"' for name in self.key)
+            connection.exec_driver_sql(
+                f'UPDATE "{table}" SET {changes} FROM "{beside}" AS changed WHERE {match}'
+            )
+            connection.exec_driver_sql(f'TRUNCATE "{beside}"')
+            return
+        changes = ", ".join(f'"{name}" = {mark}' for name in changed)
+        order = [self.names.index(name) for name in (*changed, *self.key)]
+        connection.exec_driver_sql(
+            f'UPDATE "{table}" SET {changes} WHERE {self._match(mark)}',
+            [tuple([row[at] for at in order]) for row in bound],
+        )
+
+    def find_changed(self, before: Values, now: Values) -> Values:
+        """Return the names of the columns in which two rows differ."""
+        return tuple(
+            [
+                name
+                for name, old, new in zip(self.names, before, now, strict=True)
+                if old is not new and old != new
+            ]
+        )
+
+    def delete(self, connection: Connection, keys: Sequence[Values]) -> None:
+        """Remove rows by key."""
+        mark = self._marks(connection, 1)
+        statement = f'DELETE FROM "{self.table.name}" WHERE {self._match(mark)}'
+        connection.exec_driver_sql(statement, list(keys))
+
+    def _match(self, mark: str) -> str:
+        return " AND ".join(f'"{name}" = {mark}' for name in self.key)
+
+    def _bind(self, rows: Sequence[Values]) -> Sequence[Values]:
+        """Return rows as drivers take them. Raises AmountTooLarge."""
+        for at, check in self._checks:
+            amounts = [row[at] for row in rows if row[at] is not None]
+            if amounts:
+                check(min(amounts))
+                check(max(amounts))
+        if not self._conversions:
+            return rows
+        bound = []
+        for row in rows:
+            values = list(row)
+            for at, convert in self._conversions:
+                values[at] = convert(values[at])
+            bound.append(tuple(values))
+        return bound
+
+    @staticmethod
+    def _marks(connection: Connection, count: int) -> str:
+        mark = "%s" if connection.dialect.name == "postgresql" else "?"
+        return ", ".join([mark] * count)
+
+
+_PLANS: dict[type[Any], RowPlan] = {}
+
+
+def plan_of(kind: type[Any]) -> RowPlan:
+    """Return the plan of a table's class."""
+    plan = _PLANS.get(kind)
+    if plan is None:
+        table: Any = inspect(kind).local_table
+        key = [column.name for column in table.primary_key]
+        # A key that the database counts up is not ours to write.
+        counted = table.autoincrement_column
+        columns = [column for column in table.c if column is not counted]
+        names = tuple(column.name for column in columns)
+        plan = RowPlan(
+            table,
+            names,
+            tuple(key),
+            _getter(key),
+            _getter(names),
+            select(*columns),
+            select(*columns).where(*(table.c[name] == bindparam(name) for name in key)),
+            type(f"{kind.__name__}InMemory", (_Record,), {"__slots__": names}),
+            _bindings(columns, Usdc),
+            _bindings(columns, Uint256),
+        )
+        _PLANS[kind] = plan
+    return plan
+
+
+def place_of(kind: type[Any]) -> int:
+    """Return the place of a table among all, each behind those that it refers to."""
+    return _places()[plan_of(kind).table.name]
+
+
+@cache
+def _places() -> dict[str, int]:
+    return {table.name: place for place, table in enumerate(Base.metadata.sorted_tables)}
+
+
+def _getter(names: Sequence[str]) -> Callable[[Any], Values]:
+    """Return a function that reads attributes as a tuple, also of one alone."""
+    get = attrgetter(*names)
+    if len(names) > 1:
+        return get
+    return lambda row: (get(row),)
+
+
+def _bindings(
+    columns: Sequence[Column[Any]], wanted: type[TypeDecorator[Any]]
+) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+    """Return places of the columns of a type, and what it does to a value for a driver."""
+    return tuple(
+        (at, _binding(column.type))
+        for at, column in enumerate(columns)
+        if isinstance(column.type, wanted)
+    )
+
+
+def _binding(kind: Any) -> Callable[[Any], Any]:
+    return lambda value: kind.process_bind_param(value, None)
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
+
+
+def _copy_in(
+    connection: Connection, table: str, names: Sequence[str], rows: Iterable[Values]
+) -> None:
+    """Write rows by PostgreSQL's COPY."""
+    driver: Any = connection.connection
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f'COPY "{table}" ({_list(names)}) FROM STDIN') as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
+
+
+def journaled_tables() -> dict[str, Any]:
+    """Return the tables that undo restores from the journal, by name."""
+    return {name: inspect(kind).local_table for name, kind in journaled_kinds().items()}
+
+
+def journaled_kinds() -> dict[str, type[Any]]:
+    """Return the classes of the tables that undo restores from the journal, by table."""
+    return {m.local_table.name: m.class_ for m in _mappers() if issubclass(m.class_, Journaled)}
+
+
+def appended_tables() -> list[Any]:
+    """Return the tables that undo cuts by block number."""
+    return [m.local_table for m in _mappers() if issubclass(m.class_, Appended)]
+
+
+def _mappers() -> list[Any]:
+    return sorted(Base.registry.mappers, key=lambda m: str(m.local_table.name))
