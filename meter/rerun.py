@@ -1,13 +1,29 @@
 """Run a share of the calls again whose inputs are known, and compare what receipts say of them."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 
 from meter.papers.examine import Finding, prove_receipt
 from wasmarket.kernel.documents.receipts import CallStatus, Receipt, unpack_receipt, value_digest
 
-Execute = Callable[[bytes, bytes, bytes], bytes | None]
-"""Runs a call again: app, function's hash, input; returns its value, or None if it cannot tell."""
+AT_ONCE = 16
+"""Calls that are given to workers together, whose inputs are in memory then."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCall:
+    """A call whose input is known: `function` is its hash, `value` what its receipt says of it."""
+
+    app: bytes
+    function: bytes
+    input: bytes
+    value: bytes
+
+
+Execute = Callable[[Sequence[KnownCall]], Sequence[bytes | None]]
+"""Runs calls again; returns their values, None where it cannot tell."""
 ReadInput = Callable[[bytes], bytes | None]
 
 
@@ -31,22 +47,30 @@ class Reruns:
 
     def compare(self, finding: Finding, receipts: Sequence[bytes]) -> Finding:
         """Return a finding as it is, or what running its calls again shows to be false."""
+        chosen = self._choose_calls(receipts)
+        while known := list(islice(chosen, AT_ONCE)):
+            values = self._execute([call for _, call in known])
+            self.done += len(values)
+            for (place, call), value in zip(known, values, strict=True):
+                if value not in (None, call.value):
+                    sequence = unpack_receipt(receipts[place]).sequence
+                    return Finding(
+                        summed=finding.summed,
+                        problem=f"receipt {sequence} is not what running the call again gives",
+                        accused=prove_receipt(receipts, place),
+                    )
+        return finding
+
+    def _choose_calls(self, receipts: Sequence[bytes]) -> Iterator[tuple[int, KnownCall]]:
+        """Yield calls with a known input by chance, with their places."""
         for place, packed in enumerate(receipts):
             if self._choose() >= self._share:
                 continue
             receipt = unpack_receipt(packed)
             body = self._read_input(receipt.input)
-            if body is None or receipt.status == CallStatus.REFUSED:
-                continue
-            value = self._execute(receipt.app, receipt.function, body)
-            self.done += 1
-            if value is not None and value != _value_of(receipt):
-                return Finding(
-                    summed=finding.summed,
-                    problem=f"receipt {receipt.sequence} is not what running the call again gives",
-                    accused=prove_receipt(receipts, place),
-                )
-        return finding
+            if body is not None and receipt.status != CallStatus.REFUSED:
+                value = _value_of(receipt)
+                yield place, KnownCall(receipt.app, receipt.function, body, value)
 
 
 def _value_of(receipt: Receipt) -> bytes:

@@ -150,7 +150,7 @@ def test_meter__that_runs_a_call_again__accuses_and_the_jury_convicts(world, jur
         world,
         tmp_path / "meter",
         account,
-        execute=lambda *_: b"v" * 32,
+        execute=lambda calls: [b"v" * 32] * len(calls),
         rerun_percent=100.0,
         accuse=True,
         budget_flt=200,

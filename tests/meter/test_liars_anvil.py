@@ -234,7 +234,7 @@ def test_accusation__beyond_the_budget__is_not_made_and_told(world, peers, accou
         world,
         tmp_path,
         account,
-        execute=lambda *_: b"v" * 32,
+        execute=lambda calls: [b"v" * 32] * len(calls),
         rerun_percent=100.0,
         accuse=True,
         budget_flt=2 * cost // FLT - 1,

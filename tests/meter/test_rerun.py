@@ -30,7 +30,7 @@ def shown():
 
 def compare(shown, value, *, known=INPUT, share=1.0, choose=lambda: 0.5):
     reruns = Reruns(
-        lambda app, function, body: value,
+        lambda calls: [value] * len(calls),
         lambda digest: known if digest == sha256(INPUT) else None,
         share,
         choose,

@@ -2,12 +2,12 @@
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from meter.rerun import Execute
+from meter.rerun import Execute, KnownCall
 from peer.auditing.executor import CallExecutor
 from peer.hosting.versions import Preparer, Version
 from peer.policy.file import PolicyFile
@@ -48,10 +48,18 @@ def run_executor(folder: Path, outbound: Outbound, gateways: tuple[str, ...]) ->
 
     executor, spawner = asyncio.run_coroutine_threadsafe(open_parts(), loop).result()
 
-    def execute(app: bytes, function: bytes, body: bytes) -> bytes | None:
-        call = executor.execute(to_hash(app), function, body)
-        found = asyncio.run_coroutine_threadsafe(call, loop).result(CALL_SECONDS)
-        return FALSE_IN_ITSELF if found.is_false else found.value
+    async def run_all(calls: Sequence[KnownCall]) -> list[bytes | None]:
+        found = await asyncio.gather(
+            *(
+                executor.execute(to_hash(call.app), call.function, call.input, call.value)
+                for call in calls
+            )
+        )
+        return [FALSE_IN_ITSELF if one.is_false else one.value for one in found]
+
+    def execute(calls: Sequence[KnownCall]) -> list[bytes | None]:
+        running = asyncio.run_coroutine_threadsafe(run_all(calls), loop)
+        return running.result(CALL_SECONDS * len(calls))
 
     async def close_parts() -> None:
         await executor.close()

@@ -1,0 +1,1 @@
+"""Benchmarks of proofs: what checking, answering, judging and convicting cost."""
