@@ -88,13 +88,15 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-install bench-matcher bench-peer bench-choreography
+.PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
 bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
 	@$(PY) -m bench.matcher
 bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; writes bench/results/choreography.json
 	@$(PY) -m bench.choreography
+bench-audits: setup  ## Cost of checking, answering and convicting; writes bench/results/audits.json
+	@$(PY) -m bench.audits
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
 	@$(PY) -m bench.peer
 

@@ -43,8 +43,8 @@ def measure_beside() -> dict[str, float]:
         rounds = [
             [
                 _compare(
-                    _measure(ours, client, peer, new_heads=new_heads),
-                    _measure(other, client, [process], new_heads=new_heads),
+                    measure_round(ours, client, peer, new_heads=new_heads),
+                    measure_round(other, client, [process], new_heads=new_heads),
                 )
                 for new_heads in (False, True)
             ]
@@ -61,7 +61,7 @@ def _compare(ours: Best, other: Best) -> Ratio:
     return Ratio(ours.seen.rate / other.seen.rate, other.cpu / ours.cpu)
 
 
-def _measure(url: str, core: int, servers: list[psutil.Process], *, new_heads: bool) -> Best:
+def measure_round(url: str, core: int, servers: list[psutil.Process], *, new_heads: bool) -> Best:
     """Return one measurement; raise RuntimeError when an answer was not a 200."""
     run = measure_run(Plan(url, CONNECTIONS, SECONDS, new_heads=new_heads), core, servers)
     if run.seen.failed:

@@ -23,8 +23,15 @@ ROOT = Path(__file__).resolve().parents[2]
 _tests = ModuleType("tests")
 _tests.__path__ = [str(ROOT / "tests")]
 sys.modules["tests"] = _tests
-_world: Any = importlib.import_module("tests.peer.market_world")
-_runner: Any = importlib.import_module("tests.peer.peer_runner")
+
+
+def load_tests(name: str) -> Any:
+    """Return a module of the tests' own tools."""
+    return importlib.import_module(f"tests.{name}")
+
+
+_world = load_tests("peer.market_world")
+_runner = load_tests("peer.peer_runner")
 MAX_UNITS = 4_000
 
 
@@ -38,12 +45,15 @@ class PeerBench:
 
     @classmethod
     @contextmanager
-    def open(cls, core: int | None, **settings: object) -> "Iterator[PeerBench]":
-        """Deploy a market, start a peer; both end with the context."""
+    def open(
+        cls, core: int | None, *, policy: str = "", **settings: object
+    ) -> "Iterator[PeerBench]":
+        """Deploy a market, start a peer with a policy file; both end with the context."""
         world = _world.MarketWorld()
         try:
             with tempfile.TemporaryDirectory() as folder:
                 runner = _runner.PeerRunner(world, Path(folder), world.next_wallet(), **settings)
+                runner.policy = policy
                 bench = cls(world, runner, core)
                 runner.register(units=MAX_UNITS)
                 bench.start()
@@ -70,7 +80,13 @@ class PeerBench:
         peer = psutil.Process(self.runner.pid)
         return [peer, *peer.children(recursive=True)]
 
-    def publish(self, instance: str, wasm: bytes | None = None, name: str = "bench") -> Hash:
+    def publish(
+        self,
+        instance: str,
+        wasm: bytes | None = None,
+        name: str = "bench",
+        limits: Limits | None = None,
+    ) -> Hash:
         """Put an app of the guest into the peer's blocks."""
         module = GUEST.read_bytes() if wasm is None else wasm
         blocks = self.runner.blocks
@@ -86,7 +102,7 @@ class PeerBench:
             Manifest(
                 name=name,
                 services=(service,),
-                limits=Limits(call_ms=1_000),
+                limits=limits or Limits(call_ms=1_000),
                 health=Health("bench", "health"),
             )
         )
@@ -94,9 +110,9 @@ class PeerBench:
         blocks.put(app, block)
         return app_hash(app)
 
-    def deploy(self, app: Hash, units: int = 1) -> int:
+    def deploy(self, app: Hash, units: int = 1, **terms: Any) -> int:
         """Match the app with the peer and wait until it serves; return the deal."""
-        deal: int = self.world.match(app, [self.runner.number], units).deal
+        deal: int = self.world.match(app, [self.runner.number], units, **terms).deal
         self.runner.wait_for_state(deal, "serving")
         return deal
 

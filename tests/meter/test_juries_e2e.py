@@ -3,17 +3,15 @@
 import base64
 
 import pytest
-from eth_abi import encode
 
 from meter.seen import CallSeen
 from tests.indexer.verifying import check_spoilt_views, verify_chain
+from tests.meter.juries import SEATS, fund_other_provider, run_juror
 from tests.meter.lying_peer import LyingPeer, serve_peers
 from tests.meter.metering import build_meter, fund
 from tests.meter.shown_papers import ShownEpoch
 from tests.peer.market_world import EPOCH_SECONDS
-from tests.peer.peer_runner import GREETING, PeerRunner, publish, wait_until
-from wasmarket.chain.development.dev_accounts import dev_accounts
-from wasmarket.chain.sending.transactions import ContractCall
+from tests.peer.peer_runner import GREETING, publish, wait_until
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import raw
@@ -23,45 +21,25 @@ from wasmarket.kernel.documents.content_ids import raw_cid
 from wasmarket.kernel.documents.merkle import MerkleTree
 from wasmarket.kernel.documents.receipts import function_hash, pack_receipt, receipt_hash
 from wasmarket.kernel.events.audits import CaseOutcome
-from wasmarket.kernel.hashing import keccak, sha256
-from wasmarket.kernel.units import FLT
+from wasmarket.kernel.hashing import sha256
 from wasmarket_cli.provider.peer_seats import JurorSeat, read_seats
 
 pytestmark = pytest.mark.e2e
 
-SEATS = 7
 INPUT = b'["you"]'
 LIMITS = Limits(call_ms=2_000, fuel=10**9, fuel_schedule=FUEL_SCHEDULE)
 
 
 @pytest.fixture(scope="module")
 def other_provider(world):
-    """A provider that is neither the accused's nor the accuser, with stake."""
-    account, amount = dev_accounts()[4], 10_000 * FLT
-    flt, staking = world.deployment.flt.address, world.deployment.staking
-    for who, to, signature, arguments in (
-        (world.deployer, flt, "mint(address,uint256)", [account.address, 2 * amount]),
-        (account, flt, "approve(address,uint256)", [staking, amount]),
-        (account, staking, "deposit(uint256)", [amount]),
-        (account, flt, "approve(address,uint256)", [world.deployment.audits, amount]),
-    ):
-        kinds = signature.partition("(")[2].rstrip(")").split(",")
-        data = keccak(signature.encode())[:4] + encode(kinds, arguments)
-        world.send(who, ContractCall(to, data, signature))
-    return account
+    return fund_other_provider(world)
 
 
 @pytest.fixture(scope="module")
 def juror(world, other_provider, tmp_path_factory):
     """A peer with all seats there are."""
-    runner = PeerRunner(world, tmp_path_factory.mktemp("juror"), world.next_wallet())
-    runner.register(provider=other_provider)
-    for seat in range(SEATS):
-        world.send(other_provider, world.audits.call("take_seat", seat, runner.number))
-    runner.start()
-    yield runner
-    runner.stop()
-    print(runner.log())
+    with run_juror(world, other_provider, tmp_path_factory.mktemp("juror")) as runner:
+        yield runner
 
 
 def show_wrong_output(peer, epoch, app, function="greeting"):
