@@ -105,6 +105,10 @@ class PeerRunner:
         self.settings = PeerSettings(**(asdict(self.settings) | settings))
         self.policy = ""
         self.rpc_url = world.anvil.url
+        self.python: Path | None = None
+        """The interpreter, None: ours."""
+        self.counts_otherwise = False
+        """Whether its engine is taken for one that does not reproduce the fuel's vectors."""
         self.url = ""
         self.number = 0
         self._process: subprocess.Popen[str] | None = None
@@ -133,12 +137,17 @@ class PeerRunner:
                     "wallet": "0x" + self.wallet.key.hex(),
                     "folder": str(self.folder.path),
                     "policy": self.policy,
+                    "counts_otherwise": self.counts_otherwise,
                 }
             )
         )
         log = (self.folder.path / "log").open("a")
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("peer_process.py")), str(config)],
+            [
+                self.python or sys.executable,
+                str(Path(__file__).with_name("peer_process.py")),
+                str(config),
+            ],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

@@ -1,0 +1,96 @@
+"""Fuel is protocol: another release of the engine counts the same, or no work is done by it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from peer.hosting.fuel_vectors import FIRST
+from tests.paths import CHECKOUT
+from tests.peer.engines.other_engines import BEFORE, OLDER, find_python
+from tests.peer.peer_runner import GREETING, publish, wait_until
+from tests.peer.test_peer_metered import LIMITS, METER
+from wasmarket.kernel import events
+
+pytestmark = pytest.mark.e2e
+
+VECTORS = {vector.function: [vector.fuel, vector.output] for vector in FIRST}
+COUNT = Path(__file__).with_name("count_fuel.py")
+
+
+def count_fuel(release):
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath}
+    done = subprocess.run(
+        [find_python(release), COUNT], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_vectors__by_the_release_before__are_the_same():
+    assert count_fuel(BEFORE) == VECTORS
+
+
+def test_vectors__by_an_older_release__are_not_reproduced():
+    found = count_fuel(OLDER)
+
+    assert [name for name in VECTORS if found[name] != VECTORS[name]] == ["memory_work"]
+
+
+@pytest.fixture
+def peer(make_peer):
+    made = make_peer()
+    made.policy = '[metered]\ncredit = "1"\n'
+    return made
+
+
+def start_deal(world, peer):
+    app = publish(peer.blocks, GREETING.read_bytes(), limits=LIMITS)
+    match = world.match(app, [peer.number], meter=METER.address)
+    peer.wait_for_state(match.deal, "serving")
+    return match
+
+
+def call(peer, deal):
+    """Call once; return the fuel, and the number of the receipt."""
+    answer = peer.call(deal, "greeting", ["you"])
+    assert answer.status_code == 200, answer.text
+    return answer.headers["Wasmarket-Fuel"], int(answer.headers["Wasmarket-Receipt"].split(":")[1])
+
+
+def test_peer__engine_upgraded_under_a_running_deal__goes_on_with_equal_fuel(world, peer):
+    peer.python = find_python(BEFORE)
+    peer.start()
+    match = start_deal(world, peer)
+    before = call(peer, match.deal)
+    peer.stop()
+
+    peer.python = None
+    peer.start()
+    peer.wait_for_state(match.deal, "serving")
+
+    assert call(peer, match.deal) == (before[0], before[1] + 1)
+    assert [e for e in world.events(events.Ended) if e.deal == match.deal] == []
+
+
+def test_peer__engine_that_counts_otherwise_under_a_running_deal__serves_none_until_it_is_back(
+    world, peer
+):
+    peer.start()
+    match = start_deal(world, peer)
+    before = call(peer, match.deal)
+    peer.stop()
+
+    peer.counts_otherwise = True
+    peer.start()
+    wait_until("it refuses", lambda: peer.state(match.deal) == "failed")
+    refused = peer.call(match.deal, "greeting", ["you"])
+    assert refused.status_code == 503
+    assert "fuel schedule 1 is not the one of the engine here" in refused.text
+    peer.stop()
+
+    peer.counts_otherwise = False
+    peer.start()
+    peer.wait_for_state(match.deal, "serving")
+    assert call(peer, match.deal) == (before[0], before[1] + 1)
