@@ -48,7 +48,9 @@ def compare_votes(sides: StoreAndChain) -> Iterator[Compared]:
         revealed = audits.read_many("revealed_word", [(case,) for case, _ in keys], block)
         for row, (case, place), vote, bits in zip(rows, keys, votes, revealed, strict=True):
             is_shown = bool(bits >> place & 1)
-            onchain = {"voted": int(vote, 16) != 0, "vote": vote if is_shown else None}
+            # A revealed vote of "cannot tell" is zero, as none at all.
+            voted = is_shown or int(vote, 16) != 0
+            onchain = {"voted": voted, "vote": vote if is_shown else None}
             yield Compared(f"{case}/{place}", {"voted": True, "vote": row["vote"]}, onchain)
 
 
