@@ -79,6 +79,11 @@ fuzz-model:
 	$(FUZZ) tests/model tests/contracts/unit/test_contracts_arithmetic.py
 	$(FUZZ) tests/matcher/test_api_fuzz.py tests/gateway/test_api_fuzz.py tests/peer/test_peer_api_fuzz.py
 
+.PHONY: games
+GAMES ?= 200
+games: setup  ## Random games of honest programs in trouble among liars: nobody honest is fined; an hour and more
+	GAMES=$(GAMES) $(PYTEST) tests/games
+
 .PHONY: mutants
 mutants: setup  ## Try every catalogued fault of the contracts: a test must fail for each; prints the survivors
 	@$(PY) tests/mutants

@@ -1,24 +1,21 @@
 """Have peers convicted that contradict themselves, ask those that show nothing, drop them all."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+from meter.chain.due_cases import find_due_cases
 from meter.chain.facts import ChainFacts, KnownAssignment
 from meter.checks import Suspicion
 from meter.journal import Journal
+from meter.undone import find_undone, find_undropped
 from wasmarket.chain.contracts.bindings import Audits, Erc20, Market
 from wasmarket.chain.sending.transactions import ContractCall, Submitter, TransactionReceipt
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.evidence import Called, Summed
-from wasmarket.kernel.audits.juries import DRAW_PART
-from wasmarket.kernel.audits.times import ANSWER_EPOCHS, CHALLENGE_EPOCHS
+from wasmarket.kernel.audits.times import CHALLENGE_EPOCHS
 from wasmarket.kernel.errors import Reverted, Unfunded
-from wasmarket.kernel.events.audits import CaseState
+from wasmarket.kernel.events.audits import CaseKind
 from wasmarket.kernel.reasons import DropReason
-
-PHASES = {CaseState.OPEN: 1, CaseState.DRAWN: 2, CaseState.SHOWN: 1}
-"""Epochs that each phase of an accusation lasts."""
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +66,9 @@ class Accuser:
         if finding.contradiction is not None:
             self._contradict(suspicion)
         elif finding.accused is not None and finding.summed is not None:
-            if self._accuses and not self._accuse(suspicion, finding.summed, finding.accused):
+            if self._accuses and not self._accuse(
+                facts, suspicion, finding.summed, finding.accused
+            ):
                 return False
         elif finding.must_ask and not self._ask(facts, suspicion):
             return False
@@ -83,14 +82,15 @@ class Accuser:
 
         Anybody's: a liar's friend may ask and never resolve.
         """
+        if facts.head is None:
+            return
+        self._do_again(facts, facts.head.number)
         for case in [case for case in self._journal.cases if case in facts.closed]:
             said = {"case": case, "outcome": facts.closed[case]}
             logger.info("a case is over", extra=said)
             self._journal.write("closed", **said)
-        if facts.head is None:
-            return
         now, number = facts.head.timestamp, facts.head.number
-        for case, function in list(_find_due(facts, interesting, now)):
+        for case, function in list(find_due_cases(facts, interesting, now)):
             # Blocks are counted too: tried again with each new one.
             if self._tried.get(case) != number:
                 self._tried[case] = number
@@ -98,6 +98,16 @@ class Accuser:
                     self._send(self._contracts.audits.call(function, case))
                 except Reverted as error:
                     logger.info("not yet", extra={"case": case, "why": error.detail})
+
+    def _do_again(self, facts: ChainFacts, head: int) -> None:
+        """Write down what a reorganisation took back: the checker looks at those epochs again."""
+        for assignment, epoch, case in list(find_undone(self._journal, facts, head)):
+            said = {"assignment": assignment, "epoch": epoch, "case": case}
+            logger.warning("a reorganisation has taken back what was done", extra=said)
+            self._journal.write("undone", **said)
+        for assignment in list(find_undropped(self._journal, facts, head)):
+            del self._journal.drops[assignment]
+            self._drop(facts, facts.assignments[assignment])
 
     def _contradict(self, suspicion: Suspicion) -> None:
         found, held = suspicion.finding.contradiction, suspicion.held
@@ -123,14 +133,11 @@ class Accuser:
             self._journal.write("refused", **said, why=error.detail)
             return
         seized = sum(event.seized for event in receipt.find(events.Contradicted))
-        self._journal.write("contradicted", **said, seized=str(seized))
+        self._journal.write("contradicted", **said, seized=str(seized), block=receipt.block_number)
 
     def _ask(self, facts: ChainFacts, suspicion: Suspicion) -> bool:
         held, epoch = suspicion.held, suspicion.epoch
-        already = {(asked.assignment, asked.epoch) for asked in facts.asks.values()}
-        if (held.id, epoch) in self._journal.asked | already:
-            return True
-        if facts.epoch > epoch + CHALLENGE_EPOCHS:
+        if not self._has_to_ask(facts, suspicion):
             return True
         if self._journal.spent + self._fee > self._budget:
             self.obstacle = "the budget for asks is used up"
@@ -138,7 +145,7 @@ class Accuser:
         try:
             self._allow(self._fee)
             call = self._contracts.audits.call("ask", held.id, epoch, suspicion.finding.sequence)
-            [opened] = self._send(call).find(events.Opened)
+            receipt = self._send(call)
         except Unfunded as error:
             self.obstacle = error.detail
             return False
@@ -147,32 +154,69 @@ class Accuser:
             self._journal.write("refused", **_name(held), epoch=epoch, why=error.detail)
             return True
         self.obstacle = ""
-        self._journal.write(
-            "asked",
-            **_name(held),
-            epoch=epoch,
-            sequence=suspicion.finding.sequence,
-            case=opened.case,
-            fee=self._fee,
+        [opened] = receipt.find(events.Opened)
+        self._write_case(
+            suspicion, CaseKind.ASK, opened.case, opened.sequence, receipt.block_number
         )
         return True
 
-    def _accuse(self, suspicion: Suspicion, summed: Summed, called: Called) -> bool:
+    def _has_to_ask(self, facts: ChainFacts, suspicion: Suspicion) -> bool:
+        held, epoch = suspicion.held, suspicion.epoch
+        if (held.id, epoch) in self._journal.asked or self._adopt(facts, suspicion, CaseKind.ASK):
+            return False
+        # Of another receipt it would not be the same: a liar's friend asks for what can be shown.
+        question = (CaseKind.ASK, held.id, epoch, suspicion.finding.sequence)
+        return facts.epoch <= epoch + CHALLENGE_EPOCHS and all(
+            (c.kind, c.assignment, c.epoch, c.sequence) != question for c in facts.opened.values()
+        )
+
+    def _adopt(self, facts: ChainFacts, suspicion: Suspicion, kind: CaseKind) -> bool:
+        """Write down a case that this account opened before it could; say whether there is one."""
+        held, epoch, me = suspicion.held, suspicion.epoch, self._sender.address
+        for case, opened in facts.opened.items():
+            about = (opened.kind, opened.by, opened.assignment, opened.epoch)
+            if about == (kind, me, held.id, epoch):
+                if case not in self._journal.known:
+                    # It is there in the newest block, in whichever it came.
+                    block = 0 if facts.head is None else facts.head.number
+                    self._write_case(suspicion, kind, case, opened.sequence, block)
+                return True
+        return False
+
+    def _write_case(
+        self, suspicion: Suspicion, kind: CaseKind, case: int, sequence: int, block: int
+    ) -> None:
+        self._journal.write(
+            "asked" if kind is CaseKind.ASK else "accused",
+            **_name(suspicion.held),
+            epoch=suspicion.epoch,
+            sequence=sequence,
+            case=case,
+            fee=self._fee if kind is CaseKind.ASK else self._stake,
+            block=block,
+        )
+
+    def _accuse(
+        self, facts: ChainFacts, suspicion: Suspicion, summed: Summed, called: Called
+    ) -> bool:
         held = suspicion.held
+        if self._adopt(facts, suspicion, CaseKind.ACCUSATION):
+            return True
         if self._journal.spent + self._stake > self._budget:
             self.obstacle = "the budget does not cover the stake of an accusation"
             return False
         try:
             self._allow(self._stake)
             call = self._contracts.audits.call("accuse", held.id, summed, called)
-            [opened] = self._send(call).find(events.Opened)
+            receipt = self._send(call)
         except (Reverted, Unfunded) as error:
             logger.warning("an accusation was refused", extra={"why": error.detail})
             self._journal.write("refused", **_name(held), epoch=suspicion.epoch, why=error.detail)
             return True
         self.obstacle = ""
-        self._journal.write(
-            "accused", **_name(held), epoch=suspicion.epoch, case=opened.case, fee=self._stake
+        [opened] = receipt.find(events.Opened)
+        self._write_case(
+            suspicion, CaseKind.ACCUSATION, opened.case, opened.sequence, receipt.block_number
         )
         return True
 
@@ -191,34 +235,18 @@ class Accuser:
         if deal.developer != self._sender.address or held.end is not None:
             return
         try:
-            self._send(
+            receipt = self._send(
                 self._contracts.market.call("drop", [held.id], int(DropReason.WRONG_RESULTS))
             )
         except Reverted as error:
             logger.info("not dropped", extra={"assignment": held.id, "why": error.detail})
             return
-        self._journal.write("dropped", **_name(held))
+        self._journal.write("dropped", **_name(held), block=receipt.block_number)
 
     def _send(self, call: ContractCall) -> TransactionReceipt:
         receipt = self._sender.send(call)
         logger.info("sent", extra={"call": call.description, "tx": receipt.tx_hash})
         return receipt
-
-
-def _find_due(facts: ChainFacts, interesting: set[int], now: int) -> Iterator[tuple[int, str]]:
-    """Yield the cases whose phase is over, or whose jury may be drawn, and what is to be called."""
-    seconds = facts.epoch_seconds
-    for case, asked in facts.asks.items():
-        if asked.assignment in interesting and now >= asked.since + ANSWER_EPOCHS * seconds:
-            yield case, "resolve"
-    for case, trial in facts.trials.items():
-        if trial.assignment not in interesting:
-            continue
-        passed = now - trial.since
-        if trial.state == CaseState.OPEN and max(1, seconds // DRAW_PART) <= passed < seconds:
-            yield case, "draw"
-        elif passed >= PHASES[trial.state] * seconds:
-            yield case, "resolve"
 
 
 def _name(held: KnownAssignment) -> dict[str, int]:

@@ -8,6 +8,7 @@ from meter.chain.facts import ChainFacts, KnownAssignment
 from meter.journal import Journal, UsageBook, dump_summed
 from meter.papers.examine import Claim, Finding, Papers, examine
 from meter.rerun import Reruns
+from wasmarket.kernel.audits.evidence import Summed
 from wasmarket.kernel.audits.times import CHALLENGE_EPOCHS
 from wasmarket.kernel.errors import Unreachable
 
@@ -59,6 +60,8 @@ class EpochChecker:
     def check(self, facts: ChainFacts, held: KnownAssignment) -> None:
         """Check what is there of an assignment. Raises errors of the chain from acting on a lie."""
         book = self._journal.book(held.id)
+        for epoch in sorted(book.again):
+            self._look_again(facts, held, book, epoch)
         first = max(book.checked + 1, held.opened or 0)
         last = facts.epoch - 1 if held.end is None else min(held.end, facts.epoch - 1)
         for epoch in range(first, last + 1):
@@ -68,7 +71,7 @@ class EpochChecker:
                     break
                 self._journal.write("missed", **_name(facts, held, epoch))
                 continue
-            finding = self._examine(facts, held, book, epoch, root)
+            finding = self._examine(facts, held, book, epoch, root, book.previous)
             if finding is None:
                 break
             # Acted on before it is written down: a crash in between finds it again.
@@ -76,8 +79,31 @@ class EpochChecker:
                 break
             self._record(facts, held, epoch, finding)
 
+    def _look_again(
+        self, facts: ChainFacts, held: KnownAssignment, book: UsageBook, epoch: int
+    ) -> None:
+        """Do once more about a lie what a reorganisation has taken back."""
+        root = facts.roots.get((held.peer, epoch))
+        finding = None
+        if root is not None:
+            finding = self._examine(facts, held, book, epoch, root, book.before.get(epoch))
+        elif facts.epoch > epoch + self._window:
+            finding = Finding(problem=f"its root is gone: {book.problems[epoch]}")
+        if finding is None:
+            return
+        if finding.problem and not self._on_lie(Suspicion(held, epoch, finding)):
+            return
+        why = finding.problem or f"it was: {book.problems[epoch]}"
+        self._journal.write("lied", **_name(facts, held, epoch), problem=why)
+
     def _examine(
-        self, facts: ChainFacts, held: KnownAssignment, book: UsageBook, epoch: int, root: bytes
+        self,
+        facts: ChainFacts,
+        held: KnownAssignment,
+        book: UsageBook,
+        epoch: int,
+        root: bytes,
+        previous: Summed | None,
     ) -> Finding | None:
         """Return what an epoch's papers are worth; None while there may still be some."""
         place = facts.peers.get(held.peer)
@@ -105,7 +131,7 @@ class EpochChecker:
             epoch,
             facts.epoch_seconds,
             root,
-            book.previous,
+            previous,
             tuple(book.heads),
             dict(book.seen),
         )

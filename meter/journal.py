@@ -44,14 +44,24 @@ class UsageBook:
     """Hashes of receipts that callers were given, by sequence."""
     is_given_up: bool = False
     """Whether nothing more is signed for."""
+    again: set[int] = field(default_factory=set)
+    """Epochs with a lie whose consequences the chain has lost."""
+    before: dict[int, Summed | None] = field(default_factory=dict)
+    """By epoch with a lie the newest summary that was proven before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenCase:
-    """An ask or accusation of ours that was not seen to be over; `fee` FLT base units are out."""
+    """An ask or accusation of ours that was not seen to be over; `fee` FLT base units are out.
+
+    `block` brought it, as far as that is known.
+    """
 
     kind: CaseKind
     fee: int
+    assignment: int
+    epoch: int
+    block: int
 
     def lost(self, outcome: CaseOutcome) -> int:
         """Return what does not come back.
@@ -75,10 +85,16 @@ class Journal:
         self._lock = threading.Lock()
         self.books: dict[int, UsageBook] = {}
         self.cases: dict[int, OpenCase] = {}
+        self.known: set[int] = set()
+        """Cases of ours, open or over."""
         self.lost = 0
         """FLT base units that went to peers which answered, and into trials without conviction."""
         self.asked: set[tuple[int, int]] = set()
         """(assignment, epoch) of all asks ever."""
+        self.convictions: dict[int, tuple[int, int]] = {}
+        """By assignment the epoch and the block of a contradiction of ours."""
+        self.drops: dict[int, int] = {}
+        """By assignment the block in which it was dropped."""
         if is_read_only:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,12 +159,18 @@ class Journal:
     def _take(self, said: dict[str, Any]) -> None:
         match said["what"]:
             case "asked":
-                self.cases[said["case"]] = OpenCase(CaseKind.ASK, said["fee"])
+                self._open(_read_case(CaseKind.ASK, said), said["case"])
                 self.asked.add((said["assignment"], said["epoch"]))
             case "accused":
-                self.cases[said["case"]] = OpenCase(CaseKind.ACCUSATION, said["fee"])
+                self._open(_read_case(CaseKind.ACCUSATION, said), said["case"])
+            case "contradicted" if "block" in said:
+                self.convictions[said["assignment"]] = (said["epoch"], said["block"])
+            case "dropped" if "block" in said:
+                self.drops[said["assignment"]] = said["block"]
             case "contradicted" | "refused" | "dropped":
                 pass
+            case "undone":
+                self._undo(said)
             case "closed":
                 case = self.cases.pop(said["case"], None)
                 if case is not None:
@@ -156,14 +178,33 @@ class Journal:
             case _:
                 self._take_of_book(self.book(said["assignment"]), said)
 
+    def _open(self, opened: OpenCase, case: int) -> None:
+        self.cases[case] = opened
+        self.known.add(case)
+
+    def _undo(self, said: dict[str, Any]) -> None:
+        """Forget what a reorganisation has taken back: the epoch is looked at again."""
+        assignment, epoch = said["assignment"], said["epoch"]
+        self.cases.pop(said["case"], None)
+        self.known.discard(said["case"])
+        self.asked.discard((assignment, epoch))
+        self.convictions.pop(assignment, None)
+        self.book(assignment).again.add(epoch)
+
     def _take_of_book(self, book: UsageBook, said: dict[str, Any]) -> None:
         match said["what"]:
             case "checked" | "missed" | "lied":
-                book.checked = said["epoch"]
-                book.work += said.get("work", 0)
-                book.previous = _load_summed(said["summed"]) if "summed" in said else None
+                epoch = said["epoch"]
                 if said["what"] == "lied":
-                    book.problems[said["epoch"]] = said["problem"]
+                    book.problems[epoch] = said["problem"]
+                    book.again.discard(epoch)
+                    book.before.setdefault(epoch, book.previous)
+                if epoch > book.checked:
+                    book.checked = epoch
+                    book.work += said.get("work", 0)
+                    if said["what"] != "missed":
+                        # What was before an epoch without a root is still to be followed.
+                        book.previous = _load_summed(said["summed"]) if "summed" in said else None
             case "signed":
                 book.signed = said["work"]
             case "delivered":
@@ -175,6 +216,11 @@ class Journal:
             case "head":
                 receipt = bytes.fromhex(said["receipt"])
                 book.heads.append(SignedReceipt(receipt, parse_head(said["head"])))
+
+
+def _read_case(kind: CaseKind, said: dict[str, Any]) -> OpenCase:
+    """Read a line of an older version too, which did not name the block."""
+    return OpenCase(kind, said["fee"], said["assignment"], said["epoch"], said.get("block", 0))
 
 
 def _lock(file: FileIO, path: Path) -> None:

@@ -70,6 +70,17 @@ class Accused:
     since: int
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedCase:
+    """How a case began, whatever became of it."""
+
+    kind: CaseKind
+    by: Address
+    assignment: int
+    epoch: int
+    sequence: int
+
+
 @dataclass(slots=True)
 class ChainFacts:
     """All that was learnt up to the block `head`."""
@@ -86,6 +97,8 @@ class ChainFacts:
     """Questions that are open, by case."""
     trials: dict[int, Accused] = field(default_factory=dict)
     """Accusations that are open, by case."""
+    opened: dict[int, OpenedCase] = field(default_factory=dict)
+    """All cases ever, whoever opened them."""
     closed: dict[int, int] = field(default_factory=dict)
     """Outcomes of the cases that are over."""
 
@@ -132,6 +145,10 @@ class ChainFacts:
                 self._take_case(event, time)
 
     def _take_case(self, event: events.Event, time: int) -> None:
+        if isinstance(event, events.Opened):
+            self.opened[event.case] = OpenedCase(
+                CaseKind(event.kind), event.by, event.assignment, event.epoch, event.sequence
+            )
         match event:
             case events.Opened() if event.kind == CaseKind.ASK:
                 self.asks[event.case] = Asked(event.assignment, event.epoch, time)

@@ -4,7 +4,8 @@ Everything that a peer says is either led to by its root, and then it is held to
 nothing, and then it can be asked on chain.
 """
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from hashlib import sha256
@@ -36,6 +37,8 @@ _SEQUENCE, _STATUS, _FUEL, _SIZE, _TIME, _PREVIOUS = (
 )
 """Where these words are in a packed receipt."""
 REFUSED = int(CallStatus.REFUSED)
+MOST_CHOSEN = 2**32
+"""More receipts than that no root holds (CONTRACTS 8)."""
 
 
 class ContradictionKind(IntEnum):
@@ -116,8 +119,13 @@ class Finding:
     """A receipt whose value running the call again does not give."""
 
 
-def examine(claim: Claim, papers: Papers) -> Finding:
-    """Return what papers are worth."""
+def examine(
+    claim: Claim, papers: Papers, choose: Callable[[int], int] = random.randrange
+) -> Finding:
+    """Return what papers are worth.
+
+    `choose` picks a number below the one given: which receipt is asked for is no peer's to foresee.
+    """
     proven = [summed for summed in papers.summaries if _is_proven(claim, summed)]
     if not proven:
         return Finding(
@@ -134,17 +142,19 @@ def examine(claim: Claim, papers: Papers) -> Finding:
     if claim.previous is not None and summary.first_sequence < _next_sequence(claim):
         found = Contradiction(ContradictionKind.OVERLAP, claim.previous, other=summed)
         return Finding(problem="sequences go back behind the epoch before", contradiction=found)
-    return _examine_receipts(claim, summed, papers.receipts)
+    return _examine_receipts(claim, summed, papers.receipts, choose)
 
 
-def _examine_receipts(claim: Claim, summed: Summed, receipts: Sequence[bytes]) -> Finding:
+def _examine_receipts(
+    claim: Claim, summed: Summed, receipts: Sequence[bytes], choose: Callable[[int], int]
+) -> Finding:
     summary = summed.summary
     sums = _sum_up(claim, summary, receipts)
     if (sums.count, sums.root) != (summary.count, summary.receipts_root):
         return Finding(
             problem="the receipts are not those of the summary",
             must_ask=True,
-            sequence=summary.first_sequence,
+            sequence=summary.first_sequence + _choose_place(summary, sums.count, choose),
         )
     contradiction = sums.describe(summed, receipts) or _contradict_others(claim, summed, receipts)
     if contradiction is not None:
@@ -157,6 +167,13 @@ def _examine_receipts(claim: Claim, summed: Summed, receipts: Sequence[bytes]) -
         # More than its receipts: nobody pays for it, and no contradiction shows it.
         return Finding(problem=f"the summary says {summary.work} work, its receipts {sums.work}")
     return Finding(receipts=sums.count, work=sums.work, summed=summed)
+
+
+def _choose_place(summary: Summary, shown: int, choose: Callable[[int], int]) -> int:
+    """Return the place of a receipt that a peer may be unable to prove: the first that it keeps
+    back, else any, since it is not known which of those that it shows are not under the root.
+    """
+    return shown if shown < summary.count else choose(max(1, min(summary.count, MOST_CHOSEN)))
 
 
 PROBLEMS = {

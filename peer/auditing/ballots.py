@@ -1,7 +1,7 @@
 """Keep a juror's votes with their salts until they are revealed: a lost salt costs a fine."""
 
 import os
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,10 @@ import msgspec
 from peer.folder import write_atomically
 from wasmarket.kernel.documents.json_text import decode_json
 from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.units import Hash
 
 PRIVATE = 0o600
+NAME = re.compile(r"([0-9]+)-(0x[0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,37 +36,36 @@ class _File(msgspec.Struct):
 
 
 class Ballots:
-    """One file a case, never written over: what was committed must be revealed."""
+    """One file a case and receipt, never written over: what was committed must be revealed.
+
+    A case is known by its number and the receipt that it is about: after a reorganisation another
+    accusation may have the number, and a vote on the wrong one costs a fine.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: dict[int, Ballot] = {}
+        self._known: dict[tuple[int, Hash], Ballot] = {}
         for path in folder.glob("*.json"):
-            if path.stem.isdecimal():
+            found = NAME.fullmatch(path.stem)
+            if found is not None:
                 file = decode_json(path.read_bytes(), _File)
-                case = int(path.stem)
+                case, receipt = int(found[1]), Hash(found[2])
                 vote, salt = bytes.fromhex(file.vote), bytes.fromhex(file.salt)
-                self._known[case] = Ballot(case, vote, salt)
+                self._known[case, receipt] = Ballot(case, vote, salt)
 
-    def __contains__(self, case: object) -> bool:
-        return case in self._known
+    def __contains__(self, key: object) -> bool:
+        return key in self._known
 
-    def __iter__(self) -> Iterator[int]:
-        return iter(list(self._known))
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-    def get(self, case: int) -> Ballot:
+    def get(self, case: int, receipt: Hash) -> Ballot:
         """Return the ballot of a case that has one."""
-        return self._known[case]
+        return self._known[case, receipt]
 
-    def cast(self, case: int, vote: bytes) -> Ballot:
+    def cast(self, case: int, receipt: Hash, vote: bytes) -> Ballot:
         """Write a vote down with a new salt; one that is there stays. Raises OSError."""
-        if case not in self._known:
+        if (case, receipt) not in self._known:
             ballot = Ballot(case, vote, os.urandom(32))
             file = _File(vote.hex(), ballot.salt.hex())
-            path = self._folder / f"{case}.json"
+            path = self._folder / f"{case}-{receipt}.json"
             write_atomically(path, msgspec.json.encode(file), PRIVATE)
-            self._known[case] = ballot
-        return self._known[case]
+            self._known[case, receipt] = ballot
+        return self._known[case, receipt]

@@ -73,14 +73,14 @@ class Juror:
             return
         for trial in chain_view.trials:
             is_ours = trial.state == CaseState.DRAWN and trial.own_places
-            if not is_ours or trial.case in self._ballots:
+            if not is_ours or (trial.case, trial.receipt) in self._ballots:
                 continue
             vote = await self._judge(trial)
             is_late = chain_view.head.timestamp >= trial.since + self._seconds
             if vote is None and not is_late:
                 continue
             found = CANNOT_TELL if vote is None else vote
-            await asyncio.to_thread(self._ballots.cast, trial.case, found)
+            await asyncio.to_thread(self._ballots.cast, trial.case, trial.receipt, found)
             logger.info("vote cast", extra={"case": trial.case, "vote": found.hex()})
             self._on_ballot()
 

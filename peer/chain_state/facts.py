@@ -13,10 +13,12 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.events.audits import CaseKind
 from wasmarket.kernel.units import Address, Hash
 
-FORMAT = 2
+FORMAT = 3
 """Of what is kept; facts of an older one are read from the chain again."""
 DEPTH = 64
 """Blocks that may still be undone."""
+KEPT_COMMITS = 64
+"""Epochs of which commitments are remembered; no window is as long."""
 
 
 @dataclass(slots=True)
@@ -94,6 +96,8 @@ class Facts:
     asks: dict[int, AskFact] = field(default_factory=dict)
     """By case."""
     trials: TrialFacts = field(default_factory=TrialFacts)
+    commits: dict[int, int] = field(default_factory=dict)
+    """Of this peer: by epoch the block in which its root came."""
 
     def mark_cleared(self, assignment: int, block: int, needed_since: int) -> None:
         """Note that the chain holds nothing of it any more.
@@ -187,6 +191,10 @@ def _apply(facts: Facts, event: events.Event, at: Moment, ours: set[int]) -> Non
             _follow_life(facts, event, at)
         case events.Opened() | events.Closed():
             _follow_ask(facts, event, at)
+        case events.Committed() if event.peer == facts.peer:
+            facts.commits[event.epoch] = block
+            for epoch in [known for known in facts.commits if known <= event.epoch - KEPT_COMMITS]:
+                del facts.commits[epoch]
 
 
 def _follow_life(facts: Facts, event: events.Activated | events.Ended, at: Moment) -> None:
@@ -258,6 +266,7 @@ def _undo(facts: Facts, to: BlockRef) -> None:
         if ask.opened.block <= to.number
     }
     facts.trials.undo(to.number)
+    facts.commits = {e: block for e, block in facts.commits.items() if block <= to.number}
     facts.cleared = {i: block for i, block in facts.cleared.items() if block <= to.number}
     for fact in facts.deals.values():
         fact.apps = [(block, app) for block, app in fact.apps if block <= to.number]

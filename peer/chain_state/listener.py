@@ -260,6 +260,7 @@ class Listener:
                 if ask.closed is None
             ),
             trials=facts.trials.find_open(facts.peer, facts.assignments),
+            committed=frozenset(facts.commits),
         )
 
     def _count_blocks(self, epoch: int) -> int:

@@ -134,6 +134,8 @@ class ChainView:
     asks: tuple[OpenAsk, ...] = ()
     trials: tuple[Trial, ...] = ()
     """Of this peer's assignments, and those in which it is a juror."""
+    committed: frozenset[int] = frozenset()
+    """Epochs whose roots the chain has, of the newest ones."""
 
 
 def serving_until(assignment: Assignment, deal: Deal) -> int:

@@ -23,9 +23,6 @@ from wasmarket.serving.damage import set_aside
 
 logger = logging.getLogger(__name__)
 
-KEPT = 1_024
-"""Epochs remembered as proven; the window is far smaller."""
-
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
@@ -63,7 +60,6 @@ class Commitments:
         self._book = book
         self._seconds = epoch_seconds
         self._unsaved: dict[int, Commitment] = {}
-        self.proven: set[int] = set()
 
     def prepare(self, chain_view: ChainView, epoch: int) -> Commitment:
         """Return the epoch's commitment, made and stored at the first call.
@@ -121,11 +117,6 @@ class Commitments:
         if epoch in self._unsaved:
             return self._unsaved[epoch]
         return read_commitment(self._folder, epoch)
-
-    def mark_proven(self, epoch: int) -> None:
-        """Remember that the chain has the epoch's root."""
-        self.proven.add(epoch)
-        self.proven = {known for known in self.proven if known > epoch - KEPT}
 
     def prune(self, before: int) -> None:
         """Remove epochs below `before`; the newest stays, since it says what is closed."""

@@ -1,6 +1,6 @@
 """Decide what this peer owes the chain now. Pure; epochs are absolute, times in chain seconds."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from peer.chain_state.view import RUNNING, Assignment, ChainView, State, is_funded, must_commit
@@ -62,12 +62,11 @@ def find_due_calls(
     outlook: Outlook,
     parameters: Parameters,
     *,
-    proven: Collection[int],
     claim_every: int = 0,
     settle_blocks: int = 0,
     work: WorkAccount = NO_WORK,
 ) -> DueCalls:
-    """Return what is owed. `proven`: epochs known to be committed; `claim_every` epochs, 0: never.
+    """Return what is owed; `claim_every` epochs, 0: never.
 
     A PENDING assignment that is ready but not funded waits for half of ACCEPT_SECONDS and is then
     activated all the same: the chain gives it back without a fault, where silence would be one.
@@ -93,7 +92,7 @@ def find_due_calls(
         commit=tuple(
             epoch
             for epoch in range(chain_view.epoch - parameters.proof_window, chain_view.epoch)
-            if epoch not in proven
+            if epoch not in chain_view.committed
             and must_commit(chain_view, epoch)
             and (chain_view.epoch_blocks >= settle_blocks or epoch < chain_view.epoch - 1)
         ),

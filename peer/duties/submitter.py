@@ -13,7 +13,7 @@ from peer.duties.due_calls import NO_WORK, DueCalls, Outlook, WorkAccount, find_
 from peer.duties.trial_calls import TrialCall, find_trial_calls
 from peer.papers import PeerPapers
 from wasmarket.chain.contracts.bindings import Audits, Market, Meter, Proofs
-from wasmarket.chain.sending.transactions import ContractCall, Submitter
+from wasmarket.chain.sending.transactions import ContractCall, Submitter, TransactionReceipt
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import Reverted, Unfunded
 from wasmarket.kernel.events import Skipped
@@ -75,7 +75,7 @@ class DutySubmitter:
         self._claim_every = claim_every
         self._settle_blocks = settle_blocks
         self._read_work = read_work
-        self._redeemed: dict[int, VoucherState] = {}
+        self._refused: dict[int, VoucherState] = {}
         self._on_sent = on_sent
         self._attempts = DutyAttempts(Pace(None, longest_pause=retry_seconds), read_clock)
         self._chain_view: ChainView | None = None
@@ -143,20 +143,20 @@ class DutySubmitter:
         audits = self._contracts.audits
         if trial.place is None:
             return audits.call(trial.function, trial.case)
-        ballot = self._ballots.get(trial.case)
+        ballot = self._ballots.get(trial.case, trial.receipt)
         if trial.function == "vote":
             return audits.call("vote", trial.case, trial.place, ballot.commitment(trial.place))
         return audits.call("reveal", trial.case, trial.place, ballot.vote, ballot.salt)
 
     def _commit(self, chain_view: ChainView, epoch: int) -> None:
         commitment = self._commitments.prepare(chain_view, epoch)
+        # The standing tells when it is there, and when a reorganisation has taken it back.
         if not self._contracts.proofs.is_proven(chain_view.peer, epoch):
             self._send(
                 self._contracts.proofs.call("commit", epoch, [(chain_view.peer, commitment.root)])
             )
-        self._commitments.mark_proven(epoch)
 
-    def _send(self, call: ContractCall) -> None:
+    def _send(self, call: ContractCall) -> TransactionReceipt:
         receipt = self._sender.send(call)
         self._sent_at = max(self._sent_at, receipt.block_number)
         self._on_sent()
@@ -166,13 +166,13 @@ class DutySubmitter:
                 "an assignment was skipped",
                 extra={"assignment": skipped.assignment, "reason": describe(skipped.reason)},
             )
+        return receipt
 
     def _find(self, chain_view: ChainView) -> DueCalls:
         return find_due_calls(
             chain_view,
             self._outlook(),
             self._deployment.parameters,
-            proven=self._commitments.proven,
             claim_every=self._claim_every,
             settle_blocks=self._settle_blocks,
             work=self._read_work(),
@@ -189,9 +189,13 @@ class DutySubmitter:
             yield self._contracts.market.call("claim", duties.claim)
 
     def _redeem(self, fresh: Mapping[int, FreshVoucher]) -> None:
-        self._send(self._contracts.meter.redeem([voucher for voucher, _ in fresh.values()]))
-        # Only what the chain has seen: a node that was away must not cost the last voucher.
-        self._redeemed |= {number: state for number, (_, state) in fresh.items()}
+        receipt = self._send(
+            self._contracts.meter.redeem([voucher for voucher, _ in fresh.values()])
+        )
+        # Only what the chain has refused. What was paid shows in the standing, and not any more
+        # once a reorganisation has taken it back.
+        for skipped in receipt.find(Skipped):
+            self._refused[skipped.assignment] = fresh[skipped.assignment][1]
 
     def _find_fresh(self, chain_view: ChainView, ids: Sequence[int]) -> dict[int, FreshVoucher]:
         """Return the vouchers of assignments, without those that the chain has passed over."""
@@ -201,7 +205,7 @@ class DutySubmitter:
             if voucher is None:
                 continue
             state = (voucher.usage.work, held.paid, chain_view.deals[held.deal].balance)
-            if self._redeemed.get(number) != state:
+            if self._refused.get(number) != state:
                 found[number] = (voucher, state)
         return found
 

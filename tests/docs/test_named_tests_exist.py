@@ -24,7 +24,7 @@ def defined_in(file: str) -> set[str]:
     [path] = ROOT.glob(f"tests/**/{file}")
     found = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.Assign):
             found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
@@ -51,3 +51,10 @@ def test_threats__every_row__has_a_test():
 
     assert len(rows) > 30
     assert [row for row in rows if not NAMED.search(row)] == []
+
+
+def test_threats__each_attack_that_law_2_was_reckoned_against__is_there():
+    text = THREATS.read_text(encoding="utf-8")
+    tagged = ", ".join(re.findall(r"\[([\da-c, ]+)\] \|", text)).split(", ")
+
+    assert set(tagged) == {str(number) for number in range(1, 64)} | {"42a", "42b", "42c", "53a"}

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from tests.meter.shown_papers import Chain, ShownEpoch
 from tests.peer.market_world import MarketWorld
 from wasmarket.kernel import events
@@ -68,6 +70,28 @@ class LyingPeer:
             if summary.deal == self.deal
         ]
         return 200, json.dumps({"summaries": summaries}).encode()
+
+
+def build_app(peer: LyingPeer) -> ASGIApp:
+    """Return what serves one peer, for a server of many."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while (part := await receive()).get("more_body"):
+            body += part.get("body", b"")
+        body += part.get("body", b"")
+        status, answer = 200, b"{}"
+        if scope["method"] == "POST":
+            peer.vouchers += json.loads(body)["vouchers"]
+        else:
+            query = parse_qs(scope["query_string"].decode())
+            status, answer = peer.answer(scope["path"][1:], query)
+        length = str(len(answer)).encode()
+        headers = [(b"content-length", length)]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    return app
 
 
 @contextmanager

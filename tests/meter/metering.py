@@ -10,6 +10,7 @@ from meter.rerun import Execute
 from meter.run import MeterParts, MeterProcess
 from meter.settings import MeterSettings
 from tests.peer.market_world import MarketWorld
+from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
@@ -25,16 +26,18 @@ def build_meter(
     *,
     watches_all: bool = False,
     execute: Execute | None = None,
+    rpc: Rpc | None = None,
     **settings: Any,
 ) -> MeterProcess:
-    """Return a meter of an account that keeps its journal in a folder."""
+    """Return a meter of an account that keeps its journal in a folder; `rpc`: a node of its own."""
+    node = rpc or world.rpc
     return MeterProcess(
         MeterParts(
             settings=MeterSettings(request_seconds=5.0, **settings),
             deployment=world.deployment,
             account=account,
             sender=Sender(
-                world.rpc,
+                node,
                 account,
                 chain_id=world.deployment.chain_id,
                 decoder=world.decoder,
@@ -46,7 +49,7 @@ def build_meter(
             watches_all=watches_all,
             execute=execute,
         ),
-        world.rpc,
+        node,
     )
 
 

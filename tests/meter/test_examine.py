@@ -122,6 +122,25 @@ def test_summary__below_one_of_its_receipts__is_a_contradiction(changed):
     assert finding.contradiction.kind == ContradictionKind.RECEIPT
 
 
+def test_receipts__kept_back__the_first_of_them_is_asked_for():
+    made = chain()
+    receipts = made.run(EPOCH, 5)
+    shown = ShownEpoch([made.sum_up(EPOCH, receipts)], receipts[:3])
+
+    finding = found(shown)
+
+    assert (finding.must_ask, finding.sequence) == (True, receipts[3].sequence)
+
+
+def test_receipts__others_than_under_the_root__any_may_be_asked_for():
+    made = chain()
+    receipts = made.run(EPOCH, 5)
+    others = [replace(receipt, output=b"x" * 32) for receipt in receipts]
+    shown = ShownEpoch([made.sum_up(EPOCH, receipts)], others)
+
+    assert {found(shown).sequence for _ in range(200)} == {r.sequence for r in receipts}
+
+
 @pytest.mark.parametrize("changed", [{"fuel": 10**9}, {"work": 10**12}])
 def test_summary__above_its_receipts__is_not_paid(changed):
     made = chain()

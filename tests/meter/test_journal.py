@@ -140,3 +140,33 @@ def test_budget__accusation__counts_unless_it_convicts(path, outcome, spent):
     again = Journal(path)
     assert again.spent == spent
     again.close()
+
+
+def test_missed__keeps_the_summary_that_the_next_must_follow(path):
+    journal = Journal(path)
+    write_checked(journal)
+
+    journal.write("missed", assignment=9, deal=7, peer=3, epoch=6)
+
+    book = journal.book(9)
+    assert (book.checked, book.previous) == (6, summed())
+    journal.close()
+
+
+def test_undone__lie__is_looked_at_again_with_what_was_before_it(path):
+    journal = Journal(path)
+    write_checked(journal)
+    journal.write("asked", case=4, assignment=9, epoch=6, fee=2, block=30)
+    journal.write("lied", assignment=9, epoch=6, problem="it lies")
+    journal.write("missed", assignment=9, epoch=7)
+
+    journal.write("undone", assignment=9, epoch=6, case=4)
+    journal.close()
+
+    again = Journal(path)
+    book = again.book(9)
+    assert (book.again, book.before, book.checked) == ({6}, {6: summed()}, 7)
+    assert (again.cases, again.asked, again.spent) == ({}, set(), 0)
+    again.write("lied", assignment=9, epoch=6, problem="it lies")
+    assert (book.again, book.checked) == (set(), 7)
+    again.close()

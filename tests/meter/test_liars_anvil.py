@@ -4,10 +4,20 @@ from dataclasses import replace
 
 import pytest
 
+from tests.games.power import PowerCut
 from tests.indexer.verifying import verify_chain
+from tests.meter.lies import (
+    BETWEEN,
+    LIES,
+    garbage_root,
+    half_of_the_receipts,
+    honest,
+    two_summaries,
+    with_summary,
+)
 from tests.meter.lying_peer import LyingPeer, serve_peers
 from tests.meter.metering import build_meter, fund, pass_epochs
-from tests.meter.shown_papers import Chain, ShownEpoch
+from tests.meter.shown_papers import ShownEpoch
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS
@@ -22,90 +32,6 @@ pytestmark = pytest.mark.anvil
 
 APP = to_hash(b"a" * 32)
 INPUT = b"input"
-
-
-def honest(peer, epoch, /, calls=3, **changed):
-    receipts = peer.chain.run(epoch, calls, **changed)
-    return ShownEpoch([peer.chain.sum_up(epoch, receipts)], receipts)
-
-
-def with_summary(peer, epoch, /, **changed):
-    receipts = peer.chain.run(epoch)
-    return ShownEpoch([peer.chain.sum_up(epoch, receipts, **changed)], receipts)
-
-
-def garbage_root(peer, epoch):
-    return replace_root(honest(peer, epoch), b"r" * 32)
-
-
-def replace_root(shown, root):
-    return ShownEpoch(shown.summaries, shown.receipts, root)
-
-
-def no_root(peer, epoch):
-    # Not zero: that would be no root at all.
-    return replace_root(honest(peer, epoch), b"\x00" * 31 + b"\x01")
-
-
-def omitted(peer, epoch):
-    peer.chain.run(epoch)
-    return ShownEpoch([Chain(peer.number, 1, 2**31).sum_up(epoch, [])], [])
-
-
-def two_summaries(peer, epoch):
-    receipts = peer.chain.run(epoch)
-    summary = peer.chain.sum_up(epoch, receipts)
-    return ShownEpoch([summary, replace(summary, work=summary.work + 1)], receipts)
-
-
-def other_receipts(peer, epoch):
-    shown = honest(peer, epoch)
-    return ShownEpoch(shown.summaries, peer.chain.run(epoch), shown.root)
-
-
-def withheld(peer, epoch):
-    peer.is_silent = True
-    return honest(peer, epoch)
-
-
-def half_of_the_receipts(peer, epoch):
-    shown = honest(peer, epoch)
-    return ShownEpoch(shown.summaries, shown.receipts[:1], shown.root)
-
-
-LIES = {
-    "garbage root": garbage_root,
-    "root of next to nothing": no_root,
-    "omitted summary": omitted,
-    "two summaries": two_summaries,
-    "other receipts": other_receipts,
-    "papers withheld": withheld,
-    "half of the receipts withheld": half_of_the_receipts,
-    "summary of another peer": lambda p, e: with_summary(p, e, peer=p.number + 1_000),
-    "summary of another epoch": lambda p, e: with_summary(p, e, epoch=e - 1),
-    "summary of another deal": lambda p, e: with_summary(p, e, deal=p.deal + 1_000),
-    "broken chain": lambda p, e: honest(p, e, previous=b"x" * 32),
-    "wrong head": lambda p, e: with_summary(p, e, chain_head=b"h" * 32),
-    "wrong count": lambda p, e: with_summary(p, e, count=2),
-    "fuel below a receipt": lambda p, e: with_summary(p, e, fuel=5),
-    "work below a receipt": lambda p, e: with_summary(p, e, work=5),
-    "receipt of another deal": lambda p, e: honest(p, e, deal=p.deal + 1_000),
-    "receipt of another assignment": lambda p, e: honest(p, e, assignment=2**31),
-    "receipt out of place": lambda p, e: honest(p, e, sequence=100),
-    "receipt of another epoch": lambda p, e: honest(p, e, time=e * 60 - 1),
-}
-"""What is committed for the second epoch; the first is honest."""
-
-
-def overlap(peer):
-    peer.chain.sequence -= 1
-
-
-def broken_between(peer):
-    peer.chain.head = b"x" * 32
-
-
-BETWEEN = {"epochs overlap": overlap, "epochs do not follow": broken_between}
 
 
 @pytest.fixture
@@ -277,6 +203,95 @@ def test_watcher__of_all_deals__signs_nothing_and_convicts(world, peers, account
 
     assert peer.is_convicted()
     assert peer.vouchers == []
+
+
+def reorganise(world):
+    """Replace the newest block by two without its transaction."""
+    world.anvil.cheats.rollback(1)
+    world.anvil.cheats.mine(2)
+
+
+def open_asks(world, peer):
+    return [e for e in world.events(events.Opened) if e.assignment == peer.assignment]
+
+
+def test_liar__whose_conviction_is_reorganised_away__is_convicted_again(
+    world, peers, account, tmp_path
+):
+    process = build_meter(world, tmp_path, account)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, two_summaries(peer, epoch))
+    process.metering.step()
+    assert peer.is_convicted()
+    reorganise(world)
+    assert not peer.is_convicted()
+
+    # The first sees that it is gone, the next acts.
+    process.metering.step()
+    process.metering.step()
+
+    assert peer.is_convicted()
+    assert [line["what"] for line in process.journal.read()].count("undone") == 1
+
+
+def test_ask__reorganised_away__is_asked_again(world, peers, account, tmp_path):
+    process = build_meter(world, tmp_path, account)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, garbage_root(peer, epoch))
+    pass_epochs(world, process.metering, 1)
+    assert len(open_asks(world, peer)) == 1
+    reorganise(world)
+    assert open_asks(world, peer) == []
+
+    process.metering.step()
+    process.metering.step()
+
+    assert len(open_asks(world, peer)) == 1
+    assert process.journal.spent == world.deployment.parameters.ask_fee
+    pass_epochs(world, process.metering, ANSWER_EPOCHS + 1)
+    assert peer.is_convicted()
+
+
+def test_ask__sent_before_a_crash__is_written_down_later_and_not_sent_twice(
+    world, peers, account, tmp_path, monkeypatch
+):
+    process = build_meter(world, tmp_path, account)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, garbage_root(peer, epoch))
+    monkeypatch.setattr(process.journal, "write", crash)
+    with pytest.raises(PowerCut):
+        pass_epochs(world, process.metering, 1)
+    assert len(open_asks(world, peer)) == 1
+    process.close()
+
+    again = build_meter(world, tmp_path, account)
+    again.metering.step()
+
+    assert len(open_asks(world, peer)) == 1
+    [asked] = [line for line in again.journal.read() if line["what"] == "asked"]
+    assert asked["case"] == open_asks(world, peer)[0].case
+    assert again.journal.spent == world.deployment.parameters.ask_fee
+
+
+def crash(*_, **__):
+    raise PowerCut
+
+
+def test_ask__of_a_liars_friend_about_what_can_be_shown__keeps_nobody_from_asking(
+    world, peers, account, tmp_path
+):
+    process = build_meter(world, tmp_path, account)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, half_of_the_receipts(peer, epoch))
+    world.ask(peer.assignment, epoch, 0)
+
+    pass_epochs(world, process.metering, 1)
+
+    assert {ask.by for ask in open_asks(world, peer)} == {world.stranger.address, account.address}
 
 
 def test_store__after_all_these_lies__says_what_the_contracts_say(world, tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 from eth_abi import encode
 
 from tests.contracts.driver.planned import deploy_planned, encode_words
-from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Proofs
+from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.fills import build_fill
 from wasmarket.chain.deploying.plan import LOCAL, build_plan, load_creation_code
@@ -19,7 +19,7 @@ from wasmarket.chain.sending.transactions import ContractCall, TransactionReceip
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
-from wasmarket.kernel.deployment import Deployment
+from wasmarket.kernel.deployment import Deployment, Parameters
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.signing.signatures import sign
@@ -44,7 +44,9 @@ class Match:
 class MarketWorld:
     """A deployed market on its own Anvil; time moves only when told or with blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, parameters: Parameters = PARAMETERS) -> None:
+        self._parameters = parameters
+        self._providers: dict[int, Account] = {}
         self.anvil = Anvil.start()
         self.rpc = self.anvil.rpc
         self.deployer, self.provider, self.developer, self.stranger = dev_accounts()[:4]
@@ -61,6 +63,7 @@ class MarketWorld:
         self.lens = MarketLens(self.rpc, self.deployment)
         self.proofs = Proofs(self.rpc, self.deployment)
         self.audits = Audits(self.rpc, self.deployment)
+        self.meter = Meter(self.rpc, self.deployment)
         self.decoder = Decoder(self.deployment)
         self._senders: dict[Address, Sender] = {}
         self._offers: dict[int, DeveloperOffer] = {}
@@ -96,7 +99,9 @@ class MarketWorld:
     ) -> int:
         """Register a peer of the provider, or of another one, and return its number."""
         call = self.market.call("register_peer", key, units, memory_mib, 0, 0, wallet, endpoint)
-        [registered] = self.send(provider or self.provider, call).find(events.PeerRegistered)
+        owner = provider or self.provider
+        [registered] = self.send(owner, call).find(events.PeerRegistered)
+        self._providers[registered.peer] = owner
         return registered.peer
 
     def match(
@@ -145,6 +150,19 @@ class MarketWorld:
         `current` are those that live.
         """
         return self._match(self._offers[deal], peers, units, current)
+
+    def stake(self, account: Account, amount: int = 10_000 * FLT) -> None:
+        """Give a provider stake, and as much FLT again that Audits may take."""
+        flt, staking = self.deployment.flt.address, self.deployment.staking
+        for who, to, signature, arguments in (
+            (self.deployer, flt, "mint(address,uint256)", [account.address, 2 * amount]),
+            (account, flt, "approve(address,uint256)", [staking, amount]),
+            (account, staking, "deposit(uint256)", [amount]),
+            (account, flt, "approve(address,uint256)", [self.deployment.audits, amount]),
+        ):
+            kinds = signature.partition("(")[2].rstrip(")").split(",")
+            data = keccak(signature.encode())[:4] + encode(kinds, arguments)
+            self.send(who, ContractCall(to, data, signature))
 
     def top_up(self, deal: int, amount: int) -> None:
         """Put USDC into a deal."""
@@ -203,7 +221,7 @@ class MarketWorld:
 
     def _fill(self, peer: int, units: int, kind: int):
         offer = ProviderOffer(peer, kind, PRICE, ZERO_ADDRESS, FOREVER, 0, next(self._salt))
-        return build_fill(offer, units, self._sign(self.provider, offer))
+        return build_fill(offer, units, self._sign(self._providers[peer], offer))
 
     def _deploy(self) -> Deployment:
         deployer = self.deployer.address
@@ -212,7 +230,7 @@ class MarketWorld:
             for name in ("TestUSDC", "TestFLT")
         )
         nonce = self.rpc.fetch_nonce(deployer)
-        plan = build_plan(deployer, nonce, PARAMETERS, tokens=(usdc, flt))
+        plan = build_plan(deployer, nonce, self._parameters, tokens=(usdc, flt))
         return deploy_planned(self.rpc, plan, self._create)
 
     def _create(self, code: bytes) -> Address:

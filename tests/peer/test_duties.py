@@ -64,7 +64,8 @@ def chain_view(*assignments, deal=DEAL, now=NOW):
 
 def duties(view, *, ready=(), refused=None, proven=(), claim_every=0):
     outlook = Outlook(frozenset(ready), refused or {})
-    return find_due_calls(view, outlook, PARAMETERS, proven=proven, claim_every=claim_every)
+    view = replace(view, committed=frozenset(proven))
+    return find_due_calls(view, outlook, PARAMETERS, claim_every=claim_every)
 
 
 def test_duties__nothing_there__none():
@@ -108,7 +109,7 @@ def test_pending__of_a_metered_deal__needs_no_funds():
 def test_commit__waits_until_the_epoch_is_settled(blocks, committed):
     view = replace(chain_view(ACTIVE), epoch_blocks=blocks)
 
-    found = find_due_calls(view, Outlook(), PARAMETERS, proven=(), settle_blocks=12)
+    found = find_due_calls(view, Outlook(), PARAMETERS, settle_blocks=12)
 
     assert found.commit == committed
 
@@ -182,7 +183,8 @@ def test_commit__while_pay_for_the_epoch_is_open__only(held, committed):
 
 def test_commit__wider_window__oldest_first():
     wide = replace(PARAMETERS, proof_window=3)
-    found = find_due_calls(chain_view(ACTIVE), Outlook(), wide, proven=[EPOCH - 2])
+    view = replace(chain_view(ACTIVE), committed=frozenset({EPOCH - 2}))
+    found = find_due_calls(view, Outlook(), wide)
 
     assert found.commit == (EPOCH - 3, EPOCH - 1)
 

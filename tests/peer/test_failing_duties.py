@@ -83,17 +83,23 @@ def test_act__duty_is_no_longer_owed__its_failure_is_forgotten(acting):
     assert (acting.agent.problems(), acting.agent.pause()) == ([], None)
 
 
-def test_act__node_is_away_while_redeeming__redeems_the_same_voucher_later(acting, monkeypatch):
+@pytest.fixture
+def redeeming(acting, monkeypatch):
+    """An agent that has a voucher to redeem, which the chain does not pay."""
     voucher = sign_usage(DOMAIN, AssignmentUsage(7, 500), b"\x05" * 32)
     monkeypatch.setattr(acting.agent, "_find", lambda _: DueCalls(redeem=(7,)))
     monkeypatch.setattr(acting.agent._papers.vouchers, "find", lambda _: voucher)
-    tried = []
+    return acting
+
+
+def test_act__node_is_away_while_redeeming__redeems_the_same_voucher_later(redeeming):
+    acting, tried = redeeming, []
 
     def redeem(*_):
         tried.append(1)
         if len(tried) == 1:
             raise Unreachable("the node is away")
-        return []
+        return [events.Skipped(7, 45)]
 
     acting.scene.chain.handle("Meter", "redeem", redeem)
     acting.scene.chain.mine()
@@ -104,6 +110,20 @@ def test_act__node_is_away_while_redeeming__redeems_the_same_voucher_later(actin
     acting.turn()
 
     assert acting.sent == ["activate", "redeem"]
+
+
+def test_act__payment_is_not_in_the_standing__is_redeemed_again(redeeming):
+    # The next block shows the assignment unpaid: a reorganisation has taken the payment back.
+    acting = redeeming
+    paid = events.Redeemed(7, 1, 500, 1, 0, 1_000)
+    acting.scene.chain.handle("Meter", "redeem", lambda *_: [paid])
+    acting.turn()
+    acting.scene.chain.reorg(1)
+    acting.scene.chain.mine()
+
+    acting.turn()
+
+    assert acting.sent == ["activate", "redeem", "redeem"]
 
 
 def fail(error):

@@ -381,6 +381,22 @@ def test_agent__epoch_over__commits_once(acting):
     assert acting.sent == ["activate", "commit"]
 
 
+@pytest.mark.parametrize("is_seen", [True, False])
+def test_agent__commitment_reorganised_away__is_sent_again(acting, is_seen):
+    acting.turn()
+    acting.scene.chain.advance(60)
+    acting.turn()
+    if is_seen:
+        acting.turn()
+
+    acting.proven.clear()
+    acting.scene.chain.reorg(1)
+    acting.scene.chain.mine()
+    acting.turn()
+
+    assert acting.sent == ["activate", "commit", "commit"]
+
+
 def test_agent__committed_before_a_crash__is_not_sent_again(acting):
     acting.turn()
     acting.scene.chain.advance(60)

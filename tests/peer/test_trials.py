@@ -17,6 +17,7 @@ pytestmark = pytest.mark.unit
 
 PEER, CASE = 3, 5
 RECEIPT, TX = to_hash(b"r" * 32), to_hash(b"t" * 32)
+KEY = (CASE, RECEIPT)
 JURY = sum(seat << (32 * place) for place, seat in enumerate((4, 0, 9, 1, 8, 7, 6)))
 
 
@@ -78,18 +79,18 @@ def test_accused__has_the_jury_drawn_as_soon_as_it_may(facts, time, function):
 def test_juror__votes_where_it_has_a_ballot_and_reveals_what_it_voted(facts):
     go_on(facts, events.Drawn(CASE, JURY), 3, 1_010)
     assert calls(facts, 1_020) == ()
-    assert calls(facts, 1_020, ballots=[CASE]) == (
-        TrialCall("vote", CASE, 1),
-        TrialCall("vote", CASE, 3),
+    assert calls(facts, 1_020, ballots=[KEY]) == (
+        TrialCall("vote", CASE, 1, RECEIPT),
+        TrialCall("vote", CASE, 3, RECEIPT),
     )
     go_on(facts, events.Voted(CASE, 3), 4, 1_030)
-    assert calls(facts, 1_040, ballots=[CASE]) == (TrialCall("vote", CASE, 1),)
-    assert calls(facts, 1_130, ballots=[CASE]) == (TrialCall("resolve", CASE),)
+    assert calls(facts, 1_040, ballots=[KEY]) == (TrialCall("vote", CASE, 1, RECEIPT),)
+    assert calls(facts, 1_130, ballots=[KEY]) == (TrialCall("resolve", CASE),)
 
     go_on(facts, events.Phase(CASE, 3), 5, 1_130)
-    assert calls(facts, 1_140, ballots=[CASE]) == (TrialCall("reveal", CASE, 3),)
+    assert calls(facts, 1_140, ballots=[KEY]) == (TrialCall("reveal", CASE, 3, RECEIPT),)
     go_on(facts, events.Revealed(CASE, 3, RECEIPT), 6, 1_150)
-    assert calls(facts, 1_160, ballots=[CASE]) == ()
+    assert calls(facts, 1_160, ballots=[KEY]) == ()
     assert calls(facts, 1_190) == (TrialCall("resolve", CASE),)
 
 
@@ -97,16 +98,32 @@ def test_phases__of_a_chain_that_stood_still__are_not_over(facts):
     go_on(facts, events.Drawn(CASE, JURY), 3, 1_010)
 
     # Two blocks are to pass besides the time.
-    assert calls(facts, 9_999, block=4, ballots=[CASE])[0].function == "vote"
-    assert calls(facts, 9_999, block=5, ballots=[CASE])[0].function == "resolve"
+    assert calls(facts, 9_999, block=4, ballots=[KEY])[0].function == "vote"
+    assert calls(facts, 9_999, block=5, ballots=[KEY])[0].function == "resolve"
 
 
 def test_ballot__cast_again_or_read_again__stays_as_it_was(tmp_path):
-    first = Ballots(tmp_path).cast(CASE, b"v" * 32)
+    first = Ballots(tmp_path).cast(CASE, RECEIPT, b"v" * 32)
 
     again = Ballots(tmp_path)
 
-    assert again.cast(CASE, b"w" * 32) == first == again.get(CASE)
-    assert (list(again), len(again), CASE in again) == ([CASE], 1, True)
+    assert again.cast(CASE, RECEIPT, b"w" * 32) == first == again.get(CASE, RECEIPT)
+    assert KEY in again
     assert first.commitment(0) != first.commitment(1)
-    assert (tmp_path / f"{CASE}.json").stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / f"{CASE}-{RECEIPT}.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_ballot__of_a_case_whose_number_went_to_another__is_not_cast_there(facts, tmp_path):
+    ballots = Ballots(tmp_path)
+    ballots.cast(CASE, RECEIPT, b"v" * 32)
+    facts.undo(1)
+    other = to_hash(b"o" * 32)
+    facts.apply(events.Opened(CASE, 9, ZERO_ADDRESS, 2, 4, 8, other), 2, 1_000, TX)
+    go_on(facts, events.Drawn(CASE, JURY), 3, 1_010)
+
+    assert calls(facts, 1_020, ballots=ballots) == ()
+
+    ballots.cast(CASE, other, b"w" * 32)
+    assert calls(facts, 1_020, ballots=ballots)[0] == TrialCall("vote", CASE, 1, other)
+    assert ballots.get(CASE, other).vote == b"w" * 32
+    assert ballots.get(CASE, RECEIPT).vote == b"v" * 32

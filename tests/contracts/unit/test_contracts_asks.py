@@ -344,3 +344,20 @@ def test_money__deposit_and_withdraw__is_the_account_s_own(court):
     court.audits.withdraw(5, court.roles["developer"], by=stranger)
 
     assert court.free_flt("stranger") == 0
+
+
+def test_ask__open__holds_nobodys_money_back(court):
+    s = court.suspect()
+    court.work(s)
+    epoch = court.work(s)
+    court.ask_for(s, epoch)
+    court.next_epoch()
+
+    court.market.claim([s.assignment], by=court.roles["stranger"])
+    earned = court.free(court.roles["provider"])
+    court.market.withdraw(earned, court.roles["provider"], by=court.roles["provider"])
+    court.market.top_up(s.deal, PRICE, by=court.roles["developer"])
+    court.staking.request(FLT, by=court.roles["provider"])
+
+    assert earned >= PRICE
+    assert court.free(court.roles["provider"]) == 0
