@@ -6,10 +6,13 @@ sources do not pass as they are.
 """
 
 import multiprocessing
+import multiprocessing.pool
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -29,9 +32,24 @@ import vyper.compiler  # noqa: E402
 from tests.mutants.catalogue import Mutant, copy_sources, read_catalogue  # noqa: E402
 
 UNIT = Path("tests/contracts/unit")
-PROCESSES = 2
+MOCKS = ROOT / "tests/contracts/mocks"
+# In a process of its own: where the sources are is settled when the module is loaded.
+COMPILE = """
+import sys, types
+root, *names = sys.argv[1:]
+tests = types.ModuleType("tests")
+tests.__path__ = [f"{root}/tests"]
+sys.modules["tests"] = tests
+from tests.contracts.driver.build import build
+for name in names:
+    build(name)
+"""
+PROCESSES = int(os.environ.get("MUTANTS_AT_ONCE", "2"))
+CONTRACTS = ("Market", "MarketLens", "Staking", "Proofs", "Meter", "Audits")
+# Views take half of the time, and show little that words, events and reasons do not.
+QUICK_VIEWS = 8
 AS_THEY_ARE = "sources"
-LIMIT = 600.0  # seconds for one fault
+LIMIT = 3_600.0  # seconds for one fault, on a machine that does much else
 OPTIONS = ["-x", "-q", "-p", "no:ape_test", "-p", "no:boa_test", "-p", "no:cacheprovider"]
 # The size and the test tokens need Ape itself, and say nothing about the rules.
 LEFT_OUT = ["-k", "not code_size"]
@@ -48,8 +66,11 @@ class Verdict:
     seconds: float
 
 
-def run(mutant: Mutant | None) -> Verdict:
-    """Test a faulty copy in this process, which is of no use afterwards."""
+def run(mutant: Mutant | None, *, is_quick: bool) -> Verdict:
+    """Test a faulty copy in this process, which is of no use afterwards.
+
+    Quick: only the file that should notice, and views are compared now and then.
+    """
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         root = Path(folder)
@@ -61,15 +82,18 @@ def run(mutant: Mutant | None) -> Verdict:
         os.environ["CONTRACTS_ROOT"] = folder
         silence(root / "output")
         from tests.contracts.driver.build import build  # noqa: PLC0415
+        from tests.contracts.driver.world import World  # noqa: PLC0415
         from tests.mutants.in_process import InProcess  # noqa: PLC0415
 
         try:
-            for name in ("Market", "MarketLens", "Staking", "Proofs", "Meter", "Audits"):
+            for name in CONTRACTS:
                 build(name)
         except vyper.exceptions.VyperException as error:
             return Verdict(mutant, "", f"does not compile: {error.message}", 0)
+        World.usual_views_every = QUICK_VIEWS if is_quick else 1
+        files = [likely_file(mutant)] if mutant and is_quick else order_tests(mutant)
         plugin = InProcess()
-        code = pytest.main([*OPTIONS, *LEFT_OUT, *order_tests(mutant)], plugins=[plugin])
+        code = pytest.main([*OPTIONS, *LEFT_OUT, *files], plugins=[plugin])
         note = "" if plugin.failed else f"{plugin.passed} tests passed"
         if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             note = (root / "output").read_text()[-2_000:]
@@ -87,27 +111,58 @@ def order_tests(mutant: Mutant | None) -> list[str]:
     """List the test files, the likely killer first."""
     paths = [path.relative_to(ROOT) for path in (ROOT / UNIT).glob("test_*.py")]
     files = sorted(str(path) for path in paths if path != NEEDS_APE)
-    likely = str(UNIT / f"test_contracts_{mutant.killer}.py") if mutant else ""
+    likely = likely_file(mutant) if mutant else ""
     return sorted(files, key=lambda file: file != likely)
+
+
+def likely_file(mutant: Mutant) -> str:
+    """Name the test file that should notice a fault."""
+    return str(UNIT / f"test_contracts_{mutant.killer}.py")
+
+
+def compile_once() -> None:
+    """Keep what the sources as they are compile to: a fault compiles only what it concerns."""
+    names = [*CONTRACTS, "TestUSDC", "TestFLT", *(path.stem for path in MOCKS.glob("Mock*.vy"))]
+    subprocess.run([sys.executable, "-c", COMPILE, str(ROOT), *names], check=True)
+
+
+def try_all(
+    pool: multiprocessing.pool.Pool, tasks: Sequence[Mutant | None], *, is_quick: bool
+) -> Iterator[Verdict]:
+    """Yield the verdicts in order; each is reached in a process of its own."""
+    started = [pool.apply_async(run, (task,), {"is_quick": is_quick}) for task in tasks]
+    for waiting in started:
+        yield waiting.get(LIMIT * len(tasks))
+
+
+def tell(verdict: Verdict) -> None:
+    """Print a line."""
+    word = "killed  " if verdict.killed_by else "SURVIVED"
+    told, seconds = verdict.killed_by or verdict.note, verdict.seconds
+    print(f"{word} {verdict.mutant.name:34} {seconds:4.0f} s  {told}", flush=True)
 
 
 def main(names: list[str]) -> int:
     """Run the faults of these names, or all; 0 if every one was killed."""
     os.chdir(ROOT)
     chosen = [m for m in read_catalogue() if not names or m.name in names]
+    compile_once()
     began, survivors, sound = time.monotonic(), [], True
     context = multiprocessing.get_context("fork")
     with context.Pool(PROCESSES, maxtasksperchild=1) as pool:
-        tasks = [*([None] if not names or AS_THEY_ARE in names else []), *chosen]
-        for waiting in [pool.apply_async(run, (task,)) for task in tasks]:
-            verdict = waiting.get(LIMIT * len(tasks))
-            if verdict.mutant is None:
-                sound = not verdict.killed_by
+        if not names or AS_THEY_ARE in names:
+            for is_quick in (True, False):
+                [verdict] = try_all(pool, [None], is_quick=is_quick)
+                sound = sound and not verdict.killed_by
                 print(f"as they are: {verdict.killed_by or verdict.note}", flush=True)
-                continue
-            word = "killed  " if verdict.killed_by else "SURVIVED"
-            told = verdict.killed_by or verdict.note
-            print(f"{word} {verdict.mutant.name:34} {verdict.seconds:4.0f} s  {told}", flush=True)
+        left = []
+        for verdict in try_all(pool, chosen, is_quick=True):
+            if verdict.killed_by:
+                tell(verdict)
+            else:
+                left.append(verdict.mutant)
+        for verdict in try_all(pool, left, is_quick=False):
+            tell(verdict)
             if not verdict.killed_by:
                 survivors.append(verdict.mutant.name)
     spent = (time.monotonic() - began) / 60
