@@ -128,7 +128,9 @@ class HonestPeer:
         state = PeerFolder(self._folder)
         self._lock = state.lock()
         proofs = Proofs(rpc, deployment)
-        papers = self.papers = open_papers(state, self._settings, deployment, wallet, proofs)
+        papers = self.papers = open_papers(
+            state, self._settings, deployment, wallet, proofs, lambda: rpc.fetch_head().timestamp
+        )
         ballots = Ballots(state.path / "ballots")
         self._listener = Listener(
             Follower(rpc, deployment, decoder),
