@@ -4,32 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from eth_abi import encode
-
 from tests.peer.market_world import MarketWorld
 from tests.peer.peer_runner import PeerRunner
 from wasmarket.chain.development.dev_accounts import dev_accounts
-from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
-from wasmarket.kernel.hashing import keccak
-from wasmarket.kernel.units import FLT
 
 SEATS = 7
 
 
 def fund_other_provider(world: MarketWorld) -> Account:
     """Return a provider that is neither the accused's nor the accuser, with stake."""
-    account, amount = dev_accounts()[4], 10_000 * FLT
-    flt, staking = world.deployment.flt.address, world.deployment.staking
-    for who, to, signature, arguments in (
-        (world.deployer, flt, "mint(address,uint256)", [account.address, 2 * amount]),
-        (account, flt, "approve(address,uint256)", [staking, amount]),
-        (account, staking, "deposit(uint256)", [amount]),
-        (account, flt, "approve(address,uint256)", [world.deployment.audits, amount]),
-    ):
-        kinds = signature.partition("(")[2].rstrip(")").split(",")
-        data = keccak(signature.encode())[:4] + encode(kinds, arguments)
-        world.send(who, ContractCall(to, data, signature))
+    account = dev_accounts()[4]
+    world.stake(account)
     return account
 
 

@@ -8,6 +8,7 @@ from peer.auditing.ballots import Ballots
 from peer.chain_state.listener import Listener
 from peer.chain_state.view import OnchainDealState, State
 from peer.copies.folders import ReceiptCopies
+from peer.copies.remote import RemoteCopies
 from peer.duties.answers import Answers, EvidencePlace
 from peer.duties.commitments import Commitments
 from peer.duties.due_calls import Outlook
@@ -334,6 +335,7 @@ class Acting:
                 commitments,
                 VoucherBook(folder.vouchers, DOMAIN),
                 ReceiptCopies(folder, [], book.flush),
+                RemoteCopies(folder, []),
                 OwnRoots(proofs, commitments, SECONDS),
                 Answers([EvidencePlace(folder.path)]),
             ),
