@@ -94,16 +94,17 @@ bench-gas: setup
 	@$(PY) -m bench.gas
 
 .PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits
+# GROUPS="calls others" measures only those and leaves the other rows with the run that measured them.
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
 bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
-	@$(PY) -m bench.matcher
+	@$(PY) -m bench.matcher $(GROUPS)
 bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; writes bench/results/choreography.json
-	@$(PY) -m bench.choreography
+	@$(PY) -m bench.choreography $(GROUPS)
 bench-audits: setup  ## Cost of checking, answering and convicting; writes bench/results/audits.json
 	@$(PY) -m bench.audits
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
-	@$(PY) -m bench.peer
+	@$(PY) -m bench.peer $(GROUPS)
 
 .PHONY: demo
 demo: setup  ## The main job on a local chain; KEEP=1 leaves it running

@@ -19,9 +19,9 @@ MEASURES = (
         "lower",
         12,
     ),
-    Measure("two hops cpu", "processor time of it, all processes", MILLISECONDS, "lower"),
+    Measure("two hops cpu", "processor time of the two hops, all processes", MILLISECONDS, "lower"),
     Measure("fan-out p50", "fan-out over ten peers and join, p50", MILLISECONDS, "lower", 120),
-    Measure("fan-out cpu", "processor time of it, all processes", MILLISECONDS, "lower"),
+    Measure("fan-out cpu", "processor time of the fan-out, all processes", MILLISECONDS, "lower"),
     Measure(
         "particles",
         "particles with a service call each, one peer on one core",

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.matcher.registry import MEASURES, take_rows
-from bench.matcher.rows import PATH, Row, describe_machine, merge_rows, read_rows, write_rows
+from bench.matcher.rows import PATH, Row, describe_machine, dump_row
+from bench.result_files import Run, describe_tree, save_rows
 
 WIDTH = 140
 
@@ -45,14 +46,14 @@ def build_table(rows: Iterable[Row]) -> Table:
 @click.argument("names", nargs=-1, type=click.Choice(sorted(MEASURES)))
 @click.option("--dry", is_flag=True, help="Print only; leave the result file as it is.")
 def cli(names: tuple[str, ...], dry: bool) -> None:
-    """Measure everything, or only NAMES."""
+    """Measure everything, or only NAMES; the rows of the others stay as they were measured."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     machine = describe_machine()
     new = [row for name in names or MEASURES for row in run_measure(name)]
-    rows = merge_rows(read_rows() if names else [], new)
     console.print(build_table(new))
     if not dry:
-        write_rows(machine, rows)
+        run = Run(describe_tree(), machine)
+        save_rows(PATH, run, [dump_row(row) for row in new], keep_others=bool(names))
         console.print(f"{machine}\nwritten to bench/results/{PATH.name}")
     missed = [row.measure for row in new if row.is_missed]
     if missed:

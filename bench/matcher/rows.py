@@ -1,9 +1,7 @@
-"""A measured figure beside its bar, and the file of all of them."""
+"""A measured figure beside its bar, and where they are kept."""
 
-import json
 import os
 import platform
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,27 +37,8 @@ def describe_machine() -> str:
     )
 
 
-def read_rows() -> list[Row]:
-    """Return the rows of the last run; none when there was no run."""
-    if not PATH.is_file():
-        return []
-    return [_load(entry) for entry in json.loads(PATH.read_text(encoding="utf-8"))["rows"]]
-
-
-def write_rows(machine: str, rows: Iterable[Row]) -> None:
-    """Write the result file."""
-    document = {"machine": machine, "rows": [_dump(row) for row in rows]}
-    PATH.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def merge_rows(old: Iterable[Row], new: Iterable[Row]) -> list[Row]:
-    """Put new figures in the places of the old ones of the same measure, further ones behind."""
-    rows = {row.measure: row for row in old}
-    rows.update({row.measure: row for row in new})
-    return list(rows.values())
-
-
-def _dump(row: Row) -> dict[str, Any]:
+def dump_row(row: Row) -> dict[str, Any]:
+    """Return a row as the result file has it."""
     return {
         "measure": row.measure,
         "value": row.value,
@@ -68,15 +47,3 @@ def _dump(row: Row) -> dict[str, Any]:
         "bar": row.bar,
         "peer": None if row.peer is None else {"name": row.peer[0], "value": row.peer[1]},
     }
-
-
-def _load(entry: dict[str, Any]) -> Row:
-    peer = entry["peer"]
-    return Row(
-        entry["measure"],
-        entry["value"],
-        entry["unit"],
-        entry["better"],
-        entry["bar"],
-        None if peer is None else (peer["name"], peer["value"]),
-    )

@@ -1,9 +1,9 @@
 """Measure how fast a peer calls functions: `python -m bench.peer [GROUP …]`.
 
-Prints the table and writes bench/results/peer.json; with groups named, prints only.
+Prints the table and writes bench/results/peer.json; with groups named only their rows, and the
+others stay as they were measured.
 """
 
-import json
 import os
 import platform
 import sys
@@ -22,6 +22,7 @@ from bench.peer.life import measure_idle, measure_life
 from bench.peer.measures import Row, build_rows
 from bench.peer.runtime import measure_runtime
 from bench.peer.through_gateway import measure_through_gateway
+from bench.result_files import Run, describe_tree, save_rows
 
 PATH = Path(__file__).resolve().parents[1] / "results" / "peer.json"
 WIDTH = 140
@@ -57,11 +58,6 @@ def build_table(rows: list[Row], title: str = "Calls of a peer") -> Table:
     return table
 
 
-def dump_rows(machine: str, rows: list[Row]) -> str:
-    """Write the result file's text."""
-    return json.dumps({"machine": machine, "rows": [_dump(row) for row in rows]}, indent=1) + "\n"
-
-
 def describe_machine() -> str:
     """Say what it ran on, and how busy that was."""
     load = os.getloadavg()[0]
@@ -73,7 +69,8 @@ def describe_machine() -> str:
 
 @click.command()
 @click.argument("groups", nargs=-1, type=click.Choice(sorted(GROUPS)))
-def cli(groups: tuple[str, ...]) -> None:
+@click.option("--dry", is_flag=True, help="Print only; leave the result file as it is.")
+def cli(groups: tuple[str, ...], dry: bool) -> None:
     """Measure how fast a peer calls functions, beside other systems."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     machine = describe_machine()
@@ -82,8 +79,9 @@ def cli(groups: tuple[str, ...]) -> None:
         values |= GROUPS[name]()
     rows = build_rows(values)
     console.print(build_table(rows))
-    if not groups:
-        PATH.write_text(dump_rows(machine, rows), encoding="utf-8")
+    if not dry:
+        run = Run(describe_tree(), machine)
+        save_rows(PATH, run, [dump_row(row) for row in rows], keep_others=bool(groups))
         console.print(f"{machine}\nwritten to bench/results/{PATH.name}")
 
 
@@ -91,7 +89,8 @@ def _write(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
 
 
-def _dump(row: Row) -> dict[str, Any]:
+def dump_row(row: Row) -> dict[str, Any]:
+    """Return a row as result files have it; beside it is only what the same run measured."""
     measure = row.measure
     return {
         "measure": measure.name,
