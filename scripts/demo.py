@@ -16,8 +16,8 @@ import click
 from scripts.story import Story, Teller
 from wasmarket.client.home import Home
 from wasmarket.kernel.errors import MarketError
+from wasmarket_cli.errors import report
 from wasmarket_cli.local.commands import show_market
-from wasmarket_cli.main import report
 
 
 @click.command()

@@ -5,7 +5,6 @@ Only the module of the command that is called is imported, so that `--help` is i
 """
 
 import importlib
-import io
 import os
 import sys
 import traceback
@@ -16,11 +15,9 @@ import click
 
 from wasmarket import __version__
 from wasmarket.client.home import Home, find_home
-from wasmarket.client.remedies import find_remedy
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.signing.plan import PlanComplete
-from wasmarket.kernel.terminal_text import clean_lines_for_terminal
-from wasmarket_cli.errors import Exit, exit_code
+from wasmarket_cli.errors import Exit, Interrupted, report, report_usage, wants_json
 from wasmarket_cli.extras import explain_missing
 from wasmarket_cli.options import is_dry
 
@@ -205,33 +202,18 @@ def save_crash(bug: Exception, home: Home) -> MarketError:
     )
 
 
-def _complain(text: str) -> None:
-    click.echo(clean_lines_for_terminal(text), err=True)
-
-
-def report(error: MarketError) -> Exit:
-    """Write an error as one line and a hint to stderr; return its exit code."""
-    _complain(f"wasmarket: {error.detail}")
-    if remedy := find_remedy(error):
-        _complain(f"  hint: {remedy}")
-    return exit_code(error)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = wants_json(given)
     try:
         result: Any = root.main(arguments, prog_name="wasmarket", standalone_mode=False)
     except MarketError as error:
-        return report(error)
+        return report(error, as_json=as_json)
     except click.exceptions.Abort:
-        _complain("wasmarket: interrupted")
-        return Exit.FAILED
+        return report(Interrupted("interrupted"), as_json=as_json)
     except click.ClickException as error:
-        # What was typed is quoted, and may be anything, even no text at all.
-        said = io.StringIO()
-        error.show(said)
-        _complain(said.getvalue().rstrip("\n"))
-        return Exit.USAGE
+        return report_usage(error, as_json=as_json)
     except BrokenPipeError:
         # The reader of a pipe has seen enough; keep Python from complaining when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -239,8 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get(DEBUG):
             raise
-        given = _given_home(sys.argv[1:] if arguments is None else arguments)
-        return report(save_crash(error, find_home(os.environ, given)))
+        return report(save_crash(error, find_home(os.environ, _given_home(given))), as_json=as_json)
     return result if isinstance(result, int) else Exit.OK
 
 

@@ -9,10 +9,9 @@ from tests.e2e.market_driver import run_here, wait_until
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.client.home import Home
 from wasmarket.kernel.errors import PortInUse
-from wasmarket_cli.errors import Exit
+from wasmarket_cli.errors import Exit, report
 from wasmarket_cli.local.network import start_market
 from wasmarket_cli.local.plan import Plan, Ports, find_free_port
-from wasmarket_cli.main import report
 
 pytestmark = pytest.mark.e2e
 

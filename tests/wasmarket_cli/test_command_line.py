@@ -1,5 +1,6 @@
 """Errors become one line, a hint and an exit code; options are read exactly."""
 
+import json
 import os
 
 import click
@@ -11,8 +12,8 @@ from wasmarket.client.remedies import REMEDIES
 from wasmarket.kernel import errors
 from wasmarket.kernel.regions import region_mask
 from wasmarket_cli import wallets
-from wasmarket_cli.errors import CODES, Exit, exit_code
-from wasmarket_cli.main import main, report
+from wasmarket_cli.errors import CODES, Exit, exit_code, report
+from wasmarket_cli.main import main
 from wasmarket_cli.options import ADDRESS, FLT, PRICE, REGIONS, STAKE, SUM, TRAITS, USDC
 from wasmarket_cli.output import count
 
@@ -68,6 +69,93 @@ def test_report__error_without_remedy__is_one_line(capsys):
     report(errors.NotFound("no deal 5"))
 
     assert capsys.readouterr().err == "wasmarket: no deal 5\n"
+
+
+@pytest.fixture
+def fail_with_json(monkeypatch, tmp_path, capsys):
+    """A function that has a command of a script fail; returns its exit code and what it wrote."""
+
+    def fail(error, *arguments):
+        raise_in_list(monkeypatch, error)
+        code = main(["--home", str(tmp_path), *(arguments or ("wallet", "list", "--json"))])
+        said = capsys.readouterr()
+        assert said.out == ""
+        return code, json.loads(said.err)
+
+    return fail
+
+
+def test_json__error_of_the_market__is_a_problem_document_with_the_exit_code(fail_with_json):
+    error = errors.Refused("no room", field="units", remedy="ask for less")
+
+    assert fail_with_json(error) == (
+        3,
+        {
+            "type": "urn:wasmarket:refused",
+            "title": "Unprocessable content",
+            "detail": "no room",
+            "field": "units",
+            "remedy": "ask for less",
+            "exit_code": 3,
+        },
+    )
+
+
+def test_json__reason_of_a_contract__comes_with_what_to_do(fail_with_json):
+    reason = next(iter(REMEDIES))
+
+    code, told = fail_with_json(errors.Reverted("it reverts", reason=reason))
+
+    assert (code, told["type"], told["remedy"]) == (3, "urn:wasmarket:reverted", REMEDIES[reason])
+
+
+def test_json__error_that_quotes_a_stranger__cannot_touch_the_terminal(
+    monkeypatch, tmp_path, capsys
+):
+    raise_in_list(monkeypatch, errors.NotFound("\x1b[2Jgone\u202e"))
+
+    main(["--home", str(tmp_path), "wallet", "list", "--json"])
+
+    said = capsys.readouterr().err
+    assert said.isascii()
+    assert "\x1b" not in said
+    assert json.loads(said)["detail"] == "\x1b[2Jgone\u202e"
+
+
+@pytest.mark.parametrize(
+    ("error", "type_", "code"),
+    [(KeyboardInterrupt(), "interrupted", 1), (ZeroDivisionError("oops"), "error", 1)],
+)
+def test_json__interrupted_or_a_bug__is_one_as_well(
+    fail_with_json, monkeypatch, error, type_, code
+):
+    monkeypatch.delenv("WASMARKET_DEBUG", raising=False)
+
+    ended, told = fail_with_json(error)
+
+    assert (ended, told["type"], told["exit_code"]) == (code, f"urn:wasmarket:{type_}", code)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "detail", "remedy"),
+    [
+        (("wallet", "lst", "--json"), "No such command 'lst'.", "see `wasmarket wallet --help`"),
+        (("--json",), "No such option: --json", "see `wasmarket --help`"),
+        (("status", "a", "b", "--json"), "Got unexpected extra argument (b)", "status --help`"),
+    ],
+)
+def test_json__wrong_usage__is_one_as_well(fail_with_json, arguments, detail, remedy):
+    code, told = fail_with_json(ZeroDivisionError("not reached"), *arguments)
+
+    assert (code, told["type"], told["exit_code"]) == (2, "urn:wasmarket:usage", 2)
+    assert detail in told["detail"]
+    assert told["remedy"].endswith(remedy)
+
+
+def test_json__behind_two_dashes__is_an_argument(monkeypatch, tmp_path, capsys):
+    assert main(["--home", str(tmp_path), "status", "a", "b", "--", "--json"]) == 2
+
+    assert capsys.readouterr().err.startswith("Usage: wasmarket status")
 
 
 def raise_in_list(monkeypatch, error):

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from wasmarket.kernel.errors import NotFound
 from wasmarket_cli import main as command
 from wasmarket_cli.developer.calls import _write_entry
-from wasmarket_cli.main import main, report
+from wasmarket_cli.errors import report
+from wasmarket_cli.main import main
 from wasmarket_cli.output import print_facts, print_json, print_table, print_value, say
 
 pytestmark = pytest.mark.unit
