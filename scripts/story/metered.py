@@ -14,6 +14,7 @@ from wasmarket.chain.sending.wallet import Account, load_or_create_account
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.home import Home
+from wasmarket.kernel.audits.times import ANSWER_EPOCHS
 from wasmarket.kernel.billing import METERED_NOTICE, due
 from wasmarket.kernel.errors import MarketError, TimedOut
 from wasmarket.kernel.events.audits import CaseOutcome
@@ -31,6 +32,8 @@ FUEL = 10**9
 DEPOSIT = 1_000_000
 MAX_PRICE = 400_000
 MOST_EPOCHS = 12
+ASK_SECONDS = 3.0
+"""How long the hunter may take, once an epoch is over, to open a case about it."""
 POLICY = '\n[metered]\ncredit = "0.000100"\nleast_redeem = "0.000001"\n'
 """So small that 200 greetings are worth a redemption."""
 
@@ -167,18 +170,31 @@ class MeteredChapters:
 
     def _wait_epochs(self, assignment: int) -> dict[str, Any]:
         """Let epochs pass until a case about an assignment has convicted its peer."""
-        matcher = self._developer().matcher
-        wanted = CaseOutcome.CONVICTED.name.lower()
+        wiring = self._market.wiring
+        answered_in = ANSWER_EPOCHS * wiring.deployment.parameters.epoch_seconds
         for _ in range(MOST_EPOCHS):
             self._next_epoch()
-            until = time.monotonic() + 6.0
-            while time.monotonic() < until:
-                for case in matcher.items("/v1/cases", {"assignment": assignment}):
-                    if case["outcome"] == wanted:
-                        found: dict[str, Any] = case
-                        return found
-                time.sleep(0.3)
+            case = self._find_case(assignment)
+            if case is not None and wiring.clock.refresh() >= case["opened_at"] + answered_in:
+                return self._wait("the hunter has it resolved", lambda: self._convicted(assignment))
         raise TimedOut(f"nobody was convicted within {MOST_EPOCHS} epochs")
+
+    def _find_case(self, assignment: int) -> dict[str, Any] | None:
+        """Return the newest case about an assignment, if somebody opens one within a moment."""
+        until = time.monotonic() + ASK_SECONDS
+        while not (cases := self._list_cases(assignment)):
+            if time.monotonic() > until:
+                return None
+            time.sleep(0.1)
+        return cases[-1]
+
+    def _convicted(self, assignment: int) -> dict[str, Any] | None:
+        wanted = CaseOutcome.CONVICTED.name.lower()
+        cases = self._list_cases(assignment)
+        return next((case for case in cases if case["outcome"] == wanted), None)
+
+    def _list_cases(self, assignment: int) -> list[dict[str, Any]]:
+        return list(self._developer().matcher.items("/v1/cases", {"assignment": assignment}))
 
     def _find_redemption(self) -> dict[str, Any] | None:
         items = list(self._developer().matcher.items(f"/v1/deals/{self._deal}/redemptions"))

@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 from tests.e2e.stories import read_events
+from tests.measuring import measured
 from tests.paths import CHECKOUT
 from tests.peer.tcp_proxy import TcpProxy
 from wasmarket.app.file import App, load_app
@@ -108,7 +109,7 @@ def run_process(*arguments: str, environ: dict[str, str], stdin: bytes = b"") ->
     """Run the real command in a process of its own."""
     done = subprocess.run(
         [str(COMMAND), *arguments],
-        env=environ,
+        env=environ | measured(),
         input=stdin,
         capture_output=True,
         timeout=180,

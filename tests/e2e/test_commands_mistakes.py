@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.market_driver import COMMAND, own_settings, wait_until
 from tests.e2e.test_story import find_processes
+from tests.measuring import measured
 from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
@@ -119,7 +120,8 @@ def test_call__function_that_is_not_there__names_those_that_are(market, deal):
 
 @pytest.fixture
 def environ():
-    return {name: value for name, value in os.environ.items() if name not in own_settings()}
+    own = {name: value for name, value in os.environ.items() if name not in own_settings()}
+    return own | measured()
 
 
 def interrupt(command, environ, words):
@@ -163,7 +165,7 @@ def test_deploy__ctrl_c_while_it_waits__says_that_the_offer_stays(market, enviro
         "900",
     ]
     with market.environment():
-        environ = dict(os.environ)
+        environ = os.environ | measured()
 
     code, said = interrupt([*command, "--max-price", "0.5", "--yes"], environ, "unmatched")
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.e2e.market_driver import COMMAND, GREETING, own_settings, run_process
+from tests.e2e.market_driver import COMMAND, GREETING, own_settings, run_here
 from tests.e2e.test_story import find_processes
 
 pytestmark = pytest.mark.e2e
@@ -43,32 +43,39 @@ def plain_environ():
 
 
 def run(tmp_path, *arguments):
-    """Run a command; in a process of its own, since some of them take over signals."""
-    return run_process("--home", str(tmp_path / "home"), *arguments, environ=plain_environ())
+    """Run a command in this process."""
+    return run_here("--home", str(tmp_path / "home"), *arguments)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM])
-def test_local_up__ended_and_started_again__is_a_new_market_each_time(local_up, tmp_path, number):
+def end(process, tmp_path):
+    """End a market as a process manager does; check that nothing of it is left."""
+    process.send_signal(signal.SIGTERM)
+    _, words = process.communicate(timeout=180)
+    assert (process.returncode, "Traceback" in words) == (0, False), words
+    assert find_processes(tmp_path) == []
+
+
+def test_local_up__ended_and_started_again__is_a_new_market_each_time(local_up, tmp_path):
     project = shutil.copytree(GREETING, tmp_path / "greeting")
     for _ in range(2):
         # What the project remembers is of a market that is gone by then.
         process, line = local_up()
-        ready = json.loads(line)
-        second = run(tmp_path, *UP)
         deployed = run(tmp_path, "deploy", str(project), "--yes", "--json")
         called = run(tmp_path, "call", "1", "greeting.greeting", "World")
+        end(process, tmp_path)
 
-        process.send_signal(number)
-        _, words = process.communicate(timeout=180)
-
-        assert ready["ready"] is True
-        assert second.code == 3
-        assert "a local market runs in" in second.err
+        assert json.loads(line)["ready"] is True
         assert (deployed.code, deployed.json["deal"]) == (0, 1), deployed.err
         assert called.out == "Hi, World\n"
-        assert (process.returncode, "Traceback" in words) == (0, False), words
-        assert find_processes(tmp_path) == []
-        assert run(tmp_path, "call", "1", "greeting.greeting", "World").code == 4
+
+    assert run(tmp_path, "call", "1", "greeting.greeting", "World").code == 4
+
+
+def test_local_up__in_a_home_where_one_runs__is_refused(market):
+    ran = market.run(*UP)
+
+    assert ran.code == 3
+    assert "a local market runs in" in ran.err
 
 
 def test_local_up__home_with_settings_of_its_own__is_left_alone(tmp_path):

@@ -45,6 +45,13 @@ DRIP = 10_000 * USDC
 BOUGHT = 19_100_000
 """What the card buys: 20.00 dollars but for 0.30 and 3 %."""
 DEMO_SECONDS = 600.0
+KILLED_AFTER = {
+    "deploy": ("indexer", "matcher"),
+    "call": ("gateway", "beta-1"),
+    "lose_a_peer": ("matcher", "gateway"),
+    "stop": ("indexer", "beta-1"),
+}
+"""Who is killed at the end of a chapter, beside those whom chance chooses."""
 
 
 def find_chapters(text: str) -> list[str]:
@@ -164,8 +171,8 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
             killers[0].go_on()
         if chapter == "settle":
             killers[0].rest()
-        elif chapter in ("deploy", "call", "lose_a_peer", "stop"):
-            killers[0].kill("indexer", "matcher", "gateway", "beta-1")
+        elif chapter in KILLED_AFTER:
+            killers[0].kill(*KILLED_AFTER[chapter])
 
     story = ShakenStory(Home(tmp_path / "home"), Teller(Console(file=words, width=100)), interlude)
     try:

@@ -124,6 +124,18 @@ def test_contradicted__alive__ends_it_and_takes_its_units_from_the_deal(world, r
     assert (found.by, found.kind, found.seized) == (OTHER, 4, 200)
 
 
+def test_epoch__its_metered_assignment_is_convicted_before_it_is_counted__bills_nothing(metered):
+    ran, end = metered.epoch, metered.epoch + 1
+    metered.mine(epochs=1)
+    metered.mine(
+        events.Ended(1, 1, 1, end, EndKind.CONVICTED, 0, 1_000, 0),
+        events.Contradicted(1, OTHER, 1, 5),
+    )
+
+    assert metered.settled(fetch_epoch, ran).units == 2
+    assert metered.settled(fetch_epoch, ran).billed == 0
+
+
 def test_ended__convicted_after_the_deal_was_stopped__does_not_take_units_twice(metered):
     end = metered.epoch
     metered.mine(events.Stopped(1, end, 0))

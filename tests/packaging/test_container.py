@@ -4,12 +4,14 @@ What this cannot show: the base image, the user's number, and that the last stag
 file. The workflow builds the image itself.
 """
 
+import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,11 @@ from wasmarket import __version__
 
 pytestmark = pytest.mark.e2e
 
+VERSIONS = """
+import json, re, importlib.metadata as packages
+there = {re.sub("[-_.]+", "-", p.name).lower(): p.version for p in packages.distributions()}
+print(json.dumps({name: there[name] for name in there.keys() - {"pip", "setuptools"}}))
+"""
 DOCKERFILE = CHECKOUT / "docker" / "Dockerfile"
 
 
@@ -37,6 +44,12 @@ def read_stages(text):
         elif steps is not None and not line.startswith("#"):
             steps.append((word, rest.strip()))
     return stages
+
+
+def read_lock(path):
+    """Return the versions of a lock by package."""
+    text = path.read_text(encoding="utf-8")
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
 def build(steps, room, environ):
@@ -89,9 +102,34 @@ def test_image__stage_of_scripts__leaves_the_module_that_peers_take(tmp_path):
     assert f"WASMARKET_PEER__AVM={copied[1]}avm.wasm" in text
 
 
-@pytest.fixture
-def image():
-    """The environment that the last stage takes; made in a fixed place, so that it can stay."""
+@dataclass
+class BuildStage:
+    """The build stage in a folder of its own, run as far as somebody asked for."""
+
+    room: Path
+    environ: dict[str, str]
+    steps: list[tuple[str, str]]
+
+    @property
+    def environment(self):
+        """The environment that the last stage takes."""
+        return self.room / "wasmarket"
+
+    def run_to(self, found):
+        """Run the steps up to the one whose text has `found`, with it."""
+        place = next(i for i, (_, rest) in enumerate(self.steps) if found in rest)
+        now, self.steps = self.steps[: place + 1], self.steps[place + 1 :]
+        build(now, self.room, self.environ)
+
+    def run_rest(self):
+        """Run all steps that are left."""
+        now, self.steps = self.steps, []
+        build(now, self.room, self.environ)
+
+
+@pytest.fixture(scope="module")
+def stage():
+    """The build stage, nothing of it run; in a fixed place, so that it can stay."""
     room = ROOM / "image"
     shutil.rmtree(room, ignore_errors=True)
     room.mkdir(parents=True)
@@ -107,12 +145,32 @@ def image():
     }
     # Where packages come from is the machine's setting, not the image's.
     environ |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    build(read_stages(DOCKERFILE.read_text(encoding="utf-8"))["build"], room, environ)
-    yield room / "wasmarket"
+    steps = read_stages(DOCKERFILE.read_text(encoding="utf-8"))["build"]
+    yield BuildStage(room, environ, steps)
     shutil.rmtree(room)
 
 
-def test_image__build_stage__leaves_a_command_that_runs_without_its_source(image, tmp_path):
+@pytest.fixture(scope="module")
+def installed(stage):
+    """The build stage after it has installed what runs."""
+    stage.run_to("--require-hashes")
+    return stage
+
+
+def test_image__lock__is_installed_as_it_stands_and_fits_together(installed):
+    listed = read_lock(CHECKOUT / "requirements.lock")
+    command = [installed.environment / "bin" / "python", "-c", VERSIONS]
+
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    there = json.loads(shown)
+    assert len(there) > 50
+    assert {name: listed.get(name) for name in there} == there
+
+
+def test_image__build_stage__leaves_a_command_that_runs_without_its_source(installed, tmp_path):
+    installed.run_rest()
+    image = installed.environment
     environ = {"PATH": f"{image / 'bin'}:/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
 
     def run(*arguments):

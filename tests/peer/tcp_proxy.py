@@ -56,6 +56,9 @@ class TcpProxy:
                     client.close()
                     continue
                 server = socket.create_connection(self._target)
+                # Heads and bodies come apart: the second does not wait for an answer to the first.
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._pairs += [client, server]
             for source, sink in ((client, server), (server, client)):
                 thread = threading.Thread(target=self._forward, args=(source, sink))

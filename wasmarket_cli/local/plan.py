@@ -19,6 +19,8 @@ WORK_PRICE = 300_000
 
 GRANT_GWEI = 10**8
 """Coins that a new account of a local market is given: a tenth."""
+LOOK_SECONDS = 0.1
+"""How often services look at a local chain, which makes a block of each transaction at once."""
 EFFECTORS = ("http", "ipfs", "kv", "secret")
 """What local peers let functions use, so that every example runs."""
 _FIRST_PORT, _PORTS = 20_000, 12_000
@@ -159,10 +161,19 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
     matcher, gateway = f"http://127.0.0.1:{ports.matcher}", f"http://127.0.0.1:{ports.gateway}"
     tables = {
         "chain": {"rpc": rpc},
-        "indexer": {"port": ports.indexer},
-        "matcher": {"port": ports.matcher, "sources": [gateway], "explorer_gateway": gateway},
+        "indexer": {"port": ports.indexer, "poll_seconds": LOOK_SECONDS},
+        "matcher": {
+            "port": ports.matcher,
+            "sources": [gateway],
+            "explorer_gateway": gateway,
+            "poll_seconds": LOOK_SECONDS,
+        },
         "gateway": {"port": ports.gateway, "explorer_matcher": matcher},
-        "peer": {"gateways": [gateway], "policy": str(home.local_policy)},
+        "peer": {
+            "gateways": [gateway],
+            "policy": str(home.local_policy),
+            "poll_seconds": LOOK_SECONDS,
+        },
         "payments": _payments_table(ports),
         # Everything of a local market is on this machine.
         "outbound": {"allow_private_addresses": True},

@@ -7,6 +7,7 @@ from peer.settings import PeerSettings
 from wasmarket.client.home import Home, find_home
 from wasmarket.client.settings import ClientSettings, StoreSettings, load_configuration
 from wasmarket.kernel.errors import ConfigError
+from wasmarket_cli.setup import KINDS
 
 pytestmark = pytest.mark.unit
 
@@ -86,6 +87,13 @@ def test_file__list_and_environment_list__are_tuples(write):
         "http://c",
         "http://d",
     )
+
+
+@pytest.mark.parametrize("table", sorted(KINDS))
+def test_file__each_table_of_a_service__is_taken(home, table):
+    home.config.write_text(f"[{table}]\n")
+
+    assert load_configuration(home, {}).read(KINDS[table], table) == KINDS[table]()
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,9 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.billing import share
 from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
-from wasmarket.store.enums import RUNNING_STATES, AssignmentState
+from wasmarket.store.enums import RUNNING_STATES
 from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow
 from wasmarket.store.views import EpochView, Indexed
-
-METERED = (AssignmentState.METERED, AssignmentState.CLOSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,8 @@ def fetch_activities(
             end = runs[row.deal, row.run] if row.run < terms.run else terms.end
         # Without an end it never ran to one: its only epoch was given back whole.
         if row.start is not None and end is not None and end >= first:
-            # Metered units are billed by vouchers, not by the epoch.
-            rate = 0 if row.state in METERED else row.price * row.units
+            # Metered units are billed by vouchers, not by the epoch, whatever became of them.
+            rate = 0 if deals[row.deal].terms.metered else row.price * row.units
             part = share(rate, row.skipped)
             activities.append(Activity(row.start, end, row.peer, row.units, rate, part))
     return activities
