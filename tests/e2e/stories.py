@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from scripts.story import Story
+from scripts.story.metered import LIAR
 from wasmarket.app.file import App
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.client.developer import CallAnswer, DeveloperClient
@@ -82,6 +83,9 @@ class ShakenStory(Story):
 
     is_calm = False
     """Whether nobody kills now: who is down then was stopped by the story."""
+    has_convicted = False
+    """Whether the liar was convicted: started again, it commits no epoch that an assignment which
+    it lied about was part of, whatever it is given by then."""
 
     def _developer(self) -> DeveloperClient:
         return PatientClient(self.market.wiring, "developer")
@@ -94,7 +98,10 @@ class ShakenStory(Story):
 
     def _is_running(self, peer: int) -> bool:
         # The one that the story kills stays dead, all others come back.
-        is_awaited = peer != self.market.peer_ids["alpha-1"] and not self.is_calm
+        ids = self.market.peer_ids
+        if self.has_convicted and peer == ids[LIAR]:
+            return False
+        is_awaited = peer != ids["alpha-1"] and not self.is_calm
         return is_awaited or super()._is_running(peer)
 
 

@@ -167,7 +167,7 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
             killers[0].hold()
             story.is_calm = True
         if chapter == "convict_a_liar":
-            story.is_calm = False
+            story.is_calm, story.has_convicted = False, True
             killers[0].go_on()
         if chapter == "settle":
             killers[0].rest()
