@@ -175,6 +175,7 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
             "poll_seconds": LOOK_SECONDS,
         },
         "payments": _payments_table(ports),
+        "meter": {"poll_seconds": LOOK_SECONDS},
         # Everything of a local market is on this machine.
         "outbound": {"allow_private_addresses": True},
         "client": {
