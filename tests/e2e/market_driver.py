@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,7 +30,7 @@ from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.events import Event
 from wasmarket_cli.local.epochs import next_epoch
 from wasmarket_cli.local.network import LocalMarket, start_market
-from wasmarket_cli.local.plan import Plan, Ports, find_free_port
+from wasmarket_cli.local.plan import FREE_PORTS, Plan, find_free_port
 from wasmarket_cli.main import main
 
 COMMAND = CHECKOUT / "tools" / "wasmarket"
@@ -135,7 +135,7 @@ class MarketDriver:
         try:
             with self.environment():
                 self.market: LocalMarket = start_market(
-                    home, Plan(peers=plan.peers, ports=Ports(port, 0, 0, 0, 0))
+                    home, Plan(peers=plan.peers, ports=replace(FREE_PORTS, chain=port))
                 )
         except BaseException:
             self.proxy.close()

@@ -1,6 +1,7 @@
 """A chain that is away or another one, and ports that are taken."""
 
 import socket
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from wasmarket.client.home import Home
 from wasmarket.kernel.errors import PortInUse
 from wasmarket_cli.errors import Exit, report
 from wasmarket_cli.local.network import start_market
-from wasmarket_cli.local.plan import Plan, Ports, find_free_port
+from wasmarket_cli.local.plan import FREE_PORTS, Plan, find_free_port
 
 pytestmark = pytest.mark.e2e
 
@@ -122,8 +123,7 @@ def test_service__port_is_taken__is_a_usage_error_that_names_it(market, busy_por
 def test_start_market__port_is_taken__fails_at_once_and_starts_nothing(
     tmp_path, busy_port, field, capsys
 ):
-    ports = Ports(0, 0, 0, 0, 0)
-    taken = Ports(**{**{n: getattr(ports, n) for n in ports.__slots__}, field: busy_port})
+    taken = replace(FREE_PORTS, **{field: busy_port})
     steps = []
 
     with pytest.raises(PortInUse) as caught:
@@ -136,7 +136,7 @@ def test_start_market__port_is_taken__fails_at_once_and_starts_nothing(
 
 def test_start_market__another_anvil_on_the_port__is_named(tmp_path, other_anvil):
     with pytest.raises(PortInUse, match="another Anvil") as caught:
-        start_market(Home(tmp_path), Plan(ports=Ports(other_anvil.port, 0, 0, 0, 0)))
+        start_market(Home(tmp_path), Plan(ports=replace(FREE_PORTS, chain=other_anvil.port)))
 
     assert caught.value.remedy
     assert other_anvil.rpc.fetch_chain_id() == 31337
