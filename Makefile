@@ -102,7 +102,7 @@ bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/
 bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; writes bench/results/choreography.json
 	@$(PY) -m bench.choreography $(GROUPS)
 bench-audits: setup  ## Cost of checking, answering and convicting; writes bench/results/audits.json
-	@$(PY) -m bench.audits
+	@$(PY) -m bench.audits $(GROUPS)
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
 	@$(PY) -m bench.peer $(GROUPS)
 

@@ -55,7 +55,7 @@ def test_save_rows__two_measures_of_one_name__are_refused(tmp_path):
         save_rows(tmp_path / "x.json", NEW, [row("a", 1), row("a", 2)], keep_others=False)
 
 
-@pytest.mark.parametrize("name", ["matcher", "peer", "choreography"])
+@pytest.mark.parametrize("name", ["matcher", "peer", "choreography", "audits"])
 def test_committed_results__read_and_written__are_the_same(name):
     path = CHECKOUT / "bench" / "results" / f"{name}.json"
 
