@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
+from indexer.heads import LookPace, NewHeads, websocket_url
 from indexer.loop import IndexLoop
 from indexer.progress import Board
 from indexer.settings import IndexerSettings
@@ -21,6 +22,7 @@ from wasmarket.store.migrate import upgrade
 RARE_GARBAGE = (100_000, 50, 100)
 """Blocks are many values without circles: looking for those at the usual rate takes a fifth."""
 
+RECONNECT_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
 """Seconds between looks at a chain that does not answer."""
 
@@ -33,10 +35,14 @@ def run(
     deployment: Deployment,
     confirmations: int = 0,
     check_headers: bool = True,
+    rpc_url: str = "",
+    websocket: str = "",
     version: str,
     on_ready: Callable[[str], None],
 ) -> None:
     """Index until SIGINT or SIGTERM; `on_ready` gets the URL. Raises PortInUse, ConfigError.
+
+    `rpc_url`: the node's, `websocket`: where it tells of new blocks; neither: it is only looked at.
 
     A chain that does not answer is no reason to end: the service says so and tries again.
     """
@@ -55,13 +61,31 @@ def run(
         reindex=settings.reindex,
     )
     stop = threading.Event()
+
+    def wake() -> None:
+        loop.wake()
+
+    heads = NewHeads(websocket_url(rpc_url, websocket), wake) if rpc_url else None
+    pace = LookPace(rpc_url, settings.poll_seconds, lambda: heads is not None and heads.is_live)
+
+    def take_turn() -> None:
+        index.take_turn(stop, loop.beat)
+        pace.note(board.progress.head or 0)
+
     loop = ThreadLoop(
         "index",
-        lambda: index.take_turn(stop, loop.beat),
-        Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
+        take_turn,
+        Pace(pace.pause, longest_pause=LONGEST_PAUSE),
         on_end=index.close,
     )
     loops = Loops(loop)
+    if heads is not None:
+        listener_loop = ThreadLoop(
+            "new_heads",
+            lambda: heads.step(stop.is_set, listener_loop.beat),
+            Pace(RECONNECT_SECONDS),
+        )
+        loops.add(listener_loop)
     registry.register(loops)
     app = create_service(
         ServiceInfo("indexer", version),

@@ -11,10 +11,16 @@ class ChainSettings:
 
     `max_fee_gwei`: most that anything sent from here pays per gas, tip included; 0: no limit.
     `deployment` empty: `<home>/deployments/<chain id>.json`, then the committed one.
-    `check_headers`: compare each block's logs with its header, and its header with its hash.
+    `nodes`: URLs of further nodes, which are read when one fails; `must_agree`: a block is the
+    newest once two of all of them know it. `websocket`: where the node tells of new blocks; empty:
+    at its own URL. `check_headers`: compare each block's logs with its header, and its header
+    with its hash.
     """
 
     rpc: str = "http://127.0.0.1:8545"
+    nodes: tuple[str, ...] = ()
+    must_agree: bool = False
+    websocket: str = ""
     deployment: str = ""
     confirmations: int = 0
     check_headers: bool = True

@@ -137,6 +137,9 @@ class FakeChain:
         key = self._address_of(contract), function.selector
         self.handlers[key] = Handled(contract, function, handler)
 
+    def doubt(self) -> None:
+        """Do nothing: there is no other node here."""
+
     def fetch_chain_id(self) -> int:
         """Return the deployment's chain id."""
         self._count("fetch_chain_id")

@@ -17,6 +17,10 @@ from indexer.settings import IndexerSettings
 from matcher.run import run as run_matcher
 from matcher.settings import MatcherSettings
 from wasmarket import __version__
+from wasmarket.chain.reading.blocks import Reader
+from wasmarket.chain.reading.identity import check_identity
+from wasmarket.chain.reading.rpc import Rpc
+from wasmarket.chain.reading.several_nodes import SeveralNodes
 from wasmarket.chain.sending.wallet import load_or_create_account
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import InvalidInput
@@ -54,10 +58,12 @@ def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex:
     run_indexer(
         wiring.configuration.read(IndexerSettings, "indexer", flags),
         database=_database(wiring),
-        reader=wiring.rpc,
+        reader=_open_reader(wiring),
         deployment=wiring.known_deployment,
         confirmations=wiring.chain.confirmations,
         check_headers=wiring.chain.check_headers,
+        rpc_url=wiring.chain.rpc,
+        websocket=wiring.chain.websocket,
         version=__version__,
         on_ready=_ready,
     )
@@ -144,6 +150,18 @@ def gateway_run(
         listener = bind(settings.host, settings.port)
         limits = ConnectionLimits(trusted=frozenset(settings.proxies))
         serve(create_front(create_gateway(settings, parts)), listener, _ready, limits=limits)
+
+
+def _open_reader(wiring: Wiring) -> Reader:
+    """Return the node, or all that are configured as one."""
+    if not wiring.chain.nodes:
+        return wiring.rpc
+    deployment = wiring.known_deployment
+    return SeveralNodes(
+        [wiring.rpc, *map(Rpc, wiring.chain.nodes)],
+        check=lambda node: check_identity(node, deployment),
+        must_agree=wiring.chain.must_agree,
+    )
 
 
 def _database(wiring: Wiring) -> Database:

@@ -105,7 +105,11 @@ class Reader(Protocol):
     `origin` names the node in messages, without the keys that its URL may hold.
     """
 
-    origin: str
+    @property
+    def origin(self) -> str: ...
+
+    def doubt(self) -> None:
+        """Hear that an answer cannot be right: another node is asked next, if there is one."""
 
     def fetch_chain_id(self) -> int:
         """Return the chain id."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from threading import Event as StopEvent
 
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.errors import ContradictoryAnswer, ReorgTooDeep
+from wasmarket.chain.errors import ContradictoryAnswer, ReorgTooDeep, RpcError
 from wasmarket.chain.reading.blocks import (
     Block,
     BlockRef,
@@ -22,7 +22,7 @@ from wasmarket.chain.reading.completeness import Completeness, Given
 from wasmarket.chain.reading.identity import check_identity
 from wasmarket.chain.reading.logs import ANOTHER_NODE, LogReader, Stretch, check_logs
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.errors import MarketError, WrongChain
 from wasmarket.kernel.units import Timestamp
 
 logger = logging.getLogger(__name__)
@@ -85,9 +85,11 @@ class Follower:
                 check_identity(self._reader, self._deployment)
                 self._is_known = True
             yield from self._poll(cursor, until)
-        except MarketError:
+        except MarketError as error:
             # Who answers after a failure may be another node, of another chain.
             self._is_known = False
+            if isinstance(error, RpcError | WrongChain | ReorgTooDeep):
+                self._reader.doubt()
             raise
 
     def _poll(self, cursor: Sequence[BlockRef], until: int | None) -> Iterator[Update]:
@@ -98,6 +100,7 @@ class Follower:
         head, same = self._reader.fetch_headers(["latest", tip.number])
         if head is None:
             return
+        self._check_numbers([tip.number], [same])
         if same is None or same.hash != tip.hash:
             check_identity(self._reader, self._deployment)
             ancestor = self._find_ancestor(cursor, head)
@@ -129,7 +132,9 @@ class Follower:
 
     def _find_ancestor(self, cursor: Sequence[BlockRef], head: BlockRef) -> BlockRef:
         below = [entry for entry in cursor if entry.number <= head.number]
-        found = self._reader.fetch_headers([entry.number for entry in below])
+        numbers = [entry.number for entry in below]
+        found = self._reader.fetch_headers(numbers)
+        self._check_numbers(numbers, found)
         for ours, theirs in zip(reversed(below), reversed(found), strict=True):
             if theirs is not None and theirs.hash == ours.hash:
                 return theirs
@@ -263,9 +268,21 @@ class Follower:
 
     def _fetch_headers(self, numbers: Sequence[int]) -> list[Header | None]:
         if self._completeness:
-            return self._reader.fetch_checked_headers(numbers)
-        refs = self._reader.fetch_headers(numbers)
-        return [None if ref is None else Header(ref, 0) for ref in refs]
+            headers = self._reader.fetch_checked_headers(numbers)
+        else:
+            refs = self._reader.fetch_headers(numbers)
+            headers = [None if ref is None else Header(ref, 0) for ref in refs]
+        self._check_numbers(numbers, [None if found is None else found.ref for found in headers])
+        return headers
+
+    def _check_numbers(self, numbers: Sequence[int], refs: Sequence[BlockRef | None]) -> None:
+        """Refuse headers of other blocks than those that were asked for."""
+        for number, ref in zip(numbers, refs, strict=True):
+            if ref is not None and ref.number != number:
+                raise ContradictoryAnswer(
+                    f"{self._reader.origin} gave block {ref.number} where {number} was asked for",
+                    remedy=ANOTHER_NODE,
+                )
 
     def _build(self, ref: BlockRef, raws: Sequence[RawLog], *, is_final: bool = False) -> Block:
         timestamps: dict[str, Timestamp] = {ref.hash: ref.timestamp}

@@ -34,6 +34,9 @@ class Fees:
 class Rpc(Transport):
     """A node, safe to share between threads. All methods raise Unreachable, TimedOut, RpcError."""
 
+    def doubt(self) -> None:
+        """Do nothing: there is no other node here."""
+
     def fetch_chain_id(self) -> int:
         """Return the chain id."""
         return parse_quantity(self.request("eth_chainId", (), str))

@@ -1,0 +1,142 @@
+"""Hear of new blocks from the node as they come, over a WebSocket, and look often where not."""
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import msgspec
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import connect
+
+from wasmarket.kernel.errors import ConfigError
+from wasmarket.serving.outgoing.proxies import choose_proxy, is_loopback
+
+logger = logging.getLogger(__name__)
+
+SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
+LARGEST_MESSAGE = 1 << 20
+OPEN_SECONDS = 5.0
+LISTEN_SECONDS = 1.0
+"""How long it listens at once before it sees that it is to stop."""
+
+SAFETY_SECONDS = 2.0
+"""Between looks of our own while the node tells: a subscription may go silent without an end."""
+
+QUICKEST = 0.1
+"""Seconds between looks at a node on this machine, and at any from when a block is due."""
+
+PORTS = {"ws": 80, "wss": 443}
+
+
+class NewHeads:
+    """A subscription to `newHeads`; `step` is one life of it."""
+
+    def __init__(self, url: str, on_head: Callable[[], object]) -> None:
+        """`url`: ws or wss. Raises ConfigError for any other."""
+        parts = urlsplit(url)
+        if parts.scheme not in PORTS or not parts.hostname:
+            raise ConfigError(
+                "the WebSocket URL of the node is none",
+                field="chain.websocket",
+                remedy="give a URL such as ws://127.0.0.1:8545, or leave it empty",
+            )
+        self._url = url
+        self._origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._host, self._port = parts.hostname, parts.port or PORTS[parts.scheme]
+        self._is_secure = parts.scheme == "wss"
+        self._on_head = on_head
+        self.is_live = False
+
+    def step(self, is_stopping: Callable[[], bool], beat: Callable[[], object]) -> None:
+        """Listen until told to stop or until the node ends it, which is nobody's failure:
+        the chain is looked at more often meanwhile, and the next step tries again."""
+        scheme = "https" if self._is_secure else "http"
+        proxy = choose_proxy(scheme, self._host, self._port, os.environ)
+        try:
+            with connect(
+                self._url,
+                open_timeout=OPEN_SECONDS,
+                max_size=LARGEST_MESSAGE,
+                proxy=proxy,
+                compression=None,
+            ) as socket:
+                socket.send(msgspec.json.encode(SUBSCRIBE).decode())
+                while not is_stopping():
+                    beat()
+                    try:
+                        message = socket.recv(timeout=LISTEN_SECONDS)
+                    except TimeoutError:
+                        continue
+                    self._read(message)
+        except (OSError, WebSocketException, msgspec.DecodeError, _NotSubscribed) as error:
+            if self.is_live:
+                logger.warning(
+                    "new blocks are looked for", extra={"node": self._origin, "why": str(error)}
+                )
+        finally:
+            self.is_live = False
+            self._on_head()
+
+    def _read(self, message: str | bytes) -> None:
+        told = msgspec.json.decode(message, type=_Told)
+        if told.error is not None:
+            raise _NotSubscribed("the node has no subscriptions")
+        if not self.is_live:
+            logger.info("the node tells of new blocks", extra={"node": self._origin})
+        self.is_live = True
+        self._on_head()
+
+
+class _Told(msgspec.Struct):
+    """An answer or a notice; what the block is, is asked for and checked as ever."""
+
+    method: str = ""
+    error: msgspec.Raw | None = None
+
+
+class _NotSubscribed(Exception):
+    """The node refused."""
+
+
+class LookPace:
+    """When to look at the chain: soon where a block is due, rarely while the node tells."""
+
+    def __init__(
+        self,
+        rpc_url: str,
+        most: float,
+        is_told: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`most`: seconds between looks, at most, at a node that does not tell."""
+        self._is_near = is_loopback(urlsplit(rpc_url).hostname or "")
+        self._most, self._is_told, self._clock = most, is_told, clock
+        self._number: int | None = None
+        self._seen_at = 0.0
+        self._interval = 0.0
+
+    def note(self, number: int) -> None:
+        """Take note of the newest block."""
+        if number == self._number:
+            return
+        now = self._clock()
+        if self._number is not None and number > self._number:
+            self._interval = (now - self._seen_at) / (number - self._number)
+        self._number, self._seen_at = number, now
+
+    def pause(self) -> float:
+        """Return the seconds until the next look."""
+        if self._is_told():
+            return max(SAFETY_SECONDS, self._most)
+        if self._is_near:
+            return min(QUICKEST, self._most)
+        due = self._seen_at + self._interval - self._clock()
+        is_late = due < -self._interval
+        return self._most if is_late or not self._interval else min(self._most, max(QUICKEST, due))
+
+
+def websocket_url(rpc_url: str, given: str) -> str:
+    """Return where to subscribe: what is configured, else the node's own URL as a WebSocket."""
+    return given or "ws" + rpc_url.removeprefix("http")
