@@ -68,7 +68,7 @@ class HonestMeter:
             self._world,
             self._folder,
             self.account,
-            execute=truth.run_again,
+            execute=truth.run_all_again,
             rpc=self.rpc,
             rerun_percent=100.0,
             accuse=True,
