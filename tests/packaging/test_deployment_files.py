@@ -104,5 +104,6 @@ def test_image__last_stage__runs_as_a_user_of_its_own_and_takes_only_the_environ
     assert re.search(r"^USER wasmarket$", last, re.MULTILINE)
     assert re.findall(r"^COPY (.*)$", last, re.MULTILINE) == [
         "--from=build /opt/wasmarket /opt/wasmarket",
+        "--from=scripts /src/node_modules/@fluencelabs/avm/dist/avm.wasm /opt/wasmarket/share/",
         "docker/prepare-market /usr/local/bin/",
     ]

@@ -8,6 +8,7 @@ import httpx
 from rich.console import Console
 
 from wasmarket.chain.development.anvil import CHAIN_ID
+from wasmarket.chain.reading.web3_provider import open_web3
 from wasmarket.chain.sending.wallet import list_accounts
 from wasmarket.client.home import Home
 from wasmarket.client.service import ServiceClient
@@ -97,7 +98,7 @@ def up(
 def contracts(ctx: click.Context, epoch_seconds: int, as_json: bool) -> None:
     """Deploy the contracts with test tokens on the Anvil of [chain] rpc; write their file."""
     wiring = wire(ctx)
-    chain_id = wiring.rpc.fetch_chain_id()
+    chain_id = open_web3(wiring.rpc).eth.chain_id
     if chain_id != CHAIN_ID:
         raise Conflict(
             f"{wiring.chain.rpc} is chain {chain_id}, not a local one ({CHAIN_ID})",
@@ -147,7 +148,7 @@ def faucet(ctx: click.Context, to: Address | None, key: str | None, as_json: boo
     held = {
         "usdc": wiring.usdc.balance(target),
         "flt": wiring.flt.balance(target),
-        "gas_wei": wiring.rpc.fetch_balance(target),
+        "gas_wei": wiring.contracts.web3.eth.get_balance(target),
     }
     if as_json:
         print_json({"address": target, **{name: str(amount) for name, amount in held.items()}})

@@ -116,7 +116,7 @@ class LocalMarket:
 
 def give_coins(wiring: Wiring, address: Address) -> None:
     """Give an account of a local chain coins for gas, unless it has enough."""
-    if wiring.rpc.fetch_balance(address) < COINS:
+    if wiring.contracts.web3.eth.get_balance(address) < COINS:
         Cheats(wiring.rpc).set_balance(address, COINS)
 
 
