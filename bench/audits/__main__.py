@@ -14,6 +14,7 @@ from rich.console import Console
 from bench.audits.answering import measure_answer
 from bench.audits.checking import measure_checks, measure_reruns
 from bench.audits.convicting import measure_convictions, measure_jury
+from bench.audits.judging import measure_judging
 from bench.audits.measures import MEASURES
 from bench.audits.metered import measure_metered
 from bench.peer.__main__ import WIDTH, build_table, describe_machine, dump_row
@@ -26,6 +27,7 @@ GROUPS: dict[str, Callable[[], dict[str, float]]] = {
     "reruns": measure_reruns,
     "metered": measure_metered,
     "answer": measure_answer,
+    "judging": measure_judging,
     "convictions": measure_convictions,
     "jury": measure_jury,
 }

@@ -35,6 +35,13 @@ MEASURES = (
         2,
     ),
     Measure("answer memory", "the same: most memory of the process", MIB, "lower", 200),
+    Measure(
+        "judging",
+        "calls while a jury's worker computes on the same core, beside calls without",
+        TIMES,
+        "higher",
+        0.95,
+    ),
     Measure("silence", "from the epoch lied about to the conviction: silence", EPOCHS, "lower", 5),
     Measure("contradiction", "the same: words that contradict", EPOCHS, "lower", 5),
     Measure("jury", "the same: a wrong output, by a jury", EPOCHS, "lower", 8),

@@ -7,7 +7,7 @@ end, that did not end by a limit of this host (CONTRACTS 18).
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +22,11 @@ from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
 
 KEPT_POOLS = 4
-QUEUE_SECONDS = 60.0
+BACKGROUND = PoolSettings(start_seconds=600.0, queue_seconds=600.0, is_background=True)
+"""Whoever pays for calls comes first."""
+PATIENCE = 10
+"""How many times its own limit a call may take here: time is no part of its value, and whoever
+runs it again has but what others leave."""
 OF_THE_HOST = ("stack overflowed", " ms")
 """What the texts of faults say that another machine may not have."""
 
@@ -98,20 +102,22 @@ class CallExecutor:
         found = self._apps.get(app)
         if found is None:
             version = await self._prepare(app)
+            specs = [_be_patient(spec) for spec in version.specs]
             pool = WorkerPool(
-                version.specs,
-                units=1,
-                cache_dir=self._cache,
-                settings=PoolSettings(queue_seconds=QUEUE_SECONDS),
-                spawner=self._spawner,
+                specs, units=1, cache_dir=self._cache, settings=BACKGROUND, spawner=self._spawner
             )
             await pool.start()
-            found = self._apps[app] = _OpenApp(pool, _name_functions(version.specs, pool))
+            found = self._apps[app] = _OpenApp(pool, _name_functions(specs, pool))
             while len(self._apps) > KEPT_POOLS:
                 _, oldest = self._apps.popitem(last=False)
                 await oldest.pool.stop()
         self._apps.move_to_end(app)
         return found
+
+
+def _be_patient(spec: ServiceSpec) -> ServiceSpec:
+    limits = spec.limits
+    return replace(spec, limits=replace(limits, call_ms=PATIENCE * limits.call_ms))
 
 
 def _name_functions(

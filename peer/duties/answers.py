@@ -1,6 +1,5 @@
 """Answer asks: prove from receipts and closed epochs, the peer's own or a copy of them."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,6 @@ from wasmarket.kernel.audits.evidence import (
     build_summed,
 )
 from wasmarket.kernel.errors import MarketError, NotFound
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,6 @@ class Answers:
                 found = place.find(ask, trees)
             except (MarketError, OSError) as error:
                 # Another place may have it.
-                logger.warning("a place of copies gives no answer", extra={"why": str(error)})
                 problems += f"; {error}"
                 continue
             if found is not None:

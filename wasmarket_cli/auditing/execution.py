@@ -21,7 +21,8 @@ from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
 
 FETCH_SECONDS: Final = 20.0
-CALL_SECONDS: Final = 600.0
+CALL_SECONDS: Final = 1_500.0
+"""Two runs of the longest call that a policy allows, with the executor's patience."""
 MEMORY_MIB: Final = 4_096
 
 

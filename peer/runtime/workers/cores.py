@@ -95,10 +95,21 @@ def pin_process(pid: int, cores: frozenset[int]) -> None:
 
     Raises OSError; ProcessLookupError when it has ended.
     """
-    tasks = Path(f"/proc/{pid}/task")
+    for thread in _list_threads(pid):
+        os.sched_setaffinity(thread, cores)
+
+
+def put_behind(pid: int) -> None:
+    """Let a process have only what no other wants of the machine, with all of its threads.
+
+    Whoever else wakes up is let on at once. Raises OSError; ProcessLookupError when it has ended.
+    """
+    for thread in _list_threads(pid):
+        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+
+
+def _list_threads(pid: int) -> list[int]:
     try:
-        threads = [int(task.name) for task in tasks.iterdir()]
+        return [int(task.name) for task in Path(f"/proc/{pid}/task").iterdir()]
     except FileNotFoundError as error:
         raise ProcessLookupError(f"process {pid} has ended") from error
-    for thread in threads:
-        os.sched_setaffinity(thread, cores)

@@ -49,6 +49,7 @@ class PoolSettings:
 
     With `idle_seconds`, a worker that has had no call for so long is ended, and started again when
     a call needs it; `start` then starts one worker, to see that the services come up.
+    `is_background`: the workers step behind all others of the machine.
     """
 
     start_seconds: float = 60.0
@@ -58,6 +59,7 @@ class PoolSettings:
     restart_seconds: float = 0.1
     restart_seconds_max: float = 5.0
     idle_seconds: float | None = None
+    is_background: bool = False
     storage: StorageLimits = field(default_factory=StorageLimits)
 
 
@@ -325,11 +327,13 @@ class WorkerPool:
 
     async def _add_worker(self) -> None:
         await self._spawner.compile(self._setup)
+        known, seconds = self._settings, self._settings.start_seconds
         worker = await WorkerProcess.start(
-            self._setup, self, self._spawner, self._settings.start_seconds, self._effects
+            self._setup, self, self._spawner, seconds, self._effects, known.is_background
         )
         self._workers.add(worker)
-        self._spawner.cores.place(worker)
+        if not known.is_background:
+            self._spawner.cores.place(worker)
         worker.lost.add_done_callback(lambda _: self._lose(worker))
         self.feed(worker)
 

@@ -1,6 +1,7 @@
 """The supervisor's end of one worker process: start it, send calls, notice that it died."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections import deque
@@ -30,11 +31,13 @@ from peer.runtime.messages import (
     encode_frame,
     split_frames,
 )
-from peer.runtime.workers.cores import pin_process
+from peer.runtime.workers.cores import pin_process, put_behind
 from peer.runtime.workers.shared_page import PageReader, make_page
 from peer.runtime.workers.spawner import Child, WorkerSpawner
 from wasmarket.kernel.errors import MarketError
 from wasmarket.kernel.reasons import LeaveReason
+
+logger = logging.getLogger(__name__)
 
 SETUP_ERRORS: Final = {
     LeaveReason.EFFECTOR: EffectorRefused,
@@ -129,11 +132,17 @@ class WorkerProcess(asyncio.Protocol):
         spawner: WorkerSpawner,
         seconds: float,
         effects: Effects | None = None,
+        is_background: bool = False,
     ) -> "WorkerProcess":
-        """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time."""
+        """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time.
+
+        `is_background`: before it loads anything it gets behind all other processes.
+        """
         worker = cls(owner, effects)
         try:
             await worker._spawn(spawner)
+            if is_background:
+                _put_behind(worker.pid)
             worker._check_setup(await worker._send_setup(setup, seconds))
         except WorkerLost as lost:
             await worker.stop()
@@ -359,3 +368,13 @@ class WorkerProcess(asyncio.Protocol):
             self.kill()
         elif self._transport is not None and not self._transport.is_closing():
             self._transport.write(encode_frame(answer))
+
+
+def _put_behind(pid: int) -> None:
+    try:
+        put_behind(pid)
+    except ProcessLookupError:
+        # Its setup will say so.
+        return
+    except OSError as error:
+        logger.warning("a worker runs beside all others", extra={"why": error.strerror})

@@ -1,10 +1,13 @@
 """Calls run again: the same value, or a reason why none can be told."""
 
+import os
+
 import pytest
 
 from peer.auditing.executor import CallExecutor
 from peer.hosting.versions import Preparer
 from peer.policy.file import PolicyFile
+from peer.runtime.workers.pool import WorkerPool
 from peer.runtime.workers.spawner import WorkerSpawner
 from tests.peer.peer_runner import GREETING, publish
 from tests.peer.runtime.pools import in_loop
@@ -38,7 +41,7 @@ async def execute(tmp_path, blocks, app, *calls):
             return await preparer.prepare(wanted, 1_024, tmp_path / "storage", lambda: ())
 
         executor = CallExecutor(tmp_path / "cache", prepare, spawner)
-        found = [await executor.execute(app, function, body) for function, body in calls]
+        found = [await executor.execute(app, *call) for call in calls]
         await executor.close()
     await spawner.close()
     return found
@@ -88,3 +91,46 @@ async def test_execute__app_that_nobody_has__cannot_be_told(tmp_path, blocks):
 
     assert (found.is_false, found.value) == (False, None)
     assert found.why
+
+
+@in_loop
+async def test_execute__value_that_is_expected__is_run_once_and_another_twice(
+    tmp_path, blocks, monkeypatch
+):
+    runs = []
+    call = WorkerPool.call
+
+    async def counted(pool, *arguments):
+        runs.append(arguments)
+        return await call(pool, *arguments)
+
+    monkeypatch.setattr(WorkerPool, "call", counted)
+    app = publish(blocks, GREETING.read_bytes(), limits=LIMITS, deterministic=True)
+    function, body = function_hash("greeting", "greeting"), b'["you"]'
+
+    [first] = await execute(tmp_path, blocks, app, (function, body))
+    assert len(runs) == 2
+    [again] = await execute(tmp_path, blocks, app, (function, body, first.value))
+    assert (again, len(runs)) == (first, 3)
+    [other] = await execute(tmp_path, blocks, app, (function, body, b"v" * 32))
+    assert (other, len(runs)) == (first, 5)
+
+
+@in_loop
+async def test_execute__its_workers__step_behind_all_others(tmp_path, blocks, monkeypatch):
+    levels = []
+    call = WorkerPool.call
+
+    async def looked_at(pool, *arguments):
+        levels.extend(os.sched_getscheduler(pid) for pid in pool.pids)
+        return await call(pool, *arguments)
+
+    monkeypatch.setattr(WorkerPool, "call", looked_at)
+    app = publish(blocks, GREETING.read_bytes(), limits=LIMITS, deterministic=True)
+
+    [found] = await execute(
+        tmp_path, blocks, app, (function_hash("greeting", "greeting"), b'["you"]')
+    )
+
+    assert found.value is not None
+    assert set(levels) == {os.SCHED_IDLE}
