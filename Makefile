@@ -93,7 +93,7 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits
+.PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits bench-functions
 # GROUPS="calls others" measures only those and leaves the other rows with the run that measured them.
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
@@ -103,6 +103,8 @@ bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; 
 	@$(PY) -m bench.choreography $(GROUPS)
 bench-audits: setup  ## Cost of checking, answering and convicting; writes bench/results/audits.json
 	@$(PY) -m bench.audits $(GROUPS)
+bench-functions: setup  ## Triggers, languages, first answers; writes bench/results/functions.json
+	@$(PY) -m bench.functions $(GROUPS)
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
 	@$(PY) -m bench.peer $(GROUPS)
 

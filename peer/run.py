@@ -38,7 +38,7 @@ from peer.runtime.effectors.metrics import EffectMetrics
 from peer.runtime.sandbox.privileges import keep_memory_private
 from peer.runtime.workers.cores import Cores
 from peer.runtime.workers.spawner import WorkerSpawner
-from peer.triggers.assembly import build_trigger_loop, build_triggers
+from peer.triggers.assembly import build_triggers
 from peer.triggers.runner import TriggerRunner
 from wasmarket.chain.contracts.bindings import MarketLens, Proofs
 from wasmarket.chain.reading.rpc import Rpc
@@ -234,7 +234,9 @@ class PeerProcess:
                 self._matchers,
                 may_sell=lambda: self._self_test.may_sell is not False,
             )
-        self._triggers = build_triggers(self._host, folder, self._http, self._listener)
+        self._triggers = build_triggers(
+            parts, self._host, folder, self._http, self._listener, rpc, self._choreography
+        )
         self._build_loops()
         report = Report(
             deployment,
@@ -265,7 +267,7 @@ class PeerProcess:
             ),
             self._sharing,
             self._choreography,
-            self._triggers,
+            self._triggers.runner,
             OwnPlace(
                 raw(public_key(key)),
                 lambda: self._listener.endpoint,
@@ -311,7 +313,7 @@ class PeerProcess:
             TaskLoop("nonces", self._nonces.keep, Pace(SYNC_SECONDS)),
             TaskLoop("jury", self._juror.step, Pace(JURY_SECONDS)),
             build_sharing_loop(self._sharing, self._host.deals.values),
-            build_trigger_loop(self._triggers),
+            *self._triggers.build_loops(),
         )
         if self._papers.remote.is_used:
             pace = Pace(REMOTE_COPY_SECONDS)
@@ -365,7 +367,7 @@ class PeerProcess:
     @property
     def triggers(self) -> TriggerRunner:
         """What calls functions by the clock."""
-        return self._triggers
+        return self._triggers.runner
 
     def take(self, chain_view: ChainView) -> None:
         """Take what the chain says now; on the event loop."""

@@ -108,7 +108,7 @@ NOUNS = {
         "wasmarket_cli.developer.secrets:secret",
         "Values that only the peers of a deal can open",
     ),
-    "trigger": ("wasmarket_cli.developer.triggers:trigger", "List what clocks and starts call"),
+    "trigger": ("wasmarket_cli.developer.triggers:trigger", "What clocks, events and starts call"),
     "module": ("wasmarket_cli.developer.apps.modules:module", "Look into Wasm modules"),
     "match": ("wasmarket_cli.developer.matches:match", "Show and verify match records"),
     "receipt": ("wasmarket_cli.developer.receipts:receipt", "Fetch and verify receipts"),

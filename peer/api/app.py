@@ -85,7 +85,7 @@ def create_app(
     app.include_router(create_flow_router(choreography, authenticator))
     app.include_router(create_call_router(calls))
     app.include_router(create_deal_router(host, choreography))
-    app.include_router(create_trigger_router(host, triggers))
+    app.include_router(create_trigger_router(host, triggers, authenticator))
     app.include_router(create_developer_router(host, book, authenticator))
     app.include_router(create_document_router(host, sharing))
     app.include_router(create_receipt_router(host, book, commitments))

@@ -96,7 +96,7 @@ def create_developer_router(
 
     def check(hosted: HostedDeal, request: Request, body: bytes) -> None:
         """Raise unless a request is signed by the deal's developer."""
-        authenticator.check(request, body, lambda signer: _check_developer(hosted, signer))
+        authenticator.check(request, body, lambda signer: check_developer(hosted, signer))
 
     async def owned(deal: DealNumber, request: Request) -> HostedDeal:
         hosted = host.find(deal)
@@ -158,7 +158,7 @@ def create_developer_router(
     return router
 
 
-def _check_developer(hosted: HostedDeal, signer: Address) -> None:
+def check_developer(hosted: HostedDeal, signer: Address) -> None:
     """Raise Forbidden unless `signer` is the deal's developer."""
     if signer != hosted.deal.developer:
         raise Forbidden(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from peer.documents.sharing import SharingDeal
 from peer.hosting.sources import SourceHints
@@ -43,5 +44,7 @@ class DealContext:
     check_host: Callable[[], Awaitable[None]]
     """Waits until it is known whether guests can be run here; raises MarketError if not."""
     now_epoch: Callable[[], int] = lambda: -1
+    before_end: Callable[[Any, Any], Awaitable[None]] | None = None
+    """Waited for with the deal and its last run before the run's workers end."""
     changed: Callable[[], None] = lambda: None
     """Called when readiness or a refusal changed."""

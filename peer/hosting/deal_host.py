@@ -276,7 +276,10 @@ class DealHost(HostedDeal):
         return started
 
     async def _retire(self, assignment: int) -> None:
-        run = self.runs.pop(assignment)
+        run = self.runs[assignment]
+        if len(self.runs) == 1 and self._context.before_end is not None:
+            await self._context.before_end(self, run)
+        del self.runs[assignment]
         logger.info("assignment over", extra={"deal": self.deal.id, "assignment": assignment})
         await run.workers.stop()
 

@@ -1,7 +1,7 @@
 """All deals of a peer, and the bridge between the chain's threads and the event loop."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from peer.chain_state.view import Assignment, ChainView
@@ -9,12 +9,16 @@ from peer.duties.due_calls import Outlook
 from peer.folder import PeerFolder
 from peer.hosting.deal_context import DealContext
 from peer.hosting.deal_host import DealHost
-from peer.hosting.hosted_deal import HostState
+from peer.hosting.hosted_deal import HostedDeal, HostState
+from peer.hosting.served_assignment import ServedAssignment
 from peer.hosting.sources import SourceHints
 from wasmarket.kernel.errors import NotFound, Unreachable
 from wasmarket.kernel.units import Timestamp
 
 TELL_SECONDS = 0.01
+
+LastCalls = Callable[[HostedDeal, ServedAssignment], Awaitable[None]]
+"""Makes the last calls of a deal on a run. Raises OSError when it cannot be noted."""
 
 
 class Host:
@@ -25,11 +29,15 @@ class Host:
     ) -> None:
         """`on_outlook` is called whenever `outlook` changed."""
         self._folder = folder
-        self._context = replace(context, changed=self._changed, now_epoch=self._epoch)
+        self._context = replace(
+            context, changed=self._changed, now_epoch=self._epoch, before_end=self._before_end
+        )
         self._on_outlook = on_outlook
         self.deals: dict[int, DealHost] = {}
         self.chain_view: ChainView | None = None
         self.outlook = Outlook()
+        self.make_last_calls: LastCalls | None = None
+        """Makes the calls of a deal's `stop` before its last workers end."""
         self._closing: set[asyncio.Future[None]] = set()
         self._telling: asyncio.TimerHandle | None = None
 
@@ -95,6 +103,10 @@ class Host:
 
     def _epoch(self) -> int:
         return -1 if self.chain_view is None else self.chain_view.epoch
+
+    async def _before_end(self, deal: HostedDeal, run: ServedAssignment) -> None:
+        if self.make_last_calls is not None:
+            await self.make_last_calls(deal, run)
 
     def _changed(self) -> None:
         """Tell what changed in a moment: after a restart a thousand deals have something to say."""

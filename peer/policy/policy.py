@@ -41,6 +41,8 @@ class Policy:
     """Paths of programs that apps may mount, by the names that they say."""
     networked_programs: tuple[str, ...] = ()
     """Names of those that have this machine's network; the others have none."""
+    chains: dict[str, str] = field(default_factory=dict)
+    """URLs of nodes that events of other chains are read from, by the chain's id."""
     developers: tuple[Address, ...] = ()
     """If given, only these developers."""
     refused_developers: tuple[Address, ...] = ()
@@ -99,6 +101,11 @@ def parse_policy(text: str, name: str) -> Policy:
         for program in policy.networked_programs:
             if program not in policy.programs:
                 raise InvalidInput(f"networked_programs names {program!r}, programs does not")
+        for chain, url in policy.chains.items():
+            if not (chain.isascii() and chain.isdecimal()) or not url.startswith(
+                ("http:", "https:")
+            ):
+                raise InvalidInput(f"chains: {chain!r} is no chain id, or {url!r:.80} no URL")
         return replace(
             policy,
             developers=_addresses(policy.developers),
@@ -142,6 +149,9 @@ def check_manifest(policy: Policy, manifest: Manifest, memory_mib: int) -> None:
             raise PolicyRefused(
                 f"the program {program!r} is not allowed here", LeaveReason.EFFECTOR
             )
+    for trigger in manifest.triggers:
+        if trigger.chain and str(trigger.chain) not in policy.chains:
+            raise _refused(f"events of chain {trigger.chain} are not read here")
     if len(manifest.module_cids) > policy.max_modules:
         raise _refused(f"{len(manifest.module_cids)} modules are too many")
     limits = manifest.limits

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -40,6 +40,10 @@ class Firing:
     state: FiringState
     receipt: str = ""
     detail: str = ""
+    late_ms: int = 0
+    """Of a clock: how long after its time the call was given to a worker."""
+    argument: Any = None
+    """What is given behind the trigger's own arguments: an event, as JSON values."""
 
 
 @dataclass(slots=True)
@@ -52,12 +56,16 @@ class TriggerRecord:
     """When it fires next, jitter and all, for those that a clock fires."""
     running: int = 0
     """Calls under way."""
+    open: int = 0
+    """Firings that are not over."""
+    problem: str = ""
+    """Why a chain's events are not read now."""
     recent: deque[Firing] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     counts: dict[FiringState, int] = field(default_factory=lambda: dict.fromkeys(FiringState, 0))
 
-    def begin(self, firing: int, state: FiringState) -> Firing:
+    def begin(self, firing: int, state: FiringState, argument: Any = None) -> Firing:
         """Note a firing that is seen to now."""
-        made = Firing(firing, state)
+        made = Firing(firing, state, argument=argument)
         self.recent.append(made)
         return made
 
@@ -97,6 +105,11 @@ class TriggerFile:
     def find_passed(self, key: str) -> int | None:
         """Return the last firing of a trigger, None for one that is new."""
         return self._kept.passed.get(key)
+
+    def forget(self) -> None:
+        """Begin anew when the deal comes back. Raises OSError."""
+        self._kept = _Kept()
+        self._path.unlink(missing_ok=True)
 
     def save(self, records: Iterable[TriggerRecord], app: str) -> None:
         """Keep what has passed, if that is not known yet. Raises OSError."""

@@ -9,26 +9,33 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import httpx
-import msgspec
 
-from peer.hosting.served_assignment import CallRequest, Deliver, Recorded, ServedAssignment
+from peer.hosting.served_assignment import ServedAssignment
 from peer.hosting.versions import Version
-from peer.runtime.module.service import BodyKind
+from peer.triggers.calling import RunFlow, TriggerCalls, TriggeredDeal, run_no_flow
+from peer.triggers.chain_events import PLACES, EventFiring
+from peer.triggers.deal_triggers import DealTriggers, set_due
 from peer.triggers.firings import Firing, FiringState, TriggerFile, TriggerRecord
+from peer.triggers.neighbours import Neighbours
 from peer.triggers.schedule import (
     choose_missed,
     find_jitter,
-    find_next,
     list_between,
     pass_over,
-    rank_peers,
 )
-from wasmarket.kernel.documents.json_text import decode_json
-from wasmarket.kernel.documents.triggers import CLOCKED, ONE, START, UPDATE, Trigger
+from wasmarket.kernel.documents.triggers import (
+    CHAIN_EVENT,
+    CLOCKED,
+    ONE,
+    START,
+    STOP,
+    UPDATE,
+    Trigger,
+)
 from wasmarket.kernel.errors import MarketError, NotFound
 from wasmarket.kernel.units import Timestamp
 
@@ -36,59 +43,14 @@ logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE: Final = 1.0
 SHORTEST_PAUSE: Final = 0.005
-ASK_SECONDS: Final = 2.0
-MAX_ANSWER: Final = 4_096
-FIRST_RETRY, LONGEST_RETRY = 1.0, 60.0
 PRESENT_SECONDS: Final = 1.0
 """A firing not older than this is no missed one."""
-SAVE_SECONDS: Final = 5.0
 MOST_QUEUED: Final = 200
 """Firings of one trigger whose calls run or wait for those before."""
-
-
-class TriggeredDeal(Protocol):
-    """What the runner needs of a deal."""
-
-    @property
-    def deal(self) -> Any:
-        """What the chain says of it: `id`, `developer`, `endpoints`."""
-
-    @property
-    def version(self) -> Version | None:
-        """The version that serves."""
-
-    def pick(self) -> ServedAssignment:
-        """Return the run that takes the next call. Raises MarketError."""
-
-    def submit(self, run: ServedAssignment, request: CallRequest, deliver: Deliver) -> None:
-        """Run a call on `run`, and write its receipt."""
-
-
-class FiringAnswer(msgspec.Struct):
-    """What a peer says of one firing."""
-
-    state: str
-    receipt: str = ""
-
-
-class _DealTriggers:
-    """The triggers of one deal's version."""
-
-    def __init__(self, app: str, file: TriggerFile, records: list[TriggerRecord]) -> None:
-        self.app = app
-        self.file = file
-        self.records = records
-        self.queues: dict[str, asyncio.Lock] = {
-            record.trigger.key: asyncio.Lock() for record in records
-        }
-        self._saved_at = 0.0
-
-    def must_save(self, now: float) -> bool:
-        """Tell whether what has passed is to be written now: not at every firing."""
-        if 0 <= now - self._saved_at < SAVE_SECONDS:
-            return False
-        self._saved_at = now
-        return True
+FIRST_BY_HAND: Final = 10**15
+"""Firings by hand are milliseconds behind this: no clock and no block has such numbers."""
+LAST_SECONDS: Final = 30.0
+"""How long a deal that is over waits for its last calls."""
 
 
 class TriggerRunner:
@@ -103,21 +65,22 @@ class TriggerRunner:
         endpoint: Callable[[], str],
         now: Callable[[], Timestamp],
         peer: Callable[[], int],
+        run_flow: RunFlow = run_no_flow,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         """`endpoint` is this peer's own as the chain has it, `now` the chain's time."""
-        self._sleep = sleep
+        self._neighbours = Neighbours(client, endpoint, sleep)
+        self._calls = TriggerCalls(now, peer, run_flow, sleep)
         self._is_closing = False
         self._find_deals = find_deals
         self._open_file = open_file
-        self._client = client
-        self._endpoint = endpoint
         self._now = now
-        self._peer = peer
         self._clock = clock
-        self._deals: dict[int, _DealTriggers] = {}
+        self._deals: dict[int, DealTriggers] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Our clock's time and the chain's or ours, whichever was ahead, at the last turn.
+        self._seen = (-math.inf, -math.inf)
 
     def pause(self) -> float:
         """Return the seconds until something may have to be done."""
@@ -134,7 +97,9 @@ class TriggerRunner:
         """Begin what is due now. Raises OSError when that cannot be noted."""
         if self._is_closing:
             return
-        now = self._read_clock()
+        own, now = self._clock(), self._read_clock()
+        present = self._find_present(own, now)
+        self._seen = (own, now)
         deals = self._find_deals()
         for number in [known for known in self._deals if known not in deals]:
             del self._deals[number]
@@ -150,9 +115,9 @@ class TriggerRunner:
                 known = self._open(number, hosted, version, now)
             for record in known.records:
                 if record.trigger.kind in CLOCKED and record.due <= now:
-                    self._fire_due(hosted, known, record, now)
+                    self._fire_due(hosted, known, record, now, present)
             if known.must_save(now):
-                await asyncio.to_thread(known.file.save, tuple(known.records), known.app)
+                await known.save()
 
     async def close(self) -> None:
         """End what waits; calls that run are their workers' matter."""
@@ -166,6 +131,80 @@ class TriggerRunner:
         known = self._deals.get(deal)
         return [] if known is None else known.records
 
+    def list_watched(self) -> Iterator[tuple[int, TriggerRecord]]:
+        """Yield the triggers whose events are to be read now, with their deals' numbers."""
+        deals = self._find_deals()
+        for number, known in self._deals.items():
+            for record in known.records:
+                trigger = record.trigger
+                if trigger.kind == CHAIN_EVENT and number in deals:
+                    has_room = record.open < MOST_QUEUED // 2
+                    if has_room and not deals[number].pauses.has(trigger.key):
+                        yield number, record
+
+    async def take_events(
+        self, deal: int, record: TriggerRecord, firings: Sequence[EventFiring], passed: int
+    ) -> None:
+        """Begin the firings of events that were read, up to `passed`.
+
+        One that does not fit its ABI has failed. Raises OSError when that cannot be noted.
+        """
+        known, hosted = self._deals.get(deal), self._find_deals().get(deal)
+        if known is None or hosted is None or self._is_closing:
+            return
+        is_news = bool(firings) or not record.passed
+        record.passed = passed
+        for firing in firings:
+            if firing.event.problem:
+                made = record.begin(firing.id, FiringState.WAITING)
+                record.end(made, FiringState.FAILED, firing.event.problem)
+            else:
+                self._begin(hosted, known, record, firing.id, argument=firing.event.values)
+        if is_news:
+            # At once: whoever starts again must not begin behind an event that nobody saw.
+            await known.save()
+
+    async def fire(self, deal: int, key: str, argument: Any) -> Firing:
+        """Make a trigger's call here and now, whatever its time, its turn and its pause.
+
+        Raises NotFound.
+        """
+        known, hosted = self._deals.get(deal), self._find_deals().get(deal)
+        record = self._find_record(deal, key)
+        if known is None or hosted is None:
+            raise NotFound(f"deal {deal} has no triggers here now")
+        number = FIRST_BY_HAND + int(self._clock() * 1_000)
+        made = record.begin(number, FiringState.WAITING, argument)
+        record.running += 1
+        try:
+            await self._calls.make(hosted, record, made)
+        finally:
+            record.running -= 1
+        return made
+
+    async def make_last_calls(self, hosted: TriggeredDeal, run: ServedAssignment) -> None:
+        """Make the calls of `stop` on `run`, the last one of a deal that is over here.
+
+        Raises OSError when that cannot be noted.
+        """
+        deal = hosted.deal.id
+        known = self._deals.pop(deal, None)
+        if known is None:
+            return
+        last = [record for record in known.records if record.trigger.kind == STOP]
+        wanted = [record for record in last if not hosted.pauses.has(record.trigger.key)]
+        made = [record.begin(int(self._read_clock()), FiringState.WAITING) for record in wanted]
+        calls = [
+            self._calls.make(hosted, record, firing, run)
+            for record, firing in zip(wanted, made, strict=True)
+        ]
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await asyncio.gather(*calls)
+        except TimeoutError:
+            logger.warning("last calls were cut off", extra={"deal": deal})
+        await asyncio.to_thread(known.file.forget)
+
     def find_firing(self, deal: int, key: str, firing: int) -> Firing:
         """Return what became of a firing here. Raises NotFound."""
         for record in self.list_records(deal):
@@ -173,9 +212,28 @@ class TriggerRunner:
                 return found
         raise NotFound("this peer knows no such firing", remedy="ask another peer of the deal")
 
+    def find_trigger(self, deal: int, key: str) -> Trigger:
+        """Return a trigger of a deal. Raises NotFound."""
+        return self._find_record(deal, key).trigger
+
     def find_due(self, record: TriggerRecord) -> int | None:
         """Return when a trigger fires next, None for one that no clock fires."""
         return int(record.due) if record.trigger.kind in CLOCKED else None
+
+    def find_block(self, record: TriggerRecord) -> int | None:
+        """Return up to which block events were read; None before, and for all other kinds."""
+        is_event = record.trigger.kind == CHAIN_EVENT
+        return record.passed // PLACES if is_event and record.passed else None
+
+    def _find_record(self, deal: int, key: str) -> TriggerRecord:
+        records = self.list_records(deal)
+        for record in records:
+            if record.trigger.key == key:
+                return record
+        known = ", ".join(record.trigger.key for record in records) or "none"
+        raise NotFound(
+            f"deal {deal} has no trigger {key:.40}", field="trigger", remedy=f"it has {known}"
+        )
 
     def _read_clock(self) -> float:
         """Return the time: the chain's, where that is ahead, as after a travel in time."""
@@ -184,9 +242,18 @@ class TriggerRunner:
         except MarketError:
             return self._clock()
 
+    def _find_present(self, own: float, now: float) -> float:
+        """Return from when on a firing is none that was missed.
+
+        A chain that travelled in time went past firings while this peer was awake.
+        """
+        own_before, before = self._seen
+        has_travelled = now - before > own - own_before + PRESENT_SECONDS
+        return before if has_travelled and before > -math.inf else now - PRESENT_SECONDS
+
     def _open(
         self, number: int, hosted: TriggeredDeal, version: Version, now: float
-    ) -> _DealTriggers:
+    ) -> DealTriggers:
         """Begin with a version's triggers; what is the same as before goes on where it was."""
         before = self._deals.get(number)
         file = before.file if before else self._open_file(number)
@@ -196,58 +263,90 @@ class TriggerRunner:
             record = old.get(trigger.key)
             if record is None:
                 passed = file.find_passed(trigger.key)
-                record = TriggerRecord(trigger, int(now) if passed is None else passed)
-                _set_due(record)
+                # Events are known by their blocks: a new trigger begins with those to come.
+                begin = 0 if trigger.kind == CHAIN_EVENT else int(now)
+                record = TriggerRecord(trigger, begin if passed is None else passed)
+                set_due(record)
             records.append(record)
-        known = self._deals[number] = _DealTriggers(version.app, file, records)
+        known = self._deals[number] = DealTriggers(version.app, file, records)
         for record in records:
             is_new = file.find_passed(record.trigger.key) is None
             is_update = file.app not in ("", version.app)
             kind = record.trigger.kind
             if (kind == START and is_new) or (kind == UPDATE and is_update):
                 record.passed = int(now)
-                self._begin(hosted, known, record, int(now))
+                if not hosted.pauses.has(record.trigger.key):
+                    self._begin(hosted, known, record, int(now))
         return known
 
     def _fire_due(
-        self, hosted: TriggeredDeal, known: _DealTriggers, record: TriggerRecord, now: float
+        self,
+        hosted: TriggeredDeal,
+        known: DealTriggers,
+        record: TriggerRecord,
+        now: float,
+        present: float,
     ) -> None:
-        old, after = pass_over(record.trigger, record.passed, now)
+        trigger = record.trigger
+        if hosted.pauses.has(trigger.key):
+            # Nobody makes up for what did not happen.
+            record.passed = int(now)
+            set_due(record)
+            return
+        old, after = pass_over(trigger, record.passed, now)
         record.counts[FiringState.MISSED] += old
-        due = list(list_between(record.trigger, after, now))
+        due = list(list_between(trigger, after, now))
         if not due:
             return
         record.passed = due[-1]
-        _set_due(record)
-        present = [f for f in due if f + find_jitter(record.trigger, f) > now - PRESENT_SECONDS]
-        missed = due[: len(due) - len(present)]
-        caught = choose_missed(record.trigger, missed)
+        set_due(record)
+        fresh = [f for f in due if f + find_jitter(trigger, f) > present]
+        missed = due[: len(due) - len(fresh)]
+        caught = choose_missed(trigger, missed)
         record.counts[FiringState.MISSED] += len(missed) - len(caught)
-        for firing in (*caught, *present):
-            self._begin(hosted, known, record, firing)
+        # Those of a travel come at once: none of them is skipped for the one before.
+        is_crowd = present < now - PRESENT_SECONDS
+        for firing in (*caught, *fresh):
+            self._begin(hosted, known, record, firing, is_queued=is_crowd)
 
     def _begin(
-        self, hosted: TriggeredDeal, known: _DealTriggers, record: TriggerRecord, firing: int
+        self,
+        hosted: TriggeredDeal,
+        known: DealTriggers,
+        record: TriggerRecord,
+        firing: int,
+        *,
+        argument: Any = None,
+        is_queued: bool = False,
     ) -> None:
-        made = record.begin(firing, FiringState.WAITING)
-        task = asyncio.ensure_future(self._see_to(hosted, known, record, made))
+        made = record.begin(firing, FiringState.WAITING, argument)
+        record.open += 1
+        task = asyncio.ensure_future(self._see_to(hosted, known, record, made, is_queued))
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._end(done, record, made))
 
     def _end(self, task: asyncio.Task[None], record: TriggerRecord, made: Firing) -> None:
         self._tasks.discard(task)
+        record.open -= 1
         if not task.cancelled() and (error := task.exception()) is not None:
             record.end(made, FiringState.FAILED, "the peer failed unexpectedly")
             logger.error("a firing failed unexpectedly", exc_info=error)
 
     async def _see_to(
-        self, hosted: TriggeredDeal, known: _DealTriggers, record: TriggerRecord, made: Firing
+        self,
+        hosted: TriggeredDeal,
+        known: DealTriggers,
+        record: TriggerRecord,
+        made: Firing,
+        is_queued: bool,
     ) -> None:
-        trigger = record.trigger
-        if trigger.run == ONE and await self._is_made_before(hosted, trigger, made.id):
+        trigger, deal = record.trigger, hosted.deal
+        if trigger.run == ONE and await self._neighbours.wait_for_turn(
+            deal.id, trigger, made.id, deal.endpoints
+        ):
             record.end(made, FiringState.LEFT)
             return
-        if record.running and trigger.overlap == "skip":
+        if record.running and trigger.overlap == "skip" and not is_queued:
             record.end(made, FiringState.MISSED, "the one before still runs")
             return
         if record.running >= MOST_QUEUED:
@@ -256,105 +355,12 @@ class TriggerRunner:
         record.running += 1
         try:
             async with known.queues[trigger.key]:
-                await self._call_until_answered(hosted, record, made)
+                if trigger.kind in CLOCKED:
+                    late = self._read_clock() - made.id - find_jitter(trigger, made.id)
+                    made.late_ms = max(0, int(late * 1_000))
+                await self._calls.make(hosted, record, made)
         finally:
             record.running -= 1
-
-    async def _is_made_before(self, hosted: TriggeredDeal, trigger: Trigger, firing: int) -> bool:
-        """Wait for the peers whose turn is before ours; tell whether one has made the call."""
-        earlier = rank_peers(trigger, firing, self._endpoint(), hosted.deal.endpoints)
-        for _ in earlier:
-            await self._sleep(trigger.grace_s)
-            asked = [self._ask(peer, hosted.deal.id, trigger.key, firing) for peer in earlier]
-            if any(await asyncio.gather(*asked)):
-                return True
-        return False
-
-    async def _ask(self, endpoint: str, deal: int, key: str, firing: int) -> bool:
-        """Tell whether a peer shows the receipt of a firing, or is at it."""
-        url = f"{endpoint.rstrip('/')}/v1/deals/{deal}/triggers/{key}/{firing}"
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                async with self._client.stream("GET", url) as answer:
-                    if answer.status_code != httpx.codes.OK:
-                        return False
-                    body = bytearray()
-                    async for chunk in answer.aiter_raw():
-                        body += chunk
-                        if len(body) > MAX_ANSWER:
-                            return False
-            told = decode_json(bytes(body), FiringAnswer)
-        except (
-            httpx.HTTPError,
-            httpx.StreamError,
-            httpx.InvalidURL,
-            MarketError,
-            OSError,
-            ValueError,
-        ) as error:
-            logger.debug("peer not asked for a firing", extra={"url": url, "why": repr(error)})
-            return False
-        return told.state == FiringState.RUNNING or bool(told.receipt)
-
-    async def _call_until_answered(
-        self, hosted: TriggeredDeal, record: TriggerRecord, made: Firing
-    ) -> None:
-        made.state = FiringState.RUNNING
-        pause = FIRST_RETRY
-        for left in range(record.trigger.retries, -1, -1):
-            problem = await self._call(hosted, record.trigger, made)
-            if not problem:
-                record.end(made, FiringState.ANSWERED)
-                return
-            if left:
-                await self._sleep(pause)
-                pause = min(pause * 2, LONGEST_RETRY)
-        record.end(made, FiringState.FAILED, problem)
-
-    async def _call(self, hosted: TriggeredDeal, trigger: Trigger, made: Firing) -> str:
-        """Make the call; return why it was not answered well, empty if it was."""
-        future: asyncio.Future[Recorded | Exception] = asyncio.get_running_loop().create_future()
-
-        def deliver(outcome: Recorded | Exception) -> None:
-            if not future.done():
-                future.set_result(outcome)
-
-        try:
-            run = hosted.pick()
-            parameters = {
-                "init_peer_id": "",
-                "service_id": trigger.service,
-                "service_creator_peer_id": hosted.deal.developer,
-                "host_id": str(self._peer()),
-                "worker_id": str(run.assignment),
-                # The same on every peer and try: by it a function knows a call that came before.
-                "particle_id": f"{trigger.key}:{made.id}",
-            }
-            hosted.submit(
-                run,
-                CallRequest(
-                    trigger.service,
-                    trigger.function,
-                    trigger.arguments,
-                    BodyKind.JSON,
-                    self._now(),
-                    parameters,
-                ),
-                deliver,
-            )
-        except MarketError as error:
-            return error.detail
-        outcome = await future
-        if isinstance(outcome, Exception):
-            return str(outcome)
-        made.receipt = f"{outcome.chain.assignment}:{outcome.head.sequence}"
-        return "" if outcome.fault is None else outcome.fault.detail
-
-
-def _set_due(record: TriggerRecord) -> None:
-    if record.trigger.kind in CLOCKED:
-        firing = find_next(record.trigger, record.passed)
-        record.due = firing + find_jitter(record.trigger, firing)
 
 
 def _is_served(hosted: TriggeredDeal) -> bool:

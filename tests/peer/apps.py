@@ -1,5 +1,6 @@
 """Apps for the peer's tests: the example, and guests that misbehave in every way."""
 
+from peer.runtime.abi.guest_types import Basic, FunctionSignature, NamedType, RecordType
 from peer.runtime.effectors.signatures import EFFECTORS
 from tests.peer.runtime.guests import build_guest
 
@@ -47,6 +48,16 @@ def build_importing(namespace: str) -> bytes:
     """Make a guest that imports a function of a namespace of its choice."""
     imports = f'(import "{namespace}" "get" (func (param i32)))'
     return build_guest(HEALTH, "health() -> bool", imports=imports)
+
+
+def build_seeing() -> bytes:
+    """Make a guest that takes an event: a record of three texts."""
+    event = RecordType(
+        "Balance", tuple(NamedType(name, Basic.STRING) for name in ("deal", "who", "balance"))
+    )
+    seen = FunctionSignature("seen", (NamedType("event", event),), (Basic.U32,))
+    body = '(func (export "seen") (param i32) (result i32) i32.const 7)'
+    return build_guest(body + HEALTH, seen, "health() -> bool")
 
 
 def build_reading_secret(name: str = "TOKEN") -> bytes:

@@ -25,6 +25,7 @@ from peer.policy.file import PolicyFile
 from peer.receipts.receipt_log import ReceiptLog
 from peer.run import PeerProcess
 from peer.settings import PeerSettings
+from peer.triggers.event_loop import EventReading
 from peer.triggers.runner import TriggerRunner
 from tests.peer.test_listener import Scene
 from wasmarket.chain.sending.wallet import Account
@@ -48,6 +49,7 @@ STEPS = {
     "documents": (DocumentSharing, "tell"),
     "offers": (OfferReconciler, "take_turn"),
     "triggers": (TriggerRunner, "take_turn"),
+    "events": (EventReading, "take_turn"),
 }
 if find_avm("") is not None:
     STEPS["particles"] = (ParticleHost, "_sweep")

@@ -33,6 +33,18 @@ def lay(folder: Path, function: str, arguments: str) -> Path:
     return folder
 
 
+def test_event__whose_abi_does_not_fit_the_function__refused_with_what_it_would_get(tmp_path):
+    folder = lay(tmp_path, "greeting", "[]")
+    text = (folder / "app.toml").read_text()
+    event = f'kind = "chain-event"\ncontract = "0x{"ab" * 20}"\nevent = "Paid(uint64 sum)"'
+    (folder / "app.toml").write_text(text.replace('kind = "every"\nseconds = 5', event))
+
+    with pytest.raises(ModuleError, match="expected string") as refused:
+        check_app(load_app(folder))
+
+    assert '{"sum": 0}' in str(refused.value.remedy)
+
+
 def test_trigger__that_fits__accepted(tmp_path):
     app = load_app(lay(tmp_path, "greeting", '["Ada"]'))
 

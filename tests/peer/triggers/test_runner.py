@@ -11,11 +11,12 @@ import pytest
 from fastapi import FastAPI
 
 from peer.api.triggers import create_trigger_router
+from peer.triggers.chain_events import ContractEvent, EventFiring
 from peer.triggers.firings import FiringState, TriggerFile
 from peer.triggers.runner import MOST_QUEUED, TriggerRunner
 from tests.peer.runtime.pools import eventually, in_loop
 from wasmarket.kernel.documents.triggers import Trigger
-from wasmarket.kernel.errors import Unreachable
+from wasmarket.kernel.errors import NotFound, Unreachable
 
 pytestmark = [pytest.mark.unit, pytest.mark.timeout(60)]
 ENDPOINTS = tuple(f"http://peer{index}" for index in range(3))
@@ -30,6 +31,10 @@ class Deal:
             id=DEAL, developer="0xde", endpoints=[peer for peer in ENDPOINTS if peer != endpoint]
         )
         self.version: Any = SimpleNamespace(app=app, manifest=SimpleNamespace(triggers=triggers))
+        self.paused: set[str] = set()
+        self.pauses: Any = SimpleNamespace(
+            has=lambda key: key in self.paused, version=0, signed=None
+        )
         self.calls: list[Any] = []
         self.is_dead = False
         self.faults = 0
@@ -72,6 +77,7 @@ class Town:
         self.deals = [Deal(ENDPOINTS[index], *triggers) for index in range(peers)]
         self.dead: set[str] = set()
         self.sleepers: list[asyncio.Future[None]] = []
+        self.flows: list[tuple[str, bytes, str]] = []
         self.apps: dict[str, FastAPI] = {}
         self.client = httpx.AsyncClient(transport=httpx.MockTransport(self._carry))
         self.runners = [self.start(index) for index in range(peers)]
@@ -93,16 +99,22 @@ class Town:
             peer=lambda: index + 1,
             clock=lambda: self.time,
             sleep=pause,
+            run_flow=self._run_flow,
         )
         app = FastAPI()
-        host: Any = SimpleNamespace(find=lambda deal: None)
-        app.include_router(create_trigger_router(host, runner))
+        host: Any = SimpleNamespace(find=lambda deal: self.deals[index])
+        unsigned: Any = SimpleNamespace(check=lambda *_: None)
+        app.include_router(create_trigger_router(host, runner, unsigned))
         self.apps[ENDPOINTS[index]] = app
         return runner
 
+    async def _run_flow(self, deal: int, name: str, body: bytes, key: str) -> str:
+        self.flows.append((name, body, key))
+        return "3:9"
+
     async def _carry(self, request: httpx.Request) -> httpx.Response:
         endpoint = f"http://{request.url.host}"
-        if endpoint in self.dead:
+        if endpoint in self.dead or endpoint not in self.apps:
             raise httpx.ConnectError("nobody is there")
         transport = httpx.ASGITransport(self.apps[endpoint], raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=endpoint) as client:
@@ -348,3 +360,140 @@ async def test_thousand_triggers__of_one_second__none_is_missed(tmp_path):
 
     assert len(town.deals[0].calls) == 3_000
     assert town.runners[0].pause() <= 1.0
+
+
+@in_loop
+async def test_pause__while_it_holds__nothing_fires_and_nothing_is_made_up_for(tmp_path):
+    trigger = Trigger("every", "app", "tick", seconds=2, run="each", catch_up="all")
+    town = Town(tmp_path, trigger)
+    await town.runners[0].take_turn()
+    town.deals[0].paused = {trigger.key}
+    await town.pass_time(10)
+
+    town.deals[0].paused = set()
+    await town.pass_time(2)
+    await town.settle()
+
+    assert len(town.deals[0].calls) == 1
+
+
+@in_loop
+async def test_travel_in_time__of_the_chain__fires_all_that_it_passes(tmp_path):
+    trigger = Trigger("every", "app", "tick", seconds=10, run="each")
+    town = Town(tmp_path, trigger)
+    chain = town.time
+    town.runners[0]._now = lambda: int(chain)
+    await town.runners[0].take_turn()
+
+    chain += 60
+    await town.runners[0].take_turn()
+    await town.settle()
+
+    calls = [request.parameters["particle_id"] for request in town.deals[0].calls]
+    assert len(calls) == len(set(calls)) == 6
+
+
+@in_loop
+async def test_fire__by_hand__is_one_call_more_with_an_id_of_its_own_paused_or_not(tmp_path):
+    trigger = Trigger("cron", "app", "tick", b'["x"]', expression="0 0 1 1 *")
+    town = Town(tmp_path, trigger)
+    await town.runners[0].take_turn()
+    town.deals[0].paused = {trigger.key}
+
+    made = await town.runners[0].fire(DEAL, trigger.key, None)
+
+    assert (made.state, made.receipt) == (FiringState.ANSWERED, "3:1")
+    assert town.deals[0].calls[0].body == b'["x"]'
+    assert made.id > 10**15
+    with pytest.raises(NotFound, match="has no trigger nothing"):
+        await town.runners[0].fire(DEAL, "nothing", None)
+
+
+@in_loop
+async def test_stop__when_the_deal_is_over__is_called_on_its_last_run_and_all_begins_anew(tmp_path):
+    stop = Trigger("stop", "app", "leave", run="each")
+    start = Trigger("start", "app", "begin", run="each")
+    town = Town(tmp_path, stop, start)
+    runner, deal = town.runners[0], town.deals[0]
+    await runner.take_turn()
+    await town.settle()
+    deal.is_dead = True
+
+    await runner.make_last_calls(deal, SimpleNamespace(assignment=8))
+    deal.is_dead = False
+    await runner.take_turn()
+    await town.settle()
+
+    assert [request.function for request in deal.calls] == ["begin", "leave", "begin"]
+    assert deal.calls[1].parameters["worker_id"] == "8"
+
+
+@in_loop
+async def test_flow__of_a_trigger__is_started_with_its_arguments_and_the_firings_id(tmp_path):
+    trigger = Trigger("every", arguments=b'["x"]', seconds=2, run="each", flow="report")
+    town = Town(tmp_path, trigger)
+    await town.runners[0].take_turn()
+
+    await town.pass_time(2)
+    await town.settle()
+
+    assert town.flows == [("report", b'["x"]', f"{trigger.key}:1000002")]
+    (record,) = town.runners[0].list_records(DEAL)
+    assert record.recent[0].receipt == "3:9"
+
+
+EVENT = Trigger("chain-event", "app", "seen", b'["x"]', grace_s=1, overlap="queue")
+
+
+def event(number, problem=""):
+    return EventFiring(number, ContractEvent({} if problem else {"deal": "7"}, problem))
+
+
+@in_loop
+async def test_event__seen_by_three_peers_at_other_times__is_one_call_with_the_event(tmp_path):
+    town = Town(tmp_path, EVENT, peers=3)
+    for runner in town.runners:
+        await runner.take_turn()
+
+    for number in range(1, 7):
+        for runner in town.runners:
+            [(_, record)] = runner.list_watched()
+            await runner.take_events(DEAL, record, [event(number)], number)
+            # The next peer reads the chain only when this one is through.
+            await town.settle()
+
+    assert len(town.made()) == len(set(town.made())) == 6
+    bodies = {call.body for deal in town.deals for call in deal.calls}
+    assert bodies == {b'["x", {"deal": "7"}]'}
+
+
+@in_loop
+async def test_event__that_does_not_fit_its_abi__has_failed_and_says_why(tmp_path):
+    town = Town(tmp_path, EVENT)
+    await town.runners[0].take_turn()
+    [(_, record)] = town.runners[0].list_watched()
+
+    await town.runners[0].take_events(DEAL, record, [event(5, "the ABI says otherwise")], 5)
+
+    assert (record.recent[0].state, record.recent[0].detail) == (
+        FiringState.FAILED,
+        "the ABI says otherwise",
+    )
+    assert town.deals[0].calls == []
+
+
+@in_loop
+async def test_events__of_a_paused_trigger_or_of_a_full_queue__are_not_read(tmp_path):
+    town = Town(tmp_path, EVENT)
+    await town.runners[0].take_turn()
+    [(_, record)] = town.runners[0].list_watched()
+    town.deals[0].paused = {EVENT.key}
+    assert list(town.runners[0].list_watched()) == []
+    town.deals[0].paused = set()
+
+    town.deals[0].held = []
+    for number in range(MOST_QUEUED // 2):
+        await town.runners[0].take_events(DEAL, record, [event(number + 1)], number + 1)
+
+    assert list(town.runners[0].list_watched()) == []
+    await town.runners[0].close()

@@ -76,6 +76,62 @@ def test_trigger__with_a_mistake__refused_by_name(trigger, words):
     assert words in f"{refused.value.detail} {refused.value.remedy}"
 
 
+CONTRACT = "0x" + "ab" * 20
+TRANSFER = "event Transfer(address indexed from, address indexed to, uint256 value)"
+
+
+def event(**changes):
+    usual = {"kind": "chain-event", "service": "app", "function": "f", "contract": CONTRACT}
+    return usual | {"event": TRANSFER} | changes
+
+
+def test_event__read_and_written__is_the_same_and_nothing_is_lost_unless_it_says_so():
+    given = event(filters={"to": CONTRACT, "value": [5, "6"]}, confirmations=2)
+
+    read = read_manifest(manifest(given))
+
+    assert parse_manifest(dump_manifest(read)) == read
+    [trigger] = read.triggers
+    assert (trigger.run, trigger.overlap, trigger.catch_up) == ("one", "queue", "all")
+    assert trigger.wanted["value"] == ["5", "6"]
+    assert trigger.fragment.signature == "Transfer(address,address,uint256)"
+    assert trigger.fragment.topic.startswith("0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4")
+
+
+@pytest.mark.parametrize(
+    ("trigger", "words"),
+    [
+        (event(event="Transfer(address)"), "the argument 'address'"),
+        (event(event="Transfer(adress indexed from)"), "the type 'adress'"),
+        (event(event="Transfer(uint7 x)"), "the type 'uint7'"),
+        (event(event="Transfer address from"), "which is no event"),
+        (event(event="T(bool a, bool a)"), "one name"),
+        (event(event="T(bool indexed a, bool indexed b, bool indexed c, bool indexed d)"), "many"),
+        (event(filters={"too": 1}), "it has from, to, value"),
+        (event(filters={"value": "much"}), "which is no uint256"),
+        (event(filters={"to": "0x12"}), "is not an address"),
+        (event(event="T(string indexed s)", filters={"s": "x"}), "filter by another argument"),
+        (event(contract="0x12"), "is not an address"),
+        (event(confirmations=-1), "give an integer"),
+        (event(chain="mainnet"), "give an integer"),
+        (event(seconds=5), "seconds is not known"),
+        ({"kind": "stop", "service": "app", "function": "f", "run": "one"}, "choose from each"),
+        ({"kind": "every", "seconds": 5, "flow": "report"}, "the app has no flow"),
+        ({"kind": "every", "seconds": 5, "flow": "f", "service": "app"}, "beside a flow"),
+    ],
+)
+def test_event__with_a_mistake__refused_by_name(trigger, words):
+    with pytest.raises(InvalidInput) as refused:
+        read_manifest(manifest(trigger))
+
+    assert words in f"{refused.value.detail} {refused.value.remedy}"
+
+
+def test_events__more_than_a_node_is_to_be_asked_for__refused():
+    with pytest.raises(InvalidInput, match="17 of kind"):
+        read_manifest(manifest(*(event(confirmations=n) for n in range(17))))
+
+
 def test_triggers__two_sites__refused():
     site = {"kind": "http", "service": "app", "function": "f"}
 

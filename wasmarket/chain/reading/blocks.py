@@ -1,6 +1,6 @@
 """What is read from a chain, as values, and the protocol of whatever it is read from."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -97,6 +97,23 @@ class LogRange:
 
     logs: list[RawLog]
     last: BlockRef | None
+
+
+class LogDecoder(Protocol):
+    """Which events are followed, and how their logs are read."""
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The contracts that log them."""
+
+    @property
+    def topics(self) -> Mapping[Address, tuple[str, ...]]:
+        """The first topics of each contract's events."""
+
+    def decode_all(
+        self, raws: Iterable[RawLog], timestamps: Mapping[str, Timestamp]
+    ) -> tuple[Log[Event], ...]:
+        """Return the events that are ours, in log order; `timestamps` by the blocks' hashes."""
 
 
 class Reader(Protocol):

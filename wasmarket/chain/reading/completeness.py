@@ -6,9 +6,8 @@ of the block are asked for, of every contract: together they must fill the heade
 
 from collections.abc import Sequence
 
-from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.errors import ContradictoryAnswer
-from wasmarket.chain.reading.blocks import Header, RawLog, Reader
+from wasmarket.chain.reading.blocks import Header, LogDecoder, RawLog, Reader
 from wasmarket.chain.reading.bloom import FULL_BITS, WantedLogs, bloom_of
 from wasmarket.chain.reading.logs import ANOTHER_NODE, check_logs
 from wasmarket.kernel.errors import MarketError
@@ -20,7 +19,7 @@ Given = tuple[Header, list[RawLog]]
 class Completeness:
     """Checks the logs of one deployment's blocks."""
 
-    def __init__(self, reader: Reader, decoder: Decoder) -> None:
+    def __init__(self, reader: Reader, decoder: LogDecoder) -> None:
         """Check what `reader` gives of the events that `decoder` knows."""
         self._reader = reader
         self._addresses = decoder.addresses

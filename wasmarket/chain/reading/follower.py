@@ -7,12 +7,12 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event as StopEvent
 
-from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.errors import ContradictoryAnswer, ReorgTooDeep, RpcError
 from wasmarket.chain.reading.blocks import (
     Block,
     BlockRef,
     Header,
+    LogDecoder,
     RawLog,
     Reader,
     Rollback,
@@ -50,7 +50,7 @@ class Follower:
         self,
         reader: Reader,
         deployment: Deployment,
-        decoder: Decoder,
+        decoder: LogDecoder,
         *,
         confirmations: int = 0,
         depth: int = 64,

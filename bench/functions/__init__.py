@@ -1,0 +1,1 @@
+"""Measure functions as developers meet them: triggers, languages, first answers."""
