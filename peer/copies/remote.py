@@ -116,13 +116,11 @@ class RemoteEvidence:
         Raises as the store does, OSError.
         """
         folder = self._folder / str(ask.epoch)
-        for name in (
-            commitment_name(ask.epoch),
-            receipts_name(ask.assignment, ask.epoch),
-        ):
+        # Without the first the second, which may be large, proves nothing.
+        for name in (commitment_name(ask.epoch), receipts_name(ask.assignment, ask.epoch)):
             target = folder / name
-            if not target.exists():
-                self._store.get(name, target)
+            if not target.exists() and not self._store.get(name, target):
+                break
         found = EvidencePlace(folder).find(ask, trees)
         if found is None:
             # It may be whole the next time.

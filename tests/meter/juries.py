@@ -27,6 +27,8 @@ def run_juror(world: MarketWorld, provider: Account, folder: Path) -> Iterator[P
     for seat in range(SEATS):
         world.send(provider, world.audits.call("take_seat", seat, runner.number))
     runner.start()
-    yield runner
-    runner.stop()
-    print(runner.log())
+    try:
+        yield runner
+    finally:
+        runner.stop()
+        print(runner.log())
