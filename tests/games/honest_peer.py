@@ -57,6 +57,7 @@ class Served:
 class _Hosted:
     deal: Deal
     assignments: dict[int, Assignment]
+    credit: int = TERMS.credit
 
 
 class _Hosting:
