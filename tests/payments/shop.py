@@ -36,11 +36,11 @@ SETTINGS = PaymentsSettings(
 class Shop:
     """One store, one node, one processor; gateways come and go."""
 
-    def __init__(self, database, folder, settings=SETTINGS):
+    def __init__(self, database, folder, settings=SETTINGS, node=None):
         self.database = database
         self.settings = settings
         self.now = NOON
-        self.node = TreasuryNode()
+        self.node = node or TreasuryNode()
         self.book = SandboxBook(
             folder / "sandbox.jsonl",
             now=lambda: self.now,
@@ -49,20 +49,23 @@ class Shop:
         self.processor = BookProcessor(self.book)
         self.gateway = self.build()
 
-    def build(self):
-        """Return another gateway on the same store."""
-        chain = PaymentsChain(
+    def connect(self):
+        """Return the way of a gateway to the chain."""
+        return PaymentsChain(
             reader=self.node.chain,
             sender=self.node,
             fates=self.node,
             fetch_coins=lambda _: self.node.held("coins"),
             now=lambda: self.now,
         )
+
+    def build(self):
+        """Return another gateway on the same store."""
         return build_payments(
             self.settings,
             database=self.database,
             deployment=self.node.deployment,
-            chain=chain,
+            chain=self.connect(),
             processor=self.processor,
             rates=FixedRates(self.settings),
             version="0",
@@ -80,12 +83,20 @@ class Shop:
         self.gateway.deliveries.close()
         self.gateway = self.build()
 
-    def open(self, amount=2_000, currency="usd", purpose=Purpose.TOP_UP, deal=1, client="a client"):
+    def open(
+        self,
+        amount=2_000,
+        currency="usd",
+        purpose=Purpose.TOP_UP,
+        deal=1,
+        client="a client",
+        account=DEVELOPER,
+    ):
         """Open a checkout and return its id."""
         if purpose is Purpose.TOP_UP:
             wanted = PurchaseRequest(currency, amount, purpose, deal=deal)
         else:
-            wanted = PurchaseRequest(currency, amount, purpose, account=DEVELOPER)
+            wanted = PurchaseRequest(currency, amount, purpose, account=account)
         return self.gateway.desk.open(wanted, client).id
 
     def pay(self, checkout, card=CARD):
