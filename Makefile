@@ -93,7 +93,7 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits bench-functions
+.PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits bench-functions bench-payments
 # GROUPS="calls others" measures only those and leaves the other rows with the run that measured them.
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
@@ -105,6 +105,8 @@ bench-audits: setup  ## Cost of checking, answering and convicting; writes bench
 	@$(PY) -m bench.audits $(GROUPS)
 bench-functions: setup  ## Triggers, languages, first answers; writes bench/results/functions.json
 	@$(PY) -m bench.functions $(GROUPS)
+bench-payments: setup  ## Purchases by card, alone and while everything is killed; writes bench/results/payments.json
+	@$(PY) -m bench.payments
 bench-peer: setup  ## Speed of the peer beside workerd and functions-framework; writes bench/results/peer.json
 	@$(PY) -m bench.peer $(GROUPS)
 

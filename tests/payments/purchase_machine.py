@@ -145,9 +145,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         # Deeper than `final_blocks` (3) nothing is promised.
         self.shop.node.reorg(depth, forgets=forgets, oldest_wins=oldest)
 
-    @rule()
-    def take_a_nonce(self):
-        self.shop.node.use_nonce()
+    @rule(unseen=st.booleans())
+    def take_a_nonce(self, unseen):
+        self.shop.node.use_nonce(unseen=unseen)
 
     @rule(deal=st.integers(1, 3))
     def stop_a_deal(self, deal):

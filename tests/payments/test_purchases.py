@@ -137,6 +137,18 @@ def test_purchase__nonce_taken_by_another_program__is_signed_anew_only_when_that
     assert shop.node.delivered() == [("top_up", 1, BOUGHT)]
 
 
+def test_purchase__nonce_lost_to_another_node_and_its_block_undone__arrives_once(shop):
+    shop.node.use_nonce(unseen=True)
+    checkout = buy(shop)
+    assert shop.read(checkout).state is CheckoutState.SENDING
+    shop.node.reorg(1, forgets=True)
+
+    shop.settle()
+
+    assert shop.node.delivered() == [("top_up", 1, BOUGHT)]
+    assert shop.differences() == []
+
+
 def test_purchase__deal_stopped_after_paying__goes_to_its_developer(shop):
     checkout = shop.open()
     shop.pay(checkout)

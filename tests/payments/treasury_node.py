@@ -65,6 +65,8 @@ class TreasuryNode:
         self.blocks = []
         """Of each block: (transaction, whether it succeeded)."""
         self.pool = {}
+        self.unseen = set()
+        """What waits at other nodes only."""
         self.given = Counter(TOKENS)
         """What the operator put into the treasury."""
         self.stopped = set()
@@ -162,11 +164,13 @@ class TreasuryNode:
         for _ in range(depth):
             self.blocks.append([])
 
-    def use_nonce(self):
-        """Another program with the same key sends something."""
+    def use_nonce(self, *, unseen=False):
+        """Another program with the same key sends something; `unseen`: through another node."""
         nonce = self.used()
         other = Transaction(nonce, 10**6, TREASURY, b"", 0, is_ours=False)
         self.pool[other.hash] = other
+        if unseen:
+            self.unseen.add(other.hash)
 
     # The submitter
 
@@ -192,14 +196,23 @@ class TreasuryNode:
         try:
             self.chain.fetch_head()
             self.simulate(call)
-            waiting = [one.nonce for one in self.pool.values()]
-            nonce = self.used()
-            while nonce in waiting:
-                nonce += 1
-            transaction = Transaction(nonce, 1, call.to, call.data, call.value)
-            return self._push(transaction, on_signed)
+            while True:
+                transaction = Transaction(self._next(), 1, call.to, call.data, call.value)
+                try:
+                    return self._push(transaction, on_signed)
+                except TimedOut:
+                    # As the real one: where the nonce went elsewhere it signs another.
+                    if self.used() <= transaction.nonce:
+                        raise
         except MarketError as error:
             return error
+
+    def _next(self):
+        waiting = {one.nonce for h, one in self.pool.items() if h not in self.unseen}
+        nonce = self.used()
+        while nonce in waiting:
+            nonce += 1
+        return nonce
 
     def _push(self, transaction, on_signed, *, is_new=True):
         if is_new and on_signed is not None:

@@ -1,0 +1,1 @@
+"""Purchases under faults: nothing lost, nothing doubled, and how fast one is."""

@@ -1,0 +1,97 @@
+"""Measure purchases: `python -m bench.payments [--checkouts N]`.
+
+One purchase by card with blocks of a second, then many while the gateway is killed, blocks are
+undone and a tenth of the cards are odd. Prints the table and writes bench/results/payments.json;
+with another number of checkouts, prints only.
+"""
+
+import secrets
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import httpx
+from rich.console import Console
+
+from bench.payments.buyers import Buyers
+from bench.payments.town import PaymentsTown
+from bench.peer.__main__ import WIDTH, build_table, describe_machine, dump_rows
+from bench.peer.measures import SECONDS, Measure, build_rows
+from wasmarket.chain.sending.wallet import Account
+
+PATH = Path(__file__).resolve().parents[1] / "results" / "payments.json"
+CHECKOUTS, ODD_PERCENT, SEED = 2_000, 10, 1
+PAUSE = (1.5, 2.5)
+"""Seconds from a process that serves again to the next kill: two on average."""
+SINGLE = 7
+QUOTE_SECONDS = 90
+CARD = "4242424242424242"
+MEASURES = (
+    Measure(
+        "purchase", "card page answered → USDC on chain, blocks of 1 s, p50", SECONDS, "lower", 4
+    ),
+    Measure("wrong", "purchases lost or doubled of 2,000 under faults", "purchases", "lower", 0),
+    Measure("differences", "differences of ledger, chain and processor", "differences", "lower", 0),
+    Measure("kills", "processes killed meanwhile (kill -9)", "kills", "higher"),
+    Measure("reorgs", "times that blocks were undone meanwhile", "reorgs", "higher"),
+    Measure("whole", "time of all of them", SECONDS, "lower"),
+)
+
+
+def measure_purchase(town: PaymentsTown) -> float:
+    """Return the median time from the card page's answer to the delivery on chain, seconds."""
+    times = []
+    base = f"http://127.0.0.1:{town.ports.payments}"
+    with httpx.Client(timeout=30, trust_env=False) as http:
+        for _ in range(SINGLE):
+            account = Account.from_key(secrets.token_bytes(32)).address
+            body = {"amount": 200, "currency": "usd", "purpose": {"account": account}}
+            found = http.post(f"{base}/v1/checkouts", json=body).json()
+            http.post(found["pay"], data={"number": CARD})
+            began = time.monotonic()
+            while not town.held_by(account):
+                time.sleep(0.02)
+            times.append(time.monotonic() - began)
+    return statistics.median(times)
+
+
+@click.command()
+@click.option("--checkouts", type=click.IntRange(1), default=CHECKOUTS, show_default=True)
+def cli(checkouts: int) -> None:
+    """Measure purchases by card, alone and under faults."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    machine = describe_machine()
+    with tempfile.TemporaryDirectory(prefix="wasmarket-payments-") as folder:
+        town = PaymentsTown(
+            Path(folder) / "home", block_time=1.0, quote_seconds=QUOTE_SECONDS, seed=SEED
+        )
+        try:
+            purchase = measure_purchase(town)
+            buyers = Buyers(town, checkouts, ODD_PERCENT, SEED)
+            report = buyers.buy_all(PAUSE)
+        finally:
+            town.close()
+    values = {
+        "purchase": purchase,
+        "wrong": float(len(report.wrong)),
+        "differences": float(len(report.differences)),
+        "kills": float(report.kills),
+        "reorgs": float(report.reorgs),
+        "whole": report.seconds,
+    }
+    rows = build_rows(values, MEASURES)
+    console.print(build_table(rows, f"{checkouts:,} purchases"))
+    console.print(", ".join(f"{number} {state}" for state, number in report.states.items()))
+    for line in (*report.wrong, *report.differences):
+        console.print(line)
+    if checkouts == CHECKOUTS:
+        PATH.write_text(dump_rows(machine, rows), encoding="utf-8")
+        console.print(f"{machine}\nwritten to bench/results/{PATH.name}")
+    sys.exit(0 if report.is_right else 1)
+
+
+if __name__ == "__main__":
+    cli()
