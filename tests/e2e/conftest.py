@@ -26,7 +26,9 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MarketDriver]:
-    driver = MarketDriver(Home(tmp_path_factory.mktemp("market")), Plan(peers=PEERS), {})
+    driver = MarketDriver(
+        Home(tmp_path_factory.mktemp("market")), Plan(peers=PEERS, payments=True), {}
+    )
     yield driver
     driver.close()
 

@@ -135,7 +135,12 @@ class MarketDriver:
         try:
             with self.environment():
                 self.market: LocalMarket = start_market(
-                    home, Plan(peers=plan.peers, ports=replace(FREE_PORTS, chain=port))
+                    home,
+                    Plan(
+                        peers=plan.peers,
+                        ports=replace(FREE_PORTS, chain=port),
+                        payments=plan.payments,
+                    ),
                 )
         except BaseException:
             self.proxy.close()

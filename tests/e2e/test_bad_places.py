@@ -119,7 +119,9 @@ def test_service__port_is_taken__is_a_usage_error_that_names_it(market, busy_por
     assert ran.err.splitlines()[-1].startswith("  hint: ")
 
 
-@pytest.mark.parametrize("field", ["chain", "matcher", "gateway", "indexer", "peer"])
+@pytest.mark.parametrize(
+    "field", ["chain", "matcher", "gateway", "indexer", "payments", "sandbox", "peer"]
+)
 def test_start_market__port_is_taken__fails_at_once_and_starts_nothing(
     tmp_path, busy_port, field, capsys
 ):
@@ -127,7 +129,7 @@ def test_start_market__port_is_taken__fails_at_once_and_starts_nothing(
     steps = []
 
     with pytest.raises(PortInUse) as caught:
-        start_market(Home(tmp_path), Plan(ports=taken), steps.append)
+        start_market(Home(tmp_path), Plan(ports=taken, payments=True), steps.append)
 
     assert report(caught.value) is Exit.USAGE
     assert str(busy_port) in capsys.readouterr().err
