@@ -18,8 +18,9 @@ from rich.console import Console
 
 from bench.payments.buyers import Buyers
 from bench.payments.town import PaymentsTown
-from bench.peer.__main__ import WIDTH, build_table, describe_machine, dump_rows
+from bench.peer.__main__ import WIDTH, build_table, describe_machine, dump_row
 from bench.peer.measures import SECONDS, Measure, build_rows
+from bench.result_files import Run, describe_tree, save_rows
 from wasmarket.chain.sending.wallet import Account
 
 PATH = Path(__file__).resolve().parents[1] / "results" / "payments.json"
@@ -88,7 +89,8 @@ def cli(checkouts: int) -> None:
     for line in (*report.wrong, *report.differences):
         console.print(line)
     if checkouts == CHECKOUTS:
-        PATH.write_text(dump_rows(machine, rows), encoding="utf-8")
+        run = Run(describe_tree(), machine)
+        save_rows(PATH, run, [dump_row(row) for row in rows], keep_others=False)
         console.print(f"{machine}\nwritten to bench/results/{PATH.name}")
     sys.exit(0 if report.is_right else 1)
 
