@@ -23,6 +23,9 @@ from wasmarket.kernel.events.audits import CaseKind, CaseOutcome
 from wasmarket.kernel.signing.heads import parse_head
 from wasmarket.serving.damage import set_aside
 
+FIRST, COUNT = 4, 5
+"""Which words of a summary these are (CONTRACTS 17)."""
+
 
 @dataclass(slots=True)
 class UsageBook:
@@ -48,6 +51,12 @@ class UsageBook:
     """Epochs with a lie whose consequences the chain has lost."""
     before: dict[int, Summed | None] = field(default_factory=dict)
     """By epoch with a lie the newest summary that was proven before it."""
+
+    def forget_seen(self) -> None:
+        """Let go of calls whose receipts are committed as they were seen; of liars none."""
+        if self.previous is not None and not self.is_given_up:
+            upcoming = self.previous.fields[FIRST] + self.previous.fields[COUNT]
+            self.seen = {number: kept for number, kept in self.seen.items() if number >= upcoming}
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +214,8 @@ class Journal:
                     if said["what"] != "missed":
                         # What was before an epoch without a root is still to be followed.
                         book.previous = _load_summed(said["summed"]) if "summed" in said else None
+                    if said["what"] == "checked":
+                        book.forget_seen()
             case "signed":
                 book.signed = said["work"]
             case "delivered":

@@ -170,3 +170,29 @@ def test_undone__lie__is_looked_at_again_with_what_was_before_it(path):
     again.write("lied", assignment=9, epoch=6, problem="it lies")
     assert (book.again, book.checked) == (set(), 7)
     again.close()
+
+
+def write_seen(journal, *sequences):
+    for sequence in sequences:
+        journal.write("seen", assignment=9, sequence=sequence, receipt="ab" * 32, input="cd" * 32)
+
+
+def test_seen__receipts_that_are_committed_so__are_let_go_and_later_ones_kept(path):
+    journal = Journal(path)
+    write_seen(journal, 0, 2, 3, 7)
+
+    write_checked(journal)
+
+    assert sorted(journal.book(9).seen) == [3, 7]
+    journal.close()
+
+
+def test_seen__of_a_peer_that_lied__are_kept_for_another_look(path):
+    journal = Journal(path)
+    write_seen(journal, 0, 3)
+    journal.write("gave up", assignment=9, epoch=5)
+
+    write_checked(journal)
+
+    assert sorted(journal.book(9).seen) == [0, 3]
+    journal.close()
