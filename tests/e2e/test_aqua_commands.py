@@ -62,6 +62,16 @@ def test_run__over_the_peers_of_a_deal__joins_their_answers_and_shows_the_way(ma
     assert "● peer" in ran.out
 
 
+def test_run__for_a_script__is_json_with_the_way(market, deal, source):
+    asked = ("--deal", deal, "--ttl", 60_000, "--trace", "--json")
+
+    ran = market.run("aqua", "run", source, f'hello("{deal}", "Ada")', *asked)
+
+    assert ran.code == 0, ran.err
+    assert ran.json["result"] == ["Hi, Ada", "Hi, Ada"]
+    assert len([row for row in ran.json["trace"] if row["receipt"]]) == 2
+
+
 def test_run__that_fails_at_a_peer__says_what_and_where(market, deal, source):
     ran = market.run("aqua", "run", source, f'broken("{deal}")', "--deal", deal, "--ttl", 60_000)
 
@@ -78,6 +88,13 @@ def test_run__of_what_does_not_fit__is_told_before_it_goes(market, source, call,
 
     assert ran.code in {1, 2}
     assert cause in ran.err
+
+
+def test_compile__for_a_script__tells_the_interfaces(market, source):
+    ran = market.run("aqua", "compile", source, "--json")
+
+    assert ran.code == 0, ran.err
+    assert {"hello", "broken"} <= ran.json.keys()
 
 
 def test_compile__writes_scripts_and_interfaces(market, source, tmp_path):

@@ -5,6 +5,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 CALL = ("greeting.greeting", "Ada")
+SCRIPTER = "12D3KooWANqfCDrV79MZdMnMqTvDdqSAPSxdgFY1L6DCq2DVGB4D"
 
 
 @pytest.fixture
@@ -43,6 +44,16 @@ def test_access__signer__may_call_by_signing(market, own):
     assert call(market, own, "--key", "beta").out == "Hi, Ada\n"
     assert call(market, own, "--key", "alpha").code == 3
     assert call(market, own).code == 3
+
+
+def test_access__initiator__may_begin_scripts_and_nobody_calls(market, own):
+    ran = market.run("access", own, "--initiator", SCRIPTER)
+    wrong = market.run("access", own, "--initiator", "nobody")
+
+    assert ran.code == 0, ran.err
+    assert f"scripts of {SCRIPTER}" in ran.out
+    assert call(market, own).code == 3
+    assert (wrong.code, wrong.out) == (2, "")
 
 
 def test_access__mistakes__are_told(market, own):

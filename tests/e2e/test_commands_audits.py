@@ -10,12 +10,13 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def proven(market):
-    """An assignment of beta's peer, and an epoch with one call that its root holds."""
+    """An assignment of beta's peer, and an epoch with two calls that its root holds."""
     deal = market.deploy(only="beta")
     [row] = market.assignments(deal)
     market.next_epoch()
     epoch = market.wiring.deployment.epoch_of(market.wiring.clock.refresh())
-    assert market.call(deal, "greeting/greeting", ["Ada"]).status_code == 200
+    for name in ("Ada", "Bob"):
+        assert market.call(deal, "greeting/greeting", [name]).status_code == 200
     market.next_epoch()
     return row["id"], epoch
 
@@ -68,7 +69,7 @@ def test_contradict__honest_peer__finds_nothing_wrong(market, proven, asker):
     ran = market.run("audit", "contradict", *proven, "--key", asker)
 
     assert ran.code == 3
-    assert "1 receipts, and nothing wrong with them" in ran.err
+    assert "2 receipts, and nothing wrong with them" in ran.err
 
 
 def test_contradict__epoch_without_a_root__says_so(market, proven, asker):
@@ -91,7 +92,27 @@ def test_accuse__receipt_that_there_is_not__says_which_there_are(market, proven,
     ran = market.run("audit", "accuse", *proven, 7, "--key", asker, "--json")
 
     assert ran.code == 1
-    assert "it shows 0 to 0" in ran.err
+    assert "it shows 0 to 1" in ran.err
+
+
+def test_ask__for_people__says_what_it_cost_and_what_comes_next(market, proven, asker):
+    assignment, epoch = proven
+
+    ran = market.run("audit", "ask", assignment, epoch, 1, "--key", asker)
+
+    assert ran.code == 0, ran.err
+    first, cost, following = ran.out.splitlines()
+    case = first.split()[1]
+    assert first == f"case {case} asks for receipt 1 of assignment {assignment}"
+    assert "it cost 2 FLT; if it is not answered within 3 epochs" in cost
+    assert following == f"  `wasmarket audit resolve {case}`"
+    wait_until("the peer answers", lambda: is_answered(market, case))
+
+
+def test_accuse__assignment_that_there_is_not__is_refused(market, asker):
+    ran = market.run("audit", "accuse", 99_999, 1, 0, "--key", asker)
+
+    assert (ran.code, "there is no assignment 99999" in ran.err) == (2, True)
 
 
 def test_draw__no_such_case__is_refused(market, asker):

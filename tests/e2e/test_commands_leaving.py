@@ -75,6 +75,23 @@ def test_peer_leave__one_assignment__ends_it_and_pays_what_came_before(market):
     market.run("stop", deal, "--yes")
 
 
+def test_peer_leave__for_people__asks_first_and_says_what_it_left(market):
+    deal = market.deploy(only="beta", units=1)
+    [mine] = [row["id"] for row in market.client().deal(deal)["assignments"]]
+    peer = peer_of(market, mine)
+
+    refused = market.run("peer", "leave", peer, mine, "--key", "beta", stdin=b"n\n")
+    held = market.wiring.lens.assignments([mine])[0].alive
+    ran = market.run("peer", "leave", peer, mine, "--key", "beta", "--yes")
+
+    assert refused.code == 1
+    assert "Leave 1 assignment? The epoch begun is not paid" in refused.out + refused.err
+    assert held
+    assert ran.code == 0, ran.err
+    assert f"peer {peer} left 1 assignment\n" in ran.out
+    market.run("stop", deal, "--yes")
+
+
 def test_peer_leave__of_somebody_else__is_refused(market):
     ran = market.run("peer", "leave", 1, "--key", "beta", "--yes")
 

@@ -134,6 +134,35 @@ def test_deploy__metered__is_called_and_billed_by_vouchers_alone(selling, metere
     assert int(used["balance"]) == int(before["balance"]) - PRICE // 10
 
 
+def test_redeem__for_people__says_what_was_paid_and_what_was_not(selling, metered):
+    signed = voucher(selling, metered, 2 * 10**11)
+
+    paid = selling.run("redeem", "-", stdin=f"{signed}\n".encode())
+    again = selling.run("redeem", signed)
+    nothing = selling.run("redeem", "-", stdin=b"")
+
+    [row] = selling.run("status", metered, "--json").json["assignments"]
+    assert paid.code == 0, paid.err
+    assert paid.out.startswith(f"assignment {row['id']}: ")
+    assert paid.out.endswith(" USDC paid\n")
+    assert (again.code, again.out) == (3, "")
+    assert "left as it is: nothing is due beyond what was paid" in again.err
+    assert (nothing.code, "no voucher was given" in nothing.err) == (2, True)
+
+
+def test_usage__for_people__is_by_assignment_and_by_function(selling, metered):
+    assert selling.run("call", metered, "greeting.greeting", "World").code == 0
+    selling.next_epoch()
+
+    ran = selling.run("usage", metered, "--functions")
+    plain = selling.run("usage", metered)
+
+    assert ran.code == plain.code == 0, ran.err
+    assert "By function, in these epochs" in ran.out
+    assert "By function" not in plain.out
+    assert f"usage is signed by {selling.address('developer')}" in plain.out
+
+
 def test_usage__reserved_deal__says_that_time_is_paid(selling, deal):
     ran = selling.run("usage", deal)
 

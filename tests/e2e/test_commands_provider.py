@@ -204,6 +204,12 @@ def test_offer__cancel_all__withdraws_every_one(market, provider):
     for price in ("0.05", "0.06"):
         market.run("offer", "make", number, price, "--key", provider)
 
+    shown = market.run("offer", "list", "--key", provider).out
+    asked = market.run("offer", "cancel-all", "--key", provider, stdin=b"n\n")
+    assert (shown.count("posted"), "0.050000" in shown, "0.060000" in shown) == (2, True, True)
+    assert asked.code == 1
+    assert "Withdraw all your offers?" in asked.out + asked.err
+    assert market.run("offer", "list", "--key", provider).out == shown
     assert market.run("offer", "cancel-all", "--key", provider, "--yes").code == 0
 
     wait_until(

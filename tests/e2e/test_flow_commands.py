@@ -42,6 +42,11 @@ def test_quorum__over_three_peers__takes_two_answers_and_is_verified(market, flo
     ran = market.run("flow", "verify", answer.headers["wasmarket-particle"], "--deal", flowing)
     assert ran.code == 0, ran.err
     assert ran.out.count("greeting.greeting") >= 2
+    told = market.run(
+        "flow", "verify", answer.headers["wasmarket-particle"], "--deal", flowing, "--json"
+    )
+    assert (told.json["verified"], told.json["flow"]) == (True, "quorum")
+    assert len(told.json["calls"]) == ran.out.count("greeting.greeting")
 
 
 def test_everybody__asked_by_command__answers(market, flowing):
