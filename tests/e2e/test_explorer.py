@@ -1,15 +1,19 @@
 """The explorer in a real browser: what it shows, that all can use it, and what it survives."""
 
+import subprocess
+
 import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.browser import MILLISECONDS, NEEDS_BROWSER, PHONE, WANTS_PICTURES
 from tests.e2e.market_driver import WAIT_SECONDS
+from tests.paths import CHECKOUT
 from wasmarket.client.provider import PeerCapacity
 from wasmarket.serving.explorer.files import load_site
 from wasmarket_cli.provider.peer_keys import load_peer_keys
 
 pytestmark = [pytest.mark.e2e, *NEEDS_BROWSER]
+BUNDLER = CHECKOUT / "explorer" / "node_modules" / ".bin" / "esbuild"
 FIRST_VIEW_BYTES = 250_000
 HOSTILE = "http://127.0.0.1:9/<img src=x onerror=alert(1)>"
 
@@ -32,6 +36,21 @@ def seen(market, deal):
         "provider": market.address("alpha"),
         "match": market.client().matcher.get(f"/v1/deals/{deal}/matches")["items"][0]["id"],
     }
+
+
+def test_what_the_page_computes__is_what_the_vectors_say():
+    bundled = subprocess.run(
+        [BUNDLER, "tests/vectors.ts", "--bundle", "--format=esm", "--loader:.csv=text"],
+        cwd=CHECKOUT / "explorer",
+        capture_output=True,
+        check=True,
+    )
+
+    done = subprocess.run(
+        ["node", "--input-type=module"], input=bundled.stdout, capture_output=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
 
 
 @pytest.mark.parametrize(

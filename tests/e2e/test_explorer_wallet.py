@@ -48,7 +48,7 @@ def own_deal(market, developer):
     return deal
 
 
-def test_deal__its_developers_wallet__tops_up_takes_drops_opens_and_stops_it(
+def test_deal__its_developers_wallet__does_with_it_what_a_developer_can(
     visitor, market, developer, own_deal
 ):
     balance = f"Balance of deal {own_deal}"
@@ -64,6 +64,14 @@ def test_deal__its_developers_wallet__tops_up_takes_drops_opens_and_stops_it(
     taken = visitor.act("Take", Amount="0.5")
     assert change_of(taken, balance) == -500_000
     assert change_of(taken, "Your free balance") == 500_000
+
+    peer = str(market.client().deal(own_deal)["assignments"][0]["peer"])
+    market.call(own_deal, "greeting/greeting", ["Ada"], {"Wasmarket-Peer": peer})
+    visitor.page.get_by_role("button", name="Sign and show logs").click()
+    expect(visitor.page.get_by_text("greeting Ada")).to_be_visible(timeout=MILLISECONDS)
+    visitor.page.get_by_role("button", name="Sign and show calls").click()
+    calls = visitor.page.locator(".tile").filter(has_text="since the peer started")
+    expect(calls.locator(".figure")).to_have_text("1", timeout=MILLISECONDS)
 
     visitor.start("Drop").get_by_role("checkbox").first.check()
     assert visitor.sign("Drop")["Units"] == ("2", "1")

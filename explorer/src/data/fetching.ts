@@ -53,6 +53,10 @@ export async function askGateway<T>(path: string, init: RequestInit = {}): Promi
   return (await request(gateway, path, init)).json();
 }
 
+export async function askGatewayText(path: string, init: RequestInit): Promise<string> {
+  return (await request(getSettings().gateway ?? "", path, init)).text();
+}
+
 /** All items of a list, page by page, at most `most`. */
 export async function askAll<T>(path: string, most = 5000): Promise<T[]> {
   const found: T[] = [];

@@ -1,5 +1,6 @@
 /** A deal: how long its money lasts, who runs it, what it costs, and how to check all of it. */
 
+import { isSame } from "../chain/bytes";
 import { costOf, formatCount, formatPpm, formatUsdc, toDrawn, USDC_DECIMALS } from "../data/amounts";
 import { type Resource, useAll, useHistory, useMatcher } from "../data/resources";
 import { getSettings } from "../data/settings";
@@ -21,11 +22,13 @@ import {
   Usdc,
 } from "../parts/basics";
 import { Chart } from "../parts/chart";
+import { DeveloperView } from "../parts/developer_view";
 import { Explained } from "../parts/explained";
 import { EventList } from "../parts/latest";
 import { Receipts } from "../parts/receipts";
 import { Timeline } from "../parts/timeline";
 import { DealActions } from "../wallet/deal_actions";
+import { useWallet } from "../wallet/provider";
 
 const EPOCHS_SHOWN = 48;
 
@@ -170,6 +173,7 @@ export function DealPage(props: { deal: number }) {
   const assignments = useAll<Assignment>(`/v1/deals/${props.deal}/assignments`);
   const history = useHistory(`deal=${props.deal}`);
   const epoch = useEpoch();
+  const { account } = useWallet();
   return (
     <>
       <h1 tabIndex={-1}>
@@ -215,6 +219,11 @@ export function DealPage(props: { deal: number }) {
               <Card title="Receipts" note="What a peer says it ran, checked here down to the root on chain">
                 {epoch !== null && <Receipts deal={deal.id} assignments={assignments.data ?? []} epoch={epoch} />}
               </Card>
+              {account !== null && isSame(account, deal.developer) && getSettings().gateway !== null && (
+                <Card title="For its developer" note="How its calls went and what it logged; peers tell nobody else" wide>
+                  <DeveloperView deal={deal.id} account={account} peers={deal.assignments.map((entry) => entry.peer)} />
+                </Card>
+              )}
               <Card title="Versions">
                 <Versions deal={deal} events={history} />
               </Card>

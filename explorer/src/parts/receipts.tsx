@@ -2,17 +2,31 @@
 
 import { useState } from "preact/hooks";
 
-import { CALL_STATUS, checkReceipts, type Finding, readReceipt, type ReceiptEpoch } from "../chain/receipts";
-import { formatCount } from "../data/amounts";
+import { CALL_STATUS, checkReceipts, type Finding, type Receipt, readReceipt, type ReceiptEpoch } from "../chain/receipts";
+import { formatCount, formatUnits } from "../data/amounts";
 import { askGateway, Problem } from "../data/fetching";
 import { useHistory } from "../data/resources";
 import { getSettings } from "../data/settings";
-import { capitalize, formatClock, formatTime, startOf } from "../data/texts";
+import { capitalize, formatClock, formatTime, pluralOf, startOf } from "../data/texts";
 import type { Assignment } from "../data/views";
 import { Table } from "./basics";
 import { Findings } from "./findings";
 
 const EPOCHS_SHOWN = 24;
+
+/** Calls, errors and latency, as the receipts say them. */
+function summarize(receipts: Receipt[]): string {
+  if (receipts.length === 0) return "";
+  const failed = receipts.filter((receipt) => receipt.status !== 0).length;
+  const times = receipts.map((receipt) => receipt.durationUs).sort((a, b) => (a < b ? -1 : 1));
+  const middle = times[Math.floor(times.length / 2)] ?? 0n;
+  const dearest = times.at(-1) ?? 0n;
+  return `${pluralOf(receipts.length, "call")}, ${failed} not answered; half of them took at most ${formatMs(middle)}, the longest ${formatMs(dearest)}.`;
+}
+
+function formatMs(microseconds: bigint): string {
+  return `${formatUnits(microseconds, 3)} ms`;
+}
 
 export function Receipts(props: { deal: number; assignments: Assignment[]; epoch: number }) {
   const peers = [...new Set(props.assignments.filter((entry) => entry.start !== null).map((entry) => entry.peer))];
@@ -82,6 +96,7 @@ export function Receipts(props: { deal: number; assignments: Assignment[]; epoch
       {answer !== null && (
         <>
           <Findings findings={findings} />
+          <p>{summarize(answer.items.map((item) => readReceipt(item.packed)))}</p>
           <Table
             caption="Receipts"
             rows={answer.items.map((item) => readReceipt(item.packed))}
@@ -91,7 +106,7 @@ export function Receipts(props: { deal: number; assignments: Assignment[]; epoch
               { name: "Call", cell: (row) => `${row.assignment}:${row.sequence}` },
               { name: "Ended", cell: (row) => capitalize(CALL_STATUS[row.status] ?? `status ${row.status}`) },
               { name: "At", cell: (row) => formatClock(row.time) },
-              { name: "Took", isNumber: true, cell: (row) => `${(row.durationUs / 1000n).toString()} ms` },
+              { name: "Took", isNumber: true, cell: (row) => formatMs(row.durationUs) },
               { name: "Bytes", isNumber: true, cell: (row) => row.size.toString() },
               { name: "Fuel", isNumber: true, cell: (row) => row.fuel.toString() },
             ]}
