@@ -207,6 +207,8 @@ def _ask_deals(wiring: Wiring, recorder: Recorder, bid: Bid, deal: int) -> None:
     ask("GET /v1/assignments", 400, cursor="none of ours")
     ask("GET /v1/assignments/{assignment}", 200, assignment=smallest)
     ask("GET /v1/assignments/{assignment}", 404, assignment=NOBODY)
+    ask("GET /v1/history", 200, deal=deal, limit=ITEMS)
+    ask("GET /v1/history", 400, names="Nothing")
     ask("GET /v1/matches", 200, limit=ITEMS)
     ask("GET /v1/matches", 400, cursor="none of ours")
     ask("GET /v1/matches/{match}", 200, match=match["id"])

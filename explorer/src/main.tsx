@@ -13,7 +13,7 @@ import { EpochPage, EpochsPage } from "./pages/epochs";
 import { MarketPage } from "./pages/market";
 import { MatchPage } from "./pages/match";
 import { PeerPage } from "./pages/peer";
-import { AppPage, SearchPage } from "./pages/search";
+import { AppPage, SearchPage, TransactionPage } from "./pages/search";
 import { Link } from "./parts/basics";
 import "./style.css";
 import { WalletButton } from "./wallet/connect";
@@ -29,6 +29,7 @@ const ROUTES: [RegExp, (match: RegExpExecArray, query: URLSearchParams) => preac
   [/^\/(?:accounts|providers)\/(0x[0-9a-fA-F]{40})$/, ([, address = ""]) => <AccountPage address={address} key={address} />],
   [/^\/offers\/(0x[0-9a-fA-F]{64})$/, ([, hash = ""]) => <OfferPage hash={hash} key={hash} />],
   [/^\/apps\/(0x[0-9a-fA-F]{64})$/, ([, app = ""]) => <AppPage app={app} key={app} />],
+  [/^\/transactions\/(0x[0-9a-fA-F]{64})$/, ([, tx = ""]) => <TransactionPage tx={tx} key={tx} />],
   [/^\/search$/, (_, query) => <SearchPage text={query.get("q") ?? ""} />],
 ];
 

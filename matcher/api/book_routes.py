@@ -1,5 +1,6 @@
 """Routes for quotes, depth and the stream of events."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
@@ -7,14 +8,24 @@ from fastapi.responses import StreamingResponse
 
 from matcher.api.event_stream import News, find_position, read_choice, stream
 from matcher.api.requirements import to_demand
+from matcher.api.views.events import EventJson
 from matcher.api.views.offers import DepthView, LevelView, QuoteView, RequirementJson
 from matcher.engine.answers.quotes import Depth, depth, quote
 from matcher.orderbook.reader import BookReader
-from wasmarket.kernel.addresses import parse_address
+from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.serving.amounts import Uint
-from wasmarket.serving.pages import Page
-from wasmarket.serving.texts import AddressText
+from wasmarket.serving.pages import (
+    DEFAULT_LIMIT,
+    Cursor,
+    Limit,
+    Page,
+    decode_cursor,
+    encode_cursor,
+)
+from wasmarket.serving.texts import AddressText, HashText
+from wasmarket.store.chain.events import fetch_latest_events
+from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database
 
 EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
@@ -66,6 +77,31 @@ def book_routes(book: BookReader, database: Database) -> APIRouter:
         lines = stream(news, database, position, chosen)
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(lines, media_type="text/event-stream", headers=headers)
+
+    @router.get("/v1/history", tags=["events"])
+    def read_history(
+        names: Annotated[str, Query(description="event names, comma-separated")] = "",
+        deal: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+        account: AddressText | None = None,
+        tx: HashText | None = None,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
+    ) -> Page[EventJson]:
+        """Market events, the newest first: all, or those about a deal, a peer, an account or of
+        a transaction."""
+        owner = None if account is None else parse_address(account, field="account")
+        chosen = read_choice(names, deal, peer, owner)
+        if tx is not None:
+            chosen = replace(chosen, tx_hash=parse_hash(tx, field="tx"))
+        place = decode_cursor(cursor, int, int)
+        with database.read() as session:
+            at = fetch_indexed(session)
+            found = fetch_latest_events(session, before=place, limit=limit, chosen=chosen)
+        following = None
+        if len(found) == limit:
+            following = encode_cursor(found[-1].block, found[-1].log_index)
+        return Page(items=[EventJson.build(e) for e in found], next=following, block=at.block)
 
     return router
 

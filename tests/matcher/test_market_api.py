@@ -203,6 +203,23 @@ def test_account__known_or_not__has_its_free_balance_and_counter(trading):
     assert (unknown["free"], unknown["counter"]) == ("0", "0")
 
 
+def test_history__of_a_deal_a_transaction_or_a_kind__comes_newest_first_page_by_page(trading):
+    of_deal = get(trading, "/v1/history?deal=1")["items"]
+    tx = of_deal[-1]["tx"]
+    first = get(trading, "/v1/history?deal=1&limit=2")
+    rest = get(trading, f"/v1/history?deal=1&limit=9&cursor={first['next']}")
+    proofs = get(trading, "/v1/history?names=Committed&peer=1")["items"]
+    owned = get(trading, f"/v1/history?account={trading.provider.address}")["items"]
+
+    assert [row["name"] for row in of_deal][0] == "Activated"
+    assert [row["block"] for row in of_deal] == sorted((r["block"] for r in of_deal), reverse=True)
+    assert first["items"] + rest["items"] == of_deal
+    assert {row["tx"] for row in get(trading, f"/v1/history?tx={tx}")["items"]} == {tx}
+    assert [(row["data"]["epoch"], row["peer"]) for row in proofs] == [(trading.epoch, 1)]
+    assert "PeerRegistered" in {row["name"] for row in owned}
+    assert trading.http.get("/v1/history?cursor=WzFd").status_code == 400
+
+
 def test_quotes__price_curve__creates_nothing(trading):
     answer = trading.http.post("/v1/quotes", json={"units": 5})
 

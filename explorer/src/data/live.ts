@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { askMatcher } from "./fetching";
 import { followEvents } from "./stream";
-import type { ChainEvent, ServiceStatus } from "./views";
+import type { ServiceStatus } from "./views";
 
 export type Connection = "connecting" | "live" | "down";
 
@@ -17,13 +17,10 @@ export interface LiveState {
   problem: string | null;
   /** The block that the last reorg fell back to, until the reader has seen it. */
   reorg: number | null;
-  /** Events since the page was opened, the newest first. */
-  latest: ChainEvent[];
 }
 
 /** What brings no event (offers, blocks without one) is read at least so often. */
 const BEAT = 4000;
-const KEPT = 30;
 
 let state: LiveState = {
   connection: "connecting",
@@ -31,7 +28,6 @@ let state: LiveState = {
   head: null,
   problem: null,
   reorg: null,
-  latest: [],
 };
 const watchers = new Set<() => void>();
 const beats = new Set<() => void>();
@@ -84,12 +80,11 @@ export function startLive() {
       refresh();
     },
     onEvents(events) {
-      const latest = [...events].reverse().concat(state.latest).slice(0, KEPT);
-      change({ block: Math.max(state.block ?? 0, events.at(-1)?.block ?? 0), latest });
+      change({ block: Math.max(state.block ?? 0, events.at(-1)?.block ?? 0) });
       beat();
     },
     onReorg(block) {
-      change({ reorg: block, latest: state.latest.filter((event) => event.block <= block) });
+      change({ reorg: block });
       refresh();
     },
     onBreak(problem) {

@@ -4,8 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { Problem, askAll, askMatcher } from "./fetching";
 import { onBeat } from "./live";
-import { followEvents } from "./stream";
-import type { ChainEvent } from "./views";
+import type { ChainEvent, Page } from "./views";
 
 export interface Resource<T> {
   data: T | undefined;
@@ -68,19 +67,19 @@ export function useAll<T>(path: string | null): Resource<T[]> {
   return useReading(path, () => askAll<T>(path ?? ""));
 }
 
-/** All events about a deal, a peer or an account, from the first on, as long as they hold. */
-export function useHistory(query: string | null): ChainEvent[] {
-  const [events, setEvents] = useState<ChainEvent[]>([]);
-  useEffect(() => {
-    setEvents([]);
-    if (query === null) return;
-    return followEvents(query, "0:0", {
-      onEvents: (more) => setEvents((before) => before.concat(more)),
-      onReorg: (block) => setEvents((before) => before.filter((event) => event.block <= block)),
-      onOpen: () => undefined,
-      // The page's own stream, which breaks as well, says so.
-      onBreak: () => undefined,
-    });
-  }, [query]);
-  return events;
+interface ListedEvent extends ChainEvent {
+  data: Record<string, unknown>;
+}
+
+/** Events about a deal, a peer or an account, or of a kind, the newest first. */
+export function useHistory(query: string | null, most = 100): Resource<ChainEvent[]> {
+  const path = `/v1/history?${query}&limit=${most}`;
+  return useReading(query === null ? null : path, async () => {
+    const page = await askMatcher<Page<ListedEvent>>(path);
+    return page.items.map(({ data, ...place }) => ({ ...data, ...dropNulls(place) }) as ChainEvent);
+  });
+}
+
+function dropNulls(value: object): object {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }

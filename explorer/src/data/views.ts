@@ -69,6 +69,12 @@ export interface Deal {
   assignments: Assignment[];
 }
 
+export interface Version {
+  version: number;
+  app: string;
+  at: number;
+}
+
 export interface Peer {
   id: number;
   provider: string;

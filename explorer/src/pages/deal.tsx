@@ -5,7 +5,7 @@ import { costOf, formatCount, formatPpm, formatUsdc, toDrawn, USDC_DECIMALS } fr
 import { type Resource, useAll, useHistory, useMatcher } from "../data/resources";
 import { getSettings } from "../data/settings";
 import { formatSpan, formatTime, NO_END, pluralOf, startOf, ZERO_ADDRESS } from "../data/texts";
-import type { Assignment, ChainEvent, Deal, Epoch, Match, Page } from "../data/views";
+import type { Assignment, Deal, Epoch, Match, Page, Version } from "../data/views";
 import {
   AccountName,
   AppName,
@@ -148,21 +148,16 @@ function Matches(props: { deal: number }) {
   );
 }
 
-function Versions(props: { deal: Deal; events: ChainEvent[] }) {
-  const rows = props.events
-    .filter((event) => event.name === "DealCreated" || event.name === "AppChanged")
-    .map((event, index) => ({ version: index + 1, app: String(event.app), event }));
+function Versions(props: { deal: Deal; versions: Version[] }) {
   return (
     <Table
       caption="Versions"
-      rows={rows.reverse()}
+      rows={[...props.versions].reverse()}
       keyOf={(row) => row.version}
-      empty="The events of this deal are not here yet."
       columns={[
         { name: "Version", cell: (row) => (row.version === props.deal.version ? `${row.version}, now` : row.version) },
         { name: "App", cell: (row) => <AppName app={row.app} /> },
-        { name: "Since", cell: (row) => formatTime(row.event.timestamp) },
-        { name: "Block", isNumber: true, cell: (row) => formatCount(row.event.block) },
+        { name: "Since", cell: (row) => formatTime(row.at) },
       ]}
     />
   );
@@ -172,6 +167,7 @@ export function DealPage(props: { deal: number }) {
   const found = useMatcher<Deal>(`/v1/deals/${props.deal}`);
   const assignments = useAll<Assignment>(`/v1/deals/${props.deal}/assignments`);
   const history = useHistory(`deal=${props.deal}`);
+  const versions = useMatcher<Page<Version>>(`/v1/deals/${props.deal}/versions`);
   const epoch = useEpoch();
   const { account } = useWallet();
   return (
@@ -225,10 +221,10 @@ export function DealPage(props: { deal: number }) {
                 </Card>
               )}
               <Card title="Versions">
-                <Versions deal={deal} events={history} />
+                <Shown of={versions}>{(page) => <Versions deal={deal} versions={page.items} />}</Shown>
               </Card>
               <Card title="History" note="Every event of the chain about this deal, the newest first" wide>
-                <EventList events={[...history].reverse().slice(0, 100)} empty="Loading …" />
+                <Shown of={history}>{(events) => <EventList events={events} empty="Nothing yet." />}</Shown>
               </Card>
             </div>
           </>

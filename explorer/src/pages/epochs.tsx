@@ -1,11 +1,11 @@
 /** Epochs: what ran, what was billed, who committed and who did not, with the roots. */
 
 import { formatCount, formatUsdc } from "../data/amounts";
+import { askMatcher } from "../data/fetching";
 import { useAll, useMatcher, useReading } from "../data/resources";
 import { getSettings } from "../data/settings";
-import { followEvents } from "../data/stream";
 import { formatTime, startOf } from "../data/texts";
-import type { Assignment, ChainEvent, Epoch, Page } from "../data/views";
+import type { Assignment, Epoch, Page } from "../data/views";
 import { Card, Link, Name, Shown, State, Table, Tile, Tiles, Usdc } from "../parts/basics";
 import { Chart } from "../parts/chart";
 
@@ -60,49 +60,39 @@ export function EpochsPage() {
   );
 }
 
+interface Commitment {
+  timestamp: number;
+  data: { epoch: number | string; peer: number | string; root: string };
+}
+
 interface PeerInEpoch {
   peer: number;
   units: number;
   root: string | null;
 }
 
-/** Events of one kind from the first on; done when the stream is quiet. */
-function readAllEvents(query: string): Promise<ChainEvent[]> {
-  return new Promise((resolve, reject) => {
-    let found: ChainEvent[] = [];
-    let timer: ReturnType<typeof setTimeout>;
-    const finish = () => {
-      end();
-      resolve(found);
-    };
-    const wait = () => {
-      clearTimeout(timer);
-      timer = setTimeout(finish, 300);
-    };
-    const end = followEvents(query, "0:0", {
-      onOpen: wait,
-      onEvents(events) {
-        found = found.concat(events);
-        wait();
-      },
-      onReorg(block) {
-        found = found.filter((event) => event.block <= block);
-      },
-      onBreak(problem) {
-        end();
-        reject(problem);
-      },
-    });
-  });
+const PAGES = 20;
+
+/** Roots by peer, of the commitments since an epoch began, the newest first. */
+async function readRoots(epoch: number): Promise<Map<number, string>> {
+  const roots = new Map<number, string>();
+  let cursor = "";
+  for (let pages = 0; pages < PAGES; pages += 1) {
+    const page = await askMatcher<Page<Commitment>>(`/v1/history?names=Committed&limit=1000${cursor}`);
+    for (const { data } of page.items) {
+      if (Number(data.epoch) === epoch) roots.set(Number(data.peer), String(data.root));
+    }
+    if (page.next === null || (page.items.at(-1)?.timestamp ?? 0) < startOf(epoch)) break;
+    cursor = `&cursor=${page.next}`;
+  }
+  return roots;
 }
 
 export function EpochPage(props: { epoch: number }) {
   const found = useMatcher<Epoch>(`/v1/epochs/${props.epoch}`);
   const assignments = useAll<Assignment>("/v1/assignments");
-  const roots = useReading(`roots of ${props.epoch}`, () => readAllEvents("names=Committed"));
-  const committed = new Map(
-    (roots.data ?? []).filter((e) => Number(e.epoch) === props.epoch).map((e) => [Number(e.peer), String(e.root)]),
-  );
+  const roots = useReading(`roots of ${props.epoch}`, () => readRoots(props.epoch));
+  const committed = roots.data ?? new Map<number, string>();
   const byPeer = new Map<number, PeerInEpoch>();
   for (const row of assignments.data ?? []) {
     if (row.start === null || row.start > props.epoch || (row.end !== null && row.end < props.epoch)) continue;

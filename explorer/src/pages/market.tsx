@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 
 import { formatCount, formatPpm, formatUsdc, percentOf, toDrawn, USDC_DECIMALS } from "../data/amounts";
 import { useAll, useMatcher } from "../data/resources";
-import { formatClock, formatTime, regionName, startOf } from "../data/texts";
+import { formatTime, regionName, startOf } from "../data/texts";
 import type { Depth, Epoch, Match, Page, Peer, Statistics } from "../data/views";
 import { Card, DealName, Link, Meter, OfferName, RegionName, Shown, Table, Tile, Tiles, Usdc } from "../parts/basics";
 import { Chart } from "../parts/chart";
@@ -288,7 +288,7 @@ export function MarketPage() {
         <Regions region={region} onRegion={setRegion} />
         <LastMatches />
         <Usage />
-        <Card title="Happening now" note={`Events as they are indexed, since ${formatClock(Date.now() / 1000)}`}>
+        <Card title="Happening now" note="The newest events of the chain, as they are indexed">
           <LatestEvents />
         </Card>
         <Peers />

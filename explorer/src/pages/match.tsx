@@ -109,7 +109,7 @@ export function MatchPage(props: { match: number }) {
                     ["Book", <Name text={match.book} what="book" />],
                     ["Surplus", <Usdc amount={match.saving} />],
                     ["Most the round could give", <Usdc amount={match.bound} />],
-                    ["Sent in", match.tx === null ? "not sent" : <Name text={match.tx} what="transaction" />],
+                    ["Sent in", match.tx === null ? "not sent" : <Name text={match.tx} to={`/transactions/${match.tx}`} what="transaction" />],
                   ]}
                 />
               </Card>

@@ -25,17 +25,17 @@ import { Chart } from "../parts/chart";
 import { EventList } from "../parts/latest";
 import { useEpoch } from "./deal";
 
-const DAYS_SHOWN = 90;
+const EPOCHS_SHOWN = 90;
 const EARNINGS_SHOWN = 48;
 
 /** One square an epoch: proven, not proven although something ran, or idle. */
 function ProofCalendar(props: { events: ChainEvent[]; assignments: Assignment[]; epoch: number }) {
-  const proven = new Set(props.events.filter((e) => e.name === "Committed").map((e) => Number(e.epoch)));
+  const proven = new Set(props.events.map((event) => Number(event.epoch)));
   const last = props.epoch - 1;
   const runs = props.assignments.filter((entry) => entry.start !== null);
   if (runs.length === 0 && proven.size === 0) return <p class="empty">It has not run anything yet.</p>;
   const earliest = Math.min(...proven, ...runs.map((entry) => entry.start ?? last));
-  const first = Math.max(earliest, last - DAYS_SHOWN + 1);
+  const first = Math.max(earliest, last - EPOCHS_SHOWN + 1);
   const epochs = Array.from({ length: Math.max(last - first + 1, 0) }, (_, index) => first + index);
   const states = epochs.map((epoch) => {
     if (proven.has(epoch)) return "proven";
@@ -61,7 +61,6 @@ function ProofCalendar(props: { events: ChainEvent[]; assignments: Assignment[];
 function Earnings(props: { events: ChainEvent[] }) {
   const byEpoch = new Map<number, { paid: bigint; refunded: bigint }>();
   for (const event of props.events) {
-    if (event.name !== "Claimed" && event.name !== "Redeemed") continue;
     const epoch = Math.floor(event.timestamp / getSettings().epochSeconds);
     const entry = byEpoch.get(epoch) ?? { paid: 0n, refunded: 0n };
     entry.paid += BigInt(String(event.paid ?? 0));
@@ -148,7 +147,9 @@ function reachText(peer: Peer): string {
 export function PeerPage(props: { peer: number }) {
   const found = useMatcher<Peer>(`/v1/peers/${props.peer}`);
   const assignments = useAll<Assignment>(`/v1/assignments?peer=${props.peer}`);
-  const history = useHistory(`peer=${props.peer}`);
+  const history = useHistory(`peer=${props.peer}`, 60);
+  const proofs = useHistory(`peer=${props.peer}&names=Committed`, 2 * EPOCHS_SHOWN);
+  const claims = useHistory(`peer=${props.peer}&names=Claimed,Redeemed`, 500);
   const epoch = useEpoch();
   const answers = found.data?.reachable?.answers;
   return (
@@ -194,11 +195,13 @@ export function PeerPage(props: { peer: number }) {
               </Card>
               <Card title="Proofs" note="An epoch counts as proven when the peer committed to its receipts in time">
                 {epoch !== null && (
-                  <ProofCalendar events={history} assignments={assignments.data ?? []} epoch={epoch} />
+                  <Shown of={proofs}>
+                    {(events) => <ProofCalendar events={events} assignments={assignments.data ?? []} epoch={epoch} />}
+                  </Shown>
                 )}
               </Card>
               <Card title="Earnings" note="Claims, and what went back because it was not proven">
-                <Earnings events={history} />
+                <Shown of={claims}>{(events) => <Earnings events={events} />}</Shown>
               </Card>
               <Card title="Offers">
                 <Offers path={`/v1/provider-offers?peer=${peer.id}`} />
@@ -207,7 +210,7 @@ export function PeerPage(props: { peer: number }) {
                 <Shown of={assignments}>{(rows) => <AssignmentTable rows={rows} />}</Shown>
               </Card>
               <Card title="History" note="Every event of the chain about this peer, the newest first" wide>
-                <EventList events={[...history].reverse().slice(0, 60)} empty="Loading …" />
+                <Shown of={history}>{(events) => <EventList events={events} empty="Nothing yet." />}</Shown>
               </Card>
             </div>
           </>

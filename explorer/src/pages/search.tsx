@@ -3,13 +3,13 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { askGateway, askMatcher, Problem } from "../data/fetching";
+import { useAll, useHistory } from "../data/resources";
 import { navigate } from "../data/router";
 import { digestOf, formatTime } from "../data/texts";
-import type { Assignment, Deal, Match, Offer, Page, Peer, ServiceStatus } from "../data/views";
-import { Card, Link } from "../parts/basics";
+import type { Assignment, ChainEvent, Deal, Match, Offer, Page, Peer, ServiceStatus } from "../data/views";
+import { AppName, Card, Link, Name, Shown } from "../parts/basics";
+import { EventList } from "../parts/latest";
 import { DealTable } from "./account";
-import { useAll } from "../data/resources";
-import { AppName, Shown } from "../parts/basics";
 
 interface Hit {
   to: string;
@@ -53,9 +53,12 @@ function searchHash(hash: string): Promise<Hit[]>[] {
       page.items.length === 0 ? null : { to: `/apps/${hash}`, title: "An app", note: `${page.items.length} deals run or ran it` },
     ),
     tryHit(askMatcher<Page<Match>>("/v1/matches?limit=1000"), (page) => {
-      const match = page.items.find((entry) => entry.book === hash || entry.tx === hash);
-      return match ? { to: `/matches/${match.id}`, title: `Match ${match.id}`, note: match.tx === hash ? "by its transaction" : "by its book" } : null;
+      const match = page.items.find((entry) => entry.book === hash);
+      return match ? { to: `/matches/${match.id}`, title: `Match ${match.id}`, note: "by its book" } : null;
     }),
+    tryHit(askMatcher<Page<ChainEvent>>(`/v1/history?tx=${hash}`), (page) =>
+      page.items.length === 0 ? null : { to: `/transactions/${hash}`, title: "A transaction", note: `${page.items.length} events` },
+    ),
     tryHit(askMatcher<Page<Peer>>("/v1/peers?limit=1000"), (page) => {
       const peer = page.items.find((entry) => entry.key === hash);
       return peer ? { to: `/peers/${peer.id}`, title: `Peer ${peer.id}`, note: "by its key" } : null;
@@ -127,6 +130,22 @@ export function SearchPage(props: { text: string }) {
             </li>
           ))}
         </ul>
+      </Card>
+    </>
+  );
+}
+
+/** What a transaction did. */
+export function TransactionPage(props: { tx: string }) {
+  const found = useHistory(`tx=${props.tx}`);
+  return (
+    <>
+      <h1 tabIndex={-1}>Transaction</h1>
+      <p class="lead">
+        <Name text={props.tx} what="transaction" />
+      </p>
+      <Card title="What it did" note="Events of the market's contracts, the last first" wide>
+        <Shown of={found}>{(events) => <EventList events={events} empty="Nothing at this market." />}</Shown>
       </Card>
     </>
   );

@@ -158,7 +158,6 @@ const TONES: Record<string, string> = {
   verified: "good",
   pending: "wait",
   waiting: "wait",
-  posted: "wait",
   submitting: "wait",
   short: "wait",
   open: "wait",

@@ -38,15 +38,20 @@ function useTheme(): number {
   return count;
 }
 
+/** A length of the design, in pixels of this screen's letters. */
+function scale(pixels: number): number {
+  return Math.round((pixels * Number.parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16);
+}
+
 function buildOptions(props: ChartProps, width: number, onPoint: (index: number | null) => void): uPlot.Options {
   const line = colorOf("--accent");
   const axis: uPlot.Axis = {
     stroke: colorOf("--soft"),
     grid: { stroke: colorOf("--grid"), width: 1 },
     ticks: { show: false },
-    font: "12px system-ui, sans-serif",
+    font: `${scale(12)}px system-ui, sans-serif`,
   };
-  const paths = props.kind === "steps" ? uPlot.paths.stepped?.({ align: -1 }) : uPlot.paths.bars?.({ size: [0.7, 46], radius: 0.15 });
+  const paths = props.kind === "steps" ? uPlot.paths.stepped?.({ align: -1 }) : uPlot.paths.bars?.({ size: [0.7, scale(46)], radius: 0.15 });
   const series: uPlot.Series[] = [
     {},
     {
@@ -62,7 +67,7 @@ function buildOptions(props: ChartProps, width: number, onPoint: (index: number 
   const last = props.x.at(-1) ?? 1;
   return {
     width,
-    height: props.height ?? 240,
+    height: scale(props.height ?? 240),
     cursor: { y: false, points: { size: 7 } },
     legend: { show: false },
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
@@ -75,10 +80,10 @@ function buildOptions(props: ChartProps, width: number, onPoint: (index: number 
         ...axis,
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 10_000, 100_000, 1_000_000],
         values: (_, values) => values.map(props.formatX),
-        space: 84,
-        size: 34,
+        space: scale(84),
+        size: scale(34),
       },
-      { ...axis, values: (_, values) => values.map(props.formatY), size: 62 },
+      { ...axis, values: (_, values) => values.map(props.formatY), size: scale(62) },
     ],
     series,
   };
@@ -104,7 +109,7 @@ export function Chart(props: ChartProps) {
     const plot = new uPlot(buildOptions(props, place.clientWidth || 300, setPoint), data, place);
     drawn.current = plot;
     const observer = new ResizeObserver(() => {
-      if (place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: props.height ?? 240 });
+      if (place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: scale(props.height ?? 240) });
     });
     observer.observe(place);
     return () => {

@@ -3,10 +3,10 @@
 import type { ComponentChildren } from "preact";
 
 import { formatCount, formatUsdc } from "../data/amounts";
-import { useLive } from "../data/live";
+import { useHistory } from "../data/resources";
 import { formatClock } from "../data/texts";
 import type { ChainEvent } from "../data/views";
-import { Link } from "./basics";
+import { Link, Shown } from "./basics";
 
 const SENTENCES: Record<string, (event: ChainEvent) => string> = {
   Activated: (e) => `activated from epoch ${epoch(e.epoch)}`,
@@ -76,6 +76,6 @@ export function EventList(props: { events: ChainEvent[]; empty: string }) {
 }
 
 export function LatestEvents() {
-  const { latest } = useLive();
-  return <EventList events={latest.slice(0, 12)} empty="Nothing since this page was opened. It will be here at once." />;
+  const found = useHistory("", 12);
+  return <Shown of={found}>{(events) => <EventList events={events} empty="Nothing has happened yet." />}</Shown>;
 }

@@ -53,7 +53,7 @@ export function Receipts(props: { deal: number; assignments: Assignment[]; epoch
     try {
       const path = `/v1/deals/${props.deal}/receipts/${chosenEpoch}`;
       const found = await askGateway<ReceiptEpoch>(path, { headers: { "Wasmarket-Peer": String(chosenPeer) } });
-      const event = commitments.find((entry) => Number(entry.epoch) === chosenEpoch);
+      const event = commitments.data?.find((entry) => Number(entry.epoch) === chosenEpoch);
       setFindings(checkReceipts(found, props.deal, event === undefined ? null : String(event.root)));
       setAnswer(found);
     } catch (error) {

@@ -186,6 +186,19 @@ def fetch_events(
     return [EventView(*found[place]) for place in sorted(found)[:limit]]
 
 
+def fetch_latest_events(
+    session: Session, *, before: Place | None = None, limit: int, chosen: EventChoice
+) -> list[EventView]:
+    """Return events, the newest first; `before`: only those in front of that place."""
+    newest = [column.desc() for column in _PLACE]
+    query = _COLUMNS.order_by(*newest).limit(limit)
+    if before is not None:
+        query = query.where(tuple_(*_PLACE) < before)
+    rows = [row for narrowed in chosen.narrow(query) for row in session.execute(narrowed)]
+    found = {(row[0], row[1]): tuple(row) for row in rows}
+    return [EventView(*found[place]) for place in sorted(found, reverse=True)[:limit]]
+
+
 def id_of(block: int, log_index: int, branch: str) -> str:
     """Return the name of an event in the stream."""
     return f"{block}:{log_index}:{branch}" if branch else f"{block}:{log_index}"
