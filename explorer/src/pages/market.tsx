@@ -116,7 +116,7 @@ function Prices(props: { region: number | null; onRegion(region: number | null):
 function Usage() {
   const found = useMatcher<Page<Epoch>>("/v1/epochs?limit=48");
   return (
-    <Card title="Units sold" note="Units that ran in each epoch, and what they were billed">
+    <Card title="Units sold" note="Units that ran in each epoch; the table says what they were billed">
       <Shown of={found}>
         {(page) => {
           const epochs = [...page.items].reverse();

@@ -13,7 +13,8 @@ const SENTENCES: Record<string, (event: ChainEvent) => string> = {
   AppChanged: () => "has a new version of its app",
   Assigned: (e) => `got ${e.units} units at ${usdc(e.price)}`,
   Claimed: (e) => `claimed ${usdc(e.paid)}, ${usdc(e.refunded)} went back`,
-  Committed: (e) => `proved epoch ${epoch(e.epoch)}`,
+  // Peer 0 is nobody's: anybody may commit it, to show that commitments could be made.
+  Committed: (e) => `${String(e.peer) === "0" ? "the pulse of" : "proved"} epoch ${epoch(e.epoch)}`,
   CounterBumped: () => "an account withdrew all its offers",
   DealBalance: (e) => `balance is now ${usdc(e.balance)}`,
   DealCreated: (e) => `began with ${usdc(e.deposit)}`,
