@@ -30,6 +30,7 @@ NEEDS_BROWSER = (
     ),
 )
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice")
+expect.set_options(timeout=MILLISECONDS)
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
 ANNOUNCE = """
 const listeners = {};
@@ -78,7 +79,7 @@ class Visitor:
     def wait_loaded(self) -> None:
         """Wait until nothing of the page is still being read."""
         self.page.locator("h1").wait_for()
-        expect(self.page.locator(".loading")).to_have_count(0, timeout=MILLISECONDS)
+        expect(self.page.locator(".loading")).to_have_count(0)
 
     def find_barriers(self, rules: Sequence[str] = RULES) -> list[str]:
         """Return what axe finds against the page by these rules, or rules of these tags."""
@@ -142,7 +143,7 @@ class Visitor:
         look = dialog.get_by_role("button", name="Show what it changes")
         look.click()
         button = dialog.get_by_role("button", name="Sign in the wallet")
-        expect(button.or_(dialog.get_by_role("alert"))).to_be_visible(timeout=MILLISECONDS)
+        expect(button.or_(dialog.get_by_role("alert"))).to_be_visible()
         problems = dialog.get_by_role("alert").all_inner_texts()
         assert not problems, problems
         shown = {
@@ -153,7 +154,7 @@ class Visitor:
             for row in dialog.locator(".changes tbody tr").all()
         }
         button.click()
-        expect(look.or_(dialog.get_by_role("alert"))).to_be_visible(timeout=MILLISECONDS)
+        expect(look.or_(dialog.get_by_role("alert"))).to_be_visible()
         problems = dialog.get_by_role("alert").all_inner_texts()
         assert not problems, problems
         dialog.get_by_role("button", name="Close").click()

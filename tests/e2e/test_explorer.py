@@ -5,7 +5,7 @@ import subprocess
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import MILLISECONDS, NEEDS_BROWSER, PHONE, WANTS_PICTURES
+from tests.e2e.browser import NEEDS_BROWSER, PHONE, WANTS_PICTURES
 from tests.e2e.market_driver import WAIT_SECONDS
 from tests.paths import CHECKOUT
 from wasmarket.client.provider import PeerCapacity
@@ -14,6 +14,8 @@ from wasmarket_cli.provider.peer_keys import load_peer_keys
 
 pytestmark = [pytest.mark.e2e, *NEEDS_BROWSER]
 BUNDLER = CHECKOUT / "explorer" / "node_modules" / ".bin" / "esbuild"
+COLOURFUL = ("/", "/deals/{deal}", "/matches/{match}")
+"""Pages that together have every colour."""
 FIRST_VIEW_BYTES = 250_000
 HOSTILE = "http://127.0.0.1:9/<img src=x onerror=alert(1)>"
 
@@ -73,14 +75,15 @@ def test_page__wide_and_narrow_light_and_dark__shows_its_facts_without_barriers(
     visitor.open(path.format(**seen))
 
     expect(visitor.page.locator("h1")).to_contain_text(heading.format(**seen))
-    expect(visitor.page.get_by_text(word).first).to_be_visible(timeout=MILLISECONDS)
+    expect(visitor.page.get_by_text(word).first).to_be_visible()
     visitor.wait_loaded()
     assert visitor.find_barriers() == []
     visitor.picture(heading.format(**seen).split()[0].lower())
 
     visitor.page.emulate_media(color_scheme="dark")
     visitor.page.set_viewport_size(PHONE)
-    assert visitor.find_pale_texts() == []
+    if path in COLOURFUL:
+        assert visitor.find_pale_texts() == []
     assert not visitor.is_too_wide()
 
 
@@ -144,35 +147,27 @@ def test_watching__a_block_is_replaced__says_so_and_shows_what_holds(visitor, ma
     name = market.new_account("watched")
     visitor.open(f"/accounts/{market.address(name)}")
     tile = visitor.page.locator(".tile").filter(has_text="Free balance")
-    expect(tile).to_contain_text("0.00 USDC", timeout=MILLISECONDS)
+    expect(tile).to_contain_text("0.00 USDC")
 
     market.run("wallet", "deposit", "1.5", "--key", name)
-    expect(tile).to_contain_text("1.50 USDC", timeout=MILLISECONDS)
+    expect(tile).to_contain_text("1.50 USDC")
     cheats.reorg(1)
 
-    expect(visitor.page.get_by_text("The chain changed its mind")).to_be_visible(
-        timeout=MILLISECONDS
-    )
-    expect(tile).to_contain_text("0.00 USDC", timeout=MILLISECONDS)
+    expect(visitor.page.get_by_text("The chain changed its mind")).to_be_visible()
+    expect(tile).to_contain_text("0.00 USDC")
 
 
 def test_watching__the_matcher_goes_and_comes_back__says_so_and_catches_up(visitor, market, seen):
     visitor.open(f"/deals/{seen['deal']}")
-    expect(visitor.page.locator(".connection")).to_contain_text("Live", timeout=MILLISECONDS)
+    expect(visitor.page.locator(".connection")).to_contain_text("Live")
     matcher = market.market.services["matcher"]
 
     matcher.stop()
-    expect(visitor.page.get_by_text("The matcher does not answer")).to_be_visible(
-        timeout=MILLISECONDS
-    )
+    expect(visitor.page.get_by_text("The matcher does not answer")).to_be_visible()
     expect(visitor.page.locator("h1")).to_contain_text(f"Deal {seen['deal']}")
     with market.environment():
         market.market.start_service("matcher").wait_ready(WAIT_SECONDS)
     market.run("top-up", seen["deal"], "0.25")
 
-    expect(visitor.page.get_by_text("The matcher does not answer")).to_have_count(
-        0, timeout=MILLISECONDS
-    )
-    expect(visitor.page.locator(".events").get_by_text("balance is now").first).to_be_visible(
-        timeout=MILLISECONDS
-    )
+    expect(visitor.page.get_by_text("The matcher does not answer")).to_have_count(0)
+    expect(visitor.page.locator(".events").get_by_text("balance is now").first).to_be_visible()

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.e2e.browser import MILLISECONDS, NEEDS_BROWSER
+from tests.e2e.browser import NEEDS_BROWSER
 from tests.e2e.market_driver import GREETING, wait_until
 from wasmarket.app.file import load_app
 from wasmarket.kernel.documents.content_ids import app_cid
@@ -59,7 +59,7 @@ def test_deal__its_developers_wallet__does_with_it_what_a_developer_can(
     assert change_of(topped, balance) == 1_250_000
     assert change_of(topped, "Your wallet") == -1_250_000
     tile = visitor.page.locator(".tile").filter(has_text="Balance")
-    expect(tile).to_contain_text(topped[balance][1], timeout=MILLISECONDS)
+    expect(tile).to_contain_text(topped[balance][1])
 
     taken = visitor.act("Take", Amount="0.5")
     assert change_of(taken, balance) == -500_000
@@ -68,10 +68,10 @@ def test_deal__its_developers_wallet__does_with_it_what_a_developer_can(
     peer = str(market.client().deal(own_deal)["assignments"][0]["peer"])
     market.call(own_deal, "greeting/greeting", ["Ada"], {"Wasmarket-Peer": peer})
     visitor.page.get_by_role("button", name="Sign and show logs").click()
-    expect(visitor.page.get_by_text("greeting Ada")).to_be_visible(timeout=MILLISECONDS)
+    expect(visitor.page.get_by_text("greeting Ada")).to_be_visible()
     visitor.page.get_by_role("button", name="Sign and show calls").click()
     calls = visitor.page.locator(".tile").filter(has_text="since the peer started")
-    expect(calls.locator(".figure")).to_have_text("1", timeout=MILLISECONDS)
+    expect(calls.locator(".figure")).to_have_text("1")
 
     visitor.start("Drop").get_by_role("checkbox").first.check()
     assert visitor.sign("Drop")["Units"] == ("2", "1")
@@ -81,7 +81,7 @@ def test_deal__its_developers_wallet__does_with_it_what_a_developer_can(
     assert market.call(own_deal, "greeting/greeting", ["World"]).status_code == 401
 
     stopped = visitor.act("Stop")
-    expect(visitor.page.locator("h1")).to_contain_text("Stopping", timeout=MILLISECONDS)
+    expect(visitor.page.locator("h1")).to_contain_text("Stopping")
     free = read_free(market, visitor.address)
     assert free == read_usdc(stopped["Your free balance"][1])
 
@@ -105,7 +105,7 @@ def test_account__its_wallet__deposits_asks_for_units_cancels_and_withdraws(
     visitor.page.locator(f"a[href$='{offer['hash']}']").first.click()
     visitor.act("Cancel")
     state = visitor.page.locator("h1 .state")
-    expect(state).to_have_text("Cancelled", timeout=MILLISECONDS)
+    expect(state).to_have_text("Cancelled")
 
     visitor.page.get_by_role("link", name="Account", exact=True).click()
     assert change_of(visitor.act("Withdraw", Amount="2.5"), "Your wallet") == 2_500_000

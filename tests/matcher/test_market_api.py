@@ -211,7 +211,7 @@ def test_history__of_a_deal_a_transaction_or_a_kind__comes_newest_first_page_by_
     proofs = get(trading, "/v1/history?names=Committed&peer=1")["items"]
     owned = get(trading, f"/v1/history?account={trading.provider.address}")["items"]
 
-    assert [row["name"] for row in of_deal][0] == "Activated"
+    assert of_deal[0]["name"] == "Activated"
     assert [row["block"] for row in of_deal] == sorted((r["block"] for r in of_deal), reverse=True)
     assert first["items"] + rest["items"] == of_deal
     assert {row["tx"] for row in get(trading, f"/v1/history?tx={tx}")["items"]} == {tx}

@@ -72,12 +72,15 @@ interface ListedEvent extends ChainEvent {
 }
 
 /** Events about a deal, a peer or an account, or of a kind, the newest first. */
-export function useHistory(query: string | null, most = 100): Resource<ChainEvent[]> {
-  const path = `/v1/history?${query}&limit=${most}`;
-  return useReading(query === null ? null : path, async () => {
-    const page = await askMatcher<Page<ListedEvent>>(path);
-    return page.items.map(({ data, ...place }) => ({ ...data, ...dropNulls(place) }) as ChainEvent);
-  });
+export function useHistory(query: string, most = 100): Resource<ChainEvent[]> {
+  const narrowed = `${query}&limit=${most}`;
+  return useReading(narrowed, () => readHistory(narrowed));
+}
+
+/** The same, once. */
+export async function readHistory(query: string): Promise<ChainEvent[]> {
+  const page = await askMatcher<Page<ListedEvent>>(`/v1/history?${query}`);
+  return page.items.map(({ data, ...place }) => ({ ...data, ...dropNulls(place) }) as ChainEvent);
 }
 
 function dropNulls(value: object): object {

@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { CALL_STATUS, checkReceipts, type Finding, type Receipt, readReceipt, type ReceiptEpoch } from "../chain/receipts";
 import { formatCount, formatUnits } from "../data/amounts";
 import { askGateway, Problem } from "../data/fetching";
-import { useHistory } from "../data/resources";
+import { readHistory } from "../data/resources";
 import { getSettings } from "../data/settings";
 import { capitalize, formatClock, formatTime, pluralOf, startOf } from "../data/texts";
 import type { Assignment } from "../data/views";
@@ -36,7 +36,6 @@ export function Receipts(props: { deal: number; assignments: Assignment[]; epoch
   const [findings, setFindings] = useState<Finding[]>([]);
   const [problem, setProblem] = useState<string | null>(null);
   const chosenPeer = peer ?? peers[0] ?? null;
-  const commitments = useHistory(chosenPeer === null ? null : `peer=${chosenPeer}&names=Committed`);
 
   if (getSettings().gateway === null) return <p class="empty">This service names no gateway to fetch receipts from.</p>;
   if (chosenPeer === null) return <p class="empty">No peer has run it yet.</p>;
@@ -53,7 +52,8 @@ export function Receipts(props: { deal: number; assignments: Assignment[]; epoch
     try {
       const path = `/v1/deals/${props.deal}/receipts/${chosenEpoch}`;
       const found = await askGateway<ReceiptEpoch>(path, { headers: { "Wasmarket-Peer": String(chosenPeer) } });
-      const event = commitments.data?.find((entry) => Number(entry.epoch) === chosenEpoch);
+      const commitments = await readHistory(`peer=${chosenPeer}&names=Committed&limit=${4 * EPOCHS_SHOWN}`);
+      const event = commitments.find((entry) => Number(entry.epoch) === chosenEpoch);
       setFindings(checkReceipts(found, props.deal, event === undefined ? null : String(event.root)));
       setAnswer(found);
     } catch (error) {
