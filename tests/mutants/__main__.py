@@ -1,8 +1,9 @@
 """Apply every fault of the catalogue to a copy of the contracts; a test must fail for each.
 
-`python tests/mutants [name …]`; `sources` names the run without a fault. Two at a time. Prints a
-line for each fault and the survivors; fails if there are any, if an old text is stale, or if the
-sources do not pass as they are.
+`python tests/mutants [name …]`; `sources` names the run without a fault. First the tests that
+should notice, then all of them for what is left; MUTANTS_AT_ONCE (2) at a time. Prints a line for
+each fault and the survivors; fails if there are any, if an old text is stale, or if the sources do
+not pass as they are.
 """
 
 import multiprocessing
@@ -161,6 +162,7 @@ def main(names: list[str]) -> int:
                 tell(verdict)
             else:
                 left.append(verdict.mutant)
+                print(f"not yet  {verdict.mutant.name:34} {verdict.note}", flush=True)
         for verdict in try_all(pool, left, is_quick=False):
             tell(verdict)
             if not verdict.killed_by:

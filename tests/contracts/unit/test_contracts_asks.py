@@ -139,6 +139,17 @@ def test_answer__receipt_of_something_else__does_not_answer(court, lie):
     assert reason == "audits: wrong receipt"
 
 
+def test_answer__receipt_out_of_its_place__does_not_answer(court):
+    s = court.suspect()
+    epoch = court.work(s, calls=2, lie={0: {"sequence": 1}, 1: {"sequence": 0}})
+    case = court.ask_for(s, epoch, 0)
+    called = s.books.called(s.assignment, epoch, 1)
+
+    reason = refusal(court.answer, case, s.books.summed(epoch), called)
+
+    assert reason == "audits: wrong receipt"
+
+
 @pytest.mark.parametrize("shape", ["short", "long", "outside", "no size", "huge"])
 def test_answer__path_of_another_shape__reverts_without_a_reason(court, shape):
     s = court.suspect()
