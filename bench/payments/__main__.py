@@ -1,8 +1,7 @@
 """Measure purchases: `python -m bench.payments [--checkouts N]`.
 
 One purchase by card with blocks of a second, then many while the gateway is killed, blocks are
-undone and a tenth of the cards are odd. Prints the table and writes bench/results/payments.json;
-with another number of checkouts, prints only.
+undone and a tenth of the cards are odd. Prints the table and writes bench/results/payments.json.
 """
 
 import secrets
@@ -30,16 +29,27 @@ PAUSE = (1.5, 2.5)
 SINGLE = 7
 QUOTE_SECONDS = 90
 CARD = "4242424242424242"
-MEASURES = (
-    Measure(
-        "purchase", "card page answered → USDC on chain, blocks of 1 s, p50", SECONDS, "lower", 4
-    ),
-    Measure("wrong", "purchases lost or doubled of 2,000 under faults", "purchases", "lower", 0),
-    Measure("differences", "differences of ledger, chain and processor", "differences", "lower", 0),
-    Measure("kills", "processes killed meanwhile (kill -9)", "kills", "higher"),
-    Measure("reorgs", "times that blocks were undone meanwhile", "reorgs", "higher"),
-    Measure("whole", "time of all of them", SECONDS, "lower"),
-)
+
+
+def build_measures(count: int) -> tuple[Measure, ...]:
+    """Return what is measured with so many purchases under faults."""
+    wrong = f"purchases lost or doubled of {count:,} under faults"
+    return (
+        Measure(
+            "purchase",
+            "card page answered → USDC on chain, blocks of 1 s, p50",
+            SECONDS,
+            "lower",
+            4,
+        ),
+        Measure("wrong", wrong, "purchases", "lower", 0),
+        Measure(
+            "differences", "differences of ledger, chain, processor", "differences", "lower", 0
+        ),
+        Measure("kills", "processes killed meanwhile (kill -9)", "kills", "higher"),
+        Measure("reorgs", "times that blocks were undone meanwhile", "reorgs", "higher"),
+        Measure("whole", f"time of all {count:,}", SECONDS, "lower"),
+    )
 
 
 def measure_purchase(town: PaymentsTown) -> float:
@@ -61,7 +71,8 @@ def measure_purchase(town: PaymentsTown) -> float:
 
 @click.command()
 @click.option("--checkouts", type=click.IntRange(1), default=CHECKOUTS, show_default=True)
-def cli(checkouts: int) -> None:
+@click.option("--dry", is_flag=True, help="Print only; leave the result file as it is.")
+def cli(checkouts: int, dry: bool) -> None:
     """Measure purchases by card, alone and under faults."""
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     machine = describe_machine()
@@ -83,12 +94,12 @@ def cli(checkouts: int) -> None:
         "reorgs": float(report.reorgs),
         "whole": report.seconds,
     }
-    rows = build_rows(values, MEASURES)
+    rows = build_rows(values, build_measures(checkouts))
     console.print(build_table(rows, f"{checkouts:,} purchases"))
     console.print(", ".join(f"{number} {state}" for state, number in report.states.items()))
     for line in (*report.wrong, *report.differences):
         console.print(line)
-    if checkouts == CHECKOUTS:
+    if not dry:
         run = Run(describe_tree(), machine)
         save_rows(PATH, run, [dump_row(row) for row in rows], keep_others=False)
         console.print(f"{machine}\nwritten to bench/results/{PATH.name}")

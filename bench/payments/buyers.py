@@ -136,7 +136,7 @@ class Buyers:
         wrong = []
         for one in found:
             if one.state is CheckoutState.DELIVERED:
-                expected[one.account] += one.tokens
+                expected[one.account] = expected.get(one.account, 0) + one.tokens
             kept = one.received - one.refunded
             is_kept = one.state in (CheckoutState.DELIVERED, CheckoutState.HELD)
             if is_kept != (kept > 0):

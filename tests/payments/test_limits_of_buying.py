@@ -92,3 +92,16 @@ def test_books__tokens_that_went_elsewhere__are_a_difference(shop):
     [found] = shop.differences()
 
     assert (found.what, found.of, found.other - found.ledger) == ("treasury", "usdc", -5)
+
+
+def test_limits__what_went_back__may_be_bought_again(payments_template, tmp_path):
+    database = copy_store(payments_template, tmp_path / "store.sqlite")
+    shop = Shop(database, tmp_path, dataclasses.replace(SETTINGS, per_account_day=3_999))
+    checkout = shop.open()
+    shop.pay(checkout, "4000000000007726")
+    shop.turn()
+    assert shop.read(checkout).state is CheckoutState.REFUNDED
+
+    assert shop.open()
+    shop.close()
+    database.close()

@@ -13,7 +13,8 @@ from wasmarket.store.enums import CheckoutState, DisputeState, Purpose
 from wasmarket.store.payments.views import Checkout
 from wasmarket.store.tables import CheckoutRow
 
-COUNTED = tuple(s for s in CheckoutState if s not in (CheckoutState.EXPIRED,))
+UNCOUNTED = (CheckoutState.EXPIRED, CheckoutState.REFUNDED)
+COUNTED = tuple(state for state in CheckoutState if state not in UNCOUNTED)
 """What limits count; of open ones the quote still stands."""
 BOUGHT = (CheckoutState.PAID, CheckoutState.SENDING, CheckoutState.DELIVERED, CheckoutState.HELD)
 """What limits of a card count: a card is known once it has paid."""
