@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from wasmarket.chain.sending.transactions import TransactionReceipt
     from wasmarket.chain.sending.wallet import Account
     from wasmarket.client.developer_offers import Bid, Requirement
+    from wasmarket.content.uploader import Progress
     from wasmarket.kernel.deployment import Deployment
 
 RUNNING = frozenset({"active", "short"})
@@ -83,8 +84,11 @@ class DeveloperClient:
         curve = self.matcher.post("/v1/quotes", requirement)
         return list(curve)
 
-    def publish(self, app: App) -> int:
-        """Send an app's manifest and modules to the gateway; return the number of blocks."""
+    def publish(self, app: App, progress: Progress = lambda done, total: None) -> int:
+        """Send what the gateway lacks of an app; return the number of blocks that were sent.
+
+        `progress` hears how many bytes are there, of how many.
+        """
         wiring = self._wiring
         if wiring.plan is not None:
             size = f"{len(app.blocks)} blocks, {app.size:,} bytes"
@@ -93,7 +97,8 @@ class DeveloperClient:
         roots = [app.cid, *app.manifest.module_cids]
         from wasmarket.content.uploader import upload  # noqa: PLC0415 - loads what talks to a chain
 
-        return upload(wiring.http, wiring.client.gateway, roots, app.get, self._headers)
+        gateway = wiring.client.gateway
+        return upload(wiring.http, gateway, roots, app.get, self._headers, progress)
 
     def offer(self, requirement: Requirement, app: Hash, target: int | None = None) -> Bid:
         """Sign an offer for `app` and post it to the matcher.
@@ -279,6 +284,10 @@ class DeveloperClient:
     def update(self, deal: int, app: App) -> TransactionReceipt:
         """Publish a new version and name it on chain; peers switch without a gap."""
         self.publish(app)
+        return self.name_version(deal, app)
+
+    def name_version(self, deal: int, app: App) -> TransactionReceipt:
+        """Name a version that was published on chain."""
         return self._send("set_app", deal, app.app)
 
     def top_up(self, deal: int, amount: int) -> int:

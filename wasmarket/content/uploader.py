@@ -18,43 +18,87 @@ from wasmarket.kernel.errors import (
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.content_digest import HEADER, write_content_digest
 
-BATCH_BYTES = 8 * 1024 * 1024
+BATCH_BYTES = 2 * 1024 * 1024
 BATCH_BLOCKS = 4_096
 TARGET = "/v1/blocks"
+
+Progress = Callable[[int, int], None]
+"""Hears how many bytes are there, of how many."""
 
 SignRequest = Callable[[str, str, bytes], Mapping[str, str]]
 """Returns the headers that sign a request, from its method, target and body."""
 
 
 def upload(
-    client: httpx.Client, gateway: str, roots: Iterable[Cid], get: GetBlock, sign: SignRequest
+    client: httpx.Client,
+    gateway: str,
+    roots: Iterable[Cid],
+    get: GetBlock,
+    sign: SignRequest,
+    progress: Progress = lambda done, total: None,
 ) -> int:
-    """Send `roots` and all blocks below them to the gateway at a base URL; return their number.
+    """Have the gateway at a base URL keep `roots` and all blocks below; return how many were sent.
 
-    Raises ContentNotFound if a block is missing here, Unreachable, TimedOut, and the gateway's
-    own refusals: LimitReached, TooLarge, Unauthorized and the like.
+    Only those that it lacks are; what it has counts as if it had been. `progress` hears how many
+    bytes are there of how many. Raises ContentNotFound if a block is missing here, Unreachable,
+    TimedOut, and the gateway's own refusals: LimitReached, TooLarge, Unauthorized and the like.
     """
-    sent = 0
-    for batch in _batches(_below(roots, get)):
+    listed = list(dict.fromkeys(roots))
+    blocks = dict(_below(listed, get))
+    total = sum(map(len, blocks.values()))
+    lacking = [(cid, block) for cid, block in blocks.items() if not _has(client, gateway, cid)]
+    done = total - sum(len(block) for _, block in lacking)
+    progress(done, total)
+    for batch in _batches(lacking):
         body = b"".join(write_car([batch[0][0]], batch))
-        headers = {
-            "Content-Type": MEDIA_TYPE,
-            HEADER: write_content_digest(sha256(body)),
-            **sign("POST", _target(gateway), body),
-        }
-        try:
-            response = client.post(gateway.rstrip("/") + TARGET, content=body, headers=headers)
-        except httpx.TimeoutException as error:
-            raise TimedOut(f"{gateway} took too long", remedy="try again") from error
-        except httpx.HTTPError as error:
-            raise Unreachable(
-                f"{gateway} cannot be reached ({type(error).__name__})",
-                remedy="check the gateway's URL and that it runs",
-            ) from error
-        if response.status_code != httpx.codes.CREATED:
-            raise _refusal(gateway, response)
-        sent += len(batch)
-    return sent
+        headers = {"Content-Type": MEDIA_TYPE, HEADER: write_content_digest(sha256(body))}
+        _post(client, gateway, TARGET, body, headers, sign)
+        done += sum(len(block) for _, block in batch)
+        progress(done, total)
+    if len(lacking) < len(blocks):
+        for root in listed:
+            _post(client, gateway, f"{TARGET}/{root}/pin", b"", {}, sign)
+    return len(lacking)
+
+
+def _has(client: httpx.Client, gateway: str, cid: Cid) -> bool:
+    """Say whether the gateway shows a block; what is no clear answer counts as none."""
+    url = f"{gateway.rstrip('/')}/ipfs/{cid}?format=raw"
+    try:
+        return client.head(url).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        # Sending it says why.
+        return False
+
+
+def _post(
+    client: httpx.Client,
+    gateway: str,
+    path: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    sign: SignRequest,
+) -> None:
+    signed = {**headers, **sign("POST", httpx.URL(gateway).path.rstrip("/") + path, body)}
+    try:
+        response = client.post(gateway.rstrip("/") + path, content=body, headers=signed)
+    except httpx.TimeoutException as error:
+        raise TimedOut(f"{gateway} took too long", remedy="try again") from error
+    except httpx.HTTPError as error:
+        raise Unreachable(
+            f"{gateway} cannot be reached ({type(error).__name__})",
+            remedy="check the gateway's URL and that it runs",
+        ) from error
+    if response.status_code not in (httpx.codes.CREATED, httpx.codes.OK) or not _is_kept(response):
+        raise _refusal(gateway, response)
+
+
+def _is_kept(response: httpx.Response) -> bool:
+    """Say whether an answer is that of our own routes."""
+    try:
+        return "kept_until" in response.json()
+    except (ValueError, TypeError):
+        return False
 
 
 def _below(roots: Iterable[Cid], get: GetBlock) -> Iterator[tuple[Cid, bytes]]:
@@ -77,10 +121,6 @@ def _batches(blocks: Iterable[tuple[Cid, bytes]]) -> Iterator[list[tuple[Cid, by
         size += len(block)
     if batch:
         yield batch
-
-
-def _target(gateway: str) -> str:
-    return httpx.URL(gateway).path.rstrip("/") + TARGET
 
 
 def _refusal(gateway: str, response: httpx.Response) -> MarketError:

@@ -21,6 +21,7 @@ from wasmarket.kernel.units import Address
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
+from wasmarket_cli.developer.publishing import publish
 from wasmarket_cli.developer.quoting.quotes import most_units
 from wasmarket_cli.developer.quoting.terms import (
     metered_deposit,
@@ -193,7 +194,7 @@ def deploy(
             _show_plan(built, requirement, spare, _epoch_cost(curve, units, max_price), seconds)
     if not (yes or as_json):
         click.confirm("Publish and offer?", default=True, abort=True)
-    client.publish(built)
+    publish(client, built)
     asks = not (yes or as_json) and sys.stdin.isatty()
     cost = requirement.deposit + requirement.tip
     bid = pay_missing(

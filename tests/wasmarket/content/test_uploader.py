@@ -61,9 +61,26 @@ def test_upload__more_than_a_batch__split(own, gateway, open_client, sign):
         return sign(DEVELOPER)(method, target, body)
 
     assert upload(open_client(gateway.app), URL, cids, own.get, count) == 9
-    assert len(sizes) == 2
-    assert max(sizes) < 9 * 1024 * 1024
+    assert len(sizes) == 5
+    assert max(sizes) < 3 * 1024 * 1024
     assert set(gateway.folder.cids()) == set(cids)
+
+
+def test_upload__again__sends_what_is_lacking_and_renews_the_rest(own, gateway, open_client, sign):
+    cids = [import_bytes(bytes([i]) * 1024, own.put).cid for i in range(4)]
+    upload(open_client(gateway.app), URL, cids[:3], own.get, sign(DEVELOPER))
+    targets, told = [], []
+
+    def count(method, target, body):
+        targets.append(target)
+        return sign(DEVELOPER)(method, target, body)
+
+    client = open_client(gateway.app)
+    sent = upload(client, URL, cids, own.get, count, lambda *facts: told.append(facts))
+
+    assert sent == 1
+    assert told == [(3 * 1024, 4 * 1024), (4 * 1024, 4 * 1024)]
+    assert targets == ["/v1/blocks", *(f"/v1/blocks/{cid}/pin" for cid in cids)]
 
 
 def test_upload__nothing__sends_nothing(own, gateway, open_client, sign):

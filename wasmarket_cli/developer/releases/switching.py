@@ -9,6 +9,7 @@ import click
 
 from wasmarket.app.file import App
 from wasmarket.client.developer import DeveloperClient
+from wasmarket_cli.developer.publishing import publish
 from wasmarket_cli.developer.settings import list_setting_changes
 from wasmarket_cli.developer.versions import check_losses, refuse_losses, wait_for_version
 from wasmarket_cli.errors import Exit
@@ -49,7 +50,8 @@ def switch_version(
         say(f"callers lose: {loss}", err=True)
     if losses:
         click.confirm("Update all the same?", default=False, abort=True, err=True)
-    receipt = client.update(deal, app)
+    publish(client, app)
+    receipt = client.name_version(deal, app)
     served = wait_for_version(client, deal, app.app, wait) if wait else []
     behind = [one for one in served if one.app != app.app]
     rows = [{"peer": one.peer, "app": one.app, "failure": one.failure or None} for one in served]
