@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from bench.functions.begin import measure_begin
+from bench.functions.calls import measure_first, measure_fresh, measure_warm
 from bench.functions.measures import MEASURES
 from bench.functions.triggers import measure_triggers
 from bench.peer.__main__ import WIDTH, build_table, describe_machine, dump_row
@@ -18,7 +20,13 @@ from bench.peer.measures import build_rows
 from bench.result_files import Run, describe_tree, save_rows
 
 PATH = Path(__file__).resolve().parents[1] / "results" / "functions.json"
-GROUPS: dict[str, Callable[[], dict[str, float]]] = {"triggers": measure_triggers}
+GROUPS: dict[str, Callable[[], dict[str, float]]] = {
+    "triggers": measure_triggers,
+    "warm": measure_warm,
+    "fresh": measure_fresh,
+    "first": measure_first,
+    "begin": measure_begin,
+}
 
 
 @click.command()

@@ -34,6 +34,8 @@ class Plan:
     body_bytes: int = 1024
     warmup_seconds: float = 0.5
     rate: float = 0.0
+    json: str = ""
+    """Sent as JSON in place of random bytes."""
     new_heads: bool = False
     """Whether each request has a head of its own: an id that no other has."""
 
@@ -117,10 +119,11 @@ def _read_length(head: bytes) -> int:
 def drive(plan: Plan) -> Seen:
     """Run a plan in this process."""
     url = urlsplit(plan.url)
-    body = os.urandom(plan.body_bytes)
+    body = plan.json.encode() or os.urandom(plan.body_bytes)
+    kind = "application/json" if plan.json else "application/octet-stream"
     request = (
         f"POST {url.path or '/'} HTTP/1.1\r\nHost: {url.netloc}\r\n"
-        f"Content-Type: application/octet-stream\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
     ).encode() + body
     connections = [
         Connection(url.hostname or "", url.port or 80, request, new_heads=plan.new_heads)

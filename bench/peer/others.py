@@ -22,10 +22,12 @@ def install() -> None:
 
 
 @contextmanager
-def run_workerd(core: int, port: int) -> Iterator[tuple[str, psutil.Process]]:
-    """Run the guest in workerd; give its URL and process."""
+def run_workerd(
+    core: int, port: int, config: str = "workerd.capnp"
+) -> Iterator[tuple[str, psutil.Process]]:
+    """Run the guest in workerd, or another worker of `systems`; give its URL and process."""
     address = f"http=127.0.0.1:{port}"
-    command = [str(WORKERD), "serve", str(SYSTEMS / "workerd.capnp"), f"--socket-addr={address}"]
+    command = [str(WORKERD), "serve", str(SYSTEMS / config), f"--socket-addr={address}"]
     with _run(command, core, port) as running:
         yield running
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from peer.runtime.components.check import plan_component
+from wasmarket.testing import app
 from wasmarket_cli.building.build import build_app, build_modules
+from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
 from wasmarket_cli.building.tools import BuildFailed, MissingTool
 from wasmarket_cli.developer.apps.app_check import check_app
 from wasmarket_cli.developer.apps.app_tests import read_tests, run_tests
+from wasmarket_cli.developer.apps.projects import build_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
@@ -43,6 +46,42 @@ def test_language__conformance_suite__passes(tmp_path, code, language):
 
     assert {outcome.test.name: outcome.problems for outcome in outcomes if outcome.problems} == {}
     assert len(outcomes) == 16
+
+
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES) - set(COMPONENTS)))
+def test_raw_language__project_as_begun__builds_and_passes_its_tests(tmp_path, code, language):
+    project = tmp_path / "shop"
+    for path, text in build_project("shop", language, is_site=False).items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text)
+    try:
+        built = build_app(project, print)
+    except MissingTool as error:
+        if language == "rust":
+            raise
+        pytest.skip(f"{error.detail}: {error.remedy}")
+
+    check_app(built)
+    outcomes = asyncio.run(run_tests(built, read_tests(project), code))
+
+    assert [outcome.problems for outcome in outcomes] == [[]]
+
+
+def test_testing_app__of_a_component__has_its_hosts_store_and_log_in_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv("WASMARKET_HOME", str(tmp_path / "home"))
+    with app(lay("ts", tmp_path), kv={"given": "before"}) as running:
+        running.answer("https://api.example.org/rate", "né", method="POST", status=202)
+        fetched = running.call("app.fetch", "https://api.example.org/rate")
+        running.call("app.say", "Guten Tag")
+        logs = running.logs
+        running.put("more", b"later")
+        kept = [running.get(key) for key in ("given", "more", "nothing")]
+        asked = running.requests
+
+    assert fetched["ok"].startswith("202 ")
+    assert any("Guten Tag" in line for line in logs)
+    assert kept == [b"before", b"later", None]
+    assert asked == ["POST https://api.example.org/rate"]
 
 
 def test_build__the_same_sources_again__taken_from_before(tmp_path):

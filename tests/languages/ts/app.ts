@@ -81,7 +81,7 @@ export function remember(key: string, value: Uint8Array): string[] {
   expect(!kv.swap(key, value, encode("third")));
   kv.add("count", 2);
   expect(kv.add("count", 3) === 5);
-  expect(kv.get("nothing") == null);
+  expect(kv.get("nothing") === undefined);
   kv.remove(key);
   kv.put("last", new Uint8Array());
   return kv.keys("", "", 100);

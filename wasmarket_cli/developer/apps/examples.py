@@ -12,7 +12,10 @@ from wasmarket.kernel.errors import Conflict
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import show_done
 
-NAMES = ("effectors", "greeting", "greeting-v2", "site")
+NAMES = (
+    *("effectors", "greeting", "greeting-v2", "site"),
+    *("data-processing", "messaging", "notes-api", "process-control", "workflow"),
+)
 
 
 @click.command()
