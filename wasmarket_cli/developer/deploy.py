@@ -21,7 +21,6 @@ from wasmarket.kernel.units import Address
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
-from wasmarket_cli.developer.publishing import publish
 from wasmarket_cli.developer.quoting.quotes import most_units
 from wasmarket_cli.developer.quoting.terms import (
     metered_deposit,
@@ -29,6 +28,7 @@ from wasmarket_cli.developer.quoting.terms import (
     show_metered_plan,
 )
 from wasmarket_cli.developer.releases.project_file import ProjectDeal, ProjectFile
+from wasmarket_cli.developer.releases.publishing import publish
 from wasmarket_cli.developer.releases.redeploy import find_running, find_waiting, update_running
 from wasmarket_cli.developer.requirements import Needs, needs_options
 from wasmarket_cli.developer.settings import parse_settings, settings_option

@@ -8,7 +8,12 @@ import click
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.documents.secrets import DealSecrets, SecretState
 from wasmarket.kernel.errors import InvalidInput
-from wasmarket_cli.options import json_option, key_option, yes_option
+from wasmarket_cli.options import (
+    json_option,
+    key_option,
+    signing_options,
+    yes_option,
+)
 from wasmarket_cli.output import count, print_json, print_table, say
 from wasmarket_cli.wiring import wire
 
@@ -27,7 +32,7 @@ def secret() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Read the value from a file, byte by byte",
 )
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def set_secret(
@@ -56,7 +61,7 @@ def list_secrets(ctx: click.Context, deal: int, key: str | None, as_json: bool) 
 @secret.command("rm")
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("name")
-@key_option
+@signing_options
 @yes_option
 @json_option
 @click.pass_context

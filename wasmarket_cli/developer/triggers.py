@@ -11,7 +11,10 @@ from wasmarket.client.documents.deal_peers import find_live_peers
 from wasmarket.client.documents.pauses import EVERYTHING, DealPauses, PauseState
 from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, Unreachable
 from wasmarket_cli.errors import Exit
-from wasmarket_cli.options import json_option, key_option
+from wasmarket_cli.options import (
+    json_option,
+    signing_options,
+)
 from wasmarket_cli.output import print_json, print_table, say, write_time
 from wasmarket_cli.wiring import wire
 
@@ -137,7 +140,7 @@ def _write_firing(entry: ToldTrigger, made: ToldFiring) -> str:
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("trigger_key", metavar="TRIGGER")
 @click.option("--event", metavar="JSON", help="Of a trigger of events: the event's arguments")
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def fire(
@@ -185,7 +188,7 @@ def fire(
 @trigger.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("keys", metavar="[TRIGGER]...", nargs=-1)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def pause(
@@ -204,7 +207,7 @@ def pause(
 @trigger.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("keys", metavar="[TRIGGER]...", nargs=-1)
-@key_option
+@signing_options
 @json_option
 @click.pass_context
 def resume(

@@ -9,7 +9,7 @@ import click
 
 from wasmarket.app.file import App
 from wasmarket.client.developer import DeveloperClient
-from wasmarket_cli.developer.publishing import publish
+from wasmarket_cli.developer.releases.publishing import publish
 from wasmarket_cli.developer.settings import list_setting_changes
 from wasmarket_cli.developer.versions import check_losses, refuse_losses, wait_for_version
 from wasmarket_cli.errors import Exit
