@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PY := .venv/bin/python
-PYTHON_PACKAGES := wasmarket indexer matcher peer gateway meter payments wasmarket_cli
+PYTHON_PACKAGES := wasmarket indexer matcher peer gateway meter payments keeper wasmarket_cli
 PYTHON_SOURCES := $(PYTHON_PACKAGES) scripts tests bench tools
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/tools/node_modules/.bin:$(PATH)
 export PYTHONPATH := $(CURDIR)

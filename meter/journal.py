@@ -4,24 +4,16 @@ What a line says has happened; what follows from it is done again after a crash 
 that it is done. So nothing is signed, asked or counted twice, and a person can read it all.
 """
 
-import errno
-import fcntl
-import os
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from io import FileIO
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from meter.papers.examine import SignedReceipt
 from wasmarket.kernel.audits.evidence import Summed, split_words
-from wasmarket.kernel.errors import Conflict, MarketError
 from wasmarket.kernel.events.audits import CaseKind, CaseOutcome
 from wasmarket.kernel.signing.heads import parse_head
-from wasmarket.serving.damage import set_aside
+from wasmarket.serving.journal_file import JournalFile, read_journal
 
 FIRST, COUNT = 4, 5
 """Which words of a summary these are (CONTRACTS 17)."""
@@ -91,7 +83,6 @@ class Journal:
         One process at a time writes: raises Conflict if another one does.
         """
         self._path = path
-        self._lock = threading.Lock()
         self.books: dict[int, UsageBook] = {}
         self.cases: dict[int, OpenCase] = {}
         self.known: set[int] = set()
@@ -104,13 +95,7 @@ class Journal:
         """By assignment the epoch and the block of a contradiction of ours."""
         self.drops: dict[int, int] = {}
         """By assignment the block in which it was dropped."""
-        if is_read_only:
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Without a buffer: what a full disk did not take must not be written later.
-        self._file = path.open("ab", buffering=0)
-        _lock(self._file, path)
-        self._recover()
+        self._file = None if is_read_only else JournalFile(path, "meter", self._take)
 
     def book(self, assignment: int) -> UsageBook:
         """Return what is known of an assignment."""
@@ -118,17 +103,8 @@ class Journal:
 
     def write(self, what: str, **said: Any) -> None:
         """Write a line, safe on the disk, and take what it says."""
-        line = msgspec.json.encode({"what": what, **said}) + b"\n"
-        with self._lock:
-            size = os.fstat(self._file.fileno()).st_size
-            try:
-                if self._file.write(line) < len(line):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                os.fdatasync(self._file.fileno())
-            except OSError:
-                os.ftruncate(self._file.fileno(), size)
-                raise
-            self._take({"what": what, **said})
+        assert self._file is not None, "a journal that is only read"
+        self._file.write({"what": what, **said})
 
     @property
     def spent(self) -> int:
@@ -137,33 +113,12 @@ class Journal:
 
     def read(self) -> Iterator[dict[str, Any]]:
         """Yield what was written, oldest first."""
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            for line in file:
-                if line.endswith(b"\n"):
-                    yield msgspec.json.decode(line)
+        return read_journal(self._path)
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
-
-    def _recover(self) -> None:
-        try:
-            data = self._path.read_bytes()
-        except FileNotFoundError:
-            return
-        good = 0
-        for line in data.splitlines(keepends=True):
-            try:
-                if not line.endswith(b"\n"):
-                    break
-                self._take(msgspec.json.decode(line))
-            except (msgspec.DecodeError, MarketError, KeyError, TypeError, ValueError):
-                set_aside(self._path, data, "the meter's journal from some line on")
-                break
-            good += len(line)
-        os.truncate(self._path, good)
+        if self._file is not None:
+            self._file.close()
 
     def _take(self, said: dict[str, Any]) -> None:
         match said["what"]:
@@ -232,14 +187,6 @@ class Journal:
 def _read_case(kind: CaseKind, said: dict[str, Any]) -> OpenCase:
     """Read a line of an older version too, which did not name the block."""
     return OpenCase(kind, said["fee"], said["assignment"], said["epoch"], said.get("block", 0))
-
-
-def _lock(file: FileIO, path: Path) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        file.close()
-        raise Conflict(f"another meter writes {path}", remedy="end it first") from error
 
 
 def dump_summed(summed: Summed) -> dict[str, Any]:

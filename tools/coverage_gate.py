@@ -28,6 +28,7 @@ PACKAGES = (
     "gateway",
     "meter",
     "payments",
+    "keeper",
     "wasmarket_cli",
 )
 """The store counts within its package, and alone."""

@@ -10,6 +10,7 @@ OF_COMMAND: Final = {
     "flow": "peer",
     "gateway": "gateway",
     "indexer": "indexer",
+    "keeper": "keeper",
     "local": "all",
     "match": "matcher",
     "matcher": "matcher",

@@ -98,6 +98,10 @@ NOUNS = {
         "wasmarket_cli.paying.payments:payments",
         "Run a payment gateway, show purchases",
     ),
+    "keeper": (
+        "wasmarket_cli.keeping.keeper:keeper",
+        "Keep deals funded, claim, raise alarms, by a policy",
+    ),
     "audit": ("wasmarket_cli.auditing.audits:audit", "Ask peers for receipts, watch everybody's"),
     "content": ("wasmarket_cli.operator.contents:content", "List, pin and remove content blocks"),
     "local": ("wasmarket_cli.local.commands:local", "A whole market on this machine"),

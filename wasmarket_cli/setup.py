@@ -10,6 +10,7 @@ import click
 
 from gateway.settings import GatewaySettings
 from indexer.settings import IndexerSettings
+from keeper.settings import KeeperSettings
 from matcher.settings import MatcherSettings
 from meter.settings import MeterSettings
 from payments.settings import PaymentsSettings
@@ -34,6 +35,7 @@ KINDS = {
     "gateway": GatewaySettings,
     "meter": MeterSettings,
     "payments": PaymentsSettings,
+    "keeper": KeeperSettings,
     "outbound": OutboundSettings,
     "client": ClientSettings,
 }

@@ -18,6 +18,7 @@ TABLES = (
     "gateway",
     "meter",
     "payments",
+    "keeper",
     "outbound",
     "client",
 )

@@ -1,0 +1,1 @@
+"""What a keeper does each turn: runways, payouts, alarms."""

@@ -1,0 +1,174 @@
+"""Say things to people, once each: in the log, by webhook, mail and command."""
+
+import hashlib
+import hmac
+import logging
+import smtplib
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from keeper.book import KeeperBook
+from keeper.policy import Mail, NoticeRules
+from wasmarket.kernel.errors import ConfigError
+
+logger = logging.getLogger(__name__)
+
+SIGNATURE_HEADER: Final = "Wasmarket-Signature"
+"""`t=<seconds>,v1=<hex HMAC-SHA256 of "<seconds>.<body>">`, as the payment gateway signs."""
+COMMAND_SECONDS: Final = 30
+MAIL_SECONDS: Final = 20
+MOST_UNSENT: Final = 1_000
+FAILURES: Final = (httpx.HTTPError, OSError, smtplib.SMTPException, subprocess.SubprocessError)
+
+
+class Level(StrEnum):
+    """How much a notice matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be said; `about` and `value` tell it from what was said before."""
+
+    about: str
+    value: Any
+    level: Level
+    text: str
+    deal: int | None = None
+    peer: int | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON values, as webhooks get it."""
+        return {
+            "about": self.about,
+            "level": str(self.level),
+            "text": self.text,
+            "deal": self.deal,
+            "peer": self.peer,
+        }
+
+
+Channel = Callable[[Notice], None]
+"""Sends a notice. Raises one of FAILURES: it is tried again."""
+
+
+class Notices:
+    """Sends each notice by every channel; what a channel does not take waits for the next turn."""
+
+    def __init__(self, book: KeeperBook, channels: Sequence[Channel]) -> None:
+        self._book = book
+        self._unsent: list[list[Notice]] = [[] for _ in channels]
+        # Deals and peers are looked at in two threads.
+        self._lock = threading.Lock()
+        self._channels = channels
+        self.problem = ""
+        """Why the last notice that failed was not sent; empty if all were."""
+
+    def say(self, notice: Notice) -> None:
+        """Say it unless it was said already."""
+        with self._lock:
+            if self._book.was_told(notice.about, notice.value):
+                return
+            for unsent in self._unsent:
+                unsent.append(notice)
+                del unsent[:-MOST_UNSENT]
+            self._book.tell(notice.about, notice.value)
+        write = logger.info if notice.level is Level.INFO else logger.warning
+        write(notice.text, extra={"about": notice.about})
+
+    def withdraw(self, about: str) -> None:
+        """Note that it holds no more: it is said again when it does."""
+        self._book.tell(about, None)
+
+    def deliver(self) -> None:
+        """Send what is unsent."""
+        with self._lock:
+            self._deliver()
+
+    def _deliver(self) -> None:
+        self.problem = ""
+        for channel, unsent in zip(self._channels, self._unsent, strict=True):
+            while unsent:
+                try:
+                    channel(unsent[0])
+                except FAILURES as error:
+                    self.problem = f"a notice was not sent: {error}"
+                    break
+                unsent.pop(0)
+
+
+def build_channels(rules: NoticeRules, http: httpx.Client, *, base: Path) -> list[Channel]:
+    """Return the channels of a policy; files are relative to `base`. Raises ConfigError."""
+    channels: list[Channel] = []
+    if rules.webhook:
+        secret = _read_secret(base / rules.webhook_secret_file)
+        channels.append(lambda notice: _post(http, rules.webhook, secret, notice))
+    if rules.command:
+        channels.append(lambda notice: _run(rules.command, notice))
+    if rules.mail is not None:
+        mail = rules.mail
+        password = _read_secret(base / mail.password_file).decode() if mail.user else ""
+        channels.append(lambda notice: _mail(mail, password, notice))
+    return channels
+
+
+def sign_body(secret: bytes, body: bytes, now: int) -> str:
+    """Return the value of SIGNATURE_HEADER for a body sent at `now`."""
+    digest = hmac.new(secret, b"%d.%b" % (now, body), hashlib.sha256).hexdigest()
+    return f"t={now},v1={digest}"
+
+
+def _read_secret(path: Path) -> bytes:
+    try:
+        secret = path.expanduser().read_bytes().strip()
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", field="notices") from error
+    if not secret:
+        raise ConfigError(f"{path} is empty", field="notices")
+    return secret
+
+
+def _post(http: httpx.Client, url: str, secret: bytes, notice: Notice) -> None:
+    body = msgspec.json.encode(notice.document())
+    headers = {
+        "Content-Type": "application/json",
+        SIGNATURE_HEADER: sign_body(secret, body, int(time.time())),
+    }
+    http.post(url, content=body, headers=headers).raise_for_status()
+
+
+def _run(command: Sequence[str], notice: Notice) -> None:
+    """Run the command with the text as its last argument and the notice as JSON on its input."""
+    subprocess.run(
+        [*command, notice.text],
+        input=msgspec.json.encode(notice.document()),
+        check=True,
+        timeout=COMMAND_SECONDS,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _mail(mail: Mail, password: str, notice: Notice) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = mail.sender, ", ".join(mail.to)
+    message["Subject"] = f"[wasmarket] {notice.text[:120]}"
+    message.set_content(notice.text + "\n")
+    with smtplib.SMTP(mail.host, mail.port, timeout=MAIL_SECONDS) as server:
+        if mail.user:
+            server.starttls()
+            server.login(mail.user, password)
+        server.send_message(message)

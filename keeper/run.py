@@ -1,0 +1,162 @@
+"""Put a keeper together and serve it until it is told to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from keeper.book import KeeperBook
+from keeper.duties.alarms import Alarms, Watched
+from keeper.duties.payouts import Claimer, Payouts
+from keeper.duties.runways import Funder, Now, Runways
+from keeper.notices import Notices, build_channels
+from keeper.policy import KeeperPolicy
+from keeper.settings import KeeperSettings
+from wasmarket.kernel.deployment import Deployment
+from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
+from wasmarket.serving.server import bind, serve
+from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+
+JOURNAL_FILE = "journal.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperParts:
+    """What the composition root gives a keeper; accounts by the keys of the rules."""
+
+    settings: KeeperSettings
+    policy: KeeperPolicy
+    policy_folder: Path
+    """What files in the policy are relative to."""
+    folder: Path
+    deployment: Deployment
+    funders: Mapping[str, Funder]
+    claimers: Mapping[str, Claimer]
+    watched: Mapping[str, Watched]
+    read_time: Callable[[], int]
+    read_gas_price: Callable[[], int]
+    http: httpx.Client
+    """For webhooks, which the operator names."""
+    version: str
+
+
+def run_keeper(parts: KeeperParts, *, on_ready: Callable[[str], None]) -> None:
+    """Serve until SIGINT or SIGTERM; `on_ready` gets the URL once it answers.
+
+    Raises Conflict if another keeper writes the journal, ConfigError, PortInUse.
+    """
+    process = KeeperProcess(parts)
+    try:
+        listener = bind(parts.settings.host, parts.settings.port)
+    except BaseException:
+        process.close()
+        raise
+    serve(process.create_app(), listener, on_ready)
+
+
+class KeeperProcess:
+    """The parts of one keeper."""
+
+    def __init__(self, parts: KeeperParts) -> None:
+        policy, deployment = parts.policy, parts.deployment
+        channels = build_channels(policy.notices, parts.http, base=parts.policy_folder)
+        self._parts = parts
+        self.book = KeeperBook(parts.folder / JOURNAL_FILE)
+        self.notices = Notices(self.book, channels)
+
+        def read_now() -> Now:
+            timestamp = parts.read_time()
+            return Now(timestamp, int(deployment.epoch_of(timestamp)))
+
+        self._read_now = read_now
+        self.runways = Runways(
+            policy.runways,
+            parts.funders,
+            self.book,
+            self.notices,
+            read_now,
+            epoch_seconds=deployment.parameters.epoch_seconds,
+            days=policy.notices.days,
+        )
+        self.payouts = Payouts(
+            policy.payouts,
+            parts.claimers,
+            self.book,
+            self.notices,
+            lambda: read_now().epoch,
+            parts.read_gas_price,
+        )
+        self.alarms = Alarms(policy.alarms, parts.watched, self.notices)
+
+    def step(self) -> None:
+        """Do what is due for deals and earnings, and send notices."""
+        try:
+            self.runways.step()
+            self.payouts.step()
+        finally:
+            self.notices.deliver()
+
+    def watch(self) -> None:
+        """Look at peers once."""
+        try:
+            self.alarms.step(self._read_now().epoch)
+        finally:
+            self.notices.deliver()
+
+    def create_app(self) -> FastAPI:
+        """Return the keeper as a service."""
+        settings = self._parts.settings
+        loops = Loops(ThreadLoop("keeping", self.step, Pace(settings.poll_seconds)))
+        if self._parts.policy.alarms:
+            loops.add(ThreadLoop("alarms", self.watch, Pace(settings.alarm_seconds)))
+        registry = CollectorRegistry()
+        registry.register(loops)
+
+        def readiness() -> Readiness:
+            unsent = [self.notices.problem] if self.notices.problem else []
+            reasons = loops.problems() + self.runways.obstacles + unsent
+            return Readiness(not reasons, "; ".join(reasons))
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            loops.start()
+            try:
+                yield
+            finally:
+                await loops.close()
+                await asyncio.to_thread(self.close)
+
+        return create_service(
+            ServiceInfo("keeper", self._parts.version),
+            status=self._status,
+            readiness=readiness,
+            registry=registry,
+            lifespan=lifespan,
+        )
+
+    def close(self) -> None:
+        """Let go of connections and the journal."""
+        self._parts.http.close()
+        self.book.close()
+
+    def _status(self) -> ServiceStatus:
+        deployment = self._parts.deployment
+        extra: dict[str, Any] = {
+            "obstacles": self.runways.obstacles,
+            "waiting": self.payouts.waiting,
+            "unfinished": self.book.unfinished(),
+        }
+        return ServiceStatus(
+            chain_id=deployment.chain_id,
+            contracts={name: entry.address for name, entry in deployment.contracts.items()},
+            head=None,
+            indexed=None,
+            finality=None,
+            extra=extra,
+        )

@@ -1,0 +1,197 @@
+"""Deals are kept above their floor: never beyond the limit, never twice, and people are told."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keeper.duties.runways import Now
+from tests.keeper.accounts import RATE, DeveloperInMemory, RunwayDesk, deal_of
+from wasmarket.kernel.errors import Refused, Unreachable
+
+pytestmark = pytest.mark.unit
+
+
+def test_runway__below_the_floor__is_led_to_the_target(make_desk):
+    developer = DeveloperInMemory({7: deal_of(9), 8: deal_of(10)}, wallet=10**9)
+    desk = make_desk(developer)
+
+    desk.step()
+    desk.step()
+
+    assert developer.moved == [(7, 21 * RATE)]
+    assert "deal 7 was topped up by 0.210000 USDC" in desk.texts()
+    assert desk.runways.obstacles == []
+
+
+@pytest.mark.parametrize(
+    "state", [deal_of(1, stopped=True), deal_of(1, status=5), deal_of(0, rate=0, status=1)]
+)
+def test_runway__of_a_deal_that_ends_or_has_not_begun__gets_nothing(make_desk, state):
+    developer = DeveloperInMemory({7: state}, wallet=10**9)
+
+    make_desk(developer).step()
+
+    assert developer.moved == []
+
+
+def test_runway__lapsed_deal__is_funded_again(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0, status=3)}, wallet=10**9)
+
+    make_desk(developer).step()
+
+    assert developer.moved == [(7, 30 * RATE)]
+
+
+def test_runway__metered_deal__is_measured_by_its_balance(make_desk):
+    states = {7: deal_of(0, rate=0, balance=400), 8: deal_of(0, rate=0, balance=500)}
+    developer = DeveloperInMemory(states, metered={7, 8}, wallet=10**9)
+
+    make_desk(developer, floor_balance=500, target_balance=2_000).step()
+
+    assert developer.moved == [(7, 1_600)]
+
+
+def test_runway__limit_of_the_month__holds_over_a_restart_and_ends_with_the_month(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0)}, wallet=10**9)
+    desk = make_desk(developer, most_per_month=40 * RATE)
+    desk.step()
+    desk.restart()
+    developer.states[7] = deal_of(0)
+    desk.step()
+    desk.restart()
+    developer.states[7] = deal_of(0)
+
+    desk.step()
+
+    assert developer.moved == [(7, 30 * RATE), (7, 10 * RATE)]
+    assert "its limit of 0.400000 USDC" in desk.runways.obstacles[0]
+    desk.now = Now(desk.now.timestamp + 31 * 86_400, 131)
+    desk.step()
+    assert developer.moved[-1] == (7, 30 * RATE)
+
+
+def test_runway__not_enough_money__gives_what_there_is_and_says_what_is_missing(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0)}, free=2 * RATE, wallet=3 * RATE)
+    desk = make_desk(developer)
+
+    desk.step()
+
+    assert developer.moved == [(7, 5 * RATE)]
+    assert "0.250000 USDC are missing" in desk.runways.obstacles[0]
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_runway__answer_lost__nothing_is_sent_again_before_it_is_known(make_desk, lands):
+    developer = DeveloperInMemory(
+        {7: deal_of(0)}, wallet=10**9, fails=Unreachable("gone"), lands=lands, busy=False
+    )
+    desk = make_desk(developer, most_per_month=60 * RATE)
+    desk.step()
+    developer.busy = not lands
+    desk.restart()
+    desk.step()
+    assert len(developer.moved) == lands, "it waits while a transaction of the account is pending"
+
+    developer.busy = False
+    desk.step()
+
+    assert developer.moved == [(7, 30 * RATE)]
+    assert desk.book.unfinished() == []
+
+
+def test_runway__refused__counts_as_not_moved(make_desk):
+    developer = DeveloperInMemory(
+        {7: deal_of(0)}, wallet=10**9, fails=Refused("paused"), lands=False
+    )
+    desk = make_desk(developer, most_per_month=30 * RATE)
+    desk.step()
+    assert "deal 7 is not topped up: paused" in desk.texts()
+
+    desk.step()
+
+    assert developer.moved == [(7, 30 * RATE)]
+
+
+def test_runway__no_money_and_a_card__opens_one_checkout_a_month(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0)})
+    desk = make_desk(developer, sources=("free", "card"))
+
+    desk.step()
+    desk.restart()
+    desk.step()
+
+    assert developer.pages == [(7, 30 * RATE)]
+    assert any("pay by card at http://cards/1" in text for text in desk.texts())
+
+
+def test_runway__no_money_and_no_card__is_said_once(make_desk):
+    desk = make_desk(DeveloperInMemory({7: deal_of(3)}))
+
+    for _ in range(3):
+        desk.step()
+
+    assert sum("has no USDC" in text for text in desk.texts()) == 1
+    assert desk.runways.obstacles == ["deal 7: the account has no USDC; 0.270000 are needed"]
+
+
+def test_notice__falling_runway__is_told_at_each_threshold_and_when_it_lapses(make_desk):
+    developer = DeveloperInMemory({7: deal_of(9)})
+    desk = make_desk(developer, floor_epochs=0, floor_balance=1, target_balance=2)
+    for runway in (9, 6, 5, 2, 1, 0):
+        developer.states[7] = deal_of(runway)
+        desk.step()
+    developer.states[7] = deal_of(0, status=3)
+    desk.step()
+
+    assert [notice.value for notice in desk.told] == [7, 3, 0, "lapsed"]
+
+
+def test_notice__after_a_top_up__comes_again_when_it_falls_again(make_desk):
+    developer = DeveloperInMemory({7: deal_of(6)})
+    desk = make_desk(developer, floor_epochs=0, floor_balance=1, target_balance=2)
+    for runway in (6, 20, 6):
+        developer.states[7] = deal_of(runway)
+        desk.step()
+
+    assert [notice.value for notice in desk.told] == [7, 7]
+
+
+def test_rule__for_a_deal_of_another_account__is_said(make_desk):
+    desk = make_desk(DeveloperInMemory({7: deal_of(20)}), deals=(7, 9))
+
+    desk.step()
+
+    assert desk.runways.obstacles == ["deal 9 is over, or of another account"]
+
+
+@given(
+    turns=st.lists(
+        st.tuples(
+            st.integers(0, 40), st.sampled_from(["", "refused", "lost", "landed"]), st.booleans()
+        ),
+        max_size=12,
+    ),
+    limit=st.integers(1, 100),
+    money=st.integers(0, 100),
+)
+def test_money__whatever_happens__is_never_moved_beyond_the_limit(
+    tmp_path_factory, turns, limit, money
+):
+    developer = DeveloperInMemory({7: deal_of(0)}, wallet=money * RATE)
+    folder = tmp_path_factory.mktemp("keeper")
+    desk = RunwayDesk(folder, developer, most_per_month=limit * RATE)
+    for runway, fault, restarts in turns:
+        developer.states[7] = deal_of(runway)
+        developer.fails = {
+            "": None,
+            "refused": Refused("no"),
+            "lost": Unreachable("gone"),
+            "landed": Unreachable("gone"),
+        }[fault]
+        developer.lands = fault == "landed"
+        if restarts:
+            desk.restart()
+        desk.step()
+
+    assert sum(amount for _, amount in developer.moved) <= limit * RATE
+    desk.book.close()

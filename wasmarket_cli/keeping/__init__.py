@@ -1,0 +1,1 @@
+"""`wasmarket keeper`: runways, payouts and alarms by a policy."""
