@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from wasmarket.serving.journal_file import JournalFile, Line, read_journal
+from wasmarket.serving.durable.journal_file import JournalFile, Line, read_journal
 
 
 def month_of(timestamp: int) -> str:

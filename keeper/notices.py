@@ -31,7 +31,7 @@ MOST_UNSENT: Final = 1_000
 FAILURES: Final = (httpx.HTTPError, OSError, smtplib.SMTPException, subprocess.SubprocessError)
 
 
-class Level(StrEnum):
+class Urgency(StrEnum):
     """How much a notice matters."""
 
     INFO = "info"
@@ -40,12 +40,12 @@ class Level(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Announcement:
     """Something to be said; `about` and `value` tell it from what was said before."""
 
     about: str
     value: Any
-    level: Level
+    level: Urgency
     text: str
     deal: int | None = None
     peer: int | None = None
@@ -61,7 +61,7 @@ class Notice:
         }
 
 
-Channel = Callable[[Notice], None]
+Channel = Callable[[Announcement], None]
 """Sends a notice. Raises one of FAILURES: it is tried again."""
 
 
@@ -70,14 +70,14 @@ class Notices:
 
     def __init__(self, book: KeeperBook, channels: Sequence[Channel]) -> None:
         self._book = book
-        self._unsent: list[list[Notice]] = [[] for _ in channels]
+        self._unsent: list[list[Announcement]] = [[] for _ in channels]
         # Deals and peers are looked at in two threads.
         self._lock = threading.Lock()
         self._channels = channels
         self.problem = ""
         """Why the last notice that failed was not sent; empty if all were."""
 
-    def say(self, notice: Notice) -> None:
+    def say(self, notice: Announcement) -> None:
         """Say it unless it was said already."""
         with self._lock:
             if self._book.was_told(notice.about, notice.value):
@@ -86,7 +86,7 @@ class Notices:
                 unsent.append(notice)
                 del unsent[:-MOST_UNSENT]
             self._book.tell(notice.about, notice.value)
-        write = logger.info if notice.level is Level.INFO else logger.warning
+        write = logger.info if notice.level is Urgency.INFO else logger.warning
         write(notice.text, extra={"about": notice.about})
 
     def withdraw(self, about: str) -> None:
@@ -141,7 +141,7 @@ def _read_secret(path: Path) -> bytes:
     return secret
 
 
-def _post(http: httpx.Client, url: str, secret: bytes, notice: Notice) -> None:
+def _post(http: httpx.Client, url: str, secret: bytes, notice: Announcement) -> None:
     body = msgspec.json.encode(notice.document())
     headers = {
         "Content-Type": "application/json",
@@ -150,7 +150,7 @@ def _post(http: httpx.Client, url: str, secret: bytes, notice: Notice) -> None:
     http.post(url, content=body, headers=headers).raise_for_status()
 
 
-def _run(command: Sequence[str], notice: Notice) -> None:
+def _run(command: Sequence[str], notice: Announcement) -> None:
     """Run the command with the text as its last argument and the notice as JSON on its input."""
     subprocess.run(
         [*command, notice.text],
@@ -162,7 +162,7 @@ def _run(command: Sequence[str], notice: Notice) -> None:
     )
 
 
-def _mail(mail: Mail, password: str, notice: Notice) -> None:
+def _mail(mail: Mail, password: str, notice: Announcement) -> None:
     message = EmailMessage()
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
     message["Subject"] = f"[wasmarket] {notice.text[:120]}"

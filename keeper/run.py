@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from keeper.book import KeeperBook
 from keeper.duties.alarms import Alarms, Watched
-from keeper.duties.payouts import Claimer, Payouts
+from keeper.duties.payouts import Claimer, PayoutDuty
 from keeper.duties.runways import Funder, Now, Runways
 from keeper.notices import Notices, build_channels
 from keeper.policy import KeeperPolicy
@@ -84,7 +84,7 @@ class KeeperProcess:
             epoch_seconds=deployment.parameters.epoch_seconds,
             days=policy.notices.days,
         )
-        self.payouts = Payouts(
+        self.payouts = PayoutDuty(
             policy.payouts,
             parts.claimers,
             self.book,

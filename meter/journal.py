@@ -13,7 +13,7 @@ from meter.papers.examine import SignedReceipt
 from wasmarket.kernel.audits.evidence import Summed, split_words
 from wasmarket.kernel.events.audits import CaseKind, CaseOutcome
 from wasmarket.kernel.signing.heads import parse_head
-from wasmarket.serving.journal_file import JournalFile, read_journal
+from wasmarket.serving.durable.journal_file import JournalFile, read_journal
 
 FIRST, COUNT = 4, 5
 """Which words of a summary these are (CONTRACTS 17)."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keeper.notices import Level, Notice, Notices
+from keeper.notices import Announcement, Notices, Urgency
 from keeper.policy import AlarmRule
 from wasmarket.kernel.units import format_usdc
 
@@ -107,6 +107,6 @@ class Alarms:
     def _set(self, about: str, holds: bool, text: str, peer: int | None = None) -> None:
         if holds:
             # The text has numbers that change each turn: what is told once is that it holds.
-            self._notices.say(Notice(about, True, Level.ALARM, text, peer=peer))
+            self._notices.say(Announcement(about, True, Urgency.ALARM, text, peer=peer))
         else:
             self._notices.withdraw(about)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from keeper.book import KeeperBook
-from keeper.notices import Level, Notice, Notices
+from keeper.notices import Announcement, Notices, Urgency
 from keeper.policy import PayoutRule, cost_in_usdc
 from wasmarket.client.earnings import ClaimResult, Due
 from wasmarket.kernel.units import format_usdc
@@ -26,7 +26,7 @@ class Claimer(Protocol):
         """Claim them."""
 
 
-class Payouts:
+class PayoutDuty:
     """All rules of payouts; one turn a final epoch is enough."""
 
     def __init__(
@@ -92,4 +92,4 @@ class Payouts:
         if result.refunded:
             text += f"; {format_usdc(result.refunded)} of unproven epochs went back"
         about = f"claimed:{rule.key}"
-        self._notices.say(Notice(about, self._read_epoch(), Level.INFO, text))
+        self._notices.say(Announcement(about, self._read_epoch(), Urgency.INFO, text))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from keeper.book import KeeperBook, month_of
-from keeper.notices import Level, Notice, Notices
+from keeper.notices import Announcement, Notices, Urgency
 from keeper.policy import DAY, RunwayRule
 from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.kernel.errors import MarketError, Refused
@@ -130,7 +130,7 @@ class Runways:
         self._notices.withdraw(f"unfunded:{deal}")
         text = f"deal {deal} was topped up by {format_usdc(amount)} USDC"
         about = f"funded:{deal}"
-        self._notices.say(Notice(about, now.timestamp, Level.INFO, text, deal=deal))
+        self._notices.say(Announcement(about, now.timestamp, Urgency.INFO, text, deal=deal))
         if amount < wanted:
             self._tell(deal, f"{format_usdc(wanted - amount)} USDC are missing to its target")
         return True
@@ -147,21 +147,21 @@ class Runways:
             return False
         page = funder.open_checkout(deal, amount)
         text = f"deal {deal} needs {format_usdc(amount)} USDC: pay by card at {page}"
-        self._notices.say(Notice(about, month, Level.ALARM, text, deal=deal))
+        self._notices.say(Announcement(about, month, Urgency.ALARM, text, deal=deal))
         return False
 
     def _tell(self, deal: int, why: str) -> None:
         """Say once why a deal does not get what it should."""
         self.obstacles.append(f"deal {deal}: {why}")
         text = f"deal {deal} is not topped up: {why}"
-        self._notices.say(Notice(f"unfunded:{deal}", why, Level.ALARM, text, deal=deal))
+        self._notices.say(Announcement(f"unfunded:{deal}", why, Urgency.ALARM, text, deal=deal))
 
     def _warn(self, deal: int, state: OnchainDeal, now: Now) -> None:
         """Say how long a deal lasts, once for each threshold that it falls below."""
         about = f"runway:{deal}"
         if state.status == LAPSED:
             text = f"deal {deal} has lapsed: its balance pays for no further epoch"
-            self._notices.say(Notice(about, "lapsed", Level.ALARM, text, deal=deal))
+            self._notices.say(Announcement(about, "lapsed", Urgency.ALARM, text, deal=deal))
             return
         if state.stopped or state.status != RUNNING or not state.rate:
             self._notices.withdraw(about)
@@ -174,8 +174,8 @@ class Runways:
         value = 0 if not state.runway else min(under)
         last = "it pays for no epoch after this one" if not state.runway else ""
         text = f"deal {deal} lasts {write_seconds(seconds)} more{f': {last}' if last else ''}"
-        level = Level.ALARM if value in (0, min(self._days)) else Level.WARNING
-        self._notices.say(Notice(about, value, level, text, deal=deal))
+        level = Urgency.ALARM if value in (0, min(self._days)) else Urgency.WARNING
+        self._notices.say(Announcement(about, value, level, text, deal=deal))
 
 
 def find_wanted(rule: RunwayRule, state: OnchainDeal, *, is_metered: bool) -> int:

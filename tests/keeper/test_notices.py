@@ -9,13 +9,13 @@ import httpx
 import pytest
 
 from keeper.book import KeeperBook
-from keeper.notices import SIGNATURE_HEADER, Level, Notice, Notices, build_channels
+from keeper.notices import SIGNATURE_HEADER, Announcement, Notices, Urgency, build_channels
 from keeper.policy import Mail, NoticeRules
 from wasmarket.kernel.errors import ConfigError
 
 pytestmark = pytest.mark.unit
 
-NOTICE = Notice("runway:7", 3, Level.WARNING, "deal 7 lasts 2 days more", deal=7)
+NOTICE = Announcement("runway:7", 3, Urgency.WARNING, "deal 7 lasts 2 days more", deal=7)
 
 
 def rules(**terms):

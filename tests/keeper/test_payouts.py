@@ -3,7 +3,7 @@
 import pytest
 
 from keeper.book import KeeperBook
-from keeper.duties.payouts import Payouts
+from keeper.duties.payouts import PayoutDuty
 from keeper.notices import Notices
 from keeper.policy import PayoutRule
 from tests.keeper.accounts import ProviderInMemory
@@ -30,7 +30,7 @@ class PayoutDesk:
         self.epoch, self.gas_price = 100, GWEI
         self.book = KeeperBook(folder / "journal.jsonl")
         self.notices = Notices(self.book, [self.told.append])
-        self.payouts = Payouts(
+        self.payouts = PayoutDuty(
             [PayoutRule(**(terms | rule))],
             {"alpha": self.provider},
             self.book,

@@ -1,0 +1,1 @@
+"""Files that hold what must outlive a crash."""
