@@ -11,6 +11,7 @@ from wasmarket.client.earnings import ClaimResult, Due, batches
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.client.wiring import Wiring
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.endpoints import parse_endpoint
 from wasmarket.kernel.errors import MarketError
 
@@ -33,7 +34,11 @@ class DeveloperAccount:
         """Return the account's deals that are not over, and whether each is metered."""
         asked = {"developer": self._client.address, "live": "true", "limit": PAGE}
         rows = self._client.matcher.items("/v1/deals", asked)
-        return {int(row["id"]): bool(row["meter"]) for row in rows if row["status"] not in FINAL}
+        return {
+            int(row["id"]): row["meter"] not in (None, ZERO_ADDRESS)
+            for row in rows
+            if row["status"] not in FINAL
+        }
 
     def read(self, deals: Sequence[int]) -> list[OnchainDeal]:
         """Return what the chain says of deals, settled."""

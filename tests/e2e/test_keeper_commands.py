@@ -94,7 +94,7 @@ def test_keeper__of_a_market__funds_a_deal_claims_and_tells(market, hook, tmp_pa
         market.next_epoch()
 
     with keeping(market, policy):
-        wait_until("it is funded", lambda: market.client().deal(deal)["runway"] >= 145)
+        wait_until("it is funded", lambda: int(market.client().deal(deal)["runway"]) >= 145)
         wait_until(
             "people are told",
             lambda: {f"funded:{deal}", "claimed:alpha"} <= {n["about"] for n in hook.found},
