@@ -58,12 +58,21 @@ def test_page__its_policy__lets_it_ask_only_the_services_that_are_set(site):
 def test_file__known_by_its_tag__is_not_sent_again(site):
     first = ask(site, "/explorer.js")
     again = ask(
-        site, "/explorer.js", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'}
+        site, "/explorer.js", headers={"If-None-Match": f'"other", {first.headers["etag"]}'}
     )
 
     assert first.text == "start()"
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
+
+
+def test_file__to_who_takes_gzip__comes_packed(site):
+    packed = ask(site, "/explorer.js", headers={"Accept-Encoding": "br, gzip"})
+    plain = ask(site, "/explorer.js", headers={"Accept-Encoding": "gzip;q=0"})
+
+    assert (packed.headers["content-encoding"], packed.text) == ("gzip", "start()")
+    assert "content-encoding" not in plain.headers
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
 
 
 def test_file__missing__is_named_and_what_was_not_built_says_how(site):

@@ -1,5 +1,6 @@
 """The explorer's built files, which `explorer/build` writes into the package."""
 
+import gzip
 import hashlib
 import mimetypes
 from collections.abc import Mapping
@@ -12,9 +13,10 @@ INDEX = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class SiteFile:
-    """One file, as it is sent; `etag` names its content."""
+    """One file, as it is sent; `etag` names its content, `packed` is the same by gzip."""
 
     content: bytes
+    packed: bytes
     media_type: str
     etag: str
 
@@ -31,4 +33,5 @@ def _read(path: Path) -> SiteFile:
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     if kind.startswith("text/"):
         kind += "; charset=utf-8"
-    return SiteFile(content, kind, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+    packed = gzip.compress(content, mtime=0)
+    return SiteFile(content, packed, kind, f'W/"{hashlib.sha256(content).hexdigest()[:32]}"')

@@ -58,15 +58,31 @@ def explorer_routes(site: Mapping[str, SiteFile], settings: ExplorerSettings) ->
         # What is no file is an address within the page, which reads it itself.
         file = site.get(name) or (None if "." in name.rpartition("/")[2] else site.get(INDEX))
         if file is None:
-            missing = "the explorer is not built" if not site else f"there is no {path:.200}"
-            raise NotFound(missing, remedy="run `make setup`, or install the wheel")
-        tags = headers | {"ETag": file.etag, "Cache-Control": "no-cache"}
+            raise NotFound(
+                f"there is no {path:.200}" if site else "the explorer is not here",
+                remedy="run `make setup` where it was not built; a gateway shows it once"
+                " [gateway] explorer_matcher is set",
+            )
+        tags = headers | {
+            "ETag": file.etag,
+            "Cache-Control": "no-cache",
+            "Vary": "Accept-Encoding",
+        }
         given = request.headers.get("If-None-Match", "")
-        if file.etag in (tag.strip().removeprefix("W/") for tag in given.split(",")):
+        if file.etag in (tag.strip() for tag in given.split(",")):
             return Response(status_code=304, headers=tags)
-        return Response(file.content, media_type=file.media_type, headers=tags)
+        content = file.content
+        if _takes_gzip(request):
+            content, tags = file.packed, tags | {"Content-Encoding": "gzip"}
+        return Response(content, media_type=file.media_type, headers=tags)
 
     return router
+
+
+def _takes_gzip(request: Request) -> bool:
+    """Say whether an answer may be packed; who says how much they like it gets it plain."""
+    given = request.headers.get("Accept-Encoding", "")
+    return "gzip" in (entry.strip() for entry in given.split(","))
 
 
 def _headers(settings: ExplorerSettings) -> dict[str, str]:
