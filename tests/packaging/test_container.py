@@ -96,7 +96,7 @@ def test_image__stage_of_scripts__leaves_the_module_that_peers_take(tmp_path):
     text = DOCKERFILE.read_text(encoding="utf-8")
     [copied] = re.findall(r"COPY --from=scripts (\S+) (\S+)", text)
 
-    build(read_stages(text)[1], tmp_path, environ)
+    build(read_stages(text)["scripts"], tmp_path, environ)
 
     assert find_avm(str(tmp_path / copied[0].removeprefix("/"))) is not None
     assert f"WASMARKET_PEER__AVM={copied[1]}avm.wasm" in text
