@@ -84,6 +84,16 @@ class DealHost(HostedDeal):
         self._retry_at = 0.0
         self._loop.wake()
 
+    async def end(self) -> None:
+        """Stop everything for good: the chain has forgotten that this peer had a part in it."""
+        try:
+            self.secrets.forget()
+        except OSError as error:
+            # The next sweep removes the file.
+            extra = {"deal": self.deal.id, "why": str(error)}
+            logger.warning("secrets cannot be removed", extra=extra)
+        await self.close()
+
     async def close(self) -> None:
         """Stop everything here; the chain knows nothing of it."""
         self._asked.cancel()

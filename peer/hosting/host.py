@@ -65,9 +65,7 @@ class Host:
                 self.deals[number] = DealHost(deal, self._folder.service(number), self._context)
             self.deals[number].take(chain_view, held[number])
         for number in [known for known in self.deals if known not in chain_view.deals]:
-            ended = self.deals.pop(number)
-            ended.secrets.forget()
-            gone = asyncio.ensure_future(ended.close())
+            gone = asyncio.ensure_future(self.deals.pop(number).end())
             self._closing.add(gone)
             gone.add_done_callback(self._closing.discard)
         self._changed()

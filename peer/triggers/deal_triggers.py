@@ -8,6 +8,9 @@ from peer.triggers.schedule import find_jitter, find_next
 from wasmarket.kernel.documents.triggers import CLOCKED
 
 SAVE_SECONDS: Final = 5.0
+AT_ONCE: Final = 256
+"""Calls of a deal's triggers at the same time: a thousand that fire in one second leave room in the
+workers' queue for callers."""
 
 
 class DealTriggers:
@@ -20,6 +23,7 @@ class DealTriggers:
         self.queues: dict[str, asyncio.Lock] = {
             record.trigger.key: asyncio.Lock() for record in records
         }
+        self.gate = asyncio.Semaphore(AT_ONCE)
         self._saved_at = 0.0
         self._saving = asyncio.Lock()
 

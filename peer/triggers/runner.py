@@ -354,7 +354,7 @@ class TriggerRunner:
             return
         record.running += 1
         try:
-            async with known.queues[trigger.key]:
+            async with known.queues[trigger.key], known.gate:
                 if trigger.kind in CLOCKED:
                     late = self._read_clock() - made.id - find_jitter(trigger, made.id)
                     made.late_ms = max(0, int(late * 1_000))

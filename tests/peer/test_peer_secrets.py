@@ -13,13 +13,14 @@ from tests.peer.apps import build_reading_secret
 from tests.peer.peer_runner import publish, wait_until
 from tests.peer.tcp_proxy import TcpProxy
 from wasmarket.kernel.addresses import raw
-from wasmarket.kernel.documents.app_parts import Effectors
+from wasmarket.kernel.documents.app_parts import Effectors, Limits
 from wasmarket.kernel.reasons import DropReason
 from wasmarket.kernel.signing.developer_documents import DeveloperDocument
 from wasmarket.kernel.signing.secrets import hash_packed, pack_secret, seal_secret
 
 pytestmark = [pytest.mark.anvil, pytest.mark.timeout(300)]
 POLICY = 'effectors = ["secret"]\n'
+PATIENT = Limits(call_ms=20_000)
 ASKING = Effectors(secrets=("TOKEN",))
 
 
@@ -29,7 +30,7 @@ def make_key():
 
 
 def make_app(peer):
-    return publish(peer.blocks, build_reading_secret(), effectors=ASKING)
+    return publish(peer.blocks, build_reading_secret(), effectors=ASKING, limits=PATIENT)
 
 
 def sign(peer, deal, version, digests, by=None):

@@ -6,10 +6,12 @@ from peer.triggers.chain_events import PLACES
 from peer.triggers.schedule import rank_peers
 from tests.peer.apps import build_seeing
 from tests.peer.peer_runner import publish, wait_until
+from wasmarket.kernel.documents.app_parts import Limits
 from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket_cli.local.plan import find_free_port
 
 pytestmark = [pytest.mark.anvil, pytest.mark.timeout(300)]
+PATIENT = Limits(call_ms=20_000)
 ABI = "DealBalance(uint256 indexed deal, address indexed who, uint256 balance)"
 
 
@@ -68,17 +70,22 @@ def test_firings__one_of_three_peers_killed_at_each__each_is_made_once_by_one_th
         peer.start()
         peer.move()
     # Deals are numbered in order, and the trigger has to name its own.
-    number = world.match(publish(peers[0].blocks, build_seeing()), [peers[0].number]).deal + 1
+    number = (
+        world.match(
+            publish(peers[0].blocks, build_seeing(), limits=PATIENT), [peers[0].number]
+        ).deal
+        + 1
+    )
     trigger = make_trigger(world, number)
     for peer in peers:
-        app = publish(peer.blocks, build_seeing(), triggers=(trigger,))
+        app = publish(peer.blocks, build_seeing(), limits=PATIENT, triggers=(trigger,))
     deal = world.match(app, [peer.number for peer in peers]).deal
     assert deal == number
     for peer in peers:
         peer.wait_for_state(deal, "serving")
         wait_until("it watches", lambda peer=peer: is_watching(peer, deal))
 
-    for _ in range(3):
+    for _ in range(2):
         doomed = find_first(peers, trigger, (world.rpc.fetch_block_number() + 1) * PLACES)
         doomed.kill()
         firing = wait_for_call(world, [peer for peer in peers if peer is not doomed], deal)

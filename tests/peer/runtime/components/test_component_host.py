@@ -22,6 +22,7 @@ from tests.peer.runtime.components.wat_components import (
     COUNTER,
     DICE,
     ECHO,
+    KEEPER,
     build_component,
     build_functions,
 )
@@ -232,6 +233,22 @@ def test_effect__asked_of_the_host__its_answer_given_to_the_guest(build):
 
     assert result(call(host, "visit", 1)) == 42
     assert asked == [("kv", "add", ["visits", 1])]
+
+
+@pytest.mark.parametrize(
+    ("error", "size"), [("", 3), ("the secret 'TOKEN' is not set", (1 << 32) + 29)]
+)
+def test_secret__of_a_component__is_bytes_or_says_why_there_are_none(build, error, size):
+    asked = []
+
+    def ask(effector: str, function: str, arguments: list[Any]) -> Any:
+        asked.append((effector, function, arguments))
+        return {"error": error, "value": b"shh"}
+
+    host = build(KEEPER, ask, effectors=Effectors(secrets=("TOKEN",)))
+
+    assert result(call(host, "size")) == size
+    assert asked == [("secret", "get", ["TOKEN"])]
 
 
 def test_effect__that_ends_the_call__is_the_calls_fault(build):

@@ -120,6 +120,35 @@ COUNTER = build_component(
 )
 """Adds to a number in the store."""
 
+KEEPER = build_component(
+    """
+    (import "wasmarket:guest/secret@1.0.0" (instance $secret
+      (export "get" (func (param "name" string)
+        (result (result (list u8) (error string)))))))
+    (core module $libc """
+    + ALLOCATOR
+    + """)
+    (core instance $libc (instantiate $libc))
+    (core func $get (canon lower (func $secret "get")
+      (memory (core memory $libc "memory")) (realloc (core func $libc "realloc"))))
+    (core module $main
+      (import "libc" "memory" (memory 1))
+      (import "secret" "get" (func $get (param i32 i32 i32)))
+      (data (i32.const 64) "TOKEN")
+      (func (export "size") (result i64)
+        (call $get (i32.const 64) (i32.const 5) (i32.const 128))
+        (i64.or
+          (i64.extend_i32_u (i32.load (i32.const 136)))
+          (i64.shl (i64.extend_i32_u (i32.load8_u (i32.const 128))) (i64.const 32)))))
+    (core instance $main (instantiate $main
+      (with "libc" (instance $libc))
+      (with "secret" (instance (export "get" (func $get))))))
+    (func (export "size") (result s64)
+      (canon lift (core func $main "size")))
+    """
+)
+"""Tells how long a secret is, and by a bit above that it cannot be read."""
+
 DICE = build_component(
     """
     (import "wasi:random/random@0.2.3" (instance $random

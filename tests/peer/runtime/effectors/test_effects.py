@@ -17,8 +17,10 @@ from peer.runtime.effectors.effects import (
 from peer.runtime.effectors.kv_effect import KvEffect, KvStores
 from peer.runtime.effectors.kv_file import KvLimits
 from peer.runtime.effectors.metrics import EffectMetrics
+from peer.runtime.effectors.secret_effect import SecretEffect
 from peer.runtime.messages import HostAnswer, HostCall
 from wasmarket.kernel.documents.receipts import CallStatus
+from wasmarket.kernel.errors import NotFound
 
 pytestmark = pytest.mark.unit
 SMALL = KvLimits(total_bytes=10_000, keys=100, key_bytes=100, value_bytes=5_000)
@@ -165,3 +167,40 @@ def test_metrics__of_time_that_is_over__count_it(tmp_path: Path) -> None:
 
     labels = {"effector": "kv", "outcome": "time"}
     assert registry.get_sample_value("wasmarket_effector_seconds_count", labels) == 1
+
+
+def read_one(name: str) -> bytes:
+    if name != "TOKEN":
+        raise NotFound(f"the secret {name!r} is not set")
+    return b"shh"
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("TOKEN", {"error": "", "value": b"shh"}),
+        ("UNSET", {"error": "the secret 'UNSET' is not set", "value": b""}),
+        ("OTHER", {"error": "the app does not list the secret 'OTHER'", "value": b""}),
+    ],
+)
+def test_secret__of_the_names_that_the_app_lists__is_given_and_no_other(name, answer):
+    asked: list[str] = []
+
+    def read(wanted: str) -> bytes:
+        asked.append(wanted)
+        return read_one(wanted)
+
+    assert SecretEffect(("TOKEN", "UNSET"), read).do("get", [name]) == answer
+    assert asked == [] if name == "OTHER" else [name]
+
+
+@pytest.mark.parametrize(("function", "arguments"), [("list", []), ("get", []), ("get", [1])])
+def test_secret__what_no_worker_asks__ends_it(function, arguments):
+    call = HostCall("guest", "secret", function, arguments)
+
+    async def run() -> HostAnswer | None:
+        effects = Effects({"guest": ServiceEffects(secret=SecretEffect(("TOKEN",), read_one))})
+        budget = effects.open_budget(asyncio.get_running_loop().time() + 5 + GRACE_SECONDS)
+        return await effects.answer(call, 100, budget)
+
+    assert asyncio.run(run()) is None
