@@ -10,36 +10,28 @@ from indexer.loop import IndexLoop
 from indexer.progress import Board
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
-from tests.contracts.driver.planned import deploy_planned
+from tests.contracts.driver.planned import create_from, deploy_planned
 from tests.matcher.fake_town import Http, signed_target
+from tests.matcher.plain_offers import FOREVER, make_ask, make_bid
 from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.deploying.plan import LOCAL, build_plan
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending.sender import Sender
-from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
 from wasmarket.kernel.events import PeerRegistered
-from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
+from wasmarket.kernel.signing.offers import dump_offer
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.typed_data import digest, hash_offer, hash_permit, market_domain
 from wasmarket.kernel.units import FLT
 
 PARAMETERS = LOCAL
-FOREVER = 2**40
 
 
 def deploy(anvil):
     """Deploy everything as the deployment script does, from the first development account."""
     deployer = dev_accounts()[0].address
-
-    def create(code):
-        transaction = {"from": deployer, "data": "0x" + code.hex()}
-        tx = anvil.rpc.request("eth_sendTransaction", [transaction])
-        anvil.cheats.mine()
-        receipt = anvil.rpc.request("eth_getTransactionReceipt", [tx])
-        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
-
-    return deploy_planned(anvil.rpc, build_plan(deployer, 0, PARAMETERS), create)
+    plan = build_plan(deployer, 0, PARAMETERS)
+    return deploy_planned(anvil.rpc, plan, create_from(anvil.rpc, deployer))
 
 
 class AnvilTown:
@@ -90,39 +82,11 @@ class AnvilTown:
             assert receipt.find(PeerRegistered)[0].peer == number
 
     def ask(self, peer, price, **members):
-        terms = {
-            "kind": 0,
-            "developer": ZERO_ADDRESS,
-            "valid_until": FOREVER,
-            "counter": 0,
-            "salt": 0,
-        }
-        return ProviderOffer(peer=peer, price=price, **(terms | members))
+        return make_ask(peer, price, **members)
 
     def bid(self, **members):
-        terms = {
-            "developer": self.developer.address,
-            "app": "0x" + "ab" * 32,
-            "min_units": 1,
-            "units": 2,
-            "max_units_per_provider": 0,
-            "min_regions": 0,
-            "meter": ZERO_ADDRESS,
-            "max_price": 2_000,
-            "epochs": 0,
-            "deposit": 100_000,
-            "min_memory_mib": 0,
-            "regions": 0,
-            "traits": 0,
-            "providers": (),
-            "providers_mode": 0,
-            "matcher": ZERO_ADDRESS,
-            "tip": 0,
-            "valid_until": FOREVER,
-            "counter": 0,
-            "salt": secrets.randbits(64),
-        }
-        return DeveloperOffer(**(terms | members))
+        terms = {"max_price": 2_000, "deposit": 100_000, "salt": secrets.randbits(64)}
+        return make_bid(self.developer.address, **(terms | members))
 
     def sign(self, offer, account):
         return sign(digest(self.domain, hash_offer(offer)), account.key)

@@ -15,13 +15,14 @@ from indexer.progress import Board
 from matcher.offers.app_traits import AppReader
 from matcher.run import build_matcher
 from matcher.settings import MatcherSettings
+from tests.matcher.plain_offers import make_ask, make_bid
 from wasmarket.chain.sending.wallet import Account
-from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_hash
+from wasmarket.kernel.addresses import ZERO_HASH, to_hash
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.events import Assigned, Committed, DealCreated, Matched, PeerRegistered
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.identity import sign_identity
-from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer
+from wasmarket.kernel.signing.offers import DeveloperOffer, dump_offer
 from wasmarket.kernel.signing.requests import Request, sign_request
 from wasmarket.kernel.signing.signatures import sign
 from wasmarket.kernel.signing.targets import target_body, target_path
@@ -183,39 +184,10 @@ class FakeTown:
         self.index()
 
     def ask(self, peer=1, price=10, **members):
-        terms = {
-            "kind": 0,
-            "developer": ZERO_ADDRESS,
-            "valid_until": FOREVER,
-            "counter": 0,
-            "salt": 0,
-        }
-        return ProviderOffer(peer=peer, price=price, **(terms | members))
+        return make_ask(peer, price, **({"valid_until": FOREVER} | members))
 
     def bid(self, **members):
-        terms = {
-            "developer": self.developer.address,
-            "app": "0x" + "ab" * 32,
-            "min_units": 1,
-            "units": 2,
-            "max_units_per_provider": 0,
-            "min_regions": 0,
-            "meter": ZERO_ADDRESS,
-            "max_price": 100,
-            "epochs": 0,
-            "deposit": 1_000,
-            "min_memory_mib": 0,
-            "regions": 0,
-            "traits": 0,
-            "providers": (),
-            "providers_mode": 0,
-            "matcher": ZERO_ADDRESS,
-            "tip": 0,
-            "valid_until": FOREVER,
-            "counter": 0,
-            "salt": 0,
-        }
-        return DeveloperOffer(**(terms | members))
+        return make_bid(self.developer.address, **({"valid_until": FOREVER} | members))
 
     def signed(self, offer, account, **members):
         name = hash_offer(offer)

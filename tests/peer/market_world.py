@@ -1,13 +1,12 @@
 """The real contracts on a real Anvil, and the people who use them."""
 
 import itertools
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from eth_abi import encode
 
-from tests.contracts.driver.planned import deploy_planned, encode_words
+from tests.contracts.driver.planned import create_from, deploy_planned, encode_words
 from wasmarket.chain.contracts.bindings import Audits, Market, MarketLens, Meter, Proofs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.contracts.fills import build_fill
@@ -18,7 +17,7 @@ from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel import events
-from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address
+from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.deployment import Deployment, Parameters
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
@@ -225,22 +224,14 @@ class MarketWorld:
 
     def _deploy(self) -> Deployment:
         deployer = self.deployer.address
+        create = create_from(self.rpc, deployer)
         usdc, flt = (
-            self._create(load_creation_code(name) + encode_words((deployer,)))
+            create(load_creation_code(name) + encode_words((deployer,)))
             for name in ("TestUSDC", "TestFLT")
         )
         nonce = self.rpc.fetch_nonce(deployer)
         plan = build_plan(deployer, nonce, self._parameters, tokens=(usdc, flt))
-        return deploy_planned(self.rpc, plan, self._create)
-
-    def _create(self, code: bytes) -> Address:
-        transaction = {"from": self.deployer.address, "data": "0x" + code.hex()}
-        tx = self.rpc.request("eth_sendTransaction", [transaction])
-        # Anvil answers before it has mined.
-        while (receipt := self.rpc.request("eth_getTransactionReceipt", [tx])) is None:
-            time.sleep(0.01)
-        assert receipt["status"] == "0x1", "the deployment reverted"
-        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
+        return deploy_planned(self.rpc, plan, create)
 
     def _fund(self) -> None:
         usdc, flt = self.deployment.usdc.address, self.deployment.flt.address

@@ -1,10 +1,11 @@
 """Deploy what the deployment plan says, from the committed creation code, on any chain."""
 
+import time
 from collections.abc import Callable, Mapping
 
 from wasmarket.chain.deploying.plan import DeploymentPlan, load_creation_code
 from wasmarket.chain.reading.rpc import Rpc
-from wasmarket.kernel.addresses import to_hash
+from wasmarket.kernel.addresses import to_address, to_hash
 from wasmarket.kernel.deployment import DeployedContract, Deployment, Token
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.units import Address, BlockNumber
@@ -36,6 +37,21 @@ def deploy_planned(
         flt=Token(plan.flt, 18),
         parameters=plan.parameters,
     )
+
+
+def create_from(rpc: Rpc, deployer: Address) -> Callable[[bytes], Address]:
+    """Return a function that sends creation code from an unlocked account of an Anvil."""
+
+    def create(code: bytes) -> Address:
+        transaction = {"from": deployer, "data": "0x" + code.hex()}
+        tx = rpc.request("eth_sendTransaction", [transaction])
+        # Anvil answers before it has mined.
+        while (receipt := rpc.request("eth_getTransactionReceipt", [tx])) is None:
+            time.sleep(0.01)
+        assert receipt["status"] == "0x1", "the deployment reverted"
+        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
+
+    return create
 
 
 def encode_words(arguments: tuple[object, ...]) -> bytes:

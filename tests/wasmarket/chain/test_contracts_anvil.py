@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.contracts.driver.planned import deploy_planned
+from tests.contracts.driver.planned import create_from, deploy_planned
 from wasmarket.chain.contracts.abi import load_abi
 from wasmarket.chain.contracts.bindings import Erc20, Faucet, Market, MarketLens, Proofs, Staking
 from wasmarket.chain.contracts.decoder import Decoder
@@ -17,7 +17,7 @@ from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.transactions import ContractCall
-from wasmarket.kernel.addresses import ZERO_ADDRESS, to_address, to_hash
+from wasmarket.kernel.addresses import ZERO_ADDRESS, to_hash
 from wasmarket.kernel.errors import Reverted, WrongChain
 from wasmarket.kernel.events import (
     Activated,
@@ -42,15 +42,8 @@ FOREVER = 2**40
 def deploy(anvil):
     """Deploy everything as `ape run deploy` does, from the first development account."""
     deployer = dev_accounts()[0].address
-
-    def create(code):
-        transaction = {"from": deployer, "data": "0x" + code.hex()}
-        tx = anvil.rpc.request("eth_sendTransaction", [transaction])
-        anvil.cheats.mine()
-        receipt = anvil.rpc.request("eth_getTransactionReceipt", [tx])
-        return to_address(bytes.fromhex(receipt["contractAddress"][2:]))
-
-    return deploy_planned(anvil.rpc, build_plan(deployer, 0, PARAMETERS), create)
+    plan = build_plan(deployer, 0, PARAMETERS)
+    return deploy_planned(anvil.rpc, plan, create_from(anvil.rpc, deployer))
 
 
 @pytest.fixture(scope="module")
