@@ -93,10 +93,12 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-install bench-matcher bench-peer bench-choreography bench-audits bench-functions bench-payments
+.PHONY: bench-audits bench-choreography bench-functions bench-indexer bench-install bench-matcher bench-payments bench-peer
 # GROUPS="calls others" measures only those and leaves the other rows with the run that measured them.
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
+bench-indexer: setup  ## Speed of the index: backfill, undo, live; writes bench/results/indexer.json
+	@$(PY) -m bench.indexer
 bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
 	@$(PY) -m bench.matcher $(GROUPS)
 bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; writes bench/results/choreography.json

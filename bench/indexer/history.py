@@ -9,7 +9,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, to_address, to_h
 from wasmarket.kernel.events.audits import CaseKind, CaseOutcome
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.reasons import EndKind
-from wasmarket.kernel.units import FLT, USDC, Address, Hash
+from wasmarket.kernel.units import FLT, USDC, Address
 
 BLOCK_SECONDS = 2
 EPOCH_SECONDS = 60
@@ -47,7 +47,7 @@ class GeneratedMarket:
         """`peers` of a quarter as many providers."""
         self._random = random.Random(seed)
         self._providers = [_account(b"provider", n) for n in range(max(1, peers // 4))]
-        self._developers = [_account(b"developer", n) for n in range(500)]
+        self.developers = [_account(b"developer", n) for n in range(500)]
         self._meter = _account(b"meter", 0)
         self._peers, self._new_deals = peers, deals_an_epoch
         self._free: dict[Address, int] = {}
@@ -84,7 +84,7 @@ class GeneratedMarket:
             yield events.PeerRegistered(
                 number, provider, key, 60_000, 2_048, number % 40, 5, wallet, endpoint
             )
-        for developer in self._developers:
+        for developer in self.developers:
             self._free[developer] = 2**45
             yield events.Deposited(developer, 2**45, 2**45)
 
@@ -107,7 +107,7 @@ class GeneratedMarket:
     def _match(self, epoch: int) -> Iterator[events.Event]:
         self._made += 1
         is_metered = self._made % 5 == 0
-        developer = self._random.choice(self._developers)
+        developer = self._random.choice(self.developers)
         deal = _Deal(self._made, developer, self._meter if is_metered else ZERO_ADDRESS)
         deal.settled = epoch
         self._deals[deal.number] = deal
@@ -125,7 +125,7 @@ class GeneratedMarket:
         app = to_hash(keccak(b"app%d" % (deal.number % 50)))
         self._free[developer] -= DEPOSIT
         yield events.DealCreated(deal.number, developer, offer, app, DEPOSIT, NO_END, deal.meter)
-        yield events.Matched(deal.number, self._developers[0], units, 0)
+        yield events.Matched(deal.number, self.developers[0], units, 0)
         for number in deal.assignments:
             cost = 0 if is_metered else PRICE * self._running[number].units
             self._settle(deal, epoch)
@@ -180,7 +180,7 @@ class GeneratedMarket:
 
     def _odds(self, epoch: int) -> Iterator[events.Event]:
         for _ in range(self._new_deals):
-            account = self._random.choice(self._developers)
+            account = self._random.choice(self.developers)
             self._counters[account] = self._counters.get(account, 0) + 1
             yield events.CounterBumped(account, self._counters[account])
             yield events.OfferCancelled(account, to_hash(self._random.randbytes(32)))
@@ -195,7 +195,7 @@ class GeneratedMarket:
         if running:
             self._cases += 1
             number = self._random.choice(running)
-            account = self._random.choice(self._developers)
+            account = self._random.choice(self.developers)
             yield events.Opened(self._cases, number, account, CaseKind.ASK, epoch, 7, ZERO_HASH)
             yield events.Closed(self._cases, number, CaseOutcome.ANSWERED, 0)
 
@@ -209,8 +209,3 @@ class GeneratedMarket:
 
 def _account(kind: bytes, number: int) -> Address:
     return to_address(keccak(kind + b"%d" % number)[12:])
-
-
-def block_hash_of(text: bytes) -> Hash:
-    """Return a made-up hash."""
-    return to_hash(keccak(text))

@@ -1,9 +1,8 @@
-"""A node that serves generated blocks over HTTP and WebSocket, as JSON written beforehand.
+"""A node that serves generated blocks over HTTP, as JSON written beforehand.
 
 `python -m bench.indexer.node FILE PORT` serves what `write_chain` has written.
 """
 
-import bisect
 import json
 import os
 import pickle
@@ -140,6 +139,11 @@ class Served:
         for count in chain.counts:
             self._sums.append(self._sums[-1] + count)
 
+    @property
+    def total(self) -> int:
+        """How many events there are."""
+        return self._sums[-1]
+
     def answer(self, request: dict[str, Any]) -> bytes:
         """Return the answer to one request."""
         return b'{"jsonrpc":"2.0","id":%d,"result":%s}' % (
@@ -175,10 +179,6 @@ class Served:
 
     def _place(self, tag: str) -> int:
         return self.until if tag == "latest" else int(tag, 16) - self.chain.first
-
-    def place_after(self, events: int) -> int:
-        """Return the index of the block with which so many events have happened."""
-        return bisect.bisect_left(self._sums, events)
 
 
 def serve_chain(served: Served, port: int) -> ThreadingHTTPServer:

@@ -1,0 +1,37 @@
+"""Measure the index: `python -m bench.indexer [NAME…]` writes bench/results/indexer.json."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from bench.indexer.live import measure_live
+from bench.indexer.measures import MEASURES
+from bench.matcher.rows import Row, describe_machine, dump_row
+from bench.result_files import Run, describe_tree, save_rows
+
+PATH = Path(__file__).resolve().parents[1] / "results" / "indexer.json"
+ALL: dict[str, Callable[[], list[Row]]] = {**MEASURES, "live": measure_live}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(sorted(ALL)))
+@click.option("--dry", is_flag=True, help="Print only; leave the result file as it is.")
+def cli(names: tuple[str, ...], dry: bool) -> None:
+    """Measure everything, or only NAMES."""
+    machine = describe_machine()
+    new = []
+    for name in names or ALL:
+        for row in ALL[name]():
+            new.append(row)
+            bar = "" if row.bar is None else f" (bar {row.bar:,})"
+            missed = "  MISSED" if row.is_missed else ""
+            click.echo(f"{row.measure}: {row.value:,} {row.unit}{bar}{missed}")
+    if not dry:
+        run = Run(describe_tree(), machine)
+        save_rows(PATH, run, [dump_row(row) for row in new], keep_others=bool(names))
+        click.echo(f"{machine}\nwritten to bench/results/{PATH.name}")
+
+
+if __name__ == "__main__":
+    cli()
