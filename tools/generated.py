@@ -33,6 +33,7 @@ from peer.policy.file import PolicyFile
 from peer.run import PeerProcess
 from peer.settings import PeerSettings
 from tools.contract_docs.page import build_page
+from tools.store_page import build_store_page
 from wasmarket import __version__
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.fates import FateReader
@@ -159,6 +160,7 @@ def build_files() -> Iterator[tuple[Path, str]]:
     """Yield every generated file but the ABIs, with its text."""
     yield ROOT / "docs" / "reasons.md", build_reasons()
     yield ROOT / "docs" / "contracts.md", build_page()
+    yield ROOT / "docs" / "reference" / "store.md", build_store_page()
     with tempfile.TemporaryDirectory() as folder:
         for name, app in build_services(Path(folder)):
             text = json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"

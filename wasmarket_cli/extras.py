@@ -7,6 +7,7 @@ from wasmarket.kernel.errors import ConfigError
 OF_COMMAND: Final = {
     "content": "gateway",
     "dev": "peer",
+    "export": "indexer",
     "flow": "peer",
     "gateway": "gateway",
     "indexer": "indexer",

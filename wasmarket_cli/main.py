@@ -91,6 +91,7 @@ NOUNS = {
     "offer": ("wasmarket_cli.provider.offers:offer", "Sign, post, list and cancel provider offers"),
     "peer": ("wasmarket_cli.provider.peers:peer", "Register a peer, run it"),
     "indexer": ("wasmarket_cli.operator.services:indexer", "Run the indexer, verify its store"),
+    "export": ("wasmarket_cli.operator.exports:export", "Write the market as CSV or Parquet"),
     "matcher": ("wasmarket_cli.operator.services:matcher", "Run the matcher"),
     "gateway": ("wasmarket_cli.operator.services:gateway", "Run the gateway"),
     "meter": ("wasmarket_cli.auditing.meters:meter", "Check and sign the usage of metered deals"),

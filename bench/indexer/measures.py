@@ -5,7 +5,6 @@ import json
 import multiprocessing
 import os
 import pickle
-import resource
 import statistics
 import subprocess
 import sys
@@ -76,7 +75,14 @@ def backfill(rpc_url: str, store_url: str) -> tuple[float, float, int]:
         spent = time.process_time() - cpu, time.monotonic() - since
         loop.close()
     database.close()
-    return *spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    return *spent, read_peak_memory()
+
+
+def read_peak_memory() -> int:
+    """Return the most MiB that this process ever had; what its parent had is no part of it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) >> 10
 
 
 def start(database: Database, reader: Rpc | FakeChain) -> IndexLoop:

@@ -1,5 +1,6 @@
-"""`wasmarket indexer verify` beside a running market."""
+"""`wasmarket indexer verify` and `wasmarket export` beside a running market."""
 
+import csv
 import sqlite3
 from contextlib import closing
 
@@ -42,3 +43,21 @@ def test_verify__wrong_balance__is_named_with_both_sides(market, deal, tmp_path,
     assert ran.code == 1
     assert "balance" in ran.out
     assert "--reindex" in ran.err
+
+
+def test_export__csv_and_parquet__have_the_deal(market, deal, tmp_path):
+    ran = market.run("export", tmp_path, "--table", "deal", "--table", "event", "--json")
+    again = market.run("export", tmp_path / "new", "--table", "deal", "--format", "parquet")
+
+    assert ran.code == again.code == 0, ran.err + again.err
+    with (tmp_path / "deal.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert ran.json["rows"]["deal"] == len(rows)
+    assert str(deal) in {row["id"] for row in rows}
+    assert (tmp_path / "new" / "deal.parquet").read_bytes().endswith(b"PAR1")
+
+
+def test_export__folder_is_a_file__says_so(market, tmp_path):
+    (tmp_path / "file").write_text("")
+
+    assert market.run("export", tmp_path / "file" / "below").code == 2

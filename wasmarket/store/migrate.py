@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from wasmarket.kernel.errors import ConfigError
+from wasmarket.store.analyst_views import create_views, drop_views
 from wasmarket.store.database import Database
 
 FOLDER = Path(__file__).parent / "migrations"
@@ -30,6 +31,7 @@ def upgrade(database: Database, revision: str = "head") -> None:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         current = MigrationContext.configure(connection).get_current_revision()
         if current == script.get_current_head():
+            create_views(connection)
             return
         if current is not None and current not in {r.revision for r in script.walk_revisions()}:
             raise ConfigError(
@@ -38,4 +40,10 @@ def upgrade(database: Database, revision: str = "head") -> None:
                 remedy="run that version, or give this one a store of its own",
             )
         config.attributes["connection"] = connection
+        drop_views(connection)
         command.upgrade(config, revision)
+        if (
+            MigrationContext.configure(connection).get_current_revision()
+            == script.get_current_head()
+        ):
+            create_views(connection)

@@ -147,7 +147,7 @@ def _text(column: Any) -> ColumnElement[str]:
     return type_coerce(column, String)
 
 
-def _live(at: Indexed, after: int, limit: int | None) -> Select[Any]:
+def _live(at: Indexed, after: int, limit: int | None) -> Select[*tuple[Any, ...]]:
     """Choose columns, not rows of the mapper: a million asks are read at a matcher's start."""
     row = ProviderOfferRow
     return (

@@ -1,0 +1,1 @@
+"""File formats that the command line writes by itself."""
