@@ -10,10 +10,17 @@ from tests.wasmarket.store.test_queries import ASK, KEYS, match, register
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import to_address
 from wasmarket.store.chain.assignments import fetch_assignments
-from wasmarket.store.chain.deals import fetch_deals
+from wasmarket.store.chain.audits import fetch_cases, fetch_contradictions
+from wasmarket.store.chain.deals import fetch_deal_changes, fetch_deals
 from wasmarket.store.chain.epochs import fetch_epoch, fetch_epochs
 from wasmarket.store.chain.events import EventChoice, fetch_changes, fetch_events, fetch_latest
-from wasmarket.store.chain.peers import fetch_provider, fetch_providers
+from wasmarket.store.chain.history import (
+    fetch_batch_skips,
+    fetch_claims,
+    fetch_fill_skips,
+    fetch_redemptions,
+)
+from wasmarket.store.chain.peers import fetch_peers, fetch_provider, fetch_providers
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.views import Position
 
@@ -121,6 +128,39 @@ def test_fetch__only_what_lives__does_not_read_the_ended(town, query, options, i
         town.settled(query, limit=10, **options)
 
     assert any(index in line for line in plan_of(town.database, seen))
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        (fetch_deals, {"developer": PEOPLE[0]}),
+        (fetch_deals, {"app": KEYS[0]}),
+        (fetch_assignments, {"deal": 1}),
+        (fetch_assignments, {"peer": 1}),
+        (fetch_peers, {"provider": PEOPLE[0]}),
+        (fetch_peers, {"wallet": PEOPLE[0]}),
+        (fetch_claims, {"assignment": 1}),
+        (fetch_claims, {"provider": PEOPLE[0]}),
+        (fetch_claims, {"deal": 1}),
+        (fetch_redemptions, {"deal": 1}),
+        (fetch_fill_skips, {"deal": 1}),
+        (fetch_fill_skips, {"peer": 1}),
+        (fetch_batch_skips, {"assignment": 1}),
+        (fetch_cases, {"assignment": 1}),
+        (fetch_cases, {"by": PEOPLE[0]}),
+        (fetch_cases, {"state": 1}),
+        (fetch_contradictions, {"assignment": 1}),
+        (fetch_deal_changes, {"deal": 1}),
+    ],
+)
+def test_fetch__of_one_thing__reads_no_table_whole(town, query, options):
+    ask = town.settled if query in (fetch_deals, fetch_assignments) else town.read
+    with statements(town.database) as seen:
+        ask(query, limit=10, **options)
+
+    plan = plan_of(town.database, seen)
+    assert plan
+    assert not [line for line in plan if line.startswith("SCAN") and "INDEX" not in line], plan
 
 
 def test_fetch_changes__filter_that_nothing_passes__looks_at_each_event_once(town):

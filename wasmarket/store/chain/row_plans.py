@@ -75,7 +75,7 @@ class RowPlan:
             beside = f"changed_{table}"
             connection.exec_driver_sql(
                 f'CREATE TEMPORARY TABLE IF NOT EXISTS "{beside}" '
-                f'(LIKE "{table}") ON COMMIT DELETE ROWS'
+                f'(LIKE "{table}") ON COMMIT DROP'
             )
             _copy_in(connection, beside, self.names, bound)
             changes = ", ".join(f'"{name}" = changed."{name}"' for name in changed)
