@@ -74,8 +74,7 @@ class RowPlan:
         if connection.dialect.name == "postgresql" and len(bound) > FEW_ROWS:
             beside = f"changed_{table}"
             connection.exec_driver_sql(
-                f'CREATE TEMPORARY TABLE IF NOT EXISTS "{beside}" '
-                f'(LIKE "{table}") ON COMMIT DROP'
+                f'CREATE TEMPORARY TABLE IF NOT EXISTS "{beside}" (LIKE "{table}") ON COMMIT DROP'
             )
             _copy_in(connection, beside, self.names, bound)
             changes = ", ".join(f'"{name}" = changed."{name}"' for name in changed)
