@@ -31,17 +31,23 @@ class OwnRoots:
         return self._missing or ()
 
     def check(self, chain_view: ChainView) -> None:
-        """Compare, unless that was done. Raises Unreachable and other errors of the node."""
+        """Compare, unless that was done. Raises Unreachable and other errors of the node.
+
+        What was known before a restart may end before the last root: then it waits for more.
+        """
         self._chain_view = chain_view
         if self._missing is not None:
             return
         first = max(0, chain_view.epoch - RING_EPOCHS)
-        epochs = range(first, chain_view.epoch)
+        epochs = range(first, chain_view.epoch + RING_EPOCHS)
         asked = [(chain_view.peer, epoch) for epoch in epochs]
-        roots = self._proofs.roots(asked, block=chain_view.head.hash)
+        known = self._proofs.roots(asked, block=chain_view.head.hash)
+        newest = self._proofs.roots(asked)
+        if any(now not in (None, then) for then, now in zip(known, newest, strict=True)):
+            return
         missing = tuple(
             epoch
-            for epoch, root in zip(epochs, roots, strict=True)
+            for epoch, root in zip(epochs, known, strict=True)
             if root is not None and not self._commitments.has(chain_view, epoch, to_hash(root))
         )
         if missing:

@@ -17,13 +17,15 @@ pytestmark = pytest.mark.unit
 
 
 class Chain:
-    """Knows roots by epoch, as Proofs does."""
+    """Knows roots by epoch, as Proofs does; of `newer` ones no block but the latest."""
 
-    def __init__(self, **roots):
+    def __init__(self, newer=None, **roots):
         self.known = {int(name[1:]): root for name, root in roots.items()}
+        self.newer = newer or {}
 
-    def roots(self, asked, block):
-        return [self.known.get(epoch) for _, epoch in asked]
+    def roots(self, asked, block="latest"):
+        known = self.known | (self.newer if block == "latest" else {})
+        return [known.get(epoch) for _, epoch in asked]
 
 
 @pytest.fixture
@@ -97,3 +99,21 @@ def test_check__root_that_is_not_from_here__leaves_later_assignments_alone(log, 
 
     assert roots.missing == (1,)
     assert roots.find_obstacle(9) == ""
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_check__view_from_before_the_last_root__waits_for_a_newer_one(log, tmp_path, epoch):
+    view, chain = chain_view(), Chain(newer={epoch: b"r" * 32})
+    roots = checked(log, tmp_path, chain, view)
+
+    assert "not compared" in roots.find_obstacle(9)
+    chain.known, chain.newer = chain.newer, {}
+    roots.check(replace(view, epoch=3))
+    assert roots.missing == (epoch,)
+
+
+def test_check__root_that_has_aged_since__is_no_reason_to_wait(log, tmp_path):
+    made = commitments_of(log, tmp_path).prepare(chain_view(), 1)
+    chain = Chain(newer={1: None}, e1=raw(made.root))
+
+    assert checked(log, tmp_path, chain, chain_view()).find_obstacle(9) == ""
