@@ -1,6 +1,7 @@
 """How our pages for browsers look: plain HTML, no script, nothing from elsewhere."""
 
 from html import escape
+from typing import Any
 
 from fastapi.responses import HTMLResponse
 
@@ -14,6 +15,10 @@ STYLE = (
     "text-decoration:none;cursor:pointer}label{display:block;margin:.6rem 0}"
     "input{font-size:1rem;padding:.4rem;width:100%;box-sizing:border-box}.note{color:#444}"
 )
+PAGE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/html": {"schema": {"type": "string"}}}}
+}
+"""For a route's `responses`, with `response_class=Response`: problems stay JSON."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'",

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from payments.api.checkout_routes import CheckoutReads
 from payments.api.pages import show_receipt_page
-from payments.api.views import CheckoutPage, GrantOut
+from payments.api.views import AccountInPath, CheckoutId, CheckoutPage, GrantOut
 from payments.deliveries.grants import GasGrants
+from payments.page_layout import PAGE
 from wasmarket.kernel.errors import Forbidden
 from wasmarket.kernel.units import Address
 from wasmarket.serving.auth import SIGNED, Authenticator
@@ -38,7 +39,10 @@ def account_routes(
 
     @router.get("/v1/accounts/{account}/checkouts", openapi_extra=SIGNED)
     def list_checkouts(
-        account: str, signer: signer_of, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT
+        account: AccountInPath,
+        signer: signer_of,
+        cursor: Cursor = None,
+        limit: Limit = DEFAULT_LIMIT,
     ) -> CheckoutPage:
         """The account's purchases, newest first; signed by it."""
         if account != signer:
@@ -58,9 +62,12 @@ def account_routes(
         )
 
     @router.get(
-        "/v1/checkouts/{checkout}/receipt", openapi_extra=SIGNED, response_class=HTMLResponse
+        "/v1/checkouts/{checkout}/receipt",
+        openapi_extra=SIGNED,
+        response_class=Response,
+        responses=PAGE,
     )
-    def read_receipt(checkout: str, signer: signer_of) -> HTMLResponse:
+    def read_receipt(checkout: CheckoutId, signer: signer_of) -> HTMLResponse:
         """A receipt to print; signed by the account of the purchase."""
         found, delivery = reads.fetch(checkout)
         if found.account != signer:

@@ -2,22 +2,21 @@
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 
 from payments.api.pages import show_checkout_page
-from payments.api.views import CheckoutIn, CheckoutOut, TermsOut, show_checkout
+from payments.api.views import CheckoutId, CheckoutIn, CheckoutOut, TermsOut, show_checkout
 from payments.checkouts.opening import CheckoutDesk
+from payments.page_layout import PAGE
 from payments.quoting.rates import RateSource
 from payments.settings import PaymentsSettings
-from wasmarket.kernel.errors import NotFound
 from wasmarket.store.database import Database
 from wasmarket.store.payments.checkouts import fetch_checkout
 from wasmarket.store.payments.deliveries import find_delivery
 from wasmarket.store.payments.views import Checkout, Delivery
 
 GWEI = 10**9
-ID_DIGITS = 32
 
 
 class CheckoutReads:
@@ -29,8 +28,6 @@ class CheckoutReads:
 
     def fetch(self, checkout: str) -> tuple[Checkout, Delivery | None]:
         """Return a purchase and its delivery. Raises NotFound."""
-        if len(checkout) != ID_DIGITS or not checkout.isalnum():
-            raise NotFound("there is no such checkout", field="checkout")
         with self._database.read() as session:
             return fetch_checkout(session, checkout), find_delivery(session, checkout)
 
@@ -60,7 +57,7 @@ def checkout_routes(
         return reads.show(opened.id)
 
     @router.get("/v1/checkouts/{checkout}")
-    def read_checkout(checkout: str) -> CheckoutOut:
+    def read_checkout(checkout: CheckoutId) -> CheckoutOut:
         """How far a purchase is. Whoever knows its id may ask."""
         return reads.show(checkout)
 
@@ -81,8 +78,8 @@ def checkout_routes(
             grant_wei=settings.grant_gwei * GWEI,
         )
 
-    @router.get("/checkouts/{checkout}", response_class=HTMLResponse)
-    def show_page(checkout: str) -> HTMLResponse:
+    @router.get("/checkouts/{checkout}", response_class=Response, responses=PAGE)
+    def show_page(checkout: CheckoutId) -> HTMLResponse:
         """The page of a purchase, for a browser."""
         return show_checkout_page(*reads.fetch(checkout))
 

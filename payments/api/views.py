@@ -1,7 +1,8 @@
 """What the service takes and answers; amounts are decimal strings."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from payments.checkouts.opening import PurchaseRequest
@@ -13,6 +14,9 @@ from wasmarket.store.enums import CheckoutState, DisputeState, Purpose
 from wasmarket.store.payments.views import Checkout, Delivery
 
 MAX_DEAL = 2**63 - 1
+CheckoutId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="the checkout's id")]
+AccountInPath = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{40}$", description="an address")]
+ProcessorName = Annotated[str, Path(pattern="^[a-z]{1,20}$", description="the processor")]
 
 
 class PurposeIn(BaseModel):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from payments.api.views import WebhookOut
+from payments.api.views import ProcessorName, WebhookOut
 from payments.checkouts.looking import Lookout
 from payments.metrics import PaymentsMetrics
 from payments.processors.protocol import Processor
@@ -26,7 +26,7 @@ def webhook_routes(
     router = APIRouter(tags=["webhooks"])
 
     @router.post("/v1/webhooks/{name}")
-    async def take_webhook(name: str, request: Request) -> WebhookOut:
+    async def take_webhook(name: ProcessorName, request: Request) -> WebhookOut:
         """Take a processor's signed event. Not for others."""
         body = await read_body(request, MAX_EVENT)
         if name != processor.name:

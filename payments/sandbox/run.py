@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import httpx
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Path as PathParameter
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
@@ -33,6 +34,7 @@ from wasmarket.store.enums import DisputeState
 logger = logging.getLogger(__name__)
 
 NAME = "sandbox"
+SessionId = Annotated[str, PathParameter(pattern="^sb_[0-9a-f]{24}$")]
 MAX_FORM = 4_096
 POLL_SECONDS = 0.5
 WEBHOOK_SECONDS = 10.0
@@ -132,17 +134,17 @@ def _api_routes(book: SandboxBook, key: str) -> APIRouter:
         return _plain(book.open(PaymentOrder(**body.model_dump())))
 
     @router.get("/v1/sessions/{session}")
-    def read_session(session: str) -> dict[str, Any]:
+    def read_session(session: SessionId) -> dict[str, Any]:
         """What a session has come to."""
         return _plain(book.find(session).session)
 
     @router.post("/v1/sessions/{session}/end")
-    def end_session(session: str) -> dict[str, Any]:
+    def end_session(session: SessionId) -> dict[str, Any]:
         """Let a session be paid no more."""
         return _plain(book.end(session))
 
     @router.post("/v1/sessions/{session}/dispute")
-    def dispute(session: str, body: DisputeIn) -> dict[str, Any]:
+    def dispute(session: SessionId, body: DisputeIn) -> dict[str, Any]:
         """Have the buyer's bank take a payment back, or decide."""
         return _plain(book.dispute(session, body.state))
 
@@ -158,20 +160,20 @@ def _page_routes(book: SandboxBook) -> APIRouter:
     router = APIRouter(tags=["pages"], default_response_class=HTMLResponse)
 
     @router.get("/pay/{session}")
-    def show_page(session: str) -> HTMLResponse:
+    def show_page(session: SessionId) -> HTMLResponse:
         """The page that asks for a card."""
         return show_card_page(book.find(session))
 
     @router.post("/pay/{session}")
     async def pay(
-        session: str, form: Annotated[dict[str, str], Depends(_read_form)]
+        session: SessionId, form: Annotated[dict[str, str], Depends(_read_form)]
     ) -> HTMLResponse:
         """Pay by the card that was typed."""
         return await run_in_threadpool(_pay, book, session, form.get("number", ""))
 
     @router.post("/pay/{session}/bank")
     async def answer_bank(
-        session: str, form: Annotated[dict[str, str], Depends(_read_form)]
+        session: SessionId, form: Annotated[dict[str, str], Depends(_read_form)]
     ) -> HTMLResponse:
         """Answer the bank's question."""
         if form.get("answer") != "approve":

@@ -137,10 +137,12 @@ def test_checkout__of_more_than_a_client_may_ask__is_429(payments_template, tmp_
     database.close()
 
 
-@pytest.mark.parametrize("checkout", ["a" * 32, "..", "a" * 31, "%00" * 32])
-def test_checkout__nobody_knows__is_404(http, checkout):
+@pytest.mark.parametrize(
+    ("checkout", "status"), [("a" * 32, 404), ("..", 404), ("a" * 31, 400), ("%00" * 32, 400)]
+)
+def test_checkout__nobody_knows__is_a_problem(http, checkout, status):
     for path in ("/v1/checkouts/", "/checkouts/"):
-        assert http.get(path + checkout).status_code == 404
+        assert http.get(path + checkout).status_code == status
 
 
 def test_webhook__signed__makes_the_gateway_look(shop, http):

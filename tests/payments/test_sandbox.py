@@ -226,7 +226,7 @@ def test_processor__speaks_to_it__as_to_any(http, book):
     with pytest.raises(Refused, match="cannot go back"):
         processor.refund(payment, 1, "another")
     with pytest.raises(NotFound):
-        processor.fetch_payment("sb_nobody")
+        processor.fetch_payment("sb_" + "0" * 24)
 
 
 def test_processor__with_another_key__is_refused(http):
@@ -256,7 +256,10 @@ def test_processor__odd_answers__are_errors_of_ours(answer, error):
 
 
 def test_api__without_the_key__answers_nothing(http):
-    for method, path in (("GET", "/v1/sessions/x"), ("POST", "/v1/sessions/x/end")):
+    for method, path in (
+        ("GET", f"/v1/sessions/sb_{24 * '0'}"),
+        ("POST", f"/v1/sessions/sb_{24 * '0'}/end"),
+    ):
         assert http.request(method, path).status_code == 401
 
 
@@ -277,7 +280,7 @@ def test_pages__card_bank_and_end__lead_through_a_purchase(http, book):
 
     assert "url=http://shop/1" in paid.text
     assert http.get(f"/pay/{session}").text == paid.text
-    assert http.get("/pay/nobody").status_code == 404
+    assert http.get("/pay/sb_" + "0" * 24).status_code == 404
 
 
 @pytest.mark.parametrize("content", [b"\xff", b"&" * 5_000, b"number=%ff", b""])
