@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from fastapi.responses import StreamingResponse
 
-from matcher.api.event_stream import News, find_position, read_choice, stream
+from matcher.api.event_stream import EVENT_NAMES, News, find_position, read_choice, stream
 from matcher.api.requirements import to_demand
 from matcher.api.views.events import EventJson
 from matcher.api.views.offers import DepthView, LevelView, QuoteView, RequirementJson
@@ -28,6 +28,14 @@ from wasmarket.store.chain.events import fetch_latest_events
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database
 
+_NAME = f"({'|'.join(sorted(EVENT_NAMES))})"
+Names = Annotated[
+    str,
+    Query(
+        description="event names, comma-separated; none: all",
+        json_schema_extra={"pattern": f"^({_NAME}(,{_NAME})*)?$"},
+    ),
+]
 EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
 
 
@@ -63,7 +71,7 @@ def book_routes(book: BookReader, database: Database) -> APIRouter:
         responses={200: {"content": {"text/event-stream": EVENTS}}},
     )
     def stream_events(
-        names: Annotated[str, Query(description="event names, comma-separated")] = "",
+        names: Names = "",
         deal: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         account: AddressText | None = None,
@@ -80,7 +88,7 @@ def book_routes(book: BookReader, database: Database) -> APIRouter:
 
     @router.get("/v1/history", tags=["events"])
     def read_history(
-        names: Annotated[str, Query(description="event names, comma-separated")] = "",
+        names: Names = "",
         deal: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         peer: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
         account: AddressText | None = None,
