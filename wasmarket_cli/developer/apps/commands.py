@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -49,6 +50,8 @@ def build(app: Path, watch: bool, as_json: bool) -> None:
         _build_once(app, as_json)
         return
     seen = SourceWatch(app)
+    # Shells start what is in the background with Ctrl-C ignored; here it is how this ends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         while True:
             try:
