@@ -25,7 +25,8 @@ def test_json__of_a_command__is_as_its_schema_says(market, deal, line):
 
     ran = market.run(*words, "--json")
 
-    assert ran.output, ran.err
+    # Nobody may have logged anything yet.
+    assert ran.output or line.startswith("logs"), ran.err
     assert find_faults(name, ran.out) == []
 
 
