@@ -10,6 +10,7 @@ import pytest
 
 from payments.sandbox.cards import CARDS
 from tests.e2e.market_driver import COMMAND, GREETING, wait_until
+from tests.measuring import measured
 
 pytestmark = pytest.mark.e2e
 
@@ -38,7 +39,7 @@ def test_buy__for_a_deal__tops_it_up_while_the_command_follows(market, deal):
     before = market.client().deal(deal)["balance"]
     process = subprocess.Popen(
         [COMMAND, "--home", market.home.root, "buy", "20", "usd", "--deal", str(deal)],
-        env=os.environ | {"WASMARKET_HOME": str(market.home.root)},
+        env=os.environ | measured() | {"WASMARKET_HOME": str(market.home.root)},
         stdout=subprocess.PIPE,
         text=True,
     )

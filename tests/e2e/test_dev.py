@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.e2e.market_driver import COMMAND, EXAMPLES, GREETING, GREETING_V2, own_settings
+from tests.measuring import measured
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +38,7 @@ class RunningDesk:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environ,
+            env=environ | measured(),
         )
         threading.Thread(target=self._read, daemon=True).start()
         self.url = self.wait_for("ready")["url"]
@@ -133,6 +134,7 @@ def test_build__watched__builds_again_says_what_is_wrong_and_ends_by_ctrl_c(tmp_
     app = shutil.copytree(GREETING, tmp_path / "greeting")
     process = subprocess.Popen(
         [COMMAND, "build", app, "--watch", "--json"],
+        env=os.environ | measured(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 
 import pytest
 
 from tests.e2e.market_driver import COMMAND, GREETING, GREETING_V2, run_here
+from tests.measuring import measured
 
 pytestmark = pytest.mark.e2e
 
@@ -59,7 +61,11 @@ def desk_repl(tmp_path):
         def begin(app):
             command = [COMMAND, "--home", tmp_path / "home", "repl", app, "--json"]
             process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                command,
+                env=os.environ | measured(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
             )
             stack.callback(process.communicate)
             return AskedRepl(process)
