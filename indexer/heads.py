@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
 
 from wasmarket.kernel.errors import ConfigError
 from wasmarket.serving.outgoing.proxies import choose_proxy, is_loopback
@@ -19,7 +19,9 @@ SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["n
 LARGEST_MESSAGE = 1 << 20
 OPEN_SECONDS = 5.0
 LISTEN_SECONDS = 1.0
-"""How long it listens at once before it sees that it is to stop."""
+"""How long a step listens; it is how late it sees that it is to stop."""
+
+RECONNECT_SECONDS = 5.0
 
 SAFETY_SECONDS = 2.0
 """Between looks of our own while the node tells: a subscription may go silent without an end."""
@@ -31,7 +33,7 @@ PORTS = {"ws": 80, "wss": 443}
 
 
 class NewHeads:
-    """A subscription to `newHeads`; `step` is one life of it."""
+    """A subscription to `newHeads`; each `step` listens for a while. For one thread."""
 
     def __init__(self, url: str, on_head: Callable[[], object]) -> None:
         """`url`: ws or wss. Raises ConfigError for any other."""
@@ -47,37 +49,50 @@ class NewHeads:
         self._host, self._port = parts.hostname, parts.port or PORTS[parts.scheme]
         self._is_secure = parts.scheme == "wss"
         self._on_head = on_head
+        self._socket: ClientConnection | None = None
         self.is_live = False
 
-    def step(self, is_stopping: Callable[[], bool], beat: Callable[[], object]) -> None:
-        """Listen until told to stop or until the node ends it, which is nobody's failure:
-        the chain is looked at more often meanwhile, and the next step tries again."""
-        scheme = "https" if self._is_secure else "http"
-        proxy = choose_proxy(scheme, self._host, self._port, os.environ)
+    @property
+    def pause(self) -> float:
+        """Seconds until the next step."""
+        return RECONNECT_SECONDS if self._socket is None else 0.0
+
+    def step(self) -> None:
+        """Listen for a second. A node that ends or refuses it is nobody's failure: the chain is
+        looked at more often meanwhile, and a later step tries again."""
         try:
-            with connect(
-                self._url,
-                open_timeout=OPEN_SECONDS,
-                max_size=LARGEST_MESSAGE,
-                proxy=proxy,
-                compression=None,
-            ) as socket:
-                socket.send(msgspec.json.encode(SUBSCRIBE).decode())
-                while not is_stopping():
-                    beat()
-                    try:
-                        message = socket.recv(timeout=LISTEN_SECONDS)
-                    except TimeoutError:
-                        continue
-                    self._read(message)
+            if self._socket is None:
+                self._socket = self._connect()
+            self._read(self._socket.recv(timeout=LISTEN_SECONDS))
+        except TimeoutError:
+            if self._socket is None:
+                self._lose("does not answer")
         except (OSError, WebSocketException, msgspec.DecodeError, _NotSubscribed) as error:
-            if self.is_live:
-                logger.warning(
-                    "new blocks are looked for", extra={"node": self._origin, "why": str(error)}
-                )
-        finally:
-            self.is_live = False
-            self._on_head()
+            self._lose(str(error))
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._socket is not None:
+            self._socket.close()
+        self._socket, self.is_live = None, False
+
+    def _connect(self) -> ClientConnection:
+        scheme = "https" if self._is_secure else "http"
+        socket = connect(
+            self._url,
+            open_timeout=OPEN_SECONDS,
+            max_size=LARGEST_MESSAGE,
+            proxy=choose_proxy(scheme, self._host, self._port, os.environ),
+            compression=None,
+        )
+        socket.send(msgspec.json.encode(SUBSCRIBE).decode())
+        return socket
+
+    def _lose(self, why: str) -> None:
+        if self.is_live:
+            logger.warning("new blocks are looked for", extra={"node": self._origin, "why": why})
+        self.close()
+        self._on_head()
 
     def _read(self, message: str | bytes) -> None:
         told = msgspec.json.decode(message, type=_Told)

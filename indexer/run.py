@@ -22,7 +22,6 @@ from wasmarket.store.migrate import upgrade
 RARE_GARBAGE = (100_000, 50, 100)
 """Blocks are many values without circles: looking for those at the usual rate takes a fifth."""
 
-RECONNECT_SECONDS = 5.0
 LONGEST_PAUSE = 5.0
 """Seconds between looks at a chain that does not answer."""
 
@@ -80,12 +79,9 @@ def run(
     )
     loops = Loops(loop)
     if heads is not None:
-        listener_loop = ThreadLoop(
-            "new_heads",
-            lambda: heads.step(stop.is_set, listener_loop.beat),
-            Pace(RECONNECT_SECONDS),
+        loops.add(
+            ThreadLoop("new_heads", heads.step, Pace(lambda: heads.pause), on_end=heads.close)
         )
-        loops.add(listener_loop)
     registry.register(loops)
     app = create_service(
         ServiceInfo("indexer", version),

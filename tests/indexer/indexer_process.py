@@ -19,8 +19,11 @@ from wasmarket.kernel.deployment import parse_deployment
 from wasmarket.store.database import open_database
 
 
-def main(deployment_file: str, store: str, rpc_url: str, die_at: str) -> None:
-    """Run until SIGTERM, or until that statement; print the URL when it answers."""
+def main(deployment_file: str, store: str, rpc_url: str, die_at: str, tells: str = "") -> None:
+    """Run until SIGTERM, or until that statement; print the URL when it answers.
+
+    `tells`: it also listens to what the node tells of new blocks.
+    """
     deployment = parse_deployment(json.loads(Path(deployment_file).read_text()))
     database = open_database(store)
     statements = count(1)
@@ -36,6 +39,7 @@ def main(deployment_file: str, store: str, rpc_url: str, die_at: str) -> None:
             database=database,
             reader=rpc,
             deployment=deployment,
+            rpc_url=rpc_url if tells else "",
             version="test",
             on_ready=lambda url: print(json.dumps({"ready": True, "url": url}), flush=True),
         )
