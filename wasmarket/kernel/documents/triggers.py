@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -40,6 +41,8 @@ MAX_CONFIRMATIONS: Final = 1_000
 DEFAULT_CONFIRMATIONS: Final = 5
 MAX_CHAIN_ID: Final = 2**53 - 1
 MAX_FILTERS_BYTES: Final = 4_096
+KEYS_KEPT: Final = 4_096
+"""Each firing asks for its trigger's key some times."""
 _FUNCTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,254}")
 _EXPRESSION: Final = re.compile(r"[A-Za-z0-9*,/#? LW-]{9,200}")
 _EVENT: Final = re.compile(r"[A-Za-z0-9_$ ,;()\[\]]{3,4000}")
@@ -85,7 +88,7 @@ class Trigger:
     @property
     def key(self) -> str:
         """Return what the trigger is called: the same in every version that has it unchanged."""
-        return hashlib.sha256(dump_canonical(dump_trigger(self))).hexdigest()[:16]
+        return _hash_trigger(self)
 
     @property
     def target(self) -> str:
@@ -102,6 +105,11 @@ class Trigger:
         """Return which values the arguments of a `chain-event` may have."""
         found: dict[str, list[Any]] = parse_canonical(self.filters)
         return found
+
+
+@lru_cache(KEYS_KEPT)
+def _hash_trigger(trigger: Trigger) -> str:
+    return hashlib.sha256(dump_canonical(dump_trigger(trigger))).hexdigest()[:16]
 
 
 def read_trigger(
