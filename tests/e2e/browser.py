@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from eth_account import Account as EthAccount
 from eth_account.messages import encode_typed_data
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.e2e.market_driver import WAIT_SECONDS, MarketDriver
 from tests.paths import CHECKOUT
 from wasmarket.chain.sending.wallet import load_account
 from wasmarket.serving.explorer.files import load_site
 
+# Only these tests need it: where it is missing they are skipped, and no others.
+expect = pytest.importorskip("playwright.sync_api", reason="`make setup` installs it").expect
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = CHECKOUT / "explorer" / "node_modules" / "axe-core" / "axe.min.js"
 WANTS_PICTURES = bool(os.environ.get("WASMARKET_TEST_PICTURES"))
@@ -53,13 +54,13 @@ announce();
 class Visitor:
     """One person at one browser: looks at pages, and acts where they have a wallet."""
 
-    def __init__(self, browser: Browser, market: MarketDriver) -> None:
+    def __init__(self, browser: Any, market: MarketDriver) -> None:
         """Nothing is opened yet."""
         self.market = market
         self.url = market.client().gateway.url + "/explorer"
-        self.context: BrowserContext = browser.new_context(viewport=DESK)
+        self.context = browser.new_context(viewport=DESK)
         self.context.set_default_timeout(MILLISECONDS)
-        self.page: Page = self.context.new_page()
+        self.page = self.context.new_page()
         self.faults: list[str] = []
         self.asked: set[str] = set()
         self.page.on("console", self._hear)
@@ -119,7 +120,7 @@ class Visitor:
         self.page.get_by_role("button", name="Test").click()
         expect(self.page.get_by_role("link", name=f"Your account {self.address}")).to_be_visible()
 
-    def start(self, name: str) -> Locator:
+    def start(self, name: str) -> Any:
         """Open an action, if it is not open; return its dialog."""
         dialog = self.page.get_by_role("dialog", name=name, exact=True)
         if not dialog.is_visible():

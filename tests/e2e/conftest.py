@@ -1,11 +1,11 @@
 """One running market that the end-to-end tests share; each test makes deals of its own."""
 
 from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.browser import CHROMIUM, Visitor
 from tests.e2e.market_driver import MarketDriver, own_settings
 from wasmarket.client.home import Home
 from wasmarket_cli.local.plan import PeerPlan, Plan
@@ -46,18 +46,22 @@ def provider(market: MarketDriver) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Ended with its module: while it lives nothing else of this thread can run an event loop."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM))
+def browser() -> Iterator[Any]:
+    """Ended with its module: while it lives nothing else of this thread can run an event loop.
+
+    Its driver is imported for those who look, and nobody else.
+    """
+    chromium_path = str(import_module("tests.e2e.browser").CHROMIUM)
+    with import_module("playwright.sync_api").sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=chromium_path)
         yield chromium
         chromium.close()
 
 
 @pytest.fixture
-def visitor(browser: Browser, market: MarketDriver) -> Iterator[Visitor]:
+def visitor(browser: Any, market: MarketDriver) -> Iterator[Any]:
     """Somebody at a browser of their own, who must meet no error and no dialog."""
-    visitor = Visitor(browser, market)
+    visitor = import_module("tests.e2e.browser").Visitor(browser, market)
     yield visitor
     visitor.close()
     assert visitor.faults == []

@@ -3,9 +3,8 @@
 import subprocess
 
 import pytest
-from playwright.sync_api import expect
 
-from tests.e2e.browser import NEEDS_BROWSER, PHONE, WANTS_PICTURES
+from tests.e2e.browser import NEEDS_BROWSER, PHONE, WANTS_PICTURES, expect
 from tests.e2e.market_driver import WAIT_SECONDS
 from tests.paths import CHECKOUT
 from wasmarket.client.provider import PeerCapacity

@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
 
-from tests.e2e.browser import NEEDS_BROWSER
+from tests.e2e.browser import NEEDS_BROWSER, expect
 from tests.e2e.market_driver import GREETING, wait_until
 from wasmarket.app.file import load_app
 from wasmarket.kernel.documents.content_ids import app_cid
