@@ -71,6 +71,8 @@ def test_commands__are_all_there():
             "signup",
             "dev",
             "repl",
+            "export",
+            "keeper",
         ),
     }
 
