@@ -1,6 +1,8 @@
 """A local chain left alone: blocks go on, and each epoch begins with one."""
 
+import math
 import threading
+import time
 from itertools import pairwise
 
 import pytest
@@ -43,19 +45,24 @@ def test_step__nobody_sends_for_many_epochs__every_epoch_has_blocks_from_its_fir
     anvil, clock
 ):
     maker = BlockMaker(anvil.rpc, EPOCH, clock)
+    slowest = 0.0
     for _ in range(5 * EPOCH):
+        began = time.monotonic()
         maker.step()
         clock.advance(1)
+        slowest = max(slowest, time.monotonic() - began)
+    # The chain's clock also goes on by itself, which a busy machine makes felt.
+    spare = math.ceil(slowest * (IDLE_SECONDS + 1))
     count = anvil.rpc.fetch_block_number() + 1
     times = [header.timestamp for header in anvil.rpc.fetch_headers(range(1, count))]
 
     gaps = [later - earlier for earlier, later in pairwise(times)]
-    assert max(gaps) <= IDLE_SECONDS + 2
+    assert max(gaps) <= IDLE_SECONDS + 2 + spare
     begun = {}
-    for time in times:
-        begun.setdefault(time // EPOCH, time % EPOCH)
+    for at in times:
+        begun.setdefault(at // EPOCH, at % EPOCH)
     assert len(begun) >= 5
-    assert max(list(begun.values())[1:]) <= 2
+    assert max(list(begun.values())[1:]) <= 2 + spare
 
 
 def test_step__others_send__makes_no_block(anvil, clock):
