@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from wasmarket.client.settings import TABLES
 from wasmarket.kernel.units import USDC
 
 pytestmark = pytest.mark.e2e
@@ -63,10 +64,7 @@ def test_config_show__names_every_table(market):
     shown = market.run("config", "show", "--json").json
 
     assert shown["home"] == str(market.home.root)
-    assert set(shown) == {
-        *("home", "chain", "store", "indexer", "matcher", "peer", "gateway", "meter"),
-        *("client", "outbound"),
-    }
+    assert set(shown) == {"home", *TABLES}
     assert "gateway" in market.run("config", "show").out
 
 
