@@ -17,8 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 FOLDER = CHECKOUT / ".build" / "coverage"
 LEAST_BRANCHES = 80.0
 """Percent of its branches that the tests must take in each package."""
-LEAST_OF = {"wasmarket_cli": 68.0}
-"""Less is asked of commands: those that tests start as processes of their own are not seen."""
+LEAST_OF = {"wasmarket_cli": 78.0}
+"""Less is asked of commands: a local market that tests start as a process is not seen."""
 PACKAGES = (
     "wasmarket",
     "wasmarket/store",
