@@ -14,6 +14,9 @@ from wasmarket.kernel.errors import Unreachable
 
 logger = logging.getLogger(__name__)
 
+LEAST_LOOKS = 3
+"""Looks at a peer that shows nothing, however much of the chain's time passes between them."""
+
 OnLie = Callable[["Suspicion"], bool]
 """Does what is to be done about it; False: not yet, come again."""
 
@@ -28,6 +31,14 @@ class Suspicion:
     held: KnownAssignment
     epoch: int
     finding: Finding
+
+
+@dataclass(slots=True)
+class _Wait:
+    """For papers that a peer does not show: the chain's epoch at the first look, and how many."""
+
+    since: int
+    looks: int = 0
 
 
 class EpochChecker:
@@ -51,6 +62,7 @@ class EpochChecker:
         self._window = proof_window
         self._patience = patience
         self._silent: dict[int, str] = {}
+        self._waits: dict[tuple[int, int], _Wait] = {}
 
     @property
     def silent(self) -> dict[int, str]:
@@ -117,7 +129,7 @@ class EpochChecker:
                     "papers cannot be had", extra={"assignment": held.id, "why": error.detail}
                 )
             self._silent[held.id] = error.detail
-            if facts.epoch <= epoch + self._patience:
+            if self._is_patient(facts, held, epoch):
                 return None
             return Finding(
                 problem=f"it shows no papers: {error.detail}",
@@ -138,15 +150,27 @@ class EpochChecker:
         finding = examine(claim, papers)
         if self._reruns is not None and not finding.problem:
             finding = self._reruns.compare(finding, papers.receipts)
-        if finding.must_ask and not papers.summaries and facts.epoch <= epoch + self._patience:
+        if finding.must_ask and not papers.summaries and self._is_patient(facts, held, epoch):
             # It has not closed the epoch yet, or is behind a proxy that remembers.
             return None
         return finding
+
+    def _is_patient(self, facts: ChainFacts, held: KnownAssignment, epoch: int) -> bool:
+        """Count a look at papers that are not shown; say whether there are to be more.
+
+        Epochs pass while the chain stands still or this process is down, and a peer may be
+        restarting just then: patience begins with the first look.
+        """
+        wait = self._waits.setdefault((held.id, epoch), _Wait(facts.epoch))
+        wait.looks += 1
+        since = max(epoch, wait.since - 1)
+        return facts.epoch <= since + self._patience or wait.looks < LEAST_LOOKS
 
     def _record(
         self, facts: ChainFacts, held: KnownAssignment, epoch: int, finding: Finding
     ) -> None:
         said = _name(facts, held, epoch)
+        self._waits.pop((held.id, epoch), None)
         if finding.problem:
             logger.error("a peer lies", extra=said | {"problem": finding.problem})
             self._journal.write("lied", **said, problem=finding.problem)

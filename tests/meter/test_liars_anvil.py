@@ -18,6 +18,7 @@ from tests.meter.lies import (
 from tests.meter.lying_peer import LyingPeer, serve_peers
 from tests.meter.metering import build_meter, fund, pass_epochs
 from tests.meter.shown_papers import ShownEpoch
+from tests.peer.market_world import EPOCH_SECONDS
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS
@@ -140,6 +141,23 @@ def test_liar__that_is_honest_again__is_not_paid_any_more(world, peers, account,
     book = process.journal.book(peer.assignment)
     assert (book.checked, book.is_given_up, book.signed) == (after, True, 0)
     assert peer.vouchers == []
+
+
+def test_peer__that_is_away_when_a_halt_ends__is_not_asked_at_once(world, peers, account, tmp_path):
+    process = build_meter(world, tmp_path, account)
+    peer = make_peer(world, peers, account)
+    epoch = make_epoch(world)
+    peer.commit(epoch, honest(peer, epoch))
+    world.anvil.cheats.increase_time(3 * EPOCH_SECONDS)
+    peer.is_silent = True
+    process.metering.step()
+    peer.is_silent = False
+
+    process.metering.step()
+
+    assert open_asks(world, peer) == []
+    book = process.journal.book(peer.assignment)
+    assert (book.is_given_up, book.checked >= epoch, book.work > 0) == (False, True, True)
 
 
 def test_ask__beyond_the_budget__is_not_made_and_told(world, peers, account, tmp_path):
