@@ -88,7 +88,7 @@ def test_help__every_command__says_what_it_does(path):
 
 PROCESSES = {
     *("indexer run", "matcher run", "gateway run", "peer run", "provider run"),
-    *("meter run", "audit watch", "payments run", "payments sandbox"),
+    *("keeper run", "meter run", "audit watch", "payments run", "payments sandbox"),
 }
 
 
