@@ -32,7 +32,7 @@ from wasmarket.client.market.results import (
     PricePoint,
 )
 from wasmarket.client.usage.loads import BYTES, Load, compare
-from wasmarket.client.usage.meters import check_meter
+from wasmarket.client.usage.meters import ask_for_work, check_meter
 from wasmarket.kernel.addresses import to_hash
 from wasmarket.kernel.billing import due
 from wasmarket.kernel.documents.receipts import CallStatus, call_work
@@ -125,11 +125,14 @@ class FakeDeveloper:
         metered: bool = False,
         meter: str | None = None,
         fuel: int | None = None,
+        credit: Amountlike | None = None,
         wait: float = 60.0,
     ) -> OfferState:
         """Give an app units at once. Raises Refused (not that many units), Unfunded."""
         built = app if isinstance(app, App) else load_app(Path(app))
         check_meter(metered, meter)
+        owed = None if credit is None else read_usdc(credit, "credit")
+        built = ask_for_work(built, metered, fuel, owed)
         curve = self.quote(units=units, regions=regions, max_price=max_price, metered=metered)
         most = curve[-1].units if curve else 0
         if most < (units if min_units is None else min_units):
