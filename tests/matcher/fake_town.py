@@ -187,8 +187,7 @@ class FakeTown:
         return make_ask(peer, price, **({"valid_until": FOREVER} | members))
 
     def bid(self, **members):
-        developer = members.pop("developer", self.developer.address)
-        return make_bid(developer, **({"valid_until": FOREVER} | members))
+        return make_bid(self.developer.address, **({"valid_until": FOREVER} | members))
 
     def signed(self, offer, account, **members):
         name = hash_offer(offer)

@@ -21,7 +21,7 @@ def make_ask(peer: int, price: int, **members: Any) -> ProviderOffer:
     return ProviderOffer(peer=peer, price=price, **(terms | members))
 
 
-def make_bid(developer: Address, **members: Any) -> DeveloperOffer:
+def make_bid(developer: Address, /, **members: Any) -> DeveloperOffer:
     """Return a wish for two units, wherever they are, or one."""
     terms: dict[str, Any] = {
         "developer": developer,
