@@ -282,6 +282,8 @@ class Story:
 
     def _is_running(self, peer: int) -> bool:
         names = {number: name for name, number in self.market.peer_ids.items()}
+        if peer == self._proof.liar:
+            return False
         return self.market.peers[names[peer]].is_running
 
     def _next_epoch(self) -> int:

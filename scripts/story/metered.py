@@ -3,8 +3,11 @@
 Everybody uses their own commands; the lie alone is made here, with the lying peer's wallet.
 """
 
+import os
+import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +69,8 @@ class MeteredChapters:
         self._next_epoch = next_epoch
         self._developer = developer
         self._deal = 0
+        self.liar = 0
+        """The peer that has lied: nobody waits for what it commits."""
 
     @property
     def deal(self) -> int:
@@ -157,15 +162,23 @@ class MeteredChapters:
         )
 
     def _lie(self) -> None:
-        """Commit a root of nothing for the epoch that ends, before the peer can."""
+        """Commit a root of nothing for the epoch that ends, before the peer can.
+
+        The peer only sleeps meanwhile: one that starts anew sees that the root is not its own, and
+        commits nothing more.
+        """
         wiring = self._market.wiring
         _, wallet = load_peer_keys(wiring, LIAR)
         number = self._market.peer_ids[LIAR]
-        self._market.peers[LIAR].stop()
-        epoch = self._next_epoch() - 1
-        garbage = sha256(b"nothing of the kind")
-        wiring.sender(wallet).send(wiring.proofs.call("commit", epoch, [(number, garbage)]))
-        self._market.start_peer(LIAR).wait_ready(WAIT_SECONDS)
+        asleep = self._market.peers[LIAR].pid
+        self.liar = number
+        _signal(asleep, signal.SIGSTOP)
+        try:
+            epoch = self._next_epoch() - 1
+            garbage = sha256(b"nothing of the kind")
+            wiring.sender(wallet).send(wiring.proofs.call("commit", epoch, [(number, garbage)]))
+        finally:
+            _signal(asleep, signal.SIGCONT)
         self._say.fact(f"peer {number} committed a root for epoch {epoch} that it made up")
 
     def _wait_epochs(self, assignment: int) -> dict[str, Any]:
@@ -234,3 +247,9 @@ class MeteredChapters:
                     raise TimedOut(f"{what}: not within {WAIT_SECONDS:.0f} s")
                 time.sleep(0.1)
         return found
+
+
+def _signal(process: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        # It may have been killed, as the story's tests do.
+        os.kill(process, number)
