@@ -31,6 +31,7 @@ OF_MODULE: Final = {
     "cryptography": "service",
     "fastapi": "service",
     "httptools": "service",
+    "nacl": "service",
     "numba": "matcher",
     "numpy": "matcher",
     "prompt_toolkit": "build",

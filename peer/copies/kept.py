@@ -1,5 +1,6 @@
 """Keep what other peers copy here: whose the policy names, and as many bytes as it says."""
 
+import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -8,8 +9,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
-
-from starlette.concurrency import run_in_threadpool
 
 from peer.copies.answers import read_file
 from peer.copies.store import epoch_of
@@ -104,13 +103,13 @@ class KeptCopies:
         Raises as `check`, Conflict for other content, BadContent, OSError.
         """
         path = self._path_of(wallet, name)
-        if await run_in_threadpool(_holds, path, size, digest):
+        if await asyncio.to_thread(_holds, path, size, digest):
             return
         with self._turn(wallet, size):
             part = path.with_name(f".{path.name}.part")
             try:
                 await _write(part, size, digest, body)
-                await run_in_threadpool(_place, part, path)
+                await asyncio.to_thread(_place, part, path)
             finally:
                 part.unlink(missing_ok=True)
 
@@ -175,7 +174,7 @@ def _holds(path: Path, size: int, digest: bytes) -> bool:
 
 
 async def _write(path: Path, size: int, digest: bytes, body: AsyncIterator[bytes]) -> None:
-    await run_in_threadpool(path.parent.mkdir, parents=True, exist_ok=True)
+    await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
     hashed, gathered, written = sha256(), bytearray(), 0
     with path.open("wb") as file:
         async for chunk in body:
@@ -184,10 +183,10 @@ async def _write(path: Path, size: int, digest: bytes, body: AsyncIterator[bytes
             if written > size:
                 break
             if len(gathered) >= GATHERED:
-                await run_in_threadpool(_append, file.fileno(), gathered, hashed.update)
+                await asyncio.to_thread(_append, file.fileno(), gathered, hashed.update)
                 gathered = bytearray()
-        await run_in_threadpool(_append, file.fileno(), gathered, hashed.update)
-        await run_in_threadpool(os.fsync, file.fileno())
+        await asyncio.to_thread(_append, file.fileno(), gathered, hashed.update)
+        await asyncio.to_thread(os.fsync, file.fileno())
     if written != size or hashed.digest() != digest:
         raise BadContent(
             "the body is not the one that was signed",
