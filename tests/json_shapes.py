@@ -41,7 +41,10 @@ def _compare(shape, output):
     if shape.startswith("lines of"):
         documents = [json.loads(line) for line in output.splitlines()]
     else:
-        value = json.loads(output)
+        try:
+            value = json.loads(output)
+        except json.JSONDecodeError as error:
+            return [f"is no document: {error}"]
         if shape.startswith("list of") != isinstance(value, list):
             return [f"is {'a' if isinstance(value, list) else 'no'} list"]
         documents = value if isinstance(value, list) else [value]

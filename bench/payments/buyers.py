@@ -64,7 +64,8 @@ class Buyers:
         broken = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
             work = [pool.submit(self._buy, place) for place in range(len(self._plans))]
-            while not all(job.done() for job in work) and broken != most:
+            # A few breaks all come, also where everything was bought before the last.
+            while broken < most if most is not None else not all(job.done() for job in work):
                 self._town.break_something(pause)
                 broken += 1
             for job in work:

@@ -96,9 +96,9 @@ class Visitor:
         """Return what is hard to read in the colours of now."""
         return self.find_barriers(["color-contrast"])
 
-    def is_too_wide(self) -> bool:
-        """Say whether the page is wider than its window."""
-        return bool(self.page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+    def wait_fitted(self) -> None:
+        """Wait until the page is no wider than its window, which charts find out after the rest."""
+        self.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
 
     def picture(self, name: str) -> None:
         """Keep a picture for the documentation, if it has one of this name and it was asked for."""

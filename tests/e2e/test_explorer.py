@@ -83,7 +83,7 @@ def test_page__wide_and_narrow_light_and_dark__shows_its_facts_without_barriers(
     visitor.page.set_viewport_size(PHONE)
     if path in COLOURFUL:
         assert visitor.find_pale_texts() == []
-    assert not visitor.is_too_wide()
+    visitor.wait_fitted()
 
 
 def test_page__loaded__is_small_and_asks_nobody_but_gateway_and_matcher(visitor, market, seen):
@@ -105,7 +105,7 @@ def test_search__number_hash_and_address__lead_there_and_keys_are_enough(visitor
         visitor.page.keyboard.type(text)
         visitor.page.keyboard.press("Enter")
         visitor.page.wait_for_url(f"**{path}")
-        assert visitor.page.evaluate("document.activeElement.tagName") == "H1"
+        expect(visitor.page.locator("h1")).to_be_focused()
     visitor.open(f"/search?q={seen['deal']}")
     visitor.page.get_by_role("link", name=f"Deal {seen['deal']}", exact=True).click()
     visitor.page.wait_for_url(f"**/deals/{seen['deal']}")

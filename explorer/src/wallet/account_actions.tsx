@@ -27,13 +27,12 @@ export function AccountActions(props: { account: string; peers: Peer[]; earning:
       >
         <AmountInput label="Amount (USDC)" text={amount} onText={setAmount} />
       </Action>
-      {props.earning.length > 0 && (
-        <Action
-          name="Claim"
-          about="Pays you for the final epochs that your peers proved."
-          plan={() => planClaim(account, props.earning.map((entry) => entry.id), true)}
-        />
-      )}
+      <Action
+        isOffered={props.earning.length > 0}
+        name="Claim"
+        about="Pays you for the final epochs that your peers proved."
+        plan={() => planClaim(account, props.earning.map((entry) => entry.id), true)}
+      />
       {props.peers.length > 0 && <ProviderOfferAction account={account} peers={props.peers} />}
       <DeveloperOfferAction account={account} />
     </div>

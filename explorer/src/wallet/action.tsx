@@ -19,6 +19,8 @@ interface ActionProps {
   /** Instead of transactions: sign and post. Returns what to say of it. */
   perform?(): Promise<string>;
   isDangerous?: boolean;
+  /** False: no button any more; a dialog that is open stays, so that what came of it is read. */
+  isOffered?: boolean;
 }
 
 export function formatChange(kind: Change["kind"], amount: bigint): string {
@@ -109,6 +111,7 @@ export function Action(props: ActionProps) {
       setSaid(done);
     });
 
+  if (props.isOffered === false && !isOpen) return null;
   return (
     <>
       <button type="button" class={props.isDangerous ? "action danger" : "action"} onClick={open}>

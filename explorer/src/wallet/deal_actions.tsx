@@ -28,58 +28,53 @@ export function DealActions(props: { deal: Deal; assignments: Assignment[] }) {
     setDropped((before) => (before.includes(id) ? before.filter((entry) => entry !== id) : [...before, id]));
   return (
     <div class="actions">
-      {!isOver && (
-        <Action
-          name="Top up"
-          about="Puts USDC into the deal: of your free balance first, the rest from your wallet."
-          plan={async () => planTopUp(account, deal.id, readUsdc(amount))}
-        >
-          <AmountInput label="Amount (USDC)" text={amount} onText={setAmount} />
-        </Action>
-      )}
-      {!isMetered && (
-        <Action
-          name="Claim"
-          about="Pays providers for the final epochs they proved, and gives the developer back the others. Anybody may."
-          plan={() => planClaim(account, claimed, false)}
-        />
-      )}
-      {isDeveloper && !isMetered && (
-        <Action
-          name="Take"
-          about="Takes USDC out of the deal into your free balance."
-          plan={async () => planTake(account, deal.id, readUsdc(amount))}
-        >
-          <AmountInput label="Amount (USDC)" text={amount} onText={setAmount} />
-        </Action>
-      )}
-      {isDeveloper && !isOver && alive.length > 0 && (
-        <Action
-          name="Drop"
-          about="Ends single assignments."
-          plan={async () => {
-            const chosen = alive.filter((entry) => dropped.includes(entry.id));
-            if (chosen.length === 0) throw new Impossible("choose at least one assignment");
-            return planDrop(deal.id, chosen);
-          }}
-        >
-          {alive.map((entry) => (
-            <label class="check" key={entry.id}>
-              <input type="checkbox" checked={dropped.includes(entry.id)} onChange={() => toggle(entry.id)} />
-              assignment {entry.id}: {entry.units} units of peer {entry.peer}
-            </label>
-          ))}
-        </Action>
-      )}
+      <Action
+        isOffered={!isOver}
+        name="Top up"
+        about="Puts USDC into the deal: of your free balance first, the rest from your wallet."
+        plan={async () => planTopUp(account, deal.id, readUsdc(amount))}
+      >
+        <AmountInput label="Amount (USDC)" text={amount} onText={setAmount} />
+      </Action>
+      <Action
+        isOffered={!isMetered}
+        name="Claim"
+        about="Pays providers for the final epochs they proved, and gives the developer back the others. Anybody may."
+        plan={() => planClaim(account, claimed, false)}
+      />
+      <Action
+        isOffered={isDeveloper && !isMetered}
+        name="Take"
+        about="Takes USDC out of the deal into your free balance."
+        plan={async () => planTake(account, deal.id, readUsdc(amount))}
+      >
+        <AmountInput label="Amount (USDC)" text={amount} onText={setAmount} />
+      </Action>
+      <Action
+        isOffered={isDeveloper && !isOver && alive.length > 0}
+        name="Drop"
+        about="Ends single assignments."
+        plan={async () => {
+          const chosen = alive.filter((entry) => dropped.includes(entry.id));
+          if (chosen.length === 0) throw new Impossible("choose at least one assignment");
+          return planDrop(deal.id, chosen);
+        }}
+      >
+        {alive.map((entry) => (
+          <label class="check" key={entry.id}>
+            <input type="checkbox" checked={dropped.includes(entry.id)} onChange={() => toggle(entry.id)} />
+            assignment {entry.id}: {entry.units} units of peer {entry.peer}
+          </label>
+        ))}
+      </Action>
       {isDeveloper && !isOver && <AccessAction deal={deal.id} />}
-      {isDeveloper && !isOver && (
-        <Action
-          name="Stop"
-          about="Ends the deal for good and gives the rest of its money back to you."
-          isDangerous
-          plan={() => planStop(account, deal.id, isMetered)}
-        />
-      )}
+      <Action
+        isOffered={isDeveloper && !isOver}
+        name="Stop"
+        about="Ends the deal for good and gives the rest of its money back to you."
+        isDangerous
+        plan={() => planStop(account, deal.id, isMetered)}
+      />
     </div>
   );
 }
