@@ -11,7 +11,7 @@ import pytest
 from eth_account import Account as EthAccount
 from eth_account.messages import encode_typed_data
 
-from tests.e2e.market_driver import WAIT_SECONDS, MarketDriver
+from tests.e2e.market_driver import WAIT_SECONDS, MarketDriver, wait_until
 from tests.paths import CHECKOUT
 from wasmarket.chain.sending.wallet import load_account
 from wasmarket.serving.explorer.files import load_site
@@ -98,7 +98,8 @@ class Visitor:
 
     def wait_fitted(self) -> None:
         """Wait until the page is no wider than its window, which charts find out after the rest."""
-        self.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        fits = "document.documentElement.scrollWidth <= innerWidth"
+        wait_until("the page fits", lambda: self.page.evaluate(fits))
 
     def picture(self, name: str) -> None:
         """Keep a picture for the documentation, if it has one of this name and it was asked for."""
