@@ -217,8 +217,9 @@ def test_peer__killed_while_it_holds_a_particle__goes_on_after_its_start(pair):
         late = run_later(pair, pair.at_b(call))
     finally:
         b.start()
-        b.move()
         b.wait_for_state(pair.deal, "serving")
+        # Until now nobody knows where it is: what comes earlier than its services is refused.
+        b.move()
 
     assert late().json()["result"] == "Hi, again"
 
