@@ -96,8 +96,11 @@ def find_traces(value: bytes, market, messages) -> list[str]:
                 # Gone, or closed to us: nothing can be found there.
                 continue
     for row in market.client().matcher.get("/v1/peers")["items"]:
-        if row["endpoint"]:
+        try:
             look(f"metrics of {row['id']}", httpx.get(f"{row['endpoint']}/metrics").content)
+        except (httpx.TransportError, httpx.UnsupportedProtocol):
+            # Other tests register peers that nobody runs.
+            continue
     for number, message in enumerate(messages):
         look(f"message {number}", message)
     return found
