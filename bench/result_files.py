@@ -1,8 +1,9 @@
 """Result files whose groups are measured apart: every row names the run that it is from.
 
-`{"runs": [{"commit", "machine"}], "rows": [{"measure", …, "run"}]}`: `run` is a place in `runs`,
-`commit` is null where nobody noted it. A run of single groups replaces their rows and leaves all
-others as they were measured, with the commit and the machine of their own run.
+`{"machine", "runs": [{"commit", "machine"}], "rows": [{"measure", …, "run"}]}`: `machine` names
+those of all runs, `run` is a place in `runs`, `commit` is null where nobody noted it. A run of
+single groups replaces their rows and leaves all others as they were measured, with the commit and
+the machine of their own run.
 """
 
 import json
@@ -46,7 +47,8 @@ class Results:
             if run not in runs:
                 runs.append(run)
         rows = [row | {"run": runs.index(run)} for run, row in self.rows.values()]
-        document = {"runs": [asdict(run) for run in runs], "rows": rows}
+        machines = "; ".join(dict.fromkeys(run.machine for run in runs))
+        document = {"machine": machines, "runs": [asdict(run) for run in runs], "rows": rows}
         return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 

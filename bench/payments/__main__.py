@@ -15,9 +15,9 @@ import click
 import httpx
 from rich.console import Console
 
+from bench.group_command import WIDTH, build_table, describe_machine, dump_row
 from bench.payments.buyers import Buyers
 from bench.payments.town import PaymentsTown
-from bench.peer.__main__ import WIDTH, build_table, describe_machine, dump_row
 from bench.peer.measures import SECONDS, Measure, build_rows
 from bench.result_files import Run, describe_tree, save_rows
 from wasmarket.chain.sending.wallet import Account

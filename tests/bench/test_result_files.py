@@ -9,6 +9,7 @@ from bench.result_files import CHECKOUT, Run, read_results, save_rows
 
 pytestmark = pytest.mark.unit
 
+GROUPED = ("matcher", "peer", "choreography", "audits", "functions")
 OLD, NEW = Run("aaa1111", "two cores"), Run("bbb2222, changed", "four cores")
 
 
@@ -34,10 +35,9 @@ def test_save_rows__one_group__keeps_the_others_with_their_own_run(file):
     save_rows(file, NEW, [row("b", 3), row("c", 4)], keep_others=True)
 
     assert read_rows(file) == [("a", 1, OLD.commit), ("b", 3, NEW.commit), ("c", 4, NEW.commit)]
-    assert [run["machine"] for run in json.loads(file.read_text())["runs"]] == [
-        "two cores",
-        "four cores",
-    ]
+    document = json.loads(file.read_text())
+    assert [run["machine"] for run in document["runs"]] == ["two cores", "four cores"]
+    assert document["machine"] == "two cores; four cores"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_save_rows__two_measures_of_one_name__are_refused(tmp_path):
         save_rows(tmp_path / "x.json", NEW, [row("a", 1), row("a", 2)], keep_others=False)
 
 
-@pytest.mark.parametrize("name", ["matcher", "peer", "choreography", "audits"])
+@pytest.mark.parametrize("name", [*GROUPED, "indexer", "payments"])
 def test_committed_results__read_and_written__are_the_same(name):
     path = CHECKOUT / "bench" / "results" / f"{name}.json"
 
