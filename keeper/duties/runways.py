@@ -96,23 +96,30 @@ class Runways:
             deals = [deal for deal in rule.deals or known if deal in known]
             for deal, state in zip(deals, funder.read(deals), strict=True):
                 wanted = 0 if busy else find_wanted(rule, state, is_metered=known[deal])
-                is_funded = wanted and self._fund(rule, funder, deal, wanted, now)
-                self._warn(deal, funder.read([deal])[0] if is_funded else state, now)
+                if wanted and self._fund(rule, funder, deal, wanted, max(1, state.rate), now):
+                    self._warn(deal, funder.read([deal])[0], now)
+                else:
+                    self._warn(deal, state, now)
 
-    def _fund(self, rule: RunwayRule, funder: Funder, deal: int, wanted: int, now: Now) -> bool:
-        """Move money into a deal; return whether it did. What keeps it from that is said."""
+    def _fund(
+        self, rule: RunwayRule, funder: Funder, deal: int, wanted: int, least: int, now: Now
+    ) -> bool:
+        """Move money into a deal; return whether it did. What keeps it from that is said.
+
+        Less than `least`, what an epoch costs, is not worth a transaction.
+        """
         month = month_of(now.timestamp)
         name = f"{rule.key}:{','.join(map(str, rule.deals)) or 'all'}"
         left = rule.most_per_month - self._book.spent(name, month)
         amount = min(wanted, left)
-        if amount <= 0:
+        if amount < least:
             self._tell(
                 deal, f"its limit of {format_usdc(rule.most_per_month)} USDC for {month} is spent"
             )
             return False
         held = sum(funder.available(source) for source in rule.sources if source != "card")
-        if not held:
-            return self._buy(rule, funder, deal, amount, name, month)
+        if held < least:
+            return self._buy(rule, funder, deal, amount, held, month)
         amount = min(amount, held)
         self._book.begin(deal, name, month, amount, "account")
         try:
@@ -136,10 +143,12 @@ class Runways:
         return True
 
     def _buy(
-        self, rule: RunwayRule, funder: Funder, deal: int, amount: int, name: str, month: str
+        self, rule: RunwayRule, funder: Funder, deal: int, amount: int, held: int, month: str
     ) -> bool:
         if "card" not in rule.sources:
-            self._tell(deal, f"the account has no USDC; {format_usdc(amount)} are needed")
+            there = f"{format_usdc(held)} USDC are there, less than an epoch costs"
+            has = there if held else "the account has no USDC"
+            self._tell(deal, f"{has}; {format_usdc(amount)} are needed")
             return False
         about = f"checkout:{deal}"
         if self._book.was_told(about, month):

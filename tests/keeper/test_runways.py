@@ -80,6 +80,17 @@ def test_runway__not_enough_money__gives_what_there_is_and_says_what_is_missing(
     assert "0.250000 USDC are missing" in desk.runways.obstacles[0]
 
 
+def test_runway__less_than_an_epoch_costs__is_not_worth_a_transaction(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0)}, free=RATE - 1)
+    desk = make_desk(developer)
+
+    for _ in range(3):
+        desk.step()
+
+    assert developer.moved == []
+    assert "0.009999 USDC are there, less than an epoch costs" in desk.runways.obstacles[0]
+
+
 @pytest.mark.parametrize("lands", [True, False])
 def test_runway__answer_lost__nothing_is_sent_again_before_it_is_known(make_desk, lands):
     developer = DeveloperInMemory(

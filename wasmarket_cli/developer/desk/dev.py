@@ -30,7 +30,7 @@ KEYS: Final = "a number and Enter fires that trigger, r builds again, q ends"
 
 
 @dataclass(frozen=True, slots=True)
-class Teller:
+class DeskEvents:
     """Says what happens: in words, or as one JSON object a line."""
 
     as_json: bool
@@ -78,7 +78,7 @@ def dev(
     folder = app if app.is_dir() else app.parent
     place = DeskPlace(folder.resolve() / FOLDER / "dev", port, cors)
     terms = DeskTerms(deal, units, trust)
-    asyncio.run(_serve(app, built, place, terms, Teller(as_json)))
+    asyncio.run(_serve(app, built, place, terms, DeskEvents(as_json)))
 
 
 def _build(app: Path, told: Callable[[str], None]) -> App:
@@ -88,7 +88,9 @@ def _build(app: Path, told: Callable[[str], None]) -> App:
     return built
 
 
-async def _serve(app: Path, built: App, place: DeskPlace, terms: DeskTerms, teller: Teller) -> None:
+async def _serve(
+    app: Path, built: App, place: DeskPlace, terms: DeskTerms, events: DeskEvents
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,10 +98,10 @@ async def _serve(app: Path, built: App, place: DeskPlace, terms: DeskTerms, tell
 
     def answered(method: str, path: str, status: int, took: float) -> None:
         text = f"{method} {path} → {status} ({took:.1f} ms)"
-        teller.say("answered", text, method=method, path=path, status=status, ms=round(took, 1))
+        events.say("answered", text, method=method, path=path, status=status, ms=round(took, 1))
 
     async with open_desk(place, terms, answered) as desk:
-        session = _Session(app, desk, teller, stop)
+        session = _Session(app, desk, events, stop)
         await desk.switch(built)
         session.show_ready(built)
         loops = Loops(
@@ -116,16 +118,16 @@ async def _serve(app: Path, built: App, place: DeskPlace, terms: DeskTerms, tell
                 loop.remove_reader(sys.stdin)
             await loops.close()
             await session.close()
-    teller.say("ended", "ended; what its services stored stays in " + str(place.folder))
+    events.say("ended", "ended; what its services stored stays in " + str(place.folder))
 
 
 class _Session:
     """One run of `wasmarket dev`."""
 
-    def __init__(self, app: Path, desk: Desk, teller: Teller, stop: asyncio.Event) -> None:
+    def __init__(self, app: Path, desk: Desk, events: DeskEvents, stop: asyncio.Event) -> None:
         self._app = app
         self._desk = desk
-        self._teller = teller
+        self._events = events
         self._stop = stop
         self._watch = SourceWatch(app)
         self._must_build = False
@@ -134,7 +136,7 @@ class _Session:
     def show_ready(self, built: App) -> None:
         """Say where the app is reached, and how."""
         desk, deal = self._desk, self._desk.terms.deal
-        self._teller.say(
+        self._events.say(
             "ready",
             f"{built.manifest.name} at {desk.url}, as deal {deal}:",
             ready=True,
@@ -142,7 +144,7 @@ class _Session:
             deal=deal,
             app=built.app,
         )
-        if self._teller.as_json:
+        if self._events.as_json:
             return
         if built.manifest.site is not None:
             say(f"  {desk.url}/{deal}/")
@@ -169,21 +171,21 @@ class _Session:
             await self._desk.switch(built)
         except MarketError as error:
             hint = f"\n  hint: {error.remedy}" if error.remedy else ""
-            self._teller.say(
+            self._events.say(
                 "kept",
                 f"the version before goes on: {error.detail}{hint}",
                 why=error.detail,
                 remedy=error.remedy,
             )
             return
-        self._teller.say("reloaded", f"reloaded {built.manifest.name}", app=built.app)
+        self._events.say("reloaded", f"reloaded {built.manifest.name}", app=built.app)
 
     async def print_log(self) -> None:
         """Print what the functions log, as it comes."""
         async for line in self._desk.peer.hosted.tally.log.follow(0):
             text = f"  {line.level:<5} {line.function}: {line.text}"
             facts = {"function": line.function, "level": line.level, "text": line.text}
-            self._teller.say("log", text, **facts)
+            self._events.say("log", text, **facts)
 
     def read_key(self) -> None:
         """Do what a line on the terminal says."""
