@@ -151,8 +151,14 @@ def load_policy(path: Path) -> KeeperPolicy:
     """Read a policy file. Raises ConfigError that names file, table and key."""
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {path}: {error}", field="policy") from error
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}",
+            field="policy",
+            remedy="write one as docs/how-to/keep-runways.md shows, or name it by --policy",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no text: {error.reason}", field="policy") from error
     return parse_policy(text, str(path))
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from keeper.policy import parse_policy
+from keeper.policy import load_policy, parse_policy
 from wasmarket.kernel.errors import ConfigError
 
 pytestmark = pytest.mark.unit
@@ -26,6 +26,21 @@ def test_policy__with_all_tables__is_read_exactly():
     assert payout.usdc_per_coin == 2_500_500_000
     assert (alarm.key, alarm.missed_epochs) == ("alpha", 2)
     assert policy.notices.days == (7, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [(None, "cannot read {}: No such file or directory"), (b"\xff\xfe", "{} is no text")],
+)
+def test_policy__file_that_cannot_be_read__is_named(tmp_path, content, cause):
+    path = tmp_path / "keeper.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    with pytest.raises(ConfigError) as raised:
+        load_policy(path)
+
+    assert raised.value.detail.startswith(cause.format(path))
 
 
 @pytest.mark.parametrize(
