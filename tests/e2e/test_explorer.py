@@ -32,6 +32,8 @@ def seen(market, deal):
     offer = market.client().deal(deal)["offer"]
     return {
         "deal": deal,
+        # Its amounts are as wide as they come.
+        "rich": market.deploy(deposit=1_234_567_891),
         "epoch": epoch,
         "offer": offer,
         "provider": market.address("alpha"),
@@ -59,6 +61,7 @@ def test_what_the_page_computes__is_what_the_vectors_say():
     [
         ("/", "Market", "What the next unit costs"),
         ("/deals/{deal}", "Deal {deal}", "Paid until"),
+        ("/deals/{rich}", "Deal {rich}", "Paid until"),
         ("/peers/1", "Peer 1", "The machine"),
         ("/matches/{match}", "Match {match}", "Everything that can be checked in a browser agrees"),
         ("/epochs", "Epochs", "Peers that committed"),
