@@ -67,6 +67,11 @@ coverage: setup  ## The branches those tests took, by package; fails below 80 %
 test-wheel: setup  ## The wheel's quickstart under every Python that is here; nightly
 	WASMARKET_TEST_PYTHONS=all $(PYTEST) tests/packaging/test_wheel.py
 
+.PHONY: arm64
+arm64: setup  ## Lay an emulator of 64-bit Arm; run the recorded calls as Arm code
+	@$(PY) tests/peer/engines/arm.py
+	$(PYTEST) tests/peer/engines -k "arm or calls"
+
 .PHONY: fuzz fuzz-contracts fuzz-model
 FUZZ_EXAMPLES ?= 200
 FUZZ_STEPS ?= 200

@@ -3,12 +3,14 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from peer.hosting.fuel_vectors import FIRST
 from tests.paths import CHECKOUT
+from tests.peer.engines import arm
 from tests.peer.engines.other_engines import BEFORE, OLDER, find_python
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.test_peer_metered import LIMITS, METER
@@ -17,15 +19,56 @@ from wasmarket.kernel import events
 pytestmark = pytest.mark.e2e
 
 VECTORS = {vector.function: [vector.fuel, vector.output] for vector in FIRST}
+CALLS = json.loads((CHECKOUT / "tests/vectors/calls.json").read_text())["calls"]
 COUNT = Path(__file__).with_name("count_fuel.py")
+CALL = Path(__file__).with_name("call_vectors.py")
+
+
+def run(command, program, *options):
+    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath}
+    done = subprocess.run(
+        [*command, program, *options], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
 
 
 def count_fuel(release):
-    environment = {"PYTHONPATH": str(CHECKOUT), "PATH": os.defpath}
-    done = subprocess.run(
-        [find_python(release), COUNT], env=environment, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout)
+    return run([find_python(release)], COUNT)
+
+
+def test_vectors__nans_as_the_processor_makes_them__are_not_reproduced():
+    found = run([sys.executable], COUNT, "--own-nans")
+
+    assert [name for name in VECTORS if found[name] != VECTORS[name]] == ["nans", "vectors"]
+
+
+def find_arm(**release):
+    return arm.find_command(**release) or pytest.skip("no Arm here; `make arm64` lays an emulator")
+
+
+def test_calls__by_the_engine_here__have_the_recorded_values():
+    assert run([sys.executable], CALL) == CALLS
+
+
+def test_calls__by_the_release_before__have_the_recorded_values():
+    assert run([find_python(BEFORE)], CALL) == CALLS
+
+
+def test_calls__as_code_of_64_bit_arm__have_the_recorded_values():
+    assert run(find_arm(), CALL) == CALLS
+
+
+def test_calls__as_arm_code_by_the_release_before__have_the_recorded_values():
+    assert run(find_arm(before=True), CALL) == CALLS
+
+
+def test_calls__nans_as_the_processor_makes_them__are_noticed():
+    found = run([sys.executable], CALL, "--own-nans")
+
+    differing = {
+        call["function"] for call, other in zip(found, CALLS, strict=True) if call != other
+    }
+    assert {"v_least", "v_relaxed_least"} <= differing
 
 
 def test_vectors__by_the_release_before__are_the_same():
