@@ -11,6 +11,7 @@ from wasmarket.chain.reading.blocks import Reader, Rollback, Update
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import MarketError
 from wasmarket.serving.daemon import explain
+from wasmarket.store.chain.reputation.reading import lacks_reputations
 from wasmarket.store.chain.writer import fetch_tail
 from wasmarket.store.database import Database, Session
 from wasmarket.store.leader import Leader
@@ -107,6 +108,9 @@ class IndexLoop:
                 return False
             self._board.set_leader(True)
             logger.info("this indexer leads")
+            with self._database.read() as session:
+                # What reputations are counted from is not in stores of older versions.
+                self._wants_rebuild = self._wants_rebuild or lacks_reputations(session)
         return True
 
     def _stand_by(self) -> None:

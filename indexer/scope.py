@@ -1,13 +1,13 @@
 """What a handler works with: the rows, the deployment, and which handler is for which event."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.events import Event
-from wasmarket.kernel.units import Epoch
+from wasmarket.kernel.units import Epoch, Hash
 from wasmarket.store.chain.rows import ChainRows
 
 EventT = TypeVar("EventT", bound=Event)
@@ -15,10 +15,15 @@ EventT = TypeVar("EventT", bound=Event)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The rows that the events of one block may change."""
+    """The rows that the events of one block may change.
+
+    `resized`: by peer the transaction in which its units changed last, until an end or a conviction
+    of the peer: an eviction for a fault takes units first, that of a short peer does not.
+    """
 
     rows: ChainRows
     deployment: Deployment
+    resized: dict[int, Hash] = field(default_factory=dict)
 
     def epoch(self, log: Log[Any]) -> Epoch:
         """Return the epoch in which a log happened."""

@@ -1,5 +1,6 @@
 """Audits: cases, contradictions, seats, votes, money."""
 
+from indexer.handlers.reputation import note
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel import units
@@ -14,9 +15,9 @@ from wasmarket.kernel.events import (
     Seat,
     Voted,
 )
-from wasmarket.kernel.events.audits import CaseOutcome, CaseState
+from wasmarket.kernel.events.audits import CaseKind, CaseOutcome, CaseState
+from wasmarket.kernel.reputation.kinds import ReputationKind, kind_of_outcome
 from wasmarket.kernel.units import AssignmentId, Epoch, PeerId, Timestamp
-from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.enums import AssignmentState, Uint
 from wasmarket.store.tables import (
     AssignmentRow,
@@ -61,6 +62,9 @@ def opened(scope: Scope, log: Log[Opened]) -> None:
         moved_at=log.timestamp,
         tx_hash=log.tx_hash,
     )
+    is_ask = event.kind == CaseKind.ASK
+    kind = ReputationKind.ASKED if is_ask else ReputationKind.ACCUSED
+    note(scope, log, kind, scope.rows.get(AssignmentRow, event.assignment))
 
 
 @AUDITS.on(Drawn)
@@ -96,15 +100,21 @@ def closed(scope: Scope, log: Log[Closed]) -> None:
     case = scope.rows.get(CaseRow, event.case)
     case.state, case.outcome, case.moved_at = CaseState.CLOSED, event.outcome, log.timestamp
     case.seized = units.Stake(event.seized)
+    assignment = scope.rows.get(AssignmentRow, event.assignment)
+    kind = kind_of_outcome(event.outcome)
+    note(scope, log, kind, assignment, reason=case.kind, seized=event.seized)
     if event.outcome == CaseOutcome.CONVICTED:
-        _convict(scope.rows, event.assignment)
+        _convict(scope, assignment)
 
 
 @AUDITS.on(Contradicted)
 def contradicted(scope: Scope, log: Log[Contradicted]) -> None:
     """A peer was convicted by its own words."""
     event = log.event
-    _convict(scope.rows, event.assignment)
+    assignment = scope.rows.get(AssignmentRow, event.assignment)
+    _convict(scope, assignment)
+    kind = ReputationKind.CONTRADICTED
+    note(scope, log, kind, assignment, reason=event.kind, seized=event.seized)
     scope.rows.append(
         ContradictionRow,
         block_number=log.block_number,
@@ -133,9 +143,9 @@ def seat(scope: Scope, log: Log[Seat]) -> None:
     row.fines = event.fines
 
 
-def _convict(rows: ChainRows, number: int) -> None:
+def _convict(scope: Scope, assignment: AssignmentRow) -> None:
     """Market has seized the bond and forgotten the record, if it still had one."""
-    assignment = rows.get(AssignmentRow, number)
+    scope.resized.pop(assignment.peer, None)
     gone = (AssignmentState.PENDING, AssignmentState.CLEARED)
     if assignment.state not in gone:
         assignment.state, assignment.convicted = AssignmentState.CLEARED, True

@@ -4,11 +4,13 @@ from typing import Any
 
 from indexer.handlers.balances import credit, get_account
 from indexer.handlers.market_deals import is_metered, set_balance
+from indexer.handlers.reputation import note, note_activation, note_end
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.audits.times import HOLD_EPOCHS
 from wasmarket.kernel.events import Activated, Assigned, Claimed, Ended, Skipped
 from wasmarket.kernel.reasons import BatchReason, EndKind
+from wasmarket.kernel.reputation.kinds import ReputationKind
 from wasmarket.kernel.units import Amount, AssignmentId, DealId, Epoch, PeerId
 from wasmarket.store.enums import AssignmentState, Uint
 from wasmarket.store.tables import AssignmentRow, BatchSkipRow, ClaimRow, DealRow, PeerRow
@@ -23,7 +25,7 @@ def assigned(scope: Scope, log: Log[Assigned]) -> None:
     deal = scope.rows.find(DealRow, event.deal)
     peer = scope.rows.get(PeerRow, event.peer)
     peer.used += event.units
-    scope.rows.add(
+    assignment = scope.rows.add(
         AssignmentRow,
         id=AssignmentId(event.assignment),
         deal=DealId(event.deal),
@@ -48,6 +50,7 @@ def assigned(scope: Scope, log: Log[Assigned]) -> None:
         work=Uint(0),
         convicted=False,
     )
+    note(scope, log, ReputationKind.ASSIGNED, assignment)
 
 
 @ASSIGNMENTS.on(Activated)
@@ -63,6 +66,7 @@ def activated(scope: Scope, log: Log[Activated]) -> None:
         assignment.state, assignment.next = AssignmentState.ACTIVE, epoch
     deal.rate = Amount(event.rate)
     set_balance(deal, event.balance, epoch)
+    note_activation(scope, log, assignment)
 
 
 @ASSIGNMENTS.on(Ended)
@@ -77,6 +81,7 @@ def ended(scope: Scope, log: Log[Ended]) -> None:
         deal.units -= assignment.units
     deal.rate = Amount(event.rate)
     set_balance(deal, event.balance, scope.epoch(log))
+    note_end(scope, log, assignment)
 
     if assignment.start is None or event.end < assignment.start:
         assignment.state = AssignmentState.CLEARED
@@ -125,6 +130,14 @@ def claimed(scope: Scope, log: Log[Claimed]) -> None:
         refunded=Amount(event.refunded),
         timestamp=log.timestamp,
         tx_hash=log.tx_hash,
+    )
+    note(
+        scope,
+        log,
+        ReputationKind.CLAIMED,
+        assignment,
+        paid=event.paid,
+        refunded=event.refunded,
     )
 
 

@@ -1,5 +1,6 @@
 """Market, peers: registered, resized, re-keyed, moved."""
 
+from indexer.handlers.reputation import note_registration
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.events import PeerEndpoint, PeerRegistered, PeerUnits, PeerWallet
@@ -14,7 +15,7 @@ PEERS = Handlers()
 def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
     """A provider registered a peer."""
     event = log.event
-    scope.rows.add(
+    peer = scope.rows.add(
         PeerRow,
         id=PeerId(event.peer),
         provider=event.provider,
@@ -29,12 +30,14 @@ def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
         registered_block=log.block_number,
         registered_at=log.timestamp,
     )
+    note_registration(scope, log, peer)
 
 
 @PEERS.on(PeerUnits)
 def peer_units(scope: Scope, log: Log[PeerUnits]) -> None:
     """A peer sells more or fewer units: its provider said so, or it was evicted."""
     scope.rows.get(PeerRow, log.event.peer).units = log.event.units
+    scope.resized[log.event.peer] = log.tx_hash
 
 
 @PEERS.on(PeerWallet)

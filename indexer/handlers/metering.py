@@ -2,9 +2,11 @@
 
 from indexer.handlers.balances import credit, get_account
 from indexer.handlers.market_deals import set_balance
+from indexer.handlers.reputation import note
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.events import Redeemed
+from wasmarket.kernel.reputation.kinds import ReputationKind
 from wasmarket.kernel.units import Amount
 from wasmarket.store.enums import Uint
 from wasmarket.store.tables import AssignmentRow, DealRow, PeerRow, RedemptionRow
@@ -39,3 +41,4 @@ def redeemed(scope: Scope, log: Log[Redeemed]) -> None:
         timestamp=log.timestamp,
         tx_hash=log.tx_hash,
     )
+    note(scope, log, ReputationKind.REDEEMED, assignment, paid=event.paid)

@@ -2,9 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 
-from indexer.verify.comparison import Compared, StoreAndChain
-from wasmarket.store.chain.epochs import count_epochs, fetch_activities
+from indexer.verify.comparison import A_ROW, NO_ROW, Compared, StoreAndChain
+from wasmarket.store.chain.epochs import count_epochs, fetch_activities, fetch_first_epoch
+from wasmarket.store.chain.reputation.peer_epochs import (
+    count_peer_epochs,
+    fetch_kept_peer_epochs,
+    fetch_last_kept,
+)
 from wasmarket.store.chain.table_scan import scan_table
 from wasmarket.store.chain.writer import fetch_tail
 
@@ -47,6 +53,30 @@ def compare_totals(sides: StoreAndChain) -> Iterator[Compared]:
             again = counted[row["epoch"]]
             onchain = {name: getattr(again, name) for name in names}
             yield Compared(str(row["epoch"]), {name: row[name] for name in names}, onchain)
+
+
+def compare_peer_epochs(sides: StoreAndChain) -> Iterator[Compared]:
+    """Count again who ran in the final epochs and proved them."""
+    first, last = fetch_first_epoch(sides.session), fetch_last_kept(sides.session)
+    if first is None:
+        return
+    activities = fetch_activities(sides.session, sides.at, first, last)
+    for entries in count_peer_epochs(sides.session, first, last, activities):
+        counted = {(entry.peer, entry.epoch): asdict(entry) for entry in entries}
+        epochs = [epoch for _, epoch in counted]
+        kept = {
+            (entry.peer, entry.epoch): asdict(entry)
+            for entry in (
+                fetch_kept_peer_epochs(sides.session, min(epochs), max(epochs)) if epochs else ()
+            )
+        }
+        for key in sorted(counted | kept):
+            found, again = kept.get(key), counted.get(key)
+            name = "/".join(map(str, key))
+            if found is None or again is None:
+                yield Compared(name, A_ROW if found else NO_ROW, A_ROW if again else NO_ROW)
+            else:
+                yield Compared(name, found, again)
 
 
 def compare_blocks(sides: StoreAndChain) -> Iterator[Compared]:

@@ -30,7 +30,12 @@ from indexer.verify.deals import (
     compare_peers,
     compare_run_ends,
 )
-from indexer.verify.epochs import compare_blocks, compare_commitments, compare_totals
+from indexer.verify.epochs import (
+    compare_blocks,
+    compare_commitments,
+    compare_peer_epochs,
+    compare_totals,
+)
 from indexer.verify.replay import compare_replayed, open_scratch, replay, replayed_tables
 from wasmarket.chain.reading.blocks import Reader
 from wasmarket.chain.reading.identity import check_identity
@@ -56,6 +61,7 @@ CHECKS = (
     RowCheck("assignment", compare_assignments),
     RowCheck("commitment", compare_commitments),
     RowCheck("epoch_total", compare_totals),
+    RowCheck("peer_epoch", compare_peer_epochs),
     RowCheck("audit_case", compare_cases),
     RowCheck("audit_vote", compare_votes),
     RowCheck("seat", compare_seats),

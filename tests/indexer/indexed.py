@@ -4,7 +4,7 @@ from indexer.apply import apply_logs
 from wasmarket.chain.contracts.decoder import Decoder
 from wasmarket.chain.reading.follower import Follower
 from wasmarket.kernel.deployment import Deployment
-from wasmarket.kernel.units import Timestamp
+from wasmarket.kernel.units import Hash, Timestamp
 from wasmarket.store.chain.state import fetch_account, fetch_indexed
 from wasmarket.store.chain.writer import ChainWriter
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
@@ -22,9 +22,9 @@ class Indexed:
         self._follower = Follower(self.chain, self.deployment, Decoder(self.deployment))
         self._tail = []
 
-    def mine(self, *logs, epochs: int = 0):
+    def mine(self, *logs, epochs: int = 0, tx_hash: Hash | None = None):
         """Index a block with these events, some epochs after the last."""
-        self.chain.mine(*logs, seconds=60 * epochs)
+        self.chain.mine(*logs, seconds=60 * epochs, tx_hash=tx_hash)
         for block in self._follower.poll(self._tail):
             self.writer.apply(
                 block.ref, lambda rows, block=block: apply_logs(rows, self.deployment, [block])

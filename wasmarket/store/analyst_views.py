@@ -24,8 +24,10 @@ from wasmarket.store.tables import (
     EpochTotalRow,
     EventRow,
     FillSkipRow,
+    PeerEpochRow,
     PeerRow,
     RedemptionRow,
+    ReputationEventRow,
     StakeRow,
 )
 
@@ -82,7 +84,9 @@ VIEWS = (
     AnalystView("event", EventRow, ("branch",)),
     AnalystView("fill_skip", FillSkipRow),
     AnalystView("peer", PeerRow),
+    AnalystView("peer_epoch", PeerEpochRow, ("block_number",)),
     AnalystView("redemption", RedemptionRow),
+    AnalystView("reputation_event", ReputationEventRow),
     AnalystView("stake", StakeRow),
 )
 

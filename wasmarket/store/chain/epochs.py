@@ -7,9 +7,10 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.billing import share
+from wasmarket.kernel.units import Address
 from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
 from wasmarket.store.enums import RUNNING_STATES
-from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow
+from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow, PeerRow
 from wasmarket.store.views import EpochView, Indexed
 
 
@@ -68,9 +69,18 @@ def fetch_epochs(
 
 
 def fetch_activities(
-    session: Session, at: Indexed, first: int, last: int | None = None
+    session: Session,
+    at: Indexed,
+    first: int,
+    last: int | None = None,
+    *,
+    peer: int | None = None,
+    provider: Address | None = None,
 ) -> list[Activity]:
-    """Return what ran in epochs `first` … `last`, or in any from `first` on."""
+    """Return what ran in epochs `first` … `last`, or in any from `first` on.
+
+    `peer`, `provider`: only of it.
+    """
     columns = (
         AssignmentRow.start,
         AssignmentRow.end,
@@ -88,6 +98,12 @@ def fetch_activities(
     )
     if last is not None:
         query = query.where(AssignmentRow.start <= last)
+    if peer is not None:
+        query = query.where(AssignmentRow.peer == peer)
+    if provider is not None:
+        query = query.join(PeerRow, PeerRow.id == AssignmentRow.peer).where(
+            PeerRow.provider == provider
+        )
     rows = session.execute(query).all()
     deals = fetch_settled(session, at, {row.deal for row in rows})
     runs = fetch_run_ends(session, deals)

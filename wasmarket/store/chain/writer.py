@@ -12,11 +12,13 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import Conflict, WrongChain
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.epochs import (
+    Activity,
     count_epochs,
     fetch_activities,
     fetch_first_epoch,
     fetch_last_total,
 )
+from wasmarket.store.chain.reputation.peer_epochs import count_peer_epochs
 from wasmarket.store.chain.row_plans import Values, appended_tables, journaled_kinds, plan_of
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.chain.state import fetch_indexed
@@ -28,6 +30,7 @@ from wasmarket.store.tables import (
     EpochTotalRow,
     JournalRow,
     OrphanRow,
+    PeerEpochRow,
     ReorgRow,
 )
 
@@ -167,6 +170,8 @@ class ChainWriter:
     def keep_totals(self) -> bool:
         """Keep the totals of epochs that became final, of some at a time; True if more are left.
 
+        And who ran in them, and proved it.
+
         Raises Conflict when another process has moved the store on.
         """
         if self._at is None:
@@ -197,7 +202,28 @@ class ChainWriter:
                     for view in views
                 ],
             )
+            self._keep_peers(at.block, first, last, activities)
         return last < at.final_epoch
+
+    def _keep_peers(
+        self, block: BlockNumber, first: int, last: int, activities: Sequence[Activity]
+    ) -> None:
+        connection = self._session.connection()
+        for entries in count_peer_epochs(self._session, first, last, activities):
+            rows = [
+                (
+                    entry.peer,
+                    entry.epoch,
+                    block,
+                    entry.assignments,
+                    entry.units,
+                    entry.billed,
+                    entry.proven,
+                )
+                for entry in entries
+            ]
+            if rows:
+                plan_of(PeerEpochRow).insert(connection, rows)
 
     def close(self) -> None:
         """Give the connection back."""

@@ -55,6 +55,7 @@ from wasmarket.store.tables.payments import (
     WebhookRow,
 )
 from wasmarket.store.tables.peers import CommitmentRow, PeerRow
+from wasmarket.store.tables.reputation import PeerEpochRow, ReputationEventRow
 
 __all__ = [
     "AccountRow",
@@ -92,12 +93,14 @@ __all__ = [
     "OfferClockRow",
     "OrphanRow",
     "PeerCheckRow",
+    "PeerEpochRow",
     "PeerRow",
     "ProviderOfferRow",
     "PublishedOfferRow",
     "RedemptionRow",
     "ReorgRow",
     "ReplacementRow",
+    "ReputationEventRow",
     "RequestNonceRow",
     "RunEndRow",
     "SeatRow",

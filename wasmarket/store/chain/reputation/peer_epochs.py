@@ -1,0 +1,122 @@
+"""Read in which final epochs peers had something to run, and whether they proved it."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.reputation.figures import EpochOfPeers, PeerEpoch, sum_peer_epochs
+from wasmarket.kernel.units import Address
+from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_last_total
+from wasmarket.store.tables import CommitmentRow, PeerEpochRow, PeerRow
+from wasmarket.store.views import Indexed
+
+SLICE = 50
+"""Epochs whose proofs are in memory at once."""
+
+
+def count_peer_epochs(
+    session: Session, first: int, last: int, activities: Sequence[Activity]
+) -> Iterator[list[PeerEpoch]]:
+    """Yield for some epochs at a time which peers ran in them, by epoch and peer."""
+    for begin in range(first, last + 1, SLICE):
+        end = min(last, begin + SLICE - 1)
+        sums: dict[tuple[int, int], list[int]] = {}
+        for ran in activities:
+            for epoch in range(max(begin, ran.start), min(end, ran.end) + 1):
+                entry = sums.setdefault((epoch, ran.peer), [0, 0, 0])
+                entry[0] += 1
+                entry[1] += ran.units
+                entry[2] += ran.first_share if epoch == ran.start else ran.rate
+        proven = _fetch_proven(session, begin, end, activities) if sums else set()
+        yield [
+            PeerEpoch(peer, epoch, found[0], found[1], found[2], (epoch, peer) in proven)
+            for (epoch, peer), found in sorted(sums.items())
+        ]
+
+
+def _fetch_proven(
+    session: Session, first: int, last: int, activities: Sequence[Activity]
+) -> set[tuple[int, int]]:
+    query = select(CommitmentRow.epoch, CommitmentRow.peer).where(
+        CommitmentRow.epoch.between(first, last)
+    )
+    peers = {ran.peer for ran in activities}
+    if len(peers) == 1:
+        query = query.where(CommitmentRow.peer == peers.pop())
+    return {(int(epoch), int(peer)) for epoch, peer in session.execute(query)}
+
+
+def fetch_last_kept(session: Session) -> int:
+    """Return the newest epoch that is kept, -1 before the first: later ones are counted."""
+    kept = fetch_last_total(session)
+    return -1 if kept is None else kept
+
+
+def fetch_kept_peer_epochs(session: Session, first: int, last: int) -> list[PeerEpoch]:
+    """Return what is kept of the epochs `first` … `last`, by epoch and peer."""
+    row = PeerEpochRow
+    columns = (row.peer, row.epoch, row.assignments, row.units, row.billed, row.proven)
+    query = select(*columns).where(row.epoch.between(first, last)).order_by(row.epoch, row.peer)
+    return [PeerEpoch(*found) for found in session.execute(query)]
+
+
+def fetch_epochs_of_peers(
+    session: Session,
+    at: Indexed,
+    first: int,
+    last: int,
+    *,
+    peer: int | None = None,
+    provider: Address | None = None,
+) -> list[EpochOfPeers]:
+    """Return the final epochs `first` … `last` in which a peer, or peers of a provider, ran."""
+    last = min(last, at.final_epoch)
+    kept = fetch_last_kept(session)
+    row = PeerEpochRow
+    query = (
+        select(
+            row.epoch,
+            func.count(),
+            func.sum(case((row.proven, 1), else_=0)),
+            func.sum(row.assignments),
+            func.sum(row.units),
+            func.sum(row.billed),
+            func.sum(case((row.proven, row.billed), else_=0)),
+        )
+        .where(row.epoch.between(first, min(last, kept)))
+        .group_by(row.epoch)
+        .order_by(row.epoch)
+    )
+    if peer is not None:
+        query = query.where(row.peer == peer)
+    if provider is not None:
+        query = query.join(PeerRow, PeerRow.id == row.peer).where(PeerRow.provider == provider)
+    found = [EpochOfPeers(*map(int, row)) for row in session.execute(query)]
+    begin = max(first, kept + 1)
+    if begin <= last:
+        activities = fetch_activities(session, at, begin, last, peer=peer, provider=provider)
+        for entries in count_peer_epochs(session, begin, last, activities):
+            found += sum_peer_epochs(entries)
+    return found
+
+
+def fetch_proofs_by_peer(
+    session: Session, at: Indexed, first: int, last: int
+) -> dict[int, tuple[int, int]]:
+    """Return by peer in how many of the final epochs `first` … `last` it ran, and proved."""
+    kept = fetch_last_kept(session)
+    query = (
+        select(PeerEpochRow.peer, func.count(), func.sum(case((PeerEpochRow.proven, 1), else_=0)))
+        .where(PeerEpochRow.epoch.between(first, min(last, kept)))
+        .group_by(PeerEpochRow.peer)
+    )
+    found = {int(peer): (int(ran), int(proven)) for peer, ran, proven in session.execute(query)}
+    begin = max(first, kept + 1)
+    if begin <= last:
+        activities = fetch_activities(session, at, begin, last)
+        for entries in count_peer_epochs(session, begin, last, activities):
+            for entry in entries:
+                ran, proven = found.get(entry.peer, (0, 0))
+                found[entry.peer] = (ran + 1, proven + entry.proven)
+    return found

@@ -1,0 +1,174 @@
+"""Read how peers and providers kept what they sold (docs/reference/reputation.md)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from wasmarket.kernel.reputation.figures import (
+    PROVEN_OVER,
+    WINDOWS,
+    EpochOfPeers,
+    EventCount,
+    Figures,
+    count_figures,
+    first_of_window,
+    share_ppm,
+)
+from wasmarket.kernel.reputation.kinds import EVICTIONS, LOST, ReputationKind
+from wasmarket.kernel.units import Address
+from wasmarket.store.chain.reputation.peer_epochs import fetch_epochs_of_peers, fetch_proofs_by_peer
+from wasmarket.store.tables import PeerRow, ReputationEventRow
+from wasmarket.store.views import Indexed
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRecord:
+    """What a match may ask of a peer: `uptime_ppm` is None where it had nothing to prove.
+
+    `age_epochs` since it was registered; the others are of the last epochs that were asked for.
+    """
+
+    peer: int
+    age_epochs: int
+    uptime_ppm: int | None
+    evictions: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReputationView:
+    """What the chain says of a peer or provider, as of a block.
+
+    `since` is the epoch of its (first peer's) registration, `windows` the figures by number of
+    final epochs; `days` the epochs that were proven or not, `events` the events, of the longest.
+    """
+
+    since: int
+    windows: dict[int, Figures]
+    days: tuple[EpochOfPeers, ...]
+    events: tuple[EventCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReputationEventView:
+    """One event that a figure counts, and where it is on the chain.
+
+    `proven_epoch` of a proof; `paid` and `refunded` USDC, `seized` FLT base units.
+    """
+
+    block: int
+    log_index: int
+    tx_hash: str
+    kind: ReputationKind | None
+    peer: int
+    epoch: int
+    deal: int | None
+    assignment: int | None
+    reason: int | None
+    units: int
+    paid: int
+    refunded: int
+    seized: int
+
+
+def lacks_reputations(session: Session) -> bool:
+    """Say whether an older version indexed peers and kept no events for reputations."""
+    has_peer = session.scalar(select(PeerRow.id).limit(1)) is not None
+    return has_peer and session.scalar(select(ReputationEventRow.peer).limit(1)) is None
+
+
+def fetch_peer_records(
+    session: Session, at: Indexed, *, epochs: int = PROVEN_OVER
+) -> dict[int, PeerRecord]:
+    """Return the record of every peer over the last `epochs` final epochs, in three queries.
+
+    Events since the last final epoch count too. Changes with epochs and with what ends.
+    """
+    first = first_of_window(at.final_epoch, epochs)
+    proofs = fetch_proofs_by_peer(session, at, first, at.final_epoch)
+    row = ReputationEventRow
+    evicted = (
+        select(row.peer, func.count())
+        .where(row.epoch >= first, row.kind.in_(EVICTIONS))
+        .group_by(row.peer)
+    )
+    evictions = {int(peer): int(count) for peer, count in session.execute(evicted)}
+    registered = session.execute(select(PeerRow.id, PeerRow.registered_at))
+    return {
+        peer: PeerRecord(
+            peer,
+            age_epochs=at.epoch - registered_at // at.epoch_seconds,
+            uptime_ppm=share_ppm(*reversed(proofs.get(peer, (0, 0)))),
+            evictions=evictions.get(peer, 0),
+        )
+        for peer, registered_at in registered
+    }
+
+
+def fetch_reputation(
+    session: Session,
+    at: Indexed,
+    *,
+    peer: int | None = None,
+    provider: Address | None = None,
+    windows: Collection[int] = WINDOWS,
+) -> ReputationView | None:
+    """Return the figures of a peer or of all peers of a provider; None if there is none."""
+    registered = select(func.min(PeerRow.registered_at))
+    of_whom = PeerRow.id == peer if peer is not None else PeerRow.provider == provider
+    since = session.scalar(registered.where(of_whom))
+    if since is None:
+        return None
+    last = at.final_epoch
+    first = first_of_window(last, max(windows))
+    days = fetch_epochs_of_peers(session, at, first, last, peer=peer, provider=provider)
+    events = _fetch_event_counts(session, first, peer=peer, provider=provider)
+    return ReputationView(
+        since=since // at.epoch_seconds,
+        windows={
+            window: count_figures(days, events, first=first_of_window(last, window), last=last)
+            for window in sorted(windows)
+        },
+        days=tuple(days),
+        events=tuple(events),
+    )
+
+
+def _fetch_event_counts(
+    session: Session, first: int, *, peer: int | None, provider: Address | None
+) -> list[EventCount]:
+    row = ReputationEventRow
+    of_whom = row.peer == peer if peer is not None else row.provider == provider
+    query = (
+        select(
+            row.epoch,
+            row.kind,
+            row.reason,
+            func.count(),
+            func.sum(row.paid),
+            func.sum(row.refunded),
+        )
+        .where(of_whom, row.epoch >= first)
+        .group_by(row.epoch, row.kind, row.reason)
+        .order_by(row.epoch, row.kind, row.reason)
+    )
+    # FLT is too large for sums of databases, and convictions are few.
+    seized = select(row.epoch, row.kind, row.reason, row.seized).where(
+        of_whom, row.epoch >= first, row.kind.in_(LOST)
+    )
+    lost: dict[tuple[int, str, int | None], int] = {}
+    for epoch, kind, reason, amount in session.execute(seized):
+        lost[epoch, kind, reason] = lost.get((epoch, kind, reason), 0) + amount
+    return [
+        EventCount(
+            int(epoch),
+            ReputationKind(kind),
+            None if reason is None else int(reason),
+            int(count),
+            int(paid),
+            int(refunded),
+            lost.get((epoch, kind, reason), 0),
+        )
+        for epoch, kind, reason, count, paid, refunded in session.execute(query)
+    ]
