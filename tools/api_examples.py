@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from wasmarket.app.file import limit_fuel, load_app
+from wasmarket.app.file import load_app
+from wasmarket.app.overrides import limit_fuel
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement, sign_bid
 from wasmarket.client.home import Home

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api.calls import CallRelay
-from gateway.api.cors import Cors, answer_preflight, is_preflight, with_exposed
+from gateway.api.cors import Cors, allow, answer_preflight, find_origin, is_preflight
 from gateway.api.incoming import CallerGone
 from gateway.api.sites import Sites
 from gateway.metrics import GatewayMetrics
@@ -32,6 +32,7 @@ UNLIMITED = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics", "/v1/s
 """The gateway's own pages, by which it is watched."""
 DEALS = "/v1/deals/"
 OPEN = "/ipfs/"
+ALLOWS = b"access-control-"
 
 Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
@@ -78,17 +79,21 @@ class Edge:
             deal, handler, is_named = self._find(scope)
             # Blocks are open to pages of every origin: their routes say so themselves.
             is_open = handler is None and scope["path"].startswith(OPEN)
-            headers = [] if is_open else self._cors.allow(scope, deal)
-            sending.added = with_exposed(headers) if headers else headers
+            is_crossing = find_origin(scope) is not None and not is_open
+            if is_crossing:
+                # Nothing is looked up for who comes too often: the operator's rules have to do.
+                sending.added = allow(self._cors.choose(deal, None, is_visit=False), scope)
             # By the name of a site any path is the site's, however it is called.
             if handler is not None or scope["path"] not in UNLIMITED:
                 self._check_limits(scope)
-            if headers and is_named and deal is not None and await self._sites.is_site(deal):
-                # A site's function minds CORS itself.
-                headers = sending.added = []
-            if headers and is_preflight(scope):
-                await answer_preflight(headers, send)
-                return
+            if is_crossing:
+                app = None if deal is None else await self._sites.find_app(deal)
+                is_visit = is_named and app is not None and app.site is not None
+                rules = self._cors.choose(deal, app, is_visit=is_visit)
+                sending.added = allow(rules, scope)
+                if sending.added and is_preflight(scope):
+                    await answer_preflight(rules, sending.added, send, is_visit=is_visit)
+                    return
             await (handler or self._app)(scope, receive, sending)
         except CallerGone:
             return
@@ -181,7 +186,9 @@ class _Sending:
         if message["type"] == "http.response.start":
             self.has_begun = True
             if self.added:
-                message["headers"] = [*message.get("headers", ()), *self.added]
+                # What a site's function says of other origins has no say beside its app's rules.
+                kept = [h for h in message.get("headers", ()) if not h[0].startswith(ALLOWS)]
+                message["headers"] = [*kept, *self.added]
         await self._send(message)
 
 

@@ -3,6 +3,7 @@
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.calls import CallRelay, is_idempotent
+from gateway.api.cors import is_preflight
 from gateway.api.incoming import Body, BodyLimits, Incoming
 from gateway.api.relay import pass_on, returned_headers
 from gateway.directory.apps import Apps
@@ -16,7 +17,14 @@ from gateway.upstream.messages import (
     write_request,
 )
 from wasmarket.kernel.documents.app_parts import Manifest, Site
-from wasmarket.kernel.errors import InvalidInput, NotFound, TooLarge, Unreachable
+from wasmarket.kernel.errors import (
+    Forbidden,
+    InvalidInput,
+    MarketError,
+    NotFound,
+    TooLarge,
+    Unreachable,
+)
 from wasmarket.serving.auth import SITE_HEADER
 from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.peer_wire.connection import Header, Outgoing, PeerAnswer
@@ -24,6 +32,7 @@ from wasmarket.serving.peer_wire.connection import Header, Outgoing, PeerAnswer
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that HTTP lets anybody repeat."""
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+REFUSED = frozenset({401, 403})
 NO_BODY = frozenset({204, 304})
 RAW_TYPE = b"application/octet-stream"
 
@@ -37,16 +46,13 @@ class Sites:
         self._apps = apps
         self._clients = clients
 
-    async def is_site(self, deal: int) -> bool:
-        """Say whether a deal's app is a site, as far as it is known.
-
-        Raises as `CallRelay.find`.
-        """
-        route = await self._calls.find(deal)
+    async def find_app(self, deal: int) -> Manifest | None:
+        """Return what a deal runs; None where nobody tells."""
         try:
-            return (await self._apps.find(route)).site is not None
-        except Unreachable:
-            return False
+            return await self._apps.find(await self._calls.find(deal))
+        except MarketError:
+            # Whoever answers the request meets the same, and says so.
+            return None
 
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, deal: int, prefix: str
@@ -104,6 +110,13 @@ class Sites:
         outgoing = _outgoing(incoming, deal, manifest.site, head, body)
         answer, _ = await self._calls.send(outgoing, deal, incoming)
         try:
+            if answer.status in REFUSED and is_preflight(incoming.scope):
+                raise Forbidden(
+                    "pages of other origins may not call this site",
+                    field="Origin",
+                    remedy="no key or signature comes with a preflight: a site that is not public"
+                    " names whose pages may, in its app.toml under [cors]",
+                )
             if answer.status != 200:
                 headers = returned_headers(answer)
                 length = answer.length

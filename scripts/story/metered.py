@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.story.teller import Teller
-from wasmarket.app.file import limit_fuel, load_app
+from wasmarket.app.file import load_app
+from wasmarket.app.overrides import limit_fuel
 from wasmarket.chain.sending.wallet import Account, load_or_create_account
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.developer_offers import Requirement

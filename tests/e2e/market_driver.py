@@ -42,7 +42,6 @@ WAIT_SECONDS = 120.0
 FETCH_SECONDS = 4.0
 """How long peers look for content, short so that a test of what is nowhere is short."""
 
-PAGE_ORIGIN = "https://page.example.org"
 """Of pages that may call through the gateway."""
 
 Result = TypeVar("Result")
@@ -134,7 +133,6 @@ class MarketDriver:
         self._environ = environ | {
             "WASMARKET_CHAIN__RPC": f"http://127.0.0.1:{self.proxy.port}",
             "WASMARKET_PEER__FETCH_SECONDS": str(FETCH_SECONDS),
-            "WASMARKET_GATEWAY__CORS_ORIGINS": PAGE_ORIGIN,
         }
         try:
             with self.environment():

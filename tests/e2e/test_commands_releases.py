@@ -9,43 +9,66 @@ from tests.e2e.market_driver import GREETING, GREETING_V2, wait_until
 from wasmarket.app.file import load_app
 
 pytestmark = pytest.mark.e2e
+SETTINGS = """
+[settings]
+LEVEL = "info"
+"""
+
+
+def lay(folder, example):
+    """Put an example into a project, with a setting."""
+    shutil.copytree(example, folder, dirs_exist_ok=True)
+    with (folder / "app.toml").open("a") as file:
+        file.write(SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def project(market, tmp_path_factory):
     """A project that was deployed once, with room for a third unit, and its deal."""
     folder = tmp_path_factory.mktemp("project") / "greeting"
-    shutil.copytree(GREETING, folder)
+    lay(folder, GREETING)
     deployed = market.run(
         *("deploy", folder, "--units", 2, "--min-units", 1, "--spare", 1, "--per-provider", 2),
-        *("--max-price", "0.02", "--yes", "--json"),
+        *("--max-price", "0.02", "--setting", "LEVEL=debug", "--yes", "--json"),
     )
     assert deployed.code == 0, deployed.err
-    return folder, deployed.json["deal"]
+    return folder, deployed.json["deal"], deployed.json["app"]
 
 
 def test_deploy__again__updates_the_deal_and_rollback_brings_the_old_back(market, project):
-    folder, deal = project
-    before = load_app(folder)
-    shutil.copytree(GREETING_V2, folder, dirs_exist_ok=True)
+    folder, deal, first = project
+    lay(folder, GREETING_V2)
 
     again = market.run("deploy", folder, "--yes", "--json")
     other_terms = market.run("deploy", folder, "--max-price", "0.5", "--yes")
     listed = market.run("versions", deal, "--json").json["versions"]
     back = market.run("rollback", deal, "--yes", "--json")
 
-    assert [one["deal"] for one in again.json["updated"]] == [deal]
+    [updated] = again.json["updated"]
+    assert (updated["deal"], updated["overrides"]) == (deal, ["settings.LEVEL"])
+    assert "setting LEVEL keeps what was given for this deal: 'debug'" in again.err
+    assert updated["app"] != str(load_app(folder).cid)
     assert other_terms.code == 3
     assert "max_price was 20000, not 500000" in other_terms.err
     assert [row["version"] for row in listed] == [1, 2]
-    assert listed[0]["app"] == before.app != listed[1]["app"]
+    assert listed[0]["cid"] == first != listed[1]["cid"] == updated["app"]
     assert listed[1]["peers"]
-    assert (back.code, back.json["app"]) == (0, str(before.cid)), back.err
+    assert (back.code, back.json["app"]) == (0, first), back.err
     assert market.call(deal, "greeting/greeting", ["x"]).json() == {"result": "Hi, x"}
 
 
+def test_update__with_defaults__drops_what_was_given_for_the_deal(market, project):
+    folder, deal, _ = project
+
+    dropped = market.run("update", deal, folder, "--defaults", "--json")
+
+    assert (dropped.code, dropped.json["overrides"]) == (0, []), dropped.err
+    assert dropped.json["app"] == str(load_app(folder).cid)
+    assert "setting LEVEL: 'debug' becomes 'info'" in dropped.err
+
+
 def test_scale__up_and_down__fills_the_room_and_drops_the_dearest(market, project):
-    folder, deal = project
+    folder, deal, _ = project
 
     up = market.run("scale", deal, 3, "--project", folder, "--yes", "--json")
     assert (up.code, up.json["units"]) == (0, 3), up.err
@@ -82,7 +105,7 @@ def test_watching__calls_at_all_peers__are_logged_counted_and_reachable(market, 
 
 
 def test_destroy__says_what_comes_back_and_is_forgotten(market, project):
-    folder, deal = project
+    folder, deal, _ = project
 
     asked = market.run("destroy", deal, stdin=b"n\n")
     planned = market.run("destroy", deal, "--dry-run")

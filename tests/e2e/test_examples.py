@@ -11,11 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from tests.e2e.market_driver import EXAMPLES, PAGE_ORIGIN, wait_until
+from tests.e2e.market_driver import EXAMPLES, wait_until
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_tests import read_tests, run_tests
 
 pytestmark = pytest.mark.e2e
+
+NOTES_ORIGIN = "https://notes.example.org"
+"""Whose pages the example lets in."""
 
 SALES = "name,price\ntea,2\nmilk,4\n"
 
@@ -154,7 +157,7 @@ def test_notes_api__called_by_a_page_with_a_key__adds_and_lists(trusting, deploy
     deal = deploy("notes-api")
     key = trusting.run("access", deal, "--new-key", "--json").json["new_key"]
     url = f"{trusting.client().gateway.url}/v1/deals/{deal}/notes"
-    page = {"Origin": PAGE_ORIGIN}
+    page = {"Origin": NOTES_ORIGIN}
     asked = page | {"Access-Control-Request-Method": "POST"}
 
     preflight = httpx.options(
@@ -166,10 +169,10 @@ def test_notes_api__called_by_a_page_with_a_key__adds_and_lists(trusting, deploy
     listed = httpx.post(f"{url}/list", json=[], headers=keyed)
     other = httpx.options(f"{url}/add", headers=asked | {"Origin": "https://other.example.org"})
 
-    assert preflight.headers["access-control-allow-origin"] == PAGE_ORIGIN
+    assert preflight.headers["access-control-allow-origin"] == NOTES_ORIGIN
     assert "authorization" in preflight.headers["access-control-allow-headers"]
     assert stranger.status_code == 401
-    assert stranger.headers["access-control-allow-origin"] == PAGE_ORIGIN
+    assert stranger.headers["access-control-allow-origin"] == NOTES_ORIGIN
     assert added.json() == {"result": {"ok": {"id": 1, "text": "tea"}}}
     assert listed.json() == {"result": [{"id": 1, "text": "tea"}]}
     assert "access-control-allow-origin" not in other.headers

@@ -25,13 +25,17 @@ TARGET = f"/v1/deals/{DEAL}/web/answer"
 class SiteGateway(ScriptedGateway):
     """A gateway whose one deal is a site on peer 1 that answers as the test says."""
 
-    def __init__(self, *, is_site=True, services=1, is_known=True, limits=None, **settings):
+    def __init__(
+        self, *, is_site=True, services=1, is_known=True, limits=None, app_cors=None, **settings
+    ):
         names = [SERVICE | {"name": f"web{n}" if n else "web"} for n in range(services)]
         document = {"wasmarket": 1, "name": "site", "services": names}
         if is_site:
             document["triggers"] = [TRIGGER]
         if limits:
             document["limits"] = limits
+        if app_cors:
+            document["cors"] = app_cors
         manifest = dump_canonical(document)
         app = app_hash(raw_cid(manifest))
         aliases = {"aliases": {"shop": DEAL}}
@@ -278,6 +282,61 @@ def test_site__that_is_none__calls_by_name_have_the_gateways_cors(method, path):
         assert answer.headers["access-control-allow-origin"] == "https://x.example"
     assert "wasmarket-receipt" in called.headers["access-control-expose-headers"]
     assert "access-control-allow-origin" not in other.headers
+
+
+def test_site__preflight_where_the_app_names_origins__is_answered_without_a_key_or_the_peer():
+    gateway = SiteGateway(app_cors={"origins": ["https://x.example"], "headers": ["x-mine"]})
+    asked = {"Origin": "https://x.example", "Access-Control-Request-Method": "PATCH"}
+
+    preflight = gateway.send("OPTIONS", "/shop/notes", headers=asked)
+    other = gateway.send("OPTIONS", "/shop/", headers=asked | {"Origin": "https://y.example"})
+
+    assert gateway.peers.requests == []
+    assert (preflight.status_code, other.status_code) == (204, 204)
+    assert preflight.headers["access-control-allow-origin"] == "https://x.example"
+    assert "PATCH" in preflight.headers["access-control-allow-methods"]
+    assert preflight.headers["access-control-allow-headers"].endswith(", x-mine")
+    assert "authorization" in preflight.headers["access-control-allow-headers"]
+    assert "access-control-allow-origin" not in other.headers
+
+
+def test_site__whose_app_names_origins__its_answers_and_refusals_can_be_read_by_them():
+    gateway = SiteGateway(app_cors={"origins": ["https://x.example"]})
+    gateway.answers("HTTP/1.1 200 OK\r\naccess-control-allow-origin: *\r\n\r\nhi")
+    origin = {"Origin": "https://x.example"}
+
+    page = gateway.send("GET", "/shop/", headers=origin)
+    stranger = gateway.send("GET", "/shop/", headers={"Origin": "https://y.example"})
+    gateway.peers.answer(1, refusal(401))
+    refused = gateway.send("GET", "/shop/", headers=origin)
+
+    for answer in (page, refused):
+        assert answer.headers.get_list("access-control-allow-origin") == ["https://x.example"]
+    assert refused.status_code == 401
+    assert "access-control-allow-origin" not in stranger.headers
+
+
+def test_site__preflight_that_needs_a_key_and_has_no_rules__says_who_sets_them(gateway):
+    gateway.peers.answer(1, refusal(401))
+    asked = {"Origin": "https://x.example", "Access-Control-Request-Method": "GET"}
+
+    answer = gateway.send("OPTIONS", "/shop/", headers=asked)
+
+    assert_problem(answer, 403, "forbidden")
+    assert "[cors]" in answer.json()["remedy"]
+
+
+def test_cors__of_an_app__holds_for_its_calls_unless_the_operator_named_the_deal():
+    rules = {"origins": ["https://x.example"]}
+    ours = SiteGateway(is_site=False, app_cors=rules, cors_origins=("https://z.example",))
+    named = SiteGateway(is_site=False, app_cors=rules, cors={"shop": "https://z.example"})
+    origin = {"Origin": "https://x.example"}
+
+    mine = ours.send("POST", TARGET, content=b"[]", headers=origin)
+    theirs = named.send("POST", TARGET, content=b"[]", headers=origin)
+
+    assert mine.headers["access-control-allow-origin"] == "https://x.example"
+    assert "access-control-allow-origin" not in theirs.headers
 
 
 def test_site__request_with_authorization__is_marked_as_a_message_that_may_be_signed(gateway):

@@ -7,17 +7,15 @@ scripts read).
 A flow names the `path` of an Aqua file and the `function` of it, which is compiled here.
 """
 
-import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from wasmarket.app.app_toml import NEAR, REMEDY, locate, read_app_toml
+from wasmarket.app.app_toml import REMEDY, locate, read_app_toml
 from wasmarket.app.aqua.compiler import CompiledAqua, compile_aqua, find_compiler
 from wasmarket.content.importer import import_bytes
-from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE, Limits
+from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
 from wasmarket.kernel.documents.content_ids import Cid, app_hash, raw_cid
 from wasmarket.kernel.documents.flows import dump_interface
 from wasmarket.kernel.documents.manifest import Manifest, dump_manifest, read_manifest
@@ -60,55 +58,10 @@ def load_app(path: Path) -> App:
         manifest = read_manifest(_manifest_document(document, file, blocks))
     except InvalidInput as error:
         raise locate(error, file) from error
-    return _finish(_name_schedule(manifest), blocks)
+    return finish_app(name_schedule(manifest), blocks)
 
 
-def limit_fuel(app: App, fuel: int) -> App:
-    """Return the app with a limit of fuel for each call: another manifest, so another app.
-
-    Raises InvalidInput for a limit that no manifest takes.
-    """
-    return _with_limits(app, replace(app.manifest.limits, fuel=fuel))
-
-
-def ask_credit(app: App, credit: int) -> App:
-    """Return the app with a wish for credit: what a metered deal of it may owe each peer.
-
-    USDC base units. Another manifest, so another app. Raises InvalidInput as `limit_fuel`.
-    """
-    return _with_limits(app, replace(app.manifest.limits, credit=credit))
-
-
-def _with_limits(app: App, limits: Limits) -> App:
-    return _replace_manifest(app, _name_schedule(replace(app.manifest, limits=limits)))
-
-
-def override_settings(app: App, settings: Mapping[str, str]) -> App:
-    """Return the app with other values of some settings: another manifest, so another app.
-
-    Raises InvalidInput for a setting that the app does not have, or a value that none can have.
-    """
-    known = app.manifest.settings
-    for name in settings:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, NEAR)
-            listed = ", ".join(sorted(known)) or "none"
-            raise InvalidInput(
-                f"the app has no setting {name!r:.80}",
-                field="setting",
-                remedy=f"did you mean {near[0]!r}?"
-                if near
-                else f"it has {listed}: add it to [settings] in app.toml",
-            )
-    return _replace_manifest(app, replace(app.manifest, settings={**known, **settings}))
-
-
-def _replace_manifest(app: App, manifest: Manifest) -> App:
-    read_manifest(json.loads(dump_manifest(manifest)))
-    return _finish(manifest, {cid: data for cid, data in app.blocks.items() if cid != app.cid})
-
-
-def _name_schedule(manifest: Manifest) -> Manifest:
+def name_schedule(manifest: Manifest) -> Manifest:
     """Say how fuel is counted, where it is and the file does not say."""
     limits = manifest.limits
     if limits.fuel is None or limits.fuel_schedule is not None:
@@ -116,7 +69,8 @@ def _name_schedule(manifest: Manifest) -> Manifest:
     return replace(manifest, limits=replace(limits, fuel_schedule=FUEL_SCHEDULE))
 
 
-def _finish(manifest: Manifest, blocks: Mapping[Cid, bytes]) -> App:
+def finish_app(manifest: Manifest, blocks: Mapping[Cid, bytes]) -> App:
+    """Return the app of a manifest and the blocks of its modules."""
     block = dump_manifest(manifest)
     cid = raw_cid(block)
     return App(manifest, cid, {**blocks, cid: block})

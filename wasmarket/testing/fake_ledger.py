@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
+from wasmarket.app.file import App
 from wasmarket.client.market.amounts import to_decimal
 from wasmarket.kernel.addresses import to_address
 from wasmarket.kernel.billing import due
@@ -55,7 +56,7 @@ class FakeDeal:
 
     id: int
     offer: Hash
-    app: Hash
+    app: App
     balance: int
     metered: bool = False
     status: str = "active"

@@ -7,7 +7,7 @@ at once or refused.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import count
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from wasmarket.app.file import App, load_app
+from wasmarket.app.overrides import keep_values, override_settings
 from wasmarket.client.market.amounts import (
     Amountlike,
     read_usdc,
@@ -121,6 +122,7 @@ class FakeDeveloper:
         max_units_per_provider: int = 0,
         only: Names = (),
         exclude: Names = (),
+        settings: Mapping[str, str] | None = None,
         tip: Amountlike = "0",
         metered: bool = False,
         meter: str | None = None,
@@ -132,7 +134,7 @@ class FakeDeveloper:
         built = app if isinstance(app, App) else load_app(Path(app))
         check_meter(metered, meter)
         owed = None if credit is None else read_usdc(credit, "credit")
-        built = ask_for_work(built, metered, fuel, owed)
+        built = override_settings(ask_for_work(built, metered, fuel, owed), settings or {})
         curve = self.quote(units=units, regions=regions, max_price=max_price, metered=metered)
         most = curve[-1].units if curve else 0
         if most < (units if min_units is None else min_units):
@@ -144,7 +146,7 @@ class FakeDeveloper:
         self._ledger.free[PROVIDER] += read_usdc(tip, "tip")
         number = next(self._ids)
         offer = to_hash(sha256(b"offer %d" % number))
-        deal = FakeDeal(number, offer, built.app, money, metered=metered)
+        deal = FakeDeal(number, offer, built, money, metered=metered)
         self._ledger.fill(deal, units, price, regions)
         return OfferState(offer, deal.status, number, ())
 
@@ -176,7 +178,7 @@ class FakeDeveloper:
             id=found.id,
             status=found.status,
             developer=DEVELOPER,
-            app=found.app,
+            app=found.app.app,
             balance=to_decimal(found.balance),
             rate=to_decimal(rate),
             runway=found.balance // rate if rate else 0,
@@ -233,10 +235,19 @@ class FakeDeveloper:
         """Yield the names of the functions that were called."""
         yield from self._ledger.deal(deal).logs
 
-    def update(self, *, deal: int, app: App | Path | str) -> Hash:
-        """Give a deal another version."""
+    def update(
+        self,
+        *,
+        deal: int,
+        app: App | Path | str,
+        settings: Mapping[str, str] | None = None,
+        defaults: bool = False,
+    ) -> Hash:
+        """Give a deal another version, with what was given for it before unless `defaults`."""
+        found = self._ledger.deal(deal)
         built = app if isinstance(app, App) else load_app(Path(app))
-        self._ledger.deal(deal).app = built.app
+        built = override_settings(built, settings or {})
+        found.app = built if defaults else keep_values(built, found.app.manifest).app
         return to_hash(sha256(b"update %d" % deal + str(built.cid).encode()))
 
     def top_up(self, *, deal: int, amount: Amountlike) -> Decimal:

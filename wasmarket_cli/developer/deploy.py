@@ -8,7 +8,8 @@ from typing import Any
 import click
 from rich.console import Console
 
-from wasmarket.app.file import App, override_settings
+from wasmarket.app.file import App
+from wasmarket.app.overrides import override_settings
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
 from wasmarket.client.purchases.payments import PaymentsClient
@@ -17,7 +18,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
-from wasmarket.kernel.units import Address
+from wasmarket.kernel.units import Address, Hash
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
 from wasmarket_cli.developer.obstacles import find_obstacles
@@ -31,7 +32,7 @@ from wasmarket_cli.developer.releases.project_file import ProjectDeal, ProjectFi
 from wasmarket_cli.developer.releases.publishing import publish
 from wasmarket_cli.developer.releases.redeploy import find_running, find_waiting, update_running
 from wasmarket_cli.developer.requirements import Needs, needs_options
-from wasmarket_cli.developer.settings import parse_settings, settings_option
+from wasmarket_cli.developer.settings import keep_given, parse_settings, settings_options
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import (
     ADDRESS,
@@ -88,7 +89,7 @@ DEFAULT_MARGIN = 25
 @click.option("--exclude", type=ADDRESS, multiple=True, help="Not this provider (repeatable)")
 @click.option("--tip", type=USDC, default=0, help="For whoever makes the match")
 @click.option("--valid", type=click.IntRange(1), default=86_400, help="Seconds the offer stands")
-@settings_option
+@settings_options
 @click.option(
     "--wait", type=click.IntRange(0), default=60, show_default=True, help="Most seconds to wait"
 )
@@ -117,6 +118,7 @@ def deploy(
     tip: int,
     valid: int,
     settings: tuple[str, ...],
+    defaults: bool,
     wait: int,
     new: bool,
     key: str | None,
@@ -140,14 +142,19 @@ def deploy(
     client = DeveloperClient(wiring, key)
     project = ProjectFile(app, wiring)
     running = [] if new else find_running(project, client)
-    waiting = find_waiting(running, built.app)
+
+    def keep(before: Hash) -> App:
+        return built if defaults else keep_given(client, before, built)
+
+    waiting = find_waiting(running, keep)
     if running and waiting is None:
         return update_running(
-            ctx, client, running, built, interfaces, wait=wait, yes=yes, as_json=as_json
+            ctx, client, running, keep, interfaces, wait=wait, yes=yes, as_json=as_json
         )
     if waiting is not None:
-        tell(f"the offer {waiting.hash} of this project still waits")
-        return _finish(client, project, built, waiting, wait, as_json)
+        bid, built = waiting
+        tell(f"the offer {bid.hash} of this project still waits")
+        return _finish(client, project, built, bid, wait, as_json)
     signer = find_meter(metered, meter, client.address, built)
     kind = PriceKind.RESERVED if signer == ZERO_ADDRESS else PriceKind.METERED
     units = needs.units

@@ -1,12 +1,15 @@
 """Settings of an app: in the manifest, in every module's environment, other ones for one deal."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from peer.hosting.versions import build_spec
 from tests.paths import CHECKOUT
-from wasmarket.app.file import load_app, override_settings
+from wasmarket.app.file import load_app
+from wasmarket.app.overrides import keep_values, limit_fuel, override_settings
+from wasmarket.kernel.documents.manifest import parse_manifest, read_manifest
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 from wasmarket_cli.developer.settings import parse_settings
@@ -93,3 +96,50 @@ def test_override__with_a_mistake__says_what_is_known(tmp_path, given, words):
 def test_setting__that_a_modules_own_environment_has_too__is_refused_with_both(tmp_path):
     with pytest.raises(InvalidInput, match=r"settings\.LEVEL is also .* of greeting/greeting"):
         lay(tmp_path, ', LEVEL = "x"')
+
+
+def test_new_version__of_a_deal_with_values_of_its_own__keeps_them_unless_given_anew(tmp_path):
+    app = lay(tmp_path)
+    deal = limit_fuel(override_settings(app, {"LEVEL": "debug", "CURRENCY": "USD"}), 9)
+    later = override_settings(app, {"CURRENCY": "CHF"})
+
+    kept = keep_values(later, parse_manifest(deal.get(deal.cid)))
+
+    assert kept.app.manifest.settings == {"LEVEL": "debug", "CURRENCY": "CHF"}
+    assert kept.app.manifest.limits.fuel == 9
+    assert dict(kept.kept) == {"settings.LEVEL": "debug", "limits.fuel": "9"}
+    again = keep_values(app, kept.app.manifest).app.manifest
+    assert again.settings == {"LEVEL": "debug", "CURRENCY": "CHF"}
+
+
+def test_new_version__of_a_deal_without_values_of_its_own__takes_those_of_app_toml(tmp_path):
+    before = lay(tmp_path).manifest
+    (tmp_path / "app.toml").write_text((APP % "").replace('"info"', '"warning"'))
+    later = load_app(tmp_path)
+
+    kept = keep_values(later, before)
+
+    assert kept.app.cid == later.cid
+    assert (dict(kept.kept), kept.gone) == ({}, ())
+
+
+def test_new_version__without_a_setting_that_the_deal_was_given__says_that_it_is_gone(tmp_path):
+    before = override_settings(lay(tmp_path), {"LEVEL": "debug"}).manifest
+    (tmp_path / "app.toml").write_text((APP % "").replace('LEVEL = "info"\n', ""))
+
+    kept = keep_values(load_app(tmp_path), before)
+
+    assert kept.gone == ("settings.LEVEL",)
+    assert kept.app.manifest.settings == {"CURRENCY": "EUR"}
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["settings.NOWHERE"], ["limits.fuel"], [{}], ["settings.LEVEL", "settings.LEVEL"], "x"],
+)
+def test_manifest__that_says_what_it_does_not_have_was_given__is_refused(tmp_path, overrides):
+    app = lay(tmp_path)
+    document = json.loads(app.get(app.cid)) | {"overrides": overrides}
+
+    with pytest.raises(InvalidInput, match="overrides"):
+        read_manifest(document)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from wasmarket.kernel.documents.app_parts import CorsRules
 from wasmarket.kernel.documents.canonical_json import dump_canonical
 from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
 from wasmarket.kernel.documents.manifest import (
@@ -78,6 +79,16 @@ def test_manifest__credit__is_written_where_it_is_asked_for():
             parse_manifest(changed(("limits",), {"credit": wrong}))
 
 
+def test_manifest__cors__is_written_where_the_app_has_rules():
+    rules = {"origins": ["https://a.example:8443", "http://[::1]"], "headers": ["x-mine"]}
+
+    manifest = parse_manifest(changed(("cors",), rules))
+
+    assert manifest.cors == CorsRules(tuple(rules["origins"]), ("x-mine",))
+    assert json.loads(dump_manifest(manifest))["cors"] == rules
+    assert b"cors" not in dump_manifest(parse_manifest(dump_canonical(LEAST)))
+
+
 def test_manifest__effectors__become_trait_bits():
     manifest = Manifest(
         "app",
@@ -122,6 +133,13 @@ HTTP = {"kind": "http", "service": "s", "function": "answer"}
         (("services",), [7], "services[0]"),
         (("services",), LEAST["services"] * 2, "services[1]"),
         (("services",), LEAST["services"] * 65, "services"),
+        (("cors",), {}, "cors.origins"),
+        (("cors",), {"origins": []}, "cors.origins"),
+        (("cors",), {"origins": ["*", "https://a.example"]}, "cors.origins"),
+        (("cors",), {"origins": ["https://a.example/"]}, "cors.origins[0]"),
+        (("cors",), {"origins": ["https://A.example"]}, "cors.origins[0]"),
+        (("cors",), {"origins": ["*"], "headers": ["x: y"]}, "cors.headers[0]"),
+        (("cors",), {"origins": ["*"], "methods": ["GET"]}, "cors.methods"),
         ((*SERVICE, "abi"), "wasi", "services[0].abi"),
         ((*SERVICE, "abi"), ["raw"], "services[0].abi"),
         ((*SERVICE, "instance"), "hot", "services[0].instance"),

@@ -1,11 +1,13 @@
 """What a program that rents machines does: quote, deploy, call, pay, stop."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from wasmarket.app.file import App, load_app
+from wasmarket.app.overrides import override_settings
+from wasmarket.client.deal_values import keep_deal_values
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Requirement
 from wasmarket.client.market.amounts import Amountlike, read_usdc, to_decimal
@@ -111,6 +113,7 @@ class Developer:
         max_units_per_provider: int = 0,
         only: Names = (),
         exclude: Names = (),
+        settings: Mapping[str, str] | None = None,
         tip: Amountlike = "0",
         metered: bool = False,
         meter: str | None = None,
@@ -123,14 +126,14 @@ class Developer:
         `max_price` per unit and epoch: the quote's, if none is given. `deposit`: ten epochs.
         `metered`: work is paid instead, per 10^12, as `meter` signs for it [the account itself];
         its app needs a limit of `fuel` [the app's], and `credit` is what it may owe each peer [as
-        peers grant]. `wait` 0 returns at once. Raises Refused (not that many units), TimedOut (the
-        offer stands).
+        peers grant]. `settings`: other values of some, which the deal's next versions keep. `wait`
+        0 returns at once. Raises Refused (not that many units), TimedOut (the offer stands).
         """
         if only and exclude:
             raise InvalidInput("give `only` or `exclude`, not both", field="exclude")
         built = app if isinstance(app, App) else load_app(Path(app))
         owed = None if credit is None else read_usdc(credit, "credit")
-        built = ask_for_work(built, metered, fuel, owed)
+        built = override_settings(ask_for_work(built, metered, fuel, owed), settings or {})
         signer = find_meter(metered, meter, self.address, built)
         wanted = [*traits, *(n for n in built.manifest.effectors.names if n not in traits)]
         if max_price is None:
@@ -241,9 +244,25 @@ class Developer:
         """Yield the log lines of a deal's functions at one of its peers."""
         yield from self._client.logs(deal, follow=follow)
 
-    def update(self, *, deal: int, app: App | Path | str) -> Hash:
-        """Publish a new version and name it on chain; return the transaction's hash."""
+    def update(
+        self,
+        *,
+        deal: int,
+        app: App | Path | str,
+        settings: Mapping[str, str] | None = None,
+        defaults: bool = False,
+    ) -> Hash:
+        """Publish a new version and name it on chain; return the transaction's hash.
+
+        What was given for the deal before (`settings`, `fuel`, `credit`) stays, unless it is given
+        anew or `defaults` drops it. Raises ContentNotFound where that cannot be read any more.
+        """
         built = app if isinstance(app, App) else load_app(Path(app))
+        built = override_settings(built, settings or {})
+        if not defaults:
+            before = Hash(str(self._client.deal(deal)["app"]))
+            remedy = "`defaults=True` takes all values from app.toml"
+            built = keep_deal_values(self._client.gateway, before, built, remedy).app
         return self._client.update(deal, built).tx_hash
 
     def top_up(self, *, deal: int, amount: Amountlike) -> Decimal:

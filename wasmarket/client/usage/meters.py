@@ -1,6 +1,7 @@
 """Who signs the usage of a deal that is about to be offered."""
 
-from wasmarket.app.file import App, ask_credit, limit_fuel
+from wasmarket.app.file import App
+from wasmarket.app.overrides import ask_credit, limit_fuel
 from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.units import Address

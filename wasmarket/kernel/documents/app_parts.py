@@ -1,19 +1,27 @@
-"""Name the parts of an app as its manifest describes them (DESIGN 8.4); read and write limits."""
+"""Name the parts of an app as its manifest describes them (DESIGN 8.4); read some of them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from wasmarket.kernel.documents.aqua_types import FlowInterface
 from wasmarket.kernel.documents.canonical_json import MAX_INTEGER
 from wasmarket.kernel.documents.content_ids import Cid
-from wasmarket.kernel.documents.json_fields import JsonFields
+from wasmarket.kernel.documents.json_fields import JsonFields, check_text
 from wasmarket.kernel.documents.triggers import Trigger
 from wasmarket.kernel.errors import InvalidInput, NotFound
+from wasmarket.kernel.shown import shown
 from wasmarket.kernel.traits import trait_mask
 
 MAX_CALL_MS = 600_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_SCHEDULE = 2**31 - 1
+MAX_SETTINGS = 256
+MAX_OVERRIDES = MAX_SETTINGS + 2
+MAX_ORIGINS = 64
+MAX_CORS_HEADERS = 64
+_ORIGIN = re.compile(r"\*|https?://(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(:[1-9][0-9]{0,4})?")
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,128}")
 MAX_CREDIT = 2**48 - 1
 """What an assignment can ever be paid (CONTRACTS 2)."""
 
@@ -83,6 +91,11 @@ class Effectors:
         return tuple(name for name, wanted in asked.items() if wanted)
 
 
+SETTING = "settings."
+FUEL = "limits.fuel"
+CREDIT = "limits.credit"
+"""Places in a manifest whose values may be given for one deal; a setting's name goes behind."""
+
 FUEL_SCHEDULE = 1
 """The costs of instructions that fuel is counted by now (CONTRACTS 18)."""
 
@@ -120,6 +133,14 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class CorsRules:
+    """Pages of which origins may call (`*`: any), and with which headers besides the usual."""
+
+    origins: tuple[str, ...]
+    headers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
     """A script in AIR that is started like a function; it may take `ttl_ms`."""
 
@@ -145,6 +166,10 @@ class Manifest:
     triggers: tuple[Trigger, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     """Plain values that every module finds in its environment."""
+    overrides: tuple[str, ...] = ()
+    """Places above whose values were given for one deal, in order; its later versions keep them."""
+    cors: CorsRules | None = None
+    """None: the gateway's rules hold for calls, and a site's function minds them itself."""
 
     @property
     def traits(self) -> int:
@@ -184,6 +209,55 @@ def read_limits(fields: JsonFields) -> Limits:
         )
     fields.finish()
     return limits
+
+
+def check_overrides(manifest: Manifest) -> None:
+    """Check that each place said to be given for a deal has a value, and comes once.
+
+    Raises InvalidInput.
+    """
+    limits = manifest.limits
+    places = {f"{SETTING}{name}" for name in manifest.settings}
+    places |= {FUEL} if limits.fuel is not None else set()
+    places |= {CREDIT} if limits.credit is not None else set()
+    for index, place in enumerate(manifest.overrides):
+        path = f"overrides[{index}]"
+        if not isinstance(place, str) or place not in places:
+            raise InvalidInput(
+                f"{path} is {shown(place)}, which the manifest does not have",
+                field=path,
+                remedy=f"name `{SETTING}NAME`, `{FUEL}` or `{CREDIT}`, where it has that",
+            )
+        if place in manifest.overrides[:index]:
+            raise InvalidInput(f"overrides has {place!r} twice", field=path, remedy="name it once")
+
+
+def read_cors(fields: JsonFields) -> CorsRules | None:
+    """Read the rules for pages of other origins, if there are any. Raises InvalidInput."""
+    if not fields.has("cors"):
+        fields.take("cors", None)
+        return None
+    entry = JsonFields(fields.take("cors"), "cors")
+    origins = entry.items("origins", 1, MAX_ORIGINS)
+    for index, origin in enumerate(origins):
+        what = "an origin in lower case, as `https://shop.example.org`, or `*`"
+        check_text(origin, _ORIGIN, what, f"cors.origins[{index}]")
+    if "*" in origins and len(origins) > 1:
+        raise InvalidInput(
+            "cors.origins names origins beside '*', which is any",
+            field="cors.origins",
+            remedy="leave one of both out",
+        )
+    headers = entry.items("headers", 0, MAX_CORS_HEADERS, [])
+    for index, name in enumerate(headers):
+        check_text(name, _HEADER, "a header's name in lower case", f"cors.headers[{index}]")
+    entry.finish()
+    return CorsRules(tuple(origins), tuple(headers))
+
+
+def dump_cors(rules: CorsRules) -> dict[str, list[str]]:
+    """Write the rules as a manifest has them."""
+    return {"origins": list(rules.origins), "headers": list(rules.headers)}
 
 
 def dump_limits(limits: Limits) -> dict[str, int | None]:

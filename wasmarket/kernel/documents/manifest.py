@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from wasmarket.kernel.documents.app_parts import (
+    MAX_OVERRIDES,
+    MAX_SETTINGS,
     Effectors,
     Health,
     HttpEffector,
@@ -17,7 +19,10 @@ from wasmarket.kernel.documents.app_parts import (
     Module,
     Service,
     Site,
+    check_overrides,
+    dump_cors,
     dump_limits,
+    read_cors,
     read_limits,
 )
 from wasmarket.kernel.documents.canonical_json import dump_canonical, parse_canonical
@@ -59,7 +64,6 @@ MAX_PROGRAMS = 32
 MAX_TRIGGERS = 1_024
 MAX_EVENT_TRIGGERS = 16  # a peer asks its node for each
 MAX_SECRETS = 64
-MAX_SETTINGS = 256
 PAGE_BYTES = 65_536
 MAX_MODULE_MEMORY = 2**32
 MAX_SERVICE_MEMORY = 2**40
@@ -118,8 +122,11 @@ def read_manifest(document: Any) -> Manifest:
         triggers=triggers,
         flows=flows,
         settings=_settings(fields, services),
+        overrides=tuple(fields.items("overrides", 0, MAX_OVERRIDES, [])),
+        cors=read_cors(fields),
     )
     fields.finish()
+    check_overrides(manifest)
     return manifest
 
 
@@ -319,9 +326,13 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     # Written only where there are any, so that older manifests keep their ids.
     flows = {"flows": [dump_flow(flow) for flow in manifest.flows]} if manifest.flows else {}
     settings = {"settings": dict(manifest.settings)} if manifest.settings else {}
+    overrides = {"overrides": list(manifest.overrides)} if manifest.overrides else {}
+    cors = {} if manifest.cors is None else {"cors": dump_cors(manifest.cors)}
     return (
         flows
         | settings
+        | overrides
+        | cors
         | {
             "wasmarket": VERSION,
             "name": manifest.name,

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from wasmarket.app.file import override_settings
+from wasmarket.app.overrides import override_settings
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.documents.content_ids import parse_cid
 from wasmarket.kernel.errors import Conflict, InvalidInput
@@ -13,7 +13,7 @@ from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
 from wasmarket_cli.developer.releases.published_app import fetch_app
 from wasmarket_cli.developer.releases.switching import switch_version
-from wasmarket_cli.developer.settings import parse_settings, settings_option
+from wasmarket_cli.developer.settings import keep_given, parse_settings, settings_options
 from wasmarket_cli.options import json_option, key_option, signing_options, yes_option
 from wasmarket_cli.output import print_json, print_table, tell, write_time
 from wasmarket_cli.wiring import wire
@@ -26,7 +26,7 @@ wait_option = click.option(
 @click.command()
 @click.argument("deal", type=click.IntRange(1))
 @click.argument("app", type=click.Path(path_type=Path), default=".")
-@settings_option
+@settings_options
 @wait_option
 @signing_options
 @yes_option
@@ -37,6 +37,7 @@ def update(
     deal: int,
     app: Path,
     settings: tuple[str, ...],
+    defaults: bool,
     wait: int,
     key: str | None,
     yes: bool,
@@ -45,12 +46,15 @@ def update(
     """Publish a new version of DEAL's app, switch to it without a gap, wait until peers serve it.
 
     A peer goes on with the old version where the new one does not answer its health call: then
-    the exit code is 1. Asks before functions that callers may use go away.
+    the exit code is 1. Asks before functions that callers may use go away. What was given for DEAL
+    (settings, the fuel and credit of a metered one) stays, unless you say --setting or --defaults.
     """
     built = override_settings(build_app(app, tell), parse_settings(settings))
     interfaces = check_app(built)
     warn_of_envs(built)
     client = DeveloperClient(wire(ctx), key)
+    if not defaults:
+        built = keep_given(client, client.deal(deal)["app"], built)
     outcome = switch_version(client, deal, built, interfaces, wait=wait, yes=yes, is_quiet=as_json)
     if as_json:
         print_json(outcome.facts)

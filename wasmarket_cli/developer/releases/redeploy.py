@@ -1,6 +1,6 @@
 """Deploy a project again: its deal gets the new version, on the terms that were signed for it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,6 +31,10 @@ FIXED: Final = {
 }
 """Options whose values stand in the signed offer, by its field."""
 ANOTHER: Final = "`wasmarket deploy --new` signs another offer, for a deal beside this one"
+
+
+Keep = Callable[[Hash], App]
+"""Returns the new version with what was given for the deal that runs this app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +68,13 @@ def find_running(project: ProjectFile, client: DeveloperClient) -> list[RunningR
     return found
 
 
-def find_waiting(running: Sequence[RunningRelease], app: Hash) -> Bid | None:
-    """Return the offer that has no deal yet. Raises Conflict if it is for another app."""
+def find_waiting(running: Sequence[RunningRelease], keep: Keep) -> tuple[Bid, App] | None:
+    """Return the offer that has no deal yet, and its app. Raises Conflict if it is for another."""
     for one in running:
         if one.deal is None:
-            if one.offer.app == app:
-                return one.bid
+            app = keep(one.offer.app)
+            if one.offer.app == app.app:
+                return one.bid, app
             raise Conflict(
                 f"the offer {one.bid.hash} of this project still waits, for another version:"
                 f" {app_cid(one.offer.app)}",
@@ -83,7 +88,7 @@ def update_running(
     ctx: click.Context,
     client: DeveloperClient,
     running: Sequence[RunningRelease],
-    app: App,
+    keep: Keep,
     interfaces: Interfaces,
     *,
     wait: int,
@@ -94,18 +99,20 @@ def update_running(
 
     Raises Conflict, before anything is signed, for terms that no update changes.
     """
-    for one in running:
-        check_terms(ctx, one, app)
+    deals = [(one, one.deal) for one in running if one.deal is not None]
+    apps = {deal: keep(client.deal(deal)["app"]) for _, deal in deals}
+    for one, deal in deals:
+        check_terms(ctx, one, apps[deal])
     results = []
-    for one in running:
-        assert one.deal is not None
+    for _, deal in deals:
         if not as_json:
-            say(f"deal {one.deal} of this project is updated; {ANOTHER}")
+            say(f"deal {deal} of this project is updated; {ANOTHER}")
+        app = apps[deal]
         results.append(
-            switch_version(client, one.deal, app, interfaces, wait=wait, yes=yes, is_quiet=as_json)
+            switch_version(client, deal, app, interfaces, wait=wait, yes=yes, is_quiet=as_json)
         )
     if as_json:
-        print_json({"app": str(app.cid), "updated": [one.facts for one in results]})
+        print_json({"app": results[-1].facts["app"], "updated": [one.facts for one in results]})
     return max(one.code for one in results)
 
 

@@ -61,6 +61,7 @@ def switch_version(
         "tx": receipt.tx_hash,
         "serves": bool(served) and not behind,
         "peers": rows,
+        "overrides": list(app.manifest.overrides),
     }
     outcome = SwitchOutcome(facts, Exit.FAILED if behind else Exit.OK)
     if is_quiet:
