@@ -91,7 +91,7 @@ def create_trigger_router(
     async def read_triggers(deal: DealNumber) -> TriggersView:
         """Last firings, how they ended, and the next one, of each trigger."""
         pauses = host.find(deal).pauses
-        views = [_view(record, runner, pauses) for record in runner.list_records(deal)]
+        views = [view_record(record, runner, pauses) for record in runner.list_records(deal)]
         signed = PausesView(version=pauses.version, document=view_document(pauses.signed))
         return TriggersView(deal=deal, triggers=views, pauses=signed)
 
@@ -131,7 +131,8 @@ def _read_argument(body: bytes, runner: TriggerRunner, deal: int, key: str) -> A
     return argument
 
 
-def _view(record: TriggerRecord, runner: TriggerRunner, pauses: PauseFile) -> TriggerView:
+def view_record(record: TriggerRecord, runner: TriggerRunner, pauses: PauseFile) -> TriggerView:
+    """Return what is told of a trigger."""
     trigger, counts = record.trigger, record.counts
     return TriggerView(
         key=trigger.key,

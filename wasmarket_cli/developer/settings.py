@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from wasmarket.app.file import App
-from wasmarket.client.deal_values import fetch_manifest, keep_deal_values
 from wasmarket.client.developer import DeveloperClient
+from wasmarket.client.documents.deal_values import fetch_manifest, keep_deal_values
 from wasmarket.kernel.documents.app_parts import SETTING
 from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket.kernel.units import Hash

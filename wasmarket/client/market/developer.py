@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from wasmarket.app.file import App, load_app
 from wasmarket.app.overrides import override_settings
-from wasmarket.client.deal_values import keep_deal_values
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Requirement
+from wasmarket.client.documents.deal_values import keep_deal_values
 from wasmarket.client.market.amounts import Amountlike, read_usdc, to_decimal
 from wasmarket.client.market.results import (
     CallResult,

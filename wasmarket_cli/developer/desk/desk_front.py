@@ -5,17 +5,28 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wasmarket.kernel.documents.triggers import Trigger
-from wasmarket.kernel.errors import MarketError, NotFound
+from wasmarket.kernel.documents.json_text import read_json
+from wasmarket.kernel.documents.triggers import CHAIN_EVENT, Trigger
+from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
+from wasmarket.serving.bodies import MAX_BODY, read_body
 from wasmarket.serving.problems import MEDIA_TYPE, status_of
 
 PREFIX: Final = "/dev/triggers"
-"""GET lists the triggers; POST of one's number below it fires that."""
+"""GET lists the triggers, with what a peer tells of each; POST of one's number below it fires that,
+with `{"argument": event}` where it waits for events."""
 
 Told = Callable[[str, str, int, float], None]
 """Method, path, status and milliseconds of an answer."""
+
+
+class FireRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What a trigger of events is fired with by hand."""
+
+    argument: dict[str, Any] | None = None
 
 
 class DeskFront:
@@ -41,18 +52,21 @@ class DeskFront:
             await send(message)
 
         if scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/"):
-            await self._answer(scope, note)
+            await self._answer(scope, receive, note)
         else:
             await self._gateway(scope, receive, note)
 
-    async def _answer(self, scope: Scope, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, kind = 200, "application/json"
         try:
             if scope["method"] == "POST":
-                value = await self._fire(scope["path"].removeprefix(PREFIX).strip("/"))
+                name = scope["path"].removeprefix(PREFIX).strip("/")
+                value = await self._fire(name, await read_body(Request(scope, receive), MAX_BODY))
             else:
-                triggers = self._desk.list_triggers()
-                value = {"triggers": [describe(*pair) for pair in enumerate(triggers, 1)]}
+                told = self._desk.view_triggers()
+                triggers = enumerate(self._desk.list_triggers(), 1)
+                rows = [describe(*pair) | told.get(pair[1].key, {}) for pair in triggers]
+                value = {"triggers": rows}
         except MarketError as error:
             status, kind = int(status_of(error)), MEDIA_TYPE
             value = {
@@ -60,15 +74,16 @@ class DeskFront:
                 "title": error.title(),
                 "status": status,
                 "detail": error.detail,
-            }
+            } | ({"remedy": error.remedy} if error.remedy else {})
         body = json.dumps(value).encode()
         headers = [(b"content-type", kind.encode()), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _fire(self, name: str) -> dict[str, Any]:
+    async def _fire(self, name: str, body: bytes) -> dict[str, Any]:
         trigger = find_trigger(self._desk.list_triggers(), name)
-        recorded = await self._desk.fire(trigger)
+        event = read_json(body, FireRequest, what="the body").argument if body else None
+        recorded = await self._desk.fire(trigger, event)
         return {"result": json.loads(recorded.output)["result"], "fuel": recorded.fuel}
 
 
@@ -82,9 +97,28 @@ def find_trigger(triggers: list[Trigger], name: str) -> Trigger:
     )
 
 
+def parse_event(text: str) -> dict[str, Any] | None:
+    """Return the event that is written behind a trigger's number; None for nothing.
+
+    Raises InvalidInput for what is no JSON object.
+    """
+    if not text:
+        return None
+    try:
+        event = json.loads(text)
+    except ValueError as error:
+        raise InvalidInput(f"the event is not JSON: {error}", field="event") from error
+    if not isinstance(event, dict):
+        raise InvalidInput("the event is no JSON object", field="event")
+    return event
+
+
 def describe(number: int, trigger: Trigger) -> dict[str, Any]:
     """Return what a trigger calls, and when."""
-    when = trigger.expression or (f"{trigger.seconds} s" if trigger.seconds else "")
+    if trigger.kind == CHAIN_EVENT:
+        when = f"{trigger.fragment.name} of {trigger.contract}"
+    else:
+        when = trigger.expression or (f"{trigger.seconds} s" if trigger.seconds else "")
     return {
         "number": number,
         "key": trigger.key,

@@ -1,11 +1,16 @@
 """A real peer without a chain: what it would read there is said by the desk."""
 
 import asyncio
+import json
+import math
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import tomli_w
 
 from peer.chain_state.view import Assignment, ChainView, Deal, OnchainDealState, State
 from peer.folder import PeerFolder
@@ -28,6 +33,16 @@ from wasmarket.kernel.deployment import (
     Parameters,
     Token,
 )
+from wasmarket.kernel.signing.developer_documents import METHOD, DeveloperDocument
+from wasmarket.kernel.signing.requests import Request, sign_request
+from wasmarket.kernel.signing.secrets import (
+    SecretList,
+    dump_secret_list,
+    hash_packed,
+    pack_secret,
+    seal_secret,
+)
+from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import (
     AssignmentId,
     BlockNumber,
@@ -50,17 +65,20 @@ NOWHERE: Final = "http://127.0.0.1:1"
 """No node is asked."""
 LOOPS: Final = ("receipts", "disk", "self-test", "nonces", "triggers")
 """What a peer does besides following a chain."""
-FORGOTTEN: Final = ("app", "access.json", "log", "triggers.json")
+FORGOTTEN: Final = ("app", "access.json", "log", "triggers.json", "secrets.json")
 """Of a deal's folder, what belongs to a run; its storage stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeskTerms:
-    """As what an app is served: the number of its deal, units, private hosts for `http`."""
+    """As what an app is served: the number of its deal, units, private hosts for `http`, nodes that
+    events are read from.
+    """
 
     deal: int = 1
     units: int = 1
     trusted: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 class DeskPeer:
@@ -74,8 +92,9 @@ class DeskPeer:
         folder = PeerFolder(path)
         self._lock = folder.lock()
         _forget_run(folder, terms.deal)
-        policy = path / "policy.toml"
-        policy.write_text(POLICY, encoding="utf-8")
+        self._policy = path / "policy.toml"
+        self._policy.write_text(POLICY, encoding="utf-8")
+        self._secrets: Mapping[str, bytes] = {}
         self.deployment = build_deployment()
         self.developer = Account.create()
         self._terms = terms
@@ -93,11 +112,13 @@ class DeskPeer:
             deployment=self.deployment,
             wallet=Account.create(),
             folder=path,
-            policy=PolicyFile(policy),
+            # What was written counts at once: nobody else writes it.
+            policy=PolicyFile(self._policy, clock=lambda: math.inf),
             outbound=Outbound(allow_private=False),
             version=__version__,
         )
         self._rpc = Rpc(NOWHERE)
+        self._key = folder.load_key().public_key().public_bytes_raw()
         self.process = PeerProcess(parts, self._rpc, folder)
         self.process.loops.keep(LOOPS)
 
@@ -116,11 +137,36 @@ class DeskPeer:
         await asyncio.to_thread(self._put, app)
         self._app = app.app
         await self.tick()
+        self._hand_out()
         self.hosted.poke()
+
+    def set_secrets(self, secrets: Mapping[str, bytes]) -> None:
+        """Have functions read these secrets from their next call on, and no others."""
+        self._secrets = dict(secrets)
+        if self._app is not None:
+            self._hand_out()
 
     def _put(self, app: App) -> None:
         for cid, block in app.blocks.items():
             self._blocks.put(cid, block)
+        # Whoever is at the desk may wait for events of any chain; which are read is said elsewhere.
+        chains = {str(trigger.chain): NOWHERE for trigger in app.manifest.triggers if trigger.chain}
+        named = tomli_w.dumps({"chains": chains}) if chains else ""
+        self._policy.write_text(POLICY + named, encoding="utf-8")
+
+    def _hand_out(self) -> None:
+        """Seal the secrets to the peer and sign their list, as a developer's client does."""
+        store = self.hosted.secrets
+        packed = {name: pack_secret(value) for name, value in self._secrets.items()}
+        digests = {name: hash_packed(value) for name, value in packed.items()}
+        listed = SecretList(store.version + 1, digests)
+        body = json.dumps(dump_secret_list(listed)).encode()
+        path = f"/v1/deals/{self._terms.deal}/secrets"
+        request = Request(METHOD, path, body, int(time.time()), ZERO_HASH)
+        domain = market_domain(self.deployment.chain_id, self.deployment.market)
+        signed = sign_request(request, domain, self.developer.key)
+        store.adopt(listed, DeveloperDocument(path, body.decode(), signed))
+        store.take_boxes({name: seal_secret(value, self._key) for name, value in packed.items()})
 
     async def tick(self) -> None:
         """Let the time of the chain be that of the clock."""

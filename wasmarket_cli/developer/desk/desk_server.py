@@ -1,30 +1,33 @@
 """Serve an app over HTTP without a chain: a peer, and a gateway in front of it."""
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gateway.directory.deals import DealRoute, PeerRoute
 from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
 from peer.api.fastpath.protocol import bind_protocol
+from peer.api.triggers import view_record
 from peer.hosting.hosted_deal import HostState
 from peer.hosting.served_assignment import CallRequest, Recorded
 from peer.runtime.module.service import BodyKind
 from wasmarket import __version__
 from wasmarket.app.file import App
 from wasmarket.kernel.billing import DealStatus
-from wasmarket.kernel.documents.triggers import Trigger
-from wasmarket.kernel.errors import MarketError, TimedOut
+from wasmarket.kernel.documents.triggers import CHAIN_EVENT, Trigger, add_argument
+from wasmarket.kernel.errors import InvalidInput, MarketError, TimedOut
 from wasmarket.kernel.units import Address, Hash, Timestamp
 from wasmarket.serving.daemon import Loops, Pace, TaskLoop
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.server import bind, open_server, url_of
+from wasmarket_cli.developer.desk.desk_events import DeskNodes
 from wasmarket_cli.developer.desk.desk_front import DeskFront, Told
 from wasmarket_cli.developer.desk.desk_peer import PEER, DeskPeer, DeskTerms
 
@@ -76,10 +79,11 @@ class DeskDirectory:
 class Desk:
     """An app that is served here; `url` is the gateway's."""
 
-    def __init__(self, peer: DeskPeer, terms: DeskTerms, url: str) -> None:
+    def __init__(self, peer: DeskPeer, terms: DeskTerms, url: str, nodes: DeskNodes) -> None:
         self.peer = peer
         self.terms = terms
         self.url = url
+        self.nodes = nodes
 
     async def switch(self, app: App) -> None:
         """Serve a version from now on; the one before goes on until it is healthy, or for ever.
@@ -105,9 +109,20 @@ class Desk:
         version = self.peer.hosted.version
         return [] if version is None else list(version.manifest.triggers)
 
-    async def fire(self, trigger: Trigger) -> Recorded:
-        """Make a trigger's call now. Raises MarketError with what keeps it from being made."""
+    def view_triggers(self) -> dict[str, dict[str, Any]]:
+        """Return what the peer tells of each trigger that it has begun with, by key."""
+        runner, hosted = self.peer.process.triggers, self.peer.hosted
+        records = runner.list_records(self.terms.deal)
+        views = [view_record(record, runner, hosted.pauses) for record in records]
+        return {view.key: view.model_dump() for view in views}
+
+    async def fire(self, trigger: Trigger, event: Any = None) -> Recorded:
+        """Make a trigger's call now; `event` is that of a trigger of events.
+
+        Raises MarketError with what keeps it from being made.
+        """
         hosted = self.peer.hosted
+        body = add_event(trigger, event)
         done: asyncio.Future[Recorded | Exception] = asyncio.get_running_loop().create_future()
 
         def deliver(outcome: Recorded | Exception) -> None:
@@ -123,9 +138,7 @@ class Desk:
             "worker_id": "1",
             "particle_id": f"{trigger.key}:{now}",
         }
-        call = CallRequest(
-            trigger.service, trigger.function, trigger.arguments, BodyKind.JSON, now, parameters
-        )
+        call = CallRequest(trigger.service, trigger.function, body, BodyKind.JSON, now, parameters)
         hosted.submit(hosted.pick(), call, deliver)
         outcome = await done
         if isinstance(outcome, Exception):
@@ -133,6 +146,24 @@ class Desk:
         if outcome.fault is not None:
             raise outcome.fault
         return outcome
+
+
+def add_event(trigger: Trigger, event: Any) -> bytes:
+    """Return a trigger's arguments with the event behind them, where it waits for events.
+
+    Raises InvalidInput for an event that is missing, or too much.
+    """
+    if trigger.kind != CHAIN_EVENT:
+        if event is not None:
+            raise InvalidInput(f"a trigger of kind {trigger.kind} takes no event", field="event")
+        return trigger.arguments
+    if not isinstance(event, dict):
+        raise InvalidInput(
+            "this trigger waits for an event: give one to fire it by hand",
+            field="event",
+            remedy=f"as {json.dumps(trigger.fragment.sample())}",
+        )
+    return add_argument(trigger.arguments, event)
 
 
 @asynccontextmanager
@@ -151,15 +182,25 @@ async def open_desk(
         listener.close()
         raise
     try:
-        desk = Desk(peer, terms, url_of(listener))
+        nodes = await asyncio.to_thread(DeskNodes, terms.nodes, peer.deployment)
+    except BaseException:
+        listener.close()
+        peer.close()
+        raise
+    try:
+        desk = Desk(peer, terms, url_of(listener), nodes)
         async with _open_both(desk, place, listener, told):
-            loops = Loops(TaskLoop("time", peer.tick, Pace(TICK_SECONDS)))
+            loops = Loops(
+                TaskLoop("time", peer.tick, Pace(TICK_SECONDS)),
+                nodes.build_loop(peer.process.triggers),
+            )
             loops.start()
             try:
                 yield desk
             finally:
                 await loops.close()
     finally:
+        nodes.close()
         peer.close()
 
 
