@@ -56,7 +56,7 @@ from wasmarket.serving.service import (
     Readiness,
     RequestIds,
     ServiceInfo,
-    ServiceStatus,
+    build_status,
     create_service,
 )
 
@@ -166,12 +166,8 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     deployment = parts.deployment
     app = create_service(
         ServiceInfo("gateway", parts.version),
-        status=lambda: ServiceStatus(
-            chain_id=deployment.chain_id,
-            contracts={name: entry.address for name, entry in deployment.contracts.items()},
-            head=None,
-            indexed=None,
-            finality=None,
+        status=lambda: build_status(
+            deployment,
             extra={"aliases": dict(settings.aliases)}
             | {part.name: dict(part.status()) for part in parts.hosted},
         ),

@@ -14,7 +14,13 @@ from wasmarket.chain.reading.blocks import Reader
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.server import bind, serve
-from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from wasmarket.serving.service import (
+    Readiness,
+    ServiceInfo,
+    ServiceStatus,
+    build_status,
+    create_service,
+)
 from wasmarket.store.chain.writer import DEPTH
 from wasmarket.store.database import Database
 from wasmarket.store.migrate import upgrade
@@ -100,9 +106,8 @@ def run(
 def read_status(board: Board, deployment: Deployment) -> ServiceStatus:
     """Return what `/v1/status` shows."""
     now = board.progress
-    return ServiceStatus(
-        chain_id=deployment.chain_id,
-        contracts={name: entry.address for name, entry in deployment.contracts.items()},
+    return build_status(
+        deployment,
         head=now.head,
         indexed=now.indexed,
         finality=None if now.head is None else max(0, now.head - DEPTH),

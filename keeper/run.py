@@ -1,15 +1,12 @@
 """Put a keeper together and serve it until it is told to stop."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from keeper.book import KeeperBook
 from keeper.duties.alarms import Alarms, Watched
@@ -20,8 +17,13 @@ from keeper.policy import KeeperPolicy
 from keeper.settings import KeeperSettings
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
-from wasmarket.serving.server import bind, serve
-from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from wasmarket.serving.server import serve_process
+from wasmarket.serving.service import (
+    ServiceInfo,
+    ServiceStatus,
+    build_status,
+    create_looped_service,
+)
 
 JOURNAL_FILE = "journal.jsonl"
 
@@ -52,12 +54,7 @@ def run_keeper(parts: KeeperParts, *, on_ready: Callable[[str], None]) -> None:
     Raises Conflict if another keeper writes the journal, ConfigError, PortInUse.
     """
     process = KeeperProcess(parts)
-    try:
-        listener = bind(parts.settings.host, parts.settings.port)
-    except BaseException:
-        process.close()
-        raise
-    serve(process.create_app(), listener, on_ready)
+    serve_process(process, parts.settings.host, parts.settings.port, on_ready)
 
 
 class KeeperProcess:
@@ -115,29 +112,17 @@ class KeeperProcess:
         loops = Loops(ThreadLoop("keeping", self.step, Pace(settings.poll_seconds)))
         if self._parts.policy.alarms:
             loops.add(ThreadLoop("alarms", self.watch, Pace(settings.alarm_seconds)))
-        registry = CollectorRegistry()
-        registry.register(loops)
 
-        def readiness() -> Readiness:
+        def find_obstacles() -> list[str]:
             unsent = [self.notices.problem] if self.notices.problem else []
-            reasons = loops.problems() + self.runways.obstacles + unsent
-            return Readiness(not reasons, "; ".join(reasons))
+            return self.runways.obstacles + unsent
 
-        @asynccontextmanager
-        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            loops.start()
-            try:
-                yield
-            finally:
-                await loops.close()
-                await asyncio.to_thread(self.close)
-
-        return create_service(
+        return create_looped_service(
             ServiceInfo("keeper", self._parts.version),
+            loops,
             status=self._status,
-            readiness=readiness,
-            registry=registry,
-            lifespan=lifespan,
+            obstacles=find_obstacles,
+            close=self.close,
         )
 
     def close(self) -> None:
@@ -146,17 +131,9 @@ class KeeperProcess:
         self.book.close()
 
     def _status(self) -> ServiceStatus:
-        deployment = self._parts.deployment
         extra: dict[str, Any] = {
             "obstacles": self.runways.obstacles,
             "waiting": self.payouts.waiting,
             "unfinished": self.book.unfinished(),
         }
-        return ServiceStatus(
-            chain_id=deployment.chain_id,
-            contracts={name: entry.address for name, entry in deployment.contracts.items()},
-            head=None,
-            indexed=None,
-            finality=None,
-            extra=extra,
-        )
+        return build_status(self._parts.deployment, extra=extra)

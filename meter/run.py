@@ -1,15 +1,12 @@
 """Put a meter together and serve it until it is told to stop."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from meter.accuser import Accuser, AuditContracts
 from meter.api import create_intake_router, create_usage_router
@@ -36,13 +33,13 @@ from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_client
-from wasmarket.serving.server import bind, serve
+from wasmarket.serving.server import serve_process
 from wasmarket.serving.service import (
     HostedPart,
-    Readiness,
     ServiceInfo,
     ServiceStatus,
-    create_service,
+    build_status,
+    create_looped_service,
 )
 
 logger = logging.getLogger(__name__)
@@ -79,12 +76,7 @@ def run_meter(parts: MeterParts, *, rpc: Rpc, on_ready: Callable[[str], None]) -
     """
     # First: who starts a second meter is told of the first one, not of its port.
     process = MeterProcess(parts, rpc)
-    try:
-        listener = bind(parts.settings.host, parts.settings.port)
-    except BaseException:
-        process.close()
-        raise
-    serve(process.create_app(), listener, on_ready)
+    serve_process(process, parts.settings.host, parts.settings.port, on_ready)
 
 
 class MeterProcess:
@@ -172,28 +164,12 @@ class MeterProcess:
     def create_app(self) -> FastAPI:
         """Return the meter as a service of its own."""
         loops = Loops(self._metering_loop)
-        registry = CollectorRegistry()
-        registry.register(loops)
-
-        def readiness() -> Readiness:
-            reasons = loops.problems() + self._obstacles()
-            return Readiness(not reasons, "; ".join(reasons))
-
-        @asynccontextmanager
-        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-            loops.start()
-            try:
-                yield
-            finally:
-                await loops.close()
-                await asyncio.to_thread(self.close)
-
-        app = create_service(
+        app = create_looped_service(
             ServiceInfo("meter", self._version),
+            loops,
             status=self._status,
-            readiness=readiness,
-            registry=registry,
-            lifespan=lifespan,
+            obstacles=self._obstacles,
+            close=self.close,
         )
         app.include_router(self._usage_router)
         app.include_router(create_intake_router(self.journal, self.heads, self.seen))
@@ -229,16 +205,9 @@ class MeterProcess:
         return 0 if head is None else head.number
 
     def _status(self) -> ServiceStatus:
-        deployment, facts = self._deployment, self.metering.facts
+        facts = self.metering.facts
         block = None if facts.head is None else facts.head.number
-        return ServiceStatus(
-            chain_id=deployment.chain_id,
-            contracts={name: entry.address for name, entry in deployment.contracts.items()},
-            head=block,
-            indexed=block,
-            finality=None,
-            extra=self._tell(),
-        )
+        return build_status(self._deployment, head=block, indexed=block, extra=self._tell())
 
     def _tell(self) -> dict[str, Any]:
         facts = self.metering.facts

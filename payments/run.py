@@ -31,7 +31,7 @@ from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.http1.connections import ConnectionLimits
 from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket.serving.server import bind, serve, url_of
-from wasmarket.serving.service import Readiness, ServiceStatus
+from wasmarket.serving.service import Readiness, ServiceStatus, build_status
 from wasmarket.store.database import Database
 from wasmarket.store.leader import Leader
 from wasmarket.store.migrate import upgrade
@@ -217,12 +217,9 @@ def _build_status(
             "checkouts": count_checkouts(session),
             "deliveries": count_deliveries(session),
         }
-    return ServiceStatus(
-        chain_id=deployment.chain_id,
-        contracts={name: entry.address for name, entry in deployment.contracts.items()},
+    return build_status(
+        deployment,
         head=head,
-        indexed=None,
-        finality=None,
         extra=counts
         | {
             "processor": settings.processor,

@@ -11,7 +11,7 @@ from peer.policy.file import PolicyFile
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.units import Address
 from wasmarket.serving.daemon import Loops
-from wasmarket.serving.service import Readiness, ServiceStatus
+from wasmarket.serving.service import Readiness, ServiceStatus, build_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,10 @@ class Report:
         """Return what the peer is doing; nothing in it is secret."""
         chain_view = self.host.chain_view
         head = chain_view.head.number if chain_view else None
-        return ServiceStatus(
-            chain_id=self.deployment.chain_id,
-            contracts={name: e.address for name, e in self.deployment.contracts.items()},
+        return build_status(
+            self.deployment,
             head=head,
             indexed=head,
-            finality=None,
             extra={
                 "peer": chain_view.peer if chain_view else None,
                 "epoch": chain_view.epoch if chain_view else None,

@@ -34,7 +34,13 @@ from wasmarket.serving.callers.addresses import Clients
 from wasmarket.serving.examples import add_examples, load_examples
 from wasmarket.serving.explorer.files import load_site
 from wasmarket.serving.explorer.routes import ExplorerSettings, explorer_routes
-from wasmarket.serving.service import Readiness, ServiceInfo, ServiceStatus, create_service
+from wasmarket.serving.service import (
+    Readiness,
+    ServiceInfo,
+    ServiceStatus,
+    build_status,
+    create_service,
+)
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.chain.writer import DEPTH
 from wasmarket.store.database import Database
@@ -73,9 +79,8 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
 
     def status() -> ServiceStatus:
         indexed, head = parts.head.indexed(), parts.head.number()
-        return ServiceStatus(
-            chain_id=deployment.chain_id,
-            contracts={name: entry.address for name, entry in deployment.contracts.items()},
+        return build_status(
+            deployment,
             head=head,
             indexed=indexed.block if indexed else None,
             finality=None if head is None else max(0, head - DEPTH),

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -71,6 +72,31 @@ def serve(
         server.run(sockets=[listener])
     finally:
         listener.close()
+
+
+class ServedProcess(Protocol):
+    """What has files and connections before it serves."""
+
+    def create_app(self) -> ASGIApp:
+        """Return what is to be served; it closes the process at its end."""
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+
+
+def serve_process(
+    process: ServedProcess, host: str, port: int, on_ready: Callable[[str], None]
+) -> None:
+    """Serve a process until SIGINT or SIGTERM; it is closed also where the port cannot be had.
+
+    Raises PortInUse, ConfigError.
+    """
+    try:
+        listener = bind(host, port)
+    except BaseException:
+        process.close()
+        raise
+    serve(process.create_app(), listener, on_ready)
 
 
 @asynccontextmanager

@@ -1,11 +1,12 @@
 """Build a service with what all share (DESIGN 8.6): six routes, problems, request ids, metrics."""
 
+import asyncio
 import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +16,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, g
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wasmarket.kernel.deployment import Deployment
 from wasmarket.serving.auth import SCHEME
 from wasmarket.serving.bodies import BoundedBodies
-from wasmarket.serving.daemon import Loop
+from wasmarket.serving.daemon import Loop, Loops
 from wasmarket.serving.http1.methods import ImpliedMethods
 from wasmarket.serving.problems import MEDIA_TYPE, Problem, add_problem_handlers
 
@@ -47,6 +49,22 @@ class ServiceStatus:
     indexed: int | None
     finality: int | None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+def build_status(
+    deployment: Deployment,
+    *,
+    head: int | None = None,
+    indexed: int | None = None,
+    finality: int | None = None,
+    extra: Mapping[str, Any] | None = None,
+) -> ServiceStatus:
+    """Return what a service of a deployment tells of the chain, with more of its own."""
+    contracts: dict[str, str] = {
+        name: entry.address for name, entry in deployment.contracts.items()
+    }
+    told = dict(extra or {})
+    return ServiceStatus(deployment.chain_id, contracts, head, indexed, finality, told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +186,40 @@ def create_service(
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return app
+
+
+def create_looped_service(
+    info: ServiceInfo,
+    loops: Loops,
+    *,
+    status: Callable[[], ServiceStatus],
+    obstacles: Callable[[], list[str]],
+    close: Callable[[], None],
+) -> FastAPI:
+    """Return a service that is its loops: they run while it serves, and are in its metrics.
+
+    It is ready while they do their work and there are no `obstacles`; `close` is called at the end,
+    in a thread.
+    """
+    registry = CollectorRegistry()
+    registry.register(loops)
+
+    def readiness() -> Readiness:
+        reasons = loops.problems() + obstacles()
+        return Readiness(not reasons, "; ".join(reasons))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        loops.start()
+        try:
+            yield
+        finally:
+            await loops.close()
+            await asyncio.to_thread(close)
+
+    return create_service(
+        info, status=status, readiness=readiness, registry=registry, lifespan=lifespan
+    )
 
 
 def _complete_page(app: FastAPI) -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,6 +28,17 @@ def parse_function(text: str) -> tuple[str, str]:
 def parse_arguments(texts: Sequence[str]) -> list[object]:
     """Read each argument as JSON, or else take it as a string."""
     return [_parse(text) for text in texts]
+
+
+def parse_event(text: str) -> dict[str, Any]:
+    """Read the arguments of an event by name. Raises InvalidInput for what is no JSON object."""
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the event is not JSON: {error}", field="event") from error
+    if not isinstance(event, dict):
+        raise InvalidInput("the event is no JSON object", field="event")
+    return event
 
 
 def read_raw(path: str, arguments: Sequence[str]) -> bytes:

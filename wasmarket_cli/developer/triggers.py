@@ -9,7 +9,8 @@ import msgspec
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.documents.deal_peers import find_live_peers
 from wasmarket.client.documents.pauses import EVERYTHING, DealPauses, PauseState
-from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound, Unreachable
+from wasmarket.kernel.errors import MarketError, NotFound, Unreachable
+from wasmarket_cli.developer.arguments import parse_event
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import (
     json_option,
@@ -156,7 +157,7 @@ def fire(
     At each peer for one that each runs, else at the first that answers. Paused or not, and beside
     its own time.
     """
-    body = json.dumps({} if event is None else {"argument": _read_event(event)}).encode()
+    body = json.dumps({} if event is None else {"argument": parse_event(event)}).encode()
     wiring = wire(ctx)
     client = DeveloperClient(wiring, key)
     fired: list[dict[str, Any]] = []
@@ -243,16 +244,6 @@ def _ask_softly(client: DeveloperClient, deal: int, endpoint: str) -> list[ToldT
 
 def _find(client: DeveloperClient, deal: int, endpoint: str, key: str) -> list[ToldTrigger]:
     return [found for found in _ask_softly(client, deal, endpoint) if found.key == key]
-
-
-def _read_event(text: str) -> dict[str, Any]:
-    try:
-        event = json.loads(text)
-    except ValueError as error:
-        raise InvalidInput(f"--event is not JSON: {error}", field="event") from error
-    if not isinstance(event, dict):
-        raise InvalidInput("--event is no JSON object", field="event")
-    return event
 
 
 def _show_pauses(deal: int, state: PauseState, as_json: bool) -> None:

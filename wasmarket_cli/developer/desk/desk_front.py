@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wasmarket.kernel.documents.json_text import read_json
 from wasmarket.kernel.documents.triggers import CHAIN_EVENT, Trigger
-from wasmarket.kernel.errors import InvalidInput, MarketError, NotFound
+from wasmarket.kernel.errors import MarketError, NotFound
 from wasmarket.serving.bodies import MAX_BODY, read_body
 from wasmarket.serving.problems import MEDIA_TYPE, status_of
 
@@ -95,22 +95,6 @@ def find_trigger(triggers: list[Trigger], name: str) -> Trigger:
     raise NotFound(
         f"there is no trigger {name!r:.80}", remedy=f"the app has {len(triggers)}, from 1"
     )
-
-
-def parse_event(text: str) -> dict[str, Any] | None:
-    """Return the event that is written behind a trigger's number; None for nothing.
-
-    Raises InvalidInput for what is no JSON object.
-    """
-    if not text:
-        return None
-    try:
-        event = json.loads(text)
-    except ValueError as error:
-        raise InvalidInput(f"the event is not JSON: {error}", field="event") from error
-    if not isinstance(event, dict):
-        raise InvalidInput("the event is no JSON object", field="event")
-    return event
 
 
 def describe(number: int, trigger: Trigger) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from wasmarket.app.file import App
 from wasmarket.kernel.errors import MarketError
 from wasmarket_cli.building.build import build_app
 from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
-from wasmarket_cli.developer.desk.desk_front import describe, find_trigger, parse_event
+from wasmarket_cli.developer.arguments import parse_event
+from wasmarket_cli.developer.desk.desk_front import describe, find_trigger
 from wasmarket_cli.developer.desk.desk_secrets import DeskSecrets
 from wasmarket_cli.developer.desk.desk_server import Desk
 from wasmarket_cli.developer.desk.source_watch import SourceWatch
@@ -176,7 +177,7 @@ class DeskSession:
         name, _, event = line.partition(" ")
         try:
             trigger = find_trigger(self._desk.list_triggers(), name)
-            recorded = await self._desk.fire(trigger, parse_event(event))
+            recorded = await self._desk.fire(trigger, parse_event(event) if event else None)
         except MarketError as error:
             say(f"{error.detail} ({error.remedy or KEYS})")
             return
