@@ -16,7 +16,7 @@ from peer.auditing.ballots import Ballots
 from peer.auditing.jury import build_juror
 from peer.chain_state.assembly import build_listener
 from peer.chain_state.view import ChainView
-from peer.choreography.assembly import build_choreography, read_settings
+from peer.choreography.assembly import Choreography, read_settings
 from peer.copies.kept import KeptCopies
 from peer.disk import DiskWatch
 from peer.documents.sharing import build_sharing, build_sharing_loop
@@ -207,20 +207,23 @@ class PeerProcess:
                 settings.keep_code_bytes,
             ),
         )
-        self._choreography = build_choreography(
-            read_settings(settings, folder),
-            key,
-            domain,
-            self._host,
-            self._listener,
-            lens,
-            self._http,
-            parts.outbound,
-            self._spawner,
-            self._book,
-            version=parts.version,
-            has_room=lambda: self._disk.has_room,
-        )
+        scripts = read_settings(settings, folder)
+        self._choreography = None
+        if scripts is not None:
+            self._choreography = Choreography(
+                scripts,
+                key,
+                domain,
+                self._host,
+                self._listener,
+                lens,
+                self._http,
+                parts.outbound,
+                self._spawner,
+                self._book,
+                version=parts.version,
+                has_room=lambda: self._disk.has_room,
+            )
         self._matchers = create_matcher_client()
         self._reconciler = None
         if parts.seller is not None:

@@ -205,37 +205,3 @@ def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySet
         settings.p2p_address,
         settings.keep_receipt_epochs,
     )
-
-
-def build_choreography(
-    settings: ChoreographySettings | None,
-    key: Ed25519PrivateKey,
-    domain: Domain,
-    host: Host,
-    listener: Listener,
-    lens: MarketLens,
-    http: httpx.AsyncClient,
-    outbound: Outbound,
-    spawner: WorkerSpawner,
-    book: ReceiptLog,
-    *,
-    version: str,
-    has_room: Callable[[], bool],
-) -> Choreography | None:
-    """Return a peer's choreography; None without settings."""
-    if settings is None:
-        return None
-    return Choreography(
-        settings,
-        key,
-        domain,
-        host,
-        listener,
-        lens,
-        http,
-        outbound,
-        spawner,
-        book,
-        version=version,
-        has_room=has_room,
-    )
