@@ -1,7 +1,6 @@
 """AquaVM in our workers and in npm marine-js: the same invokes, processor time of each."""
 
 import asyncio
-import base64
 import importlib
 import tempfile
 from pathlib import Path
@@ -11,6 +10,7 @@ import msgspec
 import psutil
 
 import bench.peer.market
+from peer.runtime.module.service import BodyKind
 
 _bench: Any = importlib.import_module("tests.peer.choreography.avm_bench")
 _marine_js: Any = importlib.import_module("tests.peer.choreography.marine_js")
@@ -24,7 +24,7 @@ SCRIPT = """(seq (call %init_peer_id% ("s" "f") ["x"] x)
 def measure_invoke() -> dict[str, float]:
     """Return the mean over a start, an answer and a merge."""
     invokes, ours = asyncio.run(_measure_ours())
-    theirs = _marine_js.invoke_in_marine_js([_to_numbers(given) for given in invokes], REPEAT)
+    theirs = _marine_js.invoke_in_marine_js(invokes, REPEAT)
     times = theirs["times"]
     mean = sum(times) / len(times)
     return {"invoke cpu": ours, "marine-js cpu": mean, "invoke gain": mean / ours}
@@ -49,32 +49,25 @@ async def _measure_ours() -> tuple[list[list[Any]], float]:
             given = list(bodies)
             processes = [psutil.Process(), *(psutil.Process(pid) for pid in a.avm._pool.pids)]
             for body in given:
-                await a.avm._pool.call("avm", "invoke", body)
+                await a.avm._pool.call("avm", "invoke", body, BodyKind.VALUES)
             began = _sum(processes)
             for _ in range(REPEAT):
                 for body in given:
-                    await a.avm._pool.call("avm", "invoke", body)
+                    await a.avm._pool.call("avm", "invoke", body, BodyKind.VALUES)
             spent = (_sum(processes) - began) / (REPEAT * len(given))
-    return [msgspec.json.decode(body) for body in given], spent * 1e6
+    return [msgspec.msgpack.decode(body) for body in given], spent * 1e6
 
 
 def _record(pool: Any, bodies: list[bytes]) -> None:
     plain = pool.call
 
-    async def recorded(service: str, function: str, body: bytes) -> Any:
+    async def recorded(service: str, function: str, body: bytes, *how: Any) -> Any:
         if function == "invoke":
             bodies.append(body)
-        return await plain(service, function, body)
+        return await plain(service, function, body, *how)
 
     pool.call = recorded
 
 
 def _sum(processes: list[psutil.Process]) -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
-
-
-def _to_numbers(arguments: list[Any]) -> list[Any]:
-    script, previous, data, parameters, answers = arguments
-    secret = list(base64.b64decode(parameters["secret_key_bytes"]))
-    texts = [list(base64.b64decode(text)) for text in (previous, data, answers)]
-    return [script, texts[0], texts[1], parameters | {"secret_key_bytes": secret}, texts[2]]

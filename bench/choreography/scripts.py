@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import statistics
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from bench.choreography.sender import bring_steadily
 from bench.choreography.town import Town, open_town, post, time_median
 from bench.peer.calls import find_port
 from wasmarket.kernel.documents.particles import encode_particle
@@ -18,7 +20,10 @@ _js: Any = importlib.import_module("tests.peer.choreography.test_js_client")
 ROUNDS = 60
 PARTICLES = 1_500
 SENDERS = 8
-BESIDE_SECONDS = 4.0
+BESIDE_SECONDS = 3.0
+BESIDE_ROUNDS = 3
+RATE = 100
+"""Particles a second while plain calls are made."""
 
 
 def measure_two_hops() -> dict[str, float]:
@@ -42,11 +47,7 @@ def measure_particles() -> dict[str, float]:
     with open_town(1) as town:
         town.pin(0)
         seconds, cpu = _bring(town, PARTICLES)
-        alone = _call_for(town, BESIDE_SECONDS)
-        with ThreadPoolExecutor(1) as pool:
-            beside = pool.submit(_call_for, town, BESIDE_SECONDS)
-            _bring_slowly(town, BESIDE_SECONDS, 100)
-            share = beside.result() / alone
+        share = statistics.median(_call_beside(town) for _ in range(BESIDE_ROUNDS))
     return {
         "particles": PARTICLES / seconds,
         "particles cpu": cpu / PARTICLES * 1e3,
@@ -119,12 +120,12 @@ def _bring(town: Town, count: int) -> tuple[float, float]:
         return time.perf_counter() - began, town.cpu() - cpu
 
 
-def _bring_slowly(town: Town, seconds: float, rate: float) -> None:
-    until = time.perf_counter() + seconds
-    with httpx.Client(trust_env=False, timeout=60) as client:
-        while (left := until - time.perf_counter()) > 0:
-            post(client, town.runners[0].url, _particle(town))
-            time.sleep(min(left, 1 / rate))
+def _call_beside(town: Town) -> float:
+    """Return plain calls a second while particles are brought, as a share of those without."""
+    alone = _call_for(town, BESIDE_SECONDS)
+    frames = [_particle(town) for _ in range(int(RATE * BESIDE_SECONDS))]
+    with bring_steadily(town.runners[0].url, frames, RATE):
+        return _call_for(town, BESIDE_SECONDS) / alone
 
 
 def _wait_for(town: Town, calls: int) -> int:

@@ -17,7 +17,7 @@ from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Call
 from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.links import plan_service
-from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 
 GUEST = Path(__file__).with_name("guest") / "guest.wasm"
 MEMORY = 16 << 20
@@ -35,8 +35,8 @@ def measure_runtime() -> dict[str, float]:
         warm = open_host(Path(folder), InstanceMode.WARM)
         fresh = open_host(Path(folder), InstanceMode.FRESH)
         body = os.urandom(1024)
-        digest = Call("bench", "digest", body, True, {})
-        greeting = Call("bench", "greeting", b'["world"]', False, {})
+        digest = Call("bench", "digest", body, BodyKind.RAW, {})
+        greeting = Call("bench", "greeting", b'["world"]', BodyKind.JSON, {})
         invoke, guest = open_greeting(Path(folder))
         return {
             "greeting typed": _rate(lambda: invoke(guest, ["world"])),

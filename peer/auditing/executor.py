@@ -14,6 +14,7 @@ from typing import cast
 from peer.hosting.versions import Version
 from peer.runtime.errors import CallRefused, GuestFault, GuestTimeout, GuestTrap
 from peer.runtime.module.service import RAW_ABI, BodyKind, ServiceSpec
+from peer.runtime.workers.cores import Rank
 from peer.runtime.workers.pool import PoolSettings, WorkerPool
 from peer.runtime.workers.spawner import WorkerSpawner
 from wasmarket.kernel.documents.receipts import CallStatus, function_hash, value_digest
@@ -22,7 +23,7 @@ from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.units import Hash
 
 KEPT_POOLS = 4
-BACKGROUND = PoolSettings(start_seconds=600.0, queue_seconds=600.0, is_background=True)
+BACKGROUND = PoolSettings(start_seconds=600.0, queue_seconds=600.0, rank=Rank(is_background=True))
 """Whoever pays for calls comes first."""
 PATIENCE = 10
 """How many times its own limit a call may take here: time is no part of its value, and whoever

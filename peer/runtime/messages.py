@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from peer.runtime.module.service import ServiceSpec
+from peer.runtime.module.service import BodyKind, ServiceSpec
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from wasmarket.kernel.documents.receipts import CallStatus
 
@@ -37,12 +37,12 @@ class SetupFailed(msgspec.Struct, array_like=True, tag=2):
 
 
 class Call(msgspec.Struct, array_like=True, tag=3):
-    """Call a function; `is_raw` tells how the body is written."""
+    """Call a function; `kind` tells how the body is written."""
 
     service: str
     function: str
     body: bytes
-    is_raw: bool
+    kind: BodyKind
     parameters: dict[str, Any]
 
 

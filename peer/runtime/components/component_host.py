@@ -127,7 +127,7 @@ class ComponentHost:
         """Run one call to its end, whatever that is."""
         function = self._functions[call.function]
         try:
-            arguments = function.code.read_body(call.body, call.is_raw)
+            arguments = function.code.read_body(call.body, call.kind)
         except CallRefused as refused:
             return Answer(refused.kind, b"", 0, 0, [], refused.detail, refused.field)
         given = call.parameters
@@ -149,7 +149,7 @@ class ComponentHost:
                 raise GuestTrap(f"the component has no function {call.function}")
             instance.functions[call.function] = handle
         value = function.call(handle, instance.store, arguments, limit)
-        output = function.code.write_body(value, call.is_raw)
+        output = function.code.write_body(value, call.kind)
         if len(output) > limit:
             raise GuestOutput(f"the answer has {len(output)} bytes, more than its limit of {limit}")
         return output

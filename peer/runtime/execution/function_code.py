@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import msgspec
+
 from peer.runtime.abi.guest_types import (
     BYTE_TAG,
     INTEGER_RANGES,
@@ -19,10 +21,11 @@ from peer.runtime.abi.lowering import compile_lower, compile_read_record, compil
 from peer.runtime.errors import CallRefused, GuestTrap
 from peer.runtime.execution.guest import U32, Guest
 from peer.runtime.module.raw_abi import DEALLOC
-from peer.runtime.module.service import MARINE_ABI, RAW_ABI
+from peer.runtime.module.service import MARINE_ABI, RAW_ABI, BodyKind
 
 Invoke = Callable[[Guest, list[Any]], Any]
 RAW_TYPES: Final = (Basic.STRING, Basic.BYTES)
+_VALUES: Final = msgspec.msgpack.Decoder(list[Any])
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,12 @@ class FunctionCode:
     invoke: Invoke
     raw_input: Basic | None
 
-    def read_body(self, body: bytes, is_raw: bool) -> list[Any]:
+    def read_body(self, body: bytes, kind: BodyKind) -> list[Any]:
         """Return the arguments; raise `CallRefused` when the body does not fit the signature."""
-        if not is_raw:
+        if kind is BodyKind.JSON:
             return self.read_json(body)
+        if kind is BodyKind.VALUES:
+            return _VALUES.decode(body)
         if self.raw_input is None:
             raise CallRefused(
                 "the function does not take a raw body: it needs one string or byte array "
@@ -51,10 +56,12 @@ class FunctionCode:
         except UnicodeDecodeError as error:
             raise CallRefused("the body must be UTF-8: the function takes a string") from error
 
-    def write_body(self, value: Any, is_raw: bool) -> bytes:
+    def write_body(self, value: Any, kind: BodyKind) -> bytes:
         """Return the answer's body."""
-        if not is_raw:
+        if kind is BodyKind.JSON:
             return self.write_json(value)
+        if kind is BodyKind.VALUES:
+            return msgspec.msgpack.encode(value)
         return value.encode() if isinstance(value, str) else bytes(value)
 
 

@@ -98,7 +98,7 @@ class ServiceHost:
         """Run one call to its end, whatever that is."""
         code = self._functions[call.function]
         try:
-            arguments = code.read_body(call.body, call.is_raw)
+            arguments = code.read_body(call.body, call.kind)
         except CallRefused as refused:
             return Answer(refused.kind, b"", 0, 0, [], refused.detail, refused.field)
         given = call.parameters
@@ -114,7 +114,7 @@ class ServiceHost:
         guest.budget = limit
         if self._replay is not None:
             self._replay.restart(seed_of(self._spec.name, call.function, call.body))
-        output = code.write_body(code.invoke(guest, arguments), call.is_raw)
+        output = code.write_body(code.invoke(guest, arguments), call.kind)
         if len(output) > limit:
             raise GuestOutput(f"the answer has {len(output)} bytes, more than its limit of {limit}")
         return output

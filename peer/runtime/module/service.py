@@ -17,10 +17,15 @@ COMPONENT_ABI: Final = "component"
 
 
 class BodyKind(StrEnum):
-    """How the body of a call, and of its answer, is written."""
+    """How the body of a call, and of its answer, is written.
+
+    `VALUES` is for callers inside the peer: a MessagePack list of the arguments, and the answer's
+    value alone; bytes are bytes, and nothing checks the types.
+    """
 
     JSON = "json"
     RAW = "raw"
+    VALUES = "values"
 
 
 class InstanceMode(StrEnum):

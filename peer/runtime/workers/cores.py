@@ -7,6 +7,7 @@ pinned: the kernel shares the cores out better than a fixed table would.
 import logging
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -99,13 +100,29 @@ def pin_process(pid: int, cores: frozenset[int]) -> None:
         os.sched_setaffinity(thread, cores)
 
 
-def put_behind(pid: int) -> None:
-    """Let a process have only what no other wants of the machine, with all of its threads.
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """How much of the machine a process gets while others want it.
 
-    Whoever else wakes up is let on at once. Raises OSError; ProcessLookupError when it has ended.
+    In the background it has only what no other wants: whoever else wakes up is let on at once.
+    Otherwise `nice` (0 to 19) counts, as of any process.
     """
-    for thread in _list_threads(pid):
-        os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+
+    is_background: bool = False
+    nice: int = 0
+
+    def give(self, pid: int) -> None:
+        """Give it to a process with all of its threads.
+
+        Raises OSError; ProcessLookupError when it has ended.
+        """
+        if self == Rank():
+            return
+        for thread in _list_threads(pid):
+            if self.is_background:
+                os.sched_setscheduler(thread, os.SCHED_IDLE, os.sched_param(0))
+            else:
+                os.setpriority(os.PRIO_PROCESS, thread, self.nice)
 
 
 def _list_threads(pid: int) -> list[int]:

@@ -31,6 +31,7 @@ from peer.runtime.module.service import (
     validate_spec,
 )
 from peer.runtime.sandbox.storage_guard import StorageLimits
+from peer.runtime.workers.cores import Rank
 from peer.runtime.workers.process import Outcome, Ticket, WorkerProcess
 from peer.runtime.workers.spawner import WorkerSpawner
 from wasmarket.kernel.documents.receipts import CallStatus
@@ -49,7 +50,7 @@ class PoolSettings:
 
     With `idle_seconds`, a worker that has had no call for so long is ended, and started again when
     a call needs it; `start` then starts one worker, to see that the services come up.
-    `is_background`: the workers step behind all others of the machine.
+    `rank` is that of the workers among all that runs on the machine.
     """
 
     start_seconds: float = 60.0
@@ -59,7 +60,7 @@ class PoolSettings:
     restart_seconds: float = 0.1
     restart_seconds_max: float = 5.0
     idle_seconds: float | None = None
-    is_background: bool = False
+    rank: Rank = field(default_factory=Rank)
     storage: StorageLimits = field(default_factory=StorageLimits)
 
 
@@ -215,7 +216,7 @@ class WorkerPool:
             raise InputTooLarge(
                 f"the body has {len(body)} bytes, more than its limit of {limits.input_bytes}"
             )
-        frame = encode_frame(Call(service, function, body, kind is BodyKind.RAW, parameters))
+        frame = encode_frame(Call(service, function, body, kind, parameters))
         ticket = Ticket(frame, limits.call_ms, self._settings.grace_seconds, done)
         self._place(ticket)
         return ticket
@@ -329,10 +330,10 @@ class WorkerPool:
         await self._spawner.compile(self._setup)
         known, seconds = self._settings, self._settings.start_seconds
         worker = await WorkerProcess.start(
-            self._setup, self, self._spawner, seconds, self._effects, known.is_background
+            self._setup, self, self._spawner, seconds, self._effects, known.rank
         )
         self._workers.add(worker)
-        if not known.is_background:
+        if not known.rank.is_background:
             self._spawner.cores.place(worker)
         worker.lost.add_done_callback(lambda _: self._lose(worker))
         self.feed(worker)

@@ -31,7 +31,7 @@ from peer.runtime.messages import (
     encode_frame,
     split_frames,
 )
-from peer.runtime.workers.cores import pin_process, put_behind
+from peer.runtime.workers.cores import Rank, pin_process
 from peer.runtime.workers.shared_page import PageReader, make_page
 from peer.runtime.workers.spawner import Child, WorkerSpawner
 from wasmarket.kernel.errors import MarketError
@@ -132,17 +132,16 @@ class WorkerProcess(asyncio.Protocol):
         spawner: WorkerSpawner,
         seconds: float,
         effects: Effects | None = None,
-        is_background: bool = False,
+        rank: Rank | None = None,
     ) -> "WorkerProcess":
         """Return a worker that hosts `setup`; raise `ModuleError` when it cannot in time.
 
-        `is_background`: before it loads anything it gets behind all other processes.
+        It has its `rank` before it loads anything.
         """
         worker = cls(owner, effects)
         try:
             await worker._spawn(spawner)
-            if is_background:
-                _put_behind(worker.pid)
+            _try_rank(rank or Rank(), worker.pid)
             worker._check_setup(await worker._send_setup(setup, seconds))
         except WorkerLost as lost:
             await worker.stop()
@@ -370,11 +369,11 @@ class WorkerProcess(asyncio.Protocol):
             self._transport.write(encode_frame(answer))
 
 
-def _put_behind(pid: int) -> None:
+def _try_rank(rank: Rank, pid: int) -> None:
     try:
-        put_behind(pid)
+        rank.give(pid)
     except ProcessLookupError:
         # Its setup will say so.
         return
     except OSError as error:
-        logger.warning("a worker runs beside all others", extra={"why": error.strerror})
+        logger.warning("a worker has the rank of all others", extra={"why": error.strerror})

@@ -6,7 +6,6 @@ it have no order.
 """
 
 import asyncio
-import base64
 import shutil
 from typing import Any
 
@@ -87,30 +86,14 @@ class Recorder:
         pool = bench.avm._pool
         plain = pool.call
 
-        async def recorded(service: str, function: str, body: bytes) -> Any:
-            result = await plain(service, function, body)
+        async def recorded(service: str, function: str, body: bytes, *how: Any) -> Any:
+            result = await plain(service, function, body, *how)
             if (service, function) == (NAME, "invoke"):
-                self.arguments.append(msgspec.json.decode(body))
-                self.outcomes.append(msgspec.json.decode(result.output)["result"])
+                self.arguments.append(msgspec.msgpack.decode(body))
+                self.outcomes.append(msgspec.msgpack.decode(result.output))
             return result
 
         pool.call = recorded
-
-
-def to_numbers(arguments: list[Any]) -> list[Any]:
-    script, previous, data, parameters, answers = arguments
-
-    def numbers(text: str) -> list[int]:
-        return list(base64.b64decode(text))
-
-    secret = numbers(parameters["secret_key_bytes"])
-    return [
-        script,
-        numbers(previous),
-        numbers(data),
-        parameters | {"secret_key_bytes": secret},
-        numbers(answers),
-    ]
 
 
 @in_loop
@@ -141,18 +124,18 @@ def test_air__every_instruction__gives_what_marine_js_gives(tmp_path):
     run_all(tmp_path, recorder)
     assert len(recorder.arguments) > 2 * len(SCRIPTS)
 
-    theirs = invoke_in_marine_js([to_numbers(given) for given in recorder.arguments])["outcomes"]
+    theirs = invoke_in_marine_js(recorder.arguments)["outcomes"]
 
     for given, ours, their in zip(recorder.arguments, recorder.outcomes, theirs, strict=True):
         assert ours["ret_code"] == their["ret_code"], given[0]
         assert ours["error_message"] == their["error_message"], given[0]
         assert sorted(ours["next_peer_pks"]) == sorted(their["next_peer_pks"]), given[0]
-        assert read_requests(base64.b64decode(ours["call_requests"])) == read_requests(
+        assert read_requests(ours["call_requests"]) == read_requests(
             bytes(their["call_requests"])
         ), given[0]
     described = describe_pairs(
         tmp_path,
-        [base64.b64decode(ours["data"]) for ours in recorder.outcomes],
+        [ours["data"] for ours in recorder.outcomes],
         [bytes(their["data"]) for their in theirs],
     )
     for given, (ours, their) in zip(recorder.arguments, described, strict=True):

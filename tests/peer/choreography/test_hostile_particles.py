@@ -1,6 +1,7 @@
 """Particles that are meant to hurt: the peer stays up, others go on, memory comes back."""
 
 import asyncio
+import os
 
 import pytest
 
@@ -23,6 +24,16 @@ async def still_works(bench) -> None:
     bench.host.accept(build_particle(2, CALL))
     await bench.settle()
     assert len(bench.called) == before + 1
+
+
+@in_loop
+async def test_particles__beside_plain_calls__get_less_of_the_machine(tmp_path):
+    async with running(tmp_path) as bench:
+        await still_works(bench)
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        ranks = [os.getpriority(os.PRIO_PROCESS, pid) for pid in bench.avm._pool.pids]
+    assert ranks
+    assert all(rank > own for rank in ranks)
 
 
 @in_loop

@@ -13,7 +13,7 @@ from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Answer, Call
 from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.module_file import read_modules
-from peer.runtime.module.service import ServiceSpec
+from peer.runtime.module.service import BodyKind, ServiceSpec
 from tests.peer.runtime.guests import build_spec
 from wasmarket.kernel.documents.receipts import CallStatus
 
@@ -59,14 +59,18 @@ def build_host(tmp_path: Path, host_service: HostService) -> BuildHost:
     return build
 
 
-def run(host: ServiceHost, function: str, body: bytes = b"", *, raw: bool = False) -> Answer:
+def run(
+    host: ServiceHost, function: str, body: bytes = b"", *, kind: BodyKind = BodyKind.JSON
+) -> Answer:
     """Call and return the answer, whatever its status."""
-    return host.answer(Call("guest", function, body, raw, {}))
+    return host.answer(Call("guest", function, body, kind, {}))
 
 
-def ask(host: ServiceHost, function: str, body: bytes = b"", *, raw: bool = False) -> bytes:
+def ask(
+    host: ServiceHost, function: str, body: bytes = b"", *, kind: BodyKind = BodyKind.JSON
+) -> bytes:
     """Call and return the body; raise the fault that a pool would raise."""
-    answer = run(host, function, body, raw=raw)
+    answer = run(host, function, body, kind=kind)
     if answer.status:
         raise FAULTS[CallStatus(answer.status)](answer.detail, field=answer.field)
     return answer.output

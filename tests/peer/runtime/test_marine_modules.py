@@ -19,6 +19,7 @@ from peer.runtime.errors import ModuleError
 from peer.runtime.messages import Call
 from peer.runtime.module.check import inspect_module
 from peer.runtime.module.host_records import KNOWN_PARAMETERS
+from peer.runtime.module.service import BodyKind
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import BuildHost, HostService, ask
 from tests.peer.runtime.guests import build_echo, build_guest, build_relay, build_service
@@ -83,7 +84,7 @@ def build_who(namespace: str, answer: RecordType, records: Sequence[RecordType])
 
 
 def get_parameters(build_host: BuildHost, wasm: bytes, given: dict[str, Any]) -> Any:
-    answer = build_host(wasm).answer(Call("guest", "who", b"[1]", False, given))
+    answer = build_host(wasm).answer(Call("guest", "who", b"[1]", BodyKind.JSON, given))
     assert answer.status == 0, answer.detail
     return json.loads(answer.output)["result"]
 

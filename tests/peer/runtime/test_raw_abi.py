@@ -21,7 +21,7 @@ from peer.runtime.errors import (
 from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.module.check import inspect_module
 from peer.runtime.module.embed import embed_interface
-from peer.runtime.module.service import CallLimits, ServiceSpec
+from peer.runtime.module.service import BodyKind, CallLimits, ServiceSpec
 from tests.peer.runtime.conftest import BuildHost, HostService, ask
 from tests.peer.runtime.guests import build_service
 
@@ -67,8 +67,8 @@ def test_call__example__answers_in_upper_case(build_raw, example: str, warm: boo
     host = build_raw(wasm, warm=warm, memory=32 << 20)
 
     for size in (1, 100, 50_000, 7):
-        assert ask(host, "upper", b"Grape-7" * size, raw=True) == b"GRAPE-7" * size
-    assert ask(host, "upper", b"", raw=True) == b""
+        assert ask(host, "upper", b"Grape-7" * size, kind=BodyKind.RAW) == b"GRAPE-7" * size
+    assert ask(host, "upper", b"", kind=BodyKind.RAW) == b""
     body = json.dumps({"body": base64.b64encode(b"json").decode()}).encode()
     assert json.loads(ask(host, "upper", body)) == {"result": "SlNPTg=="}
 
@@ -78,13 +78,13 @@ def test_call__warm_example__keeps_its_memory(build_raw) -> None:
         wasm = (EXAMPLES / example / "upper.wasm").read_bytes()
         host = build_raw(wasm, warm=True, memory=2 << 20)
         for _ in range(200):
-            assert len(ask(host, "upper", b"x" * 20_000, raw=True)) == 20_000
+            assert len(ask(host, "upper", b"x" * 20_000, kind=BodyKind.RAW)) == 20_000
 
 
 def test_call__c_example__counts(build_raw) -> None:
     host = build_raw((EXAMPLES / "raw-c" / "upper.wasm").read_bytes())
 
-    counts = struct.unpack("<256I", ask(host, "histogram", b"aab", raw=True))
+    counts = struct.unpack("<256I", ask(host, "histogram", b"aab", kind=BodyKind.RAW))
 
     assert (counts[97], counts[98], sum(counts)) == (2, 1, 3)
 
@@ -92,7 +92,7 @@ def test_call__c_example__counts(build_raw) -> None:
 def test_interface__of_a_raw_module__is_bytes_in_bytes_out(build_raw) -> None:
     host = build_raw(raw(ECHO))
 
-    assert ask(host, "echo", b"\0\xff", raw=True) == b"\0\xff"
+    assert ask(host, "echo", b"\0\xff", kind=BodyKind.RAW) == b"\0\xff"
     with pytest.raises(CallRefused):
         ask(host, "echo", b"[1]")
 
@@ -114,14 +114,14 @@ def test_call__answer_that_is_not_there__costs_that_call(
 
     for _ in range(2):
         with pytest.raises(fault, match=reason):
-            ask(host, "lie", b"x", raw=True)
+            ask(host, "lie", b"x", kind=BodyKind.RAW)
 
 
 def test_call__alloc_without_room__is_a_memory_fault(build_raw) -> None:
     alloc = '(func (export "alloc") (param i32) (result i32) i32.const 0)'
 
     with pytest.raises(GuestMemory, match="no room"):
-        ask(build_raw(raw(ECHO, alloc=alloc)), "echo", b"x", raw=True)
+        ask(build_raw(raw(ECHO, alloc=alloc)), "echo", b"x", kind=BodyKind.RAW)
 
 
 def test_call__dealloc__is_called_once_for_each_warm_answer(build_raw) -> None:
@@ -132,9 +132,9 @@ def test_call__dealloc__is_called_once_for_each_warm_answer(build_raw) -> None:
       i32.const 0 global.get $freed i32.store i64.const 4)"""
     host = build_raw(raw(ECHO + freed), warm=True)
     for _ in range(3):
-        ask(host, "echo", b"12345", raw=True)
+        ask(host, "echo", b"12345", kind=BodyKind.RAW)
 
-    assert ask(host, "freed", b"", raw=True) == struct.pack("<I", 15)
+    assert ask(host, "freed", b"", kind=BodyKind.RAW) == struct.pack("<I", 15)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_embed__warm_answers__are_released(build_host: BuildHost) -> None:
     text = "echo(a: bytes) -> bytes\nfreed() -> u32"
     host = build_host(embed_interface(raw(ECHO + freed), parse_signatures(text)), warm=True)
     for _ in range(3):
-        ask(host, "echo", b"12345", raw=True)
+        ask(host, "echo", b"12345", kind=BodyKind.RAW)
 
     assert ask(host, "freed") == b'{"result":15}'
 

@@ -16,6 +16,7 @@ from peer.runtime.abi.guest_types import (
 from peer.runtime.errors import EffectorRefused, ModuleError
 from peer.runtime.messages import Call
 from peer.runtime.module.check import inspect_module
+from peer.runtime.module.service import BodyKind
 from peer.runtime.wasm.sections import append_custom
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import BuildHost, ask
@@ -83,7 +84,7 @@ def build_who(parameters: RecordType, namespace: str, allocate: str = guests.ALL
 
 
 def get_parameters(build_host: BuildHost, wasm: bytes, given: dict[str, Any]) -> Any:
-    answer = build_host(wasm).answer(Call("guest", "who", b"[1, 2]", False, given))
+    answer = build_host(wasm).answer(Call("guest", "who", b"[1, 2]", BodyKind.JSON, given))
     assert answer.status == 0, answer.detail
     return json.loads(answer.output)["result"]
 
@@ -203,7 +204,9 @@ def test_log__every_namespace_and_level__is_in_the_log(
     host = build_host(wasm, logging_mask=0b101)
 
     def say(level: int, target: int) -> list[str]:
-        return host.answer(Call("guest", "say", b"[%d, %d]" % (level, target), False, {})).logs
+        return host.answer(
+            Call("guest", "say", b"[%d, %d]" % (level, target), BodyKind.JSON, {})
+        ).logs
 
     names = ["error", "warn", "info", "debug", "trace"]
     assert [say(level, 0) for level in range(1, 6)] == [[f"{name}: line"] for name in names]

@@ -24,7 +24,7 @@ from peer.runtime.errors import (
 from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.messages import Call
 from peer.runtime.module.code_files import EngineSettings
-from peer.runtime.module.service import CallLimits
+from peer.runtime.module.service import BodyKind, CallLimits
 from tests.peer.runtime import guests
 from tests.peer.runtime.conftest import BuildHost, Engines, ask, run
 from tests.peer.runtime.guests import build_echo, build_guest
@@ -93,8 +93,11 @@ def test_call__any_type_and_value__comes_back(build_host: BuildHost, data: st.Da
     host = build_host(build_echo(guest_type))
 
     answer = json.loads(ask(host, "echo", encode(plain(value))))
+    packed = msgspec.msgpack.encode([value])
+    values = msgspec.msgpack.decode(ask(host, "echo", packed, kind=BodyKind.VALUES))
 
     assert answer["result"] == json.loads(msgspec.json.encode(plain(value)))
+    assert json.loads(msgspec.json.encode(plain(values))) == answer["result"]
 
 
 @pytest.mark.parametrize(
@@ -253,14 +256,14 @@ def test_call__unmetered__reports_no_fuel(build_host: BuildHost) -> None:
 def test_call__raw_body__goes_through_unchanged(
     build_host: BuildHost, guest_type: GuestType, body: bytes
 ) -> None:
-    assert ask(build_host(build_echo(guest_type)), "echo", body, raw=True) == body
+    assert ask(build_host(build_echo(guest_type)), "echo", body, kind=BodyKind.RAW) == body
 
 
 def test_call__raw_body_where_it_does_not_fit__is_refused(build_host: BuildHost) -> None:
     with pytest.raises(CallRefused, match="does not take a raw body"):
-        ask(build_host(guests.COUNTER), "count", b"x", raw=True)
+        ask(build_host(guests.COUNTER), "count", b"x", kind=BodyKind.RAW)
     with pytest.raises(CallRefused, match="UTF-8"):
-        ask(build_host(build_echo(Basic.STRING)), "echo", b"\xff", raw=True)
+        ask(build_host(build_echo(Basic.STRING)), "echo", b"\xff", kind=BodyKind.RAW)
 
 
 def test_call__log_lines__come_with_the_call(build_host: BuildHost) -> None:
@@ -335,7 +338,7 @@ def test_watchdog__asleep__wakes_for_an_endless_loop(engines: Engines) -> None:
 def test_call__call_parameters__reach_the_guest(build_host: BuildHost) -> None:
     host = build_host(guests.PARAMETERS)
 
-    answer = host.answer(Call("guest", "who", b"", False, {"init_peer_id": "0xabc"}))
+    answer = host.answer(Call("guest", "who", b"", BodyKind.JSON, {"init_peer_id": "0xabc"}))
 
     assert (answer.status, answer.output) == (0, b'{"result":"0xabc"}')
 

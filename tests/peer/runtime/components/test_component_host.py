@@ -16,7 +16,7 @@ from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.execution.engine import AotCache, build_engine
 from peer.runtime.messages import Answer, Call
 from peer.runtime.module.code_files import EngineSettings
-from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 from tests.peer.runtime.components.wat_components import (
     ALL_TYPES,
     COUNTER,
@@ -85,7 +85,7 @@ def build(tmp_path: Path, engines: Any) -> Build:
 
 
 def call(host: ComponentHost, function: str, *arguments: Any) -> Answer:
-    return host.answer(Call("app", function, json.dumps(arguments).encode(), False, {}))
+    return host.answer(Call("app", function, json.dumps(arguments).encode(), BodyKind.JSON, {}))
 
 
 def result(answer: Answer) -> Any:
@@ -138,7 +138,7 @@ def test_bytes__a_megabyte__come_back_as_they_went(build):
     host = build(ECHO, limits=CallLimits(output_bytes=4 << 20))
     data = bytes(range(256)) * 4096
 
-    answer = host.answer(Call("app", "echo_bytes", data, True, {}))
+    answer = host.answer(Call("app", "echo_bytes", data, BodyKind.RAW, {}))
 
     assert answer.output == data
 

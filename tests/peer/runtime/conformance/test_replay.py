@@ -14,7 +14,7 @@ from peer.runtime.errors import EffectorRefused, ModuleError
 from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Answer, Call
 from peer.runtime.module.links import plan_service
-from peer.runtime.module.service import CallLimits, InstanceMode, validate_spec
+from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, validate_spec
 from tests.peer.runtime.conftest import HostService
 from tests.peer.runtime.guests import COUNTER, PARAMETERS, build_guest, build_spec
 from wasmarket.kernel.documents.app_parts import Effectors
@@ -40,7 +40,7 @@ def build(host_service: HostService, types_wasm: bytes, tmp_path: Path) -> Calla
 
 def run(host: ServiceHost, function: str, *arguments: object, caller: str = "") -> Answer:
     body = json.dumps(arguments).encode()
-    return host.answer(Call("guest", function, body, False, {"init_peer_id": caller}))
+    return host.answer(Call("guest", function, body, BodyKind.JSON, {"init_peer_id": caller}))
 
 
 def test_deterministic__the_same_call_anywhere_and_again__is_the_same_to_the_bit(
@@ -61,7 +61,7 @@ def test_deterministic__another_call__has_other_randomness(build: Callable[..., 
     body = b"[ ]"
 
     usual = run(host, "random")
-    other = host.answer(Call("guest", "random", body, False, {}))
+    other = host.answer(Call("guest", "random", body, BodyKind.JSON, {}))
 
     numbers = json.loads(usual.output)["result"]
     assert len(set(numbers)) == 4
