@@ -60,6 +60,10 @@ def test_chain__over_two_deals__calls_both(market, flowing, deal):
     answer = start(market, flowing, "chain", [str(deal), str(flowing), "Eve"])
 
     assert answer.json() == {"result": "Hi, Hi, Eve"}
+    particle = answer.headers["wasmarket-particle"]
+    told = market.run("flow", "verify", particle, "--deal", flowing, "--json")
+    assert told.code == 0, told.err
+    assert {row["deal"] for row in told.json["calls"]} == {str(deal), str(flowing)}
 
 
 FORGERIES = (

@@ -3,7 +3,6 @@
 import asyncio
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -17,25 +16,17 @@ from wasmarket.kernel.addresses import parse_hash, raw
 from wasmarket.kernel.audits.times import RING_EPOCHS
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.documents.manifest import parse_manifest
-from wasmarket.kernel.documents.particles import Particle, parse_peer_id
+from wasmarket.kernel.documents.particles import Particle
 from wasmarket.kernel.documents.receipts import Receipt, function_hash, unpack_receipt
 from wasmarket.kernel.errors import ConfigError, MarketError, NotFound
 from wasmarket.kernel.hashing import sha256
-from wasmarket.kernel.signing.particles import verify_particle, verify_worker, worker_message
+from wasmarket.kernel.signing.particles import verify_particle
 from wasmarket_cli.developer.receipts import NotProven, check_receipt, find_root
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import print_facts, print_json, print_table, say
+from wasmarket_cli.scripts.deal_workers import DealWorkerAt, DealWorkers
 from wasmarket_cli.scripts.recorded_answers import hash_answer
 from wasmarket_cli.wiring import wire
-
-
-@dataclass(frozen=True, slots=True)
-class DealWorkerAt:
-    """A worker of the deal that its peer has proven."""
-
-    peer: int
-    assignment: int
-    endpoint: str
 
 
 @click.group()
@@ -52,15 +43,16 @@ def verify(ctx: click.Context, particle: str, deal: int, as_json: bool) -> None:
     """Check the flow that answered with `Wasmarket-Particle: ID`.
 
     The initiator's signature, that the script is the app's, every peer's signature over its part,
-    that their parts obey the script to its end, and that each call of a worker of the deal has a
-    receipt with its answer, which leads to the root on chain once its epoch is closed.
+    that their parts obey the script to its end, and that each call of a worker of the deal, and
+    of other deals that the flow looked up, has a receipt with its answer, which leads to the root
+    on chain once its epoch is closed.
     """
     wiring = wire(ctx)
     verifier = FlowVerifier(wiring, deal)
     kept = verifier.fetch(particle)
     rows = list(verifier.verify(kept))
     if as_json:
-        keys = ("peer", "call", "receipt", "root")
+        keys = ("peer", "deal", "call", "receipt", "root")
         rows_ = [dict(zip(keys, row, strict=True)) for row in rows]
         print_json({"verified": True, "flow": kept["flow"], "calls": rows_})
         return
@@ -68,7 +60,7 @@ def verify(ctx: click.Context, particle: str, deal: int, as_json: bool) -> None:
         "Verified",
         [("flow", f"{kept['flow']} of deal {deal}"), ("initiator", kept["init_peer_id"])],
     )
-    print_table("Calls of workers", ["peer", "call", "receipt", "root on chain"], rows)
+    print_table("Calls of workers", ["peer", "deal", "call", "receipt", "root on chain"], rows)
     say("every signature fits, and the way obeys the script to its end")
 
 
@@ -79,7 +71,8 @@ class FlowVerifier:
         self._wiring = wiring
         self._deal = deal
         self._client = DeveloperClient(wiring)
-        self._workers = self._find_workers()
+        self._find = DealWorkers(wiring, self._client)
+        self._workers = self._find.find(deal)
 
     def fetch(self, particle: str) -> dict[str, Any]:
         """Return what a peer of the deal keeps of a flow. Raises NotFound."""
@@ -91,8 +84,8 @@ class FlowVerifier:
                 continue
         raise NotFound(f"no peer of deal {self._deal} keeps a flow {particle:.80}", field="id")
 
-    def verify(self, kept: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
-        """Yield (peer, call, receipt, root) of each call of a worker of the deal.
+    def verify(self, kept: dict[str, Any]) -> Iterator[tuple[str, str, str, str, str]]:
+        """Yield (peer, deal, call, receipt, root) of each call of a worker.
 
         Raises NotProven, which names what does not fit.
         """
@@ -108,12 +101,14 @@ class FlowVerifier:
         if evidence.problem:
             raise NotProven(evidence.problem)
         used: set[tuple[int, int]] = set()
+        workers = self._workers | self._find.find_others(evidence.calls, self._workers)
         for call in evidence.calls:
-            worker = self._workers.get(call.peer_id)
+            worker = workers.get(call.peer_id)
             if worker is not None and not _is_of_initiator(call):
                 found = self._find_receipt(kept, call, worker, used)
                 if found is not None:
-                    yield f"peer {worker.peer}", f"{call.service}.{call.function}", *found
+                    name = f"{call.service}.{call.function}"
+                    yield f"peer {worker.peer}", str(worker.deal), name, *found
 
     async def _examine(self, particle: Particle) -> Any:
         module = find_avm("") or find_avm(str(self._wiring.home.root / PLACE))
@@ -145,9 +140,9 @@ class FlowVerifier:
         """Return the receipt of a call and its root; None for a built-in, which has none."""
         wanted = function_hash(call.service, call.function)
         peer = self._client.open_peer(worker.endpoint)
-        services = peer.get(f"/v1/deals/{self._deal}/interface")["services"]
+        services = peer.get(f"/v1/deals/{worker.deal}/interface")["services"]
         output = hash_answer(call.value, call.function, services.get(call.service, {}))
-        for epoch, receipt in self._list_receipts(kept, peer):
+        for epoch, receipt in self._list_receipts(kept, peer, worker.deal):
             place = (receipt.assignment, receipt.sequence)
             is_wanted = (receipt.assignment, receipt.function) == (worker.assignment, wanted)
             if is_wanted and receipt.output == output and place not in used:
@@ -161,13 +156,13 @@ class FlowVerifier:
         return None
 
     def _list_receipts(
-        self, kept: dict[str, Any], peer: ServiceClient
+        self, kept: dict[str, Any], peer: ServiceClient, deal: int
     ) -> Iterator[tuple[int, Receipt]]:
-        """Yield the deal's receipts of the epochs in which the flow may have run."""
+        """Yield a deal's receipts of the epochs in which the flow may have run."""
         for epoch in self._list_epochs(kept):
             params: dict[str, Any] = {"limit": 1_000}
             while True:
-                page = peer.get(f"/v1/deals/{self._deal}/receipts/{epoch}", params)
+                page = peer.get(f"/v1/deals/{deal}/receipts/{epoch}", params)
                 for item in page["items"]:
                     yield epoch, unpack_receipt(bytes.fromhex(item["packed"][2:]))
                 if page["next"] is None:
@@ -191,7 +186,7 @@ class FlowVerifier:
     def _find_root(
         self, peer: ServiceClient, epoch: int, place: tuple[int, int], worker: DealWorkerAt
     ) -> str:
-        path = f"/v1/deals/{self._deal}/receipts/{epoch}/{place[1]}"
+        path = f"/v1/deals/{worker.deal}/receipts/{epoch}/{place[1]}"
         answer = peer.get(path, {"assignment": place[0]})
         if answer["summary"] is None:
             return "not yet: the epoch is open"
@@ -203,36 +198,6 @@ class FlowVerifier:
         if root != proven.root:
             raise NotProven(f"peer {worker.peer} committed another root for epoch {epoch}")
         return root
-
-    def _find_workers(self) -> dict[str, DealWorkerAt]:
-        """Return the deal's workers by id, as their peers prove them."""
-        found: dict[str, DealWorkerAt] = {}
-        for held in self._client.deal(self._deal)["assignments"]:
-            peer, endpoint = int(held["peer"]), held["endpoint"]
-            if not endpoint:
-                continue
-            key = raw(parse_hash(self._client.matcher.get(f"/v1/peers/{peer}")["key"]))
-            try:
-                served = self._client.open_peer(endpoint).get(f"/v1/deals/{self._deal}")
-            except MarketError as error:
-                say(f"peer {peer} does not answer: {error.detail}", err=True)
-                continue
-            for entry in served["assignments"]:
-                worker = entry["worker"]
-                if worker is None:
-                    continue
-                message = worker_message(
-                    self._wiring.domain,
-                    peer,
-                    self._deal,
-                    entry["assignment"],
-                    parse_peer_id(worker["id"]),
-                )
-                verify_worker(key, bytes.fromhex(worker["proof"].removeprefix("0x")), message)
-                found[worker["id"]] = DealWorkerAt(peer, entry["assignment"], endpoint)
-        if not found:
-            raise NotFound(f"no peer of deal {self._deal} shows a worker", field="deal")
-        return found
 
 
 def _is_of_initiator(call: ExecutedCall) -> bool:
