@@ -74,6 +74,11 @@ class PeerSettings:
     """Port on which clients that speak libp2p over WebSocket are served; 0: none are."""
     p2p_address: str = ""
     """Multiaddr under which they reach it, without the peer's id; empty: of `host` and port."""
+    p2p_tls_cert: str = ""
+    """Path of a PEM certificate chain with which that port speaks TLS, so that web pages served
+    over https reach it; it is read again when it changes. Empty: no TLS, for a proxy's port."""
+    p2p_tls_key: str = ""
+    """Path of its key."""
     particles_per_minute: int = 6_000
     """New particles that are taken from one initiator; from one address ten times as many."""
     sweep_seconds: float = 60.0

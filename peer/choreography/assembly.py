@@ -12,10 +12,12 @@ from peer.chain_state.view import ChainView, State
 from peer.choreography.avm import Avm
 from peer.choreography.avm_file import find_avm, find_code_cache
 from peer.choreography.builtins.network import NetworkBuiltins
+from peer.choreography.builtins.stat import StatBuiltins
 from peer.choreography.builtins.table import Builtins
 from peer.choreography.callers.flows import Flows
 from peer.choreography.callers.scripts import Scripts
 from peer.choreography.caps import ParticleCaps
+from peer.choreography.deal_access import DealAccess
 from peer.choreography.directory import PeerDirectory
 from peer.choreography.forwarding import ParticleForwarder
 from peer.choreography.identities import Identities
@@ -28,6 +30,7 @@ from peer.choreography.trail import Trails
 from peer.choreography.vaults.vaults import ParticleVaults
 from peer.folder import PeerFolder
 from peer.hosting.host import Host
+from peer.p2p.certificate import Certificate, read_certificate
 from peer.p2p.edge import ClientEdge
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.workers.spawner import WorkerSpawner
@@ -53,6 +56,7 @@ class ChoreographySettings:
     host: str
     p2p_port: int
     p2p_address: str
+    certificate: Certificate | None
     keep_epochs: int
 
 
@@ -99,13 +103,9 @@ class Choreography:
             is_connected=self._is_client,
         )
         self._vaults = ParticleVaults(settings.folder.with_name("vaults"))
-        self.calls = ServiceCalls(
-            host,
-            self.identities,
-            Builtins(network, self._vaults),
-            self._vaults,
-            directory.worker_ids,
-        )
+        access = DealAccess(self.identities, directory.worker_ids)
+        builtins = Builtins(network, self._vaults, StatBuiltins(host, access))
+        self.calls = ServiceCalls(host, self.identities, builtins, self._vaults, access)
         memory = ParticleMemory(
             ParticleFiles(settings.folder), self.identities, self.trails, has_room=has_room
         )
@@ -139,6 +139,8 @@ class Choreography:
         self.host.watcher = self.scripts
 
     def _prune(self) -> None:
+        if self._settings.certificate is not None:
+            self._settings.certificate.refresh()
         self.flows.prune()
         self._vaults.prune()
 
@@ -162,7 +164,8 @@ class Choreography:
         self._avm.start()
         self.host.load()
         if self._settings.p2p_port:
-            await self._edge.start(self._settings.host, self._settings.p2p_port)
+            settings = self._settings
+            await self._edge.start(settings.host, settings.p2p_port, settings.certificate)
 
     async def close(self) -> None:
         """End it all; live particles are kept in files."""
@@ -184,7 +187,9 @@ class Choreography:
         if not settings.p2p_port:
             return []
         kind = "ip6" if ":" in settings.host else "ip4"
-        place = settings.p2p_address or f"/{kind}/{settings.host}/tcp/{settings.p2p_port}/ws"
+        scheme = "ws" if settings.certificate is None else "wss"
+        own = f"/{kind}/{settings.host}/tcp/{settings.p2p_port}/{scheme}"
+        place = settings.p2p_address or own
         return [f"{place}/p2p/{self.identities.own.peer_id}"]
 
 
@@ -203,5 +208,6 @@ def read_settings(settings: PeerSettings, folder: PeerFolder) -> ChoreographySet
         settings.host,
         settings.p2p_port,
         settings.p2p_address,
+        read_certificate(settings.p2p_tls_cert, settings.p2p_tls_key),
         settings.keep_receipt_epochs,
     )

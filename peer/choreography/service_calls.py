@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 from weakref import WeakKeyDictionary
 
 import msgspec
 
-from peer.access import check_initiator
 from peer.choreography.avm import ServiceAnswer, ServiceRequest
 from peer.choreography.builtins.network import BuiltinCall
 from peer.choreography.builtins.table import Builtins, fail
 from peer.choreography.caps import now_ms
+from peer.choreography.deal_access import DealAccess
 from peer.choreography.identities import Identities, OwnIdentity
 from peer.choreography.live import LiveParticle
 from peer.choreography.results import Reshape, compile_reshape
@@ -25,7 +25,7 @@ from peer.hosting.hosted_deal import HostedDeal
 from peer.hosting.served_assignment import CallRequest, Recorded, ServedAssignment, Workers
 from peer.runtime.module.service import BodyKind
 from wasmarket.kernel.documents.json_text import decode_json
-from wasmarket.kernel.errors import Forbidden, MarketError, NotFound, RunwayOver
+from wasmarket.kernel.errors import MarketError, NotFound, RunwayOver
 from wasmarket.kernel.hashing import sha256
 
 MOST_SCRIPT: Final = 64 << 10
@@ -50,10 +50,9 @@ class ServiceCalls:
         identities: Identities,
         builtins: Builtins,
         vaults: ParticleVaults,
-        find_workers: Callable[[int], Awaitable[list[str]]],
+        access: DealAccess,
     ) -> None:
-        """`find_workers` returns the ids of a deal's live workers, on all peers."""
-        self._find_workers = find_workers
+        self._access = access
         self._host = host
         self._identities = identities
         self._builtins = builtins
@@ -113,7 +112,7 @@ class ServiceCalls:
 
         try:
             hosted = self._host.find(identity.deal)
-            await self._check_access(hosted, live.particle.init_peer_id)
+            await self._access.check(hosted, live.particle.init_peer_id)
             place = _find_place(self._find_run(hosted, identity), request.service)
             async with AsyncExitStack() as stack:
                 token = ""
@@ -158,20 +157,6 @@ class ServiceCalls:
             )
         )
         return answer
-
-    async def _check_access(self, hosted: HostedDeal, initiator: str) -> None:
-        """Let in whom the access document does, and the deal's own flows.
-
-        Raises Forbidden.
-        """
-        try:
-            check_initiator(hosted.access.current, initiator)
-        except Forbidden:
-            own = self._identities.find(initiator)
-            if own is not None and own.deal == hosted.deal.id:
-                return
-            if initiator not in await self._find_workers(hosted.deal.id):
-                raise
 
     def _find_run(self, hosted: HostedDeal, identity: OwnIdentity) -> ServedAssignment:
         run = hosted.runs.get(identity.assignment)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from peer.hosting.function_tally import FunctionTally
 from peer.hosting.refusals import Unhealthy
 from peer.hosting.versions import Version
 from peer.receipts.chain_file import CallRecord, ReceiptChain
@@ -76,6 +77,8 @@ class CallTally:
     counts: list[int] = field(default_factory=lambda: [0] * len(CallStatus))
     fuel: int = 0
     duration_us: int = 0
+    functions: dict[bytes, FunctionTally] = field(default_factory=dict)
+    """By `function_hash`; only exported functions get a receipt."""
 
     @property
     def by_status(self) -> dict[CallStatus, int]:
@@ -87,6 +90,10 @@ class CallTally:
         self.counts[call.status] += 1
         self.fuel += call.fuel
         self.duration_us += call.duration_us
+        tally = self.functions.get(call.function)
+        if tally is None:
+            tally = self.functions[call.function] = FunctionTally()
+        tally.add(call)
 
 
 class Workers:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from peer.p2p import multistream
 from peer.p2p.byte_budget import ByteBudget
 from peer.p2p.byte_streams import BadPeer
+from peer.p2p.certificate import Certificate
 from peer.p2p.clients import MOST_WAITING, TAKE_SECONDS, P2pClient
 from peer.p2p.noise import secure
 from peer.p2p.yamux import MOST_HELD, Yamux
@@ -105,8 +107,11 @@ class ClientEdge:
         self._bytes_by_address: dict[str, ByteBudget] = {}
         self._server: Server | None = None
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen. Raises PortInUse."""
+    async def start(self, host: str, port: int, certificate: Certificate | None = None) -> None:
+        """Listen, with a certificate over TLS. Raises PortInUse."""
+        tls: dict[str, Any] = {}
+        if certificate is not None:
+            tls = {"ssl": certificate.context, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
         try:
             self._server = await serve(
                 self._serve,
@@ -118,6 +123,7 @@ class ClientEdge:
                 open_timeout=HANDSHAKE_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 logger=_silent(),
+                **tls,
             )
         except OSError as error:
             raise PortInUse(f"cannot listen on {host}:{port}: {error.strerror}") from error

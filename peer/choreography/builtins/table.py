@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from peer.choreography.avm import ServiceAnswer
 from peer.choreography.builtins.network import BuiltinCall, NetworkBuiltins
+from peer.choreography.builtins.stat import StatBuiltins
 from peer.choreography.builtins.values import build_value_functions, to_json_text
 from peer.choreography.builtins.vault import build_vault_functions
 from peer.choreography.vaults.vaults import ParticleVaults
@@ -23,8 +24,8 @@ REFUSED: Final = {
     "spell": "functions are started by triggers of their app",
     "vm": "peers run no virtual machines",
     "script": "it is gone from Fluence's peers too",
-    "stat": "the developer's `wasmarket status` and receipts tell what calls used",
     "sig": "the keys of peers and workers sign what AquaVM did, and nothing else",
+    "stat": "",
     "vault": "",
     "peer": "",
     "kad": "",
@@ -50,10 +51,15 @@ def fail(text: str) -> ServiceAnswer:
 class Builtins:
     """All built-ins of a peer."""
 
-    def __init__(self, network: NetworkBuiltins, vaults: ParticleVaults) -> None:
+    def __init__(
+        self, network: NetworkBuiltins, vaults: ParticleVaults, stat: StatBuiltins
+    ) -> None:
         self._values = build_value_functions()
         self._contextual = (
-            network.build() | build_vault_functions(vaults) | {("run-console", "print"): _print}
+            network.build()
+            | build_vault_functions(vaults)
+            | stat.build()
+            | {("run-console", "print"): _print}
         )
 
     def find(self, service: str, function: str) -> RunBuiltin | None:

@@ -11,6 +11,7 @@ import pytest
 from peer.choreography.avm_file import CHECKOUT
 from tests.peer.choreography.conftest import serve_pair
 from tests.peer.choreography.tetraplets import build_witness
+from tests.peer.p2p.certificates import write_certificate
 from tests.peer.peer_runner import GREETING
 from tests.peer.services import publish_services
 from wasmarket_cli.local.plan import find_free_port
@@ -39,7 +40,12 @@ def run_client(multiaddr: str, deal: int, folder: Path, **environ: str) -> dict[
 def test_js_client__unchanged__runs_air_and_aqua_with_callbacks_many_at_once_and_again(
     world, make_peer, tmp_path
 ):
-    peers = [make_peer(units=16, p2p_port=find_free_port()), make_peer(units=16)]
+    certificate, key = write_certificate(tmp_path)
+    tls = {"p2p_tls_cert": str(certificate), "p2p_tls_key": str(key)}
+    peers = [
+        make_peer(units=16, p2p_port=find_free_port()),
+        make_peer(units=16, p2p_port=find_free_port(), **tls),
+    ]
     app = None
     for peer in peers:
         peer.start()
@@ -57,3 +63,8 @@ def test_js_client__unchanged__runs_air_and_aqua_with_callbacks_many_at_once_and
     assert "no function none" in steps["wrong"]
     assert steps["many"] == 200
     assert steps["again"] == "got again"
+
+    [secure] = peers[1].get("/v1/particles").json()["addresses"]
+    over_tls = {"MANY": "1", "TRIPS": "1", "NODE_EXTRA_CA_CERTS": str(certificate)}
+    assert "/wss/p2p/" in secure
+    assert run_client(secure, pair.deal, tmp_path, **over_tls)["raw"] == "got raw"

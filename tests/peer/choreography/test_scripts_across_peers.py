@@ -144,6 +144,35 @@ def test_services__of_two_deals__do_not_mix(pair, world):
     assert "no service other" in here.json()["detail"]
 
 
+def test_stat__of_a_worker__tells_calls_and_memory_of_its_service(pair):
+    worker = pair.workers[1]
+    pair.run(pair.at_b(f'(call "{worker}" ("greeting" "greeting") ["Zoe"] x)'))
+
+    asked = pair.run(pair.at_b(f'(call "{worker}" ("stat" "service_stat") ["greeting"] x)'))
+
+    assert asked.json()["result"]["status"] is True
+    [found] = asked.json()["result"]["result"]
+    [greeting] = [f for f in found["functions_stats"] if f["name"] == "greeting"]
+    assert greeting["stats"]["success_req_count"] >= 1
+    assert greeting["stats"]["call_time_sec"]["avg"] > 0
+    assert found["total_stats"]["success_req_count"] >= greeting["stats"]["success_req_count"]
+    asked = pair.run(pair.at_b(f'(call "{worker}" ("stat" "service_memory") ["greeting"] x)'))
+    [module] = asked.json()["result"]
+    assert 0 < module["memory_size_bytes"] <= module["max_memory_size_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("service", "cause"), [("nothing", "no service nothing"), ("greeting", "on worker via host")]
+)
+def test_stat__that_cannot_be__says_why(pair, service, cause):
+    place = pair.workers[1] if service == "nothing" else pair.hosts[1]
+
+    asked = pair.run(pair.at_b(f'(call "{place}" ("stat" "service_stat") ["{service}"] x)'))
+
+    assert asked.status_code == 502
+    assert cause in asked.json()["detail"]
+
+
 def test_access__of_mode_peers__lets_in_who_is_listed_and_nobody_over_http(pair, world):
     a, worker = pair.peers[0], pair.workers[0]
     script = f"""(xor (seq (call "{pair.hosts[0]}" ("op" "noop") [])
@@ -160,6 +189,11 @@ def test_access__of_mode_peers__lets_in_who_is_listed_and_nobody_over_http(pair,
         assert pair.run(script).json()["result"] == "Hi, x"
         stranger = pair.run(script, by=world.provider)
         assert "not on the deal's list" in stranger.json()["detail"]
+        nosy = script.replace(
+            '("greeting" "greeting") ["x"]', '("stat" "service_stat") ["greeting"]'
+        )
+        assert "not on the deal's list" in pair.run(nosy, by=world.provider).json()["detail"]
+        assert pair.run(nosy).json()["result"]["status"] is True
         over_http = a.call(pair.deal, "greeting", ["x"])
         assert (over_http.status_code, "particles only" in over_http.text) == (403, True)
         a.signed("PUT", path, b'{"version":2,"mode":"keys"}')
