@@ -16,8 +16,9 @@ from peer.choreography.builtins.stat import StatBuiltins
 from peer.choreography.builtins.table import Builtins
 from peer.choreography.callers.flows import Flows
 from peer.choreography.callers.scripts import Scripts
+from peer.choreography.calls.deal_access import DealAccess
+from peer.choreography.calls.service_calls import ServiceCalls
 from peer.choreography.caps import ParticleCaps
-from peer.choreography.deal_access import DealAccess
 from peer.choreography.directory import PeerDirectory
 from peer.choreography.forwarding import ParticleForwarder
 from peer.choreography.identities import Identities
@@ -25,7 +26,6 @@ from peer.choreography.memory import ParticleMemory
 from peer.choreography.metrics import ParticleMetrics
 from peer.choreography.particle_files import ParticleFiles
 from peer.choreography.particle_host import ParticleHost
-from peer.choreography.service_calls import ServiceCalls
 from peer.choreography.trail import Trails
 from peer.choreography.vaults.vaults import ParticleVaults
 from peer.folder import PeerFolder

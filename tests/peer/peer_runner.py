@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 
 from peer.folder import PeerFolder, public_key
 from peer.settings import PeerSettings
@@ -111,7 +112,7 @@ class PeerRunner:
         """Whether its engine is taken for one that does not reproduce the fuel's vectors."""
         self.url = ""
         self.number = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | psutil.Process | None = None
 
     def register(self, **terms: Any) -> int:
         """Register on chain."""
@@ -125,8 +126,8 @@ class PeerRunner:
         assert self._process is not None
         return self._process.pid
 
-    def start(self) -> None:
-        """Start the process and wait until it answers."""
+    def write_config(self) -> Path:
+        """Write what the process is to be, and return the file."""
         config = self.folder.path / "run.json"
         config.write_text(
             json.dumps(
@@ -141,6 +142,15 @@ class PeerRunner:
                 }
             )
         )
+        return config
+
+    def adopt(self, pid: int, url: str) -> None:
+        """Be the peer whose process somebody else has started."""
+        self._process, self.url = psutil.Process(pid), url
+
+    def start(self) -> None:
+        """Start the process and wait until it answers."""
+        config = self.write_config()
         log = (self.folder.path / "log").open("a")
         self._process = subprocess.Popen(
             [
@@ -179,9 +189,10 @@ class PeerRunner:
             return 0
         process.send_signal(how)
         code = process.wait(WAIT_SECONDS)
-        assert process.stdout is not None
-        process.stdout.close()
-        return code
+        if isinstance(process, subprocess.Popen) and process.stdout is not None:
+            process.stdout.close()
+        # Of a process that is no child of ours the system tells only that it has ended.
+        return code or 0
 
     def get(self, path: str, **options: object) -> httpx.Response:
         """GET a path of the peer's API."""

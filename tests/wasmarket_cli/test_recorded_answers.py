@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from peer.choreography.results import compile_reshape
+from peer.choreography.calls.results import compile_reshape
 from peer.runtime.abi.described import describe_interface
 from peer.runtime.abi.guest_types import (
     ArrayType,

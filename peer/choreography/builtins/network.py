@@ -24,6 +24,7 @@ from wasmarket.kernel.multibase import decode_base58
 
 NEIGHBOURS: Final = 20
 MOST_NEIGHBOURS: Final = 200
+OWN: Final = "own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,6 @@ class NetworkBuiltins:
             ("kad", "neighborhood"): ("string, ?bool, ?u32", self._neighbourhood),
             ("kad", "neigh_with_addrs"): ("string, ?bool, ?u32", self._contacts),
             ("kad", "merge"): ("string, [string], [string], ?u32", _merge),
-            ("subnet", "resolve"): ("any", self._resolve),
             ("worker", "get_worker_id"): ("any", self._get_worker_id),
             ("worker", "list"): ("", lambda: [w.peer_id for w in self._identities.workers]),
             ("worker", "is_active"): ("any", self._is_active),
@@ -79,6 +79,7 @@ class NetworkBuiltins:
         functions = {name: _ignore_context(kinds, do) for name, (kinds, do) in plain.items()}
         return functions | {
             ("peer", "timeout"): _timeout,
+            ("subnet", "resolve"): self._resolve,
             ("sig", "verify"): _verify,
             ("sig", "get_peer_id"): lambda call: call.identity.peer_id,
             ("srv", "list"): self._list_services,
@@ -121,11 +122,13 @@ class NetworkBuiltins:
         found = self._neighbourhood(*arguments)
         return [contact for peer_id in found for contact in self._get_contact(peer_id)]
 
-    async def _resolve(self, deal: Any) -> dict[str, Any]:
+    async def _resolve(self, call: BuiltinCall) -> dict[str, Any]:
+        [given] = typed("any", lambda given: [given])(call.request.arguments)
+        deal = self._find_own_deal(call) if given == OWN else _to_deal(given)
         try:
-            workers = await self._directory.workers_of(_to_deal(deal))
+            workers = await self._directory.workers_of(deal)
             if not workers:
-                raise NotFound(f"no peer serves deal {_to_deal(deal)} now")
+                raise NotFound(f"no peer serves deal {deal} now")
         except MarketError as error:
             return {"success": False, "error": [error.detail], "workers": []}
         return {
@@ -140,6 +143,20 @@ class NetworkBuiltins:
                 for worker in workers
             ],
         }
+
+    def _find_own_deal(self, call: BuiltinCall) -> int:
+        """Return the deal of the worker that is asked, on a host that of the flow that asks.
+
+        Raises InvalidInput.
+        """
+        asking = self._identities.find(call.live.particle.init_peer_id)
+        deal = call.identity.deal or (0 if asking is None else asking.deal)
+        if not deal:
+            raise InvalidInput(
+                f'"{OWN}" is the deal of a worker, or of a flow at the peer that began it',
+                remedy="name the deal by its number",
+            )
+        return deal
 
     def _get_worker_id(self, deal: Any) -> list[str]:
         number = _to_deal(deal)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from peer.choreography.builtins.arguments import typed
 from peer.choreography.builtins.network import BuiltinCall, Contextual
-from peer.choreography.deal_access import DealAccess
+from peer.choreography.calls.deal_access import DealAccess
 from peer.hosting.function_tally import FunctionTally
 from peer.hosting.host import Host
 from peer.runtime.module.module_file import read_modules

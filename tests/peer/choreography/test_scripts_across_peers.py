@@ -105,6 +105,17 @@ def test_subnet__resolved__names_the_live_workers_of_both_peers(pair):
     }
 
 
+def test_subnet__own__is_the_workers_deal_and_nobodys_on_a_host(pair):
+    asked = [
+        pair.run(pair.at_b(f'(call "{place}" ("subnet" "resolve") ["own"] x)'))
+        for place in (pair.workers[1], pair.hosts[1])
+    ]
+
+    found = asked[0].json()["result"]["workers"]
+    assert {worker["host_id"] for worker in found} == set(pair.hosts)
+    assert "is the deal of a worker" in asked[1].json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("call", "cause"),
     [

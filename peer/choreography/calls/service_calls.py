@@ -12,11 +12,11 @@ import msgspec
 from peer.choreography.avm import ServiceAnswer, ServiceRequest
 from peer.choreography.builtins.network import BuiltinCall
 from peer.choreography.builtins.table import Builtins, fail
+from peer.choreography.calls.deal_access import DealAccess
+from peer.choreography.calls.results import Reshape, compile_reshape
 from peer.choreography.caps import now_ms
-from peer.choreography.deal_access import DealAccess
 from peer.choreography.identities import Identities, OwnIdentity
 from peer.choreography.live import LiveParticle
-from peer.choreography.results import Reshape, compile_reshape
 from peer.choreography.trail import ServiceCall
 from peer.choreography.vaults.places import VaultPlace, find_place
 from peer.choreography.vaults.vaults import ParticleVaults

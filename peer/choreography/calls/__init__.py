@@ -1,0 +1,1 @@
+"""Do what scripts ask for: whose may, by which service, and what its answer is to a script."""
