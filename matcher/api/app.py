@@ -23,6 +23,8 @@ from matcher.api.offer_routes import offer_routes
 from matcher.api.quick_quotes import QuickQuotes
 from matcher.api.readiness import HeadWatch
 from matcher.api.replacement_routes import replacement_routes
+from matcher.api.reputation.reads import ReputationReads
+from matcher.api.reputation.routes import reputation_routes
 from matcher.offers.intake import Intake
 from matcher.offers.replacements import Replacements
 from matcher.orderbook.reader import BookReader
@@ -107,6 +109,7 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
         book_routes(parts.book, database),
         market_routes(MarketReads(database, parts.book, asks_peers=parts.asks_peers)),
         audit_routes(database),
+        reputation_routes(ReputationReads(database, deployment)),
     ):
         app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
     explorer = ExplorerSettings(NAME, deployment, gateway=parts.gateway)

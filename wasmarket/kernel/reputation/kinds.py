@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
-from wasmarket.kernel.events.audits import CaseOutcome
-from wasmarket.kernel.reasons import BatchReason, EndKind
+from wasmarket.kernel.events.audits import CaseKind, CaseOutcome
+from wasmarket.kernel.reasons import BatchReason, EndKind, describe
 
 
 class ReputationKind(StrEnum):
@@ -72,6 +72,28 @@ _ENDS: dict[int, tuple[ReputationKind, ReputationKind]] = {
     EndKind.RELEASED: (ReputationKind.UNUSED, ReputationKind.FINISHED),
 }
 """What an end says before activation, and after it."""
+
+FIGURES: dict[str, tuple[ReputationKind, ...]] = {
+    **{kind.value: (kind,) for kind in ReputationKind},
+    "evictions": EVICTIONS,
+    "faults": FAULTS,
+    "audits_won": WON,
+    "audits_lost": LOST,
+    "paid": (ReputationKind.CLAIMED, ReputationKind.REDEEMED),
+    "refunded": (ReputationKind.CLAIMED,),
+    "seized": LOST,
+}
+"""Which events each figure counts; `proven` counts commitments, which are of no such kind."""
+
+
+def describe_reason(kind: ReputationKind, reason: int) -> str:
+    """Return the sentence for the reason of an event of that kind."""
+    if kind in WITH_REASON:
+        return describe(reason)
+    if kind == ReputationKind.CONTRADICTED:
+        return f"contradiction of kind {reason}"
+    return "an ask" if reason == CaseKind.ASK else "an accusation"
+
 
 _OUTCOMES = {
     CaseOutcome.ANSWERED: ReputationKind.ANSWERED,

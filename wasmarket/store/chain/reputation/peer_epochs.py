@@ -1,6 +1,7 @@
 """Read in which final epochs peers had something to run, and whether they proved it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
@@ -10,6 +11,24 @@ from wasmarket.kernel.units import Address
 from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_last_total
 from wasmarket.store.tables import CommitmentRow, PeerEpochRow, PeerRow
 from wasmarket.store.views import Indexed
+
+
+@dataclass(frozen=True, slots=True)
+class PeerProofs:
+    """In how many final epochs a peer ran, and proved; `proven_pay` USDC base units."""
+
+    active: int = 0
+    proven: int = 0
+    proven_pay: int = 0
+
+    def plus(self, other: "PeerProofs") -> "PeerProofs":
+        """Return both together."""
+        return PeerProofs(
+            self.active + other.active,
+            self.proven + other.proven,
+            self.proven_pay + other.proven_pay,
+        )
+
 
 SLICE = 50
 """Epochs whose proofs are in memory at once."""
@@ -103,20 +122,27 @@ def fetch_epochs_of_peers(
 
 def fetch_proofs_by_peer(
     session: Session, at: Indexed, first: int, last: int
-) -> dict[int, tuple[int, int]]:
+) -> dict[int, PeerProofs]:
     """Return by peer in how many of the final epochs `first` … `last` it ran, and proved."""
     kept = fetch_last_kept(session)
+    row = PeerEpochRow
     query = (
-        select(PeerEpochRow.peer, func.count(), func.sum(case((PeerEpochRow.proven, 1), else_=0)))
-        .where(PeerEpochRow.epoch.between(first, min(last, kept)))
-        .group_by(PeerEpochRow.peer)
+        select(
+            row.peer,
+            func.count(),
+            func.sum(case((row.proven, 1), else_=0)),
+            func.sum(case((row.proven, row.billed), else_=0)),
+        )
+        .where(row.epoch.between(first, min(last, kept)))
+        .group_by(row.peer)
     )
-    found = {int(peer): (int(ran), int(proven)) for peer, ran, proven in session.execute(query)}
+    found = {int(peer): PeerProofs(*map(int, counts)) for peer, *counts in session.execute(query)}
     begin = max(first, kept + 1)
     if begin <= last:
         activities = fetch_activities(session, at, begin, last)
         for entries in count_peer_epochs(session, begin, last, activities):
             for entry in entries:
-                ran, proven = found.get(entry.peer, (0, 0))
-                found[entry.peer] = (ran + 1, proven + entry.proven)
+                pay = entry.billed if entry.proven else 0
+                more = PeerProofs(1, int(entry.proven), pay)
+                found[entry.peer] = found.get(entry.peer, PeerProofs()).plus(more)
     return found

@@ -14,11 +14,11 @@ from wasmarket.kernel.reputation.figures import (
     Figures,
     count_figures,
     first_of_window,
-    share_ppm,
 )
-from wasmarket.kernel.reputation.kinds import EVICTIONS, LOST, ReputationKind
+from wasmarket.kernel.reputation.kinds import LOST, ReputationKind
 from wasmarket.kernel.units import Address
 from wasmarket.store.chain.reputation.peer_epochs import fetch_epochs_of_peers, fetch_proofs_by_peer
+from wasmarket.store.chain.reputation.summaries import fetch_summaries
 from wasmarket.store.tables import PeerRow, ReputationEventRow
 from wasmarket.store.views import Indexed
 
@@ -40,36 +40,17 @@ class PeerRecord:
 class ReputationView:
     """What the chain says of a peer or provider, as of a block.
 
-    `since` is the epoch of its (first peer's) registration, `windows` the figures by number of
-    final epochs; `days` the epochs that were proven or not, `events` the events, of the longest.
+    `since` is the epoch of its (first peer's) registration, `units` what it sells, `windows` the
+    figures by number of final epochs; `days` the epochs that were proven or not, `events` the
+    events, of the longest.
     """
 
+    provider: Address
     since: int
+    units: int
     windows: dict[int, Figures]
     days: tuple[EpochOfPeers, ...]
     events: tuple[EventCount, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReputationEventView:
-    """One event that a figure counts, and where it is on the chain.
-
-    `proven_epoch` of a proof; `paid` and `refunded` USDC, `seized` FLT base units.
-    """
-
-    block: int
-    log_index: int
-    tx_hash: str
-    kind: ReputationKind | None
-    peer: int
-    epoch: int
-    deal: int | None
-    assignment: int | None
-    reason: int | None
-    units: int
-    paid: int
-    refunded: int
-    seized: int
 
 
 def lacks_reputations(session: Session) -> bool:
@@ -87,23 +68,16 @@ def fetch_peer_records(
     """
     first = first_of_window(at.final_epoch, epochs)
     proofs = fetch_proofs_by_peer(session, at, first, at.final_epoch)
-    row = ReputationEventRow
-    evicted = (
-        select(row.peer, func.count())
-        .where(row.epoch >= first, row.kind.in_(EVICTIONS))
-        .group_by(row.peer)
-    )
-    evictions = {int(peer): int(count) for peer, count in session.execute(evicted)}
-    registered = session.execute(select(PeerRow.id, PeerRow.registered_at))
     return {
-        peer: PeerRecord(
-            peer,
-            age_epochs=at.epoch - registered_at // at.epoch_seconds,
-            uptime_ppm=share_ppm(*reversed(proofs.get(peer, (0, 0)))),
-            evictions=evictions.get(peer, 0),
-        )
-        for peer, registered_at in registered
+        peer: PeerRecord(peer, summary.age_epochs(at), summary.uptime_ppm, summary.evictions)
+        for peer, summary in fetch_summaries(session, first, proofs).items()
     }
+
+
+def has_peer(session: Session, *, peer: int | None = None, provider: Address | None = None) -> bool:
+    """Say whether there is such a peer, or a peer of such a provider."""
+    of_whom = PeerRow.id == peer if peer is not None else PeerRow.provider == provider
+    return session.scalar(select(PeerRow.id).where(of_whom).limit(1)) is not None
 
 
 def fetch_reputation(
@@ -115,16 +89,21 @@ def fetch_reputation(
     windows: Collection[int] = WINDOWS,
 ) -> ReputationView | None:
     """Return the figures of a peer or of all peers of a provider; None if there is none."""
-    registered = select(func.min(PeerRow.registered_at))
     of_whom = PeerRow.id == peer if peer is not None else PeerRow.provider == provider
-    since = session.scalar(registered.where(of_whom))
-    if since is None:
+    owner, since, units = session.execute(
+        select(
+            func.min(PeerRow.provider), func.min(PeerRow.registered_at), func.sum(PeerRow.units)
+        ).where(of_whom)
+    ).one()
+    if owner is None:
         return None
     last = at.final_epoch
     first = first_of_window(last, max(windows))
     days = fetch_epochs_of_peers(session, at, first, last, peer=peer, provider=provider)
     events = _fetch_event_counts(session, first, peer=peer, provider=provider)
     return ReputationView(
+        provider=owner,
+        units=int(units),
         since=since // at.epoch_seconds,
         windows={
             window: count_figures(days, events, first=first_of_window(last, window), last=last)

@@ -1,0 +1,1 @@
+"""Reputations of peers and providers over HTTP: figures, the events of each, sorted lists."""
