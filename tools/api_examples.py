@@ -135,6 +135,7 @@ def record(market: LocalMarket) -> Recorder:
         _ask_metered(market, recorder)
         _ask_audits(market, recorder)
         _ask_market(wiring, recorder)
+        _ask_reputations(wiring, recorder)
         _ask_book(recorder)
         _ask_service(recorder)
     return recorder
@@ -302,6 +303,21 @@ def _ask_market(wiring: Wiring, recorder: Recorder) -> None:
     ask("GET /v1/epochs/{epoch}", 200, epoch=epochs["items"][0]["epoch"])
     ask("GET /v1/epochs/{epoch}", 400, epoch=-1)
     ask("GET /v1/statistics", 200)
+
+
+def _ask_reputations(wiring: Wiring, recorder: Recorder) -> None:
+    ask, gamma = recorder.ask, wiring.account("gamma").address
+    for path, wrong in (
+        ("/v1/peers/{peer}/reputation", {"peer": NOBODY}),
+        ("/v1/providers/{address}/reputation", {"address": wiring.deployment.market}),
+    ):
+        right = {"peer": 1} if "peer" in wrong else {"address": gamma}
+        ask(f"GET {path}", 200, **right)
+        ask(f"GET {path}", 404, **wrong)
+        ask(f"GET {path}/events", 200, **right, figure="activated", limit=ITEMS)
+        ask(f"GET {path}/events", 404, **wrong)
+    ask("GET /v1/reputations", 200, of="peers", sort="age", limit=ITEMS)
+    ask("GET /v1/reputations", 400, sort="stars")
 
 
 def _ask_book(recorder: Recorder) -> None:

@@ -24,6 +24,7 @@ VIEWED = {
     "assignment": ("units", "price", "start", "next", "run", "deal", "peer"),
     "commitment": ("epoch", "peer"),
     "epoch_total": ("committed", "peers", "assignments", "units", "billed"),
+    "peer_epoch": ("assignments", "units", "billed", "proven", "epoch"),
     "audit_case": ("kind", "state", "assignment", "by", "outcome", "jury"),
     "audit_vote": ("vote", "place"),
     "seat": ("peer", "since", "quit", "fines"),

@@ -47,7 +47,10 @@ def test_reputation__says_what_the_peer_did_by_window_and_epoch(trading, whose):
     of = "peers/1" if whose == "peer" else f"providers/{trading.provider.address}"
     said = get(trading, f"/v1/{of}/reputation")
 
-    assert names(said, "provider", "peer") == (trading.provider.address, 1 if whose == "peer" else None)
+    assert names(said, "provider", "peer") == (
+        trading.provider.address,
+        1 if whose == "peer" else None,
+    )
     assert said["age_epochs"] == 3
     assert said["final_epoch"] == trading.epoch + 1
     assert [window["epochs"] for window in said["windows"]] == [7, 30, 90]
@@ -125,7 +128,10 @@ def test_reputations__sorted__best_first_and_who_has_no_figure_last(trading):
     peers = get(trading, "/v1/reputations?of=peers&sort=dropped")["items"]
     worst = get(trading, "/v1/reputations?of=peers&sort=dropped&worst=true&limit=1")
 
-    assert [entry["provider"] for entry in providers] == [trading.provider.address, trading.other.address]
+    assert [entry["provider"] for entry in providers] == [
+        trading.provider.address,
+        trading.other.address,
+    ]
     assert [entry["uptime_ppm"] for entry in providers] == [500_000, None]
     assert [entry["peer"] for entry in peers] == [2, 1]
     assert [entry["peer"] for entry in worst["items"]] == [1]

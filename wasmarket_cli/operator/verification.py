@@ -1,25 +1,19 @@
 """`wasmarket indexer verify`: compare the store with the chain."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from indexer.verify.run import Verdict, verify_store
 from wasmarket.store.database import open_database
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import json_option
 from wasmarket_cli.output import count, print_json, print_table, say
+from wasmarket_cli.progress_bars import count_progress
 from wasmarket_cli.wiring import wire
 
 SHOWN = 50
 """Differences in a table for people; `--json` has more."""
-
-Report = Callable[[str, int, int], object]
 
 
 @click.command("verify")
@@ -37,7 +31,7 @@ def verify(ctx: click.Context, block: int | None, replays: bool, as_json: bool) 
     deployment = wiring.deployment
     database = open_database(wiring.store_url)
     try:
-        with _progress(as_json) as report:
+        with count_progress(as_json) as report:
             verdict = verify_store(
                 database,
                 wiring.rpc,
@@ -75,24 +69,3 @@ def _show(verdict: Verdict, replays: bool) -> None:
     if verdict.found > len(shown):
         say(f"and {verdict.found - len(shown):,} more; --json shows the first 1,000")
     say("to mend it, read the chain again: `wasmarket indexer run --reindex`", err=True)
-
-
-@contextmanager
-def _progress(as_json: bool) -> Iterator[Report]:
-    """Give a function that shows progress on a terminal."""
-    if as_json or not sys.stderr.isatty():
-        yield lambda *_: None
-        return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-
-        def report(what: str, done: int, total: int) -> None:
-            bar.update(task, description=what, completed=done, total=total or None)
-
-        yield report

@@ -36,6 +36,7 @@ from wasmarket_cli.provider.peer_answer import answer
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
 from wasmarket_cli.provider.peer_seats import seats
 from wasmarket_cli.provider.peer_status import show_status
+from wasmarket_cli.provider.reputation import show_peer
 from wasmarket_cli.wiring import wire
 
 REGION = Checked("region", region_index)
@@ -289,6 +290,7 @@ def run(
 peer.add_command(show_status)
 peer.add_command(answer)
 peer.add_command(seats)
+peer.add_command(show_peer)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:

@@ -32,6 +32,7 @@ from wasmarket_cli.output import (
 )
 from wasmarket_cli.provider.policies import policy
 from wasmarket_cli.provider.provider_run import run
+from wasmarket_cli.provider.reputation import list_providers, show_provider
 from wasmarket_cli.wiring import wire
 
 
@@ -128,7 +129,7 @@ def claim(
     return Exit.REFUSED if result.skipped and not result.claimed else Exit.OK
 
 
-for command in (claim, policy, run):
+for command in (claim, policy, run, show_provider, list_providers):
     provider.add_command(command)
 
 

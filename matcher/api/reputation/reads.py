@@ -20,7 +20,7 @@ from wasmarket.store.chain.reputation.named_events import (
 )
 from wasmarket.store.chain.reputation.peer_epochs import PeerProofs, fetch_proofs_by_peer
 from wasmarket.store.chain.reputation.reading import fetch_reputation, has_peer
-from wasmarket.store.chain.reputation.summaries import Summary, fetch_summaries, sum_by_provider
+from wasmarket.store.chain.reputation.summaries import ShortRecord, fetch_summaries, sum_by_provider
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
 from wasmarket.store.views import Indexed
@@ -30,7 +30,7 @@ PROVEN = "proven"
 
 FIGURE_NAMES = (PROVEN, *FIGURES)
 
-SORTS: Final[dict[str, Callable[[Summary], int | None]]] = {
+SORTS: Final[dict[str, Callable[[ShortRecord], int | None]]] = {
     "uptime": lambda summary: None if summary.uptime_ppm is None else -summary.uptime_ppm,
     "age": lambda summary: summary.registered_at,
     "pay": lambda summary: -summary.proofs.proven_pay,
@@ -117,7 +117,7 @@ class ReputationReads:
 Key = tuple[int, int, int | str]
 
 
-def _place(summary: Summary, sort: str, worst: bool) -> Key:
+def _place(summary: ShortRecord, sort: str, worst: bool) -> Key:
     """Return where a summary comes in a list: those without the figure last."""
     value = SORTS[sort](summary)
     name: int | str = summary.provider if summary.peer is None else summary.peer
@@ -126,7 +126,7 @@ def _place(summary: Summary, sort: str, worst: bool) -> Key:
     return 0, -value if worst else value, name
 
 
-def _first(pair: tuple[Key, Summary]) -> Key:
+def _first(pair: tuple[Key, ShortRecord]) -> Key:
     return pair[0]
 
 
@@ -139,16 +139,20 @@ class SummaryCache:
     def __init__(self, window: int) -> None:
         """Begin without any."""
         self._window = window
-        self._all: PerBlock[tuple[Sequence[Summary], Sequence[Summary]]] = PerBlock()
+        self._all: PerBlock[tuple[Sequence[ShortRecord], Sequence[ShortRecord]]] = PerBlock()
         self._lock = threading.Lock()
         self._of: tuple[int, int] | None = None
         self._proofs: Mapping[int, PeerProofs] = {}
 
-    def get(self, session: Session, at: Indexed) -> tuple[Sequence[Summary], Sequence[Summary]]:
+    def get(
+        self, session: Session, at: Indexed
+    ) -> tuple[Sequence[ShortRecord], Sequence[ShortRecord]]:
         """Return the summaries of all peers, and of all providers."""
         return self._all.get(session, lambda: self._build(session, at))
 
-    def _build(self, session: Session, at: Indexed) -> tuple[Sequence[Summary], Sequence[Summary]]:
+    def _build(
+        self, session: Session, at: Indexed
+    ) -> tuple[Sequence[ShortRecord], Sequence[ShortRecord]]:
         first = first_of_window(at.final_epoch, self._window)
         with self._lock:
             stamp = (at.final_epoch, fetch_stamp(session)[1])

@@ -9,7 +9,7 @@ from wasmarket.kernel.reputation.kinds import ReputationKind, describe_reason
 from wasmarket.serving.amounts import Uint
 from wasmarket.store.chain.reputation.named_events import NamedEvent
 from wasmarket.store.chain.reputation.reading import ReputationView
-from wasmarket.store.chain.reputation.summaries import Summary
+from wasmarket.store.chain.reputation.summaries import ShortRecord
 from wasmarket.store.views import Indexed
 
 
@@ -220,7 +220,7 @@ class SummaryJson(BaseModel):
     dropped: int
 
     @classmethod
-    def build(cls, summary: Summary, at: Indexed) -> "SummaryJson":
+    def build(cls, summary: ShortRecord, at: Indexed) -> "SummaryJson":
         """Render a summary as of a block."""
         counted = ("activated", "activated_late", "rejected", "left", "dropped")
         return cls(

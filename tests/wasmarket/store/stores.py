@@ -10,7 +10,7 @@ from wasmarket.store.columns import Base
 from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.store.migrate import upgrade
 
-UNCOMPARED = {"journal", "reorg", "orphan", "epoch_total", "leadership"}
+UNCOMPARED = {"journal", "reorg", "orphan", "epoch_total", "peer_epoch", "leadership"}
 """Tables that tell of the way to a state, not of the state."""
 
 

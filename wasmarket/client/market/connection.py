@@ -13,6 +13,7 @@ from wasmarket.client.home import find_home
 from wasmarket.client.market.asynchronous import AsyncView
 from wasmarket.client.market.developer import Developer
 from wasmarket.client.market.provider import Provider
+from wasmarket.client.market.reputations import Reputations
 from wasmarket.client.market.scripts import ScriptRunner
 from wasmarket.client.settings import load_configuration
 from wasmarket.client.wiring import Wiring
@@ -40,6 +41,11 @@ class ConnectedMarket:
     def provider(self) -> Provider:
         """What a provider does."""
         return Provider(self.wiring)
+
+    @cached_property
+    def reputations(self) -> Reputations:
+        """How providers and peers kept what they sold, from the chain alone."""
+        return Reputations(self.wiring)
 
     @cached_property
     def scripts(self) -> ScriptRunner:

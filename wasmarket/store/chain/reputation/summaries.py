@@ -27,7 +27,7 @@ SUMMED = (
 
 
 @dataclass(slots=True)
-class Summary:
+class ShortRecord:
     """A peer, or with `peer` None a provider, in short; the figures are those of a window."""
 
     provider: Address
@@ -66,7 +66,7 @@ class Summary:
     def _count(self, *kinds: ReputationKind) -> int:
         return sum(self.counts[kind] for kind in kinds)
 
-    def add(self, other: "Summary") -> None:
+    def add(self, other: "ShortRecord") -> None:
         """Count another's peers in."""
         self.registered_at = min(self.registered_at, other.registered_at)
         self.units += other.units
@@ -78,7 +78,7 @@ class Summary:
 
 def fetch_summaries(
     session: Session, first: int, proofs: Mapping[int, PeerProofs]
-) -> dict[int, Summary]:
+) -> dict[int, ShortRecord]:
     """Return all peers in two queries; `proofs` are those of the window that begins at `first`."""
     row = ReputationEventRow
     counted = (
@@ -87,8 +87,10 @@ def fetch_summaries(
         .group_by(row.peer, row.kind)
     )
     peers = select(PeerRow.id, PeerRow.provider, PeerRow.registered_at, PeerRow.units, PeerRow.used)
-    found: dict[int, Summary] = {
-        peer: Summary(provider, peer, registered_at, units, used, 1, proofs.get(peer, PeerProofs()))
+    found: dict[int, ShortRecord] = {
+        peer: ShortRecord(
+            provider, peer, registered_at, units, used, 1, proofs.get(peer, PeerProofs())
+        )
         for peer, provider, registered_at, units, used in session.execute(peers)
     }
     for peer, kind, count in session.execute(counted):
@@ -96,12 +98,14 @@ def fetch_summaries(
     return found
 
 
-def sum_by_provider(summaries: Iterable[Summary]) -> list[Summary]:
+def sum_by_provider(summaries: Iterable[ShortRecord]) -> list[ShortRecord]:
     """Return the summaries of providers, from those of their peers."""
-    found: dict[Address, Summary] = {}
+    found: dict[Address, ShortRecord] = {}
     for summary in summaries:
         known = found.get(summary.provider)
         if known is None:
-            known = found[summary.provider] = Summary(summary.provider, None, summary.registered_at)
+            known = found[summary.provider] = ShortRecord(
+                summary.provider, None, summary.registered_at
+            )
         known.add(summary)
     return list(found.values())
