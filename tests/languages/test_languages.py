@@ -4,12 +4,15 @@ What is built and compiled is kept for the whole run, and by content for the nex
 """
 
 import asyncio
+import base64
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 
 from peer.runtime.components.check import plan_component
+from tests.paths import CHECKOUT
 from wasmarket.testing import app
 from wasmarket_cli.building.build import build_app, build_modules
 from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
@@ -20,6 +23,17 @@ from wasmarket_cli.developer.apps.projects import build_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
+LARGE = b"a mebibyte" * ((1 << 20) // 10)
+"""Of bytes for a function, which come as JSON here, in base64."""
+
+
+def add_large_bytes(app: Path, call: str, sent: bytes, answered: bytes) -> None:
+    """Add a test that a function takes so many bytes and answers with as many."""
+    text = [base64.b64encode(data).decode() for data in (sent, answered)]
+    (app / "tests" / "large.toml").write_text(
+        f'[[test]]\nname = "a mebibyte"\ncall = "{call}"\n'
+        f'arguments = ["{text[0]}"]\nexpect = "{text[1]}"\n'
+    )
 
 
 def lay(language: str, folder: Path) -> Path:
@@ -29,6 +43,13 @@ def lay(language: str, folder: Path) -> Path:
     (app / "tests").mkdir()
     shutil.copy(HERE / "conformance.toml", app / "tests")
     return app
+
+
+@pytest.fixture(autouse=True)
+def compilers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find those that `make setup-debian` put beside this Python."""
+    places = (CHECKOUT / ".tools" / "languages" / "bin", CHECKOUT / "tools/node_modules/.bin")
+    monkeypatch.setenv("PATH", os.pathsep.join([*map(str, places), os.environ["PATH"]]))
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +63,11 @@ def test_language__conformance_suite__passes(tmp_path, code, language):
     built = build_app(app, print)
 
     check_app(built)
+    add_large_bytes(app, "app.keep", LARGE, LARGE)
     outcomes = asyncio.run(run_tests(built, read_tests(app), code))
 
     assert {outcome.test.name: outcome.problems for outcome in outcomes if outcome.problems} == {}
-    assert len(outcomes) == 16
+    assert len(outcomes) == 17
 
 
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES) - set(COMPONENTS)))
@@ -54,6 +76,8 @@ def test_raw_language__project_as_begun__builds_and_passes_its_tests(tmp_path, c
     for path, text in build_project("shop", language, is_site=False).items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text)
+    with (project / "app.toml").open("a") as file:
+        file.write("\n[limits]\ninput_bytes = 2097152\noutput_bytes = 2097152\n")
     try:
         built = build_app(project, print)
     except MissingTool as error:
@@ -62,9 +86,10 @@ def test_raw_language__project_as_begun__builds_and_passes_its_tests(tmp_path, c
         pytest.skip(f"{error.detail}: {error.remedy}")
 
     check_app(built)
+    add_large_bytes(project, "shop.upper", LARGE, LARGE.upper())
     outcomes = asyncio.run(run_tests(built, read_tests(project), code))
 
-    assert [outcome.problems for outcome in outcomes] == [[]]
+    assert [outcome.problems for outcome in outcomes] == [[], []]
 
 
 def test_testing_app__of_a_component__has_its_hosts_store_and_log_in_hand(tmp_path, monkeypatch):

@@ -27,7 +27,8 @@ OPTIONS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "c": (
         *("--target=wasm32-wasi", "-Os", "-s", "-mexec-model=reactor"),
-        *(f"-Wl,-zstack-size={STACK}", "-o", "module.wasm"),
+        # As two words: the linker of Zig reads no other spelling.
+        *(f"-Wl,-z,stack-size={STACK}", "-o", "module.wasm"),
     ),
     "go": (
         *("build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-buildmode=c-shared"),
@@ -50,15 +51,31 @@ def find_compiler(recipe: Recipe) -> list[str]:
         if not Path(RUSTC).exists():
             raise MissingTool("rustc is not installed", remedy=remedy)
         return [RUSTC]
-    if language == "zig" and find_spec("ziglang"):
-        return [sys.executable, "-m", "ziglang"]
+    if language == "zig":
+        return _find_zig(remedy)
     beside = recipe.source.parent / "node_modules" / ".bin"
     try:
         return [find_program({"c": "clang", "as": "asc"}.get(language, language), remedy, beside)]
+    except MissingTool as error:
+        if language != "c":
+            raise
+        try:
+            return [*_find_zig(remedy), "cc"]
+        except MissingTool:
+            raise error from None
+
+
+def _find_zig(remedy: str) -> list[str]:
+    """Return the command of Zig: a package of this Python or of another, else Zig itself.
+
+    Raises MissingTool.
+    """
+    if find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang"]
+    try:
+        return [find_program("python-zig", remedy)]
     except MissingTool:
-        if language == "c" and find_spec("ziglang"):
-            return [sys.executable, "-m", "ziglang", "cc"]
-        raise
+        return [find_program("zig", remedy)]
 
 
 def find_raw_version(recipe: Recipe) -> str:
