@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from bench.matcher import answers, changes, documents, feed, one_deal, throughput
+from bench.matcher import answers, changes, documents, feed, one_deal, start, throughput
 from bench.matcher.auction import hard_rounds, rounds
 from bench.matcher.rows import Row
 from bench.matcher.service import offers, quotes
@@ -13,6 +13,7 @@ MEASURES: Mapping[str, Measure] = {
     "one-deal": one_deal.measure,
     "throughput": throughput.measure,
     "changes": changes.measure,
+    "start": start.measure,
     "answers": answers.measure,
     "feed": feed.measure,
     "documents": documents.measure,

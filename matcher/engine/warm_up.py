@@ -25,6 +25,7 @@ from matcher.engine.auction.dual_prices import find_dual_prices, take_flow
 from matcher.engine.auction.flow.flow_state import empty_flow
 from matcher.engine.auction.match import match_round
 from matcher.engine.auction.ruin_and_recreate import ruin_and_recreate
+from matcher.engine.index.decimals import ZERO, read_decimals
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
@@ -112,6 +113,7 @@ def _build_book() -> OrderBook:
     peers = [_peer(number) for number in range(1, PEERS + 1)]
     loaded = OrderBook.load(NOW, peers, {}, [_ask(number, number) for number in (1, 2)])
     loaded.set_counter(_peer(1).provider, 1)
+    read_decimals(np.full(1, ZERO, np.uint8), 1, 1)
     loaded.advance(LATER + 1)
     return book
 

@@ -12,6 +12,7 @@ from matcher.orderbook.changed import Touched
 from matcher.orderbook.snapshot import (
     AVOID_EPOCHS,
     Snapshot,
+    fetch_peers_of,
     find_absent_peers,
     find_avoided,
     read_snapshot,
@@ -21,8 +22,7 @@ from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.departures import Departure, fetch_departures, fetch_evictions
 from wasmarket.store.chain.events import LAST, fetch_changes, fetch_stamp
-from wasmarket.store.chain.peers import fetch_peers
-from wasmarket.store.chain.state import batches, fetch_counters, fetch_indexed, fetch_paused
+from wasmarket.store.chain.state import fetch_counters, fetch_indexed, fetch_paused
 from wasmarket.store.database import Database, Session
 from wasmarket.store.matching.live_offers import (
     OfferSelection,
@@ -33,7 +33,7 @@ from wasmarket.store.matching.live_offers import (
 from wasmarket.store.matching.offers import fetch_changed_offers
 from wasmarket.store.matching.peer_checks import fetch_unreachable_peers
 from wasmarket.store.matching.views import OpenOffer
-from wasmarket.store.views import Indexed, PeerView, Position
+from wasmarket.store.views import Indexed, Position
 
 PAGE = 1_000
 MOST_EVENTS = 20_000
@@ -160,12 +160,12 @@ class Feed:
             for peer, when in (self._evictions | touched.evicted).items()
             if when >= since
         }
-        suspects = _fetch_peers(session, self._evictions)
+        suspects = fetch_peers_of(session, self._evictions)
         return find_absent_peers(suspects, self._evictions, at)
 
     def _apply_peers(self, session: Session, before: Snapshot, touched: Touched) -> None:
         owners = set(touched.accounts)
-        rows = _fetch_peers(session, touched.peers)
+        rows = fetch_peers_of(session, touched.peers)
         owners |= {Address(row.provider) for row in rows if row.id in touched.registered}
         counters = fetch_counters(session, owners)
         for book in before.books.values():
@@ -251,7 +251,3 @@ class Feed:
                 self._departures.pop(entry.deal.id, None)
         for departure in fetch_departures(session, deals):
             self._departures.setdefault(departure.deal, []).append(departure)
-
-
-def _fetch_peers(session: Session, ids: Iterable[int]) -> list[PeerView]:
-    return [row for batch in batches(ids) for row in fetch_peers(session, ids=batch, limit=None)]

@@ -1,24 +1,22 @@
 """Read from the store what the engine needs: the book and the demands as of one block."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 
 from matcher.engine.index.order_book import OrderBook
-from matcher.engine.values import Ask, Demand, Live, Peer
+from matcher.engine.values import Demand, Live, Peer
+from matcher.orderbook.bulk_read import read_books
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.reasons import EndKind
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.departures import Departure, fetch_departures, fetch_evictions
 from wasmarket.store.chain.peers import fetch_peers
-from wasmarket.store.chain.state import fetch_counters, fetch_indexed, fetch_paused
+from wasmarket.store.chain.state import batches, fetch_indexed, fetch_paused
 from wasmarket.store.database import Session
-from wasmarket.store.matching.live_offers import (
-    fetch_live_provider_offers,
-    fetch_open_developer_offers,
-)
+from wasmarket.store.matching.live_offers import fetch_open_developer_offers
 from wasmarket.store.matching.peer_checks import fetch_unreachable_peers
-from wasmarket.store.matching.views import OpenOffer, StoredDeveloperOffer, StoredProviderOffer
+from wasmarket.store.matching.views import OpenOffer, StoredDeveloperOffer
 from wasmarket.store.views import DealView, Indexed, PeerView
 
 AVOID_EPOCHS = 10
@@ -39,7 +37,7 @@ class Snapshot:
 
     at: Indexed
     books: Mapping[PriceKind, OrderBook]
-    signatures: dict[Hash, str | None]
+    signatures: MutableMapping[Hash, str | None]
     open: dict[Hash, OpenOffer]
     paused: bool
     absent: frozenset[int]
@@ -58,21 +56,25 @@ def read_snapshot(session: Session, *, reachable_only: bool = False) -> Snapshot
     is no block.
     """
     at = fetch_indexed(session)
-    peers = fetch_peers(session, limit=None)
-    absent = find_absent_peers(peers, fetch_evictions(session), at)
-    live = fetch_live_provider_offers(session, at, reachable_only=reachable_only)
-    asks = [ask for ask in live if ask.offer.peer not in absent]
+    evictions = fetch_evictions(session)
+    absent = find_absent_peers(fetch_peers_of(session, evictions), evictions, at)
+    books, signatures = read_books(session, at, absent, reachable_only=reachable_only)
     offers = fetch_open_developer_offers(session, at)
     return Snapshot(
         at=at,
-        books=_build_books(session, at, peers, asks),
-        signatures={Hash(ask.hash): ask.signature for ask in asks},
+        books=books,
+        signatures=signatures,
         open={Hash(entry.stored.hash): entry for entry in offers},
         paused=fetch_paused(session),
         absent=absent,
         avoid=read_avoided(session, at, [o.deal.id for o in offers if o.deal is not None]),
         unreachable=fetch_unreachable_peers(session) if reachable_only else frozenset(),
     )
+
+
+def fetch_peers_of(session: Session, ids: Iterable[int]) -> list[PeerView]:
+    """Return the peers of these numbers."""
+    return [row for batch in batches(ids) for row in fetch_peers(session, ids=batch, limit=None)]
 
 
 def find_absent_peers(
@@ -136,21 +138,6 @@ def to_demand(
 def is_for(stored: StoredDeveloperOffer, matcher: Address) -> bool:
     """Whether the offer lets this matcher fill it."""
     return stored.offer.matcher in (ZERO_ADDRESS, matcher)
-
-
-def _build_books(
-    session: Session, at: Indexed, peers: list[PeerView], asks: list[StoredProviderOffer]
-) -> dict[PriceKind, OrderBook]:
-    books = {kind: OrderBook(at.timestamp, kind) for kind in PriceKind}
-    counters = fetch_counters(session, {row.provider for row in peers})
-    for book in books.values():
-        for row in peers:
-            book.put_peer(to_peer(row))
-        for account, counter in counters.items():
-            book.set_counter(account, counter)
-    for ask in asks:
-        books[PriceKind(ask.offer.kind)].add(Ask(Hash(ask.hash), ask.offer, ask.sequence))
-    return books
 
 
 def to_peer(row: PeerView) -> Peer:

@@ -1,5 +1,6 @@
 """Turn a computed round into transactions: what Market would refuse, the calls, the records."""
 
+from collections import ChainMap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -74,9 +75,8 @@ def build_book_document(snapshot: Snapshot, book: OrderBook, result: Round) -> l
     at = snapshot.at
     head = BookHead(at.chain_id, Address(at.market), at.block, Hash(at.block_hash), at.timestamp)
     demands = [match.demand for match in result.matches]
-    signatures = snapshot.signatures | {
-        d.hash: snapshot.open[d.hash].stored.signature for d in demands
-    }
+    bids = {d.hash: snapshot.open[d.hash].stored.signature for d in demands}
+    signatures = ChainMap(bids, snapshot.signatures)
     return write_book(
         head,
         book,

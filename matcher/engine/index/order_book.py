@@ -1,16 +1,23 @@
 """The book: peers, their providers' counters and the live asks, changed one thing at a time."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import islice
 
 import numpy as np
 
 from matcher.engine.index.blocks import fill_blocks
+from matcher.engine.index.bulk import (
+    AskColumns,
+    PeerColumns,
+    write_ask_columns,
+    write_peer_columns,
+)
 from matcher.engine.index.filters import UNLIMITED, build_filter
 from matcher.engine.index.hash_index import (
     add_ask,
     drop_ask,
+    index_all,
     index_newest,
     join_all,
     join_provider,
@@ -99,6 +106,30 @@ class OrderBook:
         book._enter(slots[~np.isin(slots, lost)] if len(lost) else slots)
         return book
 
+    @classmethod
+    def load_columns(
+        cls,
+        now: int,
+        accounts: Sequence[Address],
+        peers: PeerColumns,
+        counters: Mapping[Address, int],
+        asks: AskColumns,
+        kind: PriceKind = PriceKind.RESERVED,
+    ) -> "OrderBook":
+        """Return the book that `load` makes of the same peers, counters and asks, much faster.
+
+        `accounts` are those that the columns name by their places. Raises InvalidInput.
+        """
+        book = cls(now, kind)
+        slots, owners = write_peer_columns(book.storage, accounts, peers)
+        join_all(book.columns, slots, owners)
+        for account, counter in counters.items():
+            book.set_counter(account, counter)
+        slots = write_ask_columns(book.storage, accounts, asks)
+        index_all(book.columns, slots)
+        book._enter(slots)
+        return book
+
     def without(self, asks: Iterable[Hash]) -> "OrderBook":
         """Return this book less some asks, as a value: it is the same but for these.
 
@@ -116,8 +147,12 @@ class OrderBook:
         self.storage.reserve_rows(len(slots))
         c = self.columns
         link_all(c, slots)
-        words = [c.words[slots, place] for place in (3, 2, 1, 0)]
-        order = np.lexsort((*words, c.terms[slots, T_SEQUENCE], c.terms[slots, T_PRICE]))
+        sequence, price = c.terms[slots, T_SEQUENCE], c.terms[slots, T_PRICE]
+        if (sequence[1:] > sequence[:-1]).all():
+            order = np.argsort(price, kind="stable")
+        else:
+            words = [c.words[slots, place] for place in (3, 2, 1, 0)]
+            order = np.lexsort((*words, sequence, price))
         fill_blocks(c, slots[order], self.now)
         self._count = len(slots)
         self.version += 1

@@ -14,6 +14,7 @@ from matcher.engine.index.layout import (
     CANCELLED,
     HOLDS,
     I32,
+    I64,
     LAST,
     LOADED,
     NONE,
@@ -170,6 +171,36 @@ class Storage:
         row[P_ASK] = NONE
         return slot
 
+    def intern_peers(self, numbers: I64) -> I32:
+        """Return the slots of peers that are all new, each once, in this order."""
+        first, count = self.peers, len(numbers)
+        self.peers += count
+        c = self.columns
+        if self.peers > len(c.peers):
+            self.columns = c = c._replace(
+                peers=_grown(c.peers, self.peers),
+                marks=_grown(c.marks, self.peers),
+                taken=_grown(c.taken, self.peers),
+            )
+        slots = np.arange(first, self.peers, dtype=np.int32)
+        dense = numbers < DENSE
+        if dense.any():
+            self._spread(int(numbers[dense].max()))
+            self._dense[numbers[dense]] = slots[dense]
+        self._sparse.update(zip(numbers[~dense].tolist(), slots[~dense].tolist(), strict=True))
+        c.peers[slots, P_ID] = numbers
+        c.peers[slots, P_ASK] = NONE
+        return slots
+
+    def peer_slots(self, numbers: I64) -> I32:
+        """Return the slots of peers, NONE for those that nothing names."""
+        slots = np.full(len(numbers), NONE, np.int32)
+        dense = numbers < len(self._dense)
+        slots[dense] = self._dense[numbers[dense]]
+        for row in np.flatnonzero(~dense).tolist():
+            slots[row] = self._sparse.get(int(numbers[row]), NONE)
+        return slots
+
     def _spread(self, number: int) -> None:
         if number >= len(self._dense):
             dense = np.full(min(DENSE, max(number + 1, 2 * len(self._dense))), NONE, np.int32)
@@ -282,6 +313,16 @@ class Storage:
         """Let a slot be used again."""
         self._odd.pop(slot, None)
         self._free.append(slot)
+
+    def take_slots(self, count: int) -> I32:
+        """Return slots that were never used; there must be room."""
+        first = self.asks
+        self.asks += count
+        return np.arange(first, self.asks, dtype=np.int32)
+
+    def keep_odd(self, slot: int, offer: ProviderOffer) -> None:
+        """Keep an offer that its columns cannot hold."""
+        self._odd[slot] = offer
 
     def _take_slot(self) -> int:
         if self._free:
