@@ -63,7 +63,8 @@ def open_papers(
     stores = open_stores(given.urls, settings, wallet.address, domain, wallet, now)
     restore_receipts(folder, places)
     signer = HeadSigner(domain, wallet, HighWater([folder.path, *places]))
-    book = ReceiptLog(folder, signer, seconds, last_closed(folder.commitments) + 1)
+    floor = last_closed(folder.commitments) + 1
+    book = ReceiptLog(folder, signer, seconds, floor, places)
     commitments = Commitments(folder.commitments, book, seconds)
     own_roots = OwnRoots(proofs, commitments, seconds)
     signer.find_obstacle = own_roots.find_obstacle

@@ -13,7 +13,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.events.audits import CaseKind
 from wasmarket.kernel.units import Address, Hash
 
-FORMAT = 3
+FORMAT = 4
 """Of what is kept; facts of an older one are read from the chain again."""
 DEPTH = 64
 """Blocks that may still be undone."""
@@ -37,7 +37,7 @@ class PeerFact:
 @dataclass(slots=True)
 class DealFact:
     """A deal; `apps` are its versions as (block, app), newest last; `assignments` names the peer
-    of each assignment that it ever had; `meter` signs its usage.
+    of each assignment that it ever had; `meter` signs its usage; `offer` is what it came of.
     """
 
     developer: Address
@@ -46,6 +46,7 @@ class DealFact:
     peers: list[int] = field(default_factory=list)
     assignments: dict[int, int] = field(default_factory=dict)
     meter: Address = ZERO_ADDRESS
+    offer: Hash | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ def _apply(facts: Facts, event: events.Event, at: Moment, ours: set[int]) -> Non
                 known.peers,
                 known.assignments,
                 event.meter,
+                event.offer,
             )
         case events.Assigned():
             _assign(facts, event, block, ours)

@@ -283,6 +283,7 @@ class Listener:
             runway=view.runway,
             last_funded=view.last_funded,
             meter=fact.meter,
+            offer=fact.offer,
             endpoints=tuple(other.endpoint for other in others if other is not None),
         )
 

@@ -81,6 +81,8 @@ class Deal:
     """Of the deal's other peers."""
     meter: Address = ZERO_ADDRESS
     """Who signs usage; ZERO_ADDRESS in a reserved deal."""
+    offer: Hash | None = None
+    """The hash of the offer that it came of: after a reorganisation another deal may have `id`."""
 
     @property
     def is_metered(self) -> bool:

@@ -152,7 +152,8 @@ class Commitments:
         }
         for chain in self._book.chains():
             if epoch in chain.epochs():
-                found[chain.assignment] = chain.deal
+                # What the chain says now comes first.
+                found.setdefault(chain.assignment, chain.deal)
         return sorted(found.items())
 
     def _store(self, commitment: Commitment) -> None:

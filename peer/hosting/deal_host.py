@@ -221,9 +221,8 @@ class DealHost(HostedDeal):
                 await workers.start()
         if held.state == State.PENDING:
             await self._asked
-        run = ServedAssignment(
-            held.id, held.units, workers, self._context.book.open(held.id, self.deal.id)
-        )
+        chain = self._context.book.open(held.id, self.deal.id, self.deal.offer)
+        run = ServedAssignment(held.id, held.units, workers, chain)
         self._set_terms(run)
         self.runs[held.id] = run
         logger.info("assignment ready", extra={"deal": self.deal.id, "assignment": held.id})

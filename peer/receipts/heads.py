@@ -38,7 +38,7 @@ class HeadSigner:
             return ""
         return (
             f"receipt {mark.sequence} of assignment {chain.assignment} was signed and is not here "
-            "as it was: an older backup, or a damaged disk"
+            "as it was: an older backup, a damaged disk, or a match that the chain took back"
         )
 
     def sign(self, chain: ReceiptChain, head: ChainHead) -> SignedHead:

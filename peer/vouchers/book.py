@@ -51,11 +51,15 @@ class VoucherBook:
     def accept(self, voucher: Voucher, meter: Address) -> int:
         """Keep a voucher and return the work that is signed for now; an older one changes nothing.
 
-        Raises InvalidSignature, Forbidden unless `meter` signed it, OSError.
+        One that another meter signed is of a match that the chain took back, and stands for
+        nothing. Raises InvalidSignature, Forbidden unless `meter` signed it, OSError.
         """
         assignment = voucher.usage.assignment
-        if voucher.usage.work <= self.work_of(assignment):
-            return self.work_of(assignment)
+        kept, foreign = self._newest.get(assignment), None
+        if kept is not None and voucher.usage.work <= kept.usage.work:
+            if signer_of_voucher(self._domain, kept) == meter:
+                return kept.usage.work
+            foreign = kept
         signer = signer_of_voucher(self._domain, voucher)
         if signer != meter:
             raise Forbidden(
@@ -64,7 +68,8 @@ class VoucherBook:
                 remedy=f"have it signed by the deal's meter {meter}",
             )
         with self._lock:
-            if voucher.usage.work > self.work_of(assignment):
+            newest = self._newest.get(assignment)
+            if newest is foreign or voucher.usage.work > self.work_of(assignment):
                 write_atomically(self._path(assignment), dump_voucher(voucher).encode())
                 self._newest[assignment] = voucher
         self.on_news()

@@ -217,7 +217,7 @@ class HonestPeer:
         assert self.papers is not None
         assert self.view is not None
         book = self.papers.book
-        chain = book.open(held.id, held.deal)
+        chain = book.open(held.id, held.deal, self.view.deals[held.deal].offer)
         head = book.append(
             chain,
             CallRecord(

@@ -16,4 +16,4 @@ DOMAIN = market_domain(31_337, to_address(b"m" * 20))
 def open_log(folder: PeerFolder, floor: int = 0, copies: tuple = ()) -> ReceiptLog:
     """Open the receipts in a folder, as a peer does at its start."""
     signer = HeadSigner(DOMAIN, WALLET, HighWater([folder.path, *copies]))
-    return ReceiptLog(folder, signer, SECONDS, floor)
+    return ReceiptLog(folder, signer, SECONDS, floor, copies)
