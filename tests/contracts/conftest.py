@@ -39,7 +39,7 @@ def court_deployed() -> Court:
     court = Court(BoaChain(START))
     court.fund()
     # The words are compared after every call, the views of MarketLens now and then.
-    court.chain.peeks, court.views_every = True, 8
+    court.chain.peeks, court.views_every = True, max(8, court.usual_views_every)
     return court
 
 

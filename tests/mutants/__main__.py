@@ -1,11 +1,13 @@
 """Apply every fault of the catalogue to a copy of the contracts; a test must fail for each.
 
-`python tests/mutants [name …]`; `sources` names the run without a fault. First the tests that
-should notice, then all of them for what is left; MUTANTS_AT_ONCE (2) at a time. Prints a line for
-each fault and the survivors; fails if there are any, if an old text is stale, or if the sources do
-not pass as they are.
+`python tests/mutants [name …]`; `sources` names the run without a fault, `NAME-` all faults from
+that one on. First the tests that should notice, those first that killed this fault before, or
+another of the same file; then all of them for what is left. MUTANTS_AT_ONCE (2) at a time. Prints a
+line for each fault and the survivors; fails if there are any, if an old text is stale, or if the
+sources do not pass as they are.
 """
 
+import json
 import multiprocessing
 import multiprocessing.pool
 import os
@@ -13,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,9 +50,11 @@ for name in names:
 """
 PROCESSES = int(os.environ.get("MUTANTS_AT_ONCE", "2"))
 CONTRACTS = ("Market", "MarketLens", "Staking", "Proofs", "Meter", "Audits")
-# Views take half of the time, and show little that words, events and reasons do not.
-QUICK_VIEWS = 8
+# Views take most of the time, and show little that words, events and reasons do not.
+QUICK_VIEWS = 40
 AS_THEY_ARE = "sources"
+KILLERS = ROOT / ".build" / "mutants" / "killers.json"
+"""Which test killed a fault when it was tried last, by the fault's name."""
 LIMIT = 3_600.0  # seconds for one fault, on a machine that does much else
 OPTIONS = ["-x", "-q", "-p", "no:ape_test", "-p", "no:boa_test", "-p", "no:cacheprovider"]
 # The size and the test tokens need Ape itself, and say nothing about the rules.
@@ -93,7 +98,7 @@ def run(mutant: Mutant | None, *, is_quick: bool) -> Verdict:
             return Verdict(mutant, "", f"does not compile: {error.message}", 0)
         World.usual_views_every = QUICK_VIEWS if is_quick else 1
         files = [likely_file(mutant)] if mutant and is_quick else order_tests(mutant)
-        plugin = InProcess()
+        plugin = InProcess(likely_tests(mutant) if mutant else [])
         code = pytest.main([*OPTIONS, *LEFT_OUT, *files], plugins=[plugin])
         note = "" if plugin.failed else f"{plugin.passed} tests passed"
         if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
@@ -121,6 +126,32 @@ def likely_file(mutant: Mutant) -> str:
     return str(UNIT / f"test_contracts_{mutant.killer}.py")
 
 
+def likely_tests(mutant: Mutant) -> list[str]:
+    """List the tests that killed this fault before, or others of its file, the deadliest first."""
+    killers = read_killers()
+    own = killers.pop(mutant.name, "")
+    files = {other.name: other.file for other in read_catalogue()}
+    deaths = Counter(test for name, test in killers.items() if files.get(name) == mutant.file)
+    return [own, *(test for test, _ in deaths.most_common())]
+
+
+def read_killers() -> dict[str, str]:
+    """Read which test killed a fault last; nothing where none was tried."""
+    if not KILLERS.exists():
+        return {}
+    found: dict[str, str] = json.loads(KILLERS.read_text(encoding="utf-8"))
+    return found
+
+
+def keep_killer(verdict: Verdict) -> None:
+    """Remember which test it was."""
+    KILLERS.parent.mkdir(parents=True, exist_ok=True)
+    known = read_killers() | {verdict.mutant.name: verdict.killed_by}
+    partial = KILLERS.with_suffix(".partial")
+    partial.write_text(json.dumps(known, indent=1), encoding="utf-8")
+    partial.replace(KILLERS)
+
+
 def compile_once() -> None:
     """Keep what the sources as they are compile to: a fault compiles only what it concerns."""
     names = [*CONTRACTS, "TestUSDC", "TestFLT", *(path.stem for path in MOCKS.glob("Mock*.vy"))]
@@ -141,12 +172,24 @@ def tell(verdict: Verdict) -> None:
     word = "killed  " if verdict.killed_by else "SURVIVED"
     told, seconds = verdict.killed_by or verdict.note, verdict.seconds
     print(f"{word} {verdict.mutant.name:34} {seconds:4.0f} s  {told}", flush=True)
+    if verdict.killed_by:
+        keep_killer(verdict)
+
+
+def choose(names: list[str]) -> list[Mutant]:
+    """Return the faults of these names, or all; `NAME-`: all from that one on."""
+    known = read_catalogue()
+    places = {mutant.name: place for place, mutant in enumerate(known)}
+    begins = [places[name[:-1]] for name in names if name.endswith("-")]
+    if not names:
+        return known
+    return [m for m in known if m.name in names or any(places[m.name] >= b for b in begins)]
 
 
 def main(names: list[str]) -> int:
     """Run the faults of these names, or all; 0 if every one was killed."""
     os.chdir(ROOT)
-    chosen = [m for m in read_catalogue() if not names or m.name in names]
+    chosen = choose(names)
     compile_once()
     began, survivors, sound = time.monotonic(), [], True
     context = multiprocessing.get_context("fork")

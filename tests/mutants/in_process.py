@@ -5,7 +5,7 @@ is loaded: what the tests use of it (`reverts` and three fixtures) is stood in f
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -35,8 +35,10 @@ def reverts(reason: str | None = None) -> Iterator[None]:
 class InProcess:
     """A pytest plugin: the fixtures of Ape, and every chain as it was before each test."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Sequence[str] = ()) -> None:
+        """`first`: which tests go before all others, as `failed` names them."""
         self.chains: list[BoaChain] = []
+        self._places = {test: place for place, test in reversed(list(enumerate(first)))}
         self.failed = ""
         self.passed = 0
         sys.modules["ape"] = stand_in("ape", reverts=reverts)
@@ -71,11 +73,21 @@ class InProcess:
             chain.travel(now)
         del self.chains[count:]
 
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Let those go first that are to."""
+        last = len(self._places)
+        items.sort(key=lambda item: self._places.get(name_test(item.nodeid), last))
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Remember the first failure, wherever in the test it was."""
         if report.failed and not self.failed:
-            self.failed = report.nodeid.rpartition("/")[2]
+            self.failed = name_test(report.nodeid)
         self.passed += report.when == "call" and report.passed
+
+
+def name_test(node: str) -> str:
+    """Return a test's name as verdicts have it: without folders."""
+    return node.rpartition("/")[2]
 
 
 class InProcessChain(BoaChain):

@@ -35,6 +35,8 @@ VARIABLES = {
     "revealed_word": "revealed_word",
     "vote_of": "vote_of",
     "seat_word": "_seats",
+    # Of Audits; others compute it.
+    "free": "free",
     "burned": "burned",
     "case_count": "case_count",
     "seat_count": "seat_count",
@@ -120,7 +122,7 @@ class BoaChain:
 
     def _peek(self, contract: Contract, function: str, arguments: tuple[Any, ...]) -> Any:
         variable = VARIABLES.get(function)
-        if variable is None:
+        if variable not in contract.handle:
             return self._view(contract, function, arguments)
         slot = contract.handle[variable].to_bytes(32, "big")
         keys = (join(*arguments),) if function == "run_end" else arguments

@@ -1,10 +1,12 @@
 """ask and answer: a root must be shown, or silence costs the bond."""
 
+from dataclasses import astuple
+
 import pytest
 
 from tests.contracts.driver.court import refusal
 from tests.contracts.driver.stage import PRICE, ROOT, field
-from tests.model.evidence import NO_RECEIPT, NO_SUMMARY, Called, Summed
+from tests.model.evidence import NO_RECEIPT, NO_SUMMARY, Called, Summed, climb, pack
 
 pytestmark = pytest.mark.unit
 
@@ -168,6 +170,25 @@ def test_answer__path_of_another_shape__reverts_without_a_reason(court, shape):
         summed = Summed(summed.fields, 0, 2**32 + 1, summed.path)
 
     assert refusal(court.answer, case, summed, called) == "0x"
+
+
+def test_answer__receipt_of_the_largest_tree__is_read_and_of_a_larger_one_not(court):
+    s = court.suspect()
+    path = (bytes(32),) * 32
+
+    def ask_about_one_of(count):
+        epoch = court.epoch
+        receipt = s.books.serve(s.deal, s.assignment, epoch)
+        root = climb(pack(*astuple(receipt)), 0, 2**32, path)
+        s.books.close(s.deal, s.assignment, epoch, count=count, root=int.from_bytes(root, "big"))
+        court.next_epoch()
+        court.commit(s, epoch)
+        case = court.ask_for(s, epoch, receipt.sequence)
+        return case, s.books.summed(epoch), Called(astuple(receipt), 0, path)
+
+    assert field(court.answer(*ask_about_one_of(2**32)), "Closed", "outcome") == 1
+    # Its path would have to be longer than what is read of it.
+    assert refusal(court.answer, *ask_about_one_of(2**32 + 1)) == "0x"
 
 
 @pytest.mark.parametrize(("epochs", "is_over"), [(2, False), (3, True)])
