@@ -47,7 +47,7 @@ wheel: setup  ## Build the wheel into .build/dist
 check: setup  ## Formats, lints, types, imports, generated files
 	tools/check
 
-.PHONY: test test-contracts test-gas test-python test-e2e coverage
+.PHONY: test test-contracts test-gas test-python test-e2e coverage scale
 test: setup-debian  ## Everything below
 	@$(MAKE) --no-print-directory -j2 -Otarget check test-contracts
 	@$(MAKE) --no-print-directory test-gas test-python test-e2e coverage
@@ -61,6 +61,9 @@ test-python: setup  ## Unit tests without sockets, then tests against a real Anv
 	$(call MEASURED,anvil) tests
 test-e2e: setup  ## The whole system
 	$(call MEASURED,e2e) tests
+scale: setup-debian  ## Ten minutes of two indexers, three matchers, four gateways on PostgreSQL, killed at random
+	SCALE_SECONDS=$(or $(SECONDS),600) SCALE_COUNTS=2,3,4 timeout 1800 \
+	    $(PY) -m pytest -p no:ape_test -p no:boa_test -q -s tests/scale
 coverage: setup  ## The branches those tests took, by package; fails below 80 %
 	@$(PY) tools/coverage_gate.py
 .PHONY: test-wheel

@@ -13,6 +13,7 @@ class Progress:
     """How far the indexer is; block numbers, None before the first.
 
     `rebuilt`: how far the chain was read again, beside what is served; None if it is not.
+    `events`: how many were applied since the process began.
     """
 
     head: int | None = None
@@ -21,6 +22,7 @@ class Progress:
     problem: str = NOT_LOOKED
     remedy: str = ""
     rebuilt: int | None = None
+    events: int = 0
 
     @property
     def lag(self) -> int | None:
@@ -76,7 +78,8 @@ class Board:
         """Count an applied block."""
         self._blocks.inc()
         self._events.inc(events)
-        self.set_indexed(number)
+        self._indexed.set(number)
+        self._change(indexed=number, events=self.progress.events + events)
 
     def count_undo(self, number: int) -> None:
         """Count a reorg that went back to a block."""

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from indexer.heads import LookPace, NewHeads, websocket_url
 from indexer.loop import IndexLoop
-from indexer.progress import Board
+from indexer.progress import Board, Progress
 from indexer.settings import IndexerSettings
 from wasmarket.chain.reading.blocks import Reader
 from wasmarket.kernel.deployment import Deployment
@@ -44,8 +44,11 @@ def run(
     websocket: str = "",
     version: str,
     on_ready: Callable[[str], None],
+    on_progress: Callable[[Progress], object] | None = None,
 ) -> None:
     """Index until SIGINT or SIGTERM; `on_ready` gets the URL. Raises PortInUse, ConfigError.
+
+    `on_progress` hears of every block and every look at the chain, in the thread that indexes.
 
     `rpc_url`: the node's, `websocket`: where it tells of new blocks; neither: it is only looked at.
 
@@ -73,8 +76,14 @@ def run(
     heads = NewHeads(websocket_url(rpc_url, websocket), wake) if rpc_url else None
     pace = LookPace(rpc_url, settings.poll_seconds, lambda: heads is not None and heads.is_live)
 
+    def beat() -> None:
+        loop.beat()
+        if on_progress is not None:
+            on_progress(board.progress)
+
     def take_turn() -> None:
-        index.take_turn(stop, loop.beat)
+        index.take_turn(stop, beat)
+        beat()
         pace.note(board.progress.head or 0)
 
     loop = ThreadLoop(

@@ -104,7 +104,9 @@ def open_database(url: str) -> Database:
     parsed = _parse(url)
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed))
-    return Database(create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True))
+    engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    event.listen(engine, "connect", _heed_pooler)
+    return Database(engine)
 
 
 def sqlite_url(path: Path) -> str:
@@ -131,6 +133,18 @@ def _parse(url: str) -> URL:
             remedy="give a SQLite file or a PostgreSQL database",
         )
     return parsed
+
+
+def _heed_pooler(connection: Any, _record: Any) -> None:
+    """Prepare no statements where PgBouncer stands between: each transaction may run on another
+    connection of the server, which knows other statements.
+
+    Behind a pooler the server's process is not the one that the connection was told.
+    """
+    [process] = connection.execute("SELECT pg_backend_pid()").fetchone()
+    connection.rollback()
+    if process != connection.info.backend_pid:
+        connection.prepare_threshold = None
 
 
 def _open_sqlite(url: URL) -> Engine:

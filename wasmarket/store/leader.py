@@ -26,9 +26,10 @@ class LeadershipLost(Conflict):
 class Leader:
     """One of the processes that want to lead as `name` ("indexer", "submitter").
 
-    PostgreSQL: an advisory lock on a connection of its own; SQLite: a lock on a file beside the
-    store. Either goes with the process, also with kill -9. A leader that was paused so long that
-    another took over is stopped by `check`, which must be first in each of its transactions.
+    PostgreSQL: an advisory lock of a transaction that stays open, so that it is held through a
+    pooler of transactions as well; SQLite: a lock on a file beside the store. Either goes with the
+    process, also with kill -9. A leader that was paused so long that another took over is stopped
+    by `check`, which must be first in each of its transactions.
     """
 
     def __init__(self, database: Database, name: str, holder: str = "") -> None:
@@ -119,12 +120,14 @@ class Leader:
             return self._lock_connection()
 
     def _lock_connection(self) -> bool:
-        connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection = self._database.engine.connect()
         key = int.from_bytes(
             hashlib.sha256(f"wasmarket {self._name}".encode()).digest()[:8], "big", signed=True
         )
         try:
-            locked = connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key})
+            # A leader may have nothing to do for days.
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            locked = connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key})
         except DBAPIError:
             connection.close()
             raise

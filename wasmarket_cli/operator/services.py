@@ -1,6 +1,7 @@
 """`wasmarket indexer | matcher | gateway`: the operator's processes."""
 
 import threading
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from gateway.directory.from_matcher import MatcherDirectory
 from gateway.directory.from_store import StoreDirectory
 from gateway.run import GatewayParts, create_front, create_gateway
 from gateway.settings import GatewaySettings
+from indexer.progress import Progress
 from indexer.run import run as run_indexer
 from indexer.settings import IndexerSettings
 from matcher.run import run as run_matcher
@@ -32,6 +34,7 @@ from wasmarket.store.database import Database, open_database
 from wasmarket.store.migrate import upgrade
 from wasmarket_cli.auditing.meters import host_meter
 from wasmarket_cli.logs import configure_logging
+from wasmarket_cli.operator.backfill_bar import backfill_bar
 from wasmarket_cli.operator.verification import verify
 from wasmarket_cli.output import print_line
 from wasmarket_cli.wiring import wire
@@ -55,6 +58,13 @@ def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex:
     configure_logging()
     wiring = wire(ctx)
     flags = {"host": host, "port": port, "reindex": reindex or None}
+    with backfill_bar() as show:
+        _run_indexer(wiring, flags, show)
+
+
+def _run_indexer(
+    wiring: Wiring, flags: Mapping[str, object], show: Callable[[Progress], object] | None
+) -> None:
     run_indexer(
         wiring.configuration.read(IndexerSettings, "indexer", flags),
         database=_database(wiring),
@@ -66,6 +76,7 @@ def indexer_run(ctx: click.Context, host: str | None, port: int | None, reindex:
         websocket=wiring.chain.websocket,
         version=__version__,
         on_ready=_ready,
+        on_progress=show,
     )
 
 

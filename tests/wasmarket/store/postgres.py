@@ -3,13 +3,16 @@
 import os
 import pwd
 import shutil
+import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from wasmarket_cli.local.plan import find_free_port
 
@@ -65,3 +68,43 @@ def _run(user: str | None, *command: object) -> None:
         stdin=subprocess.DEVNULL,
         cwd="/",
     )
+
+
+@contextmanager
+def run_pgbouncer(server: str, connections: int = 4) -> Iterator[str]:
+    """Give the URL of a PgBouncer before a server, which lends connections for a transaction.
+
+    Skips, saying why, where there is none.
+    """
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+    if program is None:
+        pytest.skip("no PgBouncer: install Debian's pgbouncer")
+    target, port = make_url(server), find_free_port()
+    user = "postgres" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="wasmarket-pgbouncer-") as name:
+        config = Path(name) / "pgbouncer.ini"
+        config.write_text(
+            f"[databases]\n* = host={target.host} port={target.port} user={target.username}\n"
+            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n"
+            f"pool_mode = transaction\ndefault_pool_size = {connections}\n"
+            "max_client_conn = 200\nunix_socket_dir =\n"
+        )
+        if user:
+            # It does not run as root.
+            shutil.chown(name, user)
+        with subprocess.Popen([program, "-q", str(config)], user=user) as process:
+            try:
+                _wait_for_port(port, process)
+                yield target.set(port=port).render_as_string(hide_password=False)
+            finally:
+                process.kill()
+
+
+def _wait_for_port(port: int, process: "subprocess.Popen[bytes]") -> None:
+    pause = threading.Event()
+    while process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        pause.wait(0.02)
+    raise AssertionError("PgBouncer ended")
