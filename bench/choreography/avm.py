@@ -10,6 +10,7 @@ import msgspec
 import psutil
 
 import bench.peer.market
+from bench.choreography.avm_alone import measure_alone
 from peer.runtime.module.service import BodyKind
 
 _bench: Any = importlib.import_module("tests.peer.choreography.avm_bench")
@@ -23,14 +24,21 @@ SCRIPT = """(seq (call %init_peer_id% ("s" "f") ["x"] x)
 
 def measure_invoke() -> dict[str, float]:
     """Return the mean over a start, an answer and a merge."""
-    invokes, ours = asyncio.run(_measure_ours())
-    theirs = _marine_js.invoke_in_marine_js(invokes, REPEAT)
-    times = theirs["times"]
+    bodies, ours = asyncio.run(_measure_ours())
+    alone = measure_alone(_bench.AVM, _bench.AVM_CACHE, bodies, REPEAT)
+    invokes = [msgspec.msgpack.decode(body) for body in bodies]
+    times = _marine_js.invoke_in_marine_js(invokes, REPEAT)["times"]
     mean = sum(times) / len(times)
-    return {"invoke cpu": ours, "marine-js cpu": mean, "invoke gain": mean / ours}
+    return {
+        "invoke cpu": ours,
+        "marine-js cpu": mean,
+        "invoke gain": mean / ours,
+        "invoke alone": alone,
+        "alone gain": mean / alone,
+    }
 
 
-async def _measure_ours() -> tuple[list[list[Any]], float]:
+async def _measure_ours() -> tuple[list[bytes], float]:
     bodies: list[bytes] = []
     with tempfile.TemporaryDirectory() as folder:
         async with (
@@ -55,7 +63,7 @@ async def _measure_ours() -> tuple[list[list[Any]], float]:
                 for body in given:
                     await a.avm._pool.call("avm", "invoke", body, BodyKind.VALUES)
             spent = (_sum(processes) - began) / (REPEAT * len(given))
-    return [msgspec.msgpack.decode(body) for body in given], spent * 1e6
+    return given, spent * 1e6
 
 
 def _record(pool: Any, bodies: list[bytes]) -> None:

@@ -12,6 +12,8 @@ MEASURES = (
         "marine-js cpu",
     ),
     Measure("invoke gain", "the same beside marine-js", TIMES, "higher", 3),
+    Measure("invoke alone", "of it inside AquaVM's own code", MICROSECONDS, "lower"),
+    Measure("alone gain", "what a host that took no time would reach", TIMES, "higher"),
     Measure(
         "two hops p50",
         "script over two peer processes with a service call, p50",

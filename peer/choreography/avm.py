@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from peer.choreography.avm_file import SHA256
+from peer.choreography.turns import SLOW_US, Turns
 from peer.runtime.errors import GuestFault
 from peer.runtime.module.code_files import CODE
 from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
@@ -74,6 +75,7 @@ class AvmFailed(MarketError):
     """AquaVM cannot run this particle"""
 
     slug = "avm-failed"
+    duration_us = 0
 
 
 class _Request(msgspec.Struct):
@@ -135,6 +137,17 @@ def _read(number: int, request: _Request) -> ServiceRequest:
     )
 
 
+def build_spec(module: Path) -> ServiceSpec:
+    """Return AquaVM as a service of the runtime, like one of a deal."""
+    return ServiceSpec(
+        NAME,
+        (ModuleSpec(NAME, module, bytes.fromhex(SHA256), logger_enabled=False),),
+        total_memory_limit=MEMORY_BYTES,
+        instance=InstanceMode.WARM,
+        limits=CallLimits(INVOKE_MS, FRAME_BYTES, FRAME_BYTES),
+    )
+
+
 class Avm:
     """AquaVM's workers; started when the first particle comes, ended when none has come."""
 
@@ -150,15 +163,8 @@ class Avm:
     ) -> None:
         """`module` was checked by `find_avm`; its code is compiled into `cache` once."""
         cache.mkdir(parents=True, exist_ok=True)
-        spec = ServiceSpec(
-            NAME,
-            (ModuleSpec(NAME, module, bytes.fromhex(SHA256), logger_enabled=False),),
-            total_memory_limit=MEMORY_BYTES,
-            instance=InstanceMode.WARM,
-            limits=CallLimits(INVOKE_MS, FRAME_BYTES, FRAME_BYTES),
-        )
         self._pool = WorkerPool(
-            [spec],
+            [build_spec(module)],
             units=units,
             cache_dir=cache,
             settings=PoolSettings(idle_seconds=idle_seconds or None, rank=RANK),
@@ -169,8 +175,8 @@ class Avm:
         self._cache = cache
         self._compiling: asyncio.Task[None] | None = None
         self._particle_bytes = particle_bytes
-        # Particles wait here, in order, not in the pool, whose queue refuses what is too much.
-        self._places = asyncio.Semaphore(16 * units)
+        # Particles wait here, not in the pool, whose queue refuses what is too much.
+        self._turns = Turns(lambda: self._pool.has_room)
 
     @property
     def restarts(self) -> int:
@@ -232,11 +238,19 @@ class Avm:
                 encode_answers(answers),
             ]
         )
+        initiator, took = particle.init_peer_id, 0
+        await self._turns.begin(initiator)
         try:
-            async with self._places:
-                result = await self._pool.call(NAME, "invoke", body, BodyKind.VALUES)
+            result = await self._pool.call(NAME, "invoke", body, BodyKind.VALUES)
+            took = result.duration_us
         except GuestFault as fault:
-            raise AvmFailed(f"AquaVM did not survive it: {fault.detail}") from fault
+            # What is broken has to be made anew, which counts as slow however soon it broke.
+            took = max(fault.duration_us, SLOW_US)
+            failed = AvmFailed(f"AquaVM did not survive it: {fault.detail}")
+            failed.duration_us = fault.duration_us
+            raise failed from fault
+        finally:
+            self._turns.end(initiator, took)
         self.invokes += 1
         self.invoke_us += result.duration_us
         return _to_turn(_OUTCOME.decode(result.output), result.duration_us)

@@ -23,6 +23,8 @@ class Strand:
     calling: int = 0
     invokes: int = 0
     calls: int = 0
+    failed_us: int = 0
+    """How long invokes took that AquaVM did not survive."""
     is_running: bool = False
     is_stopped: bool = False
 

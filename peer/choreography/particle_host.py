@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol
 
-from peer.choreography.avm import Avm, AvmFailed, ServiceAnswer, ServiceRequest, Turn
+from peer.choreography.avm import Avm, AvmFailed, ServiceAnswer, ServiceRequest
 from peer.choreography.caps import Admission, ParticleCaps
 from peer.choreography.identities import Identities, OwnIdentity
 from peer.choreography.live import LiveParticle, Strand
@@ -18,7 +18,11 @@ from wasmarket.serving.daemon import Pace, TaskLoop
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS: Final = 1.0
-RECURSION_CODE: Final = 1
+NO_SCRIPT: Final = 1
+"""AquaVM's code for a script that does not parse, or nests too deeply."""
+MOST_FAILED_US: Final = 3_000_000
+"""How long invokes of one particle at one identity may take that come to nothing: one that takes
+all its time, and what is short beside it."""
 
 Answer = ServiceAnswer | Awaitable[ServiceAnswer]
 CallService = Callable[[LiveParticle, OwnIdentity, ServiceRequest], Answer]
@@ -150,8 +154,6 @@ class ParticleHost:
                 if self._memory.find(live.key) is not live:
                     return
                 await self._take_turn(live, strand)
-        except AvmFailed as failed:
-            self._stop(live, strand, failed.detail)
         except MarketError as error:
             self._stop(live, strand, f"it could not be run: {error.detail}")
         finally:
@@ -168,16 +170,24 @@ class ParticleHost:
         answers, strand.answers = strand.answers, {}
         strand.invokes += 1
         identity = strand.identity
-        turn = await self._avm.invoke(
-            live.particle, identity.peer_id, identity.seed, strand.previous, data, answers
-        )
+        try:
+            turn = await self._avm.invoke(
+                live.particle, identity.peer_id, identity.seed, strand.previous, data, answers
+            )
+        except AvmFailed as failed:
+            strand.failed_us += failed.duration_us
+            is_over = strand.failed_us > MOST_FAILED_US
+            self._refuse(live, strand, failed.detail, data, answers, is_over=is_over)
+            return
         live.trail.invokes += 1
         live.trail.invoke_us += turn.duration_us
         if not turn.is_good:
-            self._refuse(live, strand, turn, had_answers=bool(answers))
+            text = f"AquaVM refuses it ({turn.code}): {turn.problem}"
+            self._refuse(live, strand, text, data, answers, is_over=turn.code == NO_SCRIPT)
             return
         if len(turn.data) > self._caps.data_bytes:
-            self._stop(live, strand, f"its data has grown over {self._caps.data_bytes} bytes")
+            text = f"its data has grown over {self._caps.data_bytes} bytes"
+            self._refuse(live, strand, text, data, answers)
             return
         strand.previous = turn.data
         self._memory.remeasure(live)
@@ -188,13 +198,25 @@ class ParticleHost:
         for request in turn.requests:
             self._ask(live, strand, request)
 
-    def _refuse(self, live: LiveParticle, strand: Strand, turn: Turn, *, had_answers: bool) -> None:
-        """Go on without data that is no good; without an answer a script is stuck."""
-        text = f"AquaVM refuses it ({turn.code}): {turn.problem}"
-        if had_answers or turn.code == RECURSION_CODE:
-            self._stop(live, strand, text)
-        else:
-            self._tell(live, strand, text)
+    def _refuse(
+        self,
+        live: LiveParticle,
+        strand: Strand,
+        problem: str,
+        data: bytes,
+        answers: dict[int, ServiceAnswer],
+        *,
+        is_over: bool = False,
+    ) -> None:
+        """Go on without data that is no good: who sent it must not stop what others do.
+
+        Answers that went with it are given again, alone.
+        """
+        if is_over or not data:
+            self._stop(live, strand, problem)
+            return
+        strand.answers = answers | strand.answers
+        self._note(live, f"data that came is left out: {problem}")
 
     def _send(self, live: LiveParticle, data: bytes, peer_id: str) -> None:
         identity = self._identities.find(peer_id)
@@ -243,12 +265,15 @@ class ParticleHost:
         self._tell(live, strand, problem)
 
     def _tell(self, live: LiveParticle, strand: Strand, problem: str) -> None:
+        self._note(live, problem)
+        if self.watcher is not None and strand.identity.peer_id == live.particle.init_peer_id:
+            self.watcher.fail(live, problem)
+
+    def _note(self, live: LiveParticle, problem: str) -> None:
         particle = live.particle
         live.trail.add_problem(problem)
         extra = {"particle": particle.id, "initiator": particle.init_peer_id, "why": problem[:300]}
-        logger.info("particle does not go on", extra=extra)
-        if self.watcher is not None and strand.identity.peer_id == particle.init_peer_id:
-            self.watcher.fail(live, problem)
+        logger.info("particle is not well", extra=extra)
 
     async def _sweep(self) -> None:
         for live in self._memory.expire():

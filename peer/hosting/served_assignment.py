@@ -15,10 +15,10 @@ from peer.receipts.epoch_files import ChainHead
 from peer.receipts.receipt_log import ReceiptLog
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import GuestFault
-from peer.runtime.messages import Answer
+from peer.runtime.messages import Answer, build_fault
 from peer.runtime.module.service import BodyKind
 from peer.runtime.sandbox.storage_guard import StorageLimits
-from peer.runtime.workers.pool import PoolSettings, WorkerPool, build_fault
+from peer.runtime.workers.pool import PoolSettings, WorkerPool
 from peer.runtime.workers.process import Outcome
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.service_log import ServiceLog

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
+from peer.runtime.errors import FAULTS, GuestFault
 from peer.runtime.module.service import BodyKind, ServiceSpec
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from wasmarket.kernel.documents.receipts import CallStatus
@@ -101,6 +102,17 @@ def _decode_unknown(kind: type, value: Any) -> Any:
 ENCODER: Final = msgspec.msgpack.Encoder(enc_hook=_encode_unknown)
 TO_WORKER: Final = msgspec.msgpack.Decoder(ToWorker, dec_hook=_decode_unknown)
 FROM_WORKER: Final = msgspec.msgpack.Decoder(FromWorker)
+
+
+def build_fault(answer: Answer) -> GuestFault:
+    """Return the fault with which a worker answered."""
+    return FAULTS[CallStatus(answer.status)](
+        answer.detail,
+        field=answer.field,
+        fuel=answer.fuel,
+        duration_us=answer.duration_us,
+        logs=answer.logs,
+    )
 
 
 def encode_frame(message: ToWorker | FromWorker) -> bytes:

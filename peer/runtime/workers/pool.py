@@ -13,9 +13,7 @@ from peer.runtime.abi.guest_types import Interface
 from peer.runtime.components.check import learn_interface
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.errors import (
-    FAULTS,
     FunctionNotFound,
-    GuestFault,
     InputTooLarge,
     ModuleError,
     NoWorker,
@@ -23,7 +21,7 @@ from peer.runtime.errors import (
     StartFailed,
     list_known,
 )
-from peer.runtime.messages import Answer, Call, Setup, encode_frame
+from peer.runtime.messages import Answer, Call, Setup, build_fault, encode_frame
 from peer.runtime.module.service import (
     BodyKind,
     GuestResult,
@@ -148,6 +146,11 @@ class WorkerPool:
     def pids(self) -> tuple[int, ...]:
         """Process ids of the live workers."""
         return tuple(worker.pid for worker in self._workers if worker.is_alive)
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether a call would go to a worker at once, or have one started."""
+        return self._choose() is not None or len(self._workers) + self._starting < self._units
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -386,14 +389,3 @@ class WorkerPool:
         self._leaving.add(worker)
         await worker.stop()
         self._leaving.discard(worker)
-
-
-def build_fault(answer: Answer) -> GuestFault:
-    """Return the fault with which a worker answered."""
-    return FAULTS[CallStatus(answer.status)](
-        answer.detail,
-        field=answer.field,
-        fuel=answer.fuel,
-        duration_us=answer.duration_us,
-        logs=answer.logs,
-    )

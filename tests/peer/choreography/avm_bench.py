@@ -100,7 +100,12 @@ class Bench:
 
 @asynccontextmanager
 async def running(
-    folder: Path, number: int = 9, *, caps: ParticleCaps | None = None, memory_bytes: int = 64 << 20
+    folder: Path,
+    number: int = 9,
+    *,
+    caps: ParticleCaps | None = None,
+    memory_bytes: int = 64 << 20,
+    units: int = 1,
 ) -> AsyncIterator[Bench]:
     """Run the host of the peer of that number; its particles lie in `folder`."""
     caps = caps or ParticleCaps()
@@ -111,7 +116,12 @@ async def running(
         ParticleFiles(folder / "particles"), identities, trails, memory_bytes=memory_bytes
     )
     avm = Avm(
-        AVM, AVM_CACHE, units=1, idle_seconds=60, spawner=spawner, particle_bytes=caps.data_bytes
+        AVM,
+        AVM_CACHE,
+        units=units,
+        idle_seconds=60,
+        spawner=spawner,
+        particle_bytes=caps.data_bytes,
     )
     record = Record()
     host = ParticleHost(

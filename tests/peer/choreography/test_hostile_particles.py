@@ -5,10 +5,11 @@ import os
 
 import pytest
 
+from peer.choreography import avm
 from peer.choreography.avm import ServiceAnswer
 from peer.choreography.caps import ParticleCaps
 from tests.peer.choreography.avm_bench import build_particle, id_of, running
-from tests.peer.runtime.pools import in_loop
+from tests.peer.runtime.pools import eventually, in_loop
 from wasmarket.kernel.errors import LimitReached
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
@@ -86,6 +87,23 @@ async def test_scripts__meant_to_hurt__leave_others_alone(tmp_path):
             await still_works(bench)
             assert len(bench.called) <= 60
             bench.called.clear()
+
+
+@in_loop
+async def test_scripts__that_take_all_their_time__leave_a_worker_to_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(avm, "INVOKE_MS", 1_000)
+    endless = f"(seq {CALL} (seq (ap 1 $s) (fold $s i (seq (ap i $s) (next i)))))"
+    async with running(tmp_path, units=2) as bench:
+        await still_works(bench)
+        for _ in range(8):
+            bench.host.accept(build_particle(1, endless))
+        await eventually(lambda: len(bench.called) > 1)
+        for number in range(40):
+            bench.host.accept(build_particle(2 + number % 3, CALL.replace("argument", "of others")))
+        await eventually(lambda: sum(call[2] == ["of others"] for call in bench.called) == 40)
+
+        assert bench.avm.restarts == 0
+        assert not all(live.is_idle for live in bench.memory), "the slow ones are still under way"
 
 
 @in_loop

@@ -8,7 +8,7 @@ from peer.choreography.avm import ServiceAnswer
 from peer.choreography.callers.scripts import ScriptFailed
 from peer.choreography.caps import ParticleCaps, now_ms
 from tests.peer.choreography.avm_bench import build_particle, id_of, key_of, running
-from tests.peer.runtime.pools import in_loop
+from tests.peer.runtime.pools import eventually, in_loop
 from wasmarket.kernel.errors import (
     Expired,
     InvalidInput,
@@ -155,17 +155,47 @@ async def test_data__with_one_bit_flipped__changes_nothing_and_others_go_on(tmp_
         await first.settle()
         [(_, data)] = first.sent
     async with running(tmp_path / "b", 8) as second:
-        for position in range(0, len(data), 37):
-            flipped = bytearray(data)
-            flipped[position] ^= 1 << position % 8
-            fresh = build_particle(1, script)
-            second.host.accept(fresh.with_data(bytes(flipped)))
+        second.host.accept(build_particle(1, script).with_data(data))
         await second.settle()
         assert second.called == [], "data of another particle is signed for that one"
+        for position in range(len(data)):
+            flipped = bytearray(data)
+            flipped[position] ^= 1 << position % 8
+            second.host.accept(particle.with_data(bytes(flipped)))
+            if position % 16 == 0:
+                await second.settle()
+        await second.settle()
+        assert second.called in ([], [("service", "function", [["argument"]])])
         second.host.accept(particle.with_data(data))
         await second.settle()
 
         assert second.called == [("service", "function", [["argument"]])]
+
+
+@in_loop
+async def test_garbage__of_a_peer_on_the_way__stops_neither_the_script_nor_its_answers(tmp_path):
+    async with running(tmp_path / "a", 9) as first:
+        answer = asyncio.Event()
+
+        async def wait() -> ServiceAnswer:
+            await answer.wait()
+            return ServiceAnswer(0, "late")
+
+        first.record.do = lambda live, identity, request: wait()
+        script = f"""(seq (par (call "{NEXT}" ("op" "noop") []) (null))
+          (seq (call "{HERE}" ("slow" "function") [] x) {RESPOND}))"""
+        running_script = asyncio.ensure_future(
+            first.scripts.run(first.identities.own, script, {}, 30_000)
+        )
+        await eventually(lambda: first.called)
+        [live] = first.memory
+        for garbage in (b"garbage", b"\x83", bytes(1_000), b"\x83\xa7version"):
+            first.host.deliver(live, first.identities.own, garbage)
+        answer.set()
+        first.host.deliver(live, first.identities.own, b"and more")
+
+        assert (await running_script).value == "late"
+        assert any("left out" in problem for problem in live.trail.problems)
 
 
 @in_loop
