@@ -78,9 +78,13 @@ FORGERIES = (
 def test_verify__of_what_was_forged__names_it(market, flowing):
     answer = start(market, flowing, "everybody", [str(flowing), "Kim"])
     particle = answer.headers["wasmarket-particle"]
+    other = start(market, flowing, "everybody", [str(flowing), "Kim"])
+    steps_of_another = msgspec.msgpack.decode(
+        find_kept(market, other.headers["wasmarket-particle"]).read_bytes(), type=KeptFlow
+    ).data
     path = find_kept(market, particle)
     kept = msgspec.msgpack.decode(path.read_bytes(), type=KeptFlow)
-    for change, cause in FORGERIES:
+    for change, cause in (*FORGERIES, (lambda kept: {"data": steps_of_another}, "AquaVM")):
         path.write_bytes(msgspec.msgpack.encode(msgspec.structs.replace(kept, **change(kept))))
 
         ran = market.run("flow", "verify", particle, "--deal", flowing)

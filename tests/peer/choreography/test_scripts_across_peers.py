@@ -1,12 +1,15 @@
 """Scripts that go from peer to peer and call services of deals."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.peer.choreography.avm_bench import build_particle, id_of
+from tests.peer.choreography.avm_bench import build_particle, id_of, key_of
 from tests.peer.choreography.conftest import run_script
+from tests.peer.choreography.garbage_peer import answering_garbage
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from wasmarket.kernel.addresses import raw
 from wasmarket.kernel.documents.particles import encode_particle, parse_peer_id
@@ -238,6 +241,51 @@ def test_particle__for_nobody__says_so_in_its_trail(pair):
 
     [problem] = wait_until("it says so", problems)
     assert "no peer on chain has this id" in problem
+
+
+def test_peer__that_answers_garbage__holds_up_nobody_else(pair, world):
+    key = key_of(66).public_key().public_bytes_raw()
+    with answering_garbage() as (url, came):
+        world.register_peer(key, world.next_wallet().address, url, units=1, memory_mib=64)
+        a, b = pair.hosts
+        wait_until(
+            "A knows it",
+            lambda: pair.run(f"""(seq (call "{a}" ("peer" "get_contact") ["{id_of(66)}"] x)
+              (call %init_peer_id% ("callbackSrv" "response") [x]))""").json()["result"],
+        )
+        greet = f'(call "{pair.workers[1]}" ("greeting" "greeting") ["Al"] x)'
+        script = f"""(seq (par (call "{id_of(66)}" ("op" "noop") [])
+           (seq (call "{b}" ("op" "noop") []) {greet}))
+          (seq (call "{b}" ("op" "noop") []) (seq (call "{a}" ("op" "noop") [])
+           (call %init_peer_id% ("callbackSrv" "response") [x]))))"""
+
+        answer = pair.run(script, ttl=20_000).json()
+
+        assert answer["result"] == "Hi, Al"
+        assert came
+
+
+def test_initiator__that_nobody_reaches__costs_nothing_but_the_ttl(pair):
+    a = pair.peers[0]
+    before = a.get("/v1/particles").json()["live"]
+    script = f"""(seq (call "{pair.hosts[0]}" ("op" "noop") [] x)
+      (call %init_peer_id% ("callbackSrv" "response") [x]))"""
+    particle = build_particle(5, script, ttl=1_000)
+
+    assert send(a, particle).status_code == 202
+
+    wait_until("it is gone", lambda: a.get("/v1/particles").json()["live"] <= before)
+    [trail] = a.get(f"/v1/particles/{particle.id}").json()["items"]
+    assert "no client here" in trail["sent"][0]["problem"]
+
+
+def test_body__that_says_it_has_100_mb__is_refused_before_it_comes(pair):
+    place = urlsplit(pair.peers[0].url)
+    lines = ("POST /v1/particles HTTP/1.1", f"Host: {place.netloc}", f"Content-Length: {100 << 20}")
+    with socket.create_connection((place.hostname, place.port), timeout=30) as connection:
+        connection.sendall("\r\n".join((*lines, "", "")).encode())
+
+        assert connection.recv(1_000).split()[1] == b"413"
 
 
 @pytest.mark.parametrize("size", [0, 10, 5 << 20])
