@@ -8,6 +8,7 @@ import { forgetReorg, startLive, useLive } from "./data/live";
 import { navigate, usePath } from "./data/router";
 import { getSettings, loadSettings } from "./data/settings";
 import { AccountPage, OfferPage } from "./pages/account";
+import { AuditsPage, CasePage } from "./pages/audits";
 import { DealPage } from "./pages/deal";
 import { EpochPage, EpochsPage } from "./pages/epochs";
 import { MarketPage } from "./pages/market";
@@ -26,6 +27,8 @@ const ROUTES: [RegExp, (match: RegExpExecArray, query: URLSearchParams) => preac
   [/^\/matches\/(\d{1,15})$/, ([, id]) => <MatchPage match={Number(id)} key={id} />],
   [/^\/epochs$/, () => <EpochsPage />],
   [/^\/epochs\/(\d{1,10})$/, ([, id]) => <EpochPage epoch={Number(id)} key={id} />],
+  [/^\/audits$/, () => <AuditsPage />],
+  [/^\/cases\/(\d{1,15})$/, ([, id]) => <CasePage case={Number(id)} key={id} />],
   [/^\/(?:accounts|providers)\/(0x[0-9a-fA-F]{40})$/, ([, address = ""]) => <AccountPage address={address} key={address} />],
   [/^\/offers\/(0x[0-9a-fA-F]{64})$/, ([, hash = ""]) => <OfferPage hash={hash} key={hash} />],
   [/^\/apps\/(0x[0-9a-fA-F]{64})$/, ([, app = ""]) => <AppPage app={app} key={app} />],
@@ -169,6 +172,9 @@ function Frame() {
           </Link>
           <Link to="/epochs" current={page.startsWith("/epochs")}>
             Epochs
+          </Link>
+          <Link to="/audits" current={page === "/audits" || page.startsWith("/cases")}>
+            Audits
           </Link>
           {account !== null && (
             <Link to={`/accounts/${account}`} current={page === `/accounts/${account}`}>

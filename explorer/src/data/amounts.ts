@@ -2,6 +2,7 @@
 
 export const USDC_DECIMALS = 6;
 export const FLT_DECIMALS = 18;
+const WORK_DECIMALS = 12;
 const SHARE_ONE = 65536n;
 
 /** Write base units as a decimal number, exactly, with at least `least` decimals. */
@@ -19,6 +20,11 @@ export function formatUsdc(amount: bigint | string): string {
 
 export function formatFlt(amount: bigint | string): string {
   return formatUnits(BigInt(amount), FLT_DECIMALS);
+}
+
+/** Work in units of 10^12, as metered prices count it. */
+export function formatWork(work: bigint | string): string {
+  return `${formatUnits(BigInt(work), WORK_DECIMALS)} × 10¹²`;
 }
 
 /** Read what a person typed as base units; null if it is not an amount. */

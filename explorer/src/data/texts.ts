@@ -95,6 +95,11 @@ export function startOf(epoch: number): number {
   return epoch * getSettings().epochSeconds;
 }
 
+/** The epoch that a second is in. */
+export function epochOf(seconds: number): number {
+  return Math.floor(seconds / getSettings().epochSeconds);
+}
+
 export function capitalize(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1).replaceAll("_", " ");
 }

@@ -232,6 +232,66 @@ export interface Opportunity {
   reasons: string[];
 }
 
+/** An ask or an accusation; `jury` has seats by place, `moved_at` is when its phase began. */
+export interface Case {
+  id: number;
+  kind: string;
+  state: string;
+  outcome: string | null;
+  assignment: number;
+  by: string;
+  epoch: number;
+  sequence: Amount;
+  receipt: string;
+  jury: number[] | null;
+  seized: Amount | null;
+  opened_block: number;
+  opened_at: number;
+  moved_at: number;
+  tx: string;
+}
+
+export interface CaseDetail {
+  case: Case;
+  votes: { place: number; vote: string | null }[];
+}
+
+/** A peer that was convicted by its own words; `kind` as in the law of Audits. */
+export interface Contradiction {
+  assignment: number;
+  by: string;
+  kind: number;
+  seized: Amount;
+  log_index: number;
+  at: number;
+  tx: string;
+  in_block: number;
+}
+
+/** A juror's place; `quit` 0 while it is kept. */
+export interface Seat {
+  id: number;
+  peer: number;
+  since: number;
+  quit: number;
+  fines: number;
+}
+
+/** A redeemed voucher: `paid` now for all `work` so far, `owed` still, `balance` of the deal. */
+export interface Redemption {
+  assignment: number;
+  deal: number;
+  provider: string;
+  work: Amount;
+  paid: Amount;
+  owed: Amount;
+  balance: Amount;
+  log_index: number;
+  at: number;
+  tx: string;
+  in_block: number;
+}
+
 /** An event of the chain, with its members as the stream writes them. */
 export interface ChainEvent {
   id: string;

@@ -1,15 +1,16 @@
 /** A deal: how long its money lasts, who runs it, what it costs, and how to check all of it. */
 
 import { isSame } from "../chain/bytes";
-import { costOf, formatCount, formatPpm, formatUsdc, toDrawn, USDC_DECIMALS } from "../data/amounts";
+import { costOf, formatCount, formatPpm, formatUsdc, formatWork, toDrawn, USDC_DECIMALS } from "../data/amounts";
 import { type Resource, useAll, useHistory, useMatcher } from "../data/resources";
 import { getSettings } from "../data/settings";
 import { formatSpan, formatTime, NO_END, pluralOf, startOf, ZERO_ADDRESS } from "../data/texts";
-import type { Assignment, Deal, Epoch, Match, Page, Version } from "../data/views";
+import type { Assignment, Deal, Epoch, Match, Page, Redemption, Version } from "../data/views";
 import {
   AccountName,
   AppName,
   Card,
+  type Column,
   Facts,
   Link,
   OfferName,
@@ -27,6 +28,7 @@ import { Explained } from "../parts/explained";
 import { EventList } from "../parts/latest";
 import { Receipts } from "../parts/receipts";
 import { Timeline } from "../parts/timeline";
+import { Payments, Vouchers } from "../parts/usage";
 import { DealActions } from "../wallet/deal_actions";
 import { useWallet } from "../wallet/provider";
 
@@ -37,9 +39,13 @@ export function useEpoch(): number | null {
   return useMatcher<Page<Epoch>>("/v1/epochs?limit=1").data?.items[0]?.epoch ?? null;
 }
 
+function isMetered(deal: Deal): boolean {
+  return deal.meter !== ZERO_ADDRESS;
+}
+
 function Runway(props: { deal: Deal; epoch: number | null }) {
   const { deal } = props;
-  if (deal.meter !== ZERO_ADDRESS) return <Tile label="Runway" note="it pays for work, not for time">metered</Tile>;
+  if (isMetered(deal)) return <Tile label="Runway" note="it pays for work, not for time">metered</Tile>;
   if (deal.last_funded === null) {
     return <Tile label="Runway" note={deal.status === "lapsed" ? "its balance is used up" : "nothing runs"}>none</Tile>;
   }
@@ -52,17 +58,25 @@ function Runway(props: { deal: Deal; epoch: number | null }) {
   );
 }
 
-function Figures(props: { deal: Deal; epoch: number | null }) {
+function Figures(props: { deal: Deal; epoch: number | null; assignments: Assignment[] }) {
   const { deal } = props;
+  const paid = props.assignments.reduce((sum, entry) => sum + BigInt(entry.paid), 0n);
+  const work = props.assignments.reduce((sum, entry) => sum + BigInt(entry.work), 0n);
   return (
     <Tiles>
       <Runway deal={deal} epoch={props.epoch} />
       <Tile label="Balance" note={`of ${formatUsdc(deal.deposit)} paid in at first`}>
         <Usdc amount={deal.balance} />
       </Tile>
-      <Tile label="Costs an epoch" note={formatSpan(getSettings().epochSeconds)}>
-        <Usdc amount={deal.rate} />
-      </Tile>
+      {isMetered(deal) ? (
+        <Tile label="Paid for work" note={formatWork(work)}>
+          <Usdc amount={paid} />
+        </Tile>
+      ) : (
+        <Tile label="Costs an epoch" note={formatSpan(getSettings().epochSeconds)}>
+          <Usdc amount={deal.rate} />
+        </Tile>
+      )}
       <Tile label="Units" note={`on ${pluralOf(deal.assignments.length, "peer")}`}>
         {deal.units}
       </Tile>
@@ -96,7 +110,11 @@ function Costs(props: { assignments: Assignment[]; epoch: number }) {
   );
 }
 
-function Assignments(props: { of: Resource<Assignment[]> }) {
+function Assignments(props: { of: Resource<Assignment[]>; isMetered: boolean }) {
+  const work: Column<Assignment>[] = [{ name: "Work paid", isNumber: true, cell: (row) => formatWork(row.work) }];
+  const refunds: Column<Assignment>[] = [
+    { name: "Went back", isNumber: true, cell: (row) => <Usdc amount={row.refunded} /> },
+  ];
   return (
     <Shown of={props.of}>
       {(rows) => (
@@ -113,7 +131,7 @@ function Assignments(props: { of: Resource<Assignment[]> }) {
             { name: "Units", isNumber: true, cell: (row) => row.units },
             { name: "Price", isNumber: true, cell: (row) => <Usdc amount={row.price} /> },
             { name: "Paid", isNumber: true, cell: (row) => <Usdc amount={row.paid} /> },
-            { name: "Went back", isNumber: true, cell: (row) => <Usdc amount={row.refunded} /> },
+            ...(props.isMetered ? work : refunds),
             { name: "Provider", cell: (row) => <AccountName address={row.provider} /> },
           ]}
         />
@@ -168,6 +186,8 @@ export function DealPage(props: { deal: number }) {
   const assignments = useAll<Assignment>(`/v1/deals/${props.deal}/assignments`);
   const history = useHistory(`deal=${props.deal}`);
   const versions = useMatcher<Page<Version>>(`/v1/deals/${props.deal}/versions`);
+  const metered = found.data !== undefined && isMetered(found.data);
+  const redemptions = useAll<Redemption>(metered ? `/v1/deals/${props.deal}/redemptions` : null);
   const epoch = useEpoch();
   const { account } = useWallet();
   return (
@@ -178,7 +198,7 @@ export function DealPage(props: { deal: number }) {
       <Shown of={found} missing={`There is no deal ${props.deal}.`}>
         {(deal) => (
           <>
-            <Figures deal={deal} epoch={epoch} />
+            <Figures deal={deal} epoch={epoch} assignments={assignments.data ?? []} />
             <div class="grid">
               <Card title="Who runs it" note="Assignments along the epochs, with what each unit costs an epoch" wide>
                 {assignments.data && epoch !== null ? (
@@ -187,9 +207,15 @@ export function DealPage(props: { deal: number }) {
                   <p class="loading">Loading …</p>
                 )}
               </Card>
-              <Card title="Cost by epoch" note="Billed when an epoch begins; epochs that are not proven go back">
-                {assignments.data && epoch !== null && <Costs assignments={assignments.data} epoch={epoch} />}
-              </Card>
+              {metered ? (
+                <Card title="Paid for work" note="By vouchers that its meter signed, when peers redeemed them">
+                  <Payments of={redemptions} />
+                </Card>
+              ) : (
+                <Card title="Cost by epoch" note="Billed when an epoch begins; epochs that are not proven go back">
+                  {assignments.data && epoch !== null && <Costs assignments={assignments.data} epoch={epoch} />}
+                </Card>
+              )}
               <Card title="Terms">
                 <Facts
                   rows={[
@@ -198,14 +224,20 @@ export function DealPage(props: { deal: number }) {
                     ["Offer", <OfferName hash={deal.offer} />],
                     ["Began", formatTime(deal.created_at)],
                     ["Ends", deal.end === NO_END ? "when it is stopped" : formatTime(startOf(deal.end + 1))],
-                    ["Kind", deal.meter === ZERO_ADDRESS ? "reserved: it pays for time" : "metered: it pays for work"],
+                    ["Kind", metered ? "metered: it pays for work" : "reserved: it pays for time"],
+                    ["Meter", metered ? <AccountName address={deal.meter} /> : "–"],
                   ]}
                 />
                 <DealActions deal={deal} assignments={assignments.data ?? []} />
               </Card>
               <Card title="Assignments" wide>
-                <Assignments of={assignments} />
+                <Assignments of={assignments} isMetered={metered} />
               </Card>
+              {metered && (
+                <Card title="Vouchers" note="Each states all work so far of one assignment; what it pays beyond the last is paid" wide>
+                  <Vouchers of={redemptions} assignments={assignments.data ?? []} />
+                </Card>
+              )}
               <Card title="Match records" note="Each names the exact book it was computed from">
                 <Matches deal={deal.id} />
               </Card>

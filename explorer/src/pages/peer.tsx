@@ -4,7 +4,7 @@ import { formatCount, formatUsdc, toDrawn, USDC_DECIMALS } from "../data/amounts
 import { useAll, useHistory, useMatcher } from "../data/resources";
 import { getSettings } from "../data/settings";
 import { formatTime, regionName, startOf, traitsOf } from "../data/texts";
-import type { Assignment, ChainEvent, Offer, Page, Peer } from "../data/views";
+import type { Assignment, Case, ChainEvent, Offer, Page, Peer, Seat } from "../data/views";
 import {
   AccountName,
   Card,
@@ -23,6 +23,7 @@ import {
 } from "../parts/basics";
 import { Chart } from "../parts/chart";
 import { EventList } from "../parts/latest";
+import { CaseTable, SeatTable } from "./audits";
 import { useEpoch } from "./deal";
 
 const EPOCHS_SHOWN = 90;
@@ -150,6 +151,8 @@ export function PeerPage(props: { peer: number }) {
   const history = useHistory(`peer=${props.peer}`, 60);
   const proofs = useHistory(`peer=${props.peer}&names=Committed`, 2 * EPOCHS_SHOWN);
   const claims = useHistory(`peer=${props.peer}&names=Claimed,Redeemed`, 500);
+  const seats = useMatcher<Page<Seat>>(`/v1/seats?peer=${props.peer}`);
+  const cases = useAll<Case>("/v1/cases");
   const epoch = useEpoch();
   const answers = found.data?.reachable?.answers;
   return (
@@ -208,6 +211,17 @@ export function PeerPage(props: { peer: number }) {
               </Card>
               <Card title="Assignments" wide>
                 <Shown of={assignments}>{(rows) => <AssignmentTable rows={rows} />}</Shown>
+              </Card>
+              <Card title="Cases about it" note="Who asked it to show a call, or said that one was wrong" wide>
+                <Shown of={cases}>
+                  {(rows) => {
+                    const own = new Set((assignments.data ?? []).map((entry) => entry.id));
+                    return <CaseTable rows={rows.filter((row) => own.has(row.assignment))} empty="None." />;
+                  }}
+                </Shown>
+              </Card>
+              <Card title="As a juror" note="Its seats: it runs calls of others again, and votes">
+                <Shown of={seats}>{(page) => <SeatTable rows={page.items} empty="It has no seat." />}</Shown>
               </Card>
               <Card title="History" note="Every event of the chain about this peer, the newest first" wide>
                 <Shown of={history}>{(events) => <EventList events={events} empty="Nothing yet." />}</Shown>
