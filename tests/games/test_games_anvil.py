@@ -7,8 +7,7 @@ import os
 
 import pytest
 
-from tests.games.front import serve_front
-from tests.games.game import GAMES_PARAMETERS, Game
+from tests.games.game import Game
 from tests.games.power import Power, watch_the_disk
 from tests.games.reckoning import (
     check_the_honest,
@@ -16,7 +15,6 @@ from tests.games.reckoning import (
     check_the_liars,
     check_the_pay,
 )
-from tests.peer.market_world import MarketWorld
 
 pytestmark = pytest.mark.anvil
 
@@ -24,19 +22,6 @@ GAMES = int(os.environ.get("GAMES", "1"))
 FIRST = int(os.environ.get("GAMES_SEED", "1"))
 LIES = 4
 STORMY, CALM = 5, 8
-
-
-@pytest.fixture(scope="module")
-def front():
-    with serve_front() as served:
-        yield served
-
-
-@pytest.fixture
-def world():
-    market = MarketWorld(GAMES_PARAMETERS)
-    yield market
-    market.close()
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + GAMES))
