@@ -30,6 +30,7 @@ from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
 from peer.offers.selling import build_reconciler, create_matcher_client
+from peer.own_document import build_own_document
 from peer.papers import open_papers
 from peer.parts import PeerParts
 from peer.report import Report
@@ -275,6 +276,7 @@ class PeerProcess:
                 raw(public_key(key)),
                 lambda: self._listener.endpoint,
                 lambda challenge: sign_identity(key, domain, self._listener.number, challenge),
+                build_own_document(parts, key, domain, self._listener, self._host.now).read,
             ),
             status=report.status,
             readiness=report.readiness,

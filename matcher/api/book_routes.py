@@ -13,6 +13,7 @@ from matcher.api.views.offers import DepthView, LevelView, QuoteView, Requiremen
 from matcher.engine.answers.quotes import Depth, depth, quote
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.addresses import parse_address, parse_hash
+from wasmarket.kernel.selection.wishes import NO_WISH, parse_wish
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import (
@@ -47,8 +48,9 @@ def book_routes(book: BookReader, database: Database) -> APIRouter:
     @router.post("/v1/quotes", tags=["book"])
     def quote_requirement(body: RequirementJson) -> list[QuoteView]:
         """What units like this cost now, and how the price grows; nothing is created."""
-        with book.reading() as snapshot:
-            demand = to_demand(body)
+        wish = NO_WISH if body.wish is None else parse_wish(body.wish)
+        with book.reading(wish) as snapshot:
+            demand = to_demand(body, snapshot.at.epoch_seconds)
             curve = quote(demand, snapshot.book_for(demand))
         return [QuoteView(units=p.units, total=p.total, price_max=p.price_max) for p in curve]
 

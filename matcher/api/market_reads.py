@@ -23,14 +23,21 @@ from matcher.api.views.market import (
     assignment_members,
     deal_members,
 )
+from matcher.api.views.peer_documents import PeerDocumentJson
 from matcher.orderbook.lost_opportunities import begin_of, read_lost
 from matcher.orderbook.reader import BookReader
+from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
 from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignments, fetch_claimable
 from wasmarket.store.chain.deals import VERSIONS, fetch_deal, fetch_deal_changes, fetch_deals
 from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_epochs
-from wasmarket.store.chain.peers import fetch_peer, fetch_peers, fetch_provider, fetch_providers
+from wasmarket.store.chain.peers import (
+    PeerFilter,
+    fetch_peer,
+    fetch_provider,
+    fetch_providers,
+)
 from wasmarket.store.chain.state import fetch_account, fetch_indexed
 from wasmarket.store.chain.statistics import Statistics, fetch_statistics
 from wasmarket.store.database import Database, Session
@@ -42,6 +49,11 @@ from wasmarket.store.matching.book_documents import (
 from wasmarket.store.matching.lost_opportunities import fetch_region_fills
 from wasmarket.store.matching.matches import fetch_latest_matches, fetch_match, fetch_matches
 from wasmarket.store.matching.peer_checks import PeerCheck, fetch_peer_checks
+from wasmarket.store.matching.peers.documents import (
+    StoredDocument,
+    fetch_peer_documents,
+    filter_peers,
+)
 from wasmarket.store.views import EpochView, Indexed, PeerView
 
 Item = TypeVar("Item")
@@ -165,24 +177,44 @@ class MarketReads:
         """Return a peer. Raises NotFound."""
         with self._database.read() as session:
             found = fetch_peer(session, peer)
-            return PeerJson.build(found, self._checks(session, [peer]).get(peer))
+            told = self._documents(session, fetch_indexed(session), [peer])
+            return PeerJson.build(found, self._checks(session, [peer]).get(peer), told.get(peer))
 
-    def list_peers(
-        self, provider: Address | None, region: int | None, cursor: str | None, limit: int
-    ) -> Page[PeerJson]:
+    def read_peer_document(self, peer: int) -> PeerDocumentJson:
+        """Return what a peer says of itself, as it signed it. Raises NotFound."""
+        with self._database.read() as session:
+            fetch_peer(session, peer)
+            told = self._documents(session, fetch_indexed(session), [peer]).get(peer)
+        if told is None:
+            raise NotFound(
+                f"peer {peer} says nothing of itself that this matcher knows",
+                field="peer",
+                remedy="ask the peer: GET /v1/peer at its endpoint",
+            )
+        return PeerDocumentJson.build(told)
+
+    def list_peers(self, wanted: PeerFilter, cursor: str | None, limit: int) -> Page[PeerJson]:
         """Return a page of peers by number."""
 
         checks: dict[int, PeerCheck] = {}
+        told: dict[int, StoredDocument] = {}
 
         def fetch(session: Session, at: Indexed, after: int) -> Sequence[Any]:
-            found = fetch_peers(session, provider=provider, region=region, after=after, limit=limit)
-            checks.update(self._checks(session, [peer.id for peer in found]))
+            found = filter_peers(session, wanted, at.timestamp, after, limit)
+            ids = [peer.id for peer in found]
+            checks.update(self._checks(session, ids))
+            told.update(self._documents(session, at, ids))
             return found
 
         def build(view: PeerView) -> PeerJson:
-            return PeerJson.build(view, checks.get(view.id))
+            return PeerJson.build(view, checks.get(view.id), told.get(view.id))
 
         return self._page(fetch, build, cursor, limit)
+
+    def _documents(
+        self, session: Session, at: Indexed, peers: Sequence[int]
+    ) -> dict[int, StoredDocument]:
+        return fetch_peer_documents(session, at.timestamp, peers)
 
     def _checks(self, session: Session, peers: Sequence[int]) -> dict[int, PeerCheck]:
         return fetch_peer_checks(session, peers) if self._asks_peers else {}

@@ -1,5 +1,6 @@
 """Routes for deals, assignments, peers, providers, epochs and match records."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -20,10 +21,14 @@ from matcher.api.views.market import (
     StatisticsJson,
     VersionJson,
 )
+from matcher.api.views.peer_documents import PeerDocumentJson, SiteJson
 from wasmarket.kernel.addresses import parse_address, parse_hash
+from wasmarket.kernel.selection.peer_document import MAX_CLAIMS, parse_claim_kind
+from wasmarket.kernel.selection.sites import MAX_ID, sites
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
 from wasmarket.serving.texts import AddressText, HashText
+from wasmarket.store.chain.peers import PeerFilter
 
 Number = Annotated[int, Path(ge=0, lt=2**63)]
 
@@ -110,11 +115,42 @@ def market_routes(reads: MarketReads) -> APIRouter:
     def list_peers(
         provider: AddressText | None = None,
         region: Annotated[int | None, Query(ge=0, le=255)] = None,
+        min_memory_mib: Annotated[
+            int, Query(ge=0, lt=2**32, description="MiB of each unit, by the chain")
+        ] = 0,
+        site: Annotated[
+            str | None,
+            Query(max_length=MAX_ID, description="data center, as the peer says"),
+        ] = None,
+        min_speed: Annotated[
+            int, Query(ge=0, lt=2**32, description="10^6 fuel per second and unit, as it measured")
+        ] = 0,
+        claim: Annotated[
+            list[str], Query(max_length=MAX_CLAIMS, description="what it claims; all of these")
+        ] = [],  # noqa: B006 - FastAPI copies defaults
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[PeerJson]:
-        """Peers by number."""
-        return reads.list_peers(_account(provider, "provider"), region, cursor, limit)
+        """Peers by number; what they say of themselves is their word, signed with their keys."""
+        wanted = PeerFilter(
+            _account(provider, "provider"),
+            region,
+            min_memory_mib,
+            site,
+            min_speed,
+            tuple(parse_claim_kind(kind, "claim") for kind in claim),
+        )
+        return reads.list_peers(wanted, cursor, limit)
+
+    @router.get("/v1/sites", tags=["peers"])
+    def list_sites() -> list[SiteJson]:
+        """The committed list of data centers that peers and wishes name."""
+        return [SiteJson(**asdict(site)) for site in sites().values()]
+
+    @router.get("/v1/peers/{peer}/document", tags=["peers"])
+    def read_peer_document(peer: Number) -> PeerDocumentJson:
+        """What a peer says of itself as its key signed it, to be checked by whoever reads it."""
+        return reads.read_peer_document(peer)
 
     @router.get("/v1/peers/{peer}", tags=["peers"])
     def read_peer(peer: Number) -> PeerJson:

@@ -17,6 +17,7 @@ from matcher.engine.answers.relaxations import Relaxation
 from matcher.offers.peer_checks import describe_check, describe_unreachable
 from matcher.orderbook.reader import BookReader
 from matcher.orderbook.snapshot import read_avoided, to_demand
+from wasmarket.kernel.selection.wishes import NO_WISH, dump_wish
 from wasmarket.kernel.signing.offers import dump_offer
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
@@ -126,8 +127,15 @@ class OfferReads:
             avoid = read_avoided(session, at, deals)
             replacing = fetch_replacements(session, deals)
             notes = self._read_notes(session, at)
-        with self._book.reading() as snapshot:
-            demand = to_demand(stored, deal, avoid, replacing.get(deal.id, ()) if deal else ())
+        wish = NO_WISH if stored.wish is None else stored.wish.wish
+        with self._book.reading(wish) as snapshot:
+            demand = to_demand(
+                stored,
+                deal,
+                avoid,
+                replacing.get(deal.id, ()) if deal else (),
+                epoch_seconds=at.epoch_seconds,
+            )
             book = snapshot.book_for(demand)
             explanation = explain(demand, book)
             distance = find_price_distance(demand, book)
@@ -161,6 +169,8 @@ def _bid_view(stored: StoredDeveloperOffer, known: OfferStatusView) -> FullOffer
         signature=stored.signature,
         source=stored.source.value,
         received_at=stored.received_at,
+        wish=None if stored.wish is None else dump_wish(stored.wish.wish),
+        wish_signature=None if stored.wish is None else stored.wish.signature,
     )
 
 
@@ -233,6 +243,7 @@ def _relaxation(entry: Relaxation) -> RelaxationView:
         to=_json(entry.after),
         units=entry.units,
         price=entry.price,
+        peers=entry.peers,
     )
 
 

@@ -43,6 +43,8 @@ def offer_routes(door: Intake, reads: OfferReads, authenticator: SignersWithin) 
             permit,
             body.target,
             body.target_authorization,
+            wish=body.wish,
+            wish_signature=body.wish_signature,
             client=client,
         )
         response.status_code = _code(posted.is_new)

@@ -1,12 +1,13 @@
 """What a quote is asked for, read the quick way, and the demand that it stands for."""
 
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 
 from matcher.engine.values import Demand
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH, parse_address
 from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.selection.wishes import NO_WISH, check_wish, parse_wish
 from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, PriceKind, parse_uint
 from wasmarket.kernel.units import Address
 
@@ -48,6 +49,8 @@ class Wanted(Protocol):
     def providers_mode(self) -> int: ...
     @property
     def developer(self) -> str | None: ...
+    @property
+    def wish(self) -> dict[str, Any] | None: ...
 
 
 Units = Annotated[int, msgspec.Meta(ge=1, lt=UNITS_BELOW)]
@@ -69,6 +72,7 @@ class QuickRequirement(msgspec.Struct, forbid_unknown_fields=True):
     providers: Annotated[list[str], msgspec.Meta(max_length=MAX_PROVIDERS)] = []
     providers_mode: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
     developer: str | None = None
+    wish: dict[str, Any] | None = None
 
 
 _DECODER = msgspec.json.Decoder(QuickRequirement)
@@ -77,13 +81,16 @@ _DECODER = msgspec.json.Decoder(QuickRequirement)
 def read_quickly(body: bytes) -> Demand | None:
     """Return the demand of a plain requirement; None for whatever needs a closer look."""
     try:
-        return to_demand(_DECODER.decode(body))
+        wanted = _DECODER.decode(body)
+        # What a budget comes to depends on the epoch, which the route knows.
+        return None if wanted.wish else to_demand(wanted, 0)
     except (msgspec.DecodeError, UnicodeDecodeError, InvalidInput):
         return None
 
 
-def to_demand(body: Wanted) -> Demand:
+def to_demand(body: Wanted, epoch_seconds: int) -> Demand:
     """Return the demand that an offer like this would make. Raises InvalidInput."""
+    wish = NO_WISH if body.wish is None else parse_wish(body.wish)
     offer = DeveloperOffer(
         developer=ZERO_ADDRESS if body.developer is None else parse_address(body.developer),
         app=ZERO_HASH,
@@ -106,7 +113,15 @@ def to_demand(body: Wanted) -> Demand:
         counter=0,
         salt=0,
     )
-    return Demand(ZERO_HASH, offer, sequence=0, balance=offer.deposit)
+    check_wish(wish, offer.kind)
+    return Demand(
+        ZERO_HASH,
+        offer,
+        sequence=0,
+        balance=offer.deposit,
+        wish=wish,
+        epoch_seconds=epoch_seconds,
+    )
 
 
 def _uint(value: Number) -> int:

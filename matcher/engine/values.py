@@ -7,10 +7,11 @@ said of "an epoch" is then said of 10^12 work for each unit.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from wasmarket.kernel.selection.wishes import NO_WISH, PPM, Wish
 from wasmarket.kernel.signing.offers import DeveloperOffer, PriceKind, ProviderOffer
 from wasmarket.kernel.units import Address, Hash
 
-ENGINE = "cheapest-feasible/7"
+ENGINE = "cheapest-feasible/8"
 """Names these rules in match records; whoever replays a match needs the same."""
 
 MAX_FILLS = 32
@@ -82,7 +83,9 @@ class Demand:
     deal's settled balance. `live` has every alive assignment of the deal, by id. `avoid`: peers
     that gave the deal up or were dropped from it, and do not get it again so soon; the contract
     would allow it. At the developer's word, `hold` units are kept back, and those of the
-    assignments `replacing` are wanted elsewhere too, as far as the offer allows.
+    assignments `replacing` are wanted elsewhere too, as far as the offer allows. `wish` says which
+    peers they may come from beside, and what they may cost in a month of epochs of
+    `epoch_seconds`.
     """
 
     hash: Hash
@@ -94,6 +97,8 @@ class Demand:
     avoid: frozenset[int] = frozenset()
     hold: int = 0
     replacing: frozenset[int] = frozenset()
+    wish: Wish = NO_WISH
+    epoch_seconds: int = 0
 
     @property
     def want(self) -> int:
@@ -108,6 +113,11 @@ class Demand:
         if not self.replacing:
             return self.avoid
         return self.avoid | {entry.peer for entry in self.live if entry.id in self.replacing}
+
+    def rank_price(self, provider: Address, price: int) -> int:
+        """Return what a price counts for where providers are compared, rounded up."""
+        weight = dict(self.wish.provider_weights).get(provider, PPM)
+        return -(-price * weight // PPM)
 
     @property
     def kind(self) -> PriceKind:
@@ -134,6 +144,16 @@ class Demand:
         return min(self.offer.max_price, most)
 
     @property
+    def spent(self) -> int:
+        """What its live units cost in an epoch."""
+        return sum(entry.units * entry.price for entry in self.live)
+
+    @property
+    def ceiling(self) -> int | None:
+        """What all its units may cost in an epoch at its developer's wish; None: whatever."""
+        return self.wish.most_per_epoch(self.epoch_seconds)
+
+    @property
     def is_first(self) -> bool:
         """Whether no deal was made of the offer yet, so that the minimums count."""
         return self.deal == 0
@@ -145,8 +165,9 @@ class Demand:
         The contract matches what one epoch more can pay for, but activation needs the share of
         the epoch that has begun and a whole one after it. Rounds down: half, so it always can.
         """
-        free = self.balance - sum(entry.units * entry.price for entry in self.live)
-        return max(0, free // self.reserve)
+        budget = (self.balance - self.spent) // self.reserve
+        ceiling = self.ceiling
+        return max(0, budget if ceiling is None else min(budget, ceiling - self.spent))
 
 
 @dataclass(frozen=True, slots=True)

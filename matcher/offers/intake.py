@@ -17,10 +17,12 @@ from matcher.offers.validation import (
     check_ask,
     check_bid,
     check_effectors,
+    check_signed_wish,
     check_signer,
     check_still_holds,
     check_target,
     find_signer,
+    read_signed_wish,
 )
 from wasmarket.chain.contracts.bindings import Erc20
 from wasmarket.chain.contracts.fills import MatchPermit
@@ -32,6 +34,7 @@ from wasmarket.kernel.errors import (
     LimitReached,
     Unauthorized,
 )
+from wasmarket.kernel.selection.wishes import SignedWish, dump_signed_wish
 from wasmarket.kernel.signing.offers import DeveloperOffer, Offer, ProviderOffer, parse_offer
 from wasmarket.kernel.signing.requests import Credentials, SignedRequest, authenticate
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, Signature, parse_signature, recover
@@ -46,6 +49,7 @@ from wasmarket.store.matching.offer_counts import is_room_for_ask, is_room_for_b
 from wasmarket.store.matching.offers import (
     add_developer_offer,
     add_provider_offer,
+    fetch_developer_offer,
     withdraw_offer,
 )
 from wasmarket.store.matching.peer_checks import hasten_peer_check
@@ -139,23 +143,30 @@ class Intake:
         target: int | None = None,
         target_authorization: str | None = None,
         *,
+        wish: Mapping[str, Any] | None = None,
+        wish_signature: str | None = None,
         client: str = "",
     ) -> Posted:
         """Check a developer offer and keep it. A known one stays, but takes a newer permit.
 
         `target`: how many of its units are wanted for now, of a new offer only, and the
-        Authorization header of the request that would set it. `client`: the address that sent it.
+        Authorization header of the request that would set it. `wish`: what is asked of this
+        matcher beside a new offer, signed. `client`: the address that sent it.
         Raises InvalidInput, InvalidSignature, Unauthorized, Expired, Conflict, LimitReached.
         """
         offer = parse_offer(DeveloperOffer, data)
         name = hash_offer(offer)
         with self._database.read() as session:
             found = fetch_bid_posting(session, name)
+        asked = None if wish is None else read_signed_wish(wish, wish_signature)
+        if found.is_known and asked is not None:
+            self._check_same_wish(name, asked)
         if found.is_known and (permit is None or dict(permit) == found.permit):
             return Posted(name, False)
         check_bid(offer, self._matcher)
         check_target(offer, target)
         signed = self._check_signed(offer, name, target, target_authorization, found.now)
+        check_signed_wish(asked, offer, name, self._domain)
         checked = self._check(offer, name, offer.developer, signature, found.now)
         check_effectors(offer, None if found.is_known else self._fetch_traits(offer.app))
         if permit is not None:
@@ -185,6 +196,7 @@ class Intake:
                 name=name,
                 target=target,
                 target_proof=None if signed is None else dump_proof(signed.request),
+                wish=None if asked is None else dump_signed_wish(asked),
             )
         return self._done("developer offer", Posted(name, is_new, is_new and not found.has_deal))
 
@@ -296,6 +308,21 @@ class Intake:
                 remedy="sign the target with the offer's account",
             )
         return _SignedTarget(request, credentials)
+
+    def _check_same_wish(self, name: Hash, asked: SignedWish) -> None:
+        """Refuse another wish than the one that a known offer came with: it would change nothing.
+
+        Raises Conflict.
+        """
+        with self._database.read() as session:
+            kept = fetch_developer_offer(session, name).wish
+        if kept is None or kept.wish != asked.wish:
+            raise Conflict(
+                "the offer is here already, "
+                + ("without a wish" if kept is None else "with another"),
+                field="wish",
+                remedy="cancel it and sign a new offer with this wish",
+            )
 
     def _check_is_not_published(self, account: Address, name: Hash) -> None:
         """Refuse to take in by hand what comes from the chain: its place there is its turn."""

@@ -1,5 +1,7 @@
 """Ask peers at their endpoints for their keys: nothing is offered of a peer that does not answer.
 
+Those that answer are asked what they say of themselves, too.
+
 One process asks, the elected one; what it finds lies in the store, where every process reads it.
 """
 
@@ -11,8 +13,9 @@ from datetime import UTC, datetime
 
 import httpx
 
+from matcher.offers.peer_documents import Told, ask_document, keep_documents
 from wasmarket.kernel.signing.typed_data import Domain
-from wasmarket.serving.peer_identity import NotThePeer, WrongPeer, check_identity, fetch_identity
+from wasmarket.serving.peers.identity import NotThePeer, WrongPeer, check_identity, fetch_identity
 from wasmarket.store.chain.state import NotIndexed
 from wasmarket.store.database import Database
 from wasmarket.store.matching.peer_checks import (
@@ -103,23 +106,36 @@ class PeerChecks:
             ]
         if not due:
             return 0
-        problems = asyncio.run(self._ask_all(due))
+        answers = asyncio.run(self._ask_all(due, chain_time))
+        problems = [problem for problem, _ in answers]
         judged = [
             judge(check, problem, self._now(), self._every)
             for check, problem in zip(due, problems, strict=True)
         ]
+        told = [
+            (check, told) for check, (_, told) in zip(due, answers, strict=True) if told is not None
+        ]
         with self._database.write() as session:
             save_peer_checks(session, judged)
+            says_new = keep_documents(session, told) > 0
         self._report(due, judged)
+        if says_new:
+            self._on_change()
         return len(due)
 
-    async def _ask_all(self, due: Sequence[PeerCheck]) -> list[NotThePeer | None]:
+    async def _ask_all(
+        self, due: Sequence[PeerCheck], chain_time: int
+    ) -> list[tuple[NotThePeer | None, Told | None]]:
         turns = asyncio.Semaphore(AT_ONCE)
         async with self._create_http() as http:
 
-            async def ask(check: PeerCheck) -> NotThePeer | None:
+            async def ask(check: PeerCheck) -> tuple[NotThePeer | None, Told | None]:
                 async with turns:
-                    return await self._ask(http, check)
+                    problem = await self._ask(http, check)
+                    if problem is not None:
+                        return problem, None
+                    told = await ask_document(http, check, self._domain, self._seconds, chain_time)
+                    return None, told
 
             return await asyncio.gather(*(ask(check) for check in due))
 

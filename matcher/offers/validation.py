@@ -1,10 +1,20 @@
 """The rules that an offer must pass at a matcher's door, beyond what Market itself demands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from matcher.engine.values import PRICE_BELOW
 from wasmarket.kernel.addresses import ZERO_ADDRESS, ZERO_HASH
-from wasmarket.kernel.errors import Conflict, Expired, InvalidInput, InvalidSignature
+from wasmarket.kernel.errors import (
+    Conflict,
+    Expired,
+    Forbidden,
+    InvalidInput,
+    InvalidSignature,
+    Unauthorized,
+)
+from wasmarket.kernel.selection.wishes import SignedWish, check_wish, load_signed_wish
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
     Offer,
@@ -74,6 +84,35 @@ def check_target(offer: DeveloperOffer, target: int | None, *, has_deal: bool = 
             f"the target is {target}, the offer is for {least} to {offer.units} units",
             field="target",
             remedy="wish for a number of units that the offer allows",
+        )
+
+
+def read_signed_wish(wish: Mapping[str, Any], signature: str | None) -> SignedWish:
+    """Read a wish as it is posted. Raises InvalidInput, InvalidSignature, Unauthorized."""
+    if signature is None:
+        raise Unauthorized(
+            "the wish is not signed",
+            field="wish_signature",
+            remedy="sign it (EIP-712 `Wish`) with the offer's account",
+        )
+    return load_signed_wish({"wish": wish, "signature": signature})
+
+
+def check_signed_wish(
+    asked: SignedWish | None, offer: DeveloperOffer, name: Hash, domain: Domain
+) -> None:
+    """Refuse a wish that means nothing, or is not the developer's.
+
+    Raises InvalidInput, Forbidden.
+    """
+    if asked is None:
+        return
+    check_wish(asked.wish, offer.kind)
+    if not asked.is_by(offer.developer, name, domain):
+        raise Forbidden(
+            f"the wish is not signed by {offer.developer} for this offer",
+            field="wish_signature",
+            remedy="sign the wish and the offer's hash (EIP-712 `Wish`) with the offer's account",
         )
 
 

@@ -14,8 +14,15 @@ from matcher.engine.index.order_book import OrderBook
 from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
 from matcher.offers.funding import parse_permit
 from matcher.offers.signed_wishes import dump_proof, load_proof
+from matcher.orderbook.facts_json import dump_facts, load_facts
 from wasmarket.kernel.addresses import parse_address, parse_hash, to_hash
 from wasmarket.kernel.errors import BadContent, MarketError
+from wasmarket.kernel.selection.wishes import (
+    NO_WISH,
+    SignedWish,
+    dump_signed_wish,
+    load_signed_wish,
+)
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
     PriceKind,
@@ -52,11 +59,12 @@ class Evidence:
     """What shows that a developer offer may be in the round as it is.
 
     `permit` is the one that was sent with it, as JSON; `proofs` are the signed requests that hold
-    units back or ask for replacements.
+    units back or ask for replacements; `wish` is what its developer signed beside it.
     """
 
     permit: Mapping[str, Any] | None = None
     proofs: tuple[SignedRequest, ...] = ()
+    wish: SignedWish | None = None
 
 
 NO_EVIDENCE = Evidence()
@@ -157,7 +165,10 @@ def write_book(
         if peer.id % PEERS_IN_PART == 0:
             text.end_part()
     text.end_part()
-    text.write(b'],"time":%b' % _write(head.time))
+    text.write(b"]")
+    if any(demand.wish.limits_peers for demand in demands):
+        _write_facts(text, book, named)
+    text.write(b',"time":%b' % _write(head.time))
     if unreachable:
         text.write(b',"unreachable":%b' % _write(sorted(unreachable)))
     text.write(b',"version":%b}' % _write(VERSION))
@@ -208,6 +219,20 @@ def _write_peer(peer: Peer) -> bytes:
     ).encode()
 
 
+def _write_facts(text: _PartWriter, book: OrderBook, named: set[int]) -> None:
+    """Write what is known of the peers that are named, for those whose wish asks for it."""
+    text.end_part()
+    comma = b',"facts":['
+    for peer, known in book.storage.facts.items():
+        if peer in named:
+            text.write(comma + _write(dump_facts(peer, known)))
+            comma = b","
+            if peer % PEERS_IN_PART == 0:
+                text.end_part()
+    text.write(b"]" if comma == b"," else b',"facts":[]')
+    text.end_part()
+
+
 def digest_of(*parts: bytes) -> Hash:
     """Return the name of a book document, given in one piece or in parts."""
     digest = hashlib.sha256()
@@ -238,6 +263,9 @@ def _dump_demand(demand: Demand, signature: str | None, evidence: Evidence) -> d
         wishes["replacing"] = sorted(demand.replacing)
     if evidence.permit is not None:
         wishes["permit"] = dict(evidence.permit)
+    if evidence.wish is not None:
+        wishes["wish"] = dump_signed_wish(evidence.wish)
+        wishes["epoch_seconds"] = demand.epoch_seconds
     if evidence.proofs:
         wishes["proofs"] = [dump_proof(proof) for proof in evidence.proofs]
     return wishes | {
@@ -266,6 +294,7 @@ def _load(document: Mapping[str, Any]) -> BookDocument:
         (_load_ask(entry, signatures) for entry in document["asks"]),
         PriceKind(_number(document["kind"])),
     )
+    book.storage.facts.put(load_facts(document.get("facts", ())))
     demands, evidence = [], {}
     for entry in document["demands"]:
         demand = _load_demand(entry)
@@ -324,6 +353,7 @@ def _load_demand(entry: Mapping[str, Any]) -> Demand:
         )
         for e in entry["live"]
     )
+    wish = entry.get("wish")
     return Demand(
         hash=hash_offer(offer),
         offer=offer,
@@ -334,6 +364,8 @@ def _load_demand(entry: Mapping[str, Any]) -> Demand:
         avoid=frozenset(_number(peer) for peer in entry["avoid"]),
         hold=_number(entry.get("hold", 0)),
         replacing=frozenset(_number(id_) for id_ in entry.get("replacing", ())),
+        wish=NO_WISH if wish is None else load_signed_wish(wish).wish,
+        epoch_seconds=0 if wish is None else _number(entry["epoch_seconds"]),
     )
 
 
@@ -341,7 +373,12 @@ def _load_evidence(entry: Mapping[str, Any]) -> Evidence:
     permit = entry.get("permit")
     if permit is not None:
         parse_permit(permit)
-    return Evidence(permit, tuple(load_proof(proof) for proof in entry.get("proofs", ())))
+    wish = entry.get("wish")
+    return Evidence(
+        permit,
+        tuple(load_proof(proof) for proof in entry.get("proofs", ())),
+        None if wish is None else load_signed_wish(wish),
+    )
 
 
 def _number(value: object) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from matcher.engine.values import Ask
 from matcher.orderbook.changed import Touched
+from matcher.orderbook.peer_facts import FactsReader
 from matcher.orderbook.snapshot import (
     AVOID_EPOCHS,
     Snapshot,
@@ -56,6 +57,7 @@ class Feed:
         self._departures: dict[int, list[Departure]] = {}
         self._by_deal: dict[int, Hash] = {}
         self._deadlines: list[tuple[int, Hash]] = []
+        self._facts = FactsReader()
         self.rebuilds = 0
         self.changes = 0
 
@@ -69,8 +71,14 @@ class Feed:
         """What the last `refresh` returned; its book and mappings change with the next."""
         return self._snapshot
 
+    def want_history(self) -> None:
+        """Have the histories of peers in the next snapshot, and in all after it."""
+        self._facts.wants_history = True
+
     def is_current(self) -> bool:
         """Ask the store whether anything is new."""
+        if self._facts.lacks_history:
+            return False
         with self._database.read() as session:
             return self._snapshot is not None and fetch_stamp(session) == self._stamp
 
@@ -86,7 +94,7 @@ class Feed:
 
     def _refresh(self, session: Session) -> Snapshot:
         stamp = fetch_stamp(session)
-        if self._snapshot is not None and stamp == self._stamp:
+        if self._snapshot is not None and stamp == self._stamp and not self._facts.lacks_history:
             return self._snapshot
         at = fetch_indexed(session)
         before = self._snapshot
@@ -95,6 +103,10 @@ class Feed:
             snapshot = self._rebuild(session)
         else:
             snapshot = self._apply(session, before, at, touched)
+        if not self._facts.wants_history:
+            asked = (entry.stored.wish for entry in snapshot.open.values())
+            self._facts.wants_history = any(s.wish.goes_by_history for s in asked if s is not None)
+        self._facts.refresh(session, at, snapshot.books.values())
         self._stamp, self._snapshot = stamp, snapshot
         return snapshot
 
@@ -116,6 +128,7 @@ class Feed:
     def _rebuild(self, session: Session) -> Snapshot:
         snapshot = read_snapshot(session, reachable_only=self._reachable_only)
         self.rebuilds += 1
+        self._facts = FactsReader(wants_history=self._facts.wants_history)
         self._evictions = fetch_evictions(session)
         self._departures, self._by_deal, self._deadlines = {}, {}, []
         self._index(session, snapshot.open.values())
@@ -125,6 +138,7 @@ class Feed:
         _, _, version = self._stamp or (None, 0, 0)
         asks, bids = fetch_changed_offers(session, version)
         absent = self._find_absent(session, at, touched)
+        self._facts.note(touched)
         for book in before.books.values():
             for hash_ in book.advance(at.timestamp):
                 before.signatures.pop(hash_, None)

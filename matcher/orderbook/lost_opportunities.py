@@ -60,7 +60,7 @@ def begin_of(snapshot: Snapshot, epochs: int) -> int:
 
 def _read_open(snapshot: Snapshot, provider: Address) -> list[Lost]:
     lost_opportunities = [
-        Contest(to_demand(entry.stored, entry.deal), None)
+        Contest(to_demand(entry.stored, entry.deal, epoch_seconds=snapshot.at.epoch_seconds), None)
         for entry in snapshot.open.values()
         if entry.deal is None or not _serves(entry.deal, provider)
     ]
@@ -137,7 +137,8 @@ def _judge_foreign(
     except NotFound:
         return []
     taken = max(entry.price for entry in deal.live)
-    contest = Contest(replace(to_demand(stored, None), deal=deal.id), taken)
+    demand = to_demand(stored, None, epoch_seconds=snapshot.at.epoch_seconds)
+    contest = Contest(replace(demand, deal=deal.id), taken)
     epoch = deal.created_at // snapshot.at.epoch_seconds
     found = find_opportunities(provider, [contest], snapshot.book_for(contest.demand))
     return [Lost(entry, epoch, None, taken) for entry in found]

@@ -10,6 +10,7 @@ from matcher.orderbook.incremental import Feed
 from matcher.orderbook.rw_lock import SharedLock
 from matcher.orderbook.snapshot import Snapshot
 from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.selection.wishes import NO_WISH, Wish
 from wasmarket.store.chain.state import NotIndexed
 from wasmarket.store.database import Database
 
@@ -41,6 +42,7 @@ class BookReader:
         self._clock = clock
         self._looked_at: float | None = None
         self._is_claimed = False
+        self._has_history = False
 
     @property
     def rebuilds(self) -> int:
@@ -52,11 +54,16 @@ class BookReader:
         self._looked_at = None
 
     @contextmanager
-    def reading(self) -> Iterator[Snapshot]:
+    def reading(self, wish: Wish = NO_WISH) -> Iterator[Snapshot]:
         """Give the market as of the last indexed block; it stays so inside of `with`.
 
-        Raises NotIndexed, Unreachable.
+        With a `wish` that goes by histories of peers these are in it. Raises NotIndexed,
+        Unreachable.
         """
+        if wish.goes_by_history and not self._has_history:
+            self._feed.want_history()
+            self._looked_at = None
+            self._has_history = True
         self._catch_up()
         with self._lock.shared():
             snapshot = self._feed.snapshot

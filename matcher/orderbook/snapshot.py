@@ -8,6 +8,7 @@ from matcher.engine.values import Demand, Live, Peer
 from matcher.orderbook.bulk_read import read_books
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.selection.wishes import NO_WISH
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.departures import Departure, fetch_departures, fetch_evictions
@@ -43,6 +44,16 @@ class Snapshot:
     absent: frozenset[int]
     avoid: dict[int, frozenset[int]]
     unreachable: frozenset[int] = frozenset()
+
+    def demand_of(self, entry: OpenOffer) -> Demand:
+        """Return what an open offer wants now."""
+        return to_demand(
+            entry.stored,
+            entry.deal,
+            self.avoid,
+            entry.replacing,
+            epoch_seconds=self.at.epoch_seconds,
+        )
 
     def book_for(self, demand: Demand) -> OrderBook:
         """Return the book whose asks may fill a demand."""
@@ -116,10 +127,13 @@ def to_demand(
     deal: DealView | None,
     avoid: Mapping[int, frozenset[int]] | None = None,
     replacing: Iterable[int] = (),
+    *,
+    epoch_seconds: int,
 ) -> Demand:
     """Return what an offer, or the deal it made, still wants.
 
     `replacing` are assignments that their developer wants elsewhere before they go.
+    `epoch_seconds`: how long an epoch is, which budgets by month go by.
     """
     live = () if deal is None else deal.live
     return Demand(
@@ -132,6 +146,8 @@ def to_demand(
         avoid=frozenset() if deal is None or avoid is None else avoid.get(deal.id, frozenset()),
         hold=0 if stored.target is None else max(0, stored.offer.units - stored.target),
         replacing=frozenset(replacing),
+        wish=NO_WISH if stored.wish is None else stored.wish.wish,
+        epoch_seconds=0 if stored.wish is None else epoch_seconds,
     )
 
 

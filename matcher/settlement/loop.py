@@ -20,7 +20,7 @@ from matcher.offers.funding import (
 from matcher.offers.onchain_offers import PublishedOffers
 from matcher.offers.peer_checks import PeerChecks
 from matcher.orderbook.incremental import Feed
-from matcher.orderbook.snapshot import Snapshot, is_for, to_demand
+from matcher.orderbook.snapshot import Snapshot, is_for
 from matcher.settlement.evictions import Evictions
 from matcher.settlement.offer_status import OfferStatusWriter
 from matcher.settlement.proposals import (
@@ -197,7 +197,7 @@ class SettlementLoop:
             if is_for(entry.stored, self._account)
             and hash_ not in self._mined_at
             and hash_ not in self._submissions.left_open
-            if (demand := to_demand(entry.stored, entry.deal, snapshot.avoid, entry.replacing)).want
+            if (demand := snapshot.demand_of(entry)).want
         ]
         self._metrics.book.set(sum(map(len, snapshot.books.values())))
         self._metrics.open.set(len(demands))

@@ -90,7 +90,8 @@ def build_book_document(snapshot: Snapshot, book: OrderBook, result: Round) -> l
 
 def _evidence_of(demand: Demand, entry: OpenOffer) -> Evidence:
     permit = entry.stored.permit if demand.is_first else None
-    return Evidence(permit, tuple(load_proof(proof) for proof in entry.proofs))
+    proofs = tuple(load_proof(proof) for proof in entry.proofs)
+    return Evidence(permit, proofs, entry.stored.wish)
 
 
 def build_proposals(

@@ -13,6 +13,7 @@ CHECKS = {
     "demands": "every developer offer holds; deal, balance and live assignments are the chain's",
     "funds": "every new developer offer had its deposit and tip at the book's block",
     "order": "offers that came from the chain stand in the order of the chain",
+    "wishes": "every wish is its developer's, and what it goes by is signed by peers or on chain",
     "published": "no offer that was published on chain is missing",
     "absent": "peers whose offers were left out were evicted and have proved nothing since",
     "avoid": "peers kept from a deal left it lately or were dropped from it",

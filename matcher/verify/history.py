@@ -72,6 +72,7 @@ class History:
     committed: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     registered: dict[int, tuple[int, Address]] = field(default_factory=dict)
     registered_at: dict[int, Place] = field(default_factory=dict)
+    keys: dict[int, Hash] = field(default_factory=dict)
 
     def is_readable(self, entry: Publication) -> bool:
         """Whether the published bytes are the offer of the published hash, by its account."""
@@ -154,3 +155,4 @@ def _note(history: History, log: Log[Event], times: Mapping[int, int]) -> None:
     elif isinstance(event, PeerRegistered):
         history.registered[event.peer] = (block, event.provider)
         history.registered_at[event.peer] = (block, log.log_index)
+        history.keys[event.peer] = event.key

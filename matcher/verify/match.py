@@ -14,6 +14,7 @@ from matcher.verify.money import check_matchable, check_money
 from matcher.verify.order import check_order
 from matcher.verify.outcome import check_record, check_replay, check_transaction
 from matcher.verify.record import Record
+from matcher.verify.wishes import check_wishes
 from matcher.verify.witness import Witness
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import BadContent, NotFound
@@ -108,6 +109,7 @@ def verify_match(
     check_asks(document, peers, witness, findings)
     check_demands(document, witness, history, findings)
     absent = check_absent(document, witness, history, findings)
+    check_wishes(document, witness, history, findings)
     check_money(document, witness, findings)
     check_order(document, history, findings)
     first = document.head.block

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from peer.api.copies import create_copy_router
 from peer.api.deals import create_deal_router
 from peer.api.developer import create_developer_router
+from peer.api.document import ReadDocument, create_peer_document_router
 from peer.api.documents import create_document_router
 from peer.api.fastpath.asgi import CallPath
 from peer.api.fastpath.counts import CallCounts
@@ -48,11 +49,12 @@ from wasmarket.serving.service import (
 @dataclass(frozen=True, slots=True)
 class OwnPlace:
     """The peer's public key, how it proves it, and where the chain says that it is reached;
-    empty: not known."""
+    empty: not known. `document` is what it says of itself."""
 
     key: bytes
     endpoint: Callable[[], str]
     identify: Identify
+    document: ReadDocument
 
 
 def create_app(
@@ -93,6 +95,7 @@ def create_app(
     app.include_router(create_copy_router(kept, authenticator))
     app.include_router(create_notice_router(host, wake))
     app.include_router(create_identity_router(own.identify))
+    app.include_router(create_peer_document_router(own.document))
     clients = Clients(())
     take = create_taker(choreography, clients)
     app.include_router(create_particle_router(choreography, take))

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from wasmarket.kernel.addresses import parse_hash
 from wasmarket.kernel.signing.identity import PeerIdentity
 from wasmarket.kernel.units import Hash
-from wasmarket.serving.peer_identity import PATH
+from wasmarket.serving.peers.identity import PATH
 from wasmarket.serving.texts import HashText
 
 Identify = Callable[[Hash], PeerIdentity]

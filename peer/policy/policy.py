@@ -8,6 +8,7 @@ import msgspec
 from peer.copies.kept import NO_COPIES, CopyTerms
 from peer.policy.copies_table import parse_copy_terms
 from peer.policy.credit_table import parse_credit
+from peer.policy.document_table import DocumentTerms, parse_document_terms
 from peer.policy.pricing import Pricing
 from peer.policy.pricing_table import parse_pricing
 from peer.vouchers.credit import USUAL_CREDIT, Credit
@@ -67,6 +68,8 @@ class Policy:
     """What deals that pay for usage may owe."""
     copies: CopyTerms = NO_COPIES
     """Whose receipts are kept here too."""
+    document: DocumentTerms | None = None
+    """What the peer says of itself; None: what `peer document set` keeps in its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ def parse_policy(text: str, name: str) -> Policy:
         asked = document.pop("offers", None)
         credit = document.pop("metered", {})
         copies = document.pop("copies", {})
+        own = document.pop("document", None)
         policy = msgspec.convert(document, type=Policy)
         for key, value in document.items():
             if isinstance(value, int) and value < 0:
@@ -113,6 +117,7 @@ def parse_policy(text: str, name: str) -> Policy:
             offers=None if asked is None else parse_pricing(asked),
             metered=parse_credit(credit),
             copies=parse_copy_terms(copies),
+            document=None if own is None else parse_document_terms(own),
         )
     except (tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidInput) as error:
         raise ConfigError(f"{name}: {error}", field="policy") from error

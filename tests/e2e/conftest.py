@@ -11,9 +11,9 @@ from wasmarket.client.home import Home
 from wasmarket_cli.local.plan import PeerPlan, Plan
 
 PEERS = (
-    PeerPlan("alpha-1", "alpha", "DE", 40, 2_048, 10_000),
-    PeerPlan("alpha-2", "alpha", "FR", 40, 2_048, 12_000),
-    PeerPlan("beta-1", "beta", "US", 60, 4_096, 15_000),
+    PeerPlan("alpha-1", "alpha", "DE", 40, 2_048, 10_000, "hetzner-fsn1"),
+    PeerPlan("alpha-2", "alpha", "FR", 40, 2_048, 12_000, "ovh-gra"),
+    PeerPlan("beta-1", "beta", "US", 60, 4_096, 15_000, "equinix-dc2"),
 )
 
 

@@ -259,7 +259,14 @@ def test_explain__price_below_all__names_the_price_that_would_do(market):
 
     assert (explained["want"], explained["units"]) == (1, 0)
     assert [row for row in explained["relaxations"] if row["field"] == "max_price"] == [
-        {"field": "max_price", "from": "4000", "to": "10000", "units": 1, "price": "10000"}
+        {
+            "field": "max_price",
+            "from": "4000",
+            "to": "10000",
+            "units": 1,
+            "price": "10000",
+            "peers": None,
+        }
     ]
     assert explained["price_distance"] == {"any": "6000", "all": "6000"}
     assert "0.006000 USDC more per unit gives all" in shown

@@ -21,6 +21,10 @@ from wasmarket.kernel.addresses import ZERO_HASH, to_hash
 from wasmarket.kernel.errors import Reverted
 from wasmarket.kernel.events import Assigned, Committed, DealCreated, Matched, PeerRegistered
 from wasmarket.kernel.hashing import keccak
+from wasmarket.kernel.selection.peer_document import PeerDocument
+from wasmarket.kernel.selection.signed_document import sign_peer_document
+from wasmarket.kernel.selection.sites import sites
+from wasmarket.kernel.selection.wishes import hash_wish, parse_wish
 from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.offers import DeveloperOffer, dump_offer
 from wasmarket.kernel.signing.requests import Request, sign_request
@@ -33,6 +37,7 @@ from wasmarket.kernel.signing.typed_data import (
     hash_permit,
     market_domain,
 )
+from wasmarket.serving.peers.documents import PATH as DOCUMENT
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 from wasmarket.testing.fake_sender import FakeSender
 
@@ -118,6 +123,7 @@ class FakeTown:
             **({"book_seconds": 0.0, "peer_check_seconds": 0} | settings),
         )
         self.posted = []
+        self.documents = {}
         self.content = {}
         self.peer_answer = 202
         self.at_endpoint = {}
@@ -196,6 +202,9 @@ class FakeTown:
         if "target" in members:
             now = self.chain.head.timestamp
             body |= signed_target(name, members["target"], self.domain, account.key, now)
+        if "wish" in members:
+            asked = digest(self.domain, hash_wish(parse_wish(members["wish"]), name))
+            body["wish_signature"] = sign(asked, account.key).to_hex()
         return body | members
 
     def post_ask(self, offer, account=None):
@@ -295,6 +304,8 @@ class FakeTown:
         if found is None:
             raise httpx.ConnectError("nobody there")
         key, peer = found
+        if request.url.path == DOCUMENT:
+            return self._answer_document(host)
         challenge = request.url.params["challenge"]
         identity = sign_identity(key, self.domain, peer, challenge)
 
@@ -309,6 +320,34 @@ class FakeTown:
             ).encode()
 
         return httpx.Response(200, content=chunks())
+
+    def _answer_document(self, host):
+        told = self.documents.get(host)
+
+        async def chunks():
+            yield told
+
+        return httpx.Response(404) if told is None else httpx.Response(200, content=chunks())
+
+    def say(self, number=1, *, site=None, key=None, **members):
+        """Let a peer say something of itself, signed; returns the document."""
+        document = PeerDocument(
+            **{
+                "chain_id": self.domain.chain_id,
+                "market": self.domain.contract,
+                "peer": number,
+                "issued": self.chain.head.timestamp,
+                "expires": self.chain.head.timestamp + 86_400,
+                "site": None if site is None else sites()[site],
+            }
+            | members
+        )
+        content, signature = sign_peer_document(key or peer_key(number), document)
+        self.documents[f"peer{number}"] = b'{"document":%b,"signature":"0x%b"}' % (
+            content,
+            signature.hex().encode(),
+        )
+        return document
 
     def _receive_notice(self, request):
         self.posted.append((str(request.url), request.read()))

@@ -40,7 +40,9 @@ def facts(snapshot: Any) -> Any:
     """Return all that a round is computed from, as one comparable value."""
     at = snapshot.at
     head = BookHead(at.chain_id, at.market, at.block, Hash(at.block_hash), at.timestamp)
-    demands = [to_demand(e.stored, e.deal, snapshot.avoid) for e in snapshot.open.values()]
+    demands = [
+        to_demand(e.stored, e.deal, snapshot.avoid, epoch_seconds=1) for e in snapshot.open.values()
+    ]
     books = snapshot.books.items()
     documents = [
         dump_book(

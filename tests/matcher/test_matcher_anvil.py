@@ -345,7 +345,7 @@ def test_why__any_fill__is_what_the_contract_says(town, operator, oddity, requir
     with operator.database.read() as session:
         snapshot = read_snapshot(session)
     fill = Fill(Ask(hash_offer(offer), offer, 1, holds=by_owner), 1)
-    demand = replace(to_demand(_stored(bid), None), balance=bid.deposit)
+    demand = replace(to_demand(_stored(bid), None, epoch_seconds=1), balance=bid.deposit)
 
     predicted = why(demand, fill, snapshot.book_for(demand))
 
@@ -358,6 +358,7 @@ class _stored:
 
     def __init__(self, bid):
         self.hash, self.offer, self.sequence, self.target = hash_offer(bid), bid, 1, None
+        self.wish = None
 
 
 def test_why__cancelled_used_up_and_bumped__is_what_the_contract_says(town, operator):
@@ -370,7 +371,7 @@ def test_why__cancelled_used_up_and_bumped__is_what_the_contract_says(town, oper
     operator.index()
     with operator.database.read() as session:
         book = read_snapshot(session).books[0]
-    demand = to_demand(_stored(town.bid()), None)
+    demand = to_demand(_stored(town.bid()), None, epoch_seconds=1)
 
     for offer, owner, cancelled in (
         (ask, town.provider, True),

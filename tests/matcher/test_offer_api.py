@@ -360,7 +360,14 @@ def test_explain__price_too_low__names_constraint_and_change(stocked):
     assert prices["last"] == {"peers": 1, "units": 4}
     assert answer["price_distance"] == {"any": "4", "all": "4"}
     assert answer["relaxations"] == [
-        {"field": "max_price", "from": "100", "to": "104", "units": 3, "price": "104"}
+        {
+            "field": "max_price",
+            "from": "100",
+            "to": "104",
+            "units": 3,
+            "price": "104",
+            "peers": None,
+        }
     ]
 
 

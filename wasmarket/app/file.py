@@ -80,7 +80,8 @@ def _manifest_document(
     document: Mapping[str, Any], file: Path, blocks: dict[Cid, bytes]
 ) -> dict[str, Any]:
     """Turn the tables of an `app.toml` into a manifest's document; fill `blocks`."""
-    tables = ("service", "trigger", "flow")
+    # A wish is of an offer, and no part of the app.
+    tables = ("service", "trigger", "flow", "wish")
     rest = {key: value for key, value in document.items() if key not in tables}
     triggers = document.get("trigger", [])
     services = _tables(document, "service", "there is no [[service]]")

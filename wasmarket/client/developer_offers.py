@@ -9,6 +9,14 @@ from wasmarket.client.permits import Permit, sign_permit
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import Unfunded
+from wasmarket.kernel.selection.wishes import (
+    NO_WISH,
+    SignedWish,
+    Wish,
+    check_wish,
+    dump_wish,
+    hash_wish,
+)
 from wasmarket.kernel.signing.offers import (
     DeveloperOffer,
     ProvidersMode,
@@ -44,6 +52,8 @@ class Requirement:
     matcher: Address = ZERO_ADDRESS
     tip: int = 0
     valid_seconds: int = 86_400
+    wish: Wish = NO_WISH
+    """What is asked of the matcher alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +64,14 @@ class Bid:
     hash: Hash
     signature: str = field(repr=False)
     permit: Permit | None = field(default=None, repr=False)
+    wish: SignedWish | None = field(default=None, repr=False)
 
     @property
     def body(self) -> dict[str, object]:
         """The offer as the matcher takes it."""
         body: dict[str, object] = {"offer": dump_offer(self.offer), "signature": self.signature}
+        if self.wish is not None:
+            body |= {"wish": dump_wish(self.wish.wish), "wish_signature": self.wish.signature}
         return body if self.permit is None else body | {"permit": self.permit.to_json()}
 
     @property
@@ -94,6 +107,7 @@ def make_offer(
         salt=secrets.randbits(128),
     )
     validate_terms(offer)
+    check_wish(requirement.wish, offer.kind)
     return offer
 
 
@@ -114,7 +128,11 @@ def sign_bid(
     hash_ = hash_offer(offer)
     domain = market_domain(deployment.chain_id, deployment.market)
     signature = sign(digest(domain, hash_), account.key).to_hex()
-    bid = Bid(offer, hash_, signature)
+    wish = None
+    if requirement.wish != NO_WISH:
+        asked = digest(domain, hash_wish(requirement.wish, hash_))
+        wish = SignedWish(requirement.wish, sign(asked, account.key).to_hex())
+    bid = Bid(offer, hash_, signature, wish=wish)
     if pulled:
         permit = sign_permit(account, deployment, usdc, pulled, offer.valid_until)
         return replace(bid, permit=permit)
@@ -163,6 +181,9 @@ def note_bid(
     """Note in a plan what `sign_bid` would sign. Raises as it does."""
     offer, pulled = plan_bid(requirement, app, developer, deployment, market, usdc, now)
     plan.add("offer", ", ".join(f"{name} {value}" for name, value in dump_offer(offer).items()))
+    if requirement.wish != NO_WISH:
+        asked = dump_wish(requirement.wish).items()
+        plan.add("wish", ", ".join(f"{name} {value}" for name, value in asked))
     if pulled:
         text = f"Market may pull {format_usdc(pulled)} USDC of {developer}"
         plan.add("permit", f"{text} until {offer.valid_until}")

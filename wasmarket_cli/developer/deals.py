@@ -11,6 +11,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_hash
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.regions import region_code, regions_of
+from wasmarket.kernel.selection.wishes import ANY
 from wasmarket.kernel.traits import traits_of
 from wasmarket.kernel.units import Hash, format_usdc
 from wasmarket_cli.endings import FOR_DEVELOPERS, newest_endings, print_endings
@@ -89,13 +90,14 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
         )
     print_table(
         "Smallest changes that help",
-        ["wish", "from", "to", "#units then", "#USDC per unit"],
+        ["wish", "from", "to", "#units then", "#more peers", "#USDC per unit"],
         [
             (
                 row["field"],
                 _name(row["field"], row["from"]),
                 _name(row["field"], row["to"]),
                 row["units"],
+                "" if row["peers"] is None else row["peers"],
                 format_usdc(int(row["price"])),
             )
             for row in answer["relaxations"]
@@ -305,6 +307,8 @@ def _name(field: str, value: Any) -> str:
         return ",".join(regions_of(number)) or "anywhere"
     if field == "traits":
         return ",".join(traits_of(number)) or "none"
-    if field in ("max_price", "deposit", "tip"):
+    if field == "max_evictions" and number == ANY:
+        return "any"
+    if field in ("max_price", "deposit", "tip", "budget_per_month"):
         return format_usdc(number)
     return str(number)

@@ -1,6 +1,7 @@
 """`wasmarket deploy`: from an app to a running function."""
 
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ from wasmarket.app.file import App
 from wasmarket.app.overrides import override_settings
 from wasmarket.client.developer import RUNNING, DeveloperClient
 from wasmarket.client.developer_offers import Bid, Requirement
+from wasmarket.client.market.wishes import describe_wish, load_wish
 from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.client.usage.meters import ask_for_work, find_meter
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.errors import InvalidInput, Refused
+from wasmarket.kernel.selection.wishes import NO_WISH
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address, Hash
@@ -28,6 +31,7 @@ from wasmarket_cli.developer.quoting.terms import (
     metered_options,
     show_metered_plan,
 )
+from wasmarket_cli.developer.quoting.wishes import build_wish, wish_options
 from wasmarket_cli.developer.releases.project_file import ProjectDeal, ProjectFile
 from wasmarket_cli.developer.releases.publishing import publish
 from wasmarket_cli.developer.releases.redeploy import find_running, find_waiting, update_running
@@ -59,6 +63,7 @@ DEFAULT_MARGIN = 25
 @click.command()
 @click.argument("app", type=click.Path(path_type=Path), default=".")
 @needs_options
+@wish_options
 @metered_options
 @click.option("--min-units", type=click.IntRange(1), help="Take no fewer [all of --units]")
 @click.option(
@@ -102,6 +107,7 @@ def deploy(
     ctx: click.Context,
     app: Path,
     needs: Needs,
+    wished: Mapping[str, Any],
     metered: bool,
     meter: Address | None,
     fuel: int | None,
@@ -162,6 +168,7 @@ def deploy(
         needs,
         units=units + spare,
         traits=needs.traits | trait_mask(built.manifest.effectors.names),
+        wish=build_wish(wished, load_wish(app)),
     )
     curve = client.quote(needs.to_json(max_price, kind=kind))
     if max_price is None:
@@ -192,6 +199,7 @@ def deploy(
         providers_mode=_mode(only, exclude),
         tip=tip,
         valid_seconds=valid,
+        wish=needs.wish,
     )
     if not as_json and (is_dry(ctx) or not yes):
         seconds = wiring.deployment.parameters.epoch_seconds
@@ -275,6 +283,8 @@ def _show_plan(
         + (f", tip {usdc(requirement.tip)}" if requirement.tip else "")
         + (f", room for {spare} more to replace peers" if spare else "")
     )
+    if requirement.wish != NO_WISH:
+        say(f"asked of the matcher alone: {describe_wish(requirement.wish)}")
     runway = requirement.deposit // max(1, epoch_cost)
     say(
         f"now {usdc(epoch_cost)} per epoch of {write_duration(epoch_seconds)}: the deposit lasts"

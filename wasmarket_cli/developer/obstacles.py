@@ -1,9 +1,11 @@
 """Find which wishes stand between a developer and units that are on offer."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.regions import regions_of
+from wasmarket.kernel.selection.wishes import Wish
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask, traits_of
 from wasmarket_cli.developer.requirements import Needs
@@ -44,4 +46,12 @@ def _relaxations(needs: Needs) -> list[tuple[str, Needs]]:
         found.append(
             (f"the cap of {needs.per_provider} a provider", replace(needs, per_provider=0))
         )
+    asked = needs.wish
+    for member in fields(Wish):
+        if getattr(asked, member.name) != member.default and member.name != "provider_weights":
+            lifted: dict[str, Any] = {member.name: member.default}
+            if member.name == "gateway":
+                lifted["max_latency_ms"] = 0
+            without = replace(needs, wish=replace(asked, **lifted))
+            found.append((f"the wish {member.name}", without))
     return found

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from wasmarket.kernel.selection.wishes import NO_WISH, Wish, dump_wish
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket_cli.options import REGIONS, TRAITS
 
@@ -25,6 +26,7 @@ class Needs:
     """MiB per unit."""
     min_regions: int
     per_provider: int
+    wish: Wish = NO_WISH
 
     def to_json(
         self, max_price: int | None = None, *, kind: PriceKind = PriceKind.RESERVED
@@ -39,6 +41,8 @@ class Needs:
             "min_regions": self.min_regions,
             "max_units_per_provider": self.per_provider,
         }
+        if self.wish != NO_WISH:
+            wanted["wish"] = dump_wish(self.wish)
         return wanted if max_price is None else wanted | {"max_price": str(max_price)}
 
 

@@ -7,6 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO
 
+import tomli_w
+
+from peer.folder import write_atomically
+from peer.own_document import TERMS
 from wasmarket.chain.contracts.bindings import Faucet
 from wasmarket.chain.deploying.deployer import AccountSigner, Deployer
 from wasmarket.chain.deploying.plan import LOCAL, LOCAL_CHAIN_ID
@@ -213,6 +217,9 @@ def _fund_accounts(market: LocalMarket) -> None:
 
 def _register(market: LocalMarket, plan: PeerPlan, port: int) -> None:
     key, wallet = load_peer_keys(market.wiring, plan.name)
+    if plan.site:
+        terms = market.home.peer(plan.name) / TERMS
+        write_atomically(terms, tomli_w.dumps({"site": plan.site}).encode())
     market.anvil.cheats.set_balance(wallet.address, COINS)
     machine = PeerCapacity(
         units=plan.units,

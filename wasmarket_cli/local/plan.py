@@ -30,7 +30,8 @@ POLICY = f"# What the peers of this local market allow.\neffectors = {json.dumps
 
 @dataclass(frozen=True, slots=True)
 class PeerPlan:
-    """One peer of a local market; `price` is USDC base units per unit and epoch."""
+    """One peer of a local market; `price` is USDC base units per unit and epoch, `site` the data
+    center that it says it stands in."""
 
     name: str
     provider: str
@@ -38,12 +39,13 @@ class PeerPlan:
     units: int
     memory_mib: int
     price: int
+    site: str = ""
 
 
 DEFAULT_PEERS = (
-    PeerPlan("alpha-1", "alpha", "DE", 4, 2_048, 10_000),
-    PeerPlan("alpha-2", "alpha", "FR", 4, 2_048, 12_000),
-    PeerPlan("beta-1", "beta", "US", 4, 4_096, 15_000),
+    PeerPlan("alpha-1", "alpha", "DE", 4, 2_048, 10_000, "hetzner-fsn1"),
+    PeerPlan("alpha-2", "alpha", "FR", 4, 2_048, 12_000, "ovh-gra"),
+    PeerPlan("beta-1", "beta", "US", 4, 4_096, 15_000, "equinix-dc2"),
 )
 
 

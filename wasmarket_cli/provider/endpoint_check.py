@@ -8,7 +8,7 @@ from wasmarket.kernel.signing.identity import PeerIdentity
 from wasmarket.kernel.units import Hash
 from wasmarket.serving.outbound import Outbound
 from wasmarket.serving.outbound_http import create_async_client
-from wasmarket.serving.peer_identity import NotThePeer, fetch_identity
+from wasmarket.serving.peers.identity import NotThePeer, fetch_identity
 
 SECONDS = 3.0
 

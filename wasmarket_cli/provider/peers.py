@@ -33,7 +33,10 @@ from wasmarket_cli.options import (
 from wasmarket_cli.output import count, print_json, print_line, print_table, say, show_done
 from wasmarket_cli.provider.endpoint_check import check_endpoint
 from wasmarket_cli.provider.peer_answer import answer
+from wasmarket_cli.provider.peer_benchmark import benchmark
+from wasmarket_cli.provider.peer_documents import document
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
+from wasmarket_cli.provider.peer_search import find_peers, list_sites
 from wasmarket_cli.provider.peer_seats import seats
 from wasmarket_cli.provider.peer_status import show_status
 from wasmarket_cli.provider.reputation import show_peer
@@ -291,6 +294,10 @@ peer.add_command(show_status)
 peer.add_command(answer)
 peer.add_command(seats)
 peer.add_command(show_peer)
+peer.add_command(benchmark)
+peer.add_command(document)
+peer.add_command(list_sites)
+peer.add_command(find_peers)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from matcher.api.views.peer_documents import DocumentSummary
 from matcher.orderbook.lost_opportunities import Lost
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.reasons import EndKind, describe
@@ -12,6 +13,7 @@ from wasmarket.serving.amounts import Uint
 from wasmarket.serving.pages import Page
 from wasmarket.store.matching.lost_opportunities import RegionFill
 from wasmarket.store.matching.peer_checks import PeerCheck
+from wasmarket.store.matching.peers.documents import StoredDocument
 from wasmarket.store.matching.views import MatchView
 from wasmarket.store.views import (
     AssignmentView,
@@ -130,7 +132,8 @@ class ReachableJson(BaseModel):
 
 class PeerJson(BaseModel):
     """A peer; `proven` is the last epoch that it proved, null before the first. `reachable` is
-    null where this matcher does not ask: offers of peers that do not answer are passed over."""
+    null where this matcher does not ask: offers of peers that do not answer are passed over.
+    `document`: what the peer says of itself, null for nothing that this matcher knows."""
 
     id: int
     provider: str
@@ -147,9 +150,15 @@ class PeerJson(BaseModel):
     registered_at: int
     proven: int | None
     reachable: ReachableJson | None
+    document: DocumentSummary | None
 
     @classmethod
-    def build(cls, view: PeerView, check: PeerCheck | None = None) -> "PeerJson":
+    def build(
+        cls,
+        view: PeerView,
+        check: PeerCheck | None = None,
+        told: StoredDocument | None = None,
+    ) -> "PeerJson":
         """Render a peer."""
         members = {name: getattr(view, name) for name in _OF_PEER}
         reachable = None
@@ -157,10 +166,11 @@ class PeerJson(BaseModel):
             reachable = ReachableJson(
                 answers=check.answers, since=check.since, problem=check.problem
             )
-        return cls(reachable=reachable, **members)
+        document = None if told is None else DocumentSummary.build(told.document)
+        return cls(reachable=reachable, document=document, **members)
 
 
-_OF_PEER = frozenset(PeerJson.model_fields) - {"reachable"}
+_OF_PEER = frozenset(PeerJson.model_fields) - {"reachable", "document"}
 
 
 class AccountJson(BaseModel):

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from wasmarket.kernel.selection.peer_document import MAX_TEXT
+from wasmarket.kernel.selection.wishes import LEAST_WEIGHT, MAX_ENTRIES, MOST_WEIGHT, PPM
 from wasmarket.kernel.signing.offers import MAX_PROVIDERS, DeveloperOffer, ProviderOffer
 from wasmarket.kernel.units import Hash
 from wasmarket.serving.amounts import UINT_SCHEMA, Uint
@@ -52,6 +54,46 @@ SignatureText = Annotated[
 ]
 
 
+_WEIGHTS_SCHEMA = {
+    "type": "object",
+    "additionalProperties": {
+        "type": "integer",
+        "minimum": LEAST_WEIGHT,
+        "maximum": MOST_WEIGHT,
+    },
+    "maxProperties": MAX_ENTRIES,
+}
+_NUMBER_SCHEMA = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+_TEXTS_SCHEMA = {
+    "type": "array",
+    "items": {"type": "string"},
+    "maxItems": MAX_ENTRIES,
+    "uniqueItems": True,
+}
+WishTerms = Annotated[
+    dict[str, Any],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "title": "Wish",
+            "properties": {
+                "min_uptime_ppm": _NUMBER_SCHEMA | {"maximum": PPM},
+                "max_evictions": _NUMBER_SCHEMA,
+                "min_age_epochs": _NUMBER_SCHEMA,
+                "max_latency_ms": _NUMBER_SCHEMA,
+                "gateway": {"type": "string", "minLength": 1, "maxLength": MAX_TEXT},
+                "budget_per_month": UINT_SCHEMA,
+                "min_speed": _NUMBER_SCHEMA,
+                "data_centers": _TEXTS_SCHEMA,
+                "claims": _TEXTS_SCHEMA,
+                "provider_weights": _WEIGHTS_SCHEMA,
+            },
+            "additionalProperties": False,
+        }
+    ),
+]
+
+
 class PermitBody(BaseModel):
     """An EIP-2612 permit of the developer for Market."""
 
@@ -74,6 +116,10 @@ class DeveloperOfferBody(BaseModel):
     """Units wanted for now, of a new offer; the rest is room for replacements."""
     target_authorization: Annotated[str, Field(max_length=512)] | None = None
     """Authorization header of `PUT /v1/developer-offers/{hash}/target` with `{"units":N}`."""
+    wish: WishTerms | None = None
+    """What is asked of this matcher beside a new offer; the chain does not know it."""
+    wish_signature: SignatureText | None = None
+    """The developer's EIP-712 signature over the wish and the offer's hash."""
 
 
 class ProviderOfferBody(BaseModel):
@@ -106,6 +152,8 @@ class FullOfferView(OfferView):
     signature: SignatureText | None
     source: str
     received_at: int
+    wish: WishTerms | None = None
+    wish_signature: SignatureText | None = None
 
 
 class SupplyView(BaseModel):
@@ -124,13 +172,15 @@ class ExclusionView(BaseModel):
 
 
 class RelaxationView(BaseModel):
-    """A smallest single change and what it gives; `price` is the dearest unit's."""
+    """A smallest single change and what it gives; `price` is the dearest unit's. `peers`: how many
+    more peers a change of the wish lets in, null for one of the offer."""
 
     field: str
     from_: Annotated[str | list[str], Field(serialization_alias="from")]
     to: str | list[str]
     units: int
     price: Uint
+    peers: int | None
 
 
 class PriceDistanceView(BaseModel):
@@ -174,6 +224,7 @@ class RequirementJson(BaseModel):
     providers: Annotated[list[AddressText], Field(max_length=MAX_PROVIDERS)] = []
     providers_mode: Annotated[int, Field(ge=0, le=2)] = 0
     developer: AddressText | None = None
+    wish: WishTerms | None = None
 
 
 class QuoteView(BaseModel):

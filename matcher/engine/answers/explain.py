@@ -1,14 +1,16 @@
 """Say why an offer does not fill: what each limit excludes alone, as the last, and together."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from matcher.engine.answers.relaxations import Relaxation, find_relaxations
-from matcher.engine.index.filters import build_filter
-from matcher.engine.index.layout import I64
+from matcher.engine.answers.wish_relaxations import relax_wish
+from matcher.engine.facts import WISHED
+from matcher.engine.index.filters import F_BUDGET, build_filter
+from matcher.engine.index.layout import I64, LAST
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.supply import (
     CAPACITY,
@@ -20,9 +22,11 @@ from matcher.engine.index.supply import (
     judge_rows,
     list_supply,
 )
+from matcher.engine.index.wishes import judge_slots
 from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Demand, DemandLimits
+from wasmarket.kernel.selection.wishes import NO_WISH
 
 CONSTRAINTS = (
     "max_price",
@@ -36,14 +40,17 @@ CONSTRAINTS = (
     "max_units_per_provider",
     "balance",
 )
-"""In the order of the bits of `supply`. Named after the member of the offer that they come from,
-where there is one.
+"""In the order of the bits of `supply`; behind them come the limits of a wish, where there is one,
+in the order of `facts.WISHED`, and its `budget_per_month`.
+
+Named after the member of the offer that they come from, where there is one.
 
 `private`: asks for other developers only. `gave_up`: peers that left or were dropped from the
 deal lately, or were evicted. `capacity`: units in use. `balance`: what one epoch of
 the fills may cost (the deposit before the first match).
 """
 
+BUDGET = "budget_per_month"
 MINIMUMS = ("min_units", "min_regions")
 LINES = "lines"
 """So many peers may a match add at most, and a deal have."""
@@ -90,28 +97,51 @@ class Explanation:
 def explain(demand: Demand, book: OrderBook) -> Explanation:
     """Explain what binds the demand and which smallest single changes would give it more."""
     limits = limits_of(demand, book)
-    wanted = build_filter(demand, book.storage, limits, excluded=book.excluded)
+    # Whom the wish excludes is told apart from those that gave the deal up.
+    plain = replace(demand, wish=NO_WISH)
+    wanted = build_filter(plain, book.storage, limits_of(plain, book), excluded=book.excluded)
     judged = judge_rows(book.columns, wanted, book.now)
+    names = name_constraints(demand)
+    if demand.wish.limits_peers:
+        fails = judge_slots(book.storage, demand.wish) << len(CONSTRAINTS)
+        judged[:, J_FAILS] |= fails[judged[:, J_PEER]]
+    by_balance = int(wanted.numbers[F_BUDGET])
+    by_wish = min(limits.budget, LAST)
 
     def list_units(bits: int) -> tuple[I64, int]:
-        return list_supply(book.columns, wanted, judged, bits)
+        bounds = [LAST]
+        if bits >> CONSTRAINTS.index("balance") & 1:
+            bounds.append(by_balance)
+        if BUDGET in names and bits >> names.index(BUDGET) & 1:
+            bounds.append(by_wish)
+        return list_supply(book.columns, wanted, judged, bits, min(bounds))
 
     def less(before: int, after: int) -> Supply:
         (had, units), (left, fewer) = list_units(before), list_units(after)
         gone = np.setdiff1d(judged[had, J_PEER], judged[left, J_PEER])
         return Supply(len(gone), units - fewer)
 
-    every = (1 << len(CONSTRAINTS)) - 1
+    every = (1 << len(names)) - 1
     excluded = tuple(
         Exclusion(constraint, less(0, 1 << place), less(every ^ 1 << place, every))
-        for place, constraint in enumerate(CONSTRAINTS)
+        for place, constraint in enumerate(names)
     )
-    units, relaxations = find_relaxations(demand, book)
+    units, found = find_relaxations(demand, book)
+    more = relax_wish(demand, book, units) if units < demand.want else ()
+    relaxations = tuple(sorted((*found, *more), key=lambda entry: -entry.units))
     together: tuple[str, ...] = ()
     if units < demand.want:
-        reach = _Reach(demand, limits, count_live(demand, book).regions, judged, list_units)
+        regions = count_live(demand, book).regions
+        reach = _Reach(demand, limits, names, regions, judged, list_units)
         together = _find_together([e.constraint for e in excluded if e.alone.units], units, reach)
     return Explanation(demand.want, units, excluded, together, relaxations)
+
+
+def name_constraints(demand: Demand) -> tuple[str, ...]:
+    """Return what may exclude peers of a demand: those of its wish only where it has any."""
+    wished = WISHED if demand.wish.limits_peers else ()
+    budget = () if demand.ceiling is None else (BUDGET,)
+    return (*CONSTRAINTS, *wished, *budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +150,14 @@ class _Reach:
 
     demand: Demand
     limits: DemandLimits
+    names: tuple[str, ...]
     regions: set[int]
     judged: I64
     list_units: Callable[[int], tuple[I64, int]]
 
     def count(self, lifted: Sequence[str]) -> int:
         """Return the units that are within reach, 0 where a minimum is not."""
-        bits = sum(1 << i for i, name in enumerate(CONSTRAINTS) if name not in lifted)
+        bits = sum(1 << i for i, name in enumerate(self.names) if name not in lifted)
         lines, total = self.list_units(bits)
         units = min(total, self.demand.want)
         if LINES not in lifted:

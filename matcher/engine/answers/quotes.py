@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from matcher.engine.auction.preferences import match_alone
 from matcher.engine.index.filters import build_filter, build_public_filter
 from matcher.engine.index.layout import I64, LAST
 from matcher.engine.index.order_book import OrderBook
@@ -51,6 +52,8 @@ def quote(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
     if limits.want == 0 or limits.fills <= 0:
         return ()
     wanted = build_filter(demand, book.storage, limits, excluded=book.excluded)
+    if demand.wish.provider_weights:
+        return _quote_each(demand, book)
     rows: list[list[int]] = scan_cheapest(book.columns, wanted).tolist()
     regions = {row[S_REGION] for row in rows}
     if len(regions) < limits.regions:
@@ -87,7 +90,7 @@ def _quote_prefixes(
 def _quote_each(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
     """Match each number of units again: when cheapest first reaches too few regions, the choice
     of few is no beginning of the choice of many."""
-    most = match_one(demand, book)
+    most = match_alone(demand, book)
     points: list[Quote] = []
     units = 0
     for fill in most.fills:
@@ -100,7 +103,7 @@ def _quote_each(demand: Demand, book: OrderBook) -> tuple[Quote, ...]:
 
 
 def _quote_units(demand: Demand, book: OrderBook, units: int) -> list[Quote]:
-    match = match_one(replace(demand, offer=replace(demand.offer, units=units)), book)
+    match = match_alone(replace(demand, offer=replace(demand.offer, units=units)), book)
     return [_quote(match)] if match.fills and match.units == units else []
 
 

@@ -22,13 +22,15 @@ SHOWN_PER_FIELD = 3
 
 @dataclass(frozen=True, slots=True)
 class Relaxation:
-    """One member of the offer changed; the match would have `units`, none above `price`."""
+    """One member of the offer or the wish changed; the match would have `units`, none above
+    `price`. `peers`: how many more peers a changed wish would let in, None for an offer's."""
 
     field: str
     before: int | tuple[str, ...]
     after: int | tuple[str, ...]
     units: int
     price: int
+    peers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

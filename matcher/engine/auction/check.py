@@ -2,10 +2,18 @@
 
 from collections.abc import Iterable
 
+from matcher.engine.facts import judge_peer
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.rules import is_accepted
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import Match
+from wasmarket.kernel.selection.wishes import Wish
+
+
+def _are_fit(wish: Wish, peers: Iterable[int], book: OrderBook) -> bool:
+    """Whether a wish excludes none of some peers."""
+    facts = book.storage.facts
+    return not (wish.limits_peers and any(judge_peer(wish, facts.get(peer)) for peer in peers))
 
 
 def is_lawful(matches: Iterable[Match], book: OrderBook) -> bool:
@@ -20,6 +28,7 @@ def is_lawful(matches: Iterable[Match], book: OrderBook) -> bool:
             len(match.fills) > limits.fills
             or len(peers) < len(match.fills)
             or not peers.isdisjoint(demand.passed_over)
+            or not _are_fit(demand.wish, peers, book)
             or match.units > limits.want
             or match.total > limits.budget
             or not is_accepted(demand, match.fills, book)

@@ -10,8 +10,10 @@ from matcher.engine.index.compiled import compiled
 from matcher.engine.index.layout import I32, I64, LAST, P_TRAITS_HIGH, PRICE_LIMIT, TRAIT_BITS
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.rows import Rows
+from matcher.engine.index.wishes import unfit_slots
 from matcher.engine.values import Demand
 from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.selection.wishes import Wish
 from wasmarket.kernel.signing.offers import ProvidersMode
 from wasmarket.kernel.units import Address
 
@@ -34,6 +36,7 @@ class EligibilityKey(NamedTuple):
     providers: tuple[Address, ...]
     mode: int
     avoid: frozenset[int]
+    wish: Wish
 
 
 class EligibilityColumns(NamedTuple):
@@ -75,6 +78,7 @@ def group_by_eligibility(
             offer.providers,
             offer.providers_mode,
             demand.passed_over,
+            demand.wish.peer_limits(),
         )
         number = numbers.setdefault(kind, len(highest))
         if number == len(highest):
@@ -95,7 +99,13 @@ def pack_eligibility(
     rows = book.rows()
     high = book.columns.peers[:, P_TRAITS_HIGH][rows.peer]
     listed = [[book.account_slot(account) for account in kind.providers] for kind in kinds]
-    avoid = [[book.peer_slot(peer) for peer in sorted(kind.avoid)] for kind in kinds]
+    avoid = [
+        [
+            *(book.peer_slot(peer) for peer in sorted(kind.avoid)),
+            *unfit_slots(book.storage, kind.wish).tolist(),
+        ]
+        for kind in kinds
+    ]
     mask = 2**TRAIT_BITS - 1
     limits = [min(bid, PRICE_LIMIT) for bid in highest]
     terms = EligibilityColumns(

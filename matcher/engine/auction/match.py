@@ -10,6 +10,7 @@ from dataclasses import replace
 from matcher.engine.auction.arrays import LimitedDemand, build_arrays
 from matcher.engine.auction.check import is_lawful
 from matcher.engine.auction.greedy import in_order, match_greedily
+from matcher.engine.auction.preferences import prefer_all
 from matcher.engine.auction.solve import solve
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.single.candidates import limits_of
@@ -37,7 +38,8 @@ def match_round(demands: Iterable[Demand], book: OrderBook) -> Round:
     elif len(active) <= SMALL:
         found = _better(found, _match_greedily(active, book))
     matches = {match.demand.hash: match for match in found.matches}
-    return Round(tuple(matches.get(d.hash) or Match(d, (), 0) for d in ordered), found.bound)
+    placed = tuple(matches.get(d.hash) or Match(d, (), 0) for d in ordered)
+    return Round(prefer_all(placed, book), found.bound)
 
 
 def _match_greedily(active: Iterable[LimitedDemand], book: OrderBook) -> Round:

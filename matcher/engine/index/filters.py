@@ -7,6 +7,7 @@ import numpy as np
 
 from matcher.engine.index.layout import I32, I64, LAST, NONE, PRICE_LIMIT, TRAIT_BITS
 from matcher.engine.index.storage import Storage
+from matcher.engine.index.wishes import unfit_slots
 from matcher.engine.values import Demand, DemandLimits
 
 F_PRICE, F_DEVELOPER, F_MEMORY, F_TRAITS, F_TRAITS_HIGH, F_ANYWHERE, F_MODE = range(7)
@@ -68,7 +69,7 @@ def build_filter(
     return Filter(
         numbers,
         _slots([slot for slot in listed if slot != NONE]),
-        _slots([storage.peer_slot(peer) for peer in demand.passed_over]),
+        _avoided(demand, storage),
         _pairs([pair for pair in sold if pair[0] != NONE]),
         _pairs(gone),
         _NO_SLOTS if excluded is None else excluded,
@@ -98,6 +99,13 @@ def up_to(wanted: Filter, price: int) -> Filter:
 # Most lists are empty, and kernels never write to them.
 _NO_SLOTS: I32 = np.zeros(0, np.int32)
 _NO_PAIRS: I64 = np.zeros((0, 2), np.int64)
+
+
+def _avoided(demand: Demand, storage: Storage) -> I32:
+    """Return the slots of the peers that get none of a demand's units."""
+    passed_over = _slots([storage.peer_slot(peer) for peer in demand.passed_over])
+    unfit = unfit_slots(storage, demand.wish)
+    return np.concatenate((passed_over, unfit)) if len(unfit) else passed_over
 
 
 def _slots(slots: list[int]) -> I32:

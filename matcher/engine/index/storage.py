@@ -6,6 +6,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from matcher.engine.facts import FactTable
 from matcher.engine.index.hash_index import find_ask, index_all
 from matcher.engine.index.layout import (
     A_COUNTER,
@@ -57,6 +58,7 @@ class Storage:
         """Begin empty, for asks of one kind."""
         self.kind = kind
         self.columns: Columns = build_columns(4, 64, 16, 16)
+        self.facts = FactTable()
         self.asks = 0
         self.peers = 0
         self._free: list[int] = []

@@ -6,7 +6,6 @@ from matcher.engine.index.blocks import can_sell
 from matcher.engine.index.compiled import compiled
 from matcher.engine.index.filters import (
     F_ANYWHERE,
-    F_BUDGET,
     F_CAP,
     F_DEVELOPER,
     F_MEMORY,
@@ -128,15 +127,14 @@ def judge_rows(c: Columns, f: Filter, now: int) -> I64:
 
 
 @compiled
-def list_supply(c: Columns, f: Filter, judged: I64, bits: int) -> tuple[I64, int]:
+def list_supply(c: Columns, f: Filter, judged: I64, bits: int, budget: int) -> tuple[I64, int]:
     """Return which lines give units under some constraints, one a peer, and how many in all,
-    however much is wanted."""
+    however much is wanted; all of them cost no more than `budget`, LAST: whatever."""
     c.state[STAMP] += 1
     stamp = c.state[STAMP]
     for place in range(len(f.sold)):
         c.accounts[f.sold[place, 0], A_USED] = stamp
         c.accounts[f.sold[place, 0], A_LEFT] = max(0, f.numbers[F_CAP] - f.sold[place, 1])
-    budget = f.numbers[F_BUDGET]
     lines, count, total = np.empty(len(judged), np.int64), 0, 0
     for line in range(len(judged)):
         units = judged[line, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
@@ -150,7 +148,7 @@ def list_supply(c: Columns, f: Filter, judged: I64, bits: int) -> tuple[I64, int
         if bits >> CAP & 1:
             room = room_of(c, f, stamp, account)
             units = min(units, room)
-        if bits >> BALANCE & 1:
+        if budget < LAST:
             units = min(units, budget // price)
             budget -= units * price
         if units > 0:

@@ -58,13 +58,15 @@ def limits_of(demand: Demand, book: OrderBook) -> DemandLimits:
 
 def candidates_by_units(book: OrderBook, filter: Filter) -> list[Candidate]:
     """Return all that the best plan of any number of fills may need, cheapest first."""
-    return _read(book, prune_by_units(book.columns, filter, MOST))
+    return read_candidates(book, prune_by_units(book.columns, filter, MOST))
 
 
 def candidates_by_lines(book: OrderBook, filter: Filter, limits: DemandLimits) -> list[Candidate]:
     """Return all that the best plan of `limits.fills` fills may need, cheapest first."""
     by_region = limits.regions > 0
-    return _read(book, prune_by_lines(book.columns, filter, limits.fills, by_region, MOST))
+    return read_candidates(
+        book, prune_by_lines(book.columns, filter, limits.fills, by_region, MOST)
+    )
 
 
 def candidates(
@@ -76,7 +78,8 @@ def candidates(
     )
 
 
-def _read(book: OrderBook, found: I64) -> list[Candidate]:
+def read_candidates(book: OrderBook, found: I64) -> list[Candidate]:
+    """Return rows of a scan as candidates, in their order."""
     c, slots = book.columns, found[:, S_SLOT]
     words = [c.words[slots, place] for place in (3, 2, 1, 0)]
     ranks = np.empty(len(slots), np.int64)

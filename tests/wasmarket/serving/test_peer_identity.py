@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from wasmarket.kernel.addresses import to_address, to_hash
 from wasmarket.kernel.signing.identity import sign_identity
 from wasmarket.kernel.signing.typed_data import market_domain
-from wasmarket.serving.peer_identity import (
+from wasmarket.serving.peers.identity import (
     NotThePeer,
     WrongPeer,
     check_identity,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack, cast
 
 from wasmarket.app.file import App, load_app
 from wasmarket.app.overrides import override_settings
@@ -21,6 +21,7 @@ from wasmarket.client.market.results import (
     read_deal,
     read_offer,
 )
+from wasmarket.client.market.wishes import WishKeywords, load_wish, read_wish
 from wasmarket.client.usage.loads import BYTES, Load, compare
 from wasmarket.client.usage.meters import ask_for_work, find_meter
 from wasmarket.client.wiring import Wiring
@@ -28,6 +29,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_address, parse_hash
 from wasmarket.kernel.billing import due
 from wasmarket.kernel.errors import InvalidInput, Refused
 from wasmarket.kernel.regions import region_mask
+from wasmarket.kernel.selection.wishes import NO_WISH, dump_wish
 from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Hash
@@ -60,10 +62,11 @@ class Developer:
         max_units_per_provider: int = 0,
         max_price: Amountlike | None = None,
         metered: bool = False,
+        **wish: Unpack[WishKeywords],
     ) -> list[PricePoint]:
         """Return what 1, 2, … units like these cost per epoch now; creates nothing.
 
-        `metered`: per 10^12 work instead.
+        `metered`: per 10^12 work instead. `wish`: what is asked of the matcher alone.
         """
         requirement: dict[str, Any] = {
             "units": units,
@@ -76,6 +79,9 @@ class Developer:
         }
         if max_price is not None:
             requirement["max_price"] = str(read_usdc(max_price, "max_price"))
+        asked = read_wish(wish)
+        if asked != NO_WISH:
+            requirement["wish"] = dump_wish(asked)
         return [
             PricePoint(
                 int(row["units"]), to_decimal(int(row["total"])), to_decimal(int(row["price_max"]))
@@ -120,6 +126,7 @@ class Developer:
         fuel: int | None = None,
         credit: Amountlike | None = None,
         wait: float = 60.0,
+        **wish: Unpack[WishKeywords],
     ) -> OfferState:
         """Publish an app (its folder, its `app.toml`, or an App), offer, wait until it runs.
 
@@ -127,7 +134,9 @@ class Developer:
         `metered`: work is paid instead, per 10^12, as `meter` signs for it [the account itself];
         its app needs a limit of `fuel` [the app's], and `credit` is what it may owe each peer [as
         peers grant]. `settings`: other values of some, which the deal's next versions keep. `wait`
-        0 returns at once. Raises Refused (not that many units), TimedOut (the offer stands).
+        0 returns at once. `wish`: what is asked of the matcher beside the offer, signed with it,
+        instead of the members of `[wish]` in the app's file. Raises Refused (not that many units),
+        TimedOut (the offer stands).
         """
         if only and exclude:
             raise InvalidInput("give `only` or `exclude`, not both", field="exclude")
@@ -135,6 +144,8 @@ class Developer:
         owed = None if credit is None else read_usdc(credit, "credit")
         built = override_settings(ask_for_work(built, metered, fuel, owed), settings or {})
         signer = find_meter(metered, meter, self.address, built)
+        table = {} if isinstance(app, App) else load_wish(Path(app))
+        asked = {**table, **wish}
         wanted = [*traits, *(n for n in built.manifest.effectors.names if n not in traits)]
         if max_price is None:
             curve = self.quote(
@@ -145,6 +156,7 @@ class Developer:
                 min_regions=min_regions,
                 max_units_per_provider=max_units_per_provider,
                 metered=signer != ZERO_ADDRESS,
+                **cast("WishKeywords", asked),
             )
             price = _quoted(curve, units)
         else:
@@ -167,6 +179,7 @@ class Developer:
             providers=providers,
             providers_mode=_mode(only, exclude),
             tip=read_usdc(tip, "tip"),
+            wish=read_wish(asked),
         )
         self._client.publish(built)
         bid = self._client.offer(requirement, built.app)

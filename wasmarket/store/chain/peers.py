@@ -1,8 +1,9 @@
 """Read peers, the epochs that they proved, and providers."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
@@ -11,6 +12,18 @@ from wasmarket.store.chain.assignments import fetch_alive_units
 from wasmarket.store.chain.state import BATCH
 from wasmarket.store.tables import AccountRow, CommitmentRow, PeerRow, StakeRow
 from wasmarket.store.views import Indexed, PeerView, ProviderView
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFilter:
+    """Which peers are listed; None, 0 and empty: all. The last three are what peers say."""
+
+    provider: Address | None = None
+    region: int | None = None
+    min_memory_mib: int = 0
+    site: str | None = None
+    min_speed: int = 0
+    claims: tuple[str, ...] = ()
 
 
 def fetch_peer(session: Session, peer: int) -> PeerView:
@@ -37,8 +50,10 @@ def fetch_peers(
     ids: Sequence[int] | None = None,
     after: int = 0,
     limit: int | None = 100,
+    min_memory_mib: int = 0,
+    such: ColumnElement[bool] | None = None,
 ) -> list[PeerView]:
-    """Return peers by id."""
+    """Return peers by id; `such` is a condition over them."""
     query = select(PeerRow).where(PeerRow.id > after).order_by(PeerRow.id).limit(limit)
     for column, value in (
         (PeerRow.provider, provider),
@@ -49,6 +64,10 @@ def fetch_peers(
             query = query.where(column == value)
     if ids is not None:
         query = query.where(PeerRow.id.in_(ids))
+    if min_memory_mib:
+        query = query.where(PeerRow.memory_mib >= min_memory_mib)
+    if such is not None:
+        query = query.where(such)
     return _views(session, session.scalars(query).all())
 
 

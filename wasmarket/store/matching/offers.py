@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.selection.wishes import load_signed_wish
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer, dump_offer, parse_offer
 from wasmarket.kernel.signing.typed_data import hash_offer
 from wasmarket.kernel.units import Address, BlockNumber, Hash, Timestamp
@@ -65,7 +66,7 @@ def add_provider_offer(
         "source": source,
         "received_at": received_at,
         "withdrawn": False,
-        "changed": _tick(session),
+        "changed": tick_offers(session),
         "client": client,
     }
     session.execute(_ADD_ASK, values)
@@ -84,10 +85,12 @@ def add_developer_offer(
     name: Hash | None = None,
     target: int | None = None,
     target_proof: Mapping[str, str] | None = None,
+    wish: Mapping[str, Any] | None = None,
 ) -> tuple[Hash, bool]:
     """Keep a checked bid; a known one stays, but takes a newer permit. As add_provider_offer.
 
     `target` of a new one: how many units are wanted for now, and the signed request that says so.
+    `wish` is what was signed beside it, as JSON.
     """
     hash_ = name or hash_offer(offer)
     if session.scalar(_FIND_BID, {"name": hash_}) is not None:
@@ -95,7 +98,7 @@ def add_developer_offer(
             session.execute(
                 update(DeveloperOfferRow)
                 .where(DeveloperOfferRow.hash == hash_)
-                .values(permit=json.dumps(permit), changed=_tick(session))
+                .values(permit=json.dumps(permit), changed=tick_offers(session))
             )
         return hash_, False
     values = {
@@ -116,9 +119,10 @@ def add_developer_offer(
         "state": BookState.POSTED,
         "reasons": "[]",
         "tried_block": None,
-        "changed": _tick(session),
+        "changed": tick_offers(session),
         "target": target,
         "target_proof": None if target_proof is None else json.dumps(target_proof),
+        "wish": None if wish is None else json.dumps(wish),
         "client": client,
     }
     session.execute(_ADD_BID, values)
@@ -184,7 +188,7 @@ def fetch_developer_offers(
 
 def withdraw_offer(session: Session, hash: Hash) -> None:
     """Take an offer of either kind out of this book for good. Raises NotFound."""
-    version = _tick(session)
+    version = tick_offers(session)
     for kind in (ProviderOfferRow, DeveloperOfferRow):
         changed = session.execute(
             update(kind)
@@ -226,7 +230,7 @@ def set_offer_target(
         .values(
             target=target,
             target_proof=None if proof is None else json.dumps(proof),
-            changed=_tick(session),
+            changed=tick_offers(session),
         )
         .returning(DeveloperOfferRow.sequence)
     ).all()
@@ -239,7 +243,7 @@ def touch_offer(session: Session, hash: Hash) -> None:
     session.execute(
         update(DeveloperOfferRow)
         .where(DeveloperOfferRow.hash == hash)
-        .values(changed=_tick(session))
+        .values(changed=tick_offers(session))
     )
 
 
@@ -247,7 +251,7 @@ def touch_asks(session: Session, peers: Sequence[int]) -> None:
     """Have every book look at the asks of these peers again: whether they answer has changed."""
     if not peers:
         return
-    version = _tick(session)
+    version = tick_offers(session)
     for batch in batches(peers):
         session.execute(
             update(ProviderOfferRow)
@@ -271,7 +275,7 @@ def fetch_changed_offers(session: Session, after: int) -> tuple[list[Hash], list
     return asks, bids
 
 
-def _tick(session: Session) -> int:
+def tick_offers(session: Session) -> int:
     """Count a change. The row stays locked until the commit, so readers miss no version."""
     version: int | None = session.scalar(_TICK)
     if version is None:
@@ -313,4 +317,5 @@ def developer_offer_view(row: DeveloperOfferRow) -> StoredDeveloperOffer:
         tried_block=row.tried_block,
         target=row.target,
         target_proof=None if row.target_proof is None else json.loads(row.target_proof),
+        wish=None if row.wish is None else load_signed_wish(json.loads(row.wish)),
     )

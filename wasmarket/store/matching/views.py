@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from wasmarket.kernel.selection.wishes import SignedWish
 from wasmarket.kernel.signing.offers import DeveloperOffer, ProviderOffer
 from wasmarket.kernel.units import (
     Address,
@@ -52,6 +53,7 @@ class StoredDeveloperOffer:
     tried_block: int | None
     target: int | None = None
     target_proof: dict[str, str] | None = None
+    wish: SignedWish | None = None
 
 
 @dataclass(frozen=True, slots=True)

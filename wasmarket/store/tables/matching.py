@@ -170,6 +170,30 @@ class PeerCheckRow(Base):
     next_at: Mapped[int]
 
 
+class PeerDocumentRow(Base):
+    """What a peer says of itself, as its key signed it: canonical JSON, checked before it came.
+
+    It counts until `expires`, chain time, while `key` is the peer's. `site`, `memory_mib` (of the
+    whole machine), `speed` (10^6 fuel per second and unit) and `claims` (kinds between spaces) are
+    what lists filter by; `changed` is the offer clock's version of the row's latest change.
+    """
+
+    __tablename__ = "peer_document"
+    __table_args__ = (*not_negative("speed"), Index(None, "site", "peer"), Index(None, "changed"))
+
+    peer: Mapped[PeerId] = mapped_column(primary_key=True, autoincrement=False)
+    content: Mapped[str]
+    signature: Mapped[str] = mapped_column(String(130))
+    key: Mapped[Hash]
+    issued: Mapped[Timestamp]
+    expires: Mapped[Timestamp]
+    site: Mapped[str] = mapped_column(String(66))
+    memory_mib: Mapped[int]
+    speed: Mapped[int]
+    claims: Mapped[str]
+    changed: Mapped[int]
+
+
 class RequestNonceRow(Base):
     """The nonce of a signed request that was accepted; forgotten once it has expired anyway."""
 

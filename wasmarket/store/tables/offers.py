@@ -68,7 +68,7 @@ class DeveloperOfferRow(Base):
     `permit` is the EIP-2612 permit as JSON. `reasons` (JSON list) and `tried_block` tell of the
     matcher's last attempt; `state` is the matcher's own word until there is a deal. `target` is how
     many units the developer wants of this matcher for now, null: all that the offer allows;
-    `target_proof` the signed request that said so, as JSON.
+    `target_proof` the signed request that said so, as JSON. `wish` is the signed wish, as JSON.
     `changed` and `client` as for asks; the matcher's own words are no change.
     """
 
@@ -106,4 +106,5 @@ class DeveloperOfferRow(Base):
     changed: Mapped[int]
     target: Mapped[int | None]
     target_proof: Mapped[str | None]
+    wish: Mapped[str | None]
     client: Mapped[str | None] = mapped_column(String(CLIENT_CHARS))

@@ -1,5 +1,7 @@
 """`wasmarket quote`: what units cost now, by the epoch and by work."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,6 +12,7 @@ from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import format_usdc
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.quoting.loads import load_options
+from wasmarket_cli.developer.quoting.wishes import build_wish, wish_options
 from wasmarket_cli.developer.requirements import Needs, needs_options
 from wasmarket_cli.options import PRICE, json_option
 from wasmarket_cli.output import print_json, print_table, say
@@ -21,6 +24,7 @@ TITLES = {PriceKind.RESERVED: "Price of an epoch", PriceKind.METERED: "Price of 
 
 @click.command()
 @needs_options
+@wish_options
 @load_options
 @click.option("--metered", is_flag=True, help="Prices of work done instead of time")
 @click.option("--max-price", type=PRICE, help="Leave out units that cost more")
@@ -29,6 +33,7 @@ TITLES = {PriceKind.RESERVED: "Price of an epoch", PriceKind.METERED: "Price of 
 def quote(
     ctx: click.Context,
     needs: Needs,
+    wished: Mapping[str, Any],
     load: Load | None,
     metered: bool,
     max_price: int | None,
@@ -40,6 +45,7 @@ def quote(
     """
     wiring = wire(ctx)
     client = DeveloperClient(wiring)
+    needs = replace(needs, wish=build_wish(wished))
     if load is not None:
         curves = [client.quote(needs.to_json(max_price, kind=kind)) for kind in PriceKind]
         seconds = wiring.deployment.parameters.epoch_seconds

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Mapping
 from typing import Annotated
 
 import httpx
@@ -17,6 +18,8 @@ from wasmarket.kernel.units import Hash
 PATH = "/v1/identity"
 MAX_ANSWER = 4_096
 """Bytes; an answer of ours has some 350."""
+STATUS = "status"
+"""Field of the error for an answer that is none because of its status."""
 
 
 class NotThePeer(Unreachable):
@@ -54,7 +57,7 @@ async def fetch_identity(
     try:
         url = f"{parse_endpoint(endpoint)}{PATH}"
         async with asyncio.timeout(seconds):
-            content = await _read(http, url, challenge)
+            content = await read_answer(http, url, MAX_ANSWER, {"challenge": challenge})
         identity = _parse(content)
         verify_identity(identity, domain)
     except TimeoutError as error:
@@ -78,15 +81,21 @@ def check_identity(identity: PeerIdentity, peer: int, key: Hash) -> None:
         raise WrongPeer(f"it answers as peer {identity.peer}")
 
 
-async def _read(http: httpx.AsyncClient, url: str, challenge: Hash) -> bytes:
+async def read_answer(
+    http: httpx.AsyncClient, url: str, most: int, params: Mapping[str, str] | None = None
+) -> bytes:
+    """Return the body of a peer's answer of at most so many bytes.
+
+    Raises InvalidInput for another status or a longer answer; httpx.HTTPError.
+    """
     content = bytearray()
-    params, headers = {"challenge": challenge}, {"Accept-Encoding": "identity"}
+    headers = {"Accept-Encoding": "identity"}
     async with http.stream("GET", url, params=params, headers=headers) as answer:
         if answer.status_code != httpx.codes.OK:
-            raise InvalidInput(f"it answered {answer.status_code}")
+            raise InvalidInput(f"it answered {answer.status_code}", field=STATUS)
         async for chunk in answer.aiter_raw():
             content += chunk
-            if len(content) > MAX_ANSWER:
+            if len(content) > most:
                 raise InvalidInput("its answer is longer than a peer's")
     return bytes(content)
 

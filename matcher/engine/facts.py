@@ -1,0 +1,158 @@
+"""What is known of peers beside the words of the chain, and whom a wish excludes for it.
+
+Facts come with what they were taken from, so that a book document can show it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from matcher.engine.index.layout import I64
+from wasmarket.kernel.selection.wishes import ANY, Wish
+
+WISHED = (
+    "data_centers",
+    "min_speed",
+    "claims",
+    "min_uptime_ppm",
+    "max_evictions",
+    "min_age_epochs",
+    "max_latency_ms",
+)
+"""Limits of a wish that exclude peers, in the order of the bits that say which do."""
+SITES, SPEED, CLAIMS, UPTIME, EVICTIONS, AGE, LATENCY = (1 << n for n in range(len(WISHED)))
+NOT_KNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHistory:
+    """What the chain's history says of a peer: proven share of its active epochs (None: it had
+    none) and evictions over the last 30 final epochs, epochs since its registration."""
+
+    uptime_ppm: int | None
+    evictions: int
+    age_epochs: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerFacts:
+    """What a wish may ask for. `content` and `signature` are the peer's document, empty: none.
+
+    `site`, `speed` and `claims` are what that says; `history` None: not known; `latencies` are
+    milliseconds by the gateway that measured.
+    """
+
+    site: str = ""
+    speed: int = 0
+    claims: tuple[str, ...] = ()
+    history: PeerHistory | None = None
+    latencies: tuple[tuple[str, int], ...] = ()
+    content: bytes = b""
+    signature: str = ""
+
+
+NOTHING_KNOWN = PeerFacts()
+
+
+class _Columns(NamedTuple):
+    ids: I64
+    speed: I64
+    uptime: I64
+    evictions: I64
+    age: I64
+    sites: list[str]
+    claims: list[tuple[str, ...]]
+    latencies: list[tuple[tuple[str, int], ...]]
+
+
+class FactTable:
+    """Facts by peer. Many may read at once; whoever changes it must be alone with it."""
+
+    def __init__(self, facts: Mapping[int, PeerFacts] | None = None) -> None:
+        """Begin with these."""
+        self._facts = dict(facts or {})
+        self._columns: _Columns | None = None
+
+    def __len__(self) -> int:
+        """Return of how many peers anything is known."""
+        return len(self._facts)
+
+    def get(self, peer: int) -> PeerFacts:
+        """Return what is known of a peer."""
+        return self._facts.get(peer, NOTHING_KNOWN)
+
+    def put(self, facts: Mapping[int, PeerFacts]) -> None:
+        """Know this of these peers from now on; nothing of those with no facts."""
+        for peer, known in facts.items():
+            if known == NOTHING_KNOWN:
+                self._facts.pop(peer, None)
+            else:
+                self._facts[peer] = known
+        self._columns = None
+
+    def items(self) -> Iterable[tuple[int, PeerFacts]]:
+        """Return all facts, by peer."""
+        return sorted(self._facts.items())
+
+    def judge(self, wish: Wish) -> tuple[I64, I64]:
+        """Return the peers that anything is known of, and which limits each fails, as bits."""
+        c = self._columns
+        if c is None:
+            c = self._columns = self._build()
+        fails = np.zeros(len(c.ids), np.int64)
+        if wish.data_centers:
+            named = frozenset(wish.data_centers)
+            fails |= SITES * np.array([site not in named for site in c.sites], np.int64)
+        if wish.claims:
+            needed = frozenset(wish.claims)
+            fails |= CLAIMS * np.array([not needed.issubset(made) for made in c.claims], np.int64)
+        if wish.max_latency_ms:
+            fails |= LATENCY * np.array(
+                [_is_slow(measured, wish) for measured in c.latencies], np.int64
+            )
+        fails |= SPEED * (c.speed < wish.min_speed)
+        if wish.min_uptime_ppm:
+            fails |= UPTIME * (c.uptime < wish.min_uptime_ppm)
+        if wish.max_evictions != ANY:
+            excess = (c.evictions > wish.max_evictions) | (c.evictions == NOT_KNOWN)
+            fails |= EVICTIONS * excess
+        if wish.min_age_epochs:
+            fails |= AGE * (c.age < wish.min_age_epochs)
+        return c.ids, fails
+
+    def _build(self) -> _Columns:
+        rows = list(self._facts.items())
+        known = [facts.history for _, facts in rows]
+        return _Columns(
+            np.array([peer for peer, _ in rows], np.int64),
+            np.array([facts.speed for _, facts in rows], np.int64),
+            np.array(
+                [NOT_KNOWN if s is None or s.uptime_ppm is None else s.uptime_ppm for s in known],
+                np.int64,
+            ),
+            np.array([NOT_KNOWN if s is None else s.evictions for s in known], np.int64),
+            np.array([NOT_KNOWN if s is None else s.age_epochs for s in known], np.int64),
+            [facts.site for _, facts in rows],
+            [facts.claims for _, facts in rows],
+            [facts.latencies for _, facts in rows],
+        )
+
+
+def judge_unknown(wish: Wish) -> int:
+    """Return which limits a peer fails that nothing is known of: each but the latency, which
+    counts only where it was measured."""
+    _, fails = FactTable({0: PeerFacts(latencies=(("", 0),))}).judge(wish)
+    return int(fails[0])
+
+
+def judge_peer(wish: Wish, facts: PeerFacts) -> tuple[str, ...]:
+    """Return by name the limits that one peer fails."""
+    _, fails = FactTable({0: facts}).judge(wish) if facts != NOTHING_KNOWN else (None, None)
+    bits = judge_unknown(wish) if fails is None else int(fails[0])
+    return tuple(name for place, name in enumerate(WISHED) if bits >> place & 1)
+
+
+def _is_slow(measured: tuple[tuple[str, int], ...], wish: Wish) -> bool:
+    return any(who == wish.gateway and ms > wish.max_latency_ms for who, ms in measured)

@@ -1,0 +1,1 @@
+"""Measure what one unit of this machine does, with the runtime that functions run in."""

@@ -1,0 +1,1 @@
+"""What peers say of themselves, and what developers ask of a matcher: documents, sites, wishes."""

@@ -1,0 +1,1 @@
+"""What a matcher knows of peers beside the chain."""
