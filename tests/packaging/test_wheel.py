@@ -26,18 +26,19 @@ def wheel(tmp_path_factory):
     return next(folder.glob("wasmarket-*.whl"))
 
 
-@pytest.fixture
-def install(wheel, tmp_path):
-    """A function that installs the wheel with extras under a version of Python."""
+@pytest.fixture(scope="session")
+def install(wheel, tmp_path_factory):
+    """A function that installs the wheel with extras under a version of Python, each once."""
+    made = {}
 
     def build(version, extras=""):
         name = f"{version}-{re.sub(r'[^a-z0-9]', '', extras) or 'base'}"
-        path = ROOM / name
-        uv("venv", "--clear", "--python", PYTHONS[version], path)
-        uv("pip", "install", "--python", path / "bin" / "python", f"{wheel}{extras}")
-        home = tmp_path / "home"
-        home.mkdir()
-        return Environment(path, home)
+        if name not in made:
+            path = ROOM / name
+            uv("venv", "--clear", "--python", PYTHONS[version], path)
+            uv("pip", "install", "--python", path / "bin" / "python", f"{wheel}{extras}")
+            made[name] = Environment(path, tmp_path_factory.mktemp("home"))
+        return made[name]
 
     return build
 
@@ -105,28 +106,52 @@ def test_wheel__peer__is_small_and_runs_functions(install):
     assert installed_size(environment.path) <= 150
 
 
-@pytest.mark.parametrize("version", WITH_QUICKSTART)
-def test_wheel__all__plays_the_quickstart(install, version):
-    environment = install(version, "[all]")
-    if version == OWN_VERSION:
+@pytest.fixture(scope="module", params=WITH_QUICKSTART)
+def everything(request, install):
+    """The wheel with all its extras under one Python."""
+    environment = install(request.param, "[all]")
+    if request.param == OWN_VERSION:
         environment.take_kernels()
-    up = environment.start("wasmarket", "local", "up", "--free-ports", "--json")
-    try:
-        line = up.stdout.readline()
-        assert line, up.communicate()[1]
-        assert json.loads(line)["ready"] is True
-        said = {}
-        for command in read_section("Developer: deploy, call, pay"):
-            done = environment.run(*command.split())
-            assert done.returncode == 0, (command, done.stderr)
-            said[command] = done.stdout
-        shown = environment.run("wasmarket", "explorer", "--print")
-        page = urllib.request.urlopen(shown.stdout.strip(), timeout=30).read()
-    finally:
-        up.send_signal(signal.SIGTERM)
-        _, words = up.communicate(timeout=180)
+    return environment
 
+
+@pytest.fixture(scope="module")
+def market(everything):
+    """A local market that was started there, and what it said once it was ready."""
+    up = everything.start("wasmarket", "local", "up", "--free-ports", "--json")
+    line = up.stdout.readline()
+    assert line, up.communicate()[1]
+    with up:
+        yield up, json.loads(line)
+        if up.poll() is None:
+            up.send_signal(signal.SIGTERM)
+
+
+def test_wheel__all__brings_a_market_up_with_its_pages(everything, market):
+    _, said = market
+
+    shown = everything.run("wasmarket", "explorer", "--print")
+    page = urllib.request.urlopen(shown.stdout.strip(), timeout=30).read()
+
+    assert said["ready"] is True
     assert b"/explorer/explorer.js" in page
+
+
+def test_wheel__all__plays_the_quickstart(everything, market):
+    said = {}
+    for command in read_section("Developer: deploy, call, pay"):
+        done = everything.run(*command.split())
+        assert done.returncode == 0, (command, done.stderr)
+        said[command] = done.stdout
+
     assert "Hi, World\n" in said["wasmarket call 1 greeting.greeting World"]
     assert len(said) >= 12
+
+
+def test_wheel__market__ends_when_it_is_told_to(market):
+    up, _ = market
+
+    up.send_signal(signal.SIGTERM)
+    _, words = up.communicate(timeout=180)
+
     assert (up.returncode, "Traceback" in words) == (0, False), words
