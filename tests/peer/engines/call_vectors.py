@@ -24,7 +24,14 @@ from peer.runtime.execution.service_host import ServiceHost
 from peer.runtime.messages import Call
 from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.module_file import read_modules
-from peer.runtime.module.service import MARINE_ABI, RAW_ABI, CallLimits, ModuleSpec, ServiceSpec
+from peer.runtime.module.service import (
+    MARINE_ABI,
+    RAW_ABI,
+    BodyKind,
+    CallLimits,
+    ModuleSpec,
+    ServiceSpec,
+)
 from wasmarket.kernel.documents.receipts import value_digest
 from wasmarket.kernel.hashing import sha256
 
@@ -80,11 +87,10 @@ def make_calls(folder: Path, *, own_nans: bool = False) -> list[dict[str, object
     found = []
     for guest in read_guests():
         host = _open(guest, folder, own_nans=own_nans)
+        kind = BodyKind.RAW if guest.abi == RAW_ABI else BodyKind.JSON
         for function in guest.functions:
             for body in guest.bodies:
-                answer = host.answer(
-                    Call(guest.name, function, body, guest.abi == RAW_ABI, {"init_peer_id": "x"})
-                )
+                answer = host.answer(Call(guest.name, function, body, kind, {"init_peer_id": "x"}))
                 size = len(body) + len(answer.output)
                 output = sha256(answer.output)
                 value = value_digest(output, answer.status, answer.fuel, size)
