@@ -19,6 +19,7 @@ from gateway.api.calls import CallRelay, CallWatch
 from gateway.api.cors import Cors
 from gateway.api.edge import RESERVED, Edge, EdgeLimits
 from gateway.api.incoming import BodyLimits
+from gateway.api.measured import build_measured_route
 from gateway.api.routes import build_call_routes, build_site_routes
 from gateway.api.sites import Sites
 from gateway.directory.apps import Apps
@@ -29,6 +30,7 @@ from gateway.settings import GatewaySettings
 from gateway.upstream.access_documents import AccessDocuments
 from gateway.upstream.choice import Choice, ChoiceRules
 from gateway.upstream.forward import Forwarder, Usual
+from gateway.upstream.measurements import Measurements
 from gateway.upstream.probes import Prober
 from wasmarket.content.fetcher import Fetcher, FetchLimits
 from wasmarket.content.folder import BlockFolder
@@ -111,12 +113,13 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
     ledger = UploadLedger(blocks, Quota(signer_bytes=settings.quota_bytes), payers.has)
     choice = Choice(ChoiceRules(settings.rest_seconds, settings.failures), clock)
     metrics = GatewayMetrics(registry)
+    measurements = Measurements(time.time)
     directory = RememberingDirectory(parts.directory, settings.directory_seconds, clock)
     domain = market_domain(parts.deployment.chain_id, parts.deployment.market)
     documents = AccessDocuments(parts.folder / "access", wire, domain, clock)
     calls = CallRelay(
         directory,
-        Forwarder(wire, choice, Usual(settings.hedge_percentile), metrics),
+        Forwarder(wire, choice, Usual(settings.hedge_percentile), metrics, measurements),
         check_names(settings.aliases),
         BodyLimits(settings.max_body_bytes, settings.held_body_bytes, settings.body_seconds),
         documents,
@@ -176,8 +179,8 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
         lifespan=lifespan,
     )
     authenticator = Authenticator(domain, parts.now, nonces=nonces)
-    app.include_router(create_gateway_router(blocks))
-    app.include_router(
+    for router in (
+        create_gateway_router(blocks),
         create_upload_router(
             blocks,
             ledger,
@@ -185,13 +188,14 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
             parts.now,
             settings.max_upload_bytes,
             authenticator.check_head,
-        )
-    )
-    for part in parts.hosted:
-        app.include_router(part.router)
-    app.include_router(build_call_routes(calls))
-    app.include_router(_build_explorer(settings, deployment))
-    app.include_router(build_site_routes(calls, sites))
+        ),
+        *(part.router for part in parts.hosted),
+        build_call_routes(calls),
+        build_measured_route(measurements, settings),
+        _build_explorer(settings, deployment),
+        build_site_routes(calls, sites),
+    ):
+        app.include_router(router)
 
     def build_limit(per_second: float, what: str) -> RateLimit:
         return RateLimit(per_second, clock, what, seconds=1.0, burst=settings.burst)

@@ -11,6 +11,10 @@ class GatewaySettings:
 
     host: str = "127.0.0.1"
     port: int = 8601
+    name: str = ""
+    """What it is called beside what it measured of peers, for instance its URL or operator."""
+    region: str = ""
+    """Where it is, as told beside its measurements, for instance `DE`."""
     folder: str = ""
     """Folder of the content blocks; empty: `gateway` under the home."""
     matcher: str = ""

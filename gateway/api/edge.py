@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.api.calls import CallRelay
 from gateway.api.cors import Cors, allow, answer_preflight, find_origin, is_preflight
 from gateway.api.incoming import CallerGone
+from gateway.api.measured import PATH as MEASURED
 from gateway.api.sites import Sites
 from gateway.metrics import GatewayMetrics
 from wasmarket.kernel.errors import MarketError, NotFound, TooLarge
@@ -31,7 +32,8 @@ RESERVED = frozenset({"", "v1", "ipfs", "metrics", "docs", "redoc", "openapi.jso
 UNLIMITED = frozenset({"/v1/health/live", "/v1/health/ready", "/metrics", "/v1/status"})
 """The gateway's own pages, by which it is watched."""
 DEALS = "/v1/deals/"
-OPEN = "/ipfs/"
+OPEN = ("/ipfs/", MEASURED)
+"""Paths of routes that are open to pages of every origin, and say so themselves."""
 ALLOWS = b"access-control-"
 
 Handler = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
@@ -77,7 +79,6 @@ class Edge:
         sending = _Sending(send, [])
         try:
             deal, handler, is_named = self._find(scope)
-            # Blocks are open to pages of every origin: their routes say so themselves.
             is_open = handler is None and scope["path"].startswith(OPEN)
             is_crossing = find_origin(scope) is not None and not is_open
             if is_crossing:

@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from gateway.directory.deals import PeerRoute
 from gateway.metrics import GatewayMetrics
 from gateway.upstream.choice import Choice
+from gateway.upstream.measurements import REFUSALS, Measurements, Outcome
 from wasmarket.kernel.errors import BrokenOff, MarketError, TimedOut, Unreachable
 from wasmarket.serving.peer_wire.connection import Outgoing, PeerAnswer
 from wasmarket.serving.peer_wire.wire import Wire
 
 logger = logging.getLogger(__name__)
 
-TRY_NEXT = frozenset({404, 429, 503})
+TRY_NEXT = frozenset(REFUSALS)
 MAX_REFUSAL = 256 * 1024
 """Bytes of a refusal that are kept to be passed on."""
 SAMPLES = 256
@@ -82,12 +83,20 @@ class Usual:
 class Forwarder:
     """Send requests to peers, the best one first."""
 
-    def __init__(self, wire: Wire, choice: Choice, usual: Usual, metrics: GatewayMetrics) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        choice: Choice,
+        usual: Usual,
+        metrics: GatewayMetrics,
+        measurements: Measurements,
+    ) -> None:
         """`choice` orders the peers; `usual` says when to hedge."""
         self._wire = wire
         self._choice = choice
         self._usual = usual
         self._metrics = metrics
+        self._measurements = measurements
 
     async def send(
         self, outgoing: Outgoing, deal: int, peers: Sequence[PeerRoute]
@@ -171,20 +180,25 @@ class Forwarder:
         except Unreachable:
             choice.failed(route, is_down=True)
             self._metrics.failures.inc()
+            self._measurements.note(route, Outcome.UNREACHABLE)
             raise
-        except (BrokenOff, TimedOut):
+        except (BrokenOff, TimedOut) as error:
             choice.failed(route, is_down=False)
             self._metrics.failures.inc()
+            is_late = isinstance(error, TimedOut)
+            self._measurements.note(route, Outcome.TIMED_OUT if is_late else Outcome.BROKEN_OFF)
             raise
         except BaseException:
             choice.left(route, began)
             raise
         if answer.status in TRY_NEXT:
             choice.left(route, began)
+            self._measurements.note(route, REFUSALS[answer.status])
         else:
             seconds = choice.answered(route, began)
             self._usual.add(deal, seconds)
             self._metrics.peer_seconds.observe(seconds)
+            self._measurements.note(route, Outcome.ANSWERED, seconds)
         return answer
 
 

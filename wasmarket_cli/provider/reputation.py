@@ -8,6 +8,8 @@ import click
 
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.reputation.reading import ReputationClient
+from wasmarket.kernel.errors import NotFound, Unreachable
+from wasmarket.kernel.regions import region_code
 from wasmarket.kernel.reputation.figures import PPM
 from wasmarket.kernel.reputation.kinds import FIGURES
 from wasmarket.kernel.units import Address, format_flt, format_usdc
@@ -20,6 +22,7 @@ from wasmarket_cli.output import (
     print_table,
     say,
     usdc,
+    write_time,
 )
 from wasmarket_cli.progress_bars import count_progress
 from wasmarket_cli.wiring import wire
@@ -171,12 +174,13 @@ def _show(
     client = ReputationClient(wire(ctx))
     said = client.fetch(whose)
     events = None if figure is None else list(client.events(whose, figure))
+    measured = _fetch_measured(client, said)
     differences = None
     if verify:
         with count_progress(as_json) as report:
             differences = client.verify(whose, said, report)
     if as_json:
-        answer = dict(said)
+        answer = dict(said) | {"measured": measured}
         if events is not None:
             answer["events"] = events
         if differences is not None:
@@ -189,7 +193,49 @@ def _show(
             _print_events(str(figure), events)
         if differences is not None:
             _print_verdict(said, differences)
+        _print_measured(measured)
     return Exit.FAILED if differences else Exit.OK
+
+
+def _fetch_measured(client: ReputationClient, said: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what the gateway measured; None where there is none that tells."""
+    try:
+        return client.measured(said)
+    except (Unreachable, NotFound):
+        return None
+
+
+def _print_measured(measured: dict[str, Any] | None) -> None:
+    """Show what one gateway saw, under its name and apart from what the chain says."""
+    if measured is None or not measured["peers"]:
+        return
+    by = measured["measured_by"]
+    place = f" in {by['region']}" if by["region"] else ""
+    print_table(
+        f"Measured by {by['name'] or measured['url']}{place} since "
+        f"{write_time(measured['since'])}; not from the chain, no part of the figures above",
+        ["#peer", "region", "#calls", "#failed", "why", "#left to others", "#half in", "#99 % in"],
+        [
+            (
+                entry["peer"],
+                region_code(entry["region"]),
+                entry["calls"],
+                percent(entry["error_ppm"]),
+                ", ".join(f"{n} {why.replace('_', ' ')}" for why, n in entry["reasons"].items()),
+                entry["refused"],
+                _latency(entry["p50_us"]),
+                _latency(entry["p99_us"]),
+            )
+            for entry in measured["peers"]
+        ],
+    )
+
+
+def _latency(microseconds: int | None) -> str:
+    if microseconds is None:
+        return "–"
+    whole, part = divmod(microseconds, 1_000)
+    return f"{whole}.{part:03d} ms".replace(".000", "")
 
 
 def _print_figures(said: dict[str, Any]) -> None:

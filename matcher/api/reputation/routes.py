@@ -1,5 +1,6 @@
 """Routes for reputations."""
 
+from enum import IntEnum
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -16,7 +17,16 @@ Figure = Annotated[
     Query(pattern=f"^({'|'.join(FIGURE_NAMES)})$", description="which events; all without it"),
 ]
 Epochs = Annotated[int, Query(ge=1, le=1_000_000, description="final epochs, the newest")]
-Window = Annotated[Literal[7, 30, 90], Query(description="final epochs, the newest")]
+
+
+class CountedEpochs(IntEnum):
+    """The numbers of epochs that figures are counted over."""
+
+    WEEK = 7
+    MONTH = 30
+    QUARTER = 90
+
+
 Sort = Annotated[
     str, Query(pattern=f"^({'|'.join(SORTS)})$", description="what the list is sorted by")
 ]
@@ -64,7 +74,9 @@ def reputation_routes(reads: ReputationReads) -> APIRouter:
         of: Annotated[Literal["providers", "peers"], Query()] = "providers",
         sort: Sort = "uptime",
         worst: bool = False,
-        epochs: Window = 30,
+        epochs: Annotated[
+            CountedEpochs, Query(description="final epochs, the newest")
+        ] = CountedEpochs.MONTH,
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,
     ) -> Page[SummaryJson]:

@@ -21,6 +21,12 @@ from wasmarket.store.chain.history import (
     fetch_redemptions,
 )
 from wasmarket.store.chain.peers import fetch_peers, fetch_provider, fetch_providers
+from wasmarket.store.chain.reputation.named_events import (
+    WhoseEvents,
+    fetch_named_events,
+    fetch_proofs,
+)
+from wasmarket.store.chain.reputation.reading import fetch_peer_records, fetch_reputation
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.views import Position
 
@@ -198,6 +204,34 @@ def test_keep_totals__epochs_became_final__are_what_counting_gives(town):
     assert kept[0].billed > 0
     assert not any("FROM assignment" in statement for statement, _ in seen)
     assert not town.writer.keep_totals()
+
+
+@pytest.mark.parametrize("whose", [{"peer": 1}, {"provider": PEOPLE[0]}])
+def test_fetch_reputation__kept_epochs__are_summed_by_indexes_alone(town, whose):
+    run_for_epochs(town, 6)
+    town.writer.keep_totals()
+    with statements(town.database) as seen:
+        view = town.settled(fetch_reputation, **whose)
+        with town.database.read() as session:
+            fetch_named_events(session, WhoseEvents(**whose), (), before=(10, 0), limit=5)
+            fetch_proofs(session, WhoseEvents(**whose), 60, limit=5)
+
+    assert view.windows[7].proven > 0
+    asked = [statement for statement, _ in seen]
+    assert not any("FROM assignment" in statement for statement in asked)
+    plan = plan_of(town.database, seen)
+    assert not [line for line in plan if line.startswith("SCAN") and "INDEX" not in line], plan
+
+
+def test_fetch_reputation__many_peers_or_few__asks_as_often(town):
+    run_for_epochs(town, 6)
+    town.writer.keep_totals()
+    with statements(town.database) as one:
+        town.settled(fetch_reputation, peer=1)
+    with statements(town.database) as whole:
+        town.settled(fetch_peer_records)
+
+    assert len(whole) <= len(one)
 
 
 def test_keep_totals__blocks_undone__are_counted_again(town):

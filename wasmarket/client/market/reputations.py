@@ -84,6 +84,10 @@ class Reputations:
         """Yield all peers in short, the best first."""
         yield from self._client.summaries("peers", sort, worst=worst, epochs=epochs)
 
+    def measured(self, whose: str | int) -> dict[str, Any]:
+        """Return what the gateway measured of the peers: latency, failures, and who measured."""
+        return self._client.measured(self._client.fetch(_whose(whose)))
+
     def verify(self, whose: str | int) -> "list[FigureDifference]":
         """Count all figures again from the chain's logs; return where the matcher says another."""
         return self._client.verify(_whose(whose))

@@ -1,6 +1,6 @@
 """Ask a matcher for reputations, and check its answers against the chain."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from wasmarket.client.service import ServiceClient
@@ -15,6 +15,8 @@ MARGIN = 10
 """Epochs more that events are asked for than the longest window has: one may begin meanwhile."""
 
 PAGE = 1_000
+MOST_PEERS = 200
+"""Peers that a gateway is asked about at once."""
 
 Report = Callable[[str, int, int], object]
 
@@ -26,6 +28,7 @@ class ReputationClient:
         """Ask the matcher of the settings; the node only to verify."""
         self._wiring = wiring
         self._matcher = ServiceClient("matcher", wiring.client.matcher, wiring.http)
+        self._gateway = ServiceClient("gateway", wiring.client.gateway, wiring.http)
 
     def fetch(self, whose: Address | int) -> dict[str, Any]:
         """Return the answer about a provider by address, or a peer by number. Raises NotFound."""
@@ -45,6 +48,28 @@ class ReputationClient:
         """Yield providers or peers in short, the best first."""
         wanted = {"of": of, "sort": sort, "worst": str(worst).lower(), "epochs": epochs}
         yield from self._matcher.items("/v1/reputations", wanted)
+
+    def measured(self, said: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the gateway of the settings measured of the peers of an answer.
+
+        Not of the chain: `measured_by` says who measured, `url` where that was asked. Raises
+        Unreachable, MarketError.
+        """
+        if said["peer"] is not None:
+            peers = [int(said["peer"])]
+        else:
+            rows = self._matcher.items("/v1/peers", {"provider": said["provider"], "limit": PAGE})
+            peers = [int(row["id"]) for row in rows]
+        found = [
+            self._gateway.get("/v1/measurements", {"peer": peers[at : at + MOST_PEERS]})
+            for at in range(0, len(peers), MOST_PEERS)
+        ]
+        return {
+            "url": self._gateway.url,
+            "measured_by": found[0]["measured_by"],
+            "since": found[0]["since"],
+            "peers": [entry for part in found for entry in part["peers"]],
+        }
 
     def verify(
         self,
