@@ -226,7 +226,9 @@ def create_gateway(settings: GatewaySettings, parts: GatewayParts) -> FastAPI:
 def _build_explorer(settings: GatewaySettings, deployment: Deployment) -> APIRouter:
     """Return the explorer's routes, without its pages where no matcher is known to read from."""
     matcher = settings.explorer_matcher or settings.matcher
-    explorer = ExplorerSettings("gateway", deployment, matcher=matcher)
+    explorer = ExplorerSettings(
+        "gateway", deployment, matcher=matcher, payments=settings.explorer_payments
+    )
     return explorer_routes(load_site() if matcher else {}, explorer)
 
 

@@ -22,6 +22,7 @@ class GatewaySettings:
     meter: bool = False
     """Whether this process is the home's meter too, by table `[meter]`."""
     explorer_matcher: str = ""
+    explorer_payments: str = ""
     """URL of a matcher as browsers reach it, which the explorer's pages read; empty: `matcher`."""
     aliases: dict[str, int] = field(default_factory=dict)
     """Short names of deals: `/{alias}/…`."""

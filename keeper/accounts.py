@@ -1,24 +1,111 @@
 """The accounts that a keeper acts for, by the clients that people use."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import httpx
+import msgspec
 
 from keeper.duties.alarms import WatchedPeer
+from keeper.duties.deal_news import LOOK_BACK, DealNews
+from keeper.duties.funding import CardCharge, ChargeState, ListedDeal
 from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.earnings import ClaimResult, Due, batches
 from wasmarket.client.provider import ProviderClient
 from wasmarket.client.purchases.payments import PaymentsClient
+from wasmarket.client.statements.reading import StatementReader
+from wasmarket.client.statements.statement import Month, Side, Statement
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.endpoints import parse_endpoint
-from wasmarket.kernel.errors import MarketError
+from wasmarket.kernel.errors import BadContent, MarketError, NotFound
+from wasmarket.kernel.reasons import EndKind
+from wasmarket.kernel.units import Address
 
 PAGE = 1_000
 READY = "/v1/health/ready"
 MOST_REASON = 300
-FINAL = ("ended", "unknown")
+STATUS = {"waiting": 1, "running": 2, "lapsed": 3, "stopping": 4}
+"""`OnchainDeal.status` by the matcher's word, of deals that are not over."""
+TOLD = (
+    "Activated",
+    "Claimed",
+    "DealBalance",
+    "DealCreated",
+    "Ended",
+    "Lapsed",
+    "Matched",
+    "Redeemed",
+    "Stopped",
+)
+"""Events by which a deal's money changes."""
+
+CHARGES = {
+    "delivered": ChargeState.MOVED,
+    "expired": ChargeState.FAILED,
+    "refunded": ChargeState.FAILED,
+    "lost": ChargeState.FAILED,
+}
+"""What a charge has come to, by the state of its checkout; else it is on its way."""
+
+Decoded = TypeVar("Decoded", bound=msgspec.Struct)
+
+
+class _Next(msgspec.Struct):
+    next: str | None
+
+
+class _DealRow(msgspec.Struct):
+    """The members of a deal that are needed here."""
+
+    id: int
+    status: str
+    meter: str
+    developer: str
+    balance: str
+    rate: str
+    runway: str
+    settled: int
+    end: int
+    units: int
+    run: int
+    stopped: bool
+    last_funded: int | None
+
+    def to_state(self) -> OnchainDeal:
+        return OnchainDeal(
+            Address(self.developer),
+            int(self.balance),
+            int(self.rate),
+            self.settled,
+            self.end,
+            self.units,
+            self.run,
+            self.stopped,
+            STATUS[self.status],
+            int(self.runway),
+            self.last_funded or 0,
+        )
+
+
+class _DealPage(msgspec.Struct):
+    items: list[_DealRow]
+
+
+class _EventRow(msgspec.Struct):
+    name: str
+    block: int
+    tx: str
+    deal: int | None
+    assignment: int | None
+    peer: int | None
+    data: dict[str, Any]
+
+
+class _EventPage(msgspec.Struct):
+    items: list[_EventRow]
+    block: int
 
 
 class DeveloperAccount:
@@ -30,15 +117,56 @@ class DeveloperAccount:
         self._key = key or None
         self._client = DeveloperClient(wiring, self._key)
 
-    def deals(self) -> dict[int, bool]:
-        """Return the account's deals that are not over, and whether each is metered."""
-        asked = {"developer": self._client.address, "live": "true", "limit": PAGE}
-        rows = self._client.matcher.items("/v1/deals", asked)
-        return {
-            int(row["id"]): row["meter"] not in (None, ZERO_ADDRESS)
-            for row in rows
-            if row["status"] not in FINAL
-        }
+    def deals(self) -> dict[int, ListedDeal]:
+        """Return the account's deals that are not over. Raises BadContent."""
+        found: dict[int, ListedDeal] = {}
+        for page in self._pages("/v1/deals", {"developer": self._client.address, "live": "true"}):
+            for row in _decode(page, _DealPage).items:
+                if row.status in STATUS:
+                    found[row.id] = ListedDeal(row.meter != ZERO_ADDRESS, row.to_state())
+        return found
+
+    def news(self, behind: int | None) -> tuple[list[DealNews], int]:
+        """Return what happened to anybody's deals lately, oldest first, and up to which block.
+
+        Raises BadContent.
+        """
+        found: list[DealNews] = []
+        block = -1
+        asked = {"names": ",".join(TOLD)}
+        size = 1 if behind is None else PAGE
+        for page in self._pages("/v1/history", asked, size):
+            decoded = _decode(page, _EventPage)
+            block = max(block, decoded.block)
+            if behind is None:
+                break
+            events = [one for one in decoded.items if one.block > behind - LOOK_BACK]
+            found += [self._read_news(one) for one in events if one.deal is not None]
+            if len(events) < len(decoded.items):
+                break
+        return found[::-1], block
+
+    def _read_news(self, event: "_EventRow") -> DealNews:
+        data = event.data
+        is_eviction = event.name == "Ended" and int(data["kind"]) == EndKind.EVICTED
+        is_ours = data.get("developer") == self._client.address
+        return DealNews(
+            deal=event.deal or 0,
+            block=event.block,
+            tx=event.tx,
+            evicted=event.assignment if is_eviction else None,
+            peer=event.peer,
+            refunded=int(data["refunded"]) if event.name == "Claimed" else 0,
+            is_new=event.name == "DealCreated" and is_ours,
+        )
+
+    def _pages(self, path: str, asked: dict[str, str], size: int = PAGE) -> Iterator[bytes]:
+        cursor: str | None = ""
+        while cursor is not None:
+            more = {"limit": size, **({"cursor": cursor} if cursor else {})}
+            content = self._client.matcher.send("GET", path, params={**asked, **more}).content
+            cursor = _decode(content, _Next).next
+            yield content
 
     def read(self, deals: Sequence[int]) -> list[OnchainDeal]:
         """Return what the chain says of deals, settled."""
@@ -59,11 +187,42 @@ class DeveloperAccount:
         """Put USDC into a deal, from the free balance first, then from the wallet."""
         self._client.top_up(deal, amount)
 
+    def charge_card(self, deal: int, amount: int, key: str) -> CardCharge:
+        """Charge the account's saved card for at most so much USDC, once a `key`.
+
+        Raises NotFound if no card is saved, and as the gateway does.
+        """
+        payments = PaymentsClient(self._wiring, self._key)
+        try:
+            found = payments.read_charge(key)
+        except NotFound:
+            card = payments.card()
+            if card["state"] != "active":
+                raise NotFound("the card is not saved", field="card") from None
+            minor = payments.amount_within(amount, card["currency"])
+            found = payments.charge(deal, minor, card["currency"], key)
+        state = CHARGES.get(found["state"], ChargeState.OPEN)
+        return CardCharge(state, int(found["tokens"]), found["reason"] or found["state"])
+
     def open_checkout(self, deal: int, amount: int) -> str:
         """Open a purchase by card that tops up a deal; return the page to pay at."""
         payments = PaymentsClient(self._wiring, self._key)
         minor = payments.amount_for(amount, "usd")
         return str(payments.open(minor, "usd", {"top_up": deal})["page"])
+
+
+class StatementAccount:
+    """An account whose months are read."""
+
+    def __init__(self, wiring: Wiring, key: str) -> None:
+        """`key` names the account in keys/; empty: the only one."""
+        self._wiring = wiring
+        self._key = key or None
+
+    def read_statement(self, side: str, month: Month) -> Statement:
+        """Return a month of it. Raises as `StatementReader.read`."""
+        account = self._wiring.address(self._key)
+        return StatementReader(self._wiring).read(Side(side), account, month)
 
 
 class ProviderAccount:
@@ -166,6 +325,13 @@ def _levels(rows: Iterable[dict[str, object]]) -> Iterator[tuple[int, int]]:
         assert isinstance(levels, list), "as the matcher's page says"
         for level in levels:
             yield int(level["price"]), int(level["units"])
+
+
+def _decode(content: bytes, kind: type[Decoded]) -> Decoded:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadContent(f"the matcher's answer cannot be read: {error}") from error
 
 
 def _read_reason(answer: httpx.Response) -> str:

@@ -1,14 +1,19 @@
-"""Say things to people, once each: in the log, by webhook, mail and command."""
+"""Say things to people, once each: in the log, by webhook, mail and command.
+
+What is to be sent stands in the journal until each channel has taken it. A process that ends
+between sending and writing that down sends it again under the same id, by which receivers know it.
+"""
 
 import hashlib
 import hmac
 import logging
+import secrets
 import smtplib
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from enum import StrEnum
 from pathlib import Path
@@ -49,10 +54,13 @@ class Announcement:
     text: str
     deal: int | None = None
     peer: int | None = None
+    id: str = field(default="", compare=False)
+    """Of this notice alone; the same when it is sent twice."""
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON values, as webhooks get it."""
         return {
+            "id": self.id,
             "about": self.about,
             "level": str(self.level),
             "text": self.text,
@@ -68,9 +76,9 @@ Channel = Callable[[Announcement], None]
 class Notices:
     """Sends each notice by every channel; what a channel does not take waits for the next turn."""
 
-    def __init__(self, book: KeeperBook, channels: Sequence[Channel]) -> None:
+    def __init__(self, book: KeeperBook, channels: Mapping[str, Channel]) -> None:
+        """`channels` by their names, which the journal knows them by."""
         self._book = book
-        self._unsent: list[list[Announcement]] = [[] for _ in channels]
         # Deals and peers are looked at in two threads.
         self._lock = threading.Lock()
         self._channels = channels
@@ -82,10 +90,9 @@ class Notices:
         with self._lock:
             if self._book.was_told(notice.about, notice.value):
                 return
-            for unsent in self._unsent:
-                unsent.append(notice)
-                del unsent[:-MOST_UNSENT]
-            self._book.tell(notice.about, notice.value)
+            name = secrets.token_hex(8)
+            document = replace(notice, id=name).document()
+            self._book.tell(notice.about, notice.value, document, name, tuple(self._channels))
         write = logger.info if notice.level is Urgency.INFO else logger.warning
         write(notice.text, extra={"about": notice.about})
 
@@ -96,32 +103,48 @@ class Notices:
     def deliver(self) -> None:
         """Send what is unsent."""
         with self._lock:
-            self._deliver()
+            self.problem = ""
+            for name, channel in self._channels.items():
+                self._deliver(name, channel)
 
-    def _deliver(self) -> None:
-        self.problem = ""
-        for channel, unsent in zip(self._channels, self._unsent, strict=True):
-            while unsent:
-                try:
-                    channel(unsent[0])
-                except FAILURES as error:
-                    self.problem = f"a notice was not sent: {error}"
-                    break
-                unsent.pop(0)
+    def _deliver(self, name: str, channel: Channel) -> None:
+        unsent = self._book.find_unsent(name)
+        for key, _ in unsent[:-MOST_UNSENT]:
+            self._book.note_sent(key, name, dropped=True)
+        for key, line in unsent[-MOST_UNSENT:]:
+            try:
+                channel(_read_announcement(line))
+            except FAILURES as error:
+                self.problem = f"a notice was not sent: {error}"
+                return
+            self._book.note_sent(key, name)
 
 
-def build_channels(rules: NoticeRules, http: httpx.Client, *, base: Path) -> list[Channel]:
+def _read_announcement(line: Mapping[str, Any]) -> Announcement:
+    said = line["notice"]
+    return Announcement(
+        line["about"],
+        line["value"],
+        Urgency(said["level"]),
+        said["text"],
+        said["deal"],
+        said["peer"],
+        line["id"],
+    )
+
+
+def build_channels(rules: NoticeRules, http: httpx.Client, *, base: Path) -> dict[str, Channel]:
     """Return the channels of a policy; files are relative to `base`. Raises ConfigError."""
-    channels: list[Channel] = []
+    channels: dict[str, Channel] = {}
     if rules.webhook:
         secret = _read_secret(base / rules.webhook_secret_file)
-        channels.append(lambda notice: _post(http, rules.webhook, secret, notice))
+        channels["webhook"] = lambda notice: _post(http, rules.webhook, secret, notice)
     if rules.command:
-        channels.append(lambda notice: _run(rules.command, notice))
+        channels["command"] = lambda notice: _run(rules.command, notice)
     if rules.mail is not None:
         mail = rules.mail
         password = _read_secret(base / mail.password_file).decode() if mail.user else ""
-        channels.append(lambda notice: _mail(mail, password, notice))
+        channels["mail"] = lambda notice: _mail(mail, password, notice)
     return channels
 
 
@@ -166,6 +189,7 @@ def _mail(mail: Mail, password: str, notice: Announcement) -> None:
     message = EmailMessage()
     message["From"], message["To"] = mail.sender, ", ".join(mail.to)
     message["Subject"] = f"[wasmarket] {notice.text[:120]}"
+    message["Message-ID"] = f"<{notice.id}.wasmarket@{mail.sender.rpartition('@')[2].rstrip('>')}>"
     message.set_content(notice.text + "\n")
     with smtplib.SMTP(mail.host, mail.port, timeout=MAIL_SECONDS) as server:
         if mail.user:

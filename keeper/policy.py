@@ -12,10 +12,12 @@ from wasmarket.client.market.amounts import read_usdc
 from wasmarket.kernel.errors import ConfigError, InvalidInput
 
 Source = Literal["free", "wallet", "card"]
+Side = Literal["developer", "provider"]
+Format = Literal["csv", "pdf"]
 WEI_PER_GWEI: Final = 10**9
 DAY: Final = 86_400
 MOST_RULES: Final = 1_000
-_TABLES: Final = ("runway", "payouts", "alarms", "notices")
+_TABLES: Final = ("runway", "payouts", "alarms", "statements", "notices")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,16 @@ class AlarmRule:
 
 
 @dataclass(frozen=True, slots=True)
+class StatementRule:
+    """Write an account's statement of each month, as developer or as provider."""
+
+    key: str
+    side: Side
+    folder: str
+    formats: tuple[Format, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A server for mail, without a login unless `user` is set."""
 
@@ -95,6 +107,7 @@ class KeeperPolicy:
     runways: tuple[RunwayRule, ...]
     payouts: tuple[PayoutRule, ...]
     alarms: tuple[AlarmRule, ...]
+    statements: tuple[StatementRule, ...]
     notices: NoticeRules
 
 
@@ -128,6 +141,13 @@ class _Alarms(_Table):
     least_gas_gwei: int = 10_000_000
     idle_epochs: int = 24
     price_percent: int = 50
+
+
+class _Statements(_Table, rename={"side": "as"}):
+    key: str = ""
+    side: Side = "developer"
+    folder: str = "statements"
+    formats: tuple[Format, ...] = ("csv",)
 
 
 class _Mail(_Table):
@@ -174,17 +194,19 @@ def parse_policy(text: str, name: str) -> KeeperPolicy:
     runways = _read_all(document, "runway", _Runway, name)
     payouts = _read_all(document, "payouts", _Payouts, name)
     alarms = _read_all(document, "alarms", _Alarms, name)
-    if not (runways or payouts or alarms):
+    statements = _read_all(document, "statements", _Statements, name)
+    if not (runways or payouts or alarms or statements):
         raise ConfigError(
             f"{name}: there is nothing to do",
             field="policy",
-            remedy="add a [[runway]], [[payouts]] or [[alarms]] table",
+            remedy="add a [[runway]], [[payouts]], [[alarms]] or [[statements]] table",
         )
     try:
         return KeeperPolicy(
             tuple(_runway(rule) for rule in runways),
             tuple(_payout(rule) for rule in payouts),
             tuple(_alarm(rule) for rule in alarms),
+            tuple(_statement(rule) for rule in statements),
             _notices(_read(document.get("notices", {}), "notices", _Notices, name)),
         )
     except InvalidInput as error:
@@ -201,7 +223,7 @@ def _read_all(document: dict[str, Any], table: str, kind: type[Any], name: str) 
 
 def _read(entry: Any, table: str, kind: type[Any], name: str) -> Any:
     if isinstance(entry, dict):
-        known = [field.name for field in msgspec.structs.fields(kind)]
+        known = [field.encode_name for field in msgspec.structs.fields(kind)]
         for key in entry:
             if key not in known:
                 raise _unknown(name, f"[{table}]", key, known)
@@ -262,6 +284,12 @@ def _alarm(rule: _Alarms) -> AlarmRule:
         rule.idle_epochs,
         rule.price_percent,
     )
+
+
+def _statement(rule: _Statements) -> StatementRule:
+    _check(bool(rule.formats), "statements", "formats is empty")
+    _check(bool(rule.folder), "statements", "folder is empty")
+    return StatementRule(rule.key, rule.side, rule.folder, rule.formats)
 
 
 def _notices(rules: _Notices) -> NoticeRules:

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 
 from keeper.book import KeeperBook
 from keeper.duties.alarms import Alarms, Watched
+from keeper.duties.funding import Funder
+from keeper.duties.monthly import MonthlyStatements, StatementSource, WritePdf
 from keeper.duties.payouts import Claimer, PayoutDuty
-from keeper.duties.runways import Funder, Now, Runways
+from keeper.duties.runways import Now, Runways
 from keeper.notices import Notices, build_channels
 from keeper.policy import KeeperPolicy
 from keeper.settings import KeeperSettings
@@ -41,6 +43,8 @@ class KeeperParts:
     funders: Mapping[str, Funder]
     claimers: Mapping[str, Claimer]
     watched: Mapping[str, Watched]
+    statements: Mapping[str, StatementSource]
+    write_pdf: WritePdf
     read_time: Callable[[], int]
     read_gas_price: Callable[[], int]
     http: httpx.Client
@@ -72,12 +76,13 @@ class KeeperProcess:
             return Now(timestamp, int(deployment.epoch_of(timestamp)))
 
         self._read_now = read_now
+        self._now = Now(0, 0)
         self.runways = Runways(
             policy.runways,
             parts.funders,
             self.book,
             self.notices,
-            read_now,
+            lambda: self._now,
             epoch_seconds=deployment.parameters.epoch_seconds,
             days=policy.notices.days,
         )
@@ -86,16 +91,26 @@ class KeeperProcess:
             parts.claimers,
             self.book,
             self.notices,
-            lambda: read_now().epoch,
+            lambda: self._now.epoch,
             parts.read_gas_price,
+        )
+        self.monthly = MonthlyStatements(
+            policy.statements,
+            parts.statements,
+            self.book,
+            self.notices,
+            parts.write_pdf,
+            base=parts.policy_folder,
         )
         self.alarms = Alarms(policy.alarms, parts.watched, self.notices)
 
     def step(self) -> None:
         """Do what is due for deals and earnings, and send notices."""
         try:
+            self._now = self._read_now()
             self.runways.step()
             self.payouts.step()
+            self.monthly.step(self._now.timestamp)
         finally:
             self.notices.deliver()
 

@@ -13,7 +13,7 @@ class KeeperSettings:
     """The policy file; empty: `keeper.toml` under the home."""
     folder: str = ""
     """Folder of the journal; empty: `keeper` under the home."""
-    poll_seconds: float = 5.0
+    poll_seconds: float = 15.0
     """Pause between looks at deals and earnings."""
     alarm_seconds: float = 60.0
     """Pause between looks at peers."""

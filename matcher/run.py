@@ -168,6 +168,7 @@ def build_matcher(
         version=version,
         asks_peers=checks is not None,
         gateway=settings.explorer_gateway,
+        payments=settings.explorer_payments,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
     if settings.submit:

@@ -47,3 +47,5 @@ class MatcherSettings:
     gas_subsidy_usdc: float = 0.5
     max_lag_seconds: int = 60
     explorer_gateway: str = ""
+    explorer_payments: str = ""
+    """URL of a payment gateway as browsers reach it, to which the explorer's pages lead."""

@@ -13,6 +13,7 @@ from payments.api.app import PaymentsApiParts, create_payments_app
 from payments.books.reconciling import Reconciler
 from payments.checkouts.looking import Lookout
 from payments.checkouts.opening import CheckoutDesk
+from payments.checkouts.saved_cards import CardDesk
 from payments.deliveries.delivering import DeliveryLoop
 from payments.deliveries.grants import GasGrants
 from payments.metrics import PaymentsMetrics
@@ -64,6 +65,7 @@ class PaymentsGateway:
 
     app: FastAPI
     desk: CheckoutDesk
+    cards: CardDesk
     lookout: Lookout
     deliveries: DeliveryLoop
     grants: GasGrants
@@ -131,6 +133,8 @@ def build_payments(
     registry.register(loops)
     desk = CheckoutDesk(database, processor, rates, treasury, settings, now=now, page_url=page_url)
 
+    cards = CardDesk(database, processor, desk, settings, now=now)
+
     def status() -> ServiceStatus:
         return _build_status(deployment, chain.reader, database, deliveries, settings)
 
@@ -145,6 +149,7 @@ def build_payments(
         desk=desk,
         lookout=lookout,
         grants=grants,
+        cards=cards,
         processor=processor,
         rates=rates,
         metrics=metrics,
@@ -158,7 +163,9 @@ def build_payments(
         readiness=readiness,
     )
     app = create_payments_app(parts, registry)
-    return PaymentsGateway(app, desk, lookout, deliveries, grants, reconciler, treasury, loops)
+    return PaymentsGateway(
+        app, desk, cards, lookout, deliveries, grants, reconciler, treasury, loops
+    )
 
 
 def run_payments(

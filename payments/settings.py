@@ -38,6 +38,8 @@ class PaymentsSettings:
     fee_fixed: int = 30
     min_amount: int = 100
     max_amount: int = 100_000
+    max_card_month: int = 100_000
+    """Most that a buyer may let a saved card be charged for in a month."""
     per_card_day: int = 200_000
     per_account_day: int = 500_000
     per_client_day: int = 500_000

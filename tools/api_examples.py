@@ -254,6 +254,9 @@ def _ask_metered(market: LocalMarket, recorder: Recorder) -> None:
         time.sleep(0.2)
     recorder.ask(path, 200, deal=deal)
     recorder.ask(path, 404, deal=NOBODY)
+    for of in ("claims", "deal-changes", "redemptions"):
+        recorder.ask(f"GET /v1/{of}", 200, developer=client.address, limit=ITEMS)
+        recorder.ask(f"GET /v1/{of}", 400, developer="0x12")
 
 
 def _ask_audits(market: LocalMarket, recorder: Recorder) -> None:

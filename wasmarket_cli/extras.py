@@ -30,6 +30,7 @@ OF_MODULE: Final = {
     "cffi": "peer",
     "cryptography": "service",
     "fastapi": "service",
+    "fpdf": "pdf",
     "httptools": "service",
     "nacl": "service",
     "numba": "matcher",

@@ -85,6 +85,10 @@ DEVELOPER = {
         "End a deal, forget it, get the rest back",
     ),
     "claim": ("wasmarket_cli.provider.providers:claim", "Claim what assignments have earned"),
+    "statement": (
+        "wasmarket_cli.paying.statements:statement",
+        "Show what a month cost or earned, with its transactions",
+    ),
 }
 NOUNS = {
     "provider": ("wasmarket_cli.provider.providers:provider", "Stake, earnings, withdrawals"),

@@ -1,26 +1,37 @@
 """Keep deals funded: below its floor a deal gets what leads to its target, within a limit.
 
-Which deals an account has the matcher knows; what they hold the chain says, before money moves.
+Which deals an account has, and what happened to them, the matcher knows; of those that are short,
+or of which something is to be said, the chain is asked before money moves. All deals are looked at
+once an epoch, since only epochs use them up; in between those that something happened to.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
-from keeper.book import KeeperBook, month_of
+from keeper.book import KeeperBook
+from keeper.duties.deal_news import find_announcements
+from keeper.duties.funding import (
+    CARD,
+    DealFunding,
+    Funder,
+    ListedDeal,
+    ShortDeal,
+    name_of,
+    sum_available,
+)
 from keeper.notices import Announcement, Notices, Urgency
 from keeper.policy import DAY, RunwayRule
 from wasmarket.chain.contracts.views import OnchainDeal
-from wasmarket.kernel.errors import MarketError, Refused
-from wasmarket.kernel.units import format_usdc
-
-logger = logging.getLogger(__name__)
 
 RUNNING, LAPSED = 2, 3
 """`OnchainDeal.status`: epochs are paid; they are not, for the balance did not cover one."""
 OVER = (0, 4, 5)
 """Unknown, stopping, ended."""
+LAPSED_VALUE = "lapsed"
+BEHIND = -1
+"""No epoch: all deals are to be looked at."""
+MOST_RETRIED = 64
+"""Deals that are short and may be funded now are looked at again each turn, so many at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +42,24 @@ class Now:
     epoch: int
 
 
-class Funder(Protocol):
-    """One developer's account. Raises errors of `kernel.errors`."""
+@dataclass
+class _Watch:
+    """What is known for one rule: its deals, and since which epoch."""
 
-    def deals(self) -> dict[int, bool]:
-        """Return the account's deals that are not over, and whether each is metered."""
-
-    def read(self, deals: Sequence[int]) -> list[OnchainDeal]:
-        """Return what the chain says of deals, settled."""
-
-    def available(self, source: str) -> int:
-        """Return the USDC base units that `free` or `wallet` holds."""
-
-    def is_busy(self) -> bool:
-        """Say whether a transaction of the account waits to be mined."""
-
-    def top_up(self, deal: int, amount: int) -> None:
-        """Put USDC into a deal, from the free balance first, then from the wallet."""
-
-    def open_checkout(self, deal: int, amount: int) -> str:
-        """Open a purchase by card that tops up a deal; return the page to pay at."""
+    epoch: int = BEHIND
+    known: dict[int, ListedDeal] = field(default_factory=dict)
+    short: dict[int, ShortDeal] = field(default_factory=dict)
+    """Deals that did not get what they should."""
+    held: int = 0
+    """USDC base units that there were at the last look."""
+    has_more: bool = False
+    """Whether there were more since, and not all deals had a turn."""
+    gone: list[str] = field(default_factory=list)
+    seen_to: int | None = None
 
 
 class Runways:
-    """All rules of runways; one turn looks at every deal once."""
+    """All rules of runways; each turn looks at the deals that may have changed."""
 
     def __init__(
         self,
@@ -72,119 +77,156 @@ class Runways:
         self._funders = funders
         self._book = book
         self._notices = notices
+        self._funding = DealFunding(book, notices)
         self._read_now = read_now
         self._epoch_seconds = epoch_seconds
         self._days = days
-        self.obstacles: list[str] = []
-        """Why deals below their floor did not get what they should, in the last turn."""
+        self._watches = [_Watch() for _ in rules]
+
+    @property
+    def obstacles(self) -> list[str]:
+        """Why deals below their floor did not get what they should."""
+        return [
+            text
+            for watch in self._watches
+            for texts in (watch.gone, *(short.reasons for short in watch.short.values()))
+            for text in texts
+        ]
 
     def step(self) -> None:
-        """Look at all deals. Raises what reading the chain does."""
+        """Look at what may have changed. Raises what reading matcher and chain does."""
         now = self._read_now()
-        self.obstacles = []
-        for rule in self._rules:
-            funder = self._funders[rule.key]
-            busy = funder.is_busy()
-            if not busy:
-                # Whatever was on its way has been mined or is lost: the balances say.
-                for deal in self._book.unfinished():
+        for rule, watch in zip(self._rules, self._watches, strict=True):
+            self._look(rule, watch, self._funders[rule.key], now)
+
+    def _look(self, rule: RunwayRule, watch: _Watch, funder: Funder, now: Now) -> None:
+        begun = set(self._book.unfinished())
+        changed = self._hear(rule, watch, funder)
+        if watch.epoch != now.epoch or changed is None:
+            watch.known = self._read_known(rule, watch, funder)
+            chosen = [
+                deal
+                for deal, known in watch.known.items()
+                if deal in rule.deals or self._is_noteworthy(rule, deal, known)
+            ]
+            watch.short.clear()
+        else:
+            again = self._find_retried(rule, watch, funder)
+            chosen = sorted((changed | begun | again) & watch.known.keys())
+        if chosen or begun:
+            self._act(rule, watch, funder, chosen, now)
+        # An index that has not come to this epoch yet is asked again.
+        settled = [k.state.settled for k in watch.known.values() if k.state.status == RUNNING]
+        watch.epoch = now.epoch if max(settled, default=now.epoch) >= now.epoch else BEHIND
+
+    def _find_retried(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> set[int]:
+        """Return the deals that are short and may get something now."""
+        short = list(watch.short.values())
+        if any(one.lacks_money for one in short):
+            held = sum_available(rule, funder)
+            has_more = held > watch.held or watch.has_more
+            short = [one for one in short if has_more or not one.lacks_money]
+            # Those that are too many for one turn come in the next.
+            watch.held, watch.has_more = held, len(short) > MOST_RETRIED
+        return set(sorted(one.deal for one in short)[:MOST_RETRIED])
+
+    def _act(
+        self, rule: RunwayRule, watch: _Watch, funder: Funder, chosen: Sequence[int], now: Now
+    ) -> None:
+        charged = self._funding.settle(rule, funder, now.timestamp)
+        busy = funder.is_busy()
+        if not busy:
+            # Whatever was on its way has been mined or is lost: the balances say.
+            for deal in self._book.unfinished():
+                if self._book.begun(deal)["source"] != CARD:
                     self._book.end(deal, moved=True, why="not seen to end")
-            known = funder.deals()
-            for deal in rule.deals:
-                if deal not in known:
-                    self.obstacles.append(f"deal {deal} is over, or of another account")
-            deals = [deal for deal in rule.deals or known if deal in known]
-            for deal, state in zip(deals, funder.read(deals), strict=True):
-                wanted = 0 if busy else find_wanted(rule, state, is_metered=known[deal])
-                if wanted and self._fund(rule, funder, deal, wanted, max(1, state.rate), now):
-                    self._warn(deal, funder.read([deal])[0], now)
-                else:
-                    self._warn(deal, state, now)
+        for deal, state in zip(chosen, funder.read(chosen), strict=True):
+            is_metered = watch.known[deal].is_metered
+            wanted = find_wanted(rule, state, is_metered=is_metered)
+            short = ShortDeal(rule, funder, deal, wanted, max(1, state.rate), now.timestamp)
+            after = state
+            if wanted and deal in charged:
+                short.reasons.append(f"deal {deal}: a charge of the card is on its way")
+            elif wanted and busy:
+                short.reasons.append(f"deal {deal}: a transaction of the account is on its way")
+            elif wanted and self._funding.fund(short):
+                after = funder.read([deal])[0]
+            self._warn(deal, after, is_metered=is_metered)
+            watch.short.pop(deal, None)
+            if short.reasons:
+                watch.short[deal] = short
 
-    def _fund(
-        self, rule: RunwayRule, funder: Funder, deal: int, wanted: int, least: int, now: Now
-    ) -> bool:
-        """Move money into a deal; return whether it did. What keeps it from that is said.
+    def _hear(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> set[int] | None:
+        """Say what happened to the account's deals; return which changed, None: there are new ones.
 
-        Less than `least`, what an epoch costs, is not worth a transaction.
+        What happened while no keeper ran is said as well.
         """
-        month = month_of(now.timestamp)
-        name = f"{rule.key}:{','.join(map(str, rule.deals)) or 'all'}"
-        left = rule.most_per_month - self._book.spent(name, month)
-        amount = min(wanted, left)
-        if amount < least:
-            self._tell(
-                deal, f"its limit of {format_usdc(rule.most_per_month)} USDC for {month} is spent"
-            )
-            return False
-        held = sum(funder.available(source) for source in rule.sources if source != "card")
-        if held < least:
-            return self._buy(rule, funder, deal, amount, held, month)
-        amount = min(amount, held)
-        self._book.begin(deal, name, month, amount, "account")
-        try:
-            funder.top_up(deal, amount)
-        except Refused as error:
-            self._book.end(deal, moved=False, why=error.detail)
-            self._tell(deal, error.detail)
-            return False
-        except MarketError as error:
-            # Nobody knows whether it is mined: it counts as moved until the balances say.
-            self._book.note("unknown", deal=deal, why=error.detail)
-            self._tell(deal, error.detail)
-            return False
-        self._book.end(deal, moved=True)
-        self._notices.withdraw(f"unfunded:{deal}")
-        text = f"deal {deal} was topped up by {format_usdc(amount)} USDC"
-        about = f"funded:{deal}"
-        self._notices.say(Announcement(about, now.timestamp, Urgency.INFO, text, deal=deal))
-        if amount < wanted:
-            self._tell(deal, f"{format_usdc(wanted - amount)} USDC are missing to its target")
-        return True
+        behind = self._book.seen(name_of(rule))
+        news, block = funder.news(behind)
+        if watch.seen_to is None:
+            watch.known = self._read_known(rule, watch, funder)
+        ours = [one for one in news if one.deal in watch.known or one.is_new]
+        for notice in find_announcements(ours):
+            self._notices.say(notice)
+        self._book.see(name_of(rule), block)
+        fresh = [one for one in ours if watch.seen_to is None or one.block > watch.seen_to]
+        watch.seen_to = block
+        return None if any(one.is_new for one in fresh) else {one.deal for one in fresh}
 
-    def _buy(
-        self, rule: RunwayRule, funder: Funder, deal: int, amount: int, held: int, month: str
-    ) -> bool:
-        if "card" not in rule.sources:
-            there = f"{format_usdc(held)} USDC are there, less than an epoch costs"
-            has = there if held else "the account has no USDC"
-            self._tell(deal, f"{has}; {format_usdc(amount)} are needed")
-            return False
-        about = f"checkout:{deal}"
-        if self._book.was_told(about, month):
-            self._tell(deal, "a checkout waits to be paid")
-            return False
-        page = funder.open_checkout(deal, amount)
-        text = f"deal {deal} needs {format_usdc(amount)} USDC: pay by card at {page}"
-        self._notices.say(Announcement(about, month, Urgency.ALARM, text, deal=deal))
-        return False
+    def _read_known(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> dict[int, ListedDeal]:
+        known = funder.deals()
+        watch.gone = [
+            f"deal {deal} is over, or of another account"
+            for deal in rule.deals
+            if deal not in known
+        ]
+        return {deal: known[deal] for deal in rule.deals or known if deal in known}
 
-    def _tell(self, deal: int, why: str) -> None:
-        """Say once why a deal does not get what it should."""
-        self.obstacles.append(f"deal {deal}: {why}")
-        text = f"deal {deal} is not topped up: {why}"
-        self._notices.say(Announcement(f"unfunded:{deal}", why, Urgency.ALARM, text, deal=deal))
+    def _is_noteworthy(self, rule: RunwayRule, deal: int, known: ListedDeal) -> bool:
+        """Say whether a deal is short, or something else is to be said of it than before."""
+        if find_wanted(rule, known.state, is_metered=known.is_metered):
+            return True
+        found = self._find_threshold(known.is_metered, known.state)
+        return not self._book.was_told(f"runway:{deal}", found)
 
-    def _warn(self, deal: int, state: OnchainDeal, now: Now) -> None:
+    def _find_threshold(self, is_metered: bool, state: OnchainDeal) -> int | str | None:
+        return find_threshold(state, self._days, self._epoch_seconds, is_metered=is_metered)
+
+    def _warn(self, deal: int, state: OnchainDeal, *, is_metered: bool) -> None:
         """Say how long a deal lasts, once for each threshold that it falls below."""
         about = f"runway:{deal}"
-        if state.status == LAPSED:
+        value = self._find_threshold(is_metered, state)
+        if value is None:
+            self._notices.withdraw(about)
+            return
+        level = Urgency.ALARM
+        if value == LAPSED_VALUE:
             text = f"deal {deal} has lapsed: its balance pays for no further epoch"
-            self._notices.say(Announcement(about, "lapsed", Urgency.ALARM, text, deal=deal))
-            return
-        if state.stopped or state.status != RUNNING or not state.rate:
-            self._notices.withdraw(about)
-            return
-        seconds = state.runway * self._epoch_seconds
-        under = [days for days in self._days if seconds < days * DAY]
-        if not under:
-            self._notices.withdraw(about)
-            return
-        value = 0 if not state.runway else min(under)
-        last = "it pays for no epoch after this one" if not state.runway else ""
-        text = f"deal {deal} lasts {write_seconds(seconds)} more{f': {last}' if last else ''}"
-        level = Urgency.ALARM if value in (0, min(self._days)) else Urgency.WARNING
+        elif not value:
+            last = "no further work" if is_metered else "no epoch after this one"
+            text = f"deal {deal} is empty: it pays for {last}"
+        else:
+            text = f"deal {deal} lasts {write_seconds(state.runway * self._epoch_seconds)} more"
+            level = Urgency.ALARM if value == min(self._days) else Urgency.WARNING
         self._notices.say(Announcement(about, value, level, text, deal=deal))
+
+
+def find_threshold(
+    state: OnchainDeal, days: Sequence[int], epoch_seconds: int, *, is_metered: bool
+) -> int | str | None:
+    """Return below how many of `days` a deal's runway is, 0: empty; None: nothing is to be said."""
+    if state.status == LAPSED:
+        return LAPSED_VALUE
+    if state.stopped or state.status != RUNNING:
+        return None
+    if is_metered:
+        return None if state.balance else 0
+    if not state.rate:
+        return None
+    if not state.runway:
+        return 0
+    seconds = state.runway * epoch_seconds
+    return min((count for count in days if seconds < count * DAY), default=None)
 
 
 def find_wanted(rule: RunwayRule, state: OnchainDeal, *, is_metered: bool) -> int:

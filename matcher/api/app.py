@@ -18,6 +18,7 @@ from matcher.api.guards import (
 )
 from matcher.api.market_reads import MarketReads
 from matcher.api.market_routes import market_routes
+from matcher.api.money_routes import money_routes
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_routes import offer_routes
 from matcher.api.quick_quotes import QuickQuotes
@@ -69,6 +70,8 @@ class ApiParts:
     """Whether peers are asked for their keys."""
     gateway: str = ""
     """URL of a gateway as browsers reach it."""
+    payments: str = ""
+    """URL of a payment gateway as browsers reach it."""
 
 
 def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
@@ -110,9 +113,10 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
         market_routes(MarketReads(database, parts.book, asks_peers=parts.asks_peers)),
         audit_routes(database),
         reputation_routes(ReputationReads(database, deployment)),
+        money_routes(database),
     ):
         app.include_router(router, dependencies=[Depends(refuse_unknown_parameters)])
-    explorer = ExplorerSettings(NAME, deployment, gateway=parts.gateway)
+    explorer = ExplorerSettings(NAME, deployment, gateway=parts.gateway, payments=parts.payments)
     app.include_router(explorer_routes(load_site(), explorer))
     add_examples(app, load_examples(EXAMPLES))
     # Innermost, so that what it refuses has a request id and is counted like any answer.

@@ -1,12 +1,11 @@
 """Routes of accounts, by signed request: history, receipts, a grant of coins for gas."""
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from payments.api.checkout_routes import CheckoutReads
-from payments.api.pages import show_receipt_page
+from payments.api.pages import receipt_rows, show_receipt_page, write_note
 from payments.api.views import AccountInPath, CheckoutId, CheckoutPage, GrantOut
 from payments.deliveries.grants import GasGrants
 from payments.page_layout import PAGE
@@ -23,7 +22,17 @@ from wasmarket.serving.pages import (
 from wasmarket.store.database import Database
 from wasmarket.store.payments.checkouts import fetch_checkouts_of
 from wasmarket.store.payments.deliveries import find_delivery
-from wasmarket.store.payments.views import Checkout
+from wasmarket.store.payments.views import Checkout, Delivery
+
+ReceiptForm = Annotated[Literal["html", "pdf"], Query(alias="format")]
+RECEIPT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            **PAGE[200]["content"],
+            "application/pdf": {"schema": {"type": "string", "format": "binary"}},
+        }
+    }
+}
 
 
 def account_routes(
@@ -65,10 +74,12 @@ def account_routes(
         "/v1/checkouts/{checkout}/receipt",
         openapi_extra=SIGNED,
         response_class=Response,
-        responses=PAGE,
+        responses=RECEIPT,
     )
-    def read_receipt(checkout: CheckoutId, signer: signer_of) -> HTMLResponse:
-        """A receipt to print; signed by the account of the purchase."""
+    def read_receipt(
+        checkout: CheckoutId, signer: signer_of, form: ReceiptForm = "html"
+    ) -> Response:
+        """A receipt, a page or a PDF; signed by the account of the purchase."""
         found, delivery = reads.fetch(checkout)
         if found.account != signer:
             raise Forbidden(
@@ -76,6 +87,8 @@ def account_routes(
                 field="checkout",
                 remedy=f"sign as {found.account}",
             )
+        if form == "pdf":
+            return show_receipt_pdf(found, delivery, version)
         return show_receipt_page(found, delivery, version)
 
     @router.post("/v1/grants", status_code=201, openapi_extra=SIGNED)
@@ -85,6 +98,18 @@ def account_routes(
         return GrantOut(account=given.to, amount=given.amount, state=given.state, tx=given.tx_hash)
 
     return router
+
+
+def show_receipt_pdf(checkout: Checkout, delivery: Delivery | None, version: str) -> Response:
+    """Return the receipt of a purchase as a document to keep."""
+    # Its fonts and pictures take half a second, which a gateway that starts has not.
+    from wasmarket.serving.papers.pdf_pages import build_pdf  # noqa: PLC0415
+
+    at = checkout.paid_at or checkout.created_at
+    content = build_pdf("Receipt", receipt_rows(checkout, delivery), (), write_note(version), at=at)
+    name = f"receipt-{checkout.id}.pdf"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type="application/pdf", headers=headers)
 
 
 def _cursor_after(checkout: Checkout) -> str:

@@ -8,11 +8,14 @@ from prometheus_client import CollectorRegistry
 from starlette.middleware import Middleware
 
 from payments.api.account_routes import account_routes
+from payments.api.buy_routes import buy_routes
+from payments.api.card_routes import card_routes
 from payments.api.checkout_routes import CheckoutReads, checkout_routes
 from payments.api.clients import KnownClients
 from payments.api.webhook_routes import webhook_routes
 from payments.checkouts.looking import Lookout
 from payments.checkouts.opening import CheckoutDesk
+from payments.checkouts.saved_cards import CardDesk
 from payments.deliveries.grants import GasGrants
 from payments.metrics import PaymentsMetrics
 from payments.processors.protocol import Processor
@@ -40,6 +43,7 @@ class PaymentsApiParts:
     desk: CheckoutDesk
     lookout: Lookout
     grants: GasGrants
+    cards: CardDesk
     processor: Processor
     rates: RateSource
     metrics: PaymentsMetrics
@@ -66,7 +70,9 @@ def create_payments_app(parts: PaymentsApiParts, registry: CollectorRegistry) ->
     reads = CheckoutReads(parts.database, parts.page_url)
     for router in (
         checkout_routes(parts.desk, reads, parts.rates, parts.settings, parts.now),
+        buy_routes(parts.desk, parts.settings, parts.page_url),
         account_routes(parts.database, reads, parts.grants, authenticator, parts.version),
+        card_routes(parts.cards, reads, authenticator, parts.on_event),
         webhook_routes(parts.processor, parts.lookout, parts.metrics, parts.now, parts.on_event),
     ):
         app.include_router(router)

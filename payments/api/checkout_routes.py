@@ -14,6 +14,7 @@ from payments.settings import PaymentsSettings
 from wasmarket.store.database import Database
 from wasmarket.store.payments.checkouts import fetch_checkout
 from wasmarket.store.payments.deliveries import find_delivery
+from wasmarket.store.payments.saved_cards import find_saved_card
 from wasmarket.store.payments.views import Checkout, Delivery
 
 GWEI = 10**9
@@ -30,6 +31,12 @@ class CheckoutReads:
         """Return a purchase and its delivery. Raises NotFound."""
         with self._database.read() as session:
             return fetch_checkout(session, checkout), find_delivery(session, checkout)
+
+    def fetch_terms(self, checkout: str) -> str:
+        """Return what a buyer agrees to whose card is saved, empty if it is not."""
+        with self._database.read() as session:
+            card = find_saved_card(session, checkout)
+        return "" if card is None else card.terms
 
     def show(self, checkout: str) -> CheckoutOut:
         """Return a purchase as clients see it. Raises NotFound."""
@@ -81,6 +88,6 @@ def checkout_routes(
     @router.get("/checkouts/{checkout}", response_class=Response, responses=PAGE)
     def show_page(checkout: CheckoutId) -> HTMLResponse:
         """The page of a purchase, for a browser."""
-        return show_checkout_page(*reads.fetch(checkout))
+        return show_checkout_page(*reads.fetch(checkout), reads.fetch_terms(checkout))
 
     return router

@@ -9,7 +9,7 @@ from html import escape
 from fastapi.responses import HTMLResponse
 
 from payments.checkouts.opening import write_purpose
-from payments.page_layout import build_page, build_table
+from payments.page_layout import Follow, build_page, build_table
 from payments.quoting.quotes import write_money, write_rate
 from wasmarket.kernel.units import format_flt, format_usdc
 from wasmarket.store.enums import CheckoutState, DisputeState
@@ -29,9 +29,16 @@ SAID = {
 }
 
 
-def show_checkout_page(checkout: Checkout, delivery: Delivery | None) -> HTMLResponse:
-    """Return the page of a purchase: what it gives and costs, and how far it is."""
+def show_checkout_page(
+    checkout: Checkout, delivery: Delivery | None, terms: str = ""
+) -> HTMLResponse:
+    """Return the page of a purchase: what it gives and costs, and how far it is.
+
+    `terms`: what the buyer agrees to by paying, if the card is saved.
+    """
     body = build_table(_quote_rows(checkout))
+    if terms:
+        body += f"<h2>The card is saved</h2><p>{escape(terms)}</p>"
     if checkout.state is CheckoutState.OPEN and checkout.url:
         body += (
             f'<p><a class="pay" href="{escape(checkout.url, quote=True)}" rel="noreferrer">'
@@ -47,12 +54,24 @@ def show_checkout_page(checkout: Checkout, delivery: Delivery | None) -> HTMLRes
     return build_page(
         f"Buy {write_purpose(checkout)}",
         body,
-        refresh=3 if checkout.state in MOVING else None,
+        follow=_follow(checkout, reason) if checkout.state in MOVING else None,
     )
+
+
+def _follow(checkout: Checkout, reason: str | None) -> Follow:
+    """Return what the page of a purchase waits for, by a URL that holds behind any prefix."""
+    return Follow(f"../v1/checkouts/{checkout.id}", f"{checkout.state}:{reason or ''}")
 
 
 def show_receipt_page(checkout: Checkout, delivery: Delivery | None, version: str) -> HTMLResponse:
     """Return the receipt of a purchase, to be printed."""
+    rows = receipt_rows(checkout, delivery)
+    note = f'<p class="note">{escape(write_note(version))}</p>'
+    return build_page("Receipt", build_table(rows) + note)
+
+
+def receipt_rows(checkout: Checkout, delivery: Delivery | None) -> list[tuple[str, str]]:
+    """Return what a receipt says: names and values."""
     rows = [
         ("Receipt", checkout.id),
         ("Date", _time(checkout.paid_at or checkout.created_at)),
@@ -71,8 +90,12 @@ def show_receipt_page(checkout: Checkout, delivery: Delivery | None, version: st
             ("Transaction", delivery.tx_hash),
             ("Block", str(delivery.block_number)),
         ]
-    note = f'<p class="note">Wasmarket payment gateway {escape(version)}</p>'
-    return build_page("Receipt", build_table(rows) + note)
+    return rows
+
+
+def write_note(version: str) -> str:
+    """Say who made a receipt."""
+    return f"Wasmarket payment gateway {version}"
 
 
 def _quote_rows(checkout: Checkout) -> list[tuple[str, str]]:

@@ -6,16 +6,19 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from payments.checkouts.opening import PurchaseRequest
+from payments.checkouts.saved_cards import ChargeRequest
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.units import DealId
 from wasmarket.serving.amounts import Uint
-from wasmarket.store.enums import CheckoutState, DisputeState, Purpose
-from wasmarket.store.payments.views import Checkout, Delivery
+from wasmarket.store.enums import CheckoutState, DisputeState, Purpose, SavedCardState
+from wasmarket.store.payments.views import Checkout, Delivery, SavedCard
 
 MAX_DEAL = 2**63 - 1
+KEY = "^[0-9a-zA-Z_-]{8,64}$"
 CheckoutId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="the checkout's id")]
 AccountInPath = Annotated[str, Path(pattern="^0x[0-9a-fA-F]{40}$", description="an address")]
+ChargeKey = Annotated[str, Path(pattern=KEY, description="the charge's key")]
 ProcessorName = Annotated[str, Path(pattern="^[a-z]{1,20}$", description="the processor")]
 
 
@@ -58,6 +61,47 @@ class CheckoutIn(BaseModel):
         if int(address, 16) == 0:
             raise InvalidInput("the zero address is nobody's", field=field)
         return PurchaseRequest(self.currency, self.amount, kind, account=address)
+
+
+class CardIn(CheckoutIn):
+    """A purchase whose card is saved: `most_per_month` in minor units of its currency."""
+
+    most_per_month: Uint
+
+
+class ChargeIn(BaseModel):
+    """A top-up by the saved card, once for each `key`; `amount` in minor units."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    deal: int = Field(ge=1, le=MAX_DEAL, strict=True)
+    amount: Uint
+    currency: str = Field(max_length=10)
+    key: str = Field(pattern=KEY)
+
+    def to_request(self) -> ChargeRequest:
+        """Return it as a value."""
+        return ChargeRequest(DealId(self.deal), self.amount, self.currency, self.key)
+
+
+class CardOut(BaseModel):
+    """A saved card: `asked` until its purchase is paid, then `active`, in the end `cancelled`.
+
+    `charged` in this calendar month, in minor units as `most_per_month`; `terms` is what was agreed
+    to; times are wall-clock seconds.
+    """
+
+    account: str
+    checkout: str
+    state: SavedCardState
+    card: str | None
+    currency: str
+    most_per_month: Uint
+    charged: Uint
+    terms: str
+    asked_at: int
+    agreed_at: int | None
+    cancelled_at: int | None
 
 
 class DeliveryOut(BaseModel):
@@ -133,6 +177,23 @@ class GrantOut(BaseModel):
     amount: Uint
     state: str
     tx: str | None
+
+
+def show_card(card: SavedCard, charged: int) -> CardOut:
+    """Return a saved card as its account sees it; the last digits only."""
+    return CardOut(
+        account=card.account,
+        checkout=card.checkout,
+        state=card.state,
+        card=card.last_digits,
+        currency=card.currency,
+        most_per_month=card.most_per_month,
+        charged=charged,
+        terms=card.terms,
+        asked_at=card.asked_at,
+        agreed_at=card.agreed_at,
+        cancelled_at=card.cancelled_at,
+    )
 
 
 def show_checkout(checkout: Checkout, delivery: Delivery | None, page: str) -> CheckoutOut:

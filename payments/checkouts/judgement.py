@@ -61,7 +61,8 @@ def _judge_paid(checkout: Checkout, payment: Payment, cause: str | None) -> Judg
 
 def _judge_unpaid(checkout: Checkout, payment: Payment, now: int) -> Judgement:
     if payment.state is SessionState.EXPIRED or now > checkout.expires_at:
-        return Judgement(CheckoutState.EXPIRED, "the quote ended before it was paid")
+        failure = f"the card was not charged: {payment.failure}" if payment.failure else None
+        return Judgement(CheckoutState.EXPIRED, failure or "the quote ended before it was paid")
     return Judgement(CheckoutState.OPEN)
 
 

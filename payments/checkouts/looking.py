@@ -7,7 +7,13 @@ from collections.abc import Callable
 from payments.books.postings import OWED, post_closing, post_payment
 from payments.checkouts.judgement import UNPAID, Judgement, Terms, judge
 from payments.metrics import PaymentsMetrics
-from payments.processors.protocol import Payment, Processor, SessionState, WebhookEvent
+from payments.processors.protocol import (
+    Payment,
+    Processor,
+    SavedMethod,
+    SessionState,
+    WebhookEvent,
+)
 from payments.quoting.limits import BuyingLimits
 from payments.settings import PaymentsSettings
 from wasmarket.kernel.errors import BrokenOff, NotFound, Refused, TimedOut, Unreachable
@@ -19,6 +25,7 @@ from wasmarket.store.enums import (
     DisputeState,
     FrozenKind,
     Purpose,
+    SavedCardState,
 )
 from wasmarket.store.payments.checkouts import (
     fetch_checkout,
@@ -29,6 +36,11 @@ from wasmarket.store.payments.checkouts import (
 from wasmarket.store.payments.deliveries import add_delivery, find_delivery, update_delivery
 from wasmarket.store.payments.entries import count_entries, fetch_balances, post_entry
 from wasmarket.store.payments.parties import freeze, note_event, serialize
+from wasmarket.store.payments.saved_cards import (
+    cancel_cards,
+    find_saved_card,
+    update_saved_card,
+)
 from wasmarket.store.payments.views import Checkout, Delivery
 
 logger = logging.getLogger(__name__)
@@ -100,6 +112,8 @@ class Lookout:
             return
         try:
             payment = self._fetch(checkout, checkout.session)
+            if payment.state is SessionState.OPEN and self._is_charge(checkout):
+                payment = self._charge(checkout, checkout.session)
             after = self.apply(checkout.id, payment)
             if after.state is CheckoutState.REFUNDING:
                 self._refund(after, payment)
@@ -124,6 +138,20 @@ class Lookout:
             payment = self._processor.fetch_payment(session)
         return payment
 
+    def _is_charge(self, checkout: Checkout) -> bool:
+        """Say whether a saved card is to be charged for it now, while its quote holds."""
+        return checkout.saved_card is not None and self._now() <= checkout.expires_at
+
+    def _charge(self, checkout: Checkout, session: str) -> Payment:
+        """Have a saved card charged, if its owner has not cancelled that meanwhile."""
+        with self._database.read() as opened:
+            card = find_saved_card(opened, checkout.saved_card or "")
+        if card is not None and card.state is SavedCardState.ACTIVE:
+            self._processor.confirm_charge(session)
+        else:
+            self._processor.end_session(session)
+        return self._processor.fetch_payment(session)
+
     def _refund(self, checkout: Checkout, payment: Payment) -> None:
         self._processor.refund(payment, payment.amount - payment.refunded, checkout.id)
         self.apply(checkout.id, self._processor.fetch_payment(payment.session))
@@ -144,6 +172,8 @@ class Lookout:
             after = fetch_checkout(session, checkout_id)
             update_checkout(session, checkout_id, look_at=self._next_look(after, payment, now))
             self._direct(session, after, delivery, now)
+            if payment.state is SessionState.PAID and payment.saved is not None:
+                _keep_card(session, after, payment.saved, now)
             if payment.dispute in (DisputeState.OPEN, DisputeState.LOST):
                 _freeze(session, after, now)
             self._close(session, after, now)
@@ -239,6 +269,24 @@ def _changes(checkout: Checkout, payment: Payment, found: Judgement) -> dict[str
         "disputed": payment.disputed,
         "silent_looks": 0,
     }
+
+
+def _keep_card(session: Session, checkout: Checkout, saved: SavedMethod, now: int) -> None:
+    """Let the card of a purchase be charged from now on, and no older one of its account."""
+    card = find_saved_card(session, checkout.id)
+    if card is None or card.state is not SavedCardState.ASKED:
+        return
+    cancel_cards(session, card.account, now, but=checkout.id)
+    update_saved_card(
+        session,
+        checkout.id,
+        state=SavedCardState.ACTIVE,
+        customer=saved.customer,
+        method=saved.method,
+        card=checkout.card,
+        last_digits=checkout.last_digits,
+        agreed_at=now,
+    )
 
 
 def _freeze(session: Session, checkout: Checkout, now: int) -> None:

@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from payments.processors.protocol import PaymentOrder, Processor
+from payments.processors.protocol import PaymentOrder, PaymentPage, Processor
 from payments.quoting.limits import BuyingLimits
 from payments.quoting.quotes import MoneyQuote, build_quote, write_money
 from payments.quoting.rates import RateSource
@@ -12,7 +12,7 @@ from payments.settings import PaymentsSettings
 from payments.treasury import Treasury
 from wasmarket.kernel.errors import Conflict, InvalidInput, MarketError, NotFound
 from wasmarket.kernel.units import Address, DealId
-from wasmarket.store.database import Database
+from wasmarket.store.database import Database, Session
 from wasmarket.store.enums import CheckoutState, Purpose
 from wasmarket.store.payments.checkouts import add_checkout, fetch_checkout, update_checkout
 from wasmarket.store.payments.parties import serialize
@@ -62,19 +62,45 @@ class CheckoutDesk:
 
         Raises InvalidInput, NotFound, Conflict (the deal has ended), LimitReached, Unreachable.
         """
+        checkout = self.quote(wanted, client)
+        with self._database.write() as session:
+            serialize(session)
+            self.keep(session, checkout)
+        return self.begin(checkout, self._processor.open_session)
+
+    def quote(self, wanted: PurchaseRequest, client: str) -> Checkout:
+        """Return a checkout that is not kept yet. Raises as `open`, but for limits."""
         account, token = self._find_account(wanted), _token_of(wanted.purpose)
         now = self._now()
         rates = self._rates.fetch(now)
         quote = build_quote(self._settings, rates, wanted.currency, wanted.amount, token)
-        checkout = self._build(wanted, quote, account, client, now)
-        with self._database.write() as session:
-            serialize(session)
-            self._limits.check_quote(
-                session, worth=quote.worth, account=account, client=client, now=now
-            )
-            add_checkout(session, checkout)
+        return self._build(wanted, quote, account, client, now)
+
+    def keep(self, session: Session, checkout: Checkout) -> None:
+        """Keep a checkout if it is within all limits. Raises LimitReached."""
+        self._limits.check_quote(
+            session,
+            worth=checkout.worth,
+            account=checkout.account,
+            client=checkout.client,
+            now=checkout.created_at,
+        )
+        add_checkout(session, checkout)
+
+    def begin(
+        self,
+        checkout: Checkout,
+        open_session: Callable[[PaymentOrder], PaymentPage],
+        *,
+        saves_card: bool = False,
+    ) -> Checkout:
+        """Have the processor open a session for a checkout that is kept; return it with that.
+
+        Raises Unreachable, TimedOut, Refused: then it has ended.
+        """
+        now = checkout.created_at
         try:
-            page = self._processor.open_session(self._order(checkout))
+            page = open_session(replace(self._order(checkout), saves_card=saves_card))
         except MarketError as error:
             with self._database.write() as session:
                 update_checkout(
@@ -90,9 +116,10 @@ class CheckoutDesk:
                 session,
                 checkout.id,
                 session=page.session,
-                url=page.url,
+                url=page.url or None,
                 session_at=page.began_at,
-                look_at=now + self._settings.look_seconds,
+                # A saved card is charged at the first look.
+                look_at=now + (self._settings.look_seconds if page.url else 0),
             )
             return fetch_checkout(session, checkout.id)
 

@@ -38,6 +38,9 @@ LEFT_OPEN = (DeliveryState.SIGNED, DeliveryState.MINED)
 OPENING = "opening"
 SHAKEN_SECONDS = 600
 
+SignedDelivery = tuple[Sequence[DeliveryAttempt], Delivery]
+"""What was signed for a delivery."""
+
 
 class DeliveryLoop:
     """The one sender of a treasury; of several gateways on one store one is elected."""
@@ -126,35 +129,43 @@ class DeliveryLoop:
         with self._database.read() as session:
             left = fetch_deliveries_in(session, LEFT_OPEN)
             live = [(fetch_live_attempts(session, one.id), one) for one in left]
-        ordered = sorted(live, key=lambda pair: max(attempt.nonce for attempt in pair[0]))
-        newest = ordered[-1][1].id if ordered else None
-        for attempts, delivery in ordered:
-            # Nonces are used one after the other: where the newest is mined, so are all before.
-            is_due = (delivery.block_number or 0) + self._settings.final_blocks <= head
-            is_settled = delivery.state is DeliveryState.MINED and not is_due
-            if is_settled and not self._is_shaken and delivery.id != newest:
-                continue
-            try:
-                self._finish(delivery, attempts)
-            except (TimedOut, Unreachable, RpcError) as error:
-                # Nothing behind a nonce that waits can be mined.
-                return error
+        ordered = sorted(live, key=lambda pair: -max(attempt.nonce for attempt in pair[0]))
+        newest = ordered[0][1].id if ordered else None
+        lost: list[SignedDelivery] = []
+        try:
+            for attempts, delivery in ordered:
+                # Nonces are used one after the other: where the newest is mined, so are all before.
+                is_due = (delivery.block_number or 0) + self._settings.final_blocks <= head
+                is_settled = delivery.state is DeliveryState.MINED and not is_due
+                if is_settled and not self._is_shaken and delivery.id != newest:
+                    continue
+                if self._is_open(delivery, attempts):
+                    lost.append((attempts, delivery))
+            lost.reverse()
+            # All at once: they are mined in one block, where each alone would wait for its own.
+            for signed, _ in lost if len(lost) > 1 else ():
+                self._treasury.sender.rebroadcast(signed[-1].tx_hash, signed[-1].raw)
+            for signed, delivery in lost:
+                self._push(delivery, signed)
+        except (TimedOut, Unreachable, RpcError) as error:
+            # Nothing behind a nonce that waits can be mined.
+            return error
         return None
 
-    def _finish(self, delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> None:
+    def _is_open(self, delivery: Delivery, attempts: Sequence[DeliveryAttempt]) -> bool:
+        """Note what became of a delivery; say whether its attempts may still be mined."""
         nonce = attempts[0].nonce
         hashes = [attempt.tx_hash for attempt in attempts]
         fate = self._fates.find(nonce, hashes, self._settings.final_blocks)
         if fate.kind is FateKind.MINED:
             self._note_mined(delivery, fate)
-            return
+            return False
         if delivery.state is DeliveryState.MINED:
             self._records.note_lost_block(delivery)
             self._shaken_at = self._now()
         if fate.kind is FateKind.DEAD:
             self._records.bury(delivery)
-        elif fate.kind is FateKind.OPEN:
-            self._push(delivery, attempts)
+        return fate.kind is FateKind.OPEN
 
     def _note_mined(self, delivery: Delivery, fate: Fate) -> None:
         if fate.is_deep:

@@ -25,7 +25,10 @@ class SessionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """What a buyer is to pay; `amount` in minor units, URLs are where the page returns to."""
+    """What a buyer is to pay; `amount` in minor units, URLs are where the page returns to.
+
+    `saves_card`: the buyer agrees that the card may be charged later.
+    """
 
     checkout: str
     currency: str
@@ -33,6 +36,15 @@ class PaymentOrder:
     title: str
     done_url: str
     back_url: str
+    saves_card: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SavedMethod:
+    """What a processor calls whoever pays, and what they pay by."""
+
+    customer: str
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,10 @@ class Payment:
     refunded: int = 0
     dispute: DisputeState = DisputeState.NONE
     disputed: int = 0
+    failure: str | None = None
+    """Why a charge of a saved card came to nothing."""
+    saved: SavedMethod | None = None
+    """What may be charged later, if the buyer agreed to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,19 @@ class Processor(Protocol):
 
     def end_session(self, session: str) -> None:
         """Let a session be paid no more; one that was paid or has ended stays as it is."""
+
+    def open_charge(self, order: PaymentOrder, saved: SavedMethod) -> PaymentPage:
+        """Return a session of a saved card, in which nothing is charged yet; it has no page.
+
+        The same one for the same checkout. Raises Unreachable, TimedOut, Refused.
+        """
+
+    def confirm_charge(self, session: str) -> None:
+        """Charge the saved card of a session; again it does nothing. Whether it was declined
+        `fetch_payment` says. Raises Unreachable, TimedOut, NotFound."""
+
+    def forget_card(self, saved: SavedMethod) -> None:
+        """Let a card be charged no more; one that is forgotten stays so. Raises as others."""
 
     def refund(self, payment: Payment, amount: int, key: str) -> None:
         """Send money back to the card; again with the same `key` it does nothing.

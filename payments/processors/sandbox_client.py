@@ -10,6 +10,7 @@ from payments.processors.protocol import (
     Payment,
     PaymentOrder,
     PaymentPage,
+    SavedMethod,
     SessionState,
     WebhookEvent,
 )
@@ -47,6 +48,9 @@ class SandboxSession(msgspec.Struct, frozen=True):
     refunded: int = 0
     dispute: DisputeState = DisputeState.NONE
     disputed: int = 0
+    failure: str | None = None
+    customer: str | None = None
+    method: str | None = None
 
 
 class SandboxEvent(msgspec.Struct, frozen=True):
@@ -90,7 +94,27 @@ class SandboxProcessor:
             refunded=found.refunded,
             dispute=found.dispute,
             disputed=found.disputed,
+            failure=found.failure,
+            saved=(
+                SavedMethod(found.customer, found.method)
+                if found.customer and found.method
+                else None
+            ),
         )
+
+    def open_charge(self, order: PaymentOrder, saved: SavedMethod) -> PaymentPage:
+        """Return a session of a saved card. Raises Unreachable, TimedOut, Refused."""
+        body = {"order": msgspec.to_builtins(order), "method": saved.method}
+        found = self._session("POST", "/v1/charges", body)
+        return PaymentPage(found.id, "", found.began_at)
+
+    def confirm_charge(self, session: str) -> None:
+        """Charge the saved card of a session."""
+        self._send("POST", f"/v1/sessions/{session}/confirm")
+
+    def forget_card(self, saved: SavedMethod) -> None:
+        """Let a card be charged no more."""
+        self._send("DELETE", f"/v1/methods/{saved.method}")
 
     def end_session(self, session: str) -> None:
         """Let a session be paid no more."""

@@ -17,6 +17,7 @@ from payments.processors.protocol import (
     Payment,
     PaymentOrder,
     PaymentPage,
+    SavedMethod,
     SessionState,
     WebhookEvent,
 )
@@ -36,6 +37,10 @@ SIGNATURE_HEADER = "stripe-signature"
 EXPANDED = ["payment_intent.latest_charge.balance_transaction"]
 INQUIRIES = ("warning_needs_response", "warning_under_review", "warning_closed", "prevented")
 """States of a dispute in which no money has moved."""
+EXPANDED_CHARGE = ["latest_charge.balance_transaction"]
+CHARGE_PREFIX = "pi_"
+"""Of the id of a Payment Intent."""
+ENDED_CHARGES = ("requires_payment_method", "requires_action", "canceled")
 DONE_ALREADY = ("charge_already_refunded",)
 RETRIES = 2
 """By the library itself, with the same idempotency key."""
@@ -90,6 +95,12 @@ class StripeProcessor:
             "metadata": about,
             "payment_intent_data": {"metadata": about},
         }
+        if order.saves_card:
+            wanted["customer_creation"] = "always"
+            wanted["payment_intent_data"] = {
+                "metadata": about,
+                "setup_future_usage": "off_session",
+            }
         with _translated():
             session = self._client.v1.checkout.sessions.create(
                 wanted, {"idempotency_key": f"checkout-{order.checkout}"}
@@ -101,22 +112,69 @@ class StripeProcessor:
     def fetch_payment(self, session: str) -> Payment:
         """Return what a session has come to. Raises Unreachable, NotFound."""
         with _translated():
-            found = self._client.v1.checkout.sessions.retrieve(session, {"expand": EXPANDED})
-            said = _plain(found)
-            payment = said.get("payment_intent")
+            is_charge = session.startswith(CHARGE_PREFIX)
+            if is_charge:
+                intents = self._client.v1.payment_intents
+                said = _plain(intents.retrieve(session, {"expand": EXPANDED_CHARGE}))
+                payment: Any = said
+            else:
+                sessions = self._client.v1.checkout.sessions
+                said = _plain(sessions.retrieve(session, {"expand": EXPANDED}))
+                payment = said.get("payment_intent")
             charge = payment.get("latest_charge") if isinstance(payment, dict) else None
             disputes = []
             if isinstance(payment, dict) and isinstance(charge, dict) and charge["disputed"]:
                 listed = self._client.v1.disputes.list({"payment_intent": payment["id"]})
                 disputes = [_plain(dispute) for dispute in listed.data]
+        if is_charge:
+            return _read(lambda: read_charge(said, disputes))
         return _read(lambda: read_payment(said, disputes))
 
     def end_session(self, session: str) -> None:
         """Let a session be paid no more; one that was paid or has ended stays as it is."""
         try:
             with _translated():
-                self._client.v1.checkout.sessions.expire(session)
+                if session.startswith(CHARGE_PREFIX):
+                    self._client.v1.payment_intents.cancel(session)
+                else:
+                    self._client.v1.checkout.sessions.expire(session)
         except Refused:
+            return
+
+    def open_charge(self, order: PaymentOrder, saved: SavedMethod) -> PaymentPage:
+        """Return a Payment Intent of a saved card that is not confirmed. Raises as others.
+
+        Two that are made for one checkout do no harm: only the one that is kept is confirmed.
+        """
+        with _translated():
+            intent = self._client.v1.payment_intents.create(
+                {
+                    "amount": order.amount,
+                    "currency": order.currency,
+                    "customer": saved.customer,
+                    "payment_method": saved.method,
+                    "allowed_payment_method_types": ["card"],
+                    "description": order.title,
+                    "metadata": {"checkout": order.checkout},
+                },
+                {"idempotency_key": f"charge-{order.checkout}"},
+            )
+        return PaymentPage(intent.id, "", intent.created)
+
+    def confirm_charge(self, session: str) -> None:
+        """Charge the saved card without its owner; a decline is what `fetch_payment` finds."""
+        try:
+            with _translated():
+                self._client.v1.payment_intents.confirm(session, {"off_session": True})
+        except Refused:
+            return
+
+    def forget_card(self, saved: SavedMethod) -> None:
+        """Take a card off its customer; one that is off already stays so."""
+        try:
+            with _translated():
+                self._client.v1.payment_methods.detach(saved.method)
+        except (Refused, NotFound):
             return
 
     def refund(self, payment: Payment, amount: int, key: str) -> None:
@@ -145,9 +203,11 @@ class StripeProcessor:
         try:
             event = json.loads(body)
             kind, about = str(event["type"]), event["data"]["object"]
-            is_session = about.get("object") == "checkout.session"
+            of = about.get("object")
+            # A charge of a saved card has its Payment Intent for a session.
+            is_session = of in ("checkout.session", "payment_intent")
             session = str(about["id"]) if is_session else None
-            payment = about.get("payment_intent")
+            payment = session if of == "payment_intent" else about.get("payment_intent")
             return WebhookEvent(
                 str(event["id"]), kind, session, payment if isinstance(payment, str) else None
             )
@@ -195,12 +255,47 @@ def read_payment(session: Mapping[str, Any], disputes: list[dict[str, Any]]) -> 
     }
     if not is_paid or not isinstance(charge, dict) or not isinstance(payment, dict):
         return Payment(**common)
+    customer, method = session.get("customer"), payment.get("payment_method")
+    if payment.get("setup_future_usage") and customer and method:
+        common["saved"] = SavedMethod(str(customer), str(method))
+    return _read_paid(common, payment, charge, disputes)
+
+
+def read_charge(intent: Mapping[str, Any], disputes: list[dict[str, Any]]) -> Payment:
+    """Read a Payment Intent that charges a saved card, and the disputes of it.
+
+    One that was declined asks for another card: nobody is there to give one, so it has ended.
+    """
+    status, charge = intent["status"], intent.get("latest_charge")
+    common: dict[str, Any] = {
+        "session": intent["id"],
+        "checkout": (intent.get("metadata") or {}).get("checkout") or "",
+        "state": SessionState.OPEN,
+        "currency": intent["currency"],
+        "amount": intent["amount"],
+    }
+    if status == "succeeded" and isinstance(charge, dict):
+        common["state"] = SessionState.PAID
+        return _read_paid(common, intent, charge, disputes)
+    if status in ENDED_CHARGES:
+        failed = intent.get("last_payment_error") or {}
+        common |= {"state": SessionState.EXPIRED, "failure": failed.get("message")}
+    return Payment(**common)
+
+
+def _read_paid(
+    common: dict[str, Any],
+    payment: Mapping[str, Any],
+    charge: Mapping[str, Any],
+    disputes: list[dict[str, Any]],
+) -> Payment:
     card = (charge.get("payment_method_details") or {}).get("card") or {}
     moved = [one for one in disputes if one["status"] not in INQUIRIES]
-    fee = _fee_of(charge.get("balance_transaction"), session["currency"])
+    currency = common["currency"]
+    fee = _fee_of(charge.get("balance_transaction"), currency)
     for dispute in moved:
         for transaction in dispute.get("balance_transactions") or ():
-            fee += _fee_of(transaction, session["currency"])
+            fee += _fee_of(transaction, currency)
     return Payment(
         **common,
         payment=payment["id"],
@@ -251,6 +346,8 @@ def _translated() -> Iterator[None]:
     """Turn the library's errors into ours."""
     try:
         yield
+    except stripe.CardError as error:
+        raise Refused(f"Stripe: {error.user_message or error}") from error
     except stripe.InvalidRequestError as error:
         said = error.user_message or str(error)
         if error.code in DONE_ALREADY:

@@ -25,12 +25,17 @@ LONGEST_PAUSE = 60
 
 
 class SandboxEntry(msgspec.Struct, frozen=True):
-    """A session with what only the sandbox needs: where its page returns to, refunds by key."""
+    """A session with what only the sandbox needs: where its page returns to, refunds by key.
+
+    `number`: the test card that it saved, or that it charges.
+    """
 
     session: SandboxSession
     done_url: str
     title: str
     refunds: dict[str, int] = {}
+    saves_card: bool = False
+    number: str = ""
 
 
 class QueuedEvent(msgspec.Struct, frozen=True):
@@ -83,18 +88,62 @@ class SandboxBook:
             known = self._by_checkout.get(order.checkout)
             if known is not None:
                 return self._entries[known].session
-            name = f"sb_{secrets.token_hex(12)}"
-            session = SandboxSession(
-                id=name,
-                url=self._page_url(name),
-                checkout=order.checkout,
-                currency=order.currency,
-                amount=order.amount,
-                state=SessionState.OPEN,
-                began_at=self._now(),
-            )
-            self._keep(SandboxEntry(session, order.done_url, order.title))
-            return session
+            return self._begin(order, "")
+
+    def open_charge(self, order: PaymentOrder, method: str) -> SandboxSession:
+        """Return the session of an order that charges a saved card; nothing is charged yet.
+
+        Raises Refused (the card was never saved, or is forgotten).
+        """
+        with self._lock:
+            known = self._by_checkout.get(order.checkout)
+            if known is not None:
+                return self._entries[known].session
+            return self._begin(order, self._find_saved(method))
+
+    def confirm(self, session: str) -> SandboxSession:
+        """Charge the saved card of a session, once; a declined one ends."""
+        with self._lock:
+            entry = self.find(session)
+            if entry.session.state is not SessionState.OPEN or not entry.number:
+                return entry.session
+            card = find_card(entry.number)
+            if card.refusal_later:
+                entry = self._change(entry, state=SessionState.EXPIRED, failure=card.refusal_later)
+                self._queue("payment.failed", session)
+                return entry.session
+            return self._settle(entry, card).session
+
+    def forget(self, method: str) -> None:
+        """Let a saved card be charged no more."""
+        with self._lock:
+            for entry in list(self._entries.values()):
+                if entry.session.method == method:
+                    self._change(entry, method=None)
+
+    def _find_saved(self, method: str) -> str:
+        for entry in self._entries.values():
+            if entry.session.method == method:
+                return entry.number
+        raise Refused("this card is not saved, or was forgotten")
+
+    def _begin(self, order: PaymentOrder, number: str) -> SandboxSession:
+        """Keep a new session; `number`: of the card that it charges, empty: its page asks."""
+        name = f"sb_{secrets.token_hex(12)}"
+        session = SandboxSession(
+            id=name,
+            url="" if number else self._page_url(name),
+            checkout=order.checkout,
+            currency=order.currency,
+            amount=order.amount,
+            state=SessionState.OPEN,
+            began_at=self._now(),
+        )
+        entry = SandboxEntry(
+            session, order.done_url, order.title, saves_card=order.saves_card, number=number
+        )
+        self._keep(entry)
+        return session
 
     def find(self, session: str) -> SandboxEntry:
         """Return a session. Raises NotFound."""
@@ -128,24 +177,38 @@ class SandboxBook:
                 raise Refused(card.refusal)
             if card.asks and not is_approved:
                 return card
-            amount = entry.session.amount
-            entry = self._change(
-                entry,
-                state=SessionState.PAID,
-                payment=f"pay_{secrets.token_hex(12)}",
-                paid_at=self._now(),
-                card=f"card_{sha256(card.number.encode()).hex()[:16]}",
-                last_digits=card.number[-4:],
-                fee=30 + -(-amount * 29 // 1_000),
-            )
-            if card.returned_percent:
-                entry = self._change(entry, refunded=amount * card.returned_percent // 100)
-                self._queue("payment.refunded", session)
-            if card.disputes:
-                entry = self._change(entry, dispute=DisputeState.OPEN, disputed=amount)
-                self._queue("dispute.opened", session)
-            self._tell_paid(card, session)
+            if entry.number:
+                raise Refused("this page charges a saved card by itself")
+            if entry.saves_card:
+                entry = msgspec.structs.replace(entry, number=card.number)
+                entry = self._change(
+                    entry,
+                    customer=f"cus_{secrets.token_hex(8)}",
+                    method=f"pm_{secrets.token_hex(12)}",
+                )
+            self._settle(entry, card)
         return card
+
+    def _settle(self, entry: SandboxEntry, card: SandboxCard) -> SandboxEntry:
+        """Take the money, and do what else the card stands for."""
+        session, amount = entry.session.id, entry.session.amount
+        entry = self._change(
+            entry,
+            state=SessionState.PAID,
+            payment=f"pay_{secrets.token_hex(12)}",
+            paid_at=self._now(),
+            card=f"card_{sha256(card.number.encode()).hex()[:16]}",
+            last_digits=card.number[-4:],
+            fee=30 + -(-amount * 29 // 1_000),
+        )
+        if card.returned_percent:
+            entry = self._change(entry, refunded=amount * card.returned_percent // 100)
+            self._queue("payment.refunded", session)
+        if card.disputes:
+            entry = self._change(entry, dispute=DisputeState.OPEN, disputed=amount)
+            self._queue("dispute.opened", session)
+        self._tell_paid(card, session)
+        return entry
 
     def refund(self, session: str, amount: int, key: str) -> SandboxSession:
         """Send money back to the card, once per key. Raises Refused."""

@@ -1,4 +1,4 @@
-"""The sandbox's test cards: each number has its own way to go. The first six are Stripe's usual
+"""The sandbox's test cards: each number has its own way to go. The first seven are Stripe's usual
 ones."""
 
 from dataclasses import dataclass
@@ -26,15 +26,25 @@ class SandboxCard:
     is_reversed: bool = False
     disputes: bool = False
     returned_percent: int = 0
+    refusal_later: str = ""
+    """Why a charge without its owner is declined, where it was saved."""
 
 
 CARDS = (
     SandboxCard("4242424242424242", "success"),
     SandboxCard("4000000000000002", "declined", refusal="Your card was declined."),
     SandboxCard("4000000000009995", "insufficient", refusal="Your card has insufficient funds."),
-    SandboxCard("4000002500003155", "3-D Secure", asks=True),
+    SandboxCard(
+        "4000002500003155",
+        "3-D Secure",
+        asks=True,
+        refusal_later="Your bank wants to be asked by yourself.",
+    ),
     SandboxCard("4000000000000259", "dispute", disputes=True),
     SandboxCard("4000000000007726", "partial refund", returned_percent=25),
+    SandboxCard(
+        "4000000000000341", "declined when charged later", refusal_later="Your card was declined."
+    ),
     SandboxCard("4000000000010019", "late webhook", is_late=True),
     SandboxCard("4000000000010027", "duplicate webhook", is_doubled=True),
     SandboxCard("4000000000010035", "out-of-order webhook", is_reversed=True),

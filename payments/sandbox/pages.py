@@ -11,7 +11,9 @@ from payments.sandbox.book import SandboxEntry
 from payments.sandbox.cards import CARDS, SandboxCard
 
 NOTE = '<p class="note">This is a sandbox: no real card is taken, no money moves. Test cards:</p>'
-RETURN_SECONDS = 1
+SAVES = (
+    '<p class="note">This card is saved: the shop may charge it later, within what you agreed.</p>'
+)
 
 
 def show_card_page(entry: SandboxEntry, problem: str = "") -> HTMLResponse:
@@ -21,7 +23,7 @@ def show_card_page(entry: SandboxEntry, problem: str = "") -> HTMLResponse:
         return show_end_page(entry)
     told = f'<p role="alert"><strong>{escape(problem)}</strong></p>' if problem else ""
     body = (
-        f"<p>{escape(entry.title)}</p>{told}"
+        f"<p>{escape(entry.title)}</p>{told}{SAVES if entry.saves_card else ''}"
         f'<form method="post" action="/pay/{escape(session.id, quote=True)}">'
         '<label>Card number <input name="number" inputmode="numeric" autocomplete="cc-number"'
         ' required maxlength="24" placeholder="4242 4242 4242 4242"></label>'
@@ -53,8 +55,11 @@ def show_end_page(entry: SandboxEntry) -> HTMLResponse:
     """Return the page that leads back to the shop."""
     said = "Paid" if entry.session.state is SessionState.PAID else "This page has ended"
     link = escape(entry.done_url, quote=True)
-    body = f'<p role="status"><strong>{said}.</strong></p><p><a href="{link}">Go back</a></p>'
-    return build_page(said, body, refresh=RETURN_SECONDS, to=entry.done_url)
+    body = (
+        f'<p role="status"><strong>{said}.</strong></p>'
+        f'<p><a class="next" href="{link}">Go back</a></p>'
+    )
+    return build_page(said, body, leaves=True)
 
 
 def _group(number: str) -> str:

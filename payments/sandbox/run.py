@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs
 
 import httpx
 import msgspec
@@ -17,13 +16,13 @@ from fastapi.responses import HTMLResponse
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, ConfigDict, Field
 
+from payments.form_bodies import read_form
 from payments.processors.protocol import PaymentOrder
 from payments.processors.sandbox_client import SIGNATURE_HEADER, SandboxEvent, SandboxSession
 from payments.processors.signatures import sign_webhook
 from payments.sandbox.book import QueuedEvent, SandboxBook
 from payments.sandbox.pages import show_bank_page, show_card_page, show_end_page
 from wasmarket.kernel.errors import InvalidInput, Refused, Unauthorized
-from wasmarket.serving.bodies import read_body
 from wasmarket.serving.callers.api_keys import read_key
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.outgoing.http import create_http_client
@@ -35,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 NAME = "sandbox"
 SessionId = Annotated[str, PathParameter(pattern="^sb_[0-9a-f]{24}$")]
-MAX_FORM = 4_096
+MethodId = Annotated[str, PathParameter(pattern="^pm_[0-9a-f]{24}$")]
 POLL_SECONDS = 0.5
 WEBHOOK_SECONDS = 10.0
 
@@ -51,6 +50,14 @@ class OrderIn(BaseModel):
     title: str = Field(max_length=200)
     done_url: str = Field(pattern="^https?://", max_length=500)
     back_url: str = Field(pattern="^https?://", max_length=500)
+    saves_card: bool = False
+
+
+class SavedChargeIn(BaseModel):
+    """An order that a saved card is charged for."""
+
+    order: OrderIn
+    method: str = Field(pattern="^pm_[0-9a-f]{24}$")
 
 
 class RefundIn(BaseModel):
@@ -143,6 +150,22 @@ def _api_routes(book: SandboxBook, key: str) -> APIRouter:
         """Let a session be paid no more."""
         return _plain(book.end(session))
 
+    @router.post("/v1/charges", status_code=201)
+    def open_charge(body: SavedChargeIn) -> dict[str, Any]:
+        """A session that charges a saved card once it is confirmed."""
+        order = PaymentOrder(**body.order.model_dump())
+        return _plain(book.open_charge(order, body.method))
+
+    @router.post("/v1/sessions/{session}/confirm")
+    def confirm_charge(session: SessionId) -> dict[str, Any]:
+        """Charge the saved card of a session, once."""
+        return _plain(book.confirm(session))
+
+    @router.delete("/v1/methods/{method}", status_code=204)
+    def forget_card(method: MethodId) -> None:
+        """Let a saved card be charged no more."""
+        book.forget(method)
+
     @router.post("/v1/sessions/{session}/dispute")
     def dispute(session: SessionId, body: DisputeIn) -> dict[str, Any]:
         """Have the buyer's bank take a payment back, or decide."""
@@ -166,14 +189,14 @@ def _page_routes(book: SandboxBook) -> APIRouter:
 
     @router.post("/pay/{session}")
     async def pay(
-        session: SessionId, form: Annotated[dict[str, str], Depends(_read_form)]
+        session: SessionId, form: Annotated[dict[str, str], Depends(read_form)]
     ) -> HTMLResponse:
         """Pay by the card that was typed."""
         return await run_in_threadpool(_pay, book, session, form.get("number", ""))
 
     @router.post("/pay/{session}/bank")
     async def answer_bank(
-        session: SessionId, form: Annotated[dict[str, str], Depends(_read_form)]
+        session: SessionId, form: Annotated[dict[str, str], Depends(read_form)]
     ) -> HTMLResponse:
         """Answer the bank's question."""
         if form.get("answer") != "approve":
@@ -195,16 +218,6 @@ def _pay(
     if card.asks and not is_approved:
         return show_bank_page(book.find(session), card)
     return show_end_page(book.find(session))
-
-
-async def _read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a form. Raises InvalidInput."""
-    body = await read_body(request, MAX_FORM)
-    try:
-        fields = parse_qs(body.decode("ascii"), max_num_fields=20)
-    except ValueError as error:
-        raise InvalidInput("that is no form") from error
-    return {name: values[0] for name, values in fields.items()}
 
 
 def run_sandbox(

@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field, replace
 
 from keeper.book import KeeperBook
+from keeper.duties.deal_news import LOOK_BACK, DealNews
+from keeper.duties.funding import CardCharge, ChargeState, ListedDeal
 from keeper.duties.runways import Now, Runways
 from keeper.notices import Notices
 from keeper.policy import RunwayRule
 from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.client.earnings import ClaimResult, Due
 from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.errors import InvalidInput, NotFound, TimedOut
 from wasmarket.kernel.events import Claimed
 
 RATE = 10_000
@@ -33,11 +36,31 @@ class DeveloperInMemory:
     lands: bool = True
     pages: list[tuple[int, int]] = field(default_factory=list)
     moved: list[tuple[int, int]] = field(default_factory=list)
+    happened: list[DealNews] = field(default_factory=list)
+    block: int = 1_000
+    indexed: int = 10**9
+    """Up to which epoch the matcher's index has come."""
+    looks: int = 0
+    least: int = 0
+    """USDC base units that the gateway sells at least."""
+    card: str = ""
+    """What a saved card does: pays, declines, waits, is lost (nobody hears); empty: none is."""
+    charges: dict[str, tuple[int, int]] = field(default_factory=dict)
+    reads: list[int] = field(default_factory=list)
 
     def deals(self):
-        return {deal: deal in self.metered for deal in self.states}
+        self.looks += 1
+        return {
+            deal: ListedDeal(deal in self.metered, replace(state, settled=self.indexed))
+            for deal, state in self.states.items()
+        }
+
+    def news(self, behind):
+        recent = self.happened if behind is not None else []
+        return [one for one in recent if one.block > behind - LOOK_BACK], self.block
 
     def read(self, deals):
+        self.reads += deals
         return [self.states[deal] for deal in deals]
 
     def available(self, source):
@@ -62,6 +85,24 @@ class DeveloperInMemory:
         runway = state.runway + (amount // state.rate if state.rate else 0)
         self.states[deal] = replace(state, balance=state.balance + amount, runway=runway, status=2)
         self.moved.append((deal, amount))
+
+    def charge_card(self, deal, amount, key):
+        if not self.card:
+            raise NotFound("no card is saved")
+        if amount < self.least:
+            raise InvalidInput("the gateway sells no less than 1.00 USD")
+        if key not in self.charges and self.card != "declines":
+            self.charges[key] = (deal, amount)
+        if self.card == "is lost":
+            raise TimedOut("no answer")
+        if self.card == "declines":
+            return CardCharge(ChargeState.FAILED, amount, "the card was declined")
+        if self.card == "waits":
+            return CardCharge(ChargeState.OPEN, amount)
+        if key in self.charges and self.charges[key] not in self.moved:
+            self.wallet += amount
+            self.land(deal, amount)
+        return CardCharge(ChargeState.MOVED, amount)
 
     def open_checkout(self, deal, amount):
         self.pages.append((deal, amount))
@@ -110,7 +151,7 @@ class RunwayDesk:
 
     def open(self):
         self.book = KeeperBook(self.folder / "journal.jsonl")
-        self.notices = Notices(self.book, [self.told.append])
+        self.notices = Notices(self.book, {"list": self.told.append})
         self.runways = Runways(
             [self.rule],
             {"dev": self.developer},
@@ -120,6 +161,10 @@ class RunwayDesk:
             epoch_seconds=DAY,
             days=(7, 3, 1),
         )
+
+    def later(self, epochs=1):
+        """Let epochs of a day pass."""
+        self.now = Now(self.now.timestamp + epochs * DAY, self.now.epoch + epochs)
 
     def restart(self):
         self.book.close()

@@ -19,7 +19,7 @@ class AlarmDesk:
     def __init__(self, folder, rule):
         self.peer, self.gas, self.told, self.epoch = GOOD, 10**18, [], 100
         self.book = KeeperBook(folder / "journal.jsonl")
-        self.notices = Notices(self.book, [self.told.append])
+        self.notices = Notices(self.book, {"list": self.told.append})
         self.alarms = Alarms([rule], {"alpha": self}, self.notices)
 
     def look(self):

@@ -95,17 +95,70 @@ def test_secret__that_is_not_there__is_said_at_the_start(tmp_path, name):
         build_channels(rules(mail=mail), http, base=tmp_path)
 
 
+class Channel:
+    """Takes notices, or fails where it is told to; `dies`: the process ends behind the sending."""
+
+    def __init__(self):
+        self.taken = []
+        self.is_down = self.dies = False
+
+    def __call__(self, notice):
+        if self.is_down:
+            raise OSError("down")
+        self.taken.append(notice)
+        if self.dies:
+            raise KeyboardInterrupt
+
+
 def test_notice__said_before_a_restart__is_not_said_again(tmp_path, book):
-    told = []
-    notices = Notices(book, [told.append])
+    channel = Channel()
+    notices = Notices(book, {"list": channel})
     notices.say(NOTICE)
     notices.deliver()
     book.close()
     again = KeeperBook(tmp_path / "journal.jsonl")
 
-    notices = Notices(again, [told.append])
+    notices = Notices(again, {"list": channel})
     notices.say(NOTICE)
     notices.deliver()
     again.close()
 
-    assert told == [NOTICE]
+    assert channel.taken == [NOTICE]
+
+
+def test_notice__not_sent_before_a_restart__is_sent_after_it_by_that_channel_only(tmp_path, book):
+    mail, hook = Channel(), Channel()
+    mail.is_down = True
+    notices = Notices(book, {"mail": mail, "hook": hook})
+    notices.say(NOTICE)
+    notices.deliver()
+    assert "down" in notices.problem
+    book.close()
+    again = KeeperBook(tmp_path / "journal.jsonl")
+    mail.is_down = False
+
+    notices = Notices(again, {"mail": mail, "hook": hook, "command": Channel()})
+    notices.deliver()
+    notices.deliver()
+    again.close()
+
+    assert mail.taken == hook.taken == [NOTICE]
+    assert mail.taken[0].id == hook.taken[0].id != ""
+
+
+def test_notice__process_that_ended_while_it_sent__is_sent_again_under_its_id(tmp_path, book):
+    channel = Channel()
+    channel.dies = True
+    notices = Notices(book, {"list": channel})
+    notices.say(NOTICE)
+    with pytest.raises(KeyboardInterrupt):
+        notices.deliver()
+    book.close()
+    again = KeeperBook(tmp_path / "journal.jsonl")
+    channel.dies = False
+
+    Notices(again, {"list": channel}).deliver()
+    again.close()
+
+    assert len({notice.id for notice in channel.taken}) == 1
+    assert len(channel.taken) == 2

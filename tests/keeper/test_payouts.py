@@ -29,7 +29,7 @@ class PayoutDesk:
         self.told = []
         self.epoch, self.gas_price = 100, GWEI
         self.book = KeeperBook(folder / "journal.jsonl")
-        self.notices = Notices(self.book, [self.told.append])
+        self.notices = Notices(self.book, {"list": self.told.append})
         self.payouts = PayoutDuty(
             [PayoutRule(**(terms | rule))],
             {"alpha": self.provider},

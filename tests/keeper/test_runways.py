@@ -1,9 +1,13 @@
 """Deals are kept above their floor: never beyond the limit, never twice, and people are told."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.duties.deal_news import DealNews
+from keeper.duties.funding import ListedDeal
 from keeper.duties.runways import Now
 from tests.keeper.accounts import RATE, DeveloperInMemory, RunwayDesk, deal_of
 from wasmarket.kernel.errors import Refused, Unreachable
@@ -151,6 +155,7 @@ def test_notice__falling_runway__is_told_at_each_threshold_and_when_it_lapses(ma
     for runway in (9, 6, 5, 2, 1, 0):
         developer.states[7] = deal_of(runway)
         desk.step()
+        desk.later()
     developer.states[7] = deal_of(0, status=3)
     desk.step()
 
@@ -163,6 +168,7 @@ def test_notice__after_a_top_up__comes_again_when_it_falls_again(make_desk):
     for runway in (6, 20, 6):
         developer.states[7] = deal_of(runway)
         desk.step()
+        desk.later()
 
     assert [notice.value for notice in desk.told] == [7, 7]
 
@@ -203,6 +209,194 @@ def test_money__whatever_happens__is_never_moved_beyond_the_limit(
         if restarts:
             desk.restart()
         desk.step()
+        if not fault:
+            desk.later()
 
     assert sum(amount for _, amount in developer.moved) <= limit * RATE
     desk.book.close()
+
+
+def test_turn__within_an_epoch__looks_only_at_what_something_happened_to(make_desk):
+    developer = DeveloperInMemory({7: deal_of(20), 8: deal_of(20)}, wallet=10**9)
+    desk = make_desk(developer)
+    for _ in range(3):
+        desk.step()
+    assert (developer.looks, developer.reads) == (2, [])
+
+    developer.states[8] = deal_of(5)
+    developer.block += 1
+    developer.happened.append(DealNews(8, developer.block, "0x1"))
+    desk.step()
+
+    assert developer.moved == [(8, 25 * RATE)]
+    assert 7 not in developer.reads
+
+
+def test_turn__of_a_new_epoch__finds_what_has_fallen_below_its_floor(make_desk):
+    developer = DeveloperInMemory({7: deal_of(11)}, wallet=10**9)
+    desk = make_desk(developer)
+    desk.step()
+    developer.states[7] = deal_of(9)
+    desk.step()
+    assert developer.moved == []
+
+    desk.later()
+    desk.step()
+
+    assert developer.moved == [(7, 21 * RATE)]
+
+
+def test_turn__new_deal__is_looked_after_from_then_on(make_desk):
+    developer = DeveloperInMemory({7: deal_of(20)}, wallet=10**9)
+    desk = make_desk(developer)
+    desk.step()
+    developer.states[8] = deal_of(1)
+    developer.block += 1
+    developer.happened.append(DealNews(8, developer.block, "0x1", is_new=True))
+
+    desk.step()
+
+    assert developer.moved == [(8, 29 * RATE)]
+
+
+def test_money__index_that_knows_less_than_the_chain__moves_none(make_desk):
+    developer = DeveloperInMemory({7: deal_of(40)}, wallet=10**9)
+    developer.deals = lambda: {7: ListedDeal(False, deal_of(1))}
+
+    make_desk(developer).step()
+
+    assert (developer.reads, developer.moved) == ([7], [])
+
+
+def test_notice__eviction_and_refund__is_said_once_also_over_restarts_and_reorgs(make_desk):
+    developer = DeveloperInMemory({7: deal_of(20), 9: deal_of(20)})
+    desk = make_desk(developer)
+    desk.step()
+    developer.happened += [
+        DealNews(7, 1_001, "0xa", evicted=31, peer=4),
+        DealNews(7, 1_001, "0xb", refunded=1_500_000),
+        DealNews(7, 1_001, "0xb", refunded=500_000),
+        DealNews(8, 1_001, "0xc", evicted=32, peer=5),
+    ]
+    developer.block = 1_001
+    desk.restart()
+    for block in (1_001, 1_002):
+        developer.block = block
+        desk.step()
+        desk.restart()
+    developer.happened = [replace(one, block=1_003) for one in developer.happened]
+    developer.block = 1_003
+    desk.step()
+
+    assert [notice.about for notice in desk.told] == ["evicted:31", "refunded:7:0xb"]
+    assert "peer 4 was evicted from deal 7 (assignment 31, transaction 0xa)" in desk.texts()[0]
+    assert "2.000000 USDC of epochs that nobody proved went back from deal 7" in desk.texts()[1]
+
+
+def test_notice__metered_deal_without_money__is_empty(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0, rate=0, balance=0)}, metered={7})
+    desk = make_desk(developer, floor_balance=0)
+
+    desk.step()
+    desk.step()
+
+    assert desk.texts() == ["deal 7 is empty: it pays for no further work"]
+
+
+def test_turn__index_still_in_the_last_epoch__is_asked_again(make_desk):
+    developer = DeveloperInMemory({7: deal_of(10)}, wallet=10**9, indexed=99)
+    desk = make_desk(developer)
+    desk.step()
+    developer.states[7], developer.indexed = deal_of(9), 100
+
+    desk.step()
+
+    assert developer.moved == [(7, 21 * RATE)]
+
+
+def test_card__saved__is_charged_once_within_the_limit(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0)}, card="pays")
+    desk = make_desk(developer, sources=("free", "card"), most_per_month=40 * RATE)
+    desk.step()
+    desk.restart()
+    desk.step()
+    developer.states[7] = deal_of(0)
+    desk.restart()
+    desk.step()
+    developer.states[7] = deal_of(0)
+    desk.restart()
+
+    desk.step()
+
+    assert developer.moved == [(7, 30 * RATE), (7, 10 * RATE)]
+    assert developer.pages == []
+    assert "deal 7 was topped up by card by 0.300000 USDC" in desk.texts()
+    assert "its limit of 0.400000 USDC" in desk.runways.obstacles[0]
+
+
+@pytest.mark.parametrize("first", ["waits", "is lost"])
+def test_card__answer_that_is_not_there_yet__is_asked_for_under_the_same_key(make_desk, first):
+    developer = DeveloperInMemory({7: deal_of(0)}, card=first)
+    desk = make_desk(developer, sources=("card",))
+    desk.step()
+    desk.step()
+    assert (len(developer.charges), developer.moved, len(desk.runways.obstacles)) == (1, [], 1)
+    desk.restart()
+    developer.card = "pays"
+
+    desk.step()
+    desk.step()
+
+    assert (len(developer.charges), developer.moved) == (1, [(7, 30 * RATE)])
+    assert desk.book.unfinished() == desk.runways.obstacles == []
+
+
+def test_card__declined__is_said_and_not_charged_again_that_day_and_a_page_is_opened(make_desk):
+    developer = DeveloperInMemory({7: deal_of(0)}, card="declines")
+    desk = make_desk(developer, sources=("card",))
+    for _ in range(3):
+        desk.step()
+        desk.restart()
+
+    assert sum("the card was declined" in text for text in desk.texts()) == 1
+    assert len(developer.pages) == 1
+    developer.card = "pays"
+    desk.step()
+    assert developer.moved == []
+    desk.later()
+    desk.step()
+    assert developer.moved == [(7, 30 * RATE)]
+
+
+def test_card__limit_left_below_what_is_sold__is_said_once_and_no_page_is_opened(
+    make_desk,
+):
+    developer = DeveloperInMemory({7: deal_of(0)}, card="pays", least=5 * RATE)
+    desk = make_desk(developer, sources=("card",), most_per_month=33 * RATE)
+    desk.step()
+    developer.states[7] = deal_of(0)
+    for _ in range(3):
+        desk.restart()
+        desk.step()
+
+    assert developer.moved == [(7, 30 * RATE)]
+    assert developer.pages == []
+    assert sum("less than is sold by card" in text for text in desk.texts()) == 1
+
+
+def test_turn__no_money__asks_the_chain_again_only_when_there_is_more(make_desk):
+    developer = DeveloperInMemory({deal: deal_of(0) for deal in range(1, 200)})
+    desk = make_desk(developer, most_per_month=10**12)
+    desk.step()
+    asked = len(developer.reads)
+    for _ in range(5):
+        desk.step()
+    assert len(developer.reads) == asked
+    assert len(desk.runways.obstacles) == 199
+    developer.wallet = 10**12
+
+    for _ in range(8):
+        desk.step()
+
+    assert len(developer.moved) == 199
+    assert desk.runways.obstacles == []

@@ -265,6 +265,9 @@ class DyingSender:
     def resume(self, tx_hash, raw, on_signed=None):
         raise AssertionError("nothing is open yet")
 
+    def rebroadcast(self, tx_hash, raw):
+        raise AssertionError("nothing is open yet")
+
 
 def test_killed_between_signing_and_broadcast__next_process_sends_that_very_transaction(
     town, operators

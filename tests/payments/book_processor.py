@@ -1,6 +1,6 @@
 """The sandbox's own book as a processor in this process, with what may go wrong on the way."""
 
-from payments.processors.protocol import Payment, PaymentPage, WebhookEvent
+from payments.processors.protocol import Payment, PaymentPage, SavedMethod, WebhookEvent
 from payments.sandbox.book import SandboxBook
 from wasmarket.kernel.errors import InvalidSignature, TimedOut, Unreachable
 
@@ -41,7 +41,25 @@ class BookProcessor:
             refunded=found.refunded,
             dispute=found.dispute,
             disputed=found.disputed,
+            failure=found.failure,
+            saved=SavedMethod(found.customer, found.method) if found.method else None,
         )
+
+    def open_charge(self, order, saved):
+        self._reach()
+        session = self.book.open_charge(order, saved.method)
+        self._answer()
+        return PaymentPage(session.id, "", session.began_at)
+
+    def confirm_charge(self, session):
+        self._reach()
+        self.book.confirm(session)
+        self._answer()
+
+    def forget_card(self, saved):
+        self._reach()
+        self.book.forget(saved.method)
+        self._answer()
 
     def end_session(self, session):
         self._reach()

@@ -1,6 +1,8 @@
 """Any order of events: buyers, banks, webhooks, reorgs, crashes, two gateways on one store."""
 
 import os
+from collections import Counter
+from datetime import UTC, datetime
 
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -8,7 +10,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
 from payments.sandbox.cards import CARDS
 from tests.payments.shop import Shop
-from tests.payments.treasury_node import Crash
+from tests.payments.treasury_node import DEVELOPER, Crash
 from wasmarket.kernel.errors import MarketError
 from wasmarket.store.enums import CheckoutState, DisputeState, Purpose
 from wasmarket.store.payments.checkouts import fetch_checkouts_in
@@ -25,6 +27,7 @@ PROFILE = settings(
 )
 PAYING = tuple(card.number for card in CARDS if not card.refusal)
 AMOUNTS = st.integers(100, 5_000)
+MONTH = 8_000
 
 
 class PurchaseMachine(RuleBasedStateMachine):
@@ -62,6 +65,29 @@ class PurchaseMachine(RuleBasedStateMachine):
             return self.shop.open(amount, "usd", purpose, deal)
         except MarketError:
             return None
+
+    @rule(target=checkouts, amount=AMOUNTS, deal=st.integers(1, 3))
+    def save_a_card(self, amount, deal):
+        try:
+            return self.shop.save_card(amount, deal=deal, most=MONTH)
+        except MarketError:
+            return None
+
+    @rule(
+        target=checkouts,
+        amount=st.sampled_from([500, 5_000]),
+        deal=st.integers(1, 3),
+        key=st.sampled_from(["key-aaaa", "key-bbbb", "key-cccc"]),
+    )
+    def charge(self, amount, deal, key):
+        try:
+            return self.shop.charge(amount, deal=deal, key=key)
+        except MarketError:
+            return None
+
+    @rule()
+    def forget_the_card(self):
+        self.attempt(lambda: self.shop.gateway.cards.cancel(DEVELOPER))
 
     @rule(checkout=checkouts, card=st.sampled_from(PAYING))
     def pay(self, checkout, card):
@@ -166,6 +192,17 @@ class PurchaseMachine(RuleBasedStateMachine):
             assert what[1:] in expected or (what[0] == "usdc"), what
         assert len(self.shop.node.delivered()) <= len(expected)
 
+    @invariant()
+    def no_card_is_charged_beyond_its_limit(self):
+        with self.database.read() as session:
+            found = fetch_checkouts_in(session, list(CheckoutState))
+        charged = Counter()
+        for one in found:
+            if one.saved_card is not None:
+                month = datetime.fromtimestamp(one.created_at, UTC).strftime("%Y-%m")
+                charged[one.saved_card, month] += one.received - one.refunded
+        assert all(amount <= MONTH for amount in charged.values())
+
     def most_deliveries(self):
         with self.database.read() as session:
             found = fetch_checkouts_in(session, list(CheckoutState))
@@ -191,4 +228,6 @@ class PurchaseMachine(RuleBasedStateMachine):
             if one.state is CheckoutState.REFUNDED:
                 assert said is not None
                 assert said.refunded == said.amount, one
+            if one.saved_card is not None and said is not None and is_paid:
+                assert self.shop.card(one.saved_card).agreed_at is not None
         assert self.shop.differences() == []

@@ -2,6 +2,7 @@
 
 from payments.books.postings import post_capital
 from payments.checkouts.opening import PurchaseRequest
+from payments.checkouts.saved_cards import ChargeRequest
 from payments.quoting.rates import FixedRates
 from payments.run import PaymentsChain, build_payments
 from payments.sandbox.book import SandboxBook
@@ -13,6 +14,7 @@ from wasmarket.store.enums import CheckoutState, DeliveryState, DisputeState, Pu
 from wasmarket.store.payments.checkouts import fetch_checkout, fetch_checkouts_in
 from wasmarket.store.payments.deliveries import fetch_deliveries_in, find_delivery
 from wasmarket.store.payments.entries import fetch_balances, post_entry
+from wasmarket.store.payments.saved_cards import find_saved_card
 
 NOON = 1_900_000_000
 CARD = "4242424242424242"
@@ -98,6 +100,20 @@ class Shop:
         else:
             wanted = PurchaseRequest(currency, amount, purpose, account=account)
         return self.gateway.desk.open(wanted, client).id
+
+    def save_card(self, amount=2_000, *, deal=1, most=5_000, account=DEVELOPER, currency="usd"):
+        """Open a checkout whose card is saved and return its id."""
+        wanted = PurchaseRequest(currency, amount, Purpose.TOP_UP, deal=deal)
+        return self.gateway.cards.ask(account, wanted, most, "a client").id
+
+    def charge(self, amount=2_000, *, deal=1, key="the key of it", account=DEVELOPER):
+        """Have the saved card charged and return the purchase's id."""
+        wanted = ChargeRequest(deal, amount, "usd", key)
+        return self.gateway.cards.charge(account, wanted, "a client").id
+
+    def card(self, checkout):
+        with self.database.read() as session:
+            return find_saved_card(session, checkout)
 
     def pay(self, checkout, card=CARD):
         """Pay by a card on the sandbox's page."""

@@ -5,7 +5,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.payments.stripe_shapes import charge, dispute, session
+from tests.payments.stripe_shapes import charge, dispute, intent, session
 
 
 class StripeServer:
@@ -16,6 +16,9 @@ class StripeServer:
         self.session = session(status="open", payment_status="unpaid")
         self.disputes = []
         self.refunds = {}
+        self.intent = None
+        self.declines = False
+        self.detached = []
         self.failures = []
         """Answers to give first: (status, error object)."""
         server = self
@@ -85,12 +88,51 @@ class StripeServer:
                 return 400, {"error": {"type": "invalid_request_error", "message": message}}
             self.session = session(status="expired", payment_status="unpaid")
             return 200, self.session
+        if path.startswith("/v1/payment_intents") or path.startswith("/v1/payment_methods"):
+            found = self._charge_saved(path, form)
+            if found is not None:
+                return found
         missing = {
             "type": "invalid_request_error",
             "code": "resource_missing",
             "message": "No such",
         }
         return 404, {"error": missing}
+
+    def _charge_saved(self, path, form):
+        """Answer about a Payment Intent of a saved card, or its card; None: there is no such."""
+        if path == "/v1/payment_intents":
+            self.intent = intent(amount=int(form["amount"]), checkout=form["metadata[checkout]"])
+            return 200, self.intent
+        if path == "/v1/payment_intents/pi_9":
+            return 200, self.intent
+        if path == "/v1/payment_intents/pi_9/cancel":
+            self.intent["status"] = "canceled"
+            return 200, self.intent
+        if path == "/v1/payment_methods/pm_1/detach":
+            if self.detached:
+                message = "The payment method you provided is not attached to a customer."
+                return 400, {"error": {"type": "invalid_request_error", "message": message}}
+            self.detached.append("pm_1")
+            return 200, {"id": "pm_1", "object": "payment_method", "customer": None}
+        if path != "/v1/payment_intents/pi_9/confirm":
+            return None
+        if self.intent["status"] != "requires_confirmation":
+            code = "payment_intent_unexpected_state"
+            error = {"type": "invalid_request_error", "code": code, "message": "Its status is …"}
+            return 400, {"error": error}
+        if self.declines:
+            said = {
+                "type": "card_error",
+                "code": "authentication_required",
+                "decline_code": "authentication_required",
+                "message": "Your card was declined. This transaction requires authentication.",
+            }
+            self.intent |= {"status": "requires_payment_method", "last_payment_error": said}
+            return 402, {"error": said}
+        amount = self.intent["amount"]
+        self.intent |= {"status": "succeeded", "latest_charge": charge(amount=amount)}
+        return 200, self.intent
 
     def _refund(self, form, key):
         if key not in self.refunds:

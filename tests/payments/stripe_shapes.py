@@ -34,6 +34,23 @@ def session(*, status="complete", payment_status="paid", charge=None, amount=2_0
     }
 
 
+def intent(*, amount=2_000, checkout="a" * 32):
+    """Return a Payment Intent of a saved card that is not confirmed."""
+    return {
+        "id": "pi_9",
+        "object": "payment_intent",
+        "amount": amount,
+        "created": CREATED,
+        "currency": "usd",
+        "customer": "cus_1",
+        "last_payment_error": None,
+        "latest_charge": None,
+        "metadata": {"checkout": checkout},
+        "payment_method": "pm_1",
+        "status": "requires_confirmation",
+    }
+
+
 def charge(*, amount=2_000, refunded=0, disputed=False, settled="usd"):
     """Return a Charge with its balance transaction expanded."""
     return {

@@ -1,7 +1,10 @@
 """The gateway over HTTP: checkouts, pages, webhooks, history and receipts by signed request."""
 
+import base64
 import dataclasses
+import hashlib
 import json
+import re
 
 import pytest
 
@@ -10,6 +13,7 @@ from payments.processors.signatures import sign_webhook
 from tests.matcher.fake_town import Http
 from tests.payments.shop import NOON, SETTINGS, Shop
 from tests.payments.treasury_node import DEVELOPER
+from tests.pdf_text import read_pdf
 from tests.wasmarket.store.stores import copy_store
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.client.service import request_signer
@@ -66,9 +70,13 @@ def bring(http, event, *, secret=SECRET, at=NOON, name="sandbox", change=b""):
 
 
 def sign(shop, path, method="GET", account=BUYER):
+    return {"Authorization": sign_body(shop, path, method, b"", account)["Authorization"]}
+
+
+def sign_body(shop, path, method, body, account=BUYER):
     domain = market_domain(shop.node.deployment.chain_id, shop.node.deployment.market)
     signer = request_signer(domain, account.key, lambda: shop.now)
-    return {"Authorization": signer(method, path, b"")}
+    return {"Authorization": signer(method, path, body), "Content-Type": "application/json"}
 
 
 def test_checkout__opened__has_quote_page_and_a_place_to_pay(http):
@@ -230,10 +238,60 @@ def test_page__open__shows_the_quote_and_leads_to_the_processor(http):
     page = http.get(f"/checkouts/{found['id']}")
 
     assert page.headers["content-type"].startswith("text/html")
-    assert "script" not in page.text
-    assert "default-src 'none'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    [script] = re.findall("<script>(.*)</script>", page.text)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in policy
+    assert f'data-follow="../v1/checkouts/{found["id"]}"' in page.text
     for text in ("20.00 USD", "0.90 USD", "1 USD per USDC", "19.100000 USDC", found["pay"]):
         assert text in page.text
+
+
+@pytest.mark.parametrize("goal", ["deal=1", f"account={BUYER.address}"])
+def test_buy_page__form_filled_in__opens_a_checkout_and_goes_to_its_page(shop, http, goal):
+    page = http.get(f"/buy?{goal}").text
+    kind, _, value = goal.partition("=")
+    assert f'name="{kind}" value="{value}"' in page
+
+    answer = http.post("/buy", data={kind: value, "amount": "20.5", "currency": "eur"})
+
+    assert answer.status_code == 303
+    checkout = answer.headers["location"].removeprefix("http://shop/checkouts/")
+    found = shop.read(checkout)
+    assert (found.amount, found.currency) == (2_050, "eur")
+    assert found.account == (BUYER.address if kind == "account" else DEVELOPER)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"amount": "0"}, "is not within"),
+        ({"amount": "-5"}, "is no amount"),
+        ({"amount": "1.001"}, "is no amount"),
+        ({"amount": "9223372036854775808"}, "is no amount"),
+        ({"amount": "<b>"}, "is no amount"),
+        ({"currency": "gbp"}, "not charged in"),
+        ({"deal": "100"}, "there is no deal 100"),
+        ({"deal": "<script>"}, "there is no such deal"),
+        ({"deal": "9" * 40}, "there is no such deal"),
+    ],
+)
+def test_buy_page__what_cannot_be_bought__says_so_in_the_form(http, fields, words):
+    form = {"deal": "1", "amount": "20", "currency": "usd"} | fields
+
+    answer = http.post("/buy", data=form)
+
+    assert (answer.status_code, words in answer.text) == (200, True), answer.text
+    assert 'role="alert"' in answer.text
+    assert "<script>" not in answer.text
+    assert "<b>" not in answer.text
+
+
+@pytest.mark.parametrize("query", ["", "deal=0", "deal=1&account=0x" + "1" * 40, "account=0x12"])
+def test_buy_page__for_nothing_sensible__is_a_problem(http, query):
+    assert http.get(f"/buy?{query}").status_code == 400
 
 
 def test_page__words_of_strangers__are_shown_as_they_are(shop, http):
@@ -243,7 +301,7 @@ def test_page__words_of_strangers__are_shown_as_they_are(shop, http):
 
     page = http.get(f"/checkouts/{found['id']}").text
 
-    assert "<script>" not in page
+    assert "<script>alert" not in page
     assert "<b>" not in page
 
 
@@ -266,6 +324,32 @@ def test_history_and_receipt__signed_by_the_account__are_shown_to_it_alone(shop,
     assert page.status_code == 200
     for text in (ids[0], "20.00 USD", "ends with 4242", BUYER.address, "Transaction"):
         assert text in page.text
+
+
+def test_receipt__as_pdf__is_a_document_of_the_same_words(shop, http):
+    checkout = ask(http, {"account": BUYER.address}).json()["id"]
+    shop.pay(checkout)
+    shop.turn()
+    path = f"/v1/checkouts/{checkout}/receipt?format=pdf"
+
+    answer = http.get(path, headers=sign(shop, path))
+
+    assert answer.headers["content-type"] == "application/pdf"
+    assert f'filename="receipt-{checkout}.pdf"' in answer.headers["content-disposition"]
+    words = read_pdf(answer.content)
+    for text in (
+        checkout,
+        "20.00 USD",
+        "ends with 4242",
+        BUYER.address,
+        "0.90 USD",
+        "19.100000 USDC",
+    ):
+        assert text in words
+    assert http.get(path, headers=sign(shop, path)).content == answer.content
+    other = path.replace("pdf", "doc")
+    assert http.get(other, headers=sign(shop, other)).status_code == 400
+    assert http.get(path).status_code == 401
 
 
 def test_history_and_receipt__of_others__are_refused(shop, http):

@@ -108,6 +108,20 @@ def test_purchase__block_undone__is_mined_again_once(shop, forgets):
     assert shop.differences() == []
 
 
+def test_purchases__blocks_undone__are_handed_over_together(shop):
+    for _ in range(3):
+        buy(shop)
+    shop.node.mines_at_once = False
+    shop.node.reorg(3, forgets=True)
+
+    shop.deliver()
+
+    assert sorted(one.nonce for one in shop.node.pool.values()) == [0, 1, 2]
+    shop.settle()
+    assert shop.node.delivered() == [("top_up", 1, BOUGHT)] * 3
+    assert shop.differences() == []
+
+
 def test_purchase__replaced_and_then_the_first_attempt_wins__arrives_once(shop):
     shop.node.mines_at_once, shop.node.replaces = False, True
     checkout = buy(shop)

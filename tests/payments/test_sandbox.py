@@ -1,6 +1,7 @@
 """The sandbox: its cards, its file, its API and pages, its webhooks."""
 
 import json
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -278,7 +279,7 @@ def test_pages__card_bank_and_end__lead_through_a_purchase(http, book):
 
     paid = http.post(bank, data={"number": NUMBERS["3-D Secure"], "answer": "approve"})
 
-    assert "url=http://shop/1" in paid.text
+    assert '<a class="next" href="http://shop/1">' in paid.text
     assert http.get(f"/pay/{session}").text == paid.text
     assert http.get("/pay/sb_" + "0" * 24).status_code == 404
 
@@ -315,3 +316,39 @@ def test_webhooks__not_taken__are_sent_again_signed(book, clock):
     assert event.kind == "session.paid"
     with pytest.raises(InvalidSignature):
         door.read_webhook(sent[2].content + b" ", sent[2].headers, clock.now)
+
+
+def test_saved_card__charged_by_its_method__pays_once_and_not_after_it_is_forgotten(http, book):
+    processor = through(http)
+    page = processor.open_session(replace(order(), saves_card=True))
+    book.pay(page.session, CARD)
+    saved = processor.fetch_payment(page.session).saved
+    charge = processor.open_charge(order("two"), saved)
+    assert processor.fetch_payment(charge.session).state is SessionState.OPEN
+    with pytest.raises(Refused, match="by itself"):
+        book.pay(charge.session, CARD)
+    for _ in range(2):
+        processor.confirm_charge(charge.session)
+
+    found = processor.fetch_payment(charge.session)
+
+    assert (found.state, found.last_digits) == (SessionState.PAID, "4242")
+    kinds = [event.kind for event in book.take_due() if event.session == charge.session]
+    assert kinds == ["session.paid"]
+    for _ in range(2):
+        processor.forget_card(saved)
+    with pytest.raises(Refused, match="forgotten"):
+        processor.open_charge(order("three"), saved)
+
+
+@pytest.mark.parametrize("name", ["3-D Secure", "declined when charged later"])
+def test_saved_card__whose_bank_says_no__is_told_as_failed(book, name):
+    session = book.open(replace(order(), saves_card=True)).id
+    book.pay(session, NUMBERS[name], is_approved=True)
+    charge = book.open_charge(order("two"), book.find(session).session.method).id
+
+    book.confirm(charge)
+
+    found = book.find(charge).session
+    assert (found.state, found.payment) == (SessionState.EXPIRED, None)
+    assert found.failure

@@ -1,8 +1,10 @@
 """Stripe's library against a local server in place of its API: what we send, what we make of it."""
 
+import dataclasses
+
 import pytest
 
-from payments.processors.protocol import PaymentOrder, SessionState
+from payments.processors.protocol import PaymentOrder, SavedMethod, SessionState
 from payments.processors.stripe_client import StripeProcessor
 from tests.payments.stripe_server import StripeServer
 from wasmarket.kernel.errors import NotFound, Refused, Unreachable
@@ -18,6 +20,7 @@ ORDER = PaymentOrder(
     done_url="https://pay.example.org/checkouts/a",
     back_url="https://pay.example.org/checkouts/a",
 )
+SAVED = SavedMethod("cus_1", "pm_1")
 
 
 @pytest.fixture
@@ -133,3 +136,64 @@ def test_answer__nobody_listens__is_unreachable(server):
 
     with pytest.raises(Unreachable, match="does not answer"):
         processor.fetch_payment("cs_test_a1")
+
+
+def test_open__card_that_is_saved__asks_for_use_off_session_by_a_customer(processor, server):
+    processor.open_session(dataclasses.replace(ORDER, saves_card=True))
+
+    [(_, _, form, _)] = server.requests
+    assert form["customer_creation"] == "always"
+    assert form["payment_intent_data[setup_future_usage]"] == "off_session"
+
+
+def test_fetch__paid_by_a_card_that_is_saved__names_customer_and_method(processor, server):
+    server.pay()
+    assert processor.fetch_payment("cs_test_a1").saved is None
+    server.session["customer"] = "cus_1"
+    more = {"payment_method": "pm_1", "setup_future_usage": "off_session"}
+    server.session["payment_intent"] |= more
+
+    assert processor.fetch_payment("cs_test_a1").saved == SAVED
+
+
+def test_charge__of_a_saved_card__is_made_once_off_session(processor, server):
+    opened = processor.open_charge(ORDER, SAVED)
+    assert processor.fetch_payment(opened.session).state is SessionState.OPEN
+    processor.confirm_charge(opened.session)
+    processor.confirm_charge(opened.session)
+
+    found = processor.fetch_payment(opened.session)
+
+    assert (opened.session, opened.url) == ("pi_9", "")
+    assert (found.state, found.amount, found.checkout) == (SessionState.PAID, 2_000, "a" * 32)
+    assert (found.payment, found.fee, found.last_digits) == ("pi_9", 88, "4242")
+    created, confirmed = server.requests[0], server.requests[2]
+    assert created[3] == f"charge-{ORDER.checkout}"
+    assert (created[2]["customer"], created[2]["payment_method"]) == ("cus_1", "pm_1")
+    assert confirmed[2]["off_session"] == "true"
+
+
+def test_charge__declined_without_its_owner__has_ended_and_says_why(processor, server):
+    server.declines = True
+    opened = processor.open_charge(ORDER, SAVED)
+    processor.confirm_charge(opened.session)
+
+    found = processor.fetch_payment(opened.session)
+
+    assert found.state is SessionState.EXPIRED
+    assert "requires authentication" in found.failure
+
+
+def test_charge__ended_before_it_was_confirmed__is_not_made(processor, server):
+    opened = processor.open_charge(ORDER, SAVED)
+    processor.end_session(opened.session)
+    processor.confirm_charge(opened.session)
+
+    assert processor.fetch_payment(opened.session).state is SessionState.EXPIRED
+
+
+def test_forget__card__is_taken_off_its_customer_once(processor, server):
+    processor.forget_card(SAVED)
+    processor.forget_card(SAVED)
+
+    assert server.detached == ["pm_1"]

@@ -254,6 +254,12 @@ class TreasuryNode:
             return None
         return self._push(transaction, on_signed, is_new=False)
 
+    def rebroadcast(self, tx_hash, raw):
+        self.chain.fetch_head()
+        transaction = Transaction.read(raw)
+        if self._refusal(transaction) is None and not self.loses_broadcasts:
+            self.pool[tx_hash] = transaction
+
     def _receipt(self, hashes):
         for number, block in enumerate(self.blocks):
             for transaction, succeeded in block:

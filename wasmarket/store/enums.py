@@ -156,6 +156,14 @@ class DeliveryState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SavedCardState(StrEnum):
+    """ASKED: a page is open to pay on and agree. ACTIVE: it may be charged. CANCELLED: no more."""
+
+    ASKED = "asked"
+    ACTIVE = "active"
+    CANCELLED = "cancelled"
+
+
 class FrozenKind(StrEnum):
     """What may buy no more after a dispute."""
 

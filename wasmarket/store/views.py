@@ -169,6 +169,7 @@ class DealChangeView:
     balance: int
     units: int | None
     app: Hash | None
+    deal: DealId
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,9 @@ class FakeSender:
         except Reverted:
             return None
 
+    def rebroadcast(self, tx_hash: Hash, raw: bytes) -> None:
+        """Do nothing: `resume` mines at once."""
+
     def _find(self, call: ContractCall) -> Handled | None:
         return self._chain.handlers.get((call.to, call.data[:4]))
 

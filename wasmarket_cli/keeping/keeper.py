@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from keeper.accounts import DeveloperAccount, ProviderAccount
+from keeper.accounts import DeveloperAccount, ProviderAccount, StatementAccount
 from keeper.book import read_book
+from keeper.duties.monthly import WritePdf
 from keeper.duties.runways import find_wanted
 from keeper.policy import KeeperPolicy, load_policy
 from keeper.run import JOURNAL_FILE, KeeperParts, run_keeper
@@ -51,6 +52,8 @@ def keeper_run(ctx: click.Context, policy: Path | None, host: str | None, port: 
     keys = {r.key for r in rules.runways} | {r.key for r in rules.payouts}
     for key in sorted(keys | {r.key for r in rules.alarms}):
         wiring.account(key or None)
+    for rule in rules.statements:
+        wiring.address(rule.key or None)
     outbound = Outbound(wiring.outbound.allow_private_addresses)
     with create_client(outbound, timeout=settings.request_seconds) as peers:
         parts = KeeperParts(
@@ -62,6 +65,8 @@ def keeper_run(ctx: click.Context, policy: Path | None, host: str | None, port: 
             funders={r.key: DeveloperAccount(wiring, r.key) for r in rules.runways},
             claimers={r.key: ProviderAccount(wiring, r.key, peers) for r in rules.payouts},
             watched={r.key: ProviderAccount(wiring, r.key, peers) for r in rules.alarms},
+            statements={r.key: StatementAccount(wiring, r.key) for r in rules.statements},
+            write_pdf=_find_pdf_writer(rules),
             read_time=wiring.clock.refresh,
             read_gas_price=lambda: sum_fees(wiring),
             http=create_http_client(timeout=settings.request_seconds),
@@ -84,11 +89,12 @@ def check(ctx: click.Context, policy: Path | None, as_json: bool) -> None:
         known = account.deals()
         deals = [deal for deal in rule.deals or known if deal in known]
         for deal, state in zip(deals, account.read(deals), strict=True):
-            wanted = find_wanted(rule, state, is_metered=known[deal])
+            metered = known[deal].is_metered
+            wanted = find_wanted(rule, state, is_metered=metered)
             found.append(
                 {
                     "deal": deal,
-                    "metered": known[deal],
+                    "metered": metered,
                     "runway": state.runway,
                     "balance": str(state.balance),
                     "top_up": str(wanted),
@@ -99,7 +105,7 @@ def check(ctx: click.Context, policy: Path | None, as_json: bool) -> None:
         return
     say(
         f"{len(rules.runways)} rules for runways, {len(rules.payouts)} for payouts,"
-        f" {len(rules.alarms)} for alarms"
+        f" {len(rules.alarms)} for alarms, {len(rules.statements)} for statements"
     )
     rows = [
         (
@@ -127,6 +133,16 @@ def show_journal(ctx: click.Context, last: int, as_json: bool) -> None:
         return
     rows = [(*(str(line.get(name, "")) for name in DONE), _tell(line)) for line in lines]
     print_table("Journal", [*DONE, "more"], rows)
+
+
+def _find_pdf_writer(rules: KeeperPolicy) -> WritePdf:
+    """Return what writes PDFs, if the policy wants some: then a missing extra is said now."""
+    if not any("pdf" in rule.formats for rule in rules.statements):
+        return lambda _: b""
+    # fpdf2 is an extra.
+    from wasmarket.client.statements.pdf import write_pdf  # noqa: PLC0415
+
+    return write_pdf
 
 
 def sum_fees(wiring: Wiring) -> int:

@@ -156,7 +156,7 @@ def _start(
     ports = settle_ports(plan.ports)
     anvil = Anvil.start(port=ports.chain, block_time=plan.block_time, log=home.logs / "anvil.log")
     try:
-        write_settings(home, ports, anvil.url)
+        write_settings(home, ports, anvil.url, has_payments=plan.payments)
         environ = {name: value for name, value in os.environ.items() if name == PASSWORD}
         wiring = Wiring(load_configuration(home, {PASSWORD: "", **environ}))
         market = LocalMarket(home, replace(plan, ports=ports), anvil, wiring, claim)

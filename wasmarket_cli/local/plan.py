@@ -152,8 +152,11 @@ def _payments_table(ports: Ports) -> dict[str, object]:
     }
 
 
-def write_settings(home: Home, ports: Ports, rpc: str) -> None:
-    """Write the home's `wasmarket.toml` for a local market. Raises Conflict if it is the user's."""
+def write_settings(home: Home, ports: Ports, rpc: str, *, has_payments: bool = False) -> None:
+    """Write the home's `wasmarket.toml` for a local market. Raises Conflict if it is the user's.
+
+    `has_payments`: a payment gateway runs, so that the explorer leads to it.
+    """
     if home.config.exists() and not is_ours(home):
         raise Conflict(
             f"{home.config} is your own",
@@ -161,6 +164,7 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
             remedy="choose another home: `wasmarket --home DIR local up`",
         )
     matcher, gateway = f"http://127.0.0.1:{ports.matcher}", f"http://127.0.0.1:{ports.gateway}"
+    payments = f"http://127.0.0.1:{ports.payments}"
     tables = {
         "chain": {"rpc": rpc},
         "indexer": {"port": ports.indexer, "poll_seconds": LOOK_SECONDS},
@@ -168,9 +172,14 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
             "port": ports.matcher,
             "sources": [gateway],
             "explorer_gateway": gateway,
+            "explorer_payments": payments if has_payments else "",
             "poll_seconds": LOOK_SECONDS,
         },
-        "gateway": {"port": ports.gateway, "explorer_matcher": matcher},
+        "gateway": {
+            "port": ports.gateway,
+            "explorer_matcher": matcher,
+            "explorer_payments": payments if has_payments else "",
+        },
         "peer": {
             "gateways": [gateway],
             "policy": str(home.local_policy),
@@ -183,7 +192,7 @@ def write_settings(home: Home, ports: Ports, rpc: str) -> None:
         "client": {
             "matcher": matcher,
             "gateway": gateway,
-            "payments": f"http://127.0.0.1:{ports.payments}",
+            "payments": payments,
             "key": "developer",
         },
     }

@@ -83,7 +83,8 @@ def show_quote(checkout: dict[str, Any]) -> None:
     """Say what a checkout costs and gives, and where it is paid."""
     currency = checkout["currency"].upper()
     say(
-        f"{_money(checkout['amount'])} {currency} by card, of which {_money(checkout['fee'])} fee,"
+        f"{write_amount(checkout['amount'])} {currency} by card,"
+        f" of which {write_amount(checkout['fee'])} fee,"
         f" give {tokens_of(checkout)} until {write_time(checkout['expires_at'])}"
     )
     say(f"pay here: {checkout['page']}")
@@ -135,7 +136,7 @@ def offer_purchase(client: PaymentsClient, missing: int, currency: str = "usd") 
         # No gateway is there to buy at: what was missing is said by the caller.
         return False
     say(f"{usdc(missing)} are missing")
-    if not click.confirm(f"Buy them by card for {_money(amount)} {currency.upper()}?"):
+    if not click.confirm(f"Buy them by card for {write_amount(amount)} {currency.upper()}?"):
         return False
     checkout = client.open(amount, currency, {"account": client.address})
     show_quote(checkout)
@@ -148,6 +149,7 @@ def offer_purchase(client: PaymentsClient, missing: int, currency: str = "usd") 
     return True
 
 
-def _money(amount: str | int) -> str:
+def write_amount(amount: str | int) -> str:
+    """Write minor units for people: `20.00`."""
     whole, part = divmod(int(amount), 100)
     return f"{whole}.{part:02d}"

@@ -19,7 +19,7 @@ from wasmarket.chain.sending.fates import FateReader
 from wasmarket.chain.sending.wallet import Account, load_or_create_account
 from wasmarket.client.purchases.payments import PaymentsClient
 from wasmarket.client.wiring import Wiring
-from wasmarket.kernel.errors import ConfigError, NotFound
+from wasmarket.kernel.errors import ConfigError, InvalidInput, NotFound
 from wasmarket.serving.outgoing.http import create_http_client
 from wasmarket.store.database import Database, open_database
 from wasmarket.store.enums import FrozenKind
@@ -31,6 +31,7 @@ from wasmarket_cli.logs import configure_logging
 from wasmarket_cli.options import json_option, key_option
 from wasmarket_cli.output import print_json, print_line, print_table, say, show_done, write_time
 from wasmarket_cli.paying.buying import tokens_of
+from wasmarket_cli.paying.cards import card
 from wasmarket_cli.wiring import wire
 
 SANDBOX_PORT = 8605
@@ -40,6 +41,9 @@ SINCE_DAYS = 30
 @click.group()
 def payments() -> None:
     """Take cards for tokens: the gateway, a sandbox to try it with, its books, your receipts."""
+
+
+payments.add_command(card)
 
 
 @payments.command("run")
@@ -189,21 +193,30 @@ def history(ctx: click.Context, key: str | None, as_json: bool) -> None:
 @payments.command()
 @click.argument("checkout")
 @click.option("--output", type=click.Path(path_type=Path), help="Write it to this file [stdout]")
+@click.option("--pdf", is_flag=True, help="As PDF; also where FILE ends with .pdf")
 @key_option
 @json_option
 @click.pass_context
 def receipt(
-    ctx: click.Context, checkout: str, output: Path | None, key: str | None, as_json: bool
+    ctx: click.Context,
+    checkout: str,
+    output: Path | None,
+    pdf: bool,
+    key: str | None,
+    as_json: bool,
 ) -> None:
-    """Write the receipt of CHECKOUT as an HTML page; a browser prints it, also as PDF."""
-    page = PaymentsClient(wire(ctx), key).receipt(checkout)
+    """Write the receipt of CHECKOUT: an HTML page, or a PDF where the file is named so."""
+    if pdf and output is None:
+        raise InvalidInput("a PDF needs a file", field="output", remedy="give --output FILE")
+    is_pdf = pdf or (output is not None and output.suffix.lower() == ".pdf")
+    content = PaymentsClient(wire(ctx), key).receipt(checkout, "pdf" if is_pdf else "html")
     if output is not None:
-        output.write_text(page, encoding="utf-8")
+        output.write_bytes(content)
         show_done(as_json, f"written to {output}", checkout=checkout, file=str(output))
     elif as_json:
-        print_json({"checkout": checkout, "html": page})
+        print_json({"checkout": checkout, "html": content.decode()})
     else:
-        click.echo(page, nl=False)
+        click.echo(content.decode(), nl=False)
 
 
 def _settings(wiring: Wiring, flags: dict[str, object]) -> PaymentsSettings:

@@ -15,6 +15,8 @@ export interface Settings {
   matcher: string;
   /** URL of the gateway; null: none is known. */
   gateway: string | null;
+  /** URL of a payment gateway, whose page sells USDC by card; null: none is known. */
+  payments: string | null;
   deployment: Deployment;
   epochSeconds: number;
 }
@@ -30,6 +32,7 @@ export async function loadSettings(): Promise<Settings> {
     service: found.service,
     matcher: found.matcher,
     gateway: found.service === "gateway" ? "" : found.gateway || null,
+    payments: found.payments || null,
     deployment,
     epochSeconds: Number(deployment.parameters.epoch_seconds),
   };

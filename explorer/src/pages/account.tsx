@@ -8,6 +8,7 @@ import type { Account, Assignment, Deal, Offer, Opportunity, Page, Peer, Provide
 import {
   AccountName,
   AppName,
+  BuyLink,
   Card,
   DealName,
   Facts,
@@ -119,6 +120,7 @@ export function AccountPage(props: { address: string }) {
           </Tiles>
         )}
       </Shown>
+      <BuyLink purpose={`account=${address}`} />
       <div class="grid">
         {isOwn && (
           <Card title="Do" note="Your wallet signs; amounts before and after come first" wide>

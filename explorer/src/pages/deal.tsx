@@ -9,6 +9,7 @@ import type { Assignment, Deal, Epoch, Match, Page, Redemption, Version } from "
 import {
   AccountName,
   AppName,
+  BuyLink,
   Card,
   type Column,
   Facts,
@@ -228,6 +229,7 @@ export function DealPage(props: { deal: number }) {
                     ["Meter", metered ? <AccountName address={deal.meter} /> : "–"],
                   ]}
                 />
+                {!deal.stopped && deal.status !== "ended" && <BuyLink purpose={`deal=${deal.id}`} />}
                 <DealActions deal={deal} assignments={assignments.data ?? []} />
               </Card>
               <Card title="Assignments" wide>

@@ -6,6 +6,7 @@ import { useState } from "preact/hooks";
 import { formatFlt, formatUsdc } from "../data/amounts";
 import type { Resource } from "../data/resources";
 import { BASE, navigate } from "../data/router";
+import { getSettings } from "../data/settings";
 import { capitalize, cidOf, regionCode, regionName, shorten, ZERO_ADDRESS } from "../data/texts";
 
 interface LinkProps {
@@ -34,6 +35,17 @@ export function Link(props: LinkProps) {
       aria-current={props.current ? "page" : undefined}
     >
       {props.children}
+    </a>
+  );
+}
+
+/** Leads to the payment gateway's page, where USDC is bought by card; nothing where none is known. */
+export function BuyLink(props: { purpose: `deal=${number}` | `account=${string}` }) {
+  const { payments } = getSettings();
+  if (payments === null) return null;
+  return (
+    <a class="action" href={`${payments}/buy?${props.purpose}`} rel="noreferrer">
+      Buy with a card
     </a>
   );
 }

@@ -55,6 +55,16 @@ def test_page__its_policy__lets_it_ask_only_the_services_that_are_set(site):
     assert "'unsafe" not in policy
 
 
+def test_settings__payment_gateway__is_named_to_lead_to_and_not_to_be_asked(site):
+    pay = "https://pay.example.org/shop/"
+    found = ask(site, "/config.json", payments=pay)
+
+    assert found.json()["payments"] == "https://pay.example.org/shop"
+    assert "pay.example.org" not in found.headers["content-security-policy"]
+    with pytest.raises(ConfigError):
+        ask(site, "/config.json", payments="javascript:alert(1)")
+
+
 def test_file__known_by_its_tag__is_not_sent_again(site):
     first = ask(site, "/explorer.js")
     again = ask(

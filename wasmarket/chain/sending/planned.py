@@ -57,6 +57,9 @@ class PlannedSender(Sender):
         """Leave it as it is."""
         raise PlanComplete
 
+    def rebroadcast(self, tx_hash: Hash, raw: bytes) -> None:
+        """Leave it as it is."""
+
     def _note(self, call: ContractCall) -> None:
         text = f"{call.description}({', '.join(map(_write, call.arguments))})"
         try:

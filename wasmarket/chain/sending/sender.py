@@ -181,16 +181,22 @@ class Sender:
         is free, or it would be refused now. Of several attempts at one call, resume each. Raises
         Reverted if it was mined and refused, InvalidInput, TimedOut, Unreachable.
         """
-        if to_hash(keccak(raw)) != tx_hash:
-            raise InvalidInput("these are not the bytes of that transaction", field="tx_hash")
-        plan = read_plan(raw)
-        pending = Pending(plan, [Signed(tx_hash, raw, plan.nonce)], on_signed)
+        pending = _read_pending(tx_hash, raw, on_signed)
         with self._lock.held():
             if not self._take_up(pending):
                 logger.info("transaction given up", extra={"tx": tx_hash})
                 return None
-            self._in_flight.add(plan.nonce)
+            self._in_flight.add(pending.plan.nonce)
         return self._wait(pending)
+
+    def rebroadcast(self, tx_hash: Hash, raw: bytes) -> None:
+        """Broadcast again what a crash or a reorg lost, if it is still good; do not wait.
+
+        Several in the order of their nonces are mined together. Raises InvalidInput, Unreachable,
+        TimedOut, RpcError.
+        """
+        with self._lock.held():
+            self._take_up(_read_pending(tx_hash, raw, None))
 
     def _take_up(self, pending: Pending) -> bool:
         """Broadcast what the node does not know; say whether there is something to wait for."""
@@ -305,6 +311,13 @@ class Sender:
             return self._waiter.wait(pending)
         finally:
             self._in_flight.discard(pending.plan.nonce)
+
+
+def _read_pending(tx_hash: Hash, raw: bytes, on_signed: OnSigned | None) -> Pending:
+    if to_hash(keccak(raw)) != tx_hash:
+        raise InvalidInput("these are not the bytes of that transaction", field="tx_hash")
+    plan = read_plan(raw)
+    return Pending(plan, [Signed(tx_hash, raw, plan.nonce)], on_signed)
 
 
 def _to_number(answer: str | RpcError) -> int:

@@ -82,3 +82,6 @@ class Submitter(Protocol):
         self, tx_hash: Hash, raw: bytes, on_signed: OnSigned | None = None
     ) -> TransactionReceipt | None:
         """Finish what a crash interrupted; None if that transaction can no longer be mined."""
+
+    def rebroadcast(self, tx_hash: Hash, raw: bytes) -> None:
+        """Broadcast again what a crash or a reorg lost, without waiting; `resume` waits for it."""

@@ -24,23 +24,28 @@ PATH = "explorer"
 class ExplorerSettings:
     """Where the page finds what it shows; empty: at the service that it came from, or nowhere.
 
-    `matcher` and `gateway` are URLs as browsers reach them.
+    `matcher`, `gateway` and `payments` are URLs as browsers reach them; the last is only led to.
     """
 
     service: str
     deployment: Deployment
     matcher: str = ""
     gateway: str = ""
+    payments: str = ""
 
 
 def explorer_routes(site: Mapping[str, SiteFile], settings: ExplorerSettings) -> APIRouter:
     """Return the explorer's routes. Raises ConfigError for URLs that are none."""
     router = APIRouter(prefix=f"/{PATH}", include_in_schema=False)
     headers = _headers(settings)
+    if settings.payments:
+        # The page only leads there: its policy need not name it.
+        _origin(settings.payments)
     document = {
         "service": settings.service,
         "matcher": settings.matcher.rstrip("/"),
         "gateway": settings.gateway.rstrip("/"),
+        "payments": settings.payments.rstrip("/"),
         "deployment": json.loads(dump_deployment(settings.deployment)),
     }
 

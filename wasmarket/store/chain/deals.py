@@ -89,21 +89,24 @@ def fetch_deal_changes(
         query = query.where(DealChangeRow.kind.in_(kinds))
     if after is not None:
         query = query.where(tuple_(*place) > after)
-    return [
-        DealChangeView(
-            row.block_number,
-            row.log_index,
-            DealChangeKind(row.kind),
-            row.timestamp,
-            row.tx_hash,
-            row.by,
-            row.amount,
-            row.balance,
-            row.units,
-            row.app,
-        )
-        for row in session.scalars(query)
-    ]
+    return [view_change(row) for row in session.scalars(query)]
+
+
+def view_change(row: DealChangeRow) -> DealChangeView:
+    """Return a row as a value."""
+    return DealChangeView(
+        row.block_number,
+        row.log_index,
+        DealChangeKind(row.kind),
+        row.timestamp,
+        row.tx_hash,
+        row.by,
+        row.amount,
+        row.balance,
+        row.units,
+        row.app,
+        row.deal,
+    )
 
 
 def _views(session: Session, at: Indexed, rows: Sequence[DealRow]) -> list[DealView]:

@@ -22,7 +22,7 @@ def fetch_claims(
     limit: int | None = 100,
 ) -> list[ClaimView]:
     """Return claims in the order of the chain."""
-    query = _paged(select(ClaimRow), ClaimRow, after, limit)
+    query = page_by_place(select(ClaimRow), ClaimRow, after, limit)
     for column, value in (
         (ClaimRow.deal, deal),
         (ClaimRow.assignment, assignment),
@@ -30,22 +30,7 @@ def fetch_claims(
     ):
         if value is not None:
             query = query.where(column == value)
-    return [
-        ClaimView(
-            row.block_number,
-            row.log_index,
-            row.assignment,
-            row.deal,
-            row.provider,
-            row.first,
-            row.last,
-            row.paid,
-            row.refunded,
-            row.timestamp,
-            row.tx_hash,
-        )
-        for row in session.scalars(query)
-    ]
+    return [view_claim(row) for row in session.scalars(query)]
 
 
 def fetch_redemptions(
@@ -57,27 +42,12 @@ def fetch_redemptions(
     limit: int | None = 100,
 ) -> list[RedemptionView]:
     """Return redeemed vouchers in the order of the chain."""
-    query = _paged(select(RedemptionRow), RedemptionRow, after, limit)
+    query = page_by_place(select(RedemptionRow), RedemptionRow, after, limit)
     if deal is not None:
         query = query.where(RedemptionRow.deal == deal)
     if assignment is not None:
         query = query.where(RedemptionRow.assignment == assignment)
-    return [
-        RedemptionView(
-            row.block_number,
-            row.log_index,
-            row.assignment,
-            row.deal,
-            row.provider,
-            row.work,
-            row.paid,
-            row.owed,
-            row.balance,
-            row.timestamp,
-            row.tx_hash,
-        )
-        for row in session.scalars(query)
-    ]
+    return [view_redemption(row) for row in session.scalars(query)]
 
 
 def fetch_fill_skips(
@@ -90,7 +60,7 @@ def fetch_fill_skips(
     limit: int | None = 100,
 ) -> list[FillSkipView]:
     """Return refused fills in the order of the chain."""
-    query = _paged(select(FillSkipRow), FillSkipRow, after, limit)
+    query = page_by_place(select(FillSkipRow), FillSkipRow, after, limit)
     for column, value in (
         (FillSkipRow.deal, deal),
         (FillSkipRow.peer, peer),
@@ -113,7 +83,7 @@ def fetch_batch_skips(
     limit: int | None = 100,
 ) -> list[BatchSkipView]:
     """Return ids that batches left out, in the order of the chain."""
-    query = _paged(select(BatchSkipRow), BatchSkipRow, after, limit)
+    query = page_by_place(select(BatchSkipRow), BatchSkipRow, after, limit)
     if assignment is not None:
         query = query.where(BatchSkipRow.assignment == assignment)
     if tx_hash is not None:
@@ -124,7 +94,44 @@ def fetch_batch_skips(
     ]
 
 
-def _paged(query: Select[Any], kind: Any, after: Place | None, limit: int | None) -> Select[Any]:
+def view_claim(row: ClaimRow) -> ClaimView:
+    """Return a row as a value."""
+    return ClaimView(
+        row.block_number,
+        row.log_index,
+        row.assignment,
+        row.deal,
+        row.provider,
+        row.first,
+        row.last,
+        row.paid,
+        row.refunded,
+        row.timestamp,
+        row.tx_hash,
+    )
+
+
+def view_redemption(row: RedemptionRow) -> RedemptionView:
+    """Return a row as a value."""
+    return RedemptionView(
+        row.block_number,
+        row.log_index,
+        row.assignment,
+        row.deal,
+        row.provider,
+        row.work,
+        row.paid,
+        row.owed,
+        row.balance,
+        row.timestamp,
+        row.tx_hash,
+    )
+
+
+def page_by_place(
+    query: Select[Any], kind: Any, after: Place | None, limit: int | None
+) -> Select[Any]:
+    """Return a query in the order of the chain, from behind a place on."""
     place = (kind.block_number, kind.log_index)
     query = query.order_by(*place).limit(limit)
     return query if after is None else query.where(tuple_(*place) > after)

@@ -10,6 +10,7 @@ from wasmarket.store.enums import (
     DeliveryState,
     DisputeState,
     Purpose,
+    SavedCardState,
 )
 
 
@@ -20,7 +21,8 @@ class Checkout:
     `amount`, `fee`, `received`, `processor_fee`, `refunded`, `disputed`: minor units of
     `currency`; `tokens`: base units of `token`; `rate`: billionths of the currency per whole
     token; `worth`: cents of a dollar. `session_at` and `paid_at` are on the processor's clock.
-    `returns`: whether the money is to go back to the card.
+    `returns`: whether the money is to go back to the card. `saved_card`: the purchase at which the
+    card was saved that is charged for this one, once for each `charge_key` of the account.
     """
 
     id: str
@@ -55,6 +57,31 @@ class Checkout:
     dispute: DisputeState = DisputeState.NONE
     disputed: int = 0
     silent_looks: int = 0
+    saved_card: str | None = None
+    charge_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedCard:
+    """A card that an account lets be charged, by the purchase at which it agreed to `terms`.
+
+    `most_per_month`: minor units of `currency`. `customer` and `method`: the processor's names.
+    """
+
+    checkout: str
+    account: Address
+    processor: str
+    currency: str
+    most_per_month: int
+    terms: str
+    asked_at: int
+    state: SavedCardState = SavedCardState.ASKED
+    customer: str | None = None
+    method: str | None = None
+    card: str | None = None
+    last_digits: str | None = None
+    agreed_at: int | None = None
+    cancelled_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ from wasmarket.store.tables.payments import (
     GasGrantRow,
     LedgerEntryRow,
     LedgerLineRow,
+    SavedCardRow,
     WebhookRow,
 )
 from wasmarket.store.tables.peers import CommitmentRow, PeerRow
@@ -105,6 +106,7 @@ __all__ = [
     "ReputationEventRow",
     "RequestNonceRow",
     "RunEndRow",
+    "SavedCardRow",
     "SeatRow",
     "StakeRow",
     "SubmissionRow",

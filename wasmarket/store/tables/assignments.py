@@ -79,7 +79,11 @@ class ClaimRow(Appended, Base):
     """One claim: epochs `first` … `last` of an assignment, paid and refunded USDC base units."""
 
     __tablename__ = "claim"
-    __table_args__ = (Index(None, "assignment"), Index(None, "provider", "block_number"))
+    __table_args__ = (
+        Index(None, "assignment"),
+        Index(None, "deal", "block_number"),
+        Index(None, "provider", "block_number"),
+    )
 
     block_number: Mapped[BlockNumber] = mapped_column(primary_key=True, autoincrement=False)
     log_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -16,6 +16,7 @@ from wasmarket.store.enums import (
     DisputeState,
     FrozenKind,
     Purpose,
+    SavedCardState,
     Uint,
     Whole,
 )
@@ -27,6 +28,7 @@ class CheckoutRow(Base):
     `rate`: billionths of the currency per whole token; `worth`: the amount in cents of a dollar,
     which limits count. `session_at` and `paid_at` are on the processor's clock. `received`,
     `processor_fee`, `refunded`, `disputed` are totals so far. `look_at`: when to ask again.
+    `saved_card` is charged for it, once for each `charge_key` of an account.
     """
 
     __tablename__ = "checkout"
@@ -42,6 +44,8 @@ class CheckoutRow(Base):
         Index(None, "card", "created_at"),
         Index(None, "client", "created_at"),
         Index(None, "state"),
+        Index(None, "account", "charge_key", unique=True),
+        Index(None, "saved_card", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
@@ -76,6 +80,38 @@ class CheckoutRow(Base):
     disputed: Mapped[int]
     look_at: Mapped[int | None]
     silent_looks: Mapped[int]
+    saved_card: Mapped[str | None] = mapped_column(String(32))
+    charge_key: Mapped[str | None] = mapped_column(String(64))
+
+
+class SavedCardRow(Base):
+    """A card that an account lets be charged for top-ups, by the purchase at which it agreed.
+
+    `terms` is what it agreed to, `most_per_month` in minor units of `currency`. `customer` and
+    `method` are the processor's names for who pays by what.
+    """
+
+    __tablename__ = "saved_card"
+    __table_args__ = (
+        one_of("state", SavedCardState),
+        *not_negative("most_per_month"),
+        Index(None, "account", "asked_at"),
+    )
+
+    checkout: Mapped[str] = mapped_column(ForeignKey("checkout.id"), primary_key=True)
+    account: Mapped[Address]
+    processor: Mapped[str] = mapped_column(String(20))
+    currency: Mapped[str] = mapped_column(String(3))
+    most_per_month: Mapped[int]
+    terms: Mapped[str]
+    state: Mapped[str] = mapped_column(String(10))
+    customer: Mapped[str | None]
+    method: Mapped[str | None]
+    card: Mapped[str | None]
+    last_digits: Mapped[str | None] = mapped_column(String(4))
+    asked_at: Mapped[int]
+    agreed_at: Mapped[int | None]
+    cancelled_at: Mapped[int | None]
 
 
 class DeliveryRow(Base):

@@ -1,0 +1,1 @@
+"""A keeper of ten thousand deals: what an epoch costs it."""
