@@ -91,6 +91,17 @@ export interface Peer {
   registered_at: number;
   proven: number | null;
   reachable: { answers: boolean; since: number; problem: string | null } | null;
+  document?: PeerDocument | null;
+}
+
+/** What a peer says of itself, signed by its key; zeros and empty texts are not said. */
+export interface PeerDocument {
+  site: { id: string; name: string; city: string; country: string; area: string } | null;
+  hardware: { cpu: string; cores: number; memory_mib: number; storage_gib: number; network_mbps: number };
+  claims: { kind: string; text: string; url: string }[];
+  speed: number;
+  issued: number;
+  expires: number;
 }
 
 export interface Account {

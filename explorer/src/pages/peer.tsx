@@ -4,7 +4,7 @@ import { formatCount, formatUsdc, toDrawn, USDC_DECIMALS } from "../data/amounts
 import { useAll, useHistory, useMatcher } from "../data/resources";
 import { getSettings } from "../data/settings";
 import { formatTime, regionName, startOf, traitsOf } from "../data/texts";
-import type { Assignment, Case, ChainEvent, Offer, Page, Peer, Seat } from "../data/views";
+import type { Assignment, Case, ChainEvent, Offer, Page, Peer, PeerDocument, Seat } from "../data/views";
 import {
   AccountName,
   Card,
@@ -145,6 +145,37 @@ function reachText(peer: Peer): string {
   return `silent since ${formatTime(peer.reachable.since)}: ${peer.reachable.problem ?? ""}`;
 }
 
+/** Everything here was written by the peer's provider: it is shown as text, and no address is a link. */
+function DocumentFacts(props: { document: PeerDocument }) {
+  const { site, hardware, claims, speed, expires } = props.document;
+  const amount = (value: number, unit: string) => (value === 0 ? "not said" : `${formatCount(value)} ${unit}`.trim());
+  return (
+    <Facts
+      rows={[
+        [
+          "Data center",
+          site === null ? "none named" : <span class="stranger">{`${site.name}, ${site.city} ${site.country} (${site.id})`}</span>,
+        ],
+        ["Processor", <span class="stranger">{hardware.cpu === "" ? "not said" : hardware.cpu}</span>],
+        ["Cores", amount(hardware.cores, "")],
+        ["Memory", amount(hardware.memory_mib, "MiB")],
+        ["Storage", amount(hardware.storage_gib, "GiB")],
+        ["Network", amount(hardware.network_mbps, "Mbit/s")],
+        ["Speed of a unit", speed === 0 ? "not measured" : `${formatCount(speed)} · 10⁶ fuel per second`],
+        [
+          "Claims, unchecked",
+          claims.length === 0 ? (
+            "none"
+          ) : (
+            <span class="stranger">{claims.map((claim) => [claim.kind, claim.text].filter(Boolean).join(": ")).join("; ")}</span>
+          ),
+        ],
+        ["Holds until", formatTime(expires)],
+      ]}
+    />
+  );
+}
+
 export function PeerPage(props: { peer: number }) {
   const found = useMatcher<Peer>(`/v1/peers/${props.peer}`);
   const assignments = useAll<Assignment>(`/v1/assignments?peer=${props.peer}`);
@@ -195,6 +226,13 @@ export function PeerPage(props: { peer: number }) {
                     ["Registered", formatTime(peer.registered_at)],
                   ]}
                 />
+              </Card>
+              <Card title="What it says of itself" note="Signed with its key; nobody here has checked it">
+                {!peer.document ? (
+                  <p class="empty">Nothing that this matcher knows.</p>
+                ) : (
+                  <DocumentFacts document={peer.document} />
+                )}
               </Card>
               <Card title="Proofs" note="An epoch counts as proven when the peer committed to its receipts in time">
                 {epoch !== null && (
