@@ -167,7 +167,8 @@ def write_book(
     text.end_part()
     text.write(b"]")
     if any(demand.wish.limits_peers for demand in demands):
-        _write_facts(text, book, named)
+        asks_history = any(demand.wish.goes_by_history for demand in demands)
+        _write_facts(text, book, named, asks_history)
     text.write(b',"time":%b' % _write(head.time))
     if unreachable:
         text.write(b',"unreachable":%b' % _write(sorted(unreachable)))
@@ -219,13 +220,13 @@ def _write_peer(peer: Peer) -> bytes:
     ).encode()
 
 
-def _write_facts(text: _PartWriter, book: OrderBook, named: set[int]) -> None:
+def _write_facts(text: _PartWriter, book: OrderBook, named: set[int], asks_history: bool) -> None:
     """Write what is known of the peers that are named, for those whose wish asks for it."""
     text.end_part()
     comma = b',"facts":['
     for peer, known in book.storage.facts.items():
-        if peer in named:
-            text.write(comma + _write(dump_facts(peer, known)))
+        if peer in named and (known.content or known.latencies or asks_history):
+            text.write(comma + _write(dump_facts(peer, known, with_history=asks_history)))
             comma = b","
             if peer % PEERS_IN_PART == 0:
                 text.end_part()

@@ -35,13 +35,13 @@ def facts_of(
     )
 
 
-def dump_facts(peer: int, facts: PeerFacts) -> dict[str, Any]:
+def dump_facts(peer: int, facts: PeerFacts, *, with_history: bool) -> dict[str, Any]:
     """Write what is known of a peer, and what it was taken from."""
     found: dict[str, Any] = {"peer": peer}
     if facts.content:
         found["document"] = parse_canonical(facts.content)
         found["signature"] = facts.signature
-    if facts.history is not None:
+    if facts.history is not None and with_history:
         known = facts.history
         found["history"] = {
             "uptime_ppm": known.uptime_ppm,

@@ -4,21 +4,37 @@ A document that the matcher never fetched, or left out, nobody can miss from her
 was signed by the peer's key as the chain has it. What the chain's history says is counted again.
 """
 
-from matcher.engine.facts import PeerFacts
+from collections.abc import Callable
+
+from matcher.engine.facts import PeerFacts, PeerHistory
 from matcher.orderbook.document import NO_EVIDENCE, BookDocument
 from matcher.verify.findings import Findings
 from matcher.verify.history import History
 from matcher.verify.witness import Witness
+from wasmarket.client.reputation.chain_logs import LogSearch
+from wasmarket.client.reputation.recount import LogCounter
 from wasmarket.kernel.errors import MarketError
-from wasmarket.kernel.reasons import EndKind
-from wasmarket.kernel.reputation.figures import PROVEN_OVER, first_of_window
+from wasmarket.kernel.reputation.figures import PROVEN_OVER, share_ppm
+from wasmarket.kernel.reputation.kinds import EVICTIONS
 from wasmarket.kernel.selection.signed_document import open_peer_document
+
+Count = Callable[[Witness, int, int], PeerHistory]
+"""Counts the history of a peer up to a block; (witness, block, peer)."""
+
+MOST_RECOUNTED = 200
 
 
 def check_wishes(
-    document: BookDocument, witness: Witness, history: History, findings: Findings
+    document: BookDocument,
+    witness: Witness,
+    history: History,
+    findings: Findings,
+    count: "Count | None" = None,
 ) -> None:
-    """Check every wish of the round, and every fact of a peer that one of them may go by."""
+    """Check every wish of the round, and every fact of a peer that one of them may go by.
+
+    `count` counts a peer's history up to a block [from the logs of the chain].
+    """
     findings.begin("wishes")
     for demand in document.demands:
         signed = document.evidence.get(demand.hash, NO_EVIDENCE).wish
@@ -37,9 +53,9 @@ def check_wishes(
             )
     for peer, facts in document.book.storage.facts.items():
         _check_document(peer, facts, document, witness, history, findings)
-        _check_history(peer, facts, document, witness, history, findings)
         if facts.latencies:
             findings.note(f"peer {peer}: its latencies are the word of who measured them")
+    _check_histories(document, witness, findings, count or recount)
 
 
 def _check_document(
@@ -69,39 +85,39 @@ def _check_document(
     findings.compare("wishes", f"peer {peer}", "document", "signed by its key", found)
 
 
-def _check_history(
-    peer: int,
-    facts: PeerFacts,
-    document: BookDocument,
-    witness: Witness,
-    history: History,
-    findings: Findings,
-) -> None:
-    if facts.history is None:
-        return
-    where, block = f"peer {peer}", document.head.block
-    parameters = witness.deployment.parameters
-    seconds = parameters.epoch_seconds
-    final = document.head.time // seconds - 1 - parameters.proof_window
-    first = first_of_window(final, PROVEN_OVER)
-    evictions = sum(
-        entry.peer == peer
-        and entry.kind == EndKind.EVICTED
-        and entry.block <= block
-        and entry.time // seconds >= first
-        for entry in history.departures
+def recount(witness: Witness, block: int, peer: int) -> PeerHistory:
+    """Return what the chain's logs say of a peer up to a block. Raises MarketError of the node."""
+    found = LogSearch(witness.rpc, witness.deployment, block).of_peer(peer)
+    counter = LogCounter(witness.deployment, found.peers)
+    counter.apply(found.logs)
+    counted = counter.finish(found.head.timestamp)
+    figures = counted.windows[PROVEN_OVER]
+    return PeerHistory(
+        share_ppm(figures.proven, figures.active),
+        sum(figures.counts.get(kind, 0) for kind in EVICTIONS),
+        counted.epoch - counted.since,
     )
-    findings.compare("wishes", where, "evictions", evictions, facts.history.evictions)
-    if facts.history.uptime_ppm is not None:
+
+
+def _check_histories(
+    document: BookDocument, witness: Witness, findings: Findings, count: Count
+) -> None:
+    """Count the histories of peers again, as many as a reader has patience for."""
+    told = [
+        (peer, facts.history)
+        for peer, facts in document.book.storage.facts.items()
+        if facts.history is not None
+    ]
+    for peer, history in told[:MOST_RECOUNTED]:
+        counted = count(witness, document.head.block, peer)
+        for name in ("uptime_ppm", "evictions", "age_epochs"):
+            expected, found = getattr(counted, name), getattr(history, name)
+            findings.compare("wishes", f"peer {peer}", name, expected, found)
+    if len(told) > MOST_RECOUNTED:
         findings.note(
-            f"{where}: its uptime is not counted again here: `wasmarket provider reputation"
-            " ADDRESS --verify` does"
+            f"the histories of {len(told) - MOST_RECOUNTED} more peers were not counted again:"
+            " `wasmarket peer reputation NUMBER --verify` does so"
         )
-    registered = history.registered_at.get(peer)
-    if registered is not None:
-        began = witness.header(registered[0]).timestamp // seconds
-        age = document.head.time // seconds - began
-        findings.compare("wishes", where, "age_epochs", age, facts.history.age_epochs)
 
 
 def _bytes(text: str) -> bytes:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from matcher.engine.answers.explain import Supply, explain
+from matcher.engine.answers.opportunities import Contest, find_opportunities
 from matcher.engine.answers.quotes import quote
 from matcher.engine.auction.match import match_round
 from matcher.engine.auction.preferences import match_alone
@@ -338,3 +339,16 @@ def test_judge_peer__nothing_known_of_it__fails_what_must_be_known_and_no_latenc
 
     assert judge_peer(wish, PeerFacts()) == ("data_centers", "max_evictions")
     assert judge_peer(NO_WISH, PeerFacts()) == ()
+
+
+def test_opportunities__wish_excludes_all_peers_of_a_provider__is_told_and_no_price_helps():
+    book = simple_book((10, 2, 0, 0), (20, 3, 1, 0), (30, 4, 1, 0))
+    book.storage.facts.put({1: PeerFacts(site=SITES[0]), 2: PeerFacts(site=SITES[1])})
+    contest = Contest(asking(demand(units=2), Wish(data_centers=SITES[:1])), 10)
+
+    [lost] = find_opportunities(PROVIDERS[1], [contest], book)
+    fitting = replace(contest, demand=asking(demand(units=2), Wish(data_centers=SITES[:2])))
+    [dear] = find_opportunities(PROVIDERS[1], [fitting], book)
+
+    assert (lost.wishes, lost.price_to_win, lost.lost_by) == (("data_centers",), None, None)
+    assert (dear.wishes, dear.price_to_win) == ((), 9)

@@ -307,6 +307,7 @@ class OpportunityJson(BaseModel):
         view = lost.opportunity
         demand = view.demand
         reasons = [describe(reason) for reason in view.reasons]
+        reasons += [f"the developer's wish {name} excludes its peers" for name in view.wishes]
         if not reasons and view.price_to_win is None:
             reasons = [NO_OFFER]
         return cls(

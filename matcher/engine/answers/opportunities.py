@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from matcher.engine.facts import WISHED
 from matcher.engine.index.filters import build_filter
-from matcher.engine.index.layout import LAST, NONE
+from matcher.engine.index.layout import LAST, NONE, P_PROVIDER
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.supply import judge_provider
+from matcher.engine.index.wishes import judge_slots
 from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.values import MAX_LIVE, Demand
@@ -30,13 +32,14 @@ class Opportunity:
 
     `reasons`: why none of its asks fits. `price_to_win`: the highest ask per unit and epoch that
     would get units, `lost_by` how much lower that is than its best ask; None when price alone
-    does not help.
+    does not help. `wishes`: limits of the demand's wish that its peers fail, if all of them do.
     """
 
     demand: Demand
     reasons: tuple[FillReason, ...]
     price_to_win: int | None
     lost_by: int | None
+    wishes: tuple[str, ...] = ()
 
 
 def find_opportunities(
@@ -51,6 +54,9 @@ def _compare(contest: Contest, provider: Address, book: OrderBook) -> Opportunit
     demand = contest.demand
     bits, best = _judge(demand, provider, book)
     against = tuple(reason for reason in FillReason if bits >> reason & 1)
+    unfit = _failed_wishes(demand, provider, book)
+    if unfit:
+        return Opportunity(demand, against, None, None, unfit)
     if best == NONE:
         return Opportunity(demand, against, None, None)
     # A price equal to the dearest one taken loses against the earlier offer.
@@ -62,6 +68,19 @@ def _compare(contest: Contest, provider: Address, book: OrderBook) -> Opportunit
     if best <= winning:
         return None
     return Opportunity(demand, against, winning, best - winning)
+
+
+def _failed_wishes(demand: Demand, provider: Address, book: OrderBook) -> tuple[str, ...]:
+    """Return what a demand's wish has against a provider's peers; nothing if it lets one in."""
+    account = book.account_slot(provider)
+    if not demand.wish.limits_peers or account == NONE:
+        return ()
+    fails = judge_slots(book.storage, demand.wish)
+    own = fails[book.columns.peers[: len(fails), P_PROVIDER] == account]
+    if not len(own) or not own.all():
+        return ()
+    bits = int(np.bitwise_or.reduce(own))
+    return tuple(name for place, name in enumerate(WISHED) if bits >> place & 1)
 
 
 def _judge(demand: Demand, provider: Address, book: OrderBook) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
@@ -51,9 +51,8 @@ def fetch_peers(
     after: int = 0,
     limit: int | None = 100,
     min_memory_mib: int = 0,
-    such: ColumnElement[bool] | None = None,
 ) -> list[PeerView]:
-    """Return peers by id; `such` is a condition over them."""
+    """Return peers by id."""
     query = select(PeerRow).where(PeerRow.id > after).order_by(PeerRow.id).limit(limit)
     for column, value in (
         (PeerRow.provider, provider),
@@ -66,8 +65,6 @@ def fetch_peers(
         query = query.where(PeerRow.id.in_(ids))
     if min_memory_mib:
         query = query.where(PeerRow.memory_mib >= min_memory_mib)
-    if such is not None:
-        query = query.where(such)
     return _views(session, session.scalars(query).all())
 
 

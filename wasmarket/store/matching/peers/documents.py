@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.selection.peer_document import PeerDocument, parse_peer_document
@@ -108,19 +108,31 @@ def filter_peers(
         asked.append(row.speed >= wanted.min_speed)
     # Kinds are words of letters, digits and _, which stands for any letter in LIKE.
     asked += [row.claims.contains(f" {claim} ", autoescape=True) for claim in wanted.claims]
-    says = None
-    if asked:
-        says = exists().where(row.peer == PeerRow.id, row.key == PeerRow.key, row.expires > now)
-        says = says.where(*asked)
-    return fetch_peers(
-        session,
-        provider=wanted.provider,
-        region=wanted.region,
-        min_memory_mib=wanted.min_memory_mib,
-        such=says,
-        after=after,
-        limit=limit,
+    if not asked:
+        return fetch_peers(
+            session,
+            provider=wanted.provider,
+            region=wanted.region,
+            min_memory_mib=wanted.min_memory_mib,
+            after=after,
+            limit=limit,
+        )
+    # Documents lead, by site where one is named: those who say so are few among all peers.
+    query = (
+        select(row.peer)
+        .join(PeerRow, and_(PeerRow.id == row.peer, PeerRow.key == row.key))
+        .where(row.peer > after, row.expires > now, *asked)
+        .order_by(row.peer)
+        .limit(limit)
     )
+    if wanted.provider is not None:
+        query = query.where(PeerRow.provider == wanted.provider)
+    if wanted.region is not None:
+        query = query.where(PeerRow.region == wanted.region)
+    if wanted.min_memory_mib:
+        query = query.where(PeerRow.memory_mib >= wanted.min_memory_mib)
+    ids = list(session.scalars(query))
+    return fetch_peers(session, ids=ids, limit=None) if ids else []
 
 
 def _of_peers() -> Select[PeerDocumentRow]:
