@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cached_property
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from wasmarket.app.file import App, load_app
 from wasmarket.app.overrides import keep_values, override_settings
@@ -32,6 +32,7 @@ from wasmarket.client.market.results import (
     PaidWork,
     PricePoint,
 )
+from wasmarket.client.market.wishes import WishKeywords, read_wish
 from wasmarket.client.usage.loads import BYTES, Load, compare
 from wasmarket.client.usage.meters import ask_for_work, check_meter
 from wasmarket.kernel.addresses import to_hash
@@ -78,8 +79,10 @@ class FakeDeveloper:
         max_units_per_provider: int = 0,
         max_price: Amountlike | None = None,
         metered: bool = False,
+        **wish: Unpack[WishKeywords],
     ) -> list[PricePoint]:
         """Return what units cost now, by time or work: one point for each peer that adds some."""
+        read_wish(wish)
         _ = region_mask(regions)
         most = None if max_price is None else read_usdc(max_price, "max_price")
         points: list[PricePoint] = []
@@ -129,8 +132,13 @@ class FakeDeveloper:
         fuel: int | None = None,
         credit: Amountlike | None = None,
         wait: float = 60.0,
+        **wish: Unpack[WishKeywords],
     ) -> OfferState:
-        """Give an app units at once. Raises Refused (not that many units), Unfunded."""
+        """Give an app units at once; a wish is read and has no effect.
+
+        Raises Refused (not that many units), Unfunded.
+        """
+        read_wish(wish)
         built = app if isinstance(app, App) else load_app(Path(app))
         check_meter(metered, meter)
         owed = None if credit is None else read_usdc(credit, "credit")
