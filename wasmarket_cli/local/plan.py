@@ -21,6 +21,8 @@ GRANT_GWEI = 10**8
 """Coins that a new account of a local market is given: a tenth."""
 LOOK_SECONDS = 0.1
 """How often services look at a local chain, which makes a block of each transaction at once."""
+CHECK_SECONDS = 15
+"""How often the matcher of a local market asks its peers."""
 EFFECTORS = ("http", "ipfs", "kv", "secret")
 """What local peers let functions use, so that every example runs."""
 _FIRST_PORT, _PORTS = 20_000, 12_000
@@ -174,6 +176,8 @@ def write_settings(home: Home, ports: Ports, rpc: str, *, has_payments: bool = F
             "explorer_gateway": gateway,
             "explorer_payments": payments if has_payments else "",
             "poll_seconds": LOOK_SECONDS,
+            # What a peer says of itself is to be seen before anybody has lost patience.
+            "peer_check_seconds": CHECK_SECONDS,
         },
         "gateway": {
             "port": ports.gateway,
