@@ -42,8 +42,6 @@ WAIT_SECONDS = 120.0
 FETCH_SECONDS = 4.0
 """How long peers look for content, short so that a test of what is nowhere is short."""
 
-"""Of pages that may call through the gateway."""
-
 Result = TypeVar("Result")
 
 

@@ -127,6 +127,13 @@ def market(everything):
             up.send_signal(signal.SIGTERM)
 
 
+def test_wheel__all__names_every_command(everything):
+    helped = everything.run("wasmarket", "--help")
+
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert {"deploy", "matcher", "peer", "local"} <= set(helped.stdout.split())
+
+
 def test_wheel__all__brings_a_market_up_with_its_pages(everything, market):
     _, said = market
 
