@@ -62,11 +62,11 @@ def test_what_the_page_computes__is_what_the_vectors_say():
         ("/", "Market", "What the next unit costs"),
         ("/deals/{deal}", "Deal {deal}", "Paid until"),
         ("/deals/{rich}", "Deal {rich}", "Paid until"),
-        ("/peers/1", "Peer 1", "The machine"),
+        ("/peers/1", "Peer 1", "Left in mid-run"),
         ("/matches/{match}", "Match {match}", "Everything that can be checked in a browser agrees"),
         ("/epochs", "Epochs", "Peers that committed"),
         ("/epochs/{epoch}", "Epoch", "Who committed, who did not"),
-        ("/accounts/{provider}", "Account", "Free balance"),
+        ("/accounts/{provider}", "Account", "Refunds and why"),
         ("/offers/{offer}", "Offer", "A developer asks for units"),
         ("/search?q=0x00", "Search", "Nothing of that name"),
     ],
@@ -112,6 +112,23 @@ def test_search__number_hash_and_address__lead_there_and_keys_are_enough(visitor
     visitor.open(f"/search?q={seen['deal']}")
     visitor.page.get_by_role("link", name=f"Deal {seen['deal']}", exact=True).click()
     visitor.page.wait_for_url(f"**/deals/{seen['deal']}")
+
+
+def test_provider__figure_chosen__names_its_events_and_every_epoch_is_in_a_table(
+    visitor, market, seen
+):
+    for _ in range(2):
+        market.next_epoch()
+    visitor.open(f"/accounts/{seen['provider']}")
+
+    visitor.page.get_by_role("button", name="Activated in time").click()
+    events = visitor.page.get_by_role("region", name="Events of Activated in time")
+    expect(events.get_by_role("link", name=f"deal {seen['deal']}", exact=True)).to_be_visible()
+    expect(visitor.page.locator(".calendar .proven").first).to_be_visible()
+    visitor.page.get_by_text("As a table", exact=True).click()
+    epochs = visitor.page.get_by_role("region", name="Epochs and their proofs")
+    expect(epochs.get_by_text("Proven").first).to_be_visible()
+    assert visitor.find_barriers() == []
 
 
 def test_deal__receipts_of_an_epoch__are_checked_down_to_the_root_on_chain(visitor, market, seen):

@@ -313,3 +313,58 @@ export interface ChainEvent {
   timestamp: number;
   [member: string]: unknown;
 }
+
+/** Figures over the last `epochs` final epochs; ratios in parts per million. */
+export interface ReputationWindow {
+  epochs: number;
+  first: number;
+  last: number;
+  active: number;
+  proven: number;
+  uptime_ppm: number | null;
+  in_time_ppm: number | null;
+  evictions: number;
+  faults: number;
+  audits_won: number;
+  audits_lost: number;
+  paid: Amount;
+  refunded: Amount;
+  seized: Amount;
+  counts: Record<string, number>;
+  reasons: { kind: string; reason: Amount; text: string; count: number }[];
+}
+
+export interface RecordedEpoch {
+  epoch: number;
+  is_final: boolean;
+  active: number;
+  proven: number;
+  billed: Amount;
+  proven_pay: Amount;
+  counts: Record<string, number>;
+}
+
+/** What the chain says of a peer, or with `peer` null of all peers of a provider. */
+export interface Reputation {
+  provider: string;
+  peer: number | null;
+  registered_epoch: number;
+  age_epochs: number;
+  bond: Amount;
+  final_epoch: number;
+  windows: ReputationWindow[];
+  epochs: RecordedEpoch[];
+}
+
+export interface ReputationEvent {
+  kind: string;
+  in_block: number;
+  log_index: number;
+  tx: string;
+  epoch: number;
+  peer: number;
+  deal: number | null;
+  assignment: number | null;
+  reason_text: string | null;
+  proven_epoch: number | null;
+}

@@ -25,6 +25,7 @@ import {
   Usdc,
 } from "../parts/basics";
 import { Explained } from "../parts/explained";
+import { ReputationCards } from "../parts/reputation";
 import { AccountActions, CancelAction } from "../wallet/account_actions";
 import { useWallet } from "../wallet/provider";
 import { AssignmentTable, Offers } from "./peer";
@@ -155,6 +156,11 @@ export function AccountPage(props: { address: string }) {
             <Card title="What it did not get" note="Demands of the last epochs that went elsewhere, and why">
               <Lost address={address} />
             </Card>
+            <ReputationCards
+              path={`/v1/providers/${address}`}
+              peers={(peers.data ?? []).map((peer) => peer.id)}
+              assignments={assignments.data ?? []}
+            />
             <Card title="Assignments of its peers" wide>
               <Shown of={assignments}>{(rows) => <AssignmentTable rows={rows} />}</Shown>
             </Card>

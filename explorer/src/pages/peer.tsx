@@ -1,10 +1,9 @@
 /** A peer, and the provider behind it: what it has, what it ran, what it earned and proved. */
 
-import { formatCount, formatUsdc, toDrawn, USDC_DECIMALS } from "../data/amounts";
+import { formatCount } from "../data/amounts";
 import { useAll, useHistory, useMatcher } from "../data/resources";
-import { getSettings } from "../data/settings";
 import { formatTime, regionName, startOf, traitsOf } from "../data/texts";
-import type { Assignment, Case, ChainEvent, Offer, Page, Peer, PeerDocument, Seat } from "../data/views";
+import type { Assignment, Case, Offer, Page, Peer, PeerDocument, Seat } from "../data/views";
 import {
   AccountName,
   Card,
@@ -21,69 +20,9 @@ import {
   Tiles,
   Usdc,
 } from "../parts/basics";
-import { Chart } from "../parts/chart";
 import { EventList } from "../parts/latest";
+import { ReputationCards } from "../parts/reputation";
 import { CaseTable, SeatTable } from "./audits";
-import { useEpoch } from "./deal";
-
-const EPOCHS_SHOWN = 90;
-const EARNINGS_SHOWN = 48;
-
-/** One square an epoch: proven, not proven although something ran, or idle. */
-function ProofCalendar(props: { events: ChainEvent[]; assignments: Assignment[]; epoch: number }) {
-  const proven = new Set(props.events.map((event) => Number(event.epoch)));
-  const last = props.epoch - 1;
-  const runs = props.assignments.filter((entry) => entry.start !== null);
-  if (runs.length === 0 && proven.size === 0) return <p class="empty">It has not run anything yet.</p>;
-  const earliest = Math.min(...proven, ...runs.map((entry) => entry.start ?? last));
-  const first = Math.max(earliest, last - EPOCHS_SHOWN + 1);
-  const epochs = Array.from({ length: Math.max(last - first + 1, 0) }, (_, index) => first + index);
-  const states = epochs.map((epoch) => {
-    if (proven.has(epoch)) return "proven";
-    const ran = runs.some((entry) => (entry.start ?? 0) <= epoch && (entry.end === null || entry.end >= epoch));
-    return ran ? "missed" : "idle";
-  });
-  const count = (state: string) => states.filter((entry) => entry === state).length;
-  return (
-    <>
-      <p>
-        <b>{count("proven")}</b> of the last {epochs.length} epochs proven, <b>{count("missed")}</b> not although it ran
-        something.
-      </p>
-      <div class="calendar" role="img" aria-label={`${count("proven")} epochs proven, ${count("missed")} missed`}>
-        {epochs.map((epoch, index) => (
-          <span key={epoch} class={states[index]} title={`epoch ${epoch}, ${formatTime(startOf(epoch))}: ${states[index]}`} />
-        ))}
-      </div>
-    </>
-  );
-}
-
-function Earnings(props: { events: ChainEvent[] }) {
-  const byEpoch = new Map<number, { paid: bigint; refunded: bigint }>();
-  for (const event of props.events) {
-    const epoch = Math.floor(event.timestamp / getSettings().epochSeconds);
-    const entry = byEpoch.get(epoch) ?? { paid: 0n, refunded: 0n };
-    entry.paid += BigInt(String(event.paid ?? 0));
-    entry.refunded += BigInt(String(event.refunded ?? 0));
-    byEpoch.set(epoch, entry);
-  }
-  const rows = [...byEpoch].sort(([a], [b]) => a - b).slice(-EARNINGS_SHOWN);
-  if (rows.length === 0) return <p class="empty">Nothing was claimed yet.</p>;
-  return (
-    <Chart
-      label="What was claimed, by the epoch of the claim"
-      kind="bars"
-      x={rows.map(([epoch]) => epoch)}
-      y={rows.map(([, entry]) => toDrawn(entry.paid, USDC_DECIMALS))}
-      formatX={(value) => (Number.isInteger(value) ? formatCount(value) : "")}
-      formatY={(value) => String(+value.toPrecision(4))}
-      columns={["Epoch of the claim", "Paid (USDC)", "Went back (USDC)"]}
-      rows={rows.map(([epoch, entry]) => [formatCount(epoch), formatUsdc(entry.paid), formatUsdc(entry.refunded)])}
-      height={200}
-    />
-  );
-}
 
 export function Offers(props: { path: string }) {
   const found = useMatcher<Page<Offer>>(props.path);
@@ -180,11 +119,8 @@ export function PeerPage(props: { peer: number }) {
   const found = useMatcher<Peer>(`/v1/peers/${props.peer}`);
   const assignments = useAll<Assignment>(`/v1/assignments?peer=${props.peer}`);
   const history = useHistory(`peer=${props.peer}`, 60);
-  const proofs = useHistory(`peer=${props.peer}&names=Committed`, 2 * EPOCHS_SHOWN);
-  const claims = useHistory(`peer=${props.peer}&names=Claimed,Redeemed`, 500);
   const seats = useMatcher<Page<Seat>>(`/v1/seats?peer=${props.peer}`);
   const cases = useAll<Case>("/v1/cases");
-  const epoch = useEpoch();
   const answers = found.data?.reachable?.answers;
   return (
     <>
@@ -234,19 +170,10 @@ export function PeerPage(props: { peer: number }) {
                   <DocumentFacts document={peer.document} />
                 )}
               </Card>
-              <Card title="Proofs" note="An epoch counts as proven when the peer committed to its receipts in time">
-                {epoch !== null && (
-                  <Shown of={proofs}>
-                    {(events) => <ProofCalendar events={events} assignments={assignments.data ?? []} epoch={epoch} />}
-                  </Shown>
-                )}
-              </Card>
-              <Card title="Earnings" note="Claims, and what went back because it was not proven">
-                <Shown of={claims}>{(events) => <Earnings events={events} />}</Shown>
-              </Card>
               <Card title="Offers">
                 <Offers path={`/v1/provider-offers?peer=${peer.id}`} />
               </Card>
+              <ReputationCards path={`/v1/peers/${peer.id}`} peers={[peer.id]} assignments={assignments.data ?? []} />
               <Card title="Assignments" wide>
                 <Shown of={assignments}>{(rows) => <AssignmentTable rows={rows} />}</Shown>
               </Card>

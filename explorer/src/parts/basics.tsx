@@ -171,6 +171,7 @@ const TONES: Record<string, string> = {
   answered: "good",
   acquitted: "good",
   judging: "good",
+  proven: "good",
   pending: "wait",
   waiting: "wait",
   submitting: "wait",
@@ -178,12 +179,14 @@ const TONES: Record<string, string> = {
   open: "wait",
   drawn: "wait",
   shown: "wait",
+  partly: "wait",
   lapsed: "bad",
   convicted: "bad",
   unmatched: "bad",
   unfunded: "bad",
   silent: "bad",
   wrong: "bad",
+  missed: "bad",
 };
 
 /** A state: the word says it, the colour only repeats it. */
