@@ -2,6 +2,7 @@
 
 import pytest
 
+import wasmarket
 from tests.e2e.market_driver import wait_until
 from wasmarket.kernel.units import FLT
 
@@ -160,3 +161,29 @@ def test_answer__places_that_are_no_folder__are_read_or_said_to_be_none(market):
     assert (no_key.code, "set s3_key_id and s3_secret_file" in no_key.err) == (2, True), no_key
     assert (no_kind.code, "s3+https://HOST/BUCKET" in no_kind.err) == (2, True), no_kind
     assert "there is no peer 4000" in answer(f"peer+{beta}", 4_000).err
+
+
+def test_python__asks_and_reads_the_case__as_the_commands_do(market, proven):
+    assignment, epoch = proven
+    asker = market.new_account("program")
+    with wasmarket.connect(home=market.home.root, key=asker) as connected:
+        audits = connected.audits
+        with pytest.raises(wasmarket.MarketError, match="4000"):
+            audits.case(case=4_000)
+        case = audits.ask(assignment=assignment, epoch=epoch, sequence=9)
+        wait_until("the peer answers", lambda: is_answered(market, case))
+
+        found = audits.case(case=case)
+        mine = audits.cases(by=market.address(asker))
+        with pytest.raises(wasmarket.MarketError, match="not open"):
+            audits.resolve(case=case)
+
+        assert (found.kind, found.outcome, found.sequence, found.votes) == (
+            "ask",
+            "answered",
+            9,
+            {},
+        )
+        assert [(one.case, one.seized) for one in mine] == [(case, 0)]
+        assert audits.cases(assignment=99_999) == []
+        assert (audits.free(), audits.withdraw()) == (0, 0)

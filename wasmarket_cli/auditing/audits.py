@@ -2,6 +2,7 @@
 
 import click
 
+from wasmarket.client.usage.audit_fees import send_paying
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.times import ANSWER_EPOCHS
 from wasmarket.kernel.events.audits import CaseOutcome
@@ -9,7 +10,6 @@ from wasmarket.kernel.units import format_flt
 from wasmarket_cli.auditing.cases import status
 from wasmarket_cli.auditing.meters import watch
 from wasmarket_cli.auditing.papers import accuse, contradict
-from wasmarket_cli.auditing.paying import send_paying
 from wasmarket_cli.options import (
     json_option,
     signing_options,

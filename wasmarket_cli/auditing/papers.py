@@ -6,13 +6,13 @@ import click
 
 from meter.papers.examine import Claim, Finding, Papers, examine, prove_receipt
 from meter.papers.fetch import PaperFetcher
+from wasmarket.client.usage.audit_fees import send_paying
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel import events
 from wasmarket.kernel.audits.evidence import Summed
 from wasmarket.kernel.audits.juries import JURY
 from wasmarket.kernel.errors import InvalidInput, NotFound, Refused, Unreachable
 from wasmarket.kernel.units import format_flt
-from wasmarket_cli.auditing.paying import send_paying
 from wasmarket_cli.options import (
     json_option,
     signing_options,

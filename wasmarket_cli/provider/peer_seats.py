@@ -6,11 +6,11 @@ import click
 
 from wasmarket.chain.contracts.bindings import Audits, MarketLens
 from wasmarket.chain.sending.transactions import Submitter
+from wasmarket.client.usage.audit_fees import allow_flt
 from wasmarket.kernel.addresses import ZERO_ADDRESS
 from wasmarket.kernel.audits.times import CASE_EPOCHS
 from wasmarket.kernel.errors import InvalidInput, Reverted
 from wasmarket.kernel.units import Address, format_flt
-from wasmarket_cli.auditing.paying import allow_flt
 from wasmarket_cli.options import (
     json_option,
     signing_options,

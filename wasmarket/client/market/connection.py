@@ -11,6 +11,7 @@ from wasmarket.chain.sending.wallet import Account
 from wasmarket.client.contracts import MarketContracts
 from wasmarket.client.home import find_home
 from wasmarket.client.market.asynchronous import AsyncView
+from wasmarket.client.market.audits import Auditor
 from wasmarket.client.market.developer import Developer
 from wasmarket.client.market.provider import Provider
 from wasmarket.client.market.reputations import Reputations
@@ -41,6 +42,11 @@ class ConnectedMarket:
     def provider(self) -> Provider:
         """What a provider does."""
         return Provider(self.wiring)
+
+    @cached_property
+    def audits(self) -> Auditor:
+        """Asks, accusations and juries."""
+        return Auditor(self.wiring)
 
     @cached_property
     def reputations(self) -> Reputations:

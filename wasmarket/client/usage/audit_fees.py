@@ -1,10 +1,14 @@
 """Pay what Audits asks for: from the free balance there first, then from the wallet."""
 
-from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
+from typing import TYPE_CHECKING
+
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.errors import Refused
 from wasmarket.kernel.units import format_flt
+
+if TYPE_CHECKING:
+    from wasmarket.chain.sending.transactions import ContractCall, TransactionReceipt
 
 
 def allow_flt(wiring: Wiring, account: Account, amount: int) -> None:
@@ -27,8 +31,8 @@ def allow_flt(wiring: Wiring, account: Account, amount: int) -> None:
 
 
 def send_paying(
-    wiring: Wiring, account: Account, call: ContractCall, cost: int
-) -> TransactionReceipt:
+    wiring: Wiring, account: Account, call: "ContractCall", cost: int
+) -> "TransactionReceipt":
     """Send a call of Audits that costs FLT (base units)."""
     allow_flt(wiring, account, cost)
     return wiring.sender(account).send(call)
