@@ -101,7 +101,7 @@ gas: bench-gas  ## Measure the gas of every operation; writes bench/results/gas.
 bench-gas: setup
 	@$(PY) -m bench.gas
 
-.PHONY: bench-audits bench-choreography bench-functions bench-indexer bench-install bench-matcher bench-payments bench-peer bench-town
+.PHONY: bench-audits bench-choreography bench-functions bench-indexer bench-install bench-keeper bench-matcher bench-payments bench-peer bench-town
 # GROUPS="calls others" measures only those and leaves the other rows with the run that measured them.
 bench-install: setup  ## Time and size of an install; writes bench/results/install.json
 	@$(PY) -m bench.install
@@ -109,6 +109,8 @@ bench-indexer: setup  ## Speed of the index: backfill, undo, live; writes bench/
 	@$(PY) -m bench.indexer
 bench-matcher: setup  ## Speed and welfare of the matching engine; writes bench/results/matcher.json
 	@$(PY) -m bench.matcher $(GROUPS)
+bench-keeper: setup  ## A keeper of 10,000 deals: processor time of an epoch; writes bench/results/keeper.json
+	@$(PY) -m bench.keeper
 bench-town: setup  ## A simulated market (TOWN=small, medium, large, full); writes bench/results/town.json
 	@$(PY) -m bench.town
 bench-choreography: setup  ## Speed of scripts between peers, beside marine-js; writes bench/results/choreography.json
