@@ -1,6 +1,5 @@
 """AquaVM in our workers and in npm marine-js: the same invokes, processor time of each."""
 
-import asyncio
 import importlib
 import tempfile
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import msgspec
 import psutil
+import uvloop
 
 import bench.peer.market
 from bench.choreography.avm_alone import measure_alone
@@ -24,7 +24,7 @@ SCRIPT = """(seq (call %init_peer_id% ("s" "f") ["x"] x)
 
 def measure_invoke() -> dict[str, float]:
     """Return the mean over a start, an answer and a merge."""
-    bodies, ours = asyncio.run(_measure_ours())
+    bodies, ours = uvloop.run(_measure_ours())
     alone = measure_alone(_bench.AVM, _bench.AVM_CACHE, bodies, REPEAT)
     invokes = [msgspec.msgpack.decode(body) for body in bodies]
     times = _marine_js.invoke_in_marine_js(invokes, REPEAT)["times"]
