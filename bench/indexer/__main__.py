@@ -5,13 +5,18 @@ from pathlib import Path
 
 import click
 
+from bench.indexer.beside_ponder import measure_beside_ponder
 from bench.indexer.live import measure_live
 from bench.indexer.measures import MEASURES
 from bench.matcher.rows import Row, describe_machine, dump_row
 from bench.result_files import Run, describe_tree, save_rows
 
 PATH = Path(__file__).resolve().parents[1] / "results" / "indexer.json"
-ALL: dict[str, Callable[[], list[Row]]] = {**MEASURES, "live": measure_live}
+ALL: dict[str, Callable[[], list[Row]]] = {
+    **MEASURES,
+    "live": measure_live,
+    "ponder": measure_beside_ponder,
+}
 
 
 @click.command()

@@ -91,7 +91,7 @@ def start(database: Database, reader: Rpc | FakeChain) -> IndexLoop:
     return IndexLoop(database, reader, deployment, Board(CollectorRegistry()))
 
 
-def _apart(
+def in_own_process(
     function: Callable[..., tuple[float, float, int]], *arguments: str
 ) -> tuple[float, float, int]:
     """Call a function in a fresh process."""
@@ -107,7 +107,7 @@ def measure_backfill() -> list[Row]:
         if os.environ.get(POSTGRES):
             stores["PostgreSQL (client)"] = os.environ[POSTGRES]
         for name, store in stores.items():
-            cpu, seconds, memory = _apart(backfill, url, store)
+            cpu, seconds, memory = in_own_process(backfill, url, store)
             bar = 25_000 if name == "SQLite" else 20_000
             what = f"backfill of {events:,} events, {PER_BLOCK} a block, {name}"
             rows += [

@@ -27,6 +27,22 @@ from wasmarket.testing.fake_chain import FAKE_CODE
 
 EMPTY = bytes(32)
 NO_NONCE = bytes(8)
+NEWEST = {"latest", "safe", "finalized"}
+PLAIN = {
+    "from": "0x" + "11" * 20,
+    "to": "0x" + "22" * 20,
+    "input": "0x",
+    "value": "0x0",
+    "nonce": "0x0",
+    "gas": "0x5208",
+    "gasPrice": "0x1",
+    "type": "0x0",
+    "chainId": "0x7a69",
+    "v": "0x1b",
+    "r": "0x1",
+    "s": "0x1",
+}
+"""What all transactions of the chain say: no indexer looks at them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +163,8 @@ class Served:
     def answer(self, request: dict[str, Any]) -> bytes:
         """Return the answer to one request."""
         return b'{"jsonrpc":"2.0","id":%d,"result":%s}' % (
-            request["id"],
-            self._result(request["method"], request["params"]),
+            request.get("id", 0),
+            self._result(request["method"], request.get("params", [])),
         )
 
     def _result(self, method: str, params: list[Any]) -> bytes:
@@ -160,14 +176,36 @@ class Served:
         if method == "eth_blockNumber":
             return b'"%s"' % hex(chain.first + self.until).encode()
         if method == "eth_getBlockByNumber":
-            place = self._place(params[0])
-            return chain.headers[place] if 0 <= place <= self.until else b"null"
+            return self._block(self._place(params[0]), *params[1:])
         if method == "eth_getBlockByHash":
-            place = chain.hashes.get(params[0], -1)
-            return chain.headers[place] if 0 <= place <= self.until else b"null"
+            return self._block(chain.hashes.get(params[0], self.until + 1), *params[1:])
         if method == "eth_getLogs":
             return self._logs(params[0])
         raise ValueError(method)
+
+    def _block(self, place: int, is_whole: bool = False) -> bytes:
+        """Return a block, with all of its transactions if they are asked for."""
+        if place == -1:
+            # Some ask for the block before the first, which is none of the market's.
+            header = json.loads(self.chain.headers[0]) | {"number": hex(self.chain.first - 1)}
+            return json.dumps(header).encode()
+        if not 0 <= place <= self.until:
+            return b"null"
+        header = self.chain.headers[place]
+        logs = json.loads(b"[%s]" % self.chain.logs[place]) if is_whole else []
+        if not logs:
+            return header
+        transactions = [
+            PLAIN
+            | {
+                "hash": log["transactionHash"],
+                "transactionIndex": log["transactionIndex"],
+                "blockHash": log["blockHash"],
+                "blockNumber": log["blockNumber"],
+            }
+            for log in logs
+        ]
+        return json.dumps(json.loads(header) | {"transactions": transactions}).encode()
 
     def _logs(self, query: dict[str, Any]) -> bytes:
         if "blockHash" in query:
@@ -178,7 +216,7 @@ class Served:
         return b"[%s]" % b",".join(part for part in self.chain.logs[first : last + 1] if part)
 
     def _place(self, tag: str) -> int:
-        return self.until if tag == "latest" else int(tag, 16) - self.chain.first
+        return self.until if tag in NEWEST else int(tag, 16) - self.chain.first
 
 
 def serve_chain(served: Served, port: int) -> ThreadingHTTPServer:

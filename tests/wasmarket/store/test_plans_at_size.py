@@ -20,7 +20,7 @@ from wasmarket.store.chain.events import (
     fetch_latest_events,
 )
 from wasmarket.store.chain.history import fetch_claims
-from wasmarket.store.chain.peers import fetch_peers, fetch_provider
+from wasmarket.store.chain.peers import fetch_peers, fetch_provider, fetch_providers
 from wasmarket.store.chain.state import fetch_cancelled, fetch_counters, fetch_indexed
 from wasmarket.store.matching.live_offers import (
     fetch_asks_of,
@@ -42,6 +42,10 @@ MIDDLE = (LAST_BLOCK // 2, 0)
 PAGE = 50
 LARGE = 5_000
 """Rows of a table that no page may read whole."""
+
+STEPS_AT_ONCE = 100
+MOST_STEPS = 100_000
+"""Of SQLite's machine for one page; the dearest, of providers, counts what each of them has."""
 
 ONE = account(7)
 QUESTIONS = {
@@ -71,6 +75,7 @@ QUESTIONS = {
     "peers": lambda s, at: fetch_peers(s, after=5_000, limit=PAGE),
     "peers of a provider": lambda s, at: fetch_peers(s, provider=ONE, limit=PAGE),
     "a provider": lambda s, at: fetch_provider(s, at, ONE),
+    "providers": lambda s, at: fetch_providers(s, at, after=ONE, limit=PAGE),
     "asks": lambda s, at: fetch_provider_offers(s, after=9_000, limit=PAGE),
     "asks of a provider": lambda s, at: fetch_provider_offers(s, provider=ONE, limit=PAGE),
     "asks of peers": lambda s, at: fetch_asks_of(s, peers=range(1, PAGE)),
@@ -159,6 +164,21 @@ def test_question__large_tables__are_not_read_whole(store, question):
     assert seen
     assert answer or question == "cancellations"
     assert whole_reads(store, seen) == []
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_question__on_sqlite__takes_few_steps(store, question):
+    if store.is_postgres:
+        pytest.skip("steps are counted by SQLite")
+    steps = []
+    with store.read() as session:
+        at = fetch_indexed(session)
+        driver = session.connection().connection.dbapi_connection
+        driver.set_progress_handler(lambda: steps.append(1), STEPS_AT_ONCE)
+        QUESTIONS[question](session, at)
+        driver.set_progress_handler(None, 0)
+
+    assert len(steps) * STEPS_AT_ONCE < MOST_STEPS, question
 
 
 def test_whole_reads__question_without_an_index__are_seen(store):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
@@ -89,14 +89,16 @@ def fetch_providers(
     limit: int | None = 100,
 ) -> list[ProviderView]:
     """Return the accounts that have a peer or stake, by address."""
-    known = (
-        select(PeerRow.provider.label("address"))
-        .union(select(StakeRow.provider.label("address")))
-        .subquery()
-    )
-    query = select(known.c.address).where(known.c.address > after)
-    if address is not None:
-        query = query.where(known.c.address == address)
+    parts = []
+    for column in (PeerRow.provider, StakeRow.provider):
+        # Each by its index and only so far: a union of all would be made anew for each page.
+        part = select(column.label("address")).where(column > after)
+        if address is not None:
+            part = part.where(column == address)
+        ordered = part.distinct().order_by(column).limit(limit).subquery()
+        parts.append(select(ordered.c.address))
+    known = union(*parts).subquery()
+    query = select(known.c.address)
     addresses = session.scalars(query.order_by(known.c.address).limit(limit)).all()
     found: list[ProviderView] = []
     for start in range(0, len(addresses), BATCH):
