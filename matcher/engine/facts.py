@@ -56,14 +56,20 @@ class PeerFacts:
 NOTHING_KNOWN = PeerFacts()
 
 
+_NOWHERE: I64 = np.zeros(0, np.int64)
+
+
 class _Columns(NamedTuple):
+    """Facts by place; `site` numbers the `sites`, `claims` are the places that make each."""
+
     ids: I64
     speed: I64
     uptime: I64
     evictions: I64
     age: I64
-    sites: list[str]
-    claims: list[tuple[str, ...]]
+    site: I64
+    sites: dict[str, int]
+    claims: dict[str, I64]
     latencies: list[tuple[tuple[str, int], ...]]
 
 
@@ -103,11 +109,12 @@ class FactTable:
             c = self._columns = self._build()
         fails = np.zeros(len(c.ids), np.int64)
         if wish.data_centers:
-            named = frozenset(wish.data_centers)
-            fails |= SITES * np.array([site not in named for site in c.sites], np.int64)
-        if wish.claims:
-            needed = frozenset(wish.claims)
-            fails |= CLAIMS * np.array([not needed.issubset(made) for made in c.claims], np.int64)
+            named = [c.sites[site] for site in wish.data_centers if site in c.sites]
+            fails |= SITES * ~np.isin(c.site, named)
+        for claim in wish.claims:
+            lacks = np.ones(len(c.ids), np.bool_)
+            lacks[c.claims.get(claim, _NOWHERE)] = False
+            fails |= CLAIMS * lacks
         if wish.max_latency_ms:
             fails |= LATENCY * np.array(
                 [_is_slow(measured, wish) for measured in c.latencies], np.int64
@@ -124,6 +131,11 @@ class FactTable:
 
     def _build(self) -> _Columns:
         rows = list(self._facts.items())
+        sites: dict[str, int] = {}
+        claims: dict[str, list[int]] = {}
+        for place, (_, facts) in enumerate(rows):
+            for claim in facts.claims:
+                claims.setdefault(claim, []).append(place)
         known = [facts.history for _, facts in rows]
         return _Columns(
             np.array([peer for peer, _ in rows], np.int64),
@@ -134,8 +146,9 @@ class FactTable:
             ),
             np.array([NOT_KNOWN if s is None else s.evictions for s in known], np.int64),
             np.array([NOT_KNOWN if s is None else s.age_epochs for s in known], np.int64),
-            [facts.site for _, facts in rows],
-            [facts.claims for _, facts in rows],
+            np.array([sites.setdefault(facts.site, len(sites)) for _, facts in rows], np.int64),
+            sites,
+            {claim: np.array(places, np.int64) for claim, places in claims.items()},
             [facts.latencies for _, facts in rows],
         )
 

@@ -14,7 +14,7 @@ def judge_slots(storage: Storage, wish: Wish) -> I64:
     """Return by peer slot which limits of a wish the peer fails, as bits of `facts.WISHED`."""
     fails = np.full(storage.peers, judge_unknown(wish), np.int64)
     ids, found = storage.facts.judge(wish)
-    slots = np.array([storage.peer_slot(peer) for peer in ids.tolist()], np.int64)
+    slots = storage.peer_slots(ids)
     known = slots != NONE
     fails[slots[known]] = found[known]
     return fails
