@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:36rem;padding:0 1rem;"
+    "overflow-wrap:anywhere;"
     "color:#111;background:#fff}h1{font-size:1.4rem}table{border-collapse:collapse;width:100%}"
     "th{text-align:left;font-weight:600;padding:.35rem 1rem .35rem 0;vertical-align:top}"
     "td{text-align:right;padding:.35rem 0;overflow-wrap:anywhere}tr{border-bottom:1px solid #ccc}"
