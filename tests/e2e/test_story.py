@@ -154,14 +154,22 @@ def test_demo__keep__stays_with_urls_until_it_is_told_to_end(start_demo, tmp_pat
     assert_chain_is_gone(text)
 
 
-@pytest.mark.parametrize("seed", [int(text) for text in os.environ.get("SEEDS", "1").split(",")])
-def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
-    words = io.StringIO()
-    killers: list[Killer] = []
+class Shaken:
+    """A story that is told while processes are killed, and what it leaves."""
 
-    def interlude(story: ShakenStory, chapter: str) -> None:
+    def __init__(self, home: Path, seed: int) -> None:
+        self.home = home
+        self._seed = seed
+        self._words = io.StringIO()
+        self._killers: list[Killer] = []
+        self._is_open = True
+        teller = Teller(Console(file=self._words, width=100))
+        self.story = ShakenStory(Home(home), teller, self._interlude)
+
+    def _interlude(self, story: ShakenStory, chapter: str) -> None:
+        killers = self._killers
         if chapter == "start":
-            killers.append(Killer(story.market, seed, (2.0, 6.0)))
+            killers.append(Killer(story.market, self._seed, (2.0, 6.0)))
             killers[0].start()
         if chapter == "update":
             killers[0].hold()
@@ -174,35 +182,75 @@ def test_story__processes_killed_at_any_moment__ends_the_same(tmp_path, seed):
         elif chapter in KILLED_AFTER:
             killers[0].kill(*KILLED_AFTER[chapter])
 
-    story = ShakenStory(Home(tmp_path / "home"), Teller(Console(file=words, width=100)), interlude)
-    try:
-        story.tell()
-        market = story.market
-        wiring = market.wiring
-        pay = compute_pay(wiring)
-        names = (*market.plan.developers, *market.plan.providers, "matcher")
-        accounts = {name: wiring.account(name).address for name in names}
-        wallets = {name: wiring.usdc.balance(address) for name, address in accounts.items()}
-        earned = {name: pay.get(address, 0) for name, address in accounts.items()}
-        held = wiring.usdc.balance(wiring.market.address)
-        store = open_database(wiring.store_url)
-        verdict = verify_store(store, wiring.rpc, wiring.deployment, replays=True)
-        store.close()
-    finally:
-        for killer in killers:
-            killer.close()
-        story.close()
-        print(words.getvalue(), [killer.killed for killer in killers])
+    @property
+    def words(self) -> str:
+        """What was said."""
+        return self._words.getvalue()
 
-    assert find_chapters(words.getvalue()) == list(CHAPTERS)
-    assert held == 0
-    assert verdict.differences == []
-    assert wallets == {
+    @property
+    def killed(self) -> list[str]:
+        """Who was killed, in order."""
+        return [name for killer in self._killers for name in killer.killed]
+
+    def close(self) -> None:
+        """End whoever kills, and the market."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        for killer in self._killers:
+            killer.close()
+        self.story.close()
+        print(self.words, self.killed)
+
+
+@pytest.fixture(
+    scope="module", params=[int(text) for text in os.environ.get("SEEDS", "1").split(",")]
+)
+def shaken(request, tmp_path_factory) -> Iterator[Shaken]:
+    """The story, told to its end; the tests behind look at what it left."""
+    told = Shaken(tmp_path_factory.mktemp("shaken") / "home", request.param)
+    try:
+        told.story.tell()
+        yield told
+    finally:
+        told.close()
+
+
+def test_story__processes_killed_at_any_moment__is_told_to_its_end(shaken):
+    assert find_chapters(shaken.words) == list(CHAPTERS)
+    assert {"indexer", "matcher", "gateway", "beta-1"} <= set(shaken.killed)
+
+
+def test_story__processes_killed_at_any_moment__pays_everybody_to_the_unit(shaken):
+    market = shaken.story.market
+    wiring = market.wiring
+    pay = compute_pay(wiring)
+    names = (*market.plan.developers, *market.plan.providers, "matcher")
+    accounts = {name: wiring.account(name).address for name in names}
+    earned = {name: pay.get(address, 0) for name, address in accounts.items()}
+
+    assert wiring.usdc.balance(wiring.market.address) == 0
+    assert {name: wiring.usdc.balance(address) for name, address in accounts.items()} == {
         "developer": DRIP + BOUGHT - sum(pay.values()),
         "alpha": DRIP + earned["alpha"],
         "beta": DRIP + earned["beta"],
         "matcher": earned["matcher"],
     }
     assert min(earned["alpha"], earned["beta"], earned["matcher"]) > 0
-    assert {"indexer", "matcher", "gateway", "beta-1"} <= set(killers[0].killed)
-    assert find_processes(tmp_path) == []
+
+
+def test_story__processes_killed_at_any_moment__leaves_a_store_that_is_the_chains(shaken):
+    wiring = shaken.story.market.wiring
+    store = open_database(wiring.store_url)
+    try:
+        verdict = verify_store(store, wiring.rpc, wiring.deployment, replays=True)
+    finally:
+        store.close()
+
+    assert verdict.differences == []
+
+
+def test_story__that_is_over__leaves_no_process(shaken):
+    shaken.close()
+
+    assert find_processes(shaken.home) == []
