@@ -7,7 +7,7 @@ import httpx
 import msgspec
 
 from keeper.duties.alarms import WatchedPeer
-from keeper.duties.deal_news import LOOK_BACK, DealNews
+from keeper.duties.deal_news import DealNews
 from keeper.duties.funding import CardCharge, ChargeState, ListedDeal
 from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.client.developer import DeveloperClient
@@ -24,6 +24,8 @@ from wasmarket.kernel.reasons import EndKind
 from wasmarket.kernel.units import Address
 
 PAGE = 1_000
+FIRST_PAGE = 20
+"""Events that are asked for first: mostly nothing is new."""
 READY = "/v1/health/ready"
 MOST_REASON = 300
 STATUS = {"waiting": 1, "running": 2, "lapsed": 3, "stopping": 4}
@@ -127,43 +129,30 @@ class DeveloperAccount:
         return found
 
     def news(self, behind: int | None) -> tuple[list[DealNews], int]:
-        """Return what happened to anybody's deals lately, oldest first, and up to which block.
+        """Return what happened to anybody's deals after block `behind`, oldest first, and up to
+        which block it was looked at.
 
         Raises BadContent.
         """
         found: list[DealNews] = []
         block = -1
-        asked = {"names": ",".join(TOLD)}
-        size = 1 if behind is None else PAGE
+        asked, address = {"names": ",".join(TOLD)}, self._client.address
+        size = 1 if behind is None else FIRST_PAGE
         for page in self._pages("/v1/history", asked, size):
             decoded = _decode(page, _EventPage)
             block = max(block, decoded.block)
             if behind is None:
                 break
-            events = [one for one in decoded.items if one.block > behind - LOOK_BACK]
-            found += [self._read_news(one) for one in events if one.deal is not None]
+            events = [one for one in decoded.items if one.block > behind]
+            found += [_read_news(one, address) for one in events if one.deal is not None]
             if len(events) < len(decoded.items):
                 break
         return found[::-1], block
 
-    def _read_news(self, event: "_EventRow") -> DealNews:
-        data = event.data
-        is_eviction = event.name == "Ended" and int(data["kind"]) == EndKind.EVICTED
-        is_ours = data.get("developer") == self._client.address
-        return DealNews(
-            deal=event.deal or 0,
-            block=event.block,
-            tx=event.tx,
-            evicted=event.assignment if is_eviction else None,
-            peer=event.peer,
-            refunded=int(data["refunded"]) if event.name == "Claimed" else 0,
-            is_new=event.name == "DealCreated" and is_ours,
-        )
-
     def _pages(self, path: str, asked: dict[str, str], size: int = PAGE) -> Iterator[bytes]:
         cursor: str | None = ""
         while cursor is not None:
-            more = {"limit": size, **({"cursor": cursor} if cursor else {})}
+            more = {"limit": PAGE, "cursor": cursor} if cursor else {"limit": size}
             content = self._client.matcher.send("GET", path, params={**asked, **more}).content
             cursor = _decode(content, _Next).next
             yield content
@@ -209,6 +198,20 @@ class DeveloperAccount:
         payments = PaymentsClient(self._wiring, self._key)
         minor = payments.amount_for(amount, "usd")
         return str(payments.open(minor, "usd", {"top_up": deal})["page"])
+
+
+def _read_news(event: _EventRow, developer: Address) -> DealNews:
+    data = event.data
+    is_eviction = event.name == "Ended" and int(data["kind"]) == EndKind.EVICTED
+    return DealNews(
+        deal=event.deal or 0,
+        block=event.block,
+        tx=event.tx,
+        evicted=event.assignment if is_eviction else None,
+        peer=event.peer,
+        refunded=int(data["refunded"]) if event.name == "Claimed" else 0,
+        is_new=event.name == "DealCreated" and data.get("developer") == developer,
+    )
 
 
 class StatementAccount:

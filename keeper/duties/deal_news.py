@@ -9,7 +9,8 @@ from keeper.notices import Announcement, Urgency
 from wasmarket.kernel.units import format_usdc
 
 LOOK_BACK: Final = 64
-"""Blocks that are looked at again: a reorg may put an event into one that was seen."""
+"""Blocks before the last look of all that the next one sees again: a reorg may put an event into
+one that was seen."""
 
 
 @dataclass(frozen=True, slots=True)

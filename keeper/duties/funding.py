@@ -61,8 +61,8 @@ class Funder(Protocol):
         """Return the account's deals that are not over."""
 
     def news(self, behind: int | None) -> tuple[list[DealNews], int]:
-        """Return what happened to anybody's deals since a little before block `behind`, oldest
-        first, and up to which block it was looked at; nothing where `behind` is None."""
+        """Return what happened to anybody's deals after block `behind`, oldest first, and up to
+        which block it was looked at; nothing where `behind` is None."""
 
     def read(self, deals: Sequence[int]) -> list[OnchainDeal]:
         """Return what the chain says of deals, settled."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keeper.book import KeeperBook
-from keeper.duties.deal_news import find_announcements
+from keeper.duties.deal_news import LOOK_BACK, find_announcements
 from keeper.duties.funding import (
     CARD,
     DealFunding,
@@ -47,6 +47,8 @@ class _Watch:
     """What is known for one rule: its deals, and since which epoch."""
 
     epoch: int = BEHIND
+    indexed: int = BEHIND
+    """The epoch of the index when all deals were read last."""
     known: dict[int, ListedDeal] = field(default_factory=dict)
     short: dict[int, ShortDeal] = field(default_factory=dict)
     """Deals that did not get what they should."""
@@ -56,6 +58,8 @@ class _Watch:
     """Whether there were more since, and not all deals had a turn."""
     gone: list[str] = field(default_factory=list)
     seen_to: int | None = None
+    looked_to: int | None = None
+    """Up to which block everything was looked at, last time that all was."""
 
 
 class Runways:
@@ -101,9 +105,11 @@ class Runways:
 
     def _look(self, rule: RunwayRule, watch: _Watch, funder: Funder, now: Now) -> None:
         begun = set(self._book.unfinished())
-        changed = self._hear(rule, watch, funder)
+        changed = self._hear(rule, watch, funder, is_begin=watch.epoch != now.epoch)
         if watch.epoch != now.epoch or changed is None:
             watch.known = self._read_known(rule, watch, funder)
+            settled = (k.state.settled for k in watch.known.values() if k.state.status == RUNNING)
+            watch.indexed = max(settled, default=now.epoch)
             chosen = [
                 deal
                 for deal, known in watch.known.items()
@@ -116,8 +122,7 @@ class Runways:
         if chosen or begun:
             self._act(rule, watch, funder, chosen, now)
         # An index that has not come to this epoch yet is asked again.
-        settled = [k.state.settled for k in watch.known.values() if k.state.status == RUNNING]
-        watch.epoch = now.epoch if max(settled, default=now.epoch) >= now.epoch else BEHIND
+        watch.epoch = now.epoch if watch.indexed >= now.epoch else BEHIND
 
     def _find_retried(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> set[int]:
         """Return the deals that are short and may get something now."""
@@ -156,13 +161,20 @@ class Runways:
             if short.reasons:
                 watch.short[deal] = short
 
-    def _hear(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> set[int] | None:
+    def _hear(
+        self, rule: RunwayRule, watch: _Watch, funder: Funder, *, is_begin: bool
+    ) -> set[int] | None:
         """Say what happened to the account's deals; return which changed, None: there are new ones.
 
-        What happened while no keeper ran is said as well.
+        What happened while no keeper ran is said as well; once an epoch, when it begins, what a
+        reorg may have put into blocks that were seen.
         """
         behind = self._book.seen(name_of(rule))
+        if is_begin and behind is not None:
+            behind = (watch.looked_to or behind) - LOOK_BACK
         news, block = funder.news(behind)
+        if is_begin:
+            watch.looked_to = block
         if watch.seen_to is None:
             watch.known = self._read_known(rule, watch, funder)
         ours = [one for one in news if one.deal in watch.known or one.is_new]

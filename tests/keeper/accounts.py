@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from keeper.book import KeeperBook
-from keeper.duties.deal_news import LOOK_BACK, DealNews
+from keeper.duties.deal_news import DealNews
 from keeper.duties.funding import CardCharge, ChargeState, ListedDeal
 from keeper.duties.runways import Now, Runways
 from keeper.notices import Notices
@@ -57,7 +57,7 @@ class DeveloperInMemory:
 
     def news(self, behind):
         recent = self.happened if behind is not None else []
-        return [one for one in recent if one.block > behind - LOOK_BACK], self.block
+        return [one for one in recent if one.block > behind], self.block
 
     def read(self, deals):
         self.reads += deals

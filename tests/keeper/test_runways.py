@@ -1,11 +1,13 @@
 """Deals are kept above their floor: never beyond the limit, never twice, and people are told."""
 
+from collections import defaultdict
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keeper.book import month_of
 from keeper.duties.deal_news import DealNews
 from keeper.duties.funding import ListedDeal
 from keeper.duties.runways import Now
@@ -191,13 +193,15 @@ def test_rule__for_a_deal_of_another_account__is_said(make_desk):
     limit=st.integers(1, 100),
     money=st.integers(0, 100),
 )
-def test_money__whatever_happens__is_never_moved_beyond_the_limit(
+def test_money__whatever_happens__is_never_moved_beyond_the_limit_of_a_month(
     tmp_path_factory, turns, limit, money
 ):
     developer = DeveloperInMemory({7: deal_of(0)}, wallet=money * RATE)
     folder = tmp_path_factory.mktemp("keeper")
     desk = RunwayDesk(folder, developer, most_per_month=limit * RATE)
+    months: dict[str, int] = defaultdict(int)
     for runway, fault, restarts in turns:
+        before = len(developer.moved)
         developer.states[7] = deal_of(runway)
         developer.fails = {
             "": None,
@@ -209,10 +213,12 @@ def test_money__whatever_happens__is_never_moved_beyond_the_limit(
         if restarts:
             desk.restart()
         desk.step()
+        month = month_of(desk.now.timestamp)
+        months[month] += sum(amount for _, amount in developer.moved[before:])
         if not fault:
             desk.later()
 
-    assert sum(amount for _, amount in developer.moved) <= limit * RATE
+    assert max(months.values(), default=0) <= limit * RATE
     desk.book.close()
 
 
@@ -291,6 +297,22 @@ def test_notice__eviction_and_refund__is_said_once_also_over_restarts_and_reorgs
     assert [notice.about for notice in desk.told] == ["evicted:31", "refunded:7:0xb"]
     assert "peer 4 was evicted from deal 7 (assignment 31, transaction 0xa)" in desk.texts()[0]
     assert "2.000000 USDC of epochs that nobody proved went back from deal 7" in desk.texts()[1]
+
+
+def test_notice__event_that_a_reorg_put_behind_what_was_seen__is_said_in_the_next_epoch(make_desk):
+    developer = DeveloperInMemory({7: deal_of(20)})
+    desk = make_desk(developer)
+    desk.step()
+    developer.block = 3_000
+    desk.step()
+    developer.happened.append(DealNews(7, 2_000, "0xa", evicted=31, peer=4))
+    desk.step()
+    assert desk.told == []
+
+    desk.later()
+    desk.step()
+
+    assert [notice.about for notice in desk.told] == ["evicted:31"]
 
 
 def test_notice__metered_deal_without_money__is_empty(make_desk):
