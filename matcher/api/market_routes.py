@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
+from pydantic import WithJsonSchema
 
 from matcher.api.market_reads import MarketReads
 from matcher.api.views.market import (
@@ -23,7 +24,12 @@ from matcher.api.views.market import (
 )
 from matcher.api.views.peer_documents import PeerDocumentJson, SiteJson
 from wasmarket.kernel.addresses import parse_address, parse_hash
-from wasmarket.kernel.selection.peer_document import MAX_CLAIMS, parse_claim_kind
+from wasmarket.kernel.selection.peer_document import (
+    CLAIM_KIND,
+    MAX_CLAIM_KIND,
+    MAX_CLAIMS,
+    parse_claim_kind,
+)
 from wasmarket.kernel.selection.sites import MAX_ID, sites
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
@@ -31,6 +37,10 @@ from wasmarket.serving.texts import AddressText, HashText
 from wasmarket.store.chain.peers import PeerFilter
 
 Number = Annotated[int, Path(ge=0, lt=2**63)]
+ClaimKind = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "pattern": f"^{CLAIM_KIND}$", "maxLength": MAX_CLAIM_KIND}),
+]
 
 
 def market_routes(reads: MarketReads) -> APIRouter:
@@ -126,7 +136,8 @@ def market_routes(reads: MarketReads) -> APIRouter:
             int, Query(ge=0, lt=2**32, description="10^6 fuel per second and unit, as it measured")
         ] = 0,
         claim: Annotated[
-            list[str], Query(max_length=MAX_CLAIMS, description="what it claims; all of these")
+            list[ClaimKind],
+            Query(max_length=MAX_CLAIMS, description="what it claims; all of these"),
         ] = [],  # noqa: B006 - FastAPI copies defaults
         cursor: Cursor = None,
         limit: Limit = DEFAULT_LIMIT,

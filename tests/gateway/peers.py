@@ -145,6 +145,13 @@ def refusal(status: int) -> httpx.Response:
     return httpx.Response(status, json=body, headers=headers)
 
 
+class NoNames(Outbound):
+    """No name has an address: what a gateway asks for besides calls, nobody gives."""
+
+    async def resolve(self, host: str, port: int) -> list[str]:
+        raise OSError(f"{host} is not known")
+
+
 class ScriptedGateway:
     """A whole gateway in front of scripted peers, without any socket."""
 
@@ -170,7 +177,7 @@ class ScriptedGateway:
             version="test",
             deployment=fake_deployment(),
             directory=directory,
-            outbound=Outbound(allow_private=True),
+            outbound=NoNames(allow_private=True),
             folder=self.settings_folder,
             now=lambda: 1_000_000,
             refresh=lambda: None,

@@ -27,7 +27,11 @@ MAX_URL = 300
 MAX_VALID_SECONDS = 31 * 86_400
 """How long a document may hold: what it says may be checked by nobody, but it is never old."""
 
-_KIND = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+CLAIM_KIND = r"[a-z0-9]+(_[a-z0-9]+)*"
+"""What the kind of a claim looks like, as a regular expression."""
+MAX_CLAIM_KIND = 32
+"""Characters of the kind of a claim."""
+_KIND = re.compile(CLAIM_KIND)
 _URL = re.compile(r"https?://[!-~]+")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -256,7 +260,7 @@ def parse_claims(values: list[Any]) -> tuple[PeerClaim, ...]:
 
 def parse_claim_kind(value: Any, field: str) -> str:
     """Return the kind of a claim. Raises InvalidInput."""
-    if not isinstance(value, str) or len(value) > 32 or not _KIND.fullmatch(value):
+    if not isinstance(value, str) or len(value) > MAX_CLAIM_KIND or not _KIND.fullmatch(value):
         raise InvalidInput(
             f"{field} is no kind of claim",
             field=field,
