@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from matcher.engine.index.layout import I64
-from wasmarket.kernel.selection.wishes import ANY, Wish
+from wasmarket.kernel.selection.values import ANY
+from wasmarket.kernel.selection.wishes import Wish
 
 WISHED = (
     "data_centers",

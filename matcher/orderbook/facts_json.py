@@ -7,7 +7,8 @@ from matcher.engine.facts import PeerFacts, PeerHistory
 from wasmarket.kernel.documents.canonical_json import dump_canonical, parse_canonical
 from wasmarket.kernel.documents.json_fields import JsonFields
 from wasmarket.kernel.selection.peer_document import PeerDocument, check_plain, parse_peer_document
-from wasmarket.kernel.selection.wishes import ANY, PPM
+from wasmarket.kernel.selection.values import ANY
+from wasmarket.kernel.selection.wishes import PPM
 
 MOST_SIGNATURE = 130
 MOST_LATENCIES = 64

@@ -73,6 +73,7 @@ def test_commands__are_all_there():
             "repl",
             "export",
             "keeper",
+            "statement",
         ),
     }
 

@@ -25,7 +25,8 @@ from tests.matcher.markets import (
     markets,
     simple_book,
 )
-from wasmarket.kernel.selection.wishes import ANY, MONTH_SECONDS, NO_WISH, PPM, Wish
+from wasmarket.kernel.selection.values import ANY
+from wasmarket.kernel.selection.wishes import MONTH_SECONDS, NO_WISH, PPM, Wish
 
 pytestmark = pytest.mark.unit
 

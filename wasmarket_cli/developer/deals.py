@@ -11,7 +11,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, parse_hash
 from wasmarket.kernel.documents.content_ids import app_cid
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.regions import region_code, regions_of
-from wasmarket.kernel.selection.wishes import ANY
+from wasmarket.kernel.selection.values import ANY
 from wasmarket.kernel.traits import traits_of
 from wasmarket.kernel.units import Hash, format_usdc
 from wasmarket_cli.endings import FOR_DEVELOPERS, newest_endings, print_endings

@@ -19,7 +19,8 @@ from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.wishes import judge_slots
 from matcher.engine.single.solve import Lines, find_lines
 from matcher.engine.values import Demand
-from wasmarket.kernel.selection.wishes import ANY, MONTH_SECONDS, NO_WISH, Wish
+from wasmarket.kernel.selection.values import ANY
+from wasmarket.kernel.selection.wishes import MONTH_SECONDS, NO_WISH, Wish
 
 
 @dataclass(frozen=True, slots=True)

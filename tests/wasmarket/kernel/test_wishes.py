@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from wasmarket.client.market.wishes import describe_wish, parse_percent, read_wish
 from wasmarket.kernel.addresses import to_address, to_hash
 from wasmarket.kernel.errors import InvalidInput
+from wasmarket.kernel.selection.values import ANY
 from wasmarket.kernel.selection.wishes import (
-    ANY,
     LEAST_WEIGHT,
     MAX_ENTRIES,
     MONTH_SECONDS,

@@ -9,7 +9,8 @@ from wasmarket.app.app_toml import read_app_toml
 from wasmarket.client.market.amounts import Amountlike, BaseUnits, read_usdc
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.selection.sites import parse_site_id
-from wasmarket.kernel.selection.wishes import ANY, PPM, Wish, parse_wish
+from wasmarket.kernel.selection.values import ANY
+from wasmarket.kernel.selection.wishes import PPM, Wish, parse_wish
 from wasmarket.kernel.units import format_usdc
 
 FILE_NAME: Final = "app.toml"

@@ -14,6 +14,7 @@ from wasmarket.kernel.errors import InvalidInput, MarketError
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.selection.peer_document import check_plain, parse_claim_kind
 from wasmarket.kernel.selection.sites import is_site_id
+from wasmarket.kernel.selection.values import ANY
 from wasmarket.kernel.signing.offers import PriceKind, parse_uint
 from wasmarket.kernel.signing.signatures import NO_SIGNATURE, parse_signature, recover
 from wasmarket.kernel.signing.typed_data import Domain, digest
@@ -26,8 +27,6 @@ WISH_TYPE = (
 )
 _WISH = keccak(WISH_TYPE.encode())
 
-ANY = 2**32 - 1
-"""Stands for "however many evictions": 0 is a wish."""
 PPM = 1_000_000
 LEAST_WEIGHT, MOST_WEIGHT = 100_000, 10_000_000
 """A provider counts for no less than a tenth and no more than ten times its price."""
