@@ -7,7 +7,8 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from peer.folder import write_atomically
 from peer.machine import detect_hardware
@@ -28,11 +29,6 @@ from wasmarket.kernel.selection.peer_document import (
 )
 from wasmarket.kernel.selection.signed_document import sign_peer_document
 from wasmarket.kernel.signing.typed_data import Domain
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from peer.chain_state.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +55,7 @@ class OwnDocument:
 
     def __init__(
         self,
-        key: "Ed25519PrivateKey",
+        key: Ed25519PrivateKey,
         domain: Domain,
         folder: Path,
         terms: Callable[[], DocumentTerms | None],
@@ -80,6 +76,18 @@ class OwnDocument:
         self._found: Hardware | None = None
         self._signed: SignedPeerDocument | None = None
         self._lock = threading.Lock()
+
+    @classmethod
+    def of_peer(
+        cls,
+        parts: PeerParts,
+        key: Ed25519PrivateKey,
+        domain: Domain,
+        number: Callable[[], int],
+        now: Callable[[], int],
+    ) -> "OwnDocument":
+        """Return the document of a peer that is put together from `parts`."""
+        return cls(key, domain, parts.folder, lambda: parts.policy.current.document, number, now)
 
     def read(self) -> SignedPeerDocument:
         """Return the document as it is now. Raises NotFound for none, Unreachable before the chain
@@ -105,24 +113,6 @@ class OwnDocument:
                     wanted, *sign_peer_document(self._key, wanted)
                 )
             return kept
-
-
-def build_own_document(
-    parts: PeerParts,
-    key: "Ed25519PrivateKey",
-    domain: Domain,
-    listener: "Listener",
-    now: Callable[[], int],
-) -> OwnDocument:
-    """Return the document of a peer that is put together from `parts`."""
-    return OwnDocument(
-        key,
-        domain,
-        parts.folder,
-        lambda: parts.policy.current.document,
-        lambda: listener.number,
-        now,
-    )
 
 
 def make_document(

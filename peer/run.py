@@ -30,7 +30,7 @@ from peer.hosting.sources import SourceHints
 from peer.hosting.versions import Preparer
 from peer.metrics import PeerMetrics
 from peer.offers.selling import build_reconciler, create_matcher_client
-from peer.own_document import build_own_document
+from peer.own_document import OwnDocument
 from peer.papers import open_papers
 from peer.parts import PeerParts
 from peer.report import Report
@@ -256,6 +256,7 @@ class PeerProcess:
         registry.register(self.loops)
         if self._choreography is not None:
             registry.register(self._choreography.metrics)
+        now = self._host.now
         self.app = create_app(
             ServiceInfo("peer", parts.version),
             self._host,
@@ -266,9 +267,7 @@ class PeerProcess:
             KeptCopies(
                 folder.kept, lambda: parts.policy.current.copies, lambda: self._disk.has_room
             ),
-            Authenticator(
-                domain, self._host.now, nonces=self._nonces, peer=lambda: self._book.peer
-            ),
+            Authenticator(domain, now, nonces=self._nonces, peer=lambda: self._book.peer),
             self._sharing,
             self._choreography,
             self._triggers.runner,
@@ -276,7 +275,7 @@ class PeerProcess:
                 raw(public_key(key)),
                 lambda: self._listener.endpoint,
                 lambda challenge: sign_identity(key, domain, self._listener.number, challenge),
-                build_own_document(parts, key, domain, self._listener, self._host.now).read,
+                OwnDocument.of_peer(parts, key, domain, lambda: self._listener.number, now).read,
             ),
             status=report.status,
             readiness=report.readiness,

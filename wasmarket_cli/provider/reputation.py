@@ -11,7 +11,7 @@ from wasmarket.client.reputation.reading import ReputationClient
 from wasmarket.kernel.errors import NotFound, Unreachable
 from wasmarket.kernel.regions import region_code
 from wasmarket.kernel.reputation.figures import PPM
-from wasmarket.kernel.reputation.kinds import FIGURES
+from wasmarket.kernel.reputation.kinds import FIGURE_NAMES, SORTS
 from wasmarket.kernel.units import Address, format_flt, format_usdc
 from wasmarket_cli.errors import Exit
 from wasmarket_cli.options import ADDRESS, json_option, key_option
@@ -33,26 +33,13 @@ STRIP = 45
 SHOWN = 50
 """Differences and events in a table for people; `--json` has all."""
 
-SORTS = (
-    "uptime",
-    "age",
-    "pay",
-    "units",
-    "evictions",
-    "faults",
-    "audits_lost",
-    "left",
-    "dropped",
-    "rejected",
-)
-
 verify_option = click.option(
     "--verify", is_flag=True, help="Count again from the chain's logs; exit code 1 if any differs"
 )
 events_option = click.option(
     "--events",
     "figure",
-    type=click.Choice(["proven", *FIGURES]),
+    type=click.Choice(FIGURE_NAMES),
     metavar="FIGURE",
     help="Show the events that this figure counts, e.g. evictions",
 )

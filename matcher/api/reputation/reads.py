@@ -9,7 +9,7 @@ from matcher.api.reputation.views import NamedEventJson, ReputationJson, Summary
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.reputation.figures import WINDOWS, first_of_window
-from wasmarket.kernel.reputation.kinds import FIGURES, ReputationKind
+from wasmarket.kernel.reputation.kinds import FIGURES, PROVEN, ReputationKind
 from wasmarket.kernel.units import Address
 from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
 from wasmarket.store.chain.events import fetch_stamp
@@ -25,12 +25,7 @@ from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database, Session
 from wasmarket.store.views import Indexed
 
-PROVEN = "proven"
-"""The one figure that counts commitments."""
-
-FIGURE_NAMES = (PROVEN, *FIGURES)
-
-SORTS: Final[dict[str, Callable[[ShortRecord], int | None]]] = {
+KEYS: Final[dict[str, Callable[[ShortRecord], int | None]]] = {
     "uptime": lambda summary: None if summary.uptime_ppm is None else -summary.uptime_ppm,
     "age": lambda summary: summary.registered_at,
     "pay": lambda summary: -summary.proofs.proven_pay,
@@ -42,7 +37,7 @@ SORTS: Final[dict[str, Callable[[ShortRecord], int | None]]] = {
     "dropped": lambda summary: summary.counts[ReputationKind.DROPPED],
     "rejected": lambda summary: summary.counts[ReputationKind.REJECTED],
 }
-"""What lists are sorted by, the best first; who has no such figure comes last either way."""
+"""The key of each of SORTS, the best first; who has no such figure comes last either way."""
 
 
 class ReputationReads:
@@ -119,7 +114,7 @@ Key = tuple[int, int, int | str]
 
 def _place(summary: ShortRecord, sort: str, worst: bool) -> Key:
     """Return where a summary comes in a list: those without the figure last."""
-    value = SORTS[sort](summary)
+    value = KEYS[sort](summary)
     name: int | str = summary.provider if summary.peer is None else summary.peer
     if value is None:
         return 1, 0, name

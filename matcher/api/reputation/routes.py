@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from matcher.api.reputation.reads import FIGURE_NAMES, SORTS, ReputationReads
+from matcher.api.reputation.reads import ReputationReads
 from matcher.api.reputation.views import NamedEventJson, ReputationJson, SummaryJson
 from wasmarket.kernel.addresses import parse_address
+from wasmarket.kernel.reputation.kinds import FIGURE_NAMES, SORTS
 from wasmarket.serving.pages import DEFAULT_LIMIT, Cursor, Limit, Page
 from wasmarket.serving.texts import AddressText
 

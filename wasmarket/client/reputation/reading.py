@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.reputation.figures import WINDOWS
+from wasmarket.kernel.reputation.kinds import PROVEN
 from wasmarket.kernel.units import Address
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class ReputationClient:
         first = recount.windows[max(WINDOWS)].first
         named = [
             event
-            for figure in (None, "proven")
+            for figure in (None, PROVEN)
             for event in self.events(whose, figure, max(WINDOWS) + MARGIN)
             if event["in_block"] <= block and event["epoch"] >= first
         ]

@@ -83,7 +83,26 @@ FIGURES: dict[str, tuple[ReputationKind, ...]] = {
     "refunded": (ReputationKind.CLAIMED,),
     "seized": LOST,
 }
-"""Which events each figure counts; `proven` counts commitments, which are of no such kind."""
+"""Which events each figure counts."""
+
+PROVEN = "proven"
+"""The one figure that counts commitments, which are events of no such kind."""
+
+FIGURE_NAMES = (PROVEN, *FIGURES)
+
+SORTS = (
+    "uptime",
+    "age",
+    "pay",
+    "units",
+    "evictions",
+    "faults",
+    "audits_lost",
+    "left",
+    "dropped",
+    "rejected",
+)
+"""What lists of reputations are sorted by."""
 
 
 def describe_reason(kind: ReputationKind, reason: int) -> str:
