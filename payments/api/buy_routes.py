@@ -15,6 +15,7 @@ from payments.quoting.quotes import MINOR_UNITS, write_money
 from payments.settings import PaymentsSettings
 from wasmarket.kernel.addresses import parse_address
 from wasmarket.kernel.errors import InvalidInput, MarketError
+from wasmarket.kernel.signing.offers import parse_uint
 from wasmarket.kernel.units import DealId
 from wasmarket.store.enums import Purpose
 
@@ -62,10 +63,11 @@ def read_purchase(form: dict[str, str]) -> PurchaseRequest:
     if "account" in form:
         address = parse_address(form["account"], field="account")
         return PurchaseRequest(currency, amount, Purpose.ACCOUNT, account=address)
-    deal = form.get("deal", "")
-    if not (deal.isascii() and deal.isdigit() and 0 < int(deal[:20]) < 2**63):
-        raise InvalidInput("there is no such deal", field="deal")
-    return PurchaseRequest(currency, amount, Purpose.TOP_UP, deal=DealId(int(deal)))
+    try:
+        deal = parse_uint(form.get("deal", ""), field="deal", below=2**63)
+    except InvalidInput:
+        raise InvalidInput("there is no such deal", field="deal") from None
+    return PurchaseRequest(currency, amount, Purpose.TOP_UP, deal=DealId(deal))
 
 
 def read_money(text: str) -> int:

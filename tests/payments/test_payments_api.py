@@ -276,6 +276,7 @@ def test_buy_page__form_filled_in__opens_a_checkout_and_goes_to_its_page(shop, h
         ({"deal": "100"}, "there is no deal 100"),
         ({"deal": "<script>"}, "there is no such deal"),
         ({"deal": "9" * 40}, "there is no such deal"),
+        ({"deal": "0" * 19 + "1" + "9" * 60}, "there is no such deal"),
     ],
 )
 def test_buy_page__what_cannot_be_bought__says_so_in_the_form(http, fields, words):
