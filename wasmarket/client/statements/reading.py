@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.reading.blocks import Log, RawLog
+from wasmarket.chain.reading.blocks import BlockRef, Log, RawLog
 from wasmarket.client.service import ServiceClient
 from wasmarket.client.statements.statement import (
     COINS,
@@ -96,10 +96,11 @@ class StatementReader:
             told = [*self._tell_provider(account, month)]
             payers, seen = self._find_providers_events(account, month)
         receipts = self._fetch_receipts({one.line.tx for one in told} | seen)
-        self._confirm(told, receipts)
+        blocks = self._fetch_blocks(receipts.values())
+        self._confirm(told, receipts, blocks)
         _check_gaps(one.line for one in told)
         lines = [one.line for one in told if one.line.amount]
-        lines += self._tell_gas(receipts, payers, month)
+        lines += _tell_gas(receipts, blocks, payers, month)
         return Statement(
             side,
             account,
@@ -198,9 +199,19 @@ class StatementReader:
             found[tx] = answer
         return found
 
-    def _confirm(self, told: Sequence[_Claim], receipts: dict[str, _Receipt]) -> None:
+    def _fetch_blocks(self, receipts: Iterable[_Receipt]) -> list[BlockRef]:
+        numbers = sorted({int(one.block_number, 16) for one in receipts})
+        headers = self._wiring.rpc.fetch_headers([BlockNumber(number) for number in numbers])
+        return [header for header in headers if header is not None]
+
+    def _confirm(
+        self,
+        told: Sequence[_Claim],
+        receipts: dict[str, _Receipt],
+        blocks: Sequence[BlockRef],
+    ) -> None:
         """Compare each line with its log and its block's time. Raises BadContent."""
-        logs = self._decode(receipts.values())
+        logs = self._decode(receipts.values(), blocks)
         for one in told:
             line = one.line
             log = logs.get((line.tx, line.log_index))
@@ -211,28 +222,29 @@ class StatementReader:
                     remedy="`wasmarket indexer verify` compares the whole index with the chain",
                 )
 
-    def _decode(self, receipts: Iterable[_Receipt]) -> dict[tuple[str, int], Log[Event]]:
-        kept = list(receipts)
-        numbers = sorted({int(one.block_number, 16) for one in kept})
-        headers = self._wiring.rpc.fetch_headers([BlockNumber(number) for number in numbers])
-        times = {str(ref.hash): ref.timestamp for ref in headers if ref is not None}
+    def _decode(
+        self, receipts: Iterable[_Receipt], blocks: Sequence[BlockRef]
+    ) -> dict[tuple[str, int], Log[Event]]:
+        times = {str(ref.hash): ref.timestamp for ref in blocks}
         decoder = Decoder(self._wiring.deployment)
-        logs = [log for one in kept if one.block_hash in times for log in one.logs]
+        logs = [log for one in receipts if one.block_hash in times for log in one.logs]
         return {(log.tx_hash, log.log_index): log for log in decoder.decode_all(logs, times)}
 
-    def _tell_gas(
-        self, receipts: dict[str, _Receipt], payers: set[Address], month: Month
-    ) -> Iterator[StatementLine]:
-        numbers = sorted({int(one.block_number, 16) for one in receipts.values()})
-        headers = self._wiring.rpc.fetch_headers([BlockNumber(number) for number in numbers])
-        times = {ref.number: ref.timestamp for ref in headers if ref is not None}
-        own = {payer.lower() for payer in payers}
-        for tx, one in receipts.items():
-            number = BlockNumber(int(one.block_number, 16))
-            if one.sender.lower() in own and month.begin <= times.get(number, -1) < month.end:
-                cost = int(one.gas_used, 16) * int(one.effective_gas_price, 16)
-                last = max((log.index for log in one.logs), default=0)
-                yield StatementLine(times[number], LineKind.GAS, COINS, cost, tx, number, last)
+
+def _tell_gas(
+    receipts: dict[str, _Receipt],
+    blocks: Sequence[BlockRef],
+    payers: set[Address],
+    month: Month,
+) -> Iterator[StatementLine]:
+    times = {ref.number: ref.timestamp for ref in blocks}
+    own = {payer.lower() for payer in payers}
+    for tx, one in receipts.items():
+        number = BlockNumber(int(one.block_number, 16))
+        if one.sender.lower() in own and month.begin <= times.get(number, -1) < month.end:
+            cost = int(one.gas_used, 16) * int(one.effective_gas_price, 16)
+            last = max((log.index for log in one.logs), default=0)
+            yield StatementLine(times[number], LineKind.GAS, COINS, cost, tx, number, last)
 
 
 def _check_gaps(lines: Iterable[StatementLine]) -> None:
