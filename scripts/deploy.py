@@ -131,10 +131,11 @@ def cli(
             f"{path} names contracts that are live on chain {chain_id}; --force deploys again"
         )
         return
+    # Before minutes of compiling: a wrong account is said at once.
+    signer = load_signer(account, key, chain_id, ask=not yes)
     load_contracts()
     network = ape.chain.provider.network
     is_local = chain_id == LOCAL_CHAIN_ID
-    signer = load_signer(account, key, chain_id, ask=not yes)
     tokens = (parse_address(usdc), parse_address(flt)) if usdc and flt else None
     try:
         deployment = Deployer(web3, signer, load_creation_code, show_created).deploy(

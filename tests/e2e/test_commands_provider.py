@@ -115,6 +115,40 @@ def test_peer_set_endpoint__is_what_the_market_says(market, provider):
     )
 
 
+@pytest.mark.parametrize("endpoint", ["foo", "ftp://x", "http://a@b", "http://x?y=1"])
+def test_peer_set_endpoint__no_endpoint__is_refused_before_anything_is_paid(
+    market, provider, endpoint
+):
+    number = register(market, provider)
+    sent = market.wiring.rpc.fetch_nonce(market.address(provider))
+
+    ran = market.run("peer", "set-endpoint", number, endpoint, "--key", provider)
+
+    assert (ran.code, "is not a peer's endpoint" in ran.err) == (2, True)
+    assert market.wiring.rpc.fetch_nonce(market.address(provider)) == sent
+
+
+def test_peer_set_endpoint__another_peer_answers_there__is_refused_and_names_it(market, provider):
+    number = register(market, provider)
+    sent = market.wiring.rpc.fetch_nonce(market.address(provider))
+    [taken] = [
+        row["endpoint"] for row in market.client().matcher.items("/v1/peers") if row["id"] == 1
+    ]
+
+    ran = market.run("peer", "set-endpoint", number, taken, "--key", provider)
+
+    assert (ran.code, "is peer 1" in ran.err) == (3, True)
+    assert market.wiring.rpc.fetch_nonce(market.address(provider)) == sent
+
+
+def test_peer_set_endpoint__nobody_answers_there__is_done_with_a_warning(market, provider):
+    number = register(market, provider)
+
+    ran = market.run("peer", "set-endpoint", number, "http://127.0.0.1:3", "--key", provider)
+
+    assert (ran.code, "does not answer at http://127.0.0.1:3" in ran.err) == (0, True)
+
+
 def test_peer_set_wallet__the_old_one_can_do_nothing_more(market, provider):
     number = register(market, provider)
     wallet = market.address("beta")

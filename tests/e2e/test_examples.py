@@ -117,6 +117,25 @@ def call(market, deal, target, *values, **options):
     return answer.json()["result"]
 
 
+def test_effectors__on_a_local_market__has_all_that_it_asks_for(market, tmp_path):
+    app = shutil.copytree(EXAMPLES / "effectors", tmp_path / "effectors")
+    # In the first deployment everybody is chosen: peers of all providers allow what examples need.
+    ran = market.run(*("deploy", app, "--units", "2", "--per-provider", "1", "--yes", "--json"))
+    assert ran.code == 0, ran.err
+    deal = ran.json["deal"]
+
+    kept = {"name": "tea", "value": "green"}
+    assert call(market, deal, "effectors/remember", *kept.values()) == ""
+    cid = call(market, deal, "effectors/publish", "a text")
+    page = call(market, deal, "effectors/fetch", "http://example.com/")
+
+    assert [row["provider"] for row in market.assignments(deal)].count(market.address("beta")) == 1
+    assert call(market, deal, "effectors/read", cid) == "a text"
+    # `example.com` is no host of its app.toml: the peer says so, which it could not without `http`.
+    assert "example.com" in page["error"]
+    assert page["visits"] == 1
+
+
 def test_process_control__on_the_clock__keeps_its_state(trusting, deploy):
     deal = deploy("process-control")
     call(trusting, deal, "control/measure", 10.0)

@@ -224,10 +224,11 @@ def test_stop__by_the_developer__ends_service_and_releases(world, peer, deal):
     assert released[0].kind == 4
 
 
-def test_lapse__of_a_short_balance__ends_service_with_402(world, peer):
+def test_lapse__of_a_short_balance__ends_service_with_402_and_leaves_the_logs(world, peer):
     app = publish(peer.blocks, GREETING.read_bytes())
     match = world.match(app, [peer.number], deposit=2_000_000)
     peer.wait_for_state(match.deal, "serving")
+    peer.call(match.deal, "greeting", ["before the end"])
     first = world.epoch
     for epoch in (first, first + 1):
         if peer.state(match.deal) != "serving":
@@ -245,6 +246,10 @@ def test_lapse__of_a_short_balance__ends_service_with_402(world, peer):
         lambda: [e for e in world.events(events.Ended) if e.deal == match.deal],
     )
     assert lapsed[0].kind == 4
+    # The developer still reads what led there, and nobody else does.
+    told = peer.signed("GET", f"/v1/deals/{match.deal}/logs")
+    assert (told.status_code, "before the end" in told.text) == (200, True)
+    assert peer.get(f"/v1/deals/{match.deal}/logs").status_code == 401
 
 
 def test_claim__every_epoch_if_set__pays_the_provider(world, make_peer):

@@ -64,14 +64,17 @@ def read_car(
 ) -> Car:
     """Read a CAR file and check the hash of every block, each at most `max_block` bytes.
 
-    Raises BadContent, TooLarge for more than `max_blocks`.
+    Raises BadContent, TooLarge for more than `max_blocks`, those that ids hold among them.
     """
     header, at = _section(data, 0, len(data))
     roots = _read_header(header)
     blocks: list[tuple[Cid, bytes]] = []
+    sections = 0
     while at < len(data):
-        if len(blocks) == max_blocks:
+        # Blocks in ids count too: six bytes each, they would be half a minute of work in 64 MiB.
+        if sections == max_blocks:
             raise TooLarge(f"the CAR has more than {max_blocks} blocks", remedy="send several")
+        sections += 1
         section, at = _section(data, at, _MAX_ID_BYTES + max_block)
         try:
             cid, size = _read_id(section)

@@ -1,8 +1,13 @@
 """Uploads: signed, bounded, checked, and kept as long as promised."""
 
+import asyncio
+import threading
+
+import httpx
 import pytest
 
-from wasmarket.content.car import write_car
+from wasmarket.content import upload_routes
+from wasmarket.content.car import read_car, write_car
 from wasmarket.content.importer import import_bytes
 from wasmarket.content.ledger import Quota
 from wasmarket.kernel.addresses import to_address
@@ -156,6 +161,45 @@ def test_upload__too_many_blocks__refused(post):
     answer = post(car_of(*(i.to_bytes(4, "big") for i in range(8_193))), CAR)
 
     assert answer.status_code == 413
+
+
+def test_upload__car_of_blocks_that_ids_hold__are_counted_too(post, gateway):
+    cheap = InlineCid(0x55, b"")
+    car = b"".join(write_car([], [(cheap, b"")] * 8_193))
+
+    answer = post(car, CAR)
+
+    assert answer.status_code == 413
+    assert "more than 8192 blocks" in answer.json()["detail"]
+    assert post(b"".join(write_car([], [(cheap, b"")] * 8_192)), CAR).status_code == 201
+
+
+def test_upload__while_a_car_is_read__others_are_answered(gateway, sign, monkeypatch):
+    reads, answered = threading.Event(), threading.Event()
+
+    def read_slowly(*arguments, **options):
+        reads.set()
+        # On the event loop nobody could be answered before this gives up.
+        assert answered.wait(20)
+        return read_car(*arguments, **options)
+
+    async def ask():
+        transport = httpx.ASGITransport(gateway.app)
+        body = car_of(b"a", b"b")
+        headers = {"Content-Type": CAR, **sign(DEVELOPER)("POST", "/v1/blocks", body)}
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            upload = asyncio.create_task(client.post("/v1/blocks", content=body, headers=headers))
+            assert await asyncio.to_thread(reads.wait, 20)
+            other = await client.get(f"/ipfs/{raw_cid(b'kept')}?format=raw")
+            answered.set()
+            return other, await upload
+
+    gateway.folder.put(raw_cid(b"kept"), b"kept")
+    monkeypatch.setattr(upload_routes, "read_car", read_slowly)
+
+    other, uploaded = asyncio.run(ask())
+
+    assert (other.content, uploaded.status_code) == (b"kept", 201)
 
 
 @pytest.fixture
