@@ -13,7 +13,8 @@ export APE_DATA_FOLDER := $(CURDIR)/.build/ape
 PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
 # Files of tests go to so many processes; each has ports, folders, chains and databases of its own.
 WORKERS ?= 2
-BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# A process that dies ends the run: pytest-xdist, going on with another in its place, may wait for ever.
+BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 # What ran is kept in one file for each kind of test, which `make coverage` reads together.
 MEASURED = COVERAGE_FILE=$(CURDIR)/.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
 

@@ -69,7 +69,7 @@ class IndexedTown:
 
         with httpx.Client(transport=httpx.MockTransport(answer)) as http:
             wiring = SimpleNamespace(
-                client=SimpleNamespace(matcher="http://matcher"),
+                client=SimpleNamespace(matcher="http://matcher", gateway="http://gateway"),
                 http=http,
                 deployment=self.town.deployment,
                 rpc=self.town.rpc,

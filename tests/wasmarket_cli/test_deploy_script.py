@@ -1,6 +1,7 @@
 """`ape run deploy` without anybody at a keyboard: who signs, and what unknown accounts read."""
 
 import os
+import sys
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -18,10 +19,13 @@ PUBLIC, LOCAL = 42_161, 31_337
 @pytest.fixture(scope="module")
 def script():
     """The script; with Ape, it is imported for these tests alone."""
+    # The script mends proxies for the whole process, and a plugin of Ape's, loaded when it is first
+    # needed, lets Python recurse deeper than the stack is: here that process is not their own.
+    depth = sys.getrecursionlimit()
     with pytest.MonkeyPatch.context() as patch:
-        # The script mends proxies for the whole process: here that process is not its own.
         patch.setattr(os, "environ", dict(os.environ))
-        return import_module("scripts.deploy")
+        yield import_module("scripts.deploy")
+    sys.setrecursionlimit(depth)
 
 
 @pytest.fixture
