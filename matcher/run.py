@@ -17,6 +17,7 @@ from matcher.engine.warm_up import warm_up
 from matcher.metrics import MatcherMetrics
 from matcher.offers.app_traits import AppReader
 from matcher.offers.intake import DoorLimits, Intake
+from matcher.offers.latencies import LatencyReader
 from matcher.offers.onchain_status import OnchainStatusReader
 from matcher.offers.peer_checks import PeerChecks
 from matcher.offers.replacements import Replacements
@@ -59,6 +60,7 @@ class Matcher:
     loops: Loops
     """Of a process that may submit; empty else."""
     checks: PeerChecks | None
+    latencies: LatencyReader
 
 
 def build_matcher(
@@ -72,13 +74,15 @@ def build_matcher(
     http: httpx.Client,
     create_peer_http: Callable[[], httpx.AsyncClient] = httpx.AsyncClient,
     apps: AppReader | None = None,
+    gateways: httpx.AsyncBaseTransport | None = None,
     clock: Callable[[], float] = time.monotonic,
     wall: Callable[[], float] = time.time,
 ) -> Matcher:
     """Wire a matcher together; nothing is started.
 
     `create_peer_http` returns clients that go where strangers may send them. `apps` reads
-    manifests (default: from the sources). `clock` and `wall` return seconds.
+    manifests (default: from the sources). `gateways` stands for the network to those that measure.
+    `clock` and `wall` return seconds.
     """
 
     def now() -> int:
@@ -107,6 +111,10 @@ def build_matcher(
             now=now,
             on_change=on_change,
         )
+    measured_by = tuple(url.rstrip("/") for url in settings.measuring_gateways)
+    latencies = LatencyReader(
+        database, measured_by, now=now, on_change=on_change, transport=gateways
+    )
     submissions = Submissions(
         database,
         sender,
@@ -138,6 +146,7 @@ def build_matcher(
         DoorLimits(settings.max_offers_per_signer, settings.max_offers_per_address, by_signer),
         on_change,
         (apps or AppReader(settings.sources, settings.source_timeout)).fetch_traits,
+        measured_by,
     )
 
     races = Races(database, sender.address)
@@ -167,14 +176,21 @@ def build_matcher(
         clients=Clients(settings.proxies),
         version=version,
         asks_peers=checks is not None,
+        measured_by=measured_by,
         gateway=settings.explorer_gateway,
         payments=settings.explorer_payments,
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
     if settings.submit:
         _add_loops(loops, settings.poll_seconds, settlement_loop, messenger, checks, leader)
+
+        def ask_gateways() -> None:
+            if leader.is_held:
+                latencies.step()
+
+        loops.add(ThreadLoop("measurements", ask_gateways, Pace(settings.measuring_seconds)))
     app = create_app(parts, registry)
-    return Matcher(app, settlement_loop, messenger, leader, wishes, loops, checks)
+    return Matcher(app, settlement_loop, messenger, leader, wishes, loops, checks, latencies)
 
 
 def run(

@@ -22,6 +22,8 @@ class MatcherSettings:
     and `gas_subsidy_usdc` is not sent (0: gas is not weighed).
     `max_lag_seconds` behind the chain it is not ready. `explorer_gateway` is the URL of a gateway
     as browsers reach it, where the explorer's pages find receipts and aliases.
+    `measuring_gateways` are URLs of gateways that are asked every `measuring_seconds` how long
+    peers took: developers may wish for a latency by one of these, under this URL.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +48,8 @@ class MatcherSettings:
     usdc_per_coin: float = 0.0
     gas_subsidy_usdc: float = 0.5
     max_lag_seconds: int = 60
+    measuring_gateways: tuple[str, ...] = ()
+    measuring_seconds: float = 60.0
     explorer_gateway: str = ""
     explorer_payments: str = ""
     """URL of a payment gateway as browsers reach it, to which the explorer's pages lead."""

@@ -79,6 +79,9 @@ def build_measured_route(measurements: Measurements, settings: GatewaySettings) 
             list[Annotated[int, Query(ge=1, lt=2**63)]] | None,
             Query(max_length=MOST, description="only of these peers"),
         ] = None,
+        after: Annotated[
+            int, Query(ge=0, lt=2**63, description=f"only peers behind this number, {MOST} at most")
+        ] = 0,
     ) -> MeasurementsJson:
         """Latency and failures of peers as this gateway saw them, since yesterday.
 
@@ -89,7 +92,7 @@ def build_measured_route(measurements: Measurements, settings: GatewaySettings) 
         return MeasurementsJson(
             measured_by=by,
             since=measurements.since,
-            peers=[_peer(entry) for entry in measurements.of_peers(peer)[:MOST]],
+            peers=[_peer(e) for e in measurements.of_peers(peer, after=after, limit=MOST)],
             regions=[
                 MeasuredRegionJson(region=region, **_members(seen))
                 for region, seen in measurements.by_region().items()

@@ -4,7 +4,7 @@ What a gateway sees depends on where it is and on who calls through it: it is to
 and is no part of any reputation. Memory is bounded: some numbers a peer, of two days at most.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -128,11 +128,15 @@ class Measurements:
         """Return since when figures count, seconds of Unix time."""
         return (int(self._time()) // PERIOD_SECONDS - 1) * PERIOD_SECONDS
 
-    def of_peers(self, peers: Iterable[int] | None = None) -> list[PeerMeasurement]:
-        """Return what was seen of these peers, or of all, by number."""
+    def of_peers(
+        self, peers: Iterable[int] | None = None, *, after: int = 0, limit: int = MAX_PEERS
+    ) -> list[PeerMeasurement]:
+        """Return what was seen of these peers, or of all behind `after`, by number."""
         wanted = sorted(self._peers if peers is None else set(peers) & self._peers.keys())
-        found = []
-        for number in wanted:
+        found: list[PeerMeasurement] = []
+        for number in wanted[bisect_right(wanted, after) :]:
+            if len(found) == limit:
+                break
             measured = self._peers[number]
             counts = self._recent(measured)
             if counts.outcomes:

@@ -18,6 +18,7 @@ from matcher.api.guards import (
 )
 from matcher.api.market_reads import MarketReads
 from matcher.api.market_routes import market_routes
+from matcher.api.measured.latency_routes import latency_routes
 from matcher.api.money_routes import money_routes
 from matcher.api.offer_reads import OfferReads
 from matcher.api.offer_routes import offer_routes
@@ -68,6 +69,8 @@ class ApiParts:
     version: str
     asks_peers: bool
     """Whether peers are asked for their keys."""
+    measured_by: tuple[str, ...] = ()
+    """URLs of the gateways whose measurements are taken."""
     gateway: str = ""
     """URL of a gateway as browsers reach it."""
     payments: str = ""
@@ -109,7 +112,8 @@ def create_app(parts: ApiParts, registry: CollectorRegistry) -> FastAPI:
     for router in (
         offer_routes(parts.door, reads, authenticator),
         replacement_routes(parts.wishes, reads, authenticator),
-        book_routes(parts.book, database),
+        book_routes(parts.book, database, parts.measured_by),
+        latency_routes(database, parts.measured_by),
         market_routes(MarketReads(database, parts.book, asks_peers=parts.asks_peers)),
         audit_routes(database),
         reputation_routes(ReputationReads(database, deployment)),

@@ -1,5 +1,6 @@
 """Routes for quotes, depth and the stream of events."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from matcher.api.requirements import to_demand
 from matcher.api.views.events import EventJson
 from matcher.api.views.offers import DepthView, LevelView, QuoteView, RequirementJson
 from matcher.engine.answers.quotes import Depth, depth, quote
+from matcher.offers.latencies import check_gateway
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.selection.wishes import NO_WISH, parse_wish
@@ -40,7 +42,7 @@ Names = Annotated[
 EVENTS = {"schema": {"type": "string", "description": "server-sent events"}}
 
 
-def book_routes(book: BookReader, database: Database) -> APIRouter:
+def book_routes(book: BookReader, database: Database, measured_by: Sequence[str]) -> APIRouter:
     """Return the routes over the book and its events."""
     router = APIRouter()
     news = News(database)
@@ -49,6 +51,7 @@ def book_routes(book: BookReader, database: Database) -> APIRouter:
     def quote_requirement(body: RequirementJson) -> list[QuoteView]:
         """What units like this cost now, and how the price grows; nothing is created."""
         wish = NO_WISH if body.wish is None else parse_wish(body.wish)
+        check_gateway(wish, measured_by)
         with book.reading(wish) as snapshot:
             demand = to_demand(body, snapshot.at.epoch_seconds)
             curve = quote(demand, snapshot.book_for(demand))

@@ -140,6 +140,8 @@ class OfferReads:
             explanation = explain(demand, book)
             distance = find_price_distance(demand, book)
             block = snapshot.at.block
+        if explanation.measured:
+            notes = [explanation.measured, *notes]
         return _explanation_view(offer, explanation, distance, notes, block)
 
     def _read_notes(self, session: Session, at: Indexed) -> list[str]:

@@ -25,6 +25,21 @@ WISHED = (
 """Limits of a wish that exclude peers, in the order of the bits that say which do."""
 SITES, SPEED, CLAIMS, UPTIME, EVICTIONS, AGE, LATENCY = (1 << n for n in range(len(WISHED)))
 NOT_KNOWN = -1
+LATENCY_SECONDS = 86_400
+"""So long a measured latency counts, in chain time."""
+LEAST_ANSWERS = 20
+"""Of fewer answers no latency is told: one cold start would exclude a peer."""
+
+
+class Latency(NamedTuple):
+    """What nine of ten answers of a peer did not exceed, by a gateway that is in `region`; `at`:
+    when it last had one, chain time."""
+
+    gateway: str
+    ms: int
+    region: str = ""
+    answers: int = LEAST_ANSWERS
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +56,15 @@ class PeerHistory:
 class PeerFacts:
     """What a wish may ask for. `content` and `signature` are the peer's document, empty: none.
 
-    `site`, `speed` and `claims` are what that says; `history` None: not known; `latencies` are
-    milliseconds by the gateway that measured.
+    `site`, `speed` and `claims` are what that says; `history` None: not known; `latencies` are by
+    the gateway that measured, one each.
     """
 
     site: str = ""
     speed: int = 0
     claims: tuple[str, ...] = ()
     history: PeerHistory | None = None
-    latencies: tuple[tuple[str, int], ...] = ()
+    latencies: tuple[Latency, ...] = ()
     content: bytes = b""
     signature: str = ""
 
@@ -61,7 +76,8 @@ _NOWHERE: I64 = np.zeros(0, np.int64)
 
 
 class _Columns(NamedTuple):
-    """Facts by place; `site` numbers the `sites`, `claims` are the places that make each."""
+    """Facts by place; `site` numbers the `sites`, `claims` are the places that make each,
+    `latencies` by gateway the places that it measured, and milliseconds."""
 
     ids: I64
     speed: I64
@@ -71,7 +87,7 @@ class _Columns(NamedTuple):
     site: I64
     sites: dict[str, int]
     claims: dict[str, I64]
-    latencies: list[tuple[tuple[str, int], ...]]
+    latencies: dict[str, tuple[I64, I64]]
 
 
 class FactTable:
@@ -103,6 +119,19 @@ class FactTable:
         """Return all facts, by peer."""
         return sorted(self._facts.items())
 
+    def list_measured(self, gateway: str) -> list[tuple[int, Latency]]:
+        """Return the peers that a gateway measured, and what."""
+        c = self._columns or self._build()
+        self._columns = c
+        measured, _ = c.latencies.get(gateway, (_NOWHERE, _NOWHERE))
+        peers = [int(peer) for peer in c.ids[measured]]
+        return [
+            (peer, entry)
+            for peer in peers
+            for entry in self._facts[peer].latencies
+            if entry.gateway == gateway
+        ]
+
     def judge(self, wish: Wish) -> tuple[I64, I64]:
         """Return the peers that anything is known of, and which limits each fails, as bits."""
         c = self._columns
@@ -117,9 +146,8 @@ class FactTable:
             lacks[c.claims.get(claim, _NOWHERE)] = False
             fails |= CLAIMS * lacks
         if wish.max_latency_ms:
-            fails |= LATENCY * np.array(
-                [_is_slow(measured, wish) for measured in c.latencies], np.int64
-            )
+            measured, milliseconds = c.latencies.get(wish.gateway, (_NOWHERE, _NOWHERE))
+            fails[measured[milliseconds > wish.max_latency_ms]] |= LATENCY
         fails |= SPEED * (c.speed < wish.min_speed)
         if wish.min_uptime_ppm:
             fails |= UPTIME * (c.uptime < wish.min_uptime_ppm)
@@ -134,9 +162,12 @@ class FactTable:
         rows = list(self._facts.items())
         sites: dict[str, int] = {}
         claims: dict[str, list[int]] = {}
+        latencies: dict[str, list[tuple[int, int]]] = {}
         for place, (_, facts) in enumerate(rows):
             for claim in facts.claims:
                 claims.setdefault(claim, []).append(place)
+            for measured in facts.latencies:
+                latencies.setdefault(measured.gateway, []).append((place, measured.ms))
         known = [facts.history for _, facts in rows]
         return _Columns(
             np.array([peer for peer, _ in rows], np.int64),
@@ -150,14 +181,17 @@ class FactTable:
             np.array([sites.setdefault(facts.site, len(sites)) for _, facts in rows], np.int64),
             sites,
             {claim: np.array(places, np.int64) for claim, places in claims.items()},
-            [facts.latencies for _, facts in rows],
+            {
+                gateway: (np.array([p for p, _ in found]), np.array([ms for _, ms in found]))
+                for gateway, found in latencies.items()
+            },
         )
 
 
 def judge_unknown(wish: Wish) -> int:
     """Return which limits a peer fails that nothing is known of: each but the latency, which
     counts only where it was measured."""
-    _, fails = FactTable({0: PeerFacts(latencies=(("", 0),))}).judge(wish)
+    _, fails = FactTable({0: PeerFacts(latencies=(Latency("", 0),))}).judge(wish)
     return int(fails[0])
 
 
@@ -166,7 +200,3 @@ def judge_peer(wish: Wish, facts: PeerFacts) -> tuple[str, ...]:
     _, fails = FactTable({0: facts}).judge(wish) if facts != NOTHING_KNOWN else (None, None)
     bits = judge_unknown(wish) if fails is None else int(fails[0])
     return tuple(name for place, name in enumerate(WISHED) if bits >> place & 1)
-
-
-def _is_slow(measured: tuple[tuple[str, int], ...], wish: Wish) -> bool:
-    return any(who == wish.gateway and ms > wish.max_latency_ms for who, ms in measured)

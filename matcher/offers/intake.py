@@ -6,11 +6,12 @@ recovered once.
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from matcher.offers.funding import parse_permit
+from matcher.offers.latencies import check_gateway
 from matcher.offers.onchain_status import OnchainStatusReader
 from matcher.offers.signed_wishes import dump_proof, target_request
 from matcher.offers.validation import (
@@ -117,10 +118,12 @@ class Intake:
         limits: DoorLimits,
         on_change: Callable[[], None],
         fetch_traits: Callable[[Hash], int | None],
+        gateways: Sequence[str] = (),
     ) -> None:
         """`matcher` is the account that sends matches; `on_change` hears of every change.
 
         `fetch_traits` returns the traits that an app needs, None when that cannot be known here.
+        `gateways` are those whose measurements are taken.
         """
         self._database = database
         self._onchain = onchain
@@ -130,6 +133,7 @@ class Intake:
         self._limits = limits
         self._on_change = on_change
         self._fetch_traits = fetch_traits
+        self._gateways = gateways
         self._token: Domain | None = None
         # SQLite has one writer, and lets those that wait sleep: the threads of this process take
         # turns here, where the next one begins at once.
@@ -167,6 +171,8 @@ class Intake:
         check_target(offer, target)
         signed = self._check_signed(offer, name, target, target_authorization, found.now)
         check_signed_wish(asked, offer, name, self._domain)
+        if asked is not None and not found.is_known:
+            check_gateway(asked.wish, self._gateways)
         checked = self._check(offer, name, offer.developer, signature, found.now)
         check_effectors(offer, None if found.is_known else self._fetch_traits(offer.app))
         if permit is not None:

@@ -15,11 +15,13 @@ from matcher.engine.values import ENGINE, Ask, Demand, Live, Peer, Round
 from matcher.offers.funding import parse_permit
 from matcher.offers.signed_wishes import dump_proof, load_proof
 from matcher.orderbook.facts_json import dump_facts, load_facts
+from matcher.orderbook.part_writer import PartWriter
 from wasmarket.kernel.addresses import parse_address, parse_hash, to_hash
 from wasmarket.kernel.errors import BadContent, MarketError
 from wasmarket.kernel.selection.wishes import (
     NO_WISH,
     SignedWish,
+    Wish,
     dump_signed_wish,
     load_signed_wish,
 )
@@ -121,7 +123,7 @@ def write_book(
     by developer offer.
     """
     named = {entry.peer for demand in demands for entry in demand.live}
-    text = _PartWriter()
+    text = PartWriter()
     text.write(b'{"absent":%b,"asks":[' % _write(sorted(absent)))
     comma = b""
     for ask in book.asks():
@@ -167,33 +169,12 @@ def write_book(
     text.end_part()
     text.write(b"]")
     if any(demand.wish.limits_peers for demand in demands):
-        asks_history = any(demand.wish.goes_by_history for demand in demands)
-        _write_facts(text, book, named, asks_history)
+        _write_facts(text, book, named, [demand.wish for demand in demands])
     text.write(b',"time":%b' % _write(head.time))
     if unreachable:
         text.write(b',"unreachable":%b' % _write(sorted(unreachable)))
     text.write(b',"version":%b}' % _write(VERSION))
     return text.finish()
-
-
-class _PartWriter:
-    """Text that grows, in parts."""
-
-    def __init__(self) -> None:
-        self._parts: list[bytes] = []
-        self._open: list[bytes] = []
-        self.write = self._open.append
-
-    def end_part(self) -> None:
-        """Begin a new part."""
-        if self._open:
-            self._parts.append(b"".join(self._open))
-            self._open.clear()
-
-    def finish(self) -> list[bytes]:
-        """Return all parts."""
-        self.end_part()
-        return self._parts
 
 
 def _write(value: object) -> bytes:
@@ -220,13 +201,20 @@ def _write_peer(peer: Peer) -> bytes:
     ).encode()
 
 
-def _write_facts(text: _PartWriter, book: OrderBook, named: set[int], asks_history: bool) -> None:
+def _write_facts(
+    text: PartWriter, book: OrderBook, named: set[int], wishes: Sequence[Wish]
+) -> None:
     """Write what is known of the peers that are named, for those whose wish asks for it."""
+    asks_history = any(wish.goes_by_history for wish in wishes)
+    gateways = {wish.gateway for wish in wishes if wish.max_latency_ms}
     text.end_part()
     comma = b',"facts":['
     for peer, known in book.storage.facts.items():
-        if peer in named and (known.content or known.latencies or asks_history):
-            text.write(comma + _write(dump_facts(peer, known, with_history=asks_history)))
+        if peer not in named:
+            continue
+        told = dump_facts(peer, known, with_history=asks_history, gateways=gateways)
+        if asks_history or len(told) > 1:
+            text.write(comma + _write(told))
             comma = b","
             if peer % PEERS_IN_PART == 0:
                 text.end_part()

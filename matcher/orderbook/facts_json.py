@@ -1,9 +1,9 @@
-"""What a book document shows of peers for wishes: their signed documents, and their history."""
+"""What a book document shows of peers for wishes: signed documents, histories, latencies."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from matcher.engine.facts import PeerFacts, PeerHistory
+from matcher.engine.facts import Latency, PeerFacts, PeerHistory
 from wasmarket.kernel.documents.canonical_json import dump_canonical, parse_canonical
 from wasmarket.kernel.documents.json_fields import JsonFields
 from wasmarket.kernel.selection.peer_document import PeerDocument, check_plain, parse_peer_document
@@ -20,7 +20,7 @@ def facts_of(
     content: bytes = b"",
     signature: str = "",
     history: PeerHistory | None = None,
-    latencies: tuple[tuple[str, int], ...] = (),
+    latencies: tuple[Latency, ...] = (),
 ) -> PeerFacts:
     """Return what a wish may ask for, out of a peer's document and its history."""
     if document is None:
@@ -36,8 +36,10 @@ def facts_of(
     )
 
 
-def dump_facts(peer: int, facts: PeerFacts, *, with_history: bool) -> dict[str, Any]:
-    """Write what is known of a peer, and what it was taken from."""
+def dump_facts(
+    peer: int, facts: PeerFacts, *, with_history: bool, gateways: Collection[str] = ()
+) -> dict[str, Any]:
+    """Write what is known of a peer, and what it was taken from; latencies by these `gateways`."""
     found: dict[str, Any] = {"peer": peer}
     if facts.content:
         found["document"] = parse_canonical(facts.content)
@@ -49,8 +51,9 @@ def dump_facts(peer: int, facts: PeerFacts, *, with_history: bool) -> dict[str, 
             "evictions": known.evictions,
             "age_epochs": known.age_epochs,
         }
-    if facts.latencies:
-        found["latencies"] = dict(facts.latencies)
+    measured = sorted(entry for entry in facts.latencies if entry.gateway in gateways)
+    if measured:
+        found["latencies"] = [entry._asdict() for entry in measured]
     return found
 
 
@@ -66,16 +69,26 @@ def load_facts(entries: Iterable[Any]) -> Mapping[int, PeerFacts]:
             document = parse_peer_document(content)
             signature = str(fields.take("signature"))[:MOST_SIGNATURE]
         history = _load_history(fields.take("history", None))
-        measured = JsonFields(fields.take("latencies", {}), "latencies")
-        names = sorted(entry.get("latencies", {}))[:MOST_LATENCIES]
-        latencies = tuple(
-            (check_plain(name, "latencies", least=1), measured.integer(name, 0, ANY))
-            for name in names
-        )
-        measured.finish()
+        latencies = _load_latencies(fields.take("latencies", []))
         fields.finish()
         found[peer] = facts_of(document, content, signature, history, latencies)
     return found
+
+
+def _load_latencies(entries: Any) -> tuple[Latency, ...]:
+    found: dict[str, Latency] = {}
+    for entry in entries[:MOST_LATENCIES]:
+        fields = JsonFields(entry, "latencies")
+        gateway = check_plain(fields.take("gateway"), "gateway", least=1)
+        found[gateway] = Latency(
+            gateway,
+            fields.integer("ms", 0, ANY),
+            check_plain(fields.take("region"), "region"),
+            fields.integer("answers", 0, PEERS_BELOW),
+            fields.integer("at", 0, PEERS_BELOW),
+        )
+        fields.finish()
+    return tuple(found.values())
 
 
 def _load_history(value: Any) -> PeerHistory | None:

@@ -15,6 +15,7 @@ def to_sentences(explanation: Explanation) -> tuple[str, ...]:
         f"{explanation.units} of {explanation.want} units can be had now",
         *(f"{entry.constraint} excludes {_supply(entry.last)}" for entry in binding),
         *_together(explanation),
+        *((explanation.measured,) if explanation.measured else ()),
         *(_change(relaxation) for relaxation in explanation.relaxations[:SHOWN]),
     )
 

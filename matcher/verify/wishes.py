@@ -6,7 +6,13 @@ was signed by the peer's key as the chain has it. What the chain's history says 
 
 from collections.abc import Callable
 
-from matcher.engine.facts import PeerFacts, PeerHistory
+from matcher.engine.facts import (
+    LATENCY_SECONDS,
+    LEAST_ANSWERS,
+    Latency,
+    PeerFacts,
+    PeerHistory,
+)
 from matcher.orderbook.document import NO_EVIDENCE, BookDocument
 from matcher.verify.findings import Findings
 from matcher.verify.history import History
@@ -22,6 +28,8 @@ Count = Callable[[Witness, int, int], PeerHistory]
 """Counts the history of a peer up to a block; (witness, block, peer)."""
 
 MOST_RECOUNTED = 200
+MOST_AHEAD = 600
+"""So many seconds may a measurement be ahead of a book that was replaced with its block."""
 
 
 def check_wishes(
@@ -48,14 +56,32 @@ def check_wishes(
         findings.compare("wishes", where, "epoch_seconds", seconds, demand.epoch_seconds)
         if demand.wish.limits_peers:
             findings.note(
-                f"{where}: its wish limits its peers; which documents of peers the matcher had,"
-                " it alone can know"
+                f"{where}: its wish limits its peers; which documents and measurements of peers"
+                " the matcher had, it alone can know"
             )
     for peer, facts in document.book.storage.facts.items():
         _check_document(peer, facts, document, witness, history, findings)
-        if facts.latencies:
-            findings.note(f"peer {peer}: its latencies are the word of who measured them")
+        for measured in facts.latencies:
+            _check_latency(peer, measured, document.head.time, findings)
     _check_histories(document, witness, findings, count or recount)
+
+
+def _check_latency(peer: int, measured: Latency, time: int, findings: Findings) -> None:
+    """Check that a latency could count at the book's time, and say whose word it is."""
+    where = f"peer {peer}, by {measured.gateway}"
+    expected = f"measured in the last {LATENCY_SECONDS // 3_600} hours"
+    age = time - measured.at
+    is_recent = -MOST_AHEAD <= age <= LATENCY_SECONDS
+    found = expected if is_recent else f"measured {age} s before the book's block"
+    findings.compare("wishes", where, "latency", expected, found)
+    enough = f"of {LEAST_ANSWERS} answers or more"
+    told = enough if measured.answers >= LEAST_ANSWERS else f"of {measured.answers}"
+    findings.compare("wishes", where, "answers", enough, told)
+    findings.note(
+        f"{where}: {measured.ms} ms in nine of ten of {measured.answers} answers"
+        f"{f' as seen from {measured.region}' if measured.region else ''}, until {measured.at};"
+        " that is its word, which nobody signed"
+    )
 
 
 def _check_document(

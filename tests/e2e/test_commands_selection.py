@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from matcher.engine.facts import LEAST_ANSWERS
 from tests.e2e.market_driver import wait_until
 from wasmarket.kernel.selection.sites import sites
 
@@ -148,3 +149,36 @@ def test_peer_benchmark__short_look__keeps_its_figures_for_the_document(market):
     shown = market.run("peer", "document", "show", "alpha-1", "--json").json
     assert shown["speed"] == figures["speed"]
     assert json.dumps(shown["benchmark"]["workloads"]) == json.dumps(figures["workloads"])
+
+
+def test_deploy__latency_that_a_peer_does_not_keep__avoids_it_and_verify_says_whose_word(
+    market, deal
+):
+    gateway = market.client().gateway.url
+    # Peers that are alike take turns: each has enough answers.
+    answers = [market.call(deal, "greeting/greeting", ["x"]) for _ in range(3 * LEAST_ANSWERS)]
+    assert {answer.status_code for answer in answers} == {200}
+    told = wait_until(
+        "the matcher asks the gateway",
+        lambda: market.run("peer", "latencies", "--json").json["latencies"],
+    )
+    [slow, *_] = sorted(told, key=lambda entry: -entry["ms"])
+    if slow["ms"] < 2:
+        pytest.skip("every peer answers within a millisecond: none can be too slow")
+    wished = ("--max-latency", slow["ms"] - 1, "--latency-by")
+
+    quoted = market.run("quote", *wished, f"{gateway}/")
+    refused = market.run("quote", *wished, "https://gw.example")
+    answer = market.run(
+        "deploy", market.greeting, "--new", *wished, gateway, "--yes", "--json"
+    ).json
+
+    assert f"latency is what {gateway} measured" in quoted.out
+    assert refused.code == 2
+    assert gateway in refused.err
+    assert gateway in market.run("peer", "latencies", "--peer", slow["peer"]).out
+    state = market.run("status", answer["deal"], "--json").json
+    assert slow["peer"] not in {entry["peer"] for entry in state["assignments"]}
+    ran = market.run("match", "verify", answer["deal"])
+    assert ran.code == 0, ran.out
+    assert f"by {gateway}: {slow['ms']} ms" in ran.out

@@ -123,3 +123,22 @@ def test_regions__peers_of_each__are_added_up(kept):
     regions = kept.by_region()
     assert regions[56].error_ppm == 500_000
     assert (regions[7].calls, regions[7].error_ppm, regions[7].p50_us) == (1, None, None)
+
+
+def test_gateway__asked_behind_a_number__tells_of_the_peers_that_follow():
+    gateway = ScriptedGateway(FakeDirectory(route(1, 2)))
+    for number in (1, 2):
+        gateway.peers.answer(number, result(number))
+    gateway.send_all(*[CALL] * 4)
+
+    pages = [gateway.send("GET", f"{PATH}?after={n}").json()["peers"] for n in (0, 1, 2)]
+
+    assert [[entry["peer"] for entry in page] for page in pages] == [[1, 2], [2], []]
+
+
+def test_peers__more_than_a_page__are_told_by_number(kept):
+    for number in (3, 1, 2):
+        kept.note(peer(number), Outcome.ANSWERED, 0.001)
+
+    assert [found.peer for found in kept.of_peers(limit=2)] == [1, 2]
+    assert [found.peer for found in kept.of_peers(after=2, limit=2)] == [3]

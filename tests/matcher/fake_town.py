@@ -125,6 +125,7 @@ class FakeTown:
         self.posted = []
         self.documents = {}
         self.content = {}
+        self.measured = {}
         self.peer_answer = 202
         self.at_endpoint = {}
         self.clock = 0.0
@@ -150,6 +151,7 @@ class FakeTown:
                 transport=httpx.MockTransport(self._answer_challenge)
             ),
             apps=AppReader(("http://content",), 5.0, httpx.MockTransport(self._give_content)),
+            gateways=httpx.MockTransport(self._tell_measurements),
             clock=lambda: self.clock,
             wall=lambda: self.wall,
         )
@@ -164,6 +166,21 @@ class FakeTown:
         self.index()
         self.matcher.checks.take_in()
         return self.matcher.checks.step()
+
+    def ask_gateways(self):
+        """Let the matcher ask the gateways what they measured."""
+        self.index()
+        return self.matcher.latencies.step()
+
+    def measure(self, gateway, peer, us, answered=50, ago=0, region="DE"):
+        """Let a gateway have measured a peer so long ago."""
+        told = self.measured.setdefault(gateway, {"region": region, "peers": {}})
+        told["peers"][peer] = {
+            "peer": peer,
+            "answered": answered,
+            "p90_us": us,
+            "last_at": int(self.wall) - ago,
+        }
 
     def turn(self):
         """Let the indexer catch up and the matcher take a turn."""
@@ -295,6 +312,24 @@ class FakeTown:
 
         known = request.url.path in self.content
         return httpx.Response(200, content=chunks()) if known else httpx.Response(404)
+
+    def _tell_measurements(self, request):
+        """Answer as a gateway does, a thousand peers a page."""
+        told = self.measured.get(f"{request.url.scheme}://{request.url.host}")
+        if told is None:
+            raise httpx.ConnectError("nobody there")
+        if isinstance(told, bytes):
+            content = told
+        else:
+            after = int(request.url.params.get("after", 0))
+            peers = [told["peers"][n] for n in sorted(told["peers"]) if n > after][:1_000]
+            by = {"name": "gw", "region": told["region"]}
+            content = json.dumps({"measured_by": by, "peers": peers}).encode()
+
+        async def chunks():
+            yield content
+
+        return httpx.Response(200, content=chunks())
 
     def _answer_challenge(self, request):
         """Answer as whoever is at an endpoint: by default the peer that it was made for."""

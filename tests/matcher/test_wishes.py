@@ -12,7 +12,7 @@ from matcher.engine.answers.opportunities import Contest, find_opportunities
 from matcher.engine.answers.quotes import quote
 from matcher.engine.auction.match import match_round
 from matcher.engine.auction.preferences import match_alone
-from matcher.engine.facts import PeerFacts, PeerHistory, judge_peer
+from matcher.engine.facts import Latency, PeerFacts, PeerHistory, judge_peer
 from matcher.engine.rules import is_accepted
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Fill
@@ -42,7 +42,14 @@ known = st.builds(
     speed=st.integers(0, 3),
     claims=st.sampled_from([(), ("iso",), ("iso", "renewable")]),
     history=st.none() | histories,
-    latencies=st.sampled_from([(), (("gw", 5),), (("gw", 50),), (("other", 50),)]),
+    latencies=st.sampled_from(
+        [
+            (),
+            (Latency("gw", 5),),
+            (Latency("other", 5), Latency("gw", 50)),
+            (Latency("other", 50),),
+        ]
+    ),
 )
 limits = st.builds(
     Wish,
@@ -79,7 +86,8 @@ def fits(wish, facts):
             or (history is not None and history.evictions <= wish.max_evictions),
             not wish.min_age_epochs
             or (history is not None and history.age_epochs >= wish.min_age_epochs),
-            not wish.max_latency_ms or dict(facts.latencies).get("gw", 0) <= wish.max_latency_ms,
+            not wish.max_latency_ms
+            or all(m.ms <= wish.max_latency_ms for m in facts.latencies if m.gateway == "gw"),
         )
     )
 

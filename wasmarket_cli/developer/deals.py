@@ -103,6 +103,8 @@ def explain(ctx: click.Context, offer: str, as_json: bool) -> None:
             for row in answer["relaxations"]
         ],
     )
+    for note in answer["notes"]:
+        say(note)
     if not answer["relaxations"] and answer["units"] < answer["want"]:
         say("no single change fills it: nobody offers enough units now")
 

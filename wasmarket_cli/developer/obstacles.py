@@ -10,6 +10,9 @@ from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask, traits_of
 from wasmarket_cli.developer.requirements import Needs
 
+NO_LIMITS = frozenset({"provider_weights", "gateway"})
+"""What of a wish excludes nobody by itself."""
+
 
 def find_obstacles(
     client: DeveloperClient, needs: Needs, most: int, kind: PriceKind = PriceKind.RESERVED
@@ -48,10 +51,8 @@ def _relaxations(needs: Needs) -> list[tuple[str, Needs]]:
         )
     asked = needs.wish
     for member in fields(Wish):
-        if getattr(asked, member.name) != member.default and member.name != "provider_weights":
+        if getattr(asked, member.name) != member.default and member.name not in NO_LIMITS:
             lifted: dict[str, Any] = {member.name: member.default}
-            if member.name == "gateway":
-                lifted["max_latency_ms"] = 0
             without = replace(needs, wish=replace(asked, **lifted))
             found.append((f"the wish {member.name}", without))
     return found

@@ -23,6 +23,8 @@ LOOK_SECONDS = 0.1
 """How often services look at a local chain, which makes a block of each transaction at once."""
 CHECK_SECONDS = 15
 """How often the matcher of a local market asks its peers."""
+MEASURE_SECONDS = 2
+"""How often it asks the gateway what it measured."""
 EFFECTORS = ("http", "ipfs", "kv", "secret")
 """What local peers let functions use, so that every example runs."""
 _FIRST_PORT, _PORTS = 20_000, 12_000
@@ -175,6 +177,8 @@ def write_settings(home: Home, ports: Ports, rpc: str, *, has_payments: bool = F
             "sources": [gateway],
             "explorer_gateway": gateway,
             "explorer_payments": payments if has_payments else "",
+            "measuring_gateways": [gateway],
+            "measuring_seconds": MEASURE_SECONDS,
             "poll_seconds": LOOK_SECONDS,
             # What a peer says of itself is to be seen before anybody has lost patience.
             "peer_check_seconds": CHECK_SECONDS,

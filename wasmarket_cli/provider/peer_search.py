@@ -1,5 +1,6 @@
-"""`wasmarket peer sites` and `peer find`: data centers, and the market's peers by what they say."""
+"""`wasmarket peer sites`, `find` and `latencies`: what wishes name, and which peers fulfil it."""
 
+from itertools import islice
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from wasmarket.kernel.regions import region_code, region_index
 from wasmarket.kernel.selection.peer_document import parse_claim_kind
 from wasmarket.kernel.selection.sites import parse_site_id, sites
 from wasmarket_cli.options import ADDRESS, Checked, json_option
-from wasmarket_cli.output import print_json, print_table, say
+from wasmarket_cli.output import print_json, print_table, say, write_time
 from wasmarket_cli.wiring import wire
 
 REGION = Checked("region", region_index)
@@ -94,6 +95,42 @@ def find_peers(
     )
     if not found:
         say("no peer of the market is like that")
+
+
+@click.command("latencies")
+@click.option("--by", "gateway", metavar="GATEWAY", help="Only of this one, by its URL")
+@click.option("--peer", type=click.IntRange(1), help="Only of this peer")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most")
+@json_option
+@click.pass_context
+def list_latencies(
+    ctx: click.Context, gateway: str | None, peer: int | None, limit: int, as_json: bool
+) -> None:
+    """List the gateways whose measurements the matcher takes, and what they say of peers."""
+    wiring = wire(ctx)
+    matcher = ServiceClient("matcher", wiring.client.matcher, wiring.http)
+    gateways = matcher.get("/v1/measuring-gateways")
+    asked = {name: v for name, v in {"gateway": gateway, "peer": peer}.items() if v is not None}
+    found = list(islice(matcher.items("/v1/latencies", asked), limit))
+    if as_json:
+        print_json({"gateways": gateways, "latencies": found})
+        return
+    if not gateways:
+        say("this matcher takes no measurements: a wish for a latency is refused")
+        return
+    print_table(
+        "For `--latency-by`",
+        ["gateway", "says it is in", "#peers measured"],
+        [(row["gateway"], row["region"], row["peers"]) for row in gateways],
+    )
+    print_table(
+        "Nine of ten answers began within",
+        ["#peer", "gateway", "#ms", "#answers", "last"],
+        [
+            (row["peer"], row["gateway"], row["ms"], row["answers"], write_time(row["at"]))
+            for row in found
+        ],
+    )
 
 
 def _row(row: dict[str, Any]) -> tuple[object, ...]:

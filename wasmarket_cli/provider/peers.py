@@ -36,7 +36,7 @@ from wasmarket_cli.provider.peer_answer import answer
 from wasmarket_cli.provider.peer_benchmark import benchmark
 from wasmarket_cli.provider.peer_documents import document
 from wasmarket_cli.provider.peer_keys import URL, find_peer, load_peer_keys
-from wasmarket_cli.provider.peer_search import find_peers, list_sites
+from wasmarket_cli.provider.peer_search import find_peers, list_latencies, list_sites
 from wasmarket_cli.provider.peer_seats import seats
 from wasmarket_cli.provider.peer_status import show_status
 from wasmarket_cli.provider.reputation import show_peer
@@ -298,6 +298,7 @@ peer.add_command(benchmark)
 peer.add_command(document)
 peer.add_command(list_sites)
 peer.add_command(find_peers)
+peer.add_command(list_latencies)
 
 
 def _seller(wiring: Wiring, settings: PeerSettings) -> Seller | None:

@@ -192,8 +192,9 @@ class PriceDistanceView(BaseModel):
 
 
 class ExplanationView(BaseModel):
-    """Why an offer has the units it has; `notes`: what else keeps units from it. `together`: a
-    smallest set of limits that would all have to go for it to get more."""
+    """Why an offer has the units it has; `notes`: what else keeps units from it, and by whose
+    measurements a wish for a latency goes. `together`: a smallest set of limits that would all
+    have to go for it to get more."""
 
     hash: HashText
     want: int

@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 
+from matcher.engine.answers.measured import describe_measured
 from matcher.engine.answers.relaxations import Relaxation, find_relaxations
 from matcher.engine.answers.wish_relaxations import relax_wish
 from matcher.engine.facts import WISHED
@@ -85,6 +86,7 @@ class Explanation:
 
     `together` is a smallest set of limits that would all have to go for it to get more. It is
     empty when it has all it wants, or when even without any limit there are no more units.
+    `measured` says whose measurements a wish for a latency goes by; empty without one.
     """
 
     want: int
@@ -92,6 +94,7 @@ class Explanation:
     excluded: tuple[Exclusion, ...]
     together: tuple[str, ...]
     relaxations: tuple[Relaxation, ...]
+    measured: str = ""
 
 
 def explain(demand: Demand, book: OrderBook) -> Explanation:
@@ -134,7 +137,8 @@ def explain(demand: Demand, book: OrderBook) -> Explanation:
         regions = count_live(demand, book).regions
         reach = _Reach(demand, limits, names, regions, judged, list_units)
         together = _find_together([e.constraint for e in excluded if e.alone.units], units, reach)
-    return Explanation(demand.want, units, excluded, together, relaxations)
+    measured = describe_measured(demand.wish, book.storage, judged[:, J_PEER])
+    return Explanation(demand.want, units, excluded, together, relaxations, measured)
 
 
 def name_constraints(demand: Demand) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def _ladders(wish: Wish, book: OrderBook) -> Iterator[tuple[str, list[int]]]:
     if wish.min_speed:
         yield "min_speed", _below({entry.speed for entry in facts} | {0}, wish.min_speed)
     if wish.max_latency_ms:
-        measured = {ms for entry in facts for who, ms in entry.latencies if who == wish.gateway}
+        measured = {m.ms for entry in facts for m in entry.latencies if m.gateway == wish.gateway}
         yield "max_latency_ms", sorted(ms for ms in measured if ms > wish.max_latency_ms)
 
 

@@ -123,6 +123,8 @@ def _read_member(name: str, value: Any) -> Any:
         return {who: parse_percent(weight, field=field) for who, weight in value.items()}
     if name == "data_centers" and isinstance(value, list | tuple):
         return sorted(parse_site_id(str(entry), field=field) for entry in value)
+    if name == "latency_by" and isinstance(value, str):
+        return value.rstrip("/")
     return sorted(value) if name == "claims" and isinstance(value, list | tuple) else value
 
 

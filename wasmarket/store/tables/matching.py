@@ -194,6 +194,25 @@ class PeerDocumentRow(Base):
     changed: Mapped[int]
 
 
+class PeerLatencyRow(Base):
+    """How long answers of a peer took by a gateway whose measurements are taken, last at `at`.
+
+    `ms` is what nine of ten of its `answers` did not exceed, `at` in chain time; 0 counts no more.
+    `region` is where the gateway says it is, `changed` as in `PeerDocumentRow`.
+    """
+
+    __tablename__ = "peer_latency"
+    __table_args__ = (*not_negative("ms"), Index(None, "peer"), Index(None, "changed"))
+
+    gateway: Mapped[str] = mapped_column(String(120), primary_key=True)
+    peer: Mapped[PeerId] = mapped_column(primary_key=True, autoincrement=False)
+    region: Mapped[str] = mapped_column(String(120))
+    ms: Mapped[int]
+    answers: Mapped[int]
+    at: Mapped[Timestamp]
+    changed: Mapped[int]
+
+
 class RequestNonceRow(Base):
     """The nonce of a signed request that was accepted; forgotten once it has expired anyway."""
 

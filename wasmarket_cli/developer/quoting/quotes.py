@@ -15,7 +15,7 @@ from wasmarket_cli.developer.quoting.loads import load_options
 from wasmarket_cli.developer.quoting.wishes import build_wish, wish_options
 from wasmarket_cli.developer.requirements import Needs, needs_options
 from wasmarket_cli.options import PRICE, json_option
-from wasmarket_cli.output import print_json, print_table, say
+from wasmarket_cli.output import print_json, print_table, say, write_time
 from wasmarket_cli.wiring import wire
 
 TITLES = {PriceKind.RESERVED: "Price of an epoch", PriceKind.METERED: "Price of 10^12 work"}
@@ -65,11 +65,26 @@ def quote(
                 for row in curve
             ],
         )
+    if needs.wish.max_latency_ms:
+        say(_describe_latencies(client, needs.wish.gateway))
     if (most := most_units(curve)) < needs.units:
         told = f"{most} of {needs.units}" if most else "none"
         say(f"of units like these {told} are on offer now", err=True)
         for line in find_obstacles(client, needs, most, kind):
             say(f"  {line}", err=True)
+
+
+def _describe_latencies(client: DeveloperClient, gateway: str) -> str:
+    """Say how many peers a gateway measured, and what becomes of the others."""
+    taken = client.matcher.get("/v1/measuring-gateways")
+    known = next((row for row in taken if row["gateway"] == gateway), None)
+    if known is None or not known["peers"]:
+        return f"{gateway} has measured nobody yet: the wish for a latency excludes nobody"
+    place = f" ({known['region']})" if known["region"] else ""
+    return (
+        f"latency is what {gateway}{place} measured of {known['peers']} peers, the oldest figure"
+        f" of {write_time(known['oldest'])}; a peer that it did not measure is not excluded"
+    )
 
 
 def most_units(curve: list[dict[str, Any]]) -> int:

@@ -26,8 +26,17 @@ OPTIONS = (
     ),
     click.option("--max-evictions", type=COUNT, help="Evictions that a peer may have had"),
     click.option("--min-age", "min_age_epochs", type=COUNT, help="Epochs since it registered"),
-    click.option("--max-latency", "max_latency_ms", type=COUNT, help="In ms, where measured"),
-    click.option("--latency-by", metavar="GATEWAY", help="Whose measurements of latency count"),
+    click.option(
+        "--max-latency",
+        "max_latency_ms",
+        type=COUNT,
+        help="In ms, nine of ten answers, where measured",
+    ),
+    click.option(
+        "--latency-by",
+        metavar="GATEWAY",
+        help="Whose measurements of latency count; `wasmarket peer latencies` lists them",
+    ),
     click.option("--budget", type=USDC, help="USDC that all units may cost in 30 days"),
     click.option(
         "--min-speed", type=COUNT, help="10^6 fuel per second and unit, by the peer's benchmark"

@@ -1,0 +1,1 @@
+"""What matchers tell of the latencies that gateways measured."""
