@@ -9,6 +9,8 @@ import msgspec
 from keeper.duties.alarms import WatchedPeer
 from keeper.duties.deal_news import DealNews
 from keeper.duties.funding import CardCharge, ChargeState, ListedDeal
+from wasmarket.chain.contracts.bindings import View, read_views
+from wasmarket.chain.contracts.packed_words import AccountWord
 from wasmarket.chain.contracts.views import OnchainDeal
 from wasmarket.client.developer import DeveloperClient
 from wasmarket.client.earnings import ClaimResult, Due, batches
@@ -42,6 +44,8 @@ TOLD = (
     "Stopped",
 )
 """Events by which a deal's money changes."""
+HARMLESS = ("Claimed", "Ended")
+"""Of these, those after which no deal is short that was not: what is paid was taken out before."""
 
 CHARGES = {
     "delivered": ChargeState.MOVED,
@@ -58,7 +62,7 @@ class _Next(msgspec.Struct):
     next: str | None
 
 
-class _DealRow(msgspec.Struct):
+class _DealRow(msgspec.Struct, gc=False):
     """The members of a deal that are needed here."""
 
     id: int
@@ -95,7 +99,7 @@ class _DealPage(msgspec.Struct):
     items: list[_DealRow]
 
 
-class _EventRow(msgspec.Struct):
+class _EventRow(msgspec.Struct, gc=False):
     name: str
     block: int
     tx: str
@@ -161,11 +165,18 @@ class DeveloperAccount:
         """Return what the chain says of deals, settled."""
         return [state for ids in batches(deals) for state in self._wiring.lens.deals(ids)]
 
-    def available(self, source: str) -> int:
-        """Return the USDC base units that `free` or `wallet` holds."""
-        if source == "free":
-            return self._wiring.market.account(self._client.address).free
-        return self._wiring.usdc.balance(self._client.address)
+    def available(self, sources: Sequence[str]) -> int:
+        """Return the USDC base units that `free` and `wallet`, or one of them, hold."""
+        wiring, address = self._wiring, self._client.address
+        views: dict[str, View] = {
+            "free": (wiring.market, "account_word", (address,)),
+            "wallet": (wiring.usdc, "balanceOf", (address,)),
+        }
+        held = read_views(wiring.rpc, [views[source] for source in sources])
+        return sum(
+            AccountWord.unpack(value).free if source == "free" else int(value)
+            for source, value in zip(sources, held, strict=True)
+        )
 
     def is_busy(self) -> bool:
         """Say whether a transaction of the account waits to be mined."""
@@ -211,6 +222,7 @@ def _read_news(event: _EventRow, developer: Address) -> DealNews:
         peer=event.peer,
         refunded=int(data["refunded"]) if event.name == "Claimed" else 0,
         is_new=event.name == "DealCreated" and data.get("developer") == developer,
+        is_harmless=event.name in HARMLESS,
     )
 
 

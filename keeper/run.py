@@ -1,5 +1,6 @@
 """Put a keeper together and serve it until it is told to stop."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,12 @@ import httpx
 from fastapi import FastAPI
 
 from keeper.book import KeeperBook
+from keeper.clock import KeeperClock, Now
 from keeper.duties.alarms import Alarms, Watched
 from keeper.duties.funding import Funder
 from keeper.duties.monthly import MonthlyStatements, StatementSource, WritePdf
 from keeper.duties.payouts import Claimer, PayoutDuty
-from keeper.duties.runways import Now, Runways
+from keeper.duties.runways import Runways
 from keeper.notices import Notices, build_channels
 from keeper.policy import KeeperPolicy
 from keeper.settings import KeeperSettings
@@ -50,6 +52,8 @@ class KeeperParts:
     http: httpx.Client
     """For webhooks, which the operator names."""
     version: str
+    count_seconds: Callable[[], float] = time.monotonic
+    """By which the age of what the chain said is told."""
 
 
 def run_keeper(parts: KeeperParts, *, on_ready: Callable[[str], None]) -> None:
@@ -70,19 +74,14 @@ class KeeperProcess:
         self._parts = parts
         self.book = KeeperBook(parts.folder / JOURNAL_FILE)
         self.notices = Notices(self.book, channels)
-
-        def read_now() -> Now:
-            timestamp = parts.read_time()
-            return Now(timestamp, int(deployment.epoch_of(timestamp)))
-
-        self._read_now = read_now
+        self._clock = KeeperClock(parts.read_time, deployment, parts.count_seconds)
         self._now = Now(0, 0)
         self.runways = Runways(
             policy.runways,
             parts.funders,
             self.book,
             self.notices,
-            lambda: self._now,
+            self._clock,
             epoch_seconds=deployment.parameters.epoch_seconds,
             days=policy.notices.days,
         )
@@ -107,7 +106,7 @@ class KeeperProcess:
     def step(self) -> None:
         """Do what is due for deals and earnings, and send notices."""
         try:
-            self._now = self._read_now()
+            self._now = self._clock.look()
             self.runways.step()
             self.payouts.step()
             self.monthly.step(self._now.timestamp)
@@ -117,7 +116,7 @@ class KeeperProcess:
     def watch(self) -> None:
         """Look at peers once."""
         try:
-            self.alarms.step(self._read_now().epoch)
+            self.alarms.step(self._clock.look().epoch)
         finally:
             self.notices.deliver()
 

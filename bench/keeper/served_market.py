@@ -1,7 +1,8 @@
 """An indexed market of one developer's deals, and its node, in a process of its own.
 
-`python -m bench.keeper.served_market DEALS SHORT DEVELOPER` prints its URLs; each line on its input
-lets an epoch pass, with the events that such a market has, and is answered once it is indexed.
+`python -m bench.keeper.served_market DEALS SHORT DEVELOPER` prints its URLs. Each line on its input
+is answered once what it brought is indexed: `epoch` a whole epoch with the events that such a
+market has, `begin N` the beginning of one whose events come in N turns, `turn` one of these.
 """
 
 import json
@@ -65,12 +66,26 @@ class DealsMarket:
         self.chain.answer("Market", "account_word", 0)
         self.chain.answer("Market", "offer_word", 0)
         self.chain.answer("TestUSDC", "balanceOf", 0)
+        self._to_come: list[list[Event]] = []
+        self._pause = 0
         self._mine(self._begin())
 
     def pass_epoch(self) -> None:
         """Let an epoch pass: claims, evictions."""
         self._epoch += 1
         self._mine(self._live())
+
+    def begin_epoch(self, turns: int) -> None:
+        """Let an epoch begin in which as much happens, spread over so many turns."""
+        self._epoch += 1
+        happens = list(self._live())
+        self._to_come = [happens[turn::turns] for turn in range(turns)]
+        self._pause = EPOCH_SECONDS // (turns + 1)
+        self.chain.mine(timestamp=self._epoch * EPOCH_SECONDS)
+
+    def pass_turn(self) -> None:
+        """Let a turn pass: a block with what happens in it."""
+        self.chain.mine(*self._to_come.pop(), seconds=self._pause)
 
     def _mine(self, all_events: Iterator[Event]) -> None:
         second = self._epoch * EPOCH_SECONDS
@@ -239,8 +254,15 @@ def main(deals: int, short: int, developer: Address) -> None:
 
         def take_orders(matcher_url: str) -> None:
             print(json.dumps({"matcher": matcher_url, "rpc": node_url}), flush=True)
-            for _ in sys.stdin:
-                market.pass_epoch()
+            for line in sys.stdin:
+                word, _, turns = line.strip().partition(" ")
+                match word:
+                    case "epoch":
+                        market.pass_epoch()
+                    case "begin":
+                        market.begin_epoch(int(turns))
+                    case "turn":
+                        market.pass_turn()
                 catch_up()
                 print("passed", flush=True)
 

@@ -18,7 +18,8 @@ class DealNews:
     """An event about a deal.
 
     `evicted`: the assignment that a peer lost by eviction; `refunded`: USDC base units of unproven
-    epochs that went back to the developer; `is_new`: the deal was just made.
+    epochs that went back to the developer; `is_new`: the deal was just made; `is_harmless`: no deal
+    is short by it that was not.
     """
 
     deal: int
@@ -28,6 +29,7 @@ class DealNews:
     peer: int | None = None
     refunded: int = 0
     is_new: bool = False
+    is_harmless: bool = False
 
 
 def find_announcements(news: Sequence[DealNews]) -> list[Announcement]:

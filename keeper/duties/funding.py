@@ -67,8 +67,8 @@ class Funder(Protocol):
     def read(self, deals: Sequence[int]) -> list[OnchainDeal]:
         """Return what the chain says of deals, settled."""
 
-    def available(self, source: str) -> int:
-        """Return the USDC base units that `free` or `wallet` holds."""
+    def available(self, sources: Sequence[str]) -> int:
+        """Return the USDC base units that `free` and `wallet`, or one of them, hold."""
 
     def is_busy(self) -> bool:
         """Say whether a transaction of the account waits to be mined."""
@@ -87,6 +87,25 @@ class Funder(Protocol):
         """Open a purchase by card that tops up a deal; return the page to pay at."""
 
 
+class RuleMoney:
+    """What a rule may use without a card: asked for once a turn, and again after some was used."""
+
+    def __init__(self, rule: RunwayRule, funder: Funder) -> None:
+        self._funder = funder
+        self._sources = [source for source in rule.sources if source != CARD]
+        self._held: int | None = None
+
+    def read(self) -> int:
+        """Return USDC base units. Raises as the funder."""
+        if self._held is None:
+            self._held = self._funder.available(self._sources) if self._sources else 0
+        return self._held
+
+    def forget(self) -> None:
+        """Ask again next time."""
+        self._held = None
+
+
 @dataclass(slots=True)
 class ShortDeal:
     """A deal that should get `wanted`, at least `least` (what an epoch costs); USDC base units.
@@ -96,6 +115,7 @@ class ShortDeal:
 
     rule: RunwayRule
     funder: Funder
+    money: RuleMoney
     deal: int
     wanted: int
     least: int
@@ -121,25 +141,29 @@ class DealFunding:
             short.lacks_money = True
             self._tell(short, f"its limit of {limit} USDC for {month} is spent")
             return False
-        held = sum_available(rule, short.funder)
+        held = short.money.read()
         if held < short.least:
             return self._use_card(short, amount, held)
         return self._top_up(short, min(amount, held))
 
-    def settle(self, rule: RunwayRule, funder: Funder, timestamp: int) -> set[int]:
+    def settle(
+        self, rule: RunwayRule, funder: Funder, money: RuleMoney, timestamp: int
+    ) -> set[int]:
         """Ask what became of charges that were begun; return the deals whose are on their way."""
         waiting = set()
         for deal in self._book.unfinished():
             line = self._book.begun(deal)
             if line["source"] == CARD and line["rule"] == name_of(rule):
-                short = ShortDeal(rule, funder, deal, int(line["amount"]), 0, timestamp)
-                if self._charge(short, int(line["amount"]), line["key"]) is ChargeState.OPEN:
+                amount = int(line["amount"])
+                short = ShortDeal(rule, funder, money, deal, amount, 0, timestamp)
+                if self._charge(short, amount, line["key"]) is ChargeState.OPEN:
                     waiting.add(deal)
         return waiting
 
     def _top_up(self, short: ShortDeal, amount: int) -> bool:
         deal, month = short.deal, month_of(short.timestamp)
         self._book.begin(deal, name_of(short.rule), month, amount, "account")
+        short.money.forget()
         try:
             short.funder.top_up(deal, amount)
         except Refused as error:
@@ -242,11 +266,6 @@ class DealFunding:
         short.reasons.append(f"deal {deal}: {why}")
         text = f"deal {deal} is not topped up: {why}"
         self._notices.say(Announcement(f"unfunded:{deal}", why, Urgency.ALARM, text, deal=deal))
-
-
-def sum_available(rule: RunwayRule, funder: Funder) -> int:
-    """Return the USDC base units that a rule may use without a card."""
-    return sum(funder.available(source) for source in rule.sources if source != CARD)
 
 
 def name_of(rule: RunwayRule) -> str:

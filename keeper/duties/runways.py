@@ -2,22 +2,26 @@
 
 Which deals an account has, and what happened to them, the matcher knows; of those that are short,
 or of which something is to be said, the chain is asked before money moves. All deals are looked at
-once an epoch, since only epochs use them up; in between those that something happened to.
+once an epoch, since only epochs use them up; in between those that something happened to by which
+they may be short. A turn in which nothing did asks the matcher one question, and the chain none but
+every so often, whether there is money for what lacks it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from keeper.book import KeeperBook
+from keeper.clock import Now
 from keeper.duties.deal_news import LOOK_BACK, find_announcements
 from keeper.duties.funding import (
     CARD,
     DealFunding,
     Funder,
     ListedDeal,
+    RuleMoney,
     ShortDeal,
     name_of,
-    sum_available,
 )
 from keeper.notices import Announcement, Notices, Urgency
 from keeper.policy import DAY, RunwayRule
@@ -34,12 +38,14 @@ MOST_RETRIED = 64
 """Deals that are short and may be funded now are looked at again each turn, so many at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
-    """The chain's time and epoch."""
+class Clock(Protocol):
+    """The chain's time."""
 
-    timestamp: int
-    epoch: int
+    def look(self) -> Now:
+        """Return the last reading, or a new one where an epoch may have begun since."""
+
+    def refresh(self) -> Now:
+        """Return a new reading."""
 
 
 @dataclass
@@ -54,6 +60,8 @@ class _Watch:
     """Deals that did not get what they should."""
     held: int = 0
     """USDC base units that there were at the last look."""
+    held_at: int = 0
+    """The chain's time of that look."""
     has_more: bool = False
     """Whether there were more since, and not all deals had a turn."""
     gone: list[str] = field(default_factory=list)
@@ -71,7 +79,7 @@ class Runways:
         funders: Mapping[str, Funder],
         book: KeeperBook,
         notices: Notices,
-        read_now: Callable[[], Now],
+        clock: Clock,
         *,
         epoch_seconds: int,
         days: Sequence[int],
@@ -82,7 +90,7 @@ class Runways:
         self._book = book
         self._notices = notices
         self._funding = DealFunding(book, notices)
-        self._read_now = read_now
+        self._clock = clock
         self._epoch_seconds = epoch_seconds
         self._days = days
         self._watches = [_Watch() for _ in rules]
@@ -99,12 +107,13 @@ class Runways:
 
     def step(self) -> None:
         """Look at what may have changed. Raises what reading matcher and chain does."""
-        now = self._read_now()
+        now = self._clock.look()
         for rule, watch in zip(self._rules, self._watches, strict=True):
             self._look(rule, watch, self._funders[rule.key], now)
 
     def _look(self, rule: RunwayRule, watch: _Watch, funder: Funder, now: Now) -> None:
         begun = set(self._book.unfinished())
+        money = RuleMoney(rule, funder)
         changed = self._hear(rule, watch, funder, is_begin=watch.epoch != now.epoch)
         if watch.epoch != now.epoch or changed is None:
             watch.known = self._read_known(rule, watch, funder)
@@ -117,28 +126,33 @@ class Runways:
             ]
             watch.short.clear()
         else:
-            again = self._find_retried(rule, watch, funder)
+            again = self._find_retried(watch, money, now)
             chosen = sorted((changed | begun | again) & watch.known.keys())
         if chosen or begun:
-            self._act(rule, watch, funder, chosen, now)
+            self._act(rule, watch, money, chosen)
         # An index that has not come to this epoch yet is asked again.
         watch.epoch = now.epoch if watch.indexed >= now.epoch else BEHIND
 
-    def _find_retried(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> set[int]:
+    def _find_retried(self, watch: _Watch, money: RuleMoney, now: Now) -> set[int]:
         """Return the deals that are short and may get something now."""
         short = list(watch.short.values())
         if any(one.lacks_money for one in short):
-            held = sum_available(rule, funder)
-            has_more = held > watch.held or watch.has_more
-            short = [one for one in short if has_more or not one.lacks_money]
+            if now.timestamp != watch.held_at:
+                # Money comes with blocks: of one that was seen nobody need ask again.
+                held, watch.held_at = money.read(), now.timestamp
+                watch.has_more = held > watch.held or watch.has_more
+                watch.held = held
+            if not watch.has_more:
+                short = [one for one in short if not one.lacks_money]
             # Those that are too many for one turn come in the next.
-            watch.held, watch.has_more = held, len(short) > MOST_RETRIED
+            watch.has_more = len(short) > MOST_RETRIED
         return set(sorted(one.deal for one in short)[:MOST_RETRIED])
 
     def _act(
-        self, rule: RunwayRule, watch: _Watch, funder: Funder, chosen: Sequence[int], now: Now
+        self, rule: RunwayRule, watch: _Watch, money: RuleMoney, chosen: Sequence[int]
     ) -> None:
-        charged = self._funding.settle(rule, funder, now.timestamp)
+        funder, timestamp = self._funders[rule.key], self._clock.refresh().timestamp
+        charged = self._funding.settle(rule, funder, money, timestamp)
         busy = funder.is_busy()
         if not busy:
             # Whatever was on its way has been mined or is lost: the balances say.
@@ -148,7 +162,8 @@ class Runways:
         for deal, state in zip(chosen, funder.read(chosen), strict=True):
             is_metered = watch.known[deal].is_metered
             wanted = find_wanted(rule, state, is_metered=is_metered)
-            short = ShortDeal(rule, funder, deal, wanted, max(1, state.rate), now.timestamp)
+            least = max(1, state.rate)
+            short = ShortDeal(rule, funder, money, deal, wanted, least, timestamp)
             after = state
             if wanted and deal in charged:
                 short.reasons.append(f"deal {deal}: a charge of the card is on its way")
@@ -164,12 +179,14 @@ class Runways:
     def _hear(
         self, rule: RunwayRule, watch: _Watch, funder: Funder, *, is_begin: bool
     ) -> set[int] | None:
-        """Say what happened to the account's deals; return which changed, None: there are new ones.
+        """Say what happened to the account's deals; return which may be short by it, None: there
+        are new ones.
 
         What happened while no keeper ran is said as well; once an epoch, when it begins, what a
         reorg may have put into blocks that were seen.
         """
-        behind = self._book.seen(name_of(rule))
+        known_to = self._book.seen(name_of(rule))
+        behind = known_to if watch.seen_to is None else watch.seen_to
         if is_begin and behind is not None:
             behind = (watch.looked_to or behind) - LOOK_BACK
         news, block = funder.news(behind)
@@ -180,10 +197,14 @@ class Runways:
         ours = [one for one in news if one.deal in watch.known or one.is_new]
         for notice in find_announcements(ours):
             self._notices.say(notice)
-        self._book.see(name_of(rule), block)
+        if is_begin or ours or known_to is None:
+            # Blocks in which nothing happened may be looked at twice.
+            self._book.see(name_of(rule), block)
         fresh = [one for one in ours if watch.seen_to is None or one.block > watch.seen_to]
         watch.seen_to = block
-        return None if any(one.is_new for one in fresh) else {one.deal for one in fresh}
+        if any(one.is_new for one in fresh):
+            return None
+        return {one.deal for one in fresh if not one.is_harmless}
 
     def _read_known(self, rule: RunwayRule, watch: _Watch, funder: Funder) -> dict[int, ListedDeal]:
         known = funder.deals()

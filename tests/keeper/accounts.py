@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field, replace
 
 from keeper.book import KeeperBook
+from keeper.clock import Now
 from keeper.duties.deal_news import DealNews
 from keeper.duties.funding import CardCharge, ChargeState, ListedDeal
-from keeper.duties.runways import Now, Runways
+from keeper.duties.runways import Runways
 from keeper.notices import Notices
 from keeper.policy import RunwayRule
 from wasmarket.chain.contracts.views import OnchainDeal
@@ -47,6 +48,8 @@ class DeveloperInMemory:
     """What a saved card does: pays, declines, waits, is lost (nobody hears); empty: none is."""
     charges: dict[str, tuple[int, int]] = field(default_factory=dict)
     reads: list[int] = field(default_factory=list)
+    asked: int = 0
+    """How often it was asked what money there is."""
 
     def deals(self):
         self.looks += 1
@@ -63,8 +66,9 @@ class DeveloperInMemory:
         self.reads += deals
         return [self.states[deal] for deal in deals]
 
-    def available(self, source):
-        return self.free if source == "free" else self.wallet
+    def available(self, sources):
+        self.asked += 1
+        return sum(self.free if source == "free" else self.wallet for source in sources)
 
     def is_busy(self):
         return self.busy
@@ -157,10 +161,20 @@ class RunwayDesk:
             {"dev": self.developer},
             self.book,
             self.notices,
-            lambda: self.now,
+            self,
             epoch_seconds=DAY,
             days=(7, 3, 1),
         )
+
+    def look(self):
+        """Be the chain's clock."""
+        return self.now
+
+    refresh = look
+
+    def next_block(self):
+        """Let a block come."""
+        self.now = Now(self.now.timestamp + 1, self.now.epoch)
 
     def later(self, epochs=1):
         """Let epochs of a day pass."""

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keeper.book import month_of
+from keeper.clock import Now
 from keeper.duties.deal_news import DealNews
 from keeper.duties.funding import ListedDeal
-from keeper.duties.runways import Now
 from tests.keeper.accounts import RATE, DeveloperInMemory, RunwayDesk, deal_of
 from wasmarket.kernel.errors import Refused, Unreachable
 
@@ -222,49 +222,6 @@ def test_money__whatever_happens__is_never_moved_beyond_the_limit_of_a_month(
     desk.book.close()
 
 
-def test_turn__within_an_epoch__looks_only_at_what_something_happened_to(make_desk):
-    developer = DeveloperInMemory({7: deal_of(20), 8: deal_of(20)}, wallet=10**9)
-    desk = make_desk(developer)
-    for _ in range(3):
-        desk.step()
-    assert (developer.looks, developer.reads) == (2, [])
-
-    developer.states[8] = deal_of(5)
-    developer.block += 1
-    developer.happened.append(DealNews(8, developer.block, "0x1"))
-    desk.step()
-
-    assert developer.moved == [(8, 25 * RATE)]
-    assert 7 not in developer.reads
-
-
-def test_turn__of_a_new_epoch__finds_what_has_fallen_below_its_floor(make_desk):
-    developer = DeveloperInMemory({7: deal_of(11)}, wallet=10**9)
-    desk = make_desk(developer)
-    desk.step()
-    developer.states[7] = deal_of(9)
-    desk.step()
-    assert developer.moved == []
-
-    desk.later()
-    desk.step()
-
-    assert developer.moved == [(7, 21 * RATE)]
-
-
-def test_turn__new_deal__is_looked_after_from_then_on(make_desk):
-    developer = DeveloperInMemory({7: deal_of(20)}, wallet=10**9)
-    desk = make_desk(developer)
-    desk.step()
-    developer.states[8] = deal_of(1)
-    developer.block += 1
-    developer.happened.append(DealNews(8, developer.block, "0x1", is_new=True))
-
-    desk.step()
-
-    assert developer.moved == [(8, 29 * RATE)]
-
-
 def test_money__index_that_knows_less_than_the_chain__moves_none(make_desk):
     developer = DeveloperInMemory({7: deal_of(40)}, wallet=10**9)
     developer.deals = lambda: {7: ListedDeal(False, deal_of(1))}
@@ -323,17 +280,6 @@ def test_notice__metered_deal_without_money__is_empty(make_desk):
     desk.step()
 
     assert desk.texts() == ["deal 7 is empty: it pays for no further work"]
-
-
-def test_turn__index_still_in_the_last_epoch__is_asked_again(make_desk):
-    developer = DeveloperInMemory({7: deal_of(10)}, wallet=10**9, indexed=99)
-    desk = make_desk(developer)
-    desk.step()
-    developer.states[7], developer.indexed = deal_of(9), 100
-
-    desk.step()
-
-    assert developer.moved == [(7, 21 * RATE)]
 
 
 def test_card__saved__is_charged_once_within_the_limit(make_desk):
@@ -404,21 +350,3 @@ def test_card__limit_left_below_what_is_sold__is_said_once_and_no_page_is_opened
     assert developer.moved == [(7, 30 * RATE)]
     assert developer.pages == []
     assert sum("less than is sold by card" in text for text in desk.texts()) == 1
-
-
-def test_turn__no_money__asks_the_chain_again_only_when_there_is_more(make_desk):
-    developer = DeveloperInMemory({deal: deal_of(0) for deal in range(1, 200)})
-    desk = make_desk(developer, most_per_month=10**12)
-    desk.step()
-    asked = len(developer.reads)
-    for _ in range(5):
-        desk.step()
-    assert len(developer.reads) == asked
-    assert len(desk.runways.obstacles) == 199
-    developer.wallet = 10**12
-
-    for _ in range(8):
-        desk.step()
-
-    assert len(developer.moved) == 199
-    assert desk.runways.obstacles == []

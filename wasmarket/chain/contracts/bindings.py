@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
-from wasmarket.chain.contracts.abi import Abi, load_abi
+from wasmarket.chain.contracts.abi import Abi, Function, load_abi
 from wasmarket.chain.contracts.fills import NO_PERMIT, MatchPermit, SignedFill
 from wasmarket.chain.contracts.packed_words import (
     AccountWord,
@@ -65,14 +65,33 @@ class ContractBinding:
         self, function: str, many: Sequence[Sequence[Any]], block: BlockTag = "latest"
     ) -> list[Any]:
         """Call a view once per list of arguments, batched. Raises Reverted, WrongChain."""
-        known = self._abi.function(function)
-        calls = [(self.address, known.encode(args)) for args in many]
-        outputs = []
-        for answer in self._reader.call_many(calls, block=block):
-            if isinstance(answer, MarketError):
-                raise answer
-            outputs.append(known.decode_output(answer))
-        return outputs
+        return read_views(self._reader, [(self, function, args) for args in many], block)
+
+    def find_function(self, name: str) -> Function:
+        """Return what encodes and decodes a function. Raises InvalidInput."""
+        return self._abi.function(name)
+
+
+View = tuple[ContractBinding, str, Sequence[Any]]
+"""A contract, its function, the arguments."""
+
+
+def read_views(reader: Reader, views: Sequence[View], block: BlockTag = "latest") -> list[Any]:
+    """Call views of any contracts, batched, and return their outputs.
+
+    Raises Reverted, WrongChain.
+    """
+    known = [contract.find_function(name) for contract, name, _ in views]
+    calls = [
+        (contract.address, function.encode(args))
+        for function, (contract, _, args) in zip(known, views, strict=True)
+    ]
+    outputs = []
+    for function, answer in zip(known, reader.call_many(calls, block=block), strict=True):
+        if isinstance(answer, MarketError):
+            raise answer
+        outputs.append(function.decode_output(answer))
+    return outputs
 
 
 class _Deployed(ContractBinding):
