@@ -10,7 +10,11 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def marked(market):
-    """Beta runs three units: one is dropped, one is left, one goes on and is proven."""
+    """Beta runs three units: one is dropped, one is left, one goes on and is proven.
+
+    What others asked of beta before is in `before`: the market is theirs, too.
+    """
+    before = market.run("provider", "reputation", market.address("beta"), "--json").json
     deals = [market.deploy(only="beta", units=1) for _ in range(3)]
     [left], [dropped], _ = (
         [row["id"] for row in market.client().deal(deal)["assignments"]] for deal in deals
@@ -21,7 +25,13 @@ def marked(market):
     assert market.run("drop", dropped, "--why", "too-slow").code == 0
     for _ in range(3):
         market.next_epoch()
-    yield {"peer": peer, "address": market.address("beta"), "left": left, "dropped": dropped}
+    yield {
+        "peer": peer,
+        "address": market.address("beta"),
+        "left": left,
+        "dropped": dropped,
+        "before": before["windows"][1]["counts"],
+    }
     for deal in deals:
         market.run("stop", deal, "--yes")
 
@@ -32,7 +42,7 @@ def test_provider_reputation__verified__is_what_the_chains_logs_give(market, mar
     assert ran.code == 0, ran.out + ran.err
     assert (ran.json["verified"], ran.json["differences"]) == (True, [])
     month = ran.json["windows"][1]
-    assert (month["counts"]["left"], month["counts"]["dropped"]) == (1, 1)
+    assert [month["counts"][kind] - marked["before"][kind] for kind in ("left", "dropped")] == [1, 1]
     assert month["proven"] > 0
     told = {(entry["kind"], entry["text"]) for entry in month["reasons"]}
     assert {("left", "maintenance"), ("dropped", "too slow")} <= told
@@ -111,9 +121,9 @@ def test_reputations__from_python__have_the_same_figures(market, marked):
         environ={},
     ) as door:
         found = door.reputations.of_provider(marked["address"])
-        assert found.windows[30].counts["left"] == 1
-        assert found.windows[30].reasons["dropped", 65] == 1
+        assert found.windows[30].counts["left"] == marked["before"]["left"] + 1
+        assert found.windows[30].reasons["dropped", 65] >= 1
         assert door.reputations.verify(marked["address"]) == []
-        [event] = door.reputations.events(marked["peer"], "left")
-        assert event["assignment"] == marked["left"]
+        left = [event["assignment"] for event in door.reputations.events(marked["peer"], "left")]
+        assert marked["left"] in left
         assert [row["provider"] for row in door.reputations.providers()]

@@ -49,6 +49,8 @@ class Environment:
 
     path: Path
     home: Path
+    mebibytes: int
+    """What was installed took so much of the disk."""
 
     @property
     def variables(self):
