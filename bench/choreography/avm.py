@@ -1,5 +1,6 @@
 """AquaVM in our workers and in npm marine-js: the same invokes, processor time of each."""
 
+import asyncio
 import importlib
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ from peer.runtime.module.service import BodyKind
 _bench: Any = importlib.import_module("tests.peer.choreography.avm_bench")
 _marine_js: Any = importlib.import_module("tests.peer.choreography.marine_js")
 REPEAT = 400
+AT_ONCE = 4
+"""Particles whose invokes wait for the one worker, as on a peer with something to do."""
 assert bench.peer.market
 
 SCRIPT = """(seq (call %init_peer_id% ("s" "f") ["x"] x)
@@ -24,21 +27,24 @@ SCRIPT = """(seq (call %init_peer_id% ("s" "f") ["x"] x)
 
 def measure_invoke() -> dict[str, float]:
     """Return the mean over a start, an answer and a merge."""
-    bodies, ours = uvloop.run(_measure_ours())
+    bodies, single, ours = uvloop.run(_measure_ours())
     alone = measure_alone(_bench.AVM, _bench.AVM_CACHE, bodies, REPEAT)
     invokes = [msgspec.msgpack.decode(body) for body in bodies]
     times = _marine_js.invoke_in_marine_js(invokes, REPEAT)["times"]
     mean = sum(times) / len(times)
     return {
         "invoke cpu": ours,
+        "single invoke cpu": single,
         "marine-js cpu": mean,
         "invoke gain": mean / ours,
+        "single invoke gain": mean / single,
         "invoke alone": alone,
         "alone gain": mean / alone,
     }
 
 
-async def _measure_ours() -> tuple[list[bytes], float]:
+async def _measure_ours() -> tuple[list[bytes], float, float]:
+    """Return the invokes, and the time of each: one at a time, and with others waiting."""
     bodies: list[bytes] = []
     with tempfile.TemporaryDirectory() as folder:
         async with (
@@ -55,15 +61,21 @@ async def _measure_ours() -> tuple[list[bytes], float]:
             a.host.accept(particle.with_data(b.sent[0][1]))
             await a.settle()
             given = list(bodies)
-            processes = [psutil.Process(), *(psutil.Process(pid) for pid in a.avm._pool.pids)]
-            for body in given:
-                await a.avm._pool.call("avm", "invoke", body, BodyKind.VALUES)
-            began = _sum(processes)
-            for _ in range(REPEAT):
-                for body in given:
-                    await a.avm._pool.call("avm", "invoke", body, BodyKind.VALUES)
-            spent = (_sum(processes) - began) / (REPEAT * len(given))
-    return given, spent * 1e6
+            pool = a.avm._pool
+            processes = [psutil.Process(), *(psutil.Process(pid) for pid in pool.pids)]
+
+            async def go_through(times: int) -> None:
+                for _ in range(times):
+                    for body in given:
+                        await pool.call("avm", "invoke", body, BodyKind.VALUES)
+
+            async def measure(at_once: int) -> float:
+                began = _sum(processes)
+                await asyncio.gather(*(go_through(REPEAT // at_once) for _ in range(at_once)))
+                return (_sum(processes) - began) / (REPEAT * len(given)) * 1e6
+
+            await go_through(1)
+            return given, await measure(1), await measure(AT_ONCE)
 
 
 def _record(pool: Any, bodies: list[bytes]) -> None:

@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from dataclasses import replace
 
 import httpx
 from prometheus_client import CollectorRegistry
@@ -27,10 +28,10 @@ from wasmarket.kernel.units import FLT
 PARAMETERS = LOCAL
 
 
-def deploy(anvil):
+def deploy(anvil, **parameters):
     """Deploy everything as the deployment script does, from the first development account."""
     deployer = dev_accounts()[0].address
-    plan = build_plan(deployer, 0, PARAMETERS)
+    plan = build_plan(deployer, 0, replace(PARAMETERS, **parameters))
     return deploy_planned(anvil.rpc, plan, create_from(anvil.rpc, deployer))
 
 

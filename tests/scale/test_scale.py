@@ -100,7 +100,8 @@ class Load:
 @pytest.fixture(scope="module")
 def town():
     with Anvil.start() as anvil:
-        town = AnvilTown(anvil, deploy(anvil))
+        # Nobody runs these peers: none is to be evicted for it, however long a run takes.
+        town = AnvilTown(anvil, deploy(anvil, accept_seconds=86_400))
         town.settle_in()
         town.send(town.developer, town.usdc, "approve", town.market.address, 10**12)
         town.anvil.cheats.mine(70)  # what the town stands on is final
@@ -121,7 +122,11 @@ def test_fleet__killed_at_random_while_the_chain_reorganises__every_bid_is_one_d
                 fleet.insist("matcher", "POST", "/v1/provider-offers", json=body)
             run(load, fleet, SECONDS)
             town.anvil.cheats.mine(3)
-            wait_for(lambda: settle(load), PATIENCE)
+            try:
+                wait_for(lambda: settle(load), PATIENCE)
+            except AssertionError:
+                print([load.status(bid) for bid in load.open()])
+                raise
             wait_for(lambda: is_level(town, database), PATIENCE)
         verdict = verify_store(database, town.rpc, town.deployment)
         database.close()

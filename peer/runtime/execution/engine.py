@@ -35,13 +35,14 @@ class InstancePool:
 
 
 def build_engine(settings: EngineSettings, pool: InstancePool | None = None) -> Engine:
-    """Return an engine whose calls end at an epoch deadline, and at their fuel if metered."""
+    """Return an engine whose calls end at an epoch deadline, unless the settings say otherwise, and
+    at their fuel if metered."""
     config = Config()
     # NOTE: components have as many instances and tables as they were linked of, which no pool
     # knows ahead; their memory comes from the system.
     if not settings.has_components:
         _set_pool(config, pool or InstancePool())
-    config.epoch_interruption = True
+    config.epoch_interruption = settings.is_interruptible
     config.consume_fuel = settings.consume_fuel
     config.cranelift_nan_canonicalization = settings.canonical_nans
     config.max_wasm_stack = MAX_STACK_BYTES

@@ -9,7 +9,7 @@ import os
 import platform
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +33,8 @@ class EngineSettings:
     canonical_nans: bool = False
     """The same bits for every NaN, whatever the processor makes of it."""
     has_components: bool = False
+    is_interruptible: bool = True
+    """Whether calls end at an epoch's deadline; without, only the end of the worker ends them."""
 
     @classmethod
     def of(cls, services: Iterable[ServiceSpec]) -> "EngineSettings":
@@ -42,6 +44,7 @@ class EngineSettings:
             consume_fuel=any(spec.limits.fuel is not None for spec in specs),
             canonical_nans=any(spec.is_deterministic for spec in specs),
             has_components=any(spec.abi == COMPONENT_ABI for spec in specs),
+            is_interruptible=any(spec.is_interruptible for spec in specs),
         )
 
     def fingerprint(self) -> str:
@@ -100,7 +103,7 @@ def _find_version() -> str:
 
 def _fingerprints() -> frozenset[str]:
     """Return the names of all configurations that this version has."""
-    choices = itertools.product((False, True), repeat=3)
+    choices = itertools.product((False, True), repeat=len(fields(EngineSettings)))
     return frozenset(EngineSettings(*choice).fingerprint() for choice in choices)
 
 

@@ -67,9 +67,10 @@ async def test_flood__of_many_initiators__stays_within_memory(tmp_path):
         await still_works(bench)
 
 
+ENDLESS = "(seq (ap 1 $s) (fold $s i (seq (ap i $s) (next i))))"
 HURTFUL = (
     "(par " * 3_000 + "(null)" + " (null))" * 3_000,
-    "(seq (ap 1 $s) (fold $s i (seq (ap i $s) (next i))))",
+    ENDLESS,
     f"(seq (ap 1 $s) (fold $s i (par (ap i $s) (seq (next i) {CALL}))))".replace(" x)", ")"),
     "\x00(null)",
     "(null)" + " " * 200_000,
@@ -92,7 +93,7 @@ async def test_scripts__meant_to_hurt__leave_others_alone(tmp_path):
 @in_loop
 async def test_scripts__that_take_all_their_time__leave_a_worker_to_others(tmp_path, monkeypatch):
     monkeypatch.setattr(avm, "INVOKE_MS", 1_000)
-    endless = f"(seq {CALL} (seq (ap 1 $s) (fold $s i (seq (ap i $s) (next i)))))"
+    endless = f"(seq {CALL} {ENDLESS})"
     async with running(tmp_path, units=2) as bench:
         await still_works(bench)
         for _ in range(8):
@@ -104,6 +105,26 @@ async def test_scripts__that_take_all_their_time__leave_a_worker_to_others(tmp_p
 
         assert bench.avm.restarts == 0
         assert not all(live.is_idle for live in bench.memory), "the slow ones are still under way"
+
+
+@in_loop
+async def test_script__over_its_time__ends_its_worker_and_the_next_is_served(tmp_path, monkeypatch):
+    monkeypatch.setattr(avm, "INVOKE_MS", 1)
+    monkeypatch.setattr(avm, "GRACE_SECONDS", 0.2)
+    async with running(tmp_path) as bench:
+        await still_works(bench)
+        bench.record.do = lambda live, identity, request: list(range(200))
+        begin, end = "(fold x i{0} (seq ", " (next i{0})))"
+        loops = "".join(map(begin.format, range(4))) + "(null)"
+        loops += "".join(map(end.format, reversed(range(4))))
+        particle = build_particle(1, f"(seq {CALL} {loops})")
+        bench.host.accept(particle)
+        await bench.settle()
+
+        [trail] = bench.trails.find(particle.id)
+        assert any("more than its 1 ms" in problem for problem in trail.problems)
+        await still_works(bench)
+        assert bench.avm.restarts == 1
 
 
 @in_loop
