@@ -74,8 +74,8 @@ class ServiceSpec:
     effectors: Effectors = field(default_factory=Effectors)
     is_deterministic: bool = False
     is_interruptible: bool = True
-    """Whether its code looks at each loop whether it has run too long. Code of ours that does not
-    is a tenth faster; its worker is killed instead, so its services stand in a pool of their own."""
+    """Whether its code looks at each loop whether it has run too long. Code that does not is a
+    tenth faster; its worker is killed instead, so such services have a pool of their own."""
 
     @property
     def facade(self) -> ModuleSpec:
