@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
+from operator import attrgetter, call, itemgetter
 from struct import Struct
 from struct import error as StructError
 from typing import Any
@@ -24,7 +25,8 @@ from wasmarket.kernel.units import Address, Hash, Timestamp
 Decode = Callable[[Sequence[str], str], Event]
 
 WORD = 64
-ADDRESSES_KEPT = 1 << 16
+ADDRESSES_KEPT = 1 << 14
+_PLACE = attrgetter("block_number", "log_index")
 
 
 class Decoder:
@@ -52,7 +54,10 @@ class Decoder:
     def decode(self, raw: RawLog, timestamp: Timestamp) -> Log[Event] | None:
         """Return the log's event; None for one that is not ours. Raises WrongChain if malformed."""
         topic = raw.topics[0] if raw.topics else ""
-        found = self._table.get((raw.address.lower(), topic))
+        found = self._table.get((raw.address, topic))
+        if found is None:
+            # Most nodes write addresses in small letters.
+            found = self._table.get((raw.address.lower(), topic))
         if found is None:
             self.unknown[topic] += 1
             return None
@@ -77,9 +82,12 @@ class Decoder:
         self, raws: Iterable[RawLog], timestamps: Mapping[str, Timestamp]
     ) -> tuple[Log[Event], ...]:
         """Decode known logs in log order; `timestamps` are those of their blocks, by hash."""
-        logs = (self.decode(raw, timestamps[raw.block_hash]) for raw in raws)
-        known = [log for log in logs if log is not None]
-        known.sort(key=lambda log: (log.block_number, log.log_index))
+        known = []
+        for raw in raws:
+            log = self.decode(raw, timestamps[raw.block_hash])
+            if log is not None:
+                known.append(log)
+        known.sort(key=_PLACE)
         return tuple(known)
 
 
@@ -113,15 +121,20 @@ def _build_slicing(kind: type[Event], event: EventType) -> Decode:
     indexed = [param for param in event.inputs if param.indexed]
     plain = [param for param in event.inputs if not param.indexed]
     arranged = [*indexed, *plain]
-    cuts = [(_READERS[param.type], arranged.index(param)) for param in event.inputs]
+    readers = [_READERS[param.type] for param in arranged]
     topic_count, size = len(indexed) + 1, 2 + WORD * len(plain)
     split = Struct(f"{WORD // 2}s" * len(arranged)).unpack
+    places = [arranged.index(param) for param in event.inputs]
+    # An event's fields are read by C alone where they stand in the order of the words.
+    is_arranged = places == sorted(places)
+    arrange = itemgetter(*places) if len(places) > 1 else tuple
 
     def decode(topics: Sequence[str], data: str) -> Event:
         if len(topics) != topic_count or len(data) != size:
             raise ValueError("the log has too many or too few words")
-        words = split(bytes.fromhex("".join([topic[2:] for topic in topics[1:]]) + data[2:]))
-        return kind(*[read(words[place]) for read, place in cuts])
+        digits = ("".join(topics[1:]) + data).replace("0x", "")
+        values = map(call, readers, split(bytes.fromhex(digits)))
+        return kind(*values) if is_arranged else kind(*arrange(tuple(values)))
 
     return decode
 

@@ -4,14 +4,17 @@ A bloom never denies a log that is there. It may suggest one that is not, the mo
 fuller it is.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from functools import lru_cache
 
 from wasmarket.chain.reading.blocks import RawLog
 from wasmarket.kernel.hashing import keccak
 from wasmarket.kernel.units import Address
 
-MASKS_KEPT = 1 << 15
+EventKind = tuple[str, str]
+"""A contract's address in small letters, and the first topic of one of its events."""
+
+MASKS_KEPT = 1 << 13
 FULL_BITS = 1_024
 """Of 2,048 bits; in a bloom with more of them set, a match proves little."""
 
@@ -46,6 +49,7 @@ class WantedLogs:
             for address, names in topics.items()
             for topic in names
         }
+        self._kinds = tuple(self._masks.items())
         self._by_address = [
             (mask_of(address), [self._masks[address.lower(), topic] for topic in names])
             for address, names in topics.items()
@@ -58,17 +62,22 @@ class WantedLogs:
             for contract, masks in self._by_address
         )
 
-    def may_miss(self, bloom: int, logs: Sequence[RawLog]) -> bool:
-        """Say whether the bloom suggests a kind of event that is not among the logs."""
-        if not self.may_be_in(bloom):
-            return False
-        seen = {(log.address.lower(), log.topics[0]) for log in logs if log.topics}
-        return any(bloom & mask == mask for event, mask in self._masks.items() if event not in seen)
+    def may_miss(self, bloom: int, seen: Set[EventKind]) -> bool:
+        """Say whether the bloom suggests a kind of event that was not seen among the logs."""
+        for kind, mask in self._kinds:
+            if bloom & mask == mask and kind not in seen:
+                return True
+        return False
 
-    def denied(self, bloom: int, logs: Sequence[RawLog]) -> RawLog | None:
-        """Return a log whose contract and kind the bloom says are not in the block."""
-        for log in logs:
-            mask = self._masks.get((log.address.lower(), log.topics[0] if log.topics else ""))
-            if mask is not None and bloom & mask != mask:
-                return log
-        return None
+    def is_denied(self, bloom: int, seen: Set[EventKind]) -> bool:
+        """Say whether the bloom denies a kind of event that was seen among the logs."""
+        for kind in seen:
+            mask = self._masks.get(kind, 0)
+            if bloom & mask != mask:
+                return True
+        return False
+
+
+def kinds_of(logs: Iterable[RawLog]) -> set[EventKind]:
+    """Return which kinds of events there are."""
+    return {(log.address.lower(), log.topics[0]) for log in logs if log.topics}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from wasmarket.chain.errors import ContradictoryAnswer
 from wasmarket.chain.reading.blocks import Header, LogDecoder, RawLog, Reader
-from wasmarket.chain.reading.bloom import FULL_BITS, WantedLogs, bloom_of
+from wasmarket.chain.reading.bloom import FULL_BITS, WantedLogs, bloom_of, kinds_of
 from wasmarket.chain.reading.logs import ANOTHER_NODE, check_logs
 from wasmarket.kernel.errors import MarketError
 
@@ -32,7 +32,7 @@ class Completeness:
         Raises ContradictoryAnswer when no answer of the node agrees with the header.
         """
         for header, logs in given:
-            self._check(header, logs, whole=True)
+            self._check(header, logs)
         doubtful = [
             at for at, (header, _) in enumerate(given) if self._wanted.may_be_in(header.bloom)
         ]
@@ -44,12 +44,13 @@ class Completeness:
         Only a block whose bloom suggests a kind of event that was not given is looked at again,
         and the one of number `last`, where a node may have cut its answer off.
         """
-        for header, logs in given:
-            self._check(header, logs, whole=False)
         doubtful: list[int] = []
         vague: list[int] = []
         for at, (header, logs) in enumerate(given):
-            if header.ref.number == last or self._wanted.may_miss(header.bloom, logs):
+            seen = kinds_of(logs)
+            if self._wanted.is_denied(header.bloom, seen):
+                raise self._denied(header)
+            if header.ref.number == last or self._wanted.may_miss(header.bloom, seen):
                 is_full = header.bloom.bit_count() > FULL_BITS
                 (vague if is_full else doubtful).append(at)
         return _replace(
@@ -59,19 +60,12 @@ class Completeness:
             + self._ask_again([given[at] for at in vague]),
         )
 
-    def _check(self, header: Header, logs: Sequence[RawLog], *, whole: bool) -> None:
-        """Refuse logs that are not of the header's block, or that its bloom denies.
-
-        Unless `whole`, they come from a range that was checked, and were put together by block.
-        """
+    def _check(self, header: Header, logs: Sequence[RawLog]) -> None:
+        """Refuse logs that are not of the header's block, or that its bloom denies."""
         ref = header.ref
-        if whole:
-            check_logs(logs, ref.number, ref.number, self._reader.origin)
-        denied = self._wanted.denied(header.bloom, logs)
-        if denied is None and whole and bloom_of(logs) & ~header.bloom:
-            denied = logs[0]
-        if denied is not None:
-            raise self._contradiction(header, "logs that its header denies")
+        check_logs(logs, ref.number, ref.number, self._reader.origin)
+        if bloom_of(logs) & ~header.bloom:
+            raise self._denied(header)
 
     def _ask_for_all(self, given: Sequence[Given]) -> list[list[RawLog] | None]:
         try:
@@ -90,7 +84,7 @@ class Completeness:
         except MarketError:
             # A node may refuse all logs of a block. Then it may not leave out any kind of ours,
             # unless the bloom is so full that it would suggest every kind.
-            if not self._wanted.may_miss(header.bloom, logs):
+            if not self._wanted.may_miss(header.bloom, kinds_of(logs)):
                 return logs
             if header.bloom.bit_count() <= FULL_BITS:
                 raise
@@ -125,7 +119,10 @@ class Completeness:
             raise self._contradiction(header, f"{len(first)} logs of ours, then {len(second)}")
         if any(log.block_hash != header.ref.hash for log in second):
             raise self._contradiction(header, "logs of another block")
-        self._check(header, second, whole=True)
+        self._check(header, second)
+
+    def _denied(self, header: Header) -> ContradictoryAnswer:
+        return self._contradiction(header, "logs that its header denies")
 
     def _contradiction(self, header: Header, what: str) -> ContradictoryAnswer:
         ref = header.ref

@@ -5,6 +5,8 @@ Pure of storage: the caller keeps the tail of blocks that it has applied and han
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from threading import Event as StopEvent
 
 from wasmarket.chain.errors import ContradictoryAnswer, ReorgTooDeep, RpcError
@@ -26,6 +28,9 @@ from wasmarket.kernel.errors import MarketError, WrongChain
 from wasmarket.kernel.units import Timestamp
 
 logger = logging.getLogger(__name__)
+
+_BLOCK_NUMBER = attrgetter("block_number")
+_BLOCK_HASH = attrgetter("block_hash")
 
 CHUNK = 50
 """Blocks read at once near the head."""
@@ -292,10 +297,10 @@ class Follower:
 def _group(stretch: Stretch) -> dict[int, list[RawLog]]:
     """Return the stretch's logs by block, its last block among them in any case."""
     by_number: dict[int, list[RawLog]] = {stretch.last: []}
-    for raw in stretch.logs:
-        by_number.setdefault(raw.number, []).append(raw)
+    for number, logs in groupby(stretch.logs, _BLOCK_NUMBER):
+        by_number.setdefault(int(number, 16), []).extend(logs)
     return by_number
 
 
 def _belong(raws: Sequence[RawLog], ref: BlockRef) -> bool:
-    return all(raw.block_hash == ref.hash for raw in raws)
+    return {ref.hash}.issuperset(map(_BLOCK_HASH, raws))

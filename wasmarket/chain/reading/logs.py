@@ -12,8 +12,8 @@ FIRST_SPAN = 500
 LONGEST_SPAN = 10_000
 """Blocks per request."""
 
-FEW_LOGS = 5_000
-MANY_LOGS = 20_000
+FEW_LOGS = 2_500
+MANY_LOGS = 10_000
 """Below: twice as many blocks next time; above: half. Bounds the memory of an answer."""
 
 ANOTHER_NODE = "nothing was kept of it, and it is asked again; if it stays so, use another node"
@@ -85,22 +85,22 @@ def check_logs(logs: Sequence[RawLog], first: int, last: int, origin: str) -> No
     seen = set()
     for log in logs:
         try:
-            number, index = log.number, log.index
+            place = number, index = int(log.block_number, 16), int(log.log_index, 16)
         except ValueError as error:
             raise ContradictoryAnswer(
                 f"{origin} gave a log whose numbers are not in hex: {log.block_number!r:.40}, "
                 f"{log.log_index!r:.40}",
                 remedy=ANOTHER_NODE,
             ) from error
-        fault = ""
         if log.removed:
             fault = "is marked as removed"
         elif not first <= number <= last:
             fault = f"is not in blocks {first} … {last}, which were asked for"
-        elif (number, index) in seen:
+        elif place in seen:
             fault = "was given twice"
-        if fault:
-            raise ContradictoryAnswer(
-                f"{origin} gave log {index} of block {number}, which {fault}", remedy=ANOTHER_NODE
-            )
-        seen.add((number, index))
+        else:
+            seen.add(place)
+            continue
+        raise ContradictoryAnswer(
+            f"{origin} gave log {index} of block {number}, which {fault}", remedy=ANOTHER_NODE
+        )

@@ -5,12 +5,12 @@ together some ten times the work of the database itself.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field, make_dataclass
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Table, bindparam, inspect, select
+from sqlalchemy import Column, Connection, Dialect, Table, inspect
 from sqlalchemy.types import TypeDecorator
 
 from wasmarket.store.columns import Appended, Base, Journaled, Uint256, Usdc
@@ -18,14 +18,14 @@ from wasmarket.store.columns import Appended, Base, Journaled, Uint256, Usdc
 FEW_ROWS = 50
 """Up to so many are not worth a COPY."""
 
+AMOUNTS_KEPT = 256
+"""As drivers take them, of one column: most are nothing, or what others are."""
+
 Values = tuple[Any, ...]
 """The values of a row, in the order of its plan's names."""
 
-
-class _Record:
-    """A row in memory: an attribute for each column, nothing else."""
-
-    __slots__ = ()
+Conversions = tuple[tuple[int, Callable[[Any], Any]], ...]
+"""Places in a row, and what makes of the value there what a driver, or a handler, expects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,31 @@ class RowPlan:
     key: tuple[str, ...]
     key_of: Callable[[Any], Values]
     values_of: Callable[[Any], Values]
-    unfiltered: Select[Any]
-    select: Select[Any]
-    _record: type[Any]
-    _checks: tuple[tuple[int, Callable[[Any], Any]], ...]
-    _conversions: tuple[tuple[int, Callable[[Any], Any]], ...]
+    build: Callable[..., Any]
+    _checks: Conversions
+    _conversions: Conversions
+    _readings: dict[str, Conversions] = field(default_factory=dict)
 
-    def build(self, values: dict[str, Any]) -> Any:
-        """Return a row in memory; columns that are not given are None."""
-        row = self._record()
-        for name in self.names:
-            setattr(row, name, values.get(name))
-        return row
+    def fetch(self, connection: Connection, keys: Sequence[Values]) -> list[Any]:
+        """Return the rows of some keys that are there, as they are in memory."""
+        mark = self._marks(connection, 1)
+        if len(keys) == 1:
+            chosen = self._match(mark)
+        elif len(self.key) == 1:
+            chosen = f'"{self.key[0]}" IN ({self._marks(connection, len(keys))})'
+        else:
+            one = f"({self._marks(connection, len(self.key))})"
+            chosen = f"({_list(self.key)}) IN (VALUES {', '.join([one] * len(keys))})"
+        statement = f'SELECT {_list(self.names)} FROM "{self.table.name}" WHERE {chosen}'
+        found = connection.exec_driver_sql(statement, tuple([v for key in keys for v in key]))
+        readings = self._readings_of(connection.dialect)
+        rows = []
+        for values in found:
+            read = list(values)
+            for at, convert in readings:
+                read[at] = convert(read[at])
+            rows.append(self.build(*read))
+        return rows
 
     def as_mapping(self, values: Values) -> dict[str, Any]:
         """Return values by column."""
@@ -107,6 +120,16 @@ class RowPlan:
         statement = f'DELETE FROM "{self.table.name}" WHERE {self._match(mark)}'
         connection.exec_driver_sql(statement, list(keys))
 
+    def _readings_of(self, dialect: Dialect) -> Conversions:
+        """Return which columns a driver does not give as handlers expect them."""
+        readings = self._readings.get(dialect.name)
+        if readings is None:
+            kinds = (self.table.c[name].type.dialect_impl(dialect) for name in self.names)
+            read = [kind.result_processor(dialect, None) for kind in kinds]
+            readings = tuple((at, convert) for at, convert in enumerate(read) if convert)
+            self._readings[dialect.name] = readings
+        return readings
+
     def _match(self, mark: str) -> str:
         return " AND ".join(f'"{name}" = {mark}' for name in self.key)
 
@@ -152,9 +175,13 @@ def plan_of(kind: type[Any]) -> RowPlan:
             tuple(key),
             _getter(key),
             _getter(names),
-            select(*columns),
-            select(*columns).where(*(table.c[name] == bindparam(name) for name in key)),
-            type(f"{kind.__name__}InMemory", (_Record,), {"__slots__": names}),
+            make_dataclass(
+                f"{kind.__name__}InMemory",
+                [(name, Any, None) for name in names],
+                slots=True,
+                eq=False,
+                repr=False,
+            ),
             _bindings(columns, Usdc),
             _bindings(columns, Uint256),
         )
@@ -180,9 +207,7 @@ def _getter(names: Sequence[str]) -> Callable[[Any], Values]:
     return lambda row: (get(row),)
 
 
-def _bindings(
-    columns: Sequence[Column[Any]], wanted: type[TypeDecorator[Any]]
-) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
+def _bindings(columns: Sequence[Column[Any]], wanted: type[TypeDecorator[Any]]) -> Conversions:
     """Return places of the columns of a type, and what it does to a value for a driver."""
     return tuple(
         (at, _binding(column.type))
@@ -192,7 +217,11 @@ def _bindings(
 
 
 def _binding(kind: Any) -> Callable[[Any], Any]:
-    return lambda value: kind.process_bind_param(value, None)
+    @lru_cache(AMOUNTS_KEPT)
+    def bind(value: Any) -> Any:
+        return kind.process_bind_param(value, None)
+
+    return bind
 
 
 def _list(names: Iterable[str]) -> str:

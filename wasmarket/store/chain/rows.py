@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from msgspec.json import encode as to_json
-from sqlalchemy import and_, or_
 from sqlalchemy.orm import Session
 
 from wasmarket.store.chain.row_plans import RowPlan, Values, place_of, plan_of
@@ -33,11 +32,14 @@ class ChainRows:
         self._rows: dict[_Key, Any] = {}
         self._before: dict[_Key, Values | None] = {}
         self._appended: dict[type[Any], list[Values]] = {}
+        self._columns: dict[type[Any], Values] = {}
 
     def find(self, kind: type[Row], *key: Any) -> Row | None:
         """Return the row of a primary key to read or change, None if there is none."""
-        row: Row | None = self.peek(kind, *key)
         name = (kind, key)
+        row: Row | None = self._rows.get(name, _UNKNOWN)
+        if row is _UNKNOWN:
+            row = self.peek(kind, *key)
         if row is not None and name not in self._before:
             self._before[name] = plan_of(kind).values_of(row)
         return row
@@ -45,9 +47,10 @@ class ChainRows:
     def peek(self, kind: type[Row], *key: Any) -> Row | None:
         """Return the row of a primary key to read only, None if there is none."""
         name = (kind, key)
-        if name not in self._rows:
+        row: Row | None = self._rows.get(name, _UNKNOWN)
+        if row is _UNKNOWN:
             self._load(kind, [key])
-        row: Row | None = self._rows[name]
+            row = self._rows[name]
         return row
 
     def get(self, kind: type[Row], *key: Any) -> Row:
@@ -64,7 +67,7 @@ class ChainRows:
     def add(self, kind: type[Row], /, **values: Any) -> Row:
         """Put in a row whose primary key is new; what is not given is null for now."""
         plan = plan_of(kind)
-        row: Row = plan.build(values)
+        row: Row = plan.build(**values)
         name = (kind, plan.key_of(row))
         self._rows[name] = row
         self._before[name] = None
@@ -72,11 +75,16 @@ class ChainRows:
 
     def append(self, kind: type[Appended], /, **values: Any) -> None:
         """Add a row to a table of facts; it has the number of its block."""
-        names = plan_of(kind).names
+        appended = self._appended.get(kind)
+        if appended is None:
+            appended = self._appended[kind] = []
+            self._columns[kind] = plan_of(kind).names
+        names = self._columns[kind]
         # Most callers name the columns in their order.
         is_ordered = tuple(values) == names
-        row = tuple(values.values() if is_ordered else [values.get(name) for name in names])
-        self._appended.setdefault(kind, []).append(row)
+        appended.append(
+            tuple(values.values()) if is_ordered else tuple([values.get(name) for name in names])
+        )
 
     def load(self, kind: type[Row], keys: Iterable[tuple[Any, ...]]) -> None:
         """Read those of these rows that are not in memory, with few questions."""
@@ -121,28 +129,13 @@ class ChainRows:
     def _load(self, kind: type[Row], keys: list[tuple[Any, ...]]) -> None:
         """Keep what the store has of these rows, None where it has none."""
         plan = plan_of(kind)
-        connection = self._session.connection()
-        if len(keys) == 1:
-            found = connection.execute(plan.select, dict(zip(plan.key, keys[0], strict=True)))
-        else:
-            columns = [plan.table.c[name] for name in plan.key]
-            chosen = (
-                columns[0].in_([key[0] for key in keys])
-                if len(columns) == 1
-                else or_(*(and_(*map(_equals, columns, key)) for key in keys))
-            )
-            found = connection.execute(plan.unfiltered.where(chosen))
         self._rows.update(((kind, key), None) for key in keys)
-        for values in found.mappings():
-            row = plan.build(dict(values))
+        for row in plan.fetch(self._session.connection(), keys):
             self._rows[kind, plan.key_of(row)] = row
 
 
 _Key = tuple[type[Any], tuple[Any, ...]]
-
-
-def _equals(column: Any, value: Any) -> Any:
-    return column == value
+_UNKNOWN: Any = object()
 
 
 def _entry(plan: RowPlan, key: tuple[Any, ...], block_number: int, before: Values | None) -> Values:
