@@ -2,10 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from indexer.verify.comparison import A_ROW, NO_ROW, Compared, StoreAndChain
-from wasmarket.store.chain.epochs import count_epochs, fetch_activities, fetch_first_epoch
+from wasmarket.store.chain.epochs import (
+    count_epochs,
+    fetch_activities,
+    fetch_first_epoch,
+    sum_activities,
+)
 from wasmarket.store.chain.reputation.peer_epochs import (
     count_peer_epochs,
     fetch_kept_peer_epochs,
@@ -47,7 +51,8 @@ def compare_totals(sides: StoreAndChain) -> Iterator[Compared]:
     for rows in scan_table(sides.session, "epoch_total"):
         first, last = rows[0]["epoch"], rows[-1]["epoch"]
         activities = fetch_activities(sides.session, sides.at, first, last)
-        views = count_epochs(sides.session, sides.at, first, last, activities)
+        ran = sum_activities(activities, first, last)
+        views = count_epochs(sides.session, sides.at, first, last, ran)
         counted = {view.epoch: view for view in views}
         for row in rows:
             again = counted[row["epoch"]]
@@ -62,10 +67,10 @@ def compare_peer_epochs(sides: StoreAndChain) -> Iterator[Compared]:
         return
     activities = fetch_activities(sides.session, sides.at, first, last)
     for entries in count_peer_epochs(sides.session, first, last, activities):
-        counted = {(entry.peer, entry.epoch): asdict(entry) for entry in entries}
+        counted = {(entry.peer, entry.epoch): entry._asdict() for entry in entries}
         epochs = [epoch for _, epoch in counted]
         kept = {
-            (entry.peer, entry.epoch): asdict(entry)
+            (entry.peer, entry.epoch): entry._asdict()
             for entry in (
                 fetch_kept_peer_epochs(sides.session, min(epochs), max(epochs)) if epochs else ()
             )

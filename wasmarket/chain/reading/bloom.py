@@ -64,10 +64,7 @@ class WantedLogs:
 
     def may_miss(self, bloom: int, seen: Set[EventKind]) -> bool:
         """Say whether the bloom suggests a kind of event that was not seen among the logs."""
-        for kind, mask in self._kinds:
-            if bloom & mask == mask and kind not in seen:
-                return True
-        return False
+        return not seen >= {kind for kind, mask in self._kinds if bloom & mask == mask}
 
     def is_denied(self, bloom: int, seen: Set[EventKind]) -> bool:
         """Say whether the bloom denies a kind of event that was seen among the logs."""

@@ -172,8 +172,7 @@ class LogCounter:
                 pay = share(rate, entry.skipped) if number == entry.start else rate
                 key = entry.peer, number
                 known = found.get(key) or PeerEpoch(*key, 0, 0, 0, key in self._proven)
-                found[key] = replace(
-                    known,
+                found[key] = known._replace(
                     assignments=known.assignments + 1,
                     units=known.units + entry.units,
                     billed=known.billed + pay,

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from wasmarket.kernel.reputation.kinds import EVICTIONS, FAULTS, LOST, WON, ReputationKind
 
@@ -15,8 +16,7 @@ PROVEN_OVER = 30
 """Final epochs over which matchers take the proven share, and the events, of a peer."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeerEpoch:
+class PeerEpoch(NamedTuple):
     """A final epoch in which a peer had something to run: `billed` USDC base units."""
 
     peer: int

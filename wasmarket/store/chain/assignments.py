@@ -20,6 +20,19 @@ IS_OPEN = text("assignment.state IN ('pending', 'active', 'metered')")
 
 MAX_CLAIM = 1_024
 
+_TERMS = (
+    DealRow.id,
+    DealRow.meter,
+    DealRow.balance,
+    DealRow.rate,
+    DealRow.settled,
+    DealRow.end,
+    DealRow.units,
+    DealRow.run,
+    DealRow.stopped,
+)
+"""What settling a deal goes by; a row of all columns takes ten times as long to make."""
+
 
 def fetch_assignment(session: Session, at: Indexed, assignment: int) -> AssignmentView:
     """Return one assignment. Raises NotFound."""
@@ -164,10 +177,9 @@ def fetch_settled(session: Session, at: Indexed, deals: Iterable[int]) -> dict[i
     wanted = sorted(set(deals))
     settled: dict[int, Settlement] = {}
     for start in range(0, len(wanted), BATCH):
-        for deal in session.scalars(
-            select(DealRow).where(DealRow.id.in_(wanted[start : start + BATCH]))
-        ):
-            settled[deal.id] = settle(terms_of(deal), at.epoch)
+        query = select(*_TERMS).where(DealRow.id.in_(wanted[start : start + BATCH]))
+        for number, meter, *terms in session.execute(query):
+            settled[number] = settle(DealTerms(*terms, meter != ZERO_ADDRESS), at.epoch)
     return settled
 
 

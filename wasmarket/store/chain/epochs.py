@@ -1,7 +1,9 @@
 """Read what ran in epochs: kept totals of those that are final, counted ones of the rest."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -26,12 +28,14 @@ class Activity:
     first_share: int
 
 
-@dataclass(slots=True)
-class _Count:
-    peers: set[int] = field(default_factory=set)
-    assignments: int = 0
-    units: int = 0
-    billed: int = 0
+class Ran(NamedTuple):
+    """What ran on a peer in an epoch, and what it cost, USDC base units."""
+
+    epoch: int
+    peer: int
+    assignments: int
+    units: int
+    billed: int
 
 
 def fetch_epoch(session: Session, at: Indexed, epoch: int) -> EpochView:
@@ -63,7 +67,8 @@ def fetch_epochs(
     if missing:
         if activities is None or missing[0] <= at.final_epoch:
             activities = fetch_activities(session, at, missing[0], missing[-1])
-        counted = count_epochs(session, at, missing[0], missing[-1], activities)
+        ran = sum_activities(activities, missing[0], missing[-1])
+        counted = count_epochs(session, at, missing[0], missing[-1], ran)
         kept |= {view.epoch: view for view in counted if view.epoch not in kept}
     return [kept[epoch] for epoch in range(first, last + 1)]
 
@@ -122,18 +127,53 @@ def fetch_activities(
     return activities
 
 
+def sum_activities(activities: Iterable[Activity], first: int, last: int) -> list[Ran]:
+    """Return what ran in epochs `first` … `last`, by epoch and peer.
+
+    By where each begins and ends: an assignment of a thousand epochs is looked at twice.
+    """
+    changes: dict[int, dict[int, list[int]]] = {}
+    for activity in activities:
+        begin, end = max(first, activity.start), min(last, activity.end)
+        if begin > end:
+            continue
+        of_peer = changes.setdefault(activity.peer, {})
+        more = of_peer.setdefault(begin, [0, 0, 0, 0])
+        more[0] += 1
+        more[1] += activity.units
+        more[2] += activity.rate
+        if begin == activity.start:
+            more[3] += activity.first_share - activity.rate
+        less = of_peer.setdefault(end + 1, [0, 0, 0, 0])
+        less[0] -= 1
+        less[1] -= activity.units
+        less[2] -= activity.rate
+    found: list[Ran] = []
+    for peer, of_peer in changes.items():
+        assignments = units = rate = 0
+        for epoch, until in pairwise(sorted(of_peer)):
+            change = of_peer[epoch]
+            assignments += change[0]
+            units += change[1]
+            rate += change[2]
+            if assignments:
+                found.append(Ran(epoch, peer, assignments, units, rate + change[3]))
+                found += [Ran(e, peer, assignments, units, rate) for e in range(epoch + 1, until)]
+    found.sort()
+    return found
+
+
 def count_epochs(
-    session: Session, at: Indexed, first: int, last: int, activities: Sequence[Activity]
+    session: Session, at: Indexed, first: int, last: int, ran: Iterable[Ran]
 ) -> list[EpochView]:
     """Return the figures of epochs `first` … `last` from what ran in them."""
-    counts = {epoch: _Count() for epoch in range(first, last + 1)}
-    for ran in activities:
-        for epoch in range(max(first, ran.start), min(last, ran.end) + 1):
-            count = counts[epoch]
-            count.peers.add(ran.peer)
-            count.assignments += 1
-            count.units += ran.units
-            count.billed += ran.first_share if epoch == ran.start else ran.rate
+    counts = {epoch: [0, 0, 0, 0] for epoch in range(first, last + 1)}
+    for entry in ran:
+        count = counts[entry.epoch]
+        count[0] += 1
+        count[1] += entry.assignments
+        count[2] += entry.units
+        count[3] += entry.billed
     committed = {
         int(epoch): int(peers)
         for epoch, peers in session.execute(
@@ -142,18 +182,7 @@ def count_epochs(
             .group_by(CommitmentRow.epoch)
         )
     }
-    return [
-        _view(
-            at,
-            epoch,
-            committed.get(epoch, 0),
-            len(count.peers),
-            count.assignments,
-            count.units,
-            count.billed,
-        )
-        for epoch, count in counts.items()
-    ]
+    return [_view(at, epoch, committed.get(epoch, 0), *count) for epoch, count in counts.items()]
 
 
 def fetch_first_epoch(session: Session) -> int | None:

@@ -7,6 +7,7 @@ together some ten times the work of the database itself.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from functools import cache, lru_cache
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -17,6 +18,9 @@ from wasmarket.store.columns import Appended, Base, Journaled, Uint256, Usdc
 
 FEW_ROWS = 50
 """Up to so many are not worth a COPY."""
+
+AT_ONCE = 50
+"""Rows of one statement of SQLite."""
 
 AMOUNTS_KEPT = 256
 """As drivers take them, of one column: most are nothing, or what others are."""
@@ -73,9 +77,18 @@ class RowPlan:
         if connection.dialect.name == "postgresql" and len(bound) > FEW_ROWS:
             _copy_in(connection, self.table.name, self.names, bound)
             return
-        columns, marks = _list(self.names), self._marks(connection, len(self.names))
-        statement = f'INSERT INTO "{self.table.name}" ({columns}) VALUES ({marks})'
-        connection.exec_driver_sql(statement, bound)
+        marks = f"({self._marks(connection, len(self.names))})"
+        insert = f'INSERT INTO "{self.table.name}" ({_list(self.names)}) VALUES '
+        whole = 0
+        if connection.dialect.name == "sqlite":
+            # Checks against lists of texts make these lists anew for each statement.
+            whole = len(bound) // AT_ONCE * AT_ONCE
+            statement = insert + ", ".join([marks] * AT_ONCE)
+            for first in range(0, whole, AT_ONCE):
+                values = chain.from_iterable(bound[first : first + AT_ONCE])
+                connection.exec_driver_sql(statement, tuple(values))
+        if whole < len(bound):
+            connection.exec_driver_sql(insert + marks, bound[whole:])
 
     def update(self, connection: Connection, rows: Sequence[Values], changed: Values) -> None:
         """Give rows that are there other values in the columns `changed`.

@@ -12,13 +12,14 @@ from wasmarket.kernel.deployment import Deployment
 from wasmarket.kernel.errors import Conflict, WrongChain
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.epochs import (
-    Activity,
     count_epochs,
     fetch_activities,
     fetch_first_epoch,
     fetch_last_total,
+    sum_activities,
 )
-from wasmarket.store.chain.reputation.peer_epochs import count_peer_epochs
+from wasmarket.store.chain.peers import fetch_last_peer
+from wasmarket.store.chain.reputation.peer_epochs import judge_epochs
 from wasmarket.store.chain.row_plans import Values, appended_tables, journaled_kinds, plan_of
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.chain.state import fetch_indexed
@@ -39,8 +40,9 @@ DEPTH = 64
 
 PRUNE_EVERY = 32
 
-MOST_EPOCHS = 1_000
-"""Epochs whose totals are counted at once."""
+MOST_EPOCHS = 100
+MOST_PEER_EPOCHS = 50_000
+"""Epochs whose totals are counted at once, and peers in all of them together."""
 
 
 class Ref(Protocol):
@@ -182,9 +184,11 @@ class ChainWriter:
             first = fetch_first_epoch(session) if kept is None else kept + 1
             if first is None or first > at.final_epoch:
                 return False
-            last = min(at.final_epoch, first + MOST_EPOCHS - 1)
-            activities = fetch_activities(session, at, first, last)
-            views = count_epochs(session, at, first, last, activities)
+            epochs = min(MOST_EPOCHS, MOST_PEER_EPOCHS // (fetch_last_peer(session) + 1))
+            last = min(at.final_epoch, first + max(epochs, 1) - 1)
+            ran = sum_activities(fetch_activities(session, at, first, last), first, last)
+            views = count_epochs(session, at, first, last, ran)
+            judged = judge_epochs(session, first, last, ran)
         with self._database.begin(self._session):
             self._check()
             self._session.execute(
@@ -202,28 +206,10 @@ class ChainWriter:
                     for view in views
                 ],
             )
-            self._keep_peers(at.block, first, last, activities)
+            if judged:
+                rows = [(peer, epoch, at.block, *rest) for peer, epoch, *rest in judged]
+                plan_of(PeerEpochRow).insert(self._session.connection(), rows)
         return last < at.final_epoch
-
-    def _keep_peers(
-        self, block: BlockNumber, first: int, last: int, activities: Sequence[Activity]
-    ) -> None:
-        connection = self._session.connection()
-        for entries in count_peer_epochs(self._session, first, last, activities):
-            rows = [
-                (
-                    entry.peer,
-                    entry.epoch,
-                    block,
-                    entry.assignments,
-                    entry.units,
-                    entry.billed,
-                    entry.proven,
-                )
-                for entry in entries
-            ]
-            if rows:
-                plan_of(PeerEpochRow).insert(connection, rows)
 
     def close(self) -> None:
         """Give the connection back."""

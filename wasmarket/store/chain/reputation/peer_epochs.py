@@ -8,7 +8,13 @@ from sqlalchemy.orm import Session
 
 from wasmarket.kernel.reputation.figures import EpochOfPeers, PeerEpoch, sum_peer_epochs
 from wasmarket.kernel.units import Address
-from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_last_total
+from wasmarket.store.chain.epochs import (
+    Activity,
+    Ran,
+    fetch_activities,
+    fetch_last_total,
+    sum_activities,
+)
 from wasmarket.store.tables import CommitmentRow, PeerEpochRow, PeerRow
 from wasmarket.store.views import Indexed
 
@@ -40,30 +46,24 @@ def count_peer_epochs(
     """Yield for some epochs at a time which peers ran in them, by epoch and peer."""
     for begin in range(first, last + 1, SLICE):
         end = min(last, begin + SLICE - 1)
-        sums: dict[tuple[int, int], list[int]] = {}
-        for ran in activities:
-            for epoch in range(max(begin, ran.start), min(end, ran.end) + 1):
-                entry = sums.setdefault((epoch, ran.peer), [0, 0, 0])
-                entry[0] += 1
-                entry[1] += ran.units
-                entry[2] += ran.first_share if epoch == ran.start else ran.rate
-        proven = _fetch_proven(session, begin, end, activities) if sums else set()
-        yield [
-            PeerEpoch(peer, epoch, found[0], found[1], found[2], (epoch, peer) in proven)
-            for (epoch, peer), found in sorted(sums.items())
-        ]
+        yield judge_epochs(session, begin, end, sum_activities(activities, begin, end))
 
 
-def _fetch_proven(
-    session: Session, first: int, last: int, activities: Sequence[Activity]
-) -> set[tuple[int, int]]:
+def judge_epochs(session: Session, first: int, last: int, ran: Sequence[Ran]) -> list[PeerEpoch]:
+    """Return by epoch and peer whether what ran in epochs `first` … `last` was proved."""
+    if not ran:
+        return []
     query = select(CommitmentRow.epoch, CommitmentRow.peer).where(
         CommitmentRow.epoch.between(first, last)
     )
-    peers = {ran.peer for ran in activities}
+    peers = {entry.peer for entry in ran}
     if len(peers) == 1:
         query = query.where(CommitmentRow.peer == peers.pop())
-    return {(int(epoch), int(peer)) for epoch, peer in session.execute(query)}
+    proven = {(epoch, peer) for epoch, peer in session.execute(query)}
+    return [
+        PeerEpoch(peer, epoch, assignments, units, billed, (epoch, peer) in proven)
+        for epoch, peer, assignments, units, billed in ran
+    ]
 
 
 def fetch_last_kept(session: Session) -> int:
