@@ -178,8 +178,9 @@ def fetch_settled(session: Session, at: Indexed, deals: Iterable[int]) -> dict[i
     settled: dict[int, Settlement] = {}
     for start in range(0, len(wanted), BATCH):
         query = select(*_TERMS).where(DealRow.id.in_(wanted[start : start + BATCH]))
-        for number, meter, *terms in session.execute(query):
-            settled[number] = settle(DealTerms(*terms, meter != ZERO_ADDRESS), at.epoch)
+        for row in session.execute(query):
+            terms = DealTerms(*row[2:], row.meter != ZERO_ADDRESS)
+            settled[row.id] = settle(terms, at.epoch)
     return settled
 
 
