@@ -43,6 +43,7 @@ from wasmarket.serving.server import bind, serve
 from wasmarket.store.database import Database
 from wasmarket.store.leader import Leader
 from wasmarket.store.migrate import upgrade
+from wasmarket.store.watch import StoreWatch
 
 SUBMITTER = "submitter"
 JOIN_SECONDS = 10.0
@@ -182,7 +183,8 @@ def build_matcher(
     )
     messenger = Messenger(database, http, attempts=settings.notice_attempts, now=now)
     if settings.submit:
-        _add_loops(loops, settings.poll_seconds, settlement_loop, messenger, checks, leader)
+        work = _Work(database, settlement_loop, messenger, checks, leader, now)
+        _add_loops(loops, settings.poll_seconds, work)
 
         def ask_gateways() -> None:
             if leader.is_held:
@@ -234,29 +236,48 @@ def run(
             matcher.loops.stop(JOIN_SECONDS)
 
 
-def _add_loops(
-    loops: Loops,
-    seconds: float,
-    settlement_loop: SettlementLoop,
-    messenger: Messenger,
-    checks: PeerChecks | None,
-    leader: Leader,
-) -> None:
-    """Add the loops of a process that may submit."""
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the loops of a process that may submit do; `now` is the clock of all that is due."""
+
+    database: Database
+    settlement_loop: SettlementLoop
+    messenger: Messenger
+    checks: PeerChecks | None
+    leader: Leader
+    now: Callable[[], int]
+
+
+def _add_loops(loops: Loops, seconds: float, work: _Work) -> None:
+    """Add the loops of a process that may submit.
+
+    They look often, but ask only where the answer may be another: after a write, a wake, a second.
+    """
+    settlement_loop, leader = work.settlement_loop, work.leader
+    matched, noticed, checked = (StoreWatch(work.database) for _ in range(3))
+
+    def match() -> None:
+        def take_turn() -> None:
+            if settlement_loop.take_turn() or not leader.is_held:
+                matched.forget()
+
+        matched.take(take_turn, settlement_loop.generation)
+
+    def end() -> None:
+        matched.close()
+        settlement_loop.close()
 
     def send_notices() -> None:
         if leader.is_held:
-            messenger.send_due()
+            noticed.take(work.messenger.send_due, work.now())
 
     def ask_peers() -> None:
-        if checks is not None and leader.is_held:
-            checks.step()
+        if work.checks is not None and leader.is_held:
+            checked.take(work.checks.step, work.now())
 
-    matching = ThreadLoop(
-        "matching", settlement_loop.take_turn, Pace(seconds), on_end=settlement_loop.close
-    )
+    matching = ThreadLoop("matching", match, Pace(seconds), on_end=end)
     settlement_loop.on_change = matching.wake
     loops.add(matching)
-    loops.add(ThreadLoop("notices", send_notices, Pace(seconds)))
-    if checks is not None:
-        loops.add(ThreadLoop("peer checks", ask_peers, Pace(seconds)))
+    loops.add(ThreadLoop("notices", send_notices, Pace(seconds), on_end=noticed.close))
+    if work.checks is not None:
+        loops.add(ThreadLoop("peer checks", ask_peers, Pace(seconds), on_end=checked.close))

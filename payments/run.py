@@ -38,12 +38,15 @@ from wasmarket.store.leader import Leader
 from wasmarket.store.migrate import upgrade
 from wasmarket.store.payments.checkouts import count_checkouts
 from wasmarket.store.payments.deliveries import count_deliveries
+from wasmarket.store.watch import StoreWatch
 
 TREASURY = "treasury"
 LOOKS = "payments"
 JOIN_SECONDS = 10.0
 BOOKS_SECONDS = 300.0
 LONGEST_PAUSE = 10.0
+CALM = 2.0
+"""Seconds between looks at deliveries while there are none; another process may leave one."""
 DAY = 86_400
 
 
@@ -104,11 +107,19 @@ def build_payments(
         database, treasury, chain.fates, leader, rates, settings, metrics, now=now
     )
     reconciler = Reconciler(database, treasury, processor)
-    looks_leader = Leader(database, LOOKS)
+    looks_leader, watch = Leader(database, LOOKS), StoreWatch(database)
 
     def look() -> None:
         if looks_leader.acquire():
-            lookout.step()
+            watch.take(lookout.step, now())
+
+    def end_looking() -> None:
+        watch.close()
+        looks_leader.release()
+
+    def delivery_pause() -> float:
+        # Whoever leaves something to deliver in this process wakes the loop.
+        return settings.poll_seconds if deliveries.has_open else max(CALM, settings.poll_seconds)
 
     def check_books() -> None:
         found = reconciler.find_differences(asks_processor=True, since=now() - 2 * DAY)
@@ -118,12 +129,12 @@ def build_payments(
         "checkouts",
         look,
         Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
-        on_end=looks_leader.release,
+        on_end=end_looking,
     )
     delivering = ThreadLoop(
         "deliveries",
         deliveries.step,
-        Pace(settings.poll_seconds, longest_pause=LONGEST_PAUSE),
+        Pace(delivery_pause, longest_pause=LONGEST_PAUSE),
         on_end=deliveries.close,
     )
     books = ThreadLoop("books", check_books, Pace(BOOKS_SECONDS, waits_first=True))

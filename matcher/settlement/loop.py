@@ -126,6 +126,11 @@ class SettlementLoop:
         self._generation += 1
         self.on_change()
 
+    @property
+    def generation(self) -> int:
+        """How often it was woken."""
+        return self._generation
+
     def close(self) -> None:
         """Let another process lead."""
         self._leader.release()

@@ -71,6 +71,8 @@ class DeliveryLoop:
         """What the treasury held at the last turn."""
         self.low: tuple[str, ...] = ()
         """Of which tokens it held too little."""
+        self.has_open = True
+        """Whether anything was left to deliver at the last turn."""
 
     def step(self) -> None:
         """Take a turn, if this process is the elected one. Raises what kept it from its work."""
@@ -83,6 +85,7 @@ class DeliveryLoop:
         with self._database.read() as session:
             owed = fetch_deliveries_in(session, (DeliveryState.WAITING, *LEFT_OPEN))
         self._metrics.waiting.set(len(owed))
+        self.has_open = bool(owed) or self._is_shaken
         if trouble is not None:
             raise trouble
 
