@@ -22,27 +22,33 @@ from wasmarket.store.payments.views import Checkout
 ODD = tuple(card for card in CARDS if card.name != "success")
 GOOD = next(card for card in CARDS if card.name == "success")
 PATIENCE = 300.0
-AT_ONCE = 4
+AT_ONCE = 12
 MOVING = tuple(CheckoutState(name) for name in ("open", "paid", "sending", "refunding"))
 UNSETTLED = (DeliveryState.WAITING, DeliveryState.SIGNED, DeliveryState.MINED)
 
 
 @dataclass(frozen=True, slots=True)
 class BuyersReport:
-    """What became of all checkouts. `wrong`: accounts that hold another amount than they should."""
+    """What became of all checkouts.
+
+    `lost`: paid and neither delivered nor given back; `doubled`: more than was paid for, or both.
+    `period`: seconds from one kill to the next, on average.
+    """
 
     checkouts: int
     states: Counter[str]
-    wrong: tuple[str, ...]
+    lost: tuple[str, ...]
+    doubled: tuple[str, ...]
     differences: tuple[str, ...]
     kills: int
     reorgs: int
+    period: float
     seconds: float
 
     @property
     def is_right(self) -> bool:
         """Whether nothing was lost or doubled, and the books balance."""
-        return not self.wrong and not self.differences
+        return not (self.lost or self.doubled or self.differences)
 
 
 class Buyers:
@@ -58,44 +64,44 @@ class Buyers:
         self._amounts = [chance.randint(100, 300) for _ in range(count)]
         self.accounts = [Account.from_key(secrets.token_bytes(32)).address for _ in range(count)]
 
-    def buy_all(self, pause: tuple[float, float], most: int | None = None) -> BuyersReport:
+    def buy_all(self, period: tuple[float, float], most: int | None = None) -> BuyersReport:
         """Buy all while things break, `most` times; then let all come to rest, and look."""
         began = time.monotonic()
-        broken = 0
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            work = [pool.submit(self._buy, place) for place in range(len(self._plans))]
+        broken, ended = 0, began
+        with _open_client() as http, ThreadPoolExecutor(AT_ONCE) as pool:
+            work = [pool.submit(self._buy, http, place) for place in range(len(self._plans))]
             # A few breaks all come, also where everything was bought before the last.
             while broken < most if most is not None else not all(job.done() for job in work):
-                self._town.break_something(pause)
+                self._town.break_something(period)
                 broken += 1
+                ended = time.monotonic()
             for job in work:
                 job.result()
         self._rest()
-        return self._report(time.monotonic() - began)
+        return self._report((ended - began) / max(1, broken), time.monotonic() - began)
 
-    def _buy(self, place: int) -> None:
+    def _buy(self, http: httpx.Client, place: int) -> None:
         card, account = self._plans[place], self.accounts[place]
-        with httpx.Client(timeout=10, trust_env=False) as http:
-            base = f"http://127.0.0.1:{self._town.ports.payments}"
-            body = {
-                "amount": self._amounts[place],
-                "currency": "usd",
-                "purpose": {"account": account},
-            }
-            answer = _insist(http, "POST", f"{base}/v1/checkouts", json=body)
-            answer.raise_for_status()
-            found = answer.json()
-            if card is None:
-                return
-            pay = found["pay"]
-            if card.refusal:
-                _insist(http, "POST", pay, data={"number": card.number})
-                card = GOOD
-            if card.asks:
-                data = {"number": card.number, "answer": "approve"}
-                _insist(http, "POST", f"{pay}/bank", data=data)
-            else:
-                _insist(http, "POST", pay, data={"number": card.number})
+        base = f"http://127.0.0.1:{self._town.ports.payments}"
+        body = {
+            "amount": self._amounts[place],
+            "currency": "usd",
+            "purpose": {"account": account},
+        }
+        answer = _insist(http, "POST", f"{base}/v1/checkouts", json=body)
+        answer.raise_for_status()
+        found = answer.json()
+        if card is None:
+            return
+        pay = found["pay"]
+        if card.refusal:
+            _insist(http, "POST", pay, data={"number": card.number})
+            card = GOOD
+        if card.asks:
+            data = {"number": card.number, "answer": "approve"}
+            _insist(http, "POST", f"{pay}/bank", data=data)
+        else:
+            _insist(http, "POST", pay, data={"number": card.number})
 
     def _rest(self) -> None:
         """Wait until nothing is on its way any more. Raises TimeoutError."""
@@ -114,39 +120,49 @@ class Buyers:
         finally:
             database.close()
 
-    def _report(self, seconds: float) -> BuyersReport:
+    def _report(self, period: float, seconds: float) -> BuyersReport:
         database = self._town.open_store()
         with database.read() as session:
             found = fetch_checkouts_in(session, list(CheckoutState))
-        wrong = self._find_wrong(found)
+        lost, doubled = self._find_wrong(found)
         differences = self._town.find_differences(database)
         database.close()
         return BuyersReport(
             checkouts=len(found),
             states=Counter(str(one.state) for one in found),
-            wrong=tuple(wrong),
+            lost=tuple(lost),
+            doubled=tuple(doubled),
             differences=tuple(differences),
             kills=self._town.kills,
             reorgs=self._town.reorgs,
+            period=period,
             seconds=seconds,
         )
 
-    def _find_wrong(self, found: Sequence[Checkout]) -> list[str]:
+    def _find_wrong(self, found: Sequence[Checkout]) -> tuple[list[str], list[str]]:
         """Compare what each account holds with what it has bought; paid or delivered, not both."""
         expected: dict[Address, int] = dict.fromkeys(self.accounts, 0)
-        wrong = []
+        lost: list[str] = []
+        doubled: list[str] = []
         for one in found:
             if one.state is CheckoutState.DELIVERED:
                 expected[one.account] = expected.get(one.account, 0) + one.tokens
             kept = one.received - one.refunded
             is_kept = one.state in (CheckoutState.DELIVERED, CheckoutState.HELD)
             if is_kept != (kept > 0):
+                wrong = doubled if is_kept else lost
                 wrong.append(f"{one.id}: {one.state} with {kept} of {one.received} kept")
         for account, tokens in expected.items():
             held = self._town.held_by(account)
             if held != tokens:
+                wrong = doubled if held > tokens else lost
                 wrong.append(f"{account}: holds {held}, bought {tokens}")
-        return wrong
+        return lost, doubled
+
+
+def _open_client() -> httpx.Client:
+    """Return what all buyers ask by."""
+    return httpx.Client(timeout=10, trust_env=False)
 
 
 def _insist(http: httpx.Client, method: str, url: str, **options: object) -> httpx.Response:
@@ -160,5 +176,5 @@ def _insist(http: httpx.Client, method: str, url: str, **options: object) -> htt
             continue
         if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
             return answer
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise TimeoutError(url)

@@ -23,6 +23,10 @@ from wasmarket_cli.local.processes import Process
 GATEWAY, SANDBOX = "payments", "sandbox"
 START_SECONDS = 120.0
 EPOCH_SECONDS = 600
+GATEWAY_SHARE, REORG_SHARE = 0.8, 0.2
+"""Of the kills; of the times at which blocks are undone as well."""
+LEAST_UP = 0.3
+"""Seconds that a process serves before something is killed again."""
 DEEPEST_REORG = 2
 """Below `final_blocks` of a local market, which is 3."""
 NO_LIMITS = {
@@ -43,6 +47,7 @@ class PaymentsTown:
         self.kills = 0
         self.reorgs = 0
         self._random = random.Random(seed)
+        self._broken_at = time.monotonic()
         self._environ = NO_LIMITS | {
             "WASMARKET_PAYMENTS__QUOTE_SECONDS": str(quote_seconds),
             "WASMARKET_PAYMENTS__LOOK_SECONDS": "2",
@@ -71,18 +76,23 @@ class PaymentsTown:
         self.wiring.close()
         self.anvil.stop()
 
-    def break_something(self, pause: tuple[float, float]) -> None:
-        """Wait a while, kill a process (mostly the gateway) or undo blocks; go on at once."""
-        time.sleep(self._random.uniform(*pause))
-        chance = self._random.random()
-        if chance < 0.7:
-            self.gateway = self._replace(self.gateway, GATEWAY, "run")
-        elif chance < 0.85:
-            port = str(self.ports.sandbox)
-            self.sandbox = self._replace(self.sandbox, SANDBOX, "sandbox", "--port", port)
-        else:
+    def break_something(self, period: tuple[float, float]) -> None:
+        """Wait until it is time again, then kill a process (mostly the gateway) and start it anew;
+        now and then blocks are undone as well.
+
+        `period`: seconds from one time to the next, at random between these.
+        """
+        due = self._broken_at + self._random.uniform(*period)
+        time.sleep(max(LEAST_UP, due - time.monotonic()))
+        self._broken_at = time.monotonic()
+        if self._random.random() < REORG_SHARE:
             self.anvil.cheats.reorg(self._random.randint(1, DEEPEST_REORG))
             self.reorgs += 1
+        if self._random.random() < GATEWAY_SHARE:
+            self.gateway = self._replace(self.gateway, GATEWAY, "run")
+        else:
+            port = str(self.ports.sandbox)
+            self.sandbox = self._replace(self.sandbox, SANDBOX, "sandbox", "--port", port)
 
     def held_by(self, account: Address) -> int:
         """Return an account's USDC base units."""
