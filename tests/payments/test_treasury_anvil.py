@@ -1,22 +1,18 @@
 """Deliveries by the real sender on a real chain: once each, whatever happens on the way."""
 
 import os
-from dataclasses import dataclass
 
 import pytest
 
-from payments.run import PaymentsChain
 from tests.matcher.anvil_town import deploy
-from tests.payments.shop import BOUGHT, Shop
+from tests.payments.anvil_shop import TREASURY, AnvilShop, TreasuryChain
+from tests.payments.shop import BOUGHT
 from tests.payments.treasury_node import Crash
 from tests.wasmarket.store.stores import copy_store
-from wasmarket.chain.contracts.bindings import Erc20, Faucet
-from wasmarket.chain.contracts.decoder import Decoder
+from wasmarket.chain.contracts.bindings import Faucet
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.chain.sending import waiting
-from wasmarket.chain.sending.fates import FateReader
-from wasmarket.chain.sending.sender import Sender
 from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.errors import TimedOut
@@ -25,57 +21,14 @@ from wasmarket.store.payments.deliveries import fetch_live_attempts
 
 pytestmark = pytest.mark.anvil
 
-TREASURY = dev_accounts()[1]
 ELSEWHERE = dev_accounts()[2].address
-
-
-@dataclass
-class Chain:
-    """The real thing where other tests have a node in memory."""
-
-    anvil: Anvil
-    deployment: object
-    patience: float = 20.0
-    bump_after: float = 20.0
-
-    @property
-    def usdc(self):
-        return Erc20(self.anvil.rpc, self.deployment.usdc.address)
-
-    def sender(self):
-        return Sender(
-            self.anvil.rpc,
-            TREASURY,
-            chain_id=self.deployment.chain_id,
-            decoder=Decoder(self.deployment),
-            timeout=self.patience,
-            bump_after=self.bump_after,
-            poll=0.02,
-        )
-
-
-class AnvilShop(Shop):
-    """A gateway on a real chain; the processor is in memory."""
-
-    def connect(self):
-        rpc = self.node.anvil.rpc
-        fates = FateReader(rpc, TREASURY.address)
-        return PaymentsChain(
-            rpc, self.node.sender(), fates, rpc.fetch_balance, lambda: rpc.fetch_head().timestamp
-        )
-
-    def mine(self, blocks=1):
-        self.node.anvil.cheats.mine(blocks)
-
-    def held_by(self, account):
-        return self.node.usdc.balance(account)
 
 
 @pytest.fixture(scope="module")
 def chain():
     with Anvil.start() as anvil:
         deployment = deploy(anvil)
-        found = Chain(anvil, deployment)
+        found = TreasuryChain(anvil, deployment)
         faucet = Faucet(anvil.rpc, deployment)
         found.sender().send(faucet.call("drip", TREASURY.address))
         yield found
