@@ -29,7 +29,8 @@ class Member:
         self.kind, self.arguments = kind, arguments
         self.url = None
         self.lives = 0
-        self._process = None
+        self.process = None
+        self._killed = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name=kind)
 
@@ -38,9 +39,13 @@ class Member:
 
     def kill(self):
         """End it as a power cut does."""
-        process = self._process
+        process = self._killed = self.process
         if process is not None:
             process.send_signal(signal.SIGKILL)
+
+    def was_killed(self, process):
+        """Tell whether a process was; its sockets close before it has ended."""
+        return process is self._killed or process.poll() is not None
 
     def end(self):
         """Stop it for good."""
@@ -55,7 +60,7 @@ class Member:
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, text=True, env=environment
             ) as process:
-                self._process = process
+                self.process = process
                 if self._stop.is_set():
                     process.kill()
                 line = process.stdout.readline()
@@ -117,13 +122,13 @@ class Fleet:
         members = self.of(kind)
         self.random.shuffle(members)
         for member in members:
-            url = member.url
+            url, process = member.url, member.process
             if url is None:
                 continue
             try:
                 answer = httpx.request(method, url + path, timeout=30, **options)
             except httpx.TransportError as error:
-                if member.url == url and member._process.poll() is None:
+                if not member.was_killed(process):
                     self.failed.append(f"{method} {path}: {error!r}")
                 continue
             if answer.status_code >= 500 and kind == "matcher":
