@@ -47,6 +47,7 @@ logger = logging.getLogger(__name__)
 
 SILENT = (Unreachable, TimedOut, BrokenOff)
 LONGEST_SILENCE = 300
+SLACK_SECONDS = 60
 DAY, HOUR = 86_400, 3_600
 DISPUTE_DAYS = 130
 """For so long after a purchase a bank may take it back, and it is looked at once a day."""
@@ -76,6 +77,9 @@ class Lookout:
         self._processor = processor
         self._settings = settings
         self._terms = Terms(settings.quote_seconds, settings.late_seconds)
+        # No wait of `_next_look`, `_put_off` or a quote is as long, of what is on its way.
+        waits = (settings.look_seconds, settings.quote_seconds, LONGEST_SILENCE)
+        self._furthest = max(waits) + SLACK_SECONDS
         self._limits = BuyingLimits(settings)
         self._metrics = metrics
         self._now = now
@@ -100,7 +104,7 @@ class Lookout:
     def step(self) -> None:
         """Look at all that are due. Raises Unreachable while the processor does not answer."""
         with self._database.read() as session:
-            due = fetch_due_checkouts(session, self._now())
+            due = fetch_due_checkouts(session, self._now(), furthest=self._furthest)
         for checkout in due:
             self.look(checkout)
 

@@ -42,10 +42,12 @@ class Shop:
         self.database = database
         self.settings = settings
         self.now = NOON
+        self.processor_skew = self.chain_skew = 0
+        """Seconds by which their clocks are ahead of the gateway's."""
         self.node = node or TreasuryNode()
         self.book = SandboxBook(
             folder / "sandbox.jsonl",
-            now=lambda: self.now,
+            now=lambda: self.now + self.processor_skew,
             page_url=lambda session: f"http://sandbox/pay/{session}",
         )
         self.processor = BookProcessor(self.book)
@@ -58,7 +60,7 @@ class Shop:
             sender=self.node,
             fates=self.node,
             fetch_coins=lambda _: self.node.held("coins"),
-            now=lambda: self.now,
+            now=lambda: self.now + self.chain_skew,
         )
 
     def build(self):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.errors import NotFound
@@ -18,6 +18,15 @@ COUNTED = tuple(state for state in CheckoutState if state not in UNCOUNTED)
 """What limits count; of open ones the quote still stands."""
 BOUGHT = (CheckoutState.PAID, CheckoutState.SENDING, CheckoutState.DELIVERED, CheckoutState.HELD)
 """What limits of a card count: a card is known once it has paid."""
+
+ON_THEIR_WAY = (
+    CheckoutState.OPEN,
+    CheckoutState.EXPIRED,
+    CheckoutState.PAID,
+    CheckoutState.SENDING,
+    CheckoutState.REFUNDING,
+)
+"""What is asked about every so often, until the processor has a last word."""
 
 
 def add_checkout(session: Session, checkout: Checkout) -> None:
@@ -44,11 +53,18 @@ def update_checkout(session: Session, checkout: str, /, **changes: Any) -> None:
     session.expire_all()
 
 
-def fetch_due_checkouts(session: Session, now: int, limit: int = 100) -> list[Checkout]:
-    """Return purchases that the processor is to be asked about, the longest due first."""
+def fetch_due_checkouts(
+    session: Session, now: int, *, furthest: int, limit: int = 100
+) -> list[Checkout]:
+    """Return purchases that the processor is to be asked about, the longest due first.
+
+    Also those that are on their way and due later than `furthest` seconds from now: nobody waits
+    so long, so the clock has been set back.
+    """
+    is_misplaced = and_(CheckoutRow.look_at > now + furthest, CheckoutRow.state.in_(ON_THEIR_WAY))
     query = (
         select(CheckoutRow)
-        .where(CheckoutRow.look_at <= now)
+        .where(or_(CheckoutRow.look_at <= now, is_misplaced))
         .order_by(CheckoutRow.look_at, CheckoutRow.id)
         .limit(limit)
     )
