@@ -1,8 +1,6 @@
 """The indexer against the real contracts: equal to the chain, through reorgs and kill -9."""
 
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -13,9 +11,11 @@ from prometheus_client import CollectorRegistry
 from indexer.loop import IndexLoop
 from indexer.progress import Board
 from indexer.verify.run import verify_store
+from tests.forked import Script
 from tests.indexer.market_life import MarketLife, check_against_chain
 from tests.indexer.verifying import check_spoilt_rows, check_spoilt_views
 from tests.matcher.anvil_town import AnvilTown, deploy
+from tests.paths import CHECKOUT
 from tests.wasmarket.store.stores import copy_store, dump
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
@@ -26,8 +26,7 @@ from wasmarket.store.database import open_database, sqlite_url
 
 pytestmark = pytest.mark.anvil
 
-PROCESS = Path(__file__).with_name("indexer_process.py")
-ROOT = Path(__file__).parents[2]
+INDEXER = Script(Path(__file__).with_name("indexer_process.py"))
 NEVER = threading.Event()
 
 
@@ -145,13 +144,9 @@ def start(life, tmp_path):
     started = []
 
     def run(store, die_at=0):
-        command = [sys.executable, PROCESS, file, sqlite_url(store), life.town.rpc.url, str(die_at)]
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=ROOT,
-            env={"PYTHONPATH": str(ROOT), "PATH": ""},
-            stdout=subprocess.PIPE,
-            text=True,
+        process = INDEXER.start(
+            *(str(file), sqlite_url(store), life.town.rpc.url, str(die_at)),
+            environment={"PYTHONPATH": str(CHECKOUT), "PATH": ""},
         )
         started.append(process)
         return process
@@ -159,7 +154,8 @@ def start(life, tmp_path):
     yield run
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 def wait_for(url, block):

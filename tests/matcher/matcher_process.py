@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from matcher.engine.warm_up import warm_up
 from matcher.run import run
 from matcher.settings import MatcherSettings
 from wasmarket.chain.contracts.decoder import Decoder
@@ -56,6 +57,11 @@ class DeadlyRpc(Rpc):
         if method == "eth_sendRawTransaction":
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
+
+
+def prepare():
+    """Load the engine's machine code before the fork."""
+    warm_up()
 
 
 def main(deployment_file, store, rpc_url, key, deadly=""):

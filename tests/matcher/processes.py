@@ -2,18 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import httpx
 
+from tests.forked import Script
+from tests.paths import CHECKOUT
 from wasmarket.kernel.deployment import dump_deployment
 from wasmarket.kernel.signing.offers import dump_offer
 
-HERE = Path(__file__).resolve().parent
+MATCHER = Script(Path(__file__).with_name("matcher_process.py"))
 PATIENCE = 120
 """Seconds: a machine that compiles the engine's kernels for the first time is slow."""
 
@@ -25,21 +25,13 @@ class Process:
         self.town = town
         self.file = folder / "deployment.json"
         self.file.write_text(dump_deployment(town.deployment))
-        self.arguments = [
-            sys.executable,
-            str(HERE / "matcher_process.py"),
-            str(self.file),
-            store_url,
-            town.rpc.url,
-            "0x" + town.first.key.hex(),
-        ]
+        key = "0x" + town.first.key.hex()
+        self.arguments = [str(self.file), store_url, town.rpc.url, key]
         self.start(deadly)
 
     def start(self, deadly=""):
-        environment = os.environ | {"PYTHONPATH": str(HERE.parents[1])}
-        self.process = subprocess.Popen(
-            [*self.arguments, deadly], stdout=subprocess.PIPE, text=True, env=environment
-        )
+        environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+        self.process = MATCHER.start(*self.arguments, deadly, environment=environment)
         line = self.process.stdout.readline()
         if not line:
             self.wait()

@@ -1,13 +1,7 @@
-"""Run a peer as a process of its own: `peer_process.py <file with what run_peer takes>`.
-
-With several files, each peer is forked from one process that has imported everything: ten of them
-start in the time of two. Each says where it answers in a line with its folder and process id.
-"""
+"""Run a peer as a process of its own: `peer_process.py <file with what run_peer takes>`."""
 
 import json
 import logging
-import os
-import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -57,28 +51,9 @@ def main(path: str) -> None:
     run_peer(
         parts,
         rpc_url=given["rpc_url"],
-        on_ready=lambda url: print(
-            json.dumps({"url": url, "folder": str(folder), "pid": os.getpid()}), flush=True
-        ),
+        on_ready=lambda url: print(json.dumps({"url": url}), flush=True),
     )
 
 
-def fork_all(paths: list[str]) -> None:
-    """Be the parent of a peer for each file, until all have ended."""
-    for path in paths:
-        if not os.fork():
-            log = os.open(Path(path).with_name("log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(log, 2)
-            main(path)
-            return
-    # What is meant for the peers is theirs alone.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for _ in paths:
-        os.wait()
-
-
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        fork_all(sys.argv[1:])
-    else:
-        main(sys.argv[1])
+    main(sys.argv[1])

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
 
 from peer.folder import PeerFolder, public_key
 from peer.settings import PeerSettings
+from tests.forked import Forked, Script
 from tests.measuring import measured
 from tests.peer.market_world import ROOT, MarketWorld
 from wasmarket.chain.sending.wallet import Account
@@ -39,6 +38,8 @@ from wasmarket.kernel.signing.typed_data import market_domain
 from wasmarket.kernel.units import Hash
 
 WAIT_SECONDS = 120.0
+PEER_PROCESS = Path(__file__).with_name("peer_process.py")
+PEER = Script(PEER_PROCESS)
 GREETING = ROOT / "examples" / "greeting" / "greeting.wasm"
 GREETING_V2 = ROOT / "examples" / "greeting-v2" / "greeting.wasm"
 
@@ -112,7 +113,7 @@ class PeerRunner:
         """Whether its engine is taken for one that does not reproduce the fuel's vectors."""
         self.url = ""
         self.number = 0
-        self._process: subprocess.Popen[str] | psutil.Process | None = None
+        self._process: subprocess.Popen[str] | Forked | None = None
 
     def register(self, **terms: Any) -> int:
         """Register on chain."""
@@ -144,26 +145,32 @@ class PeerRunner:
         )
         return config
 
-    def adopt(self, pid: int, url: str) -> None:
-        """Be the peer whose process somebody else has started."""
-        self._process, self.url = psutil.Process(pid), url
-
     def start(self) -> None:
         """Start the process and wait until it answers."""
-        config = self.write_config()
-        log = (self.folder.path / "log").open("a")
-        self._process = subprocess.Popen(
-            [
-                self.python or sys.executable,
-                str(Path(__file__).with_name("peer_process.py")),
-                str(config),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **measured()},
-        )
-        log.close()
+        self.begin()
+        self.wait_ready()
+
+    def begin(self) -> None:
+        """Start the process: a fork of one that has read all its code, unless it is to have an
+        interpreter of its own.
+        """
+        config = str(self.write_config())
+        environment = {"PYTHONPATH": str(ROOT), "PATH": os.defpath, **measured()}
+        with (self.folder.path / "log").open("a") as log:
+            if self.python is None:
+                self._process = PEER.start(config, environment=environment, errors=log)
+                return
+            self._process = subprocess.Popen(
+                [self.python, str(PEER_PROCESS), config],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until the process answers."""
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, self.log()
@@ -189,10 +196,9 @@ class PeerRunner:
             return 0
         process.send_signal(how)
         code = process.wait(WAIT_SECONDS)
-        if isinstance(process, subprocess.Popen) and process.stdout is not None:
-            process.stdout.close()
-        # Of a process that is no child of ours the system tells only that it has ended.
-        return code or 0
+        assert process.stdout is not None
+        process.stdout.close()
+        return code
 
     def get(self, path: str, **options: object) -> httpx.Response:
         """GET a path of the peer's API."""

@@ -4,21 +4,19 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import httpx
 
-from tests.matcher.processes import wait_for
+from tests.forked import Script
+from tests.matcher.processes import MATCHER, wait_for
+from tests.paths import CHECKOUT
 from wasmarket.kernel.deployment import dump_deployment
 
-ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = {
-    "indexer": "tests/indexer/indexer_process.py",
-    "matcher": "tests/matcher/matcher_process.py",
-    "gateway": "tests/scale/gateway_process.py",
+    "indexer": Script(CHECKOUT / "tests" / "indexer" / "indexer_process.py"),
+    "matcher": MATCHER,
+    "gateway": Script(CHECKOUT / "tests" / "scale" / "gateway_process.py"),
 }
 
 
@@ -54,12 +52,9 @@ class Member:
         self._thread.join(60)
 
     def _keep(self):
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-P", str(ROOT / SCRIPTS[self.kind]), *self.arguments]
+        environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
         while not self._stop.is_set():
-            with subprocess.Popen(
-                command, stdout=subprocess.PIPE, text=True, env=environment
-            ) as process:
+            with SCRIPTS[self.kind].start(*self.arguments, environment=environment) as process:
                 self.process = process
                 if self._stop.is_set():
                     process.kill()
