@@ -14,7 +14,7 @@ PYTEST := $(PY) -m pytest -p no:ape_test -p no:boa_test --ignore=tests/contracts
 # Files of tests go to so many processes; each has ports, folders, chains and databases of its own.
 WORKERS ?= 2
 # A process that dies ends the run: pytest-xdist, going on with another in its place, may wait for ever.
-BESIDE := -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
+BESIDE = -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 # What ran is kept in one file for each kind of test, which `make coverage` reads together.
 MEASURED = COVERAGE_FILE=$(CURDIR)/.build/coverage/$(1).data $(PYTEST) $(BESIDE) --cov --cov-report= -m $(1)
 
@@ -60,6 +60,8 @@ test-gas: setup  ## No operation above its bar or 3 % over bench/results/gas.jso
 test-python: setup  ## Unit tests without sockets, then tests against a real Anvil
 	$(call MEASURED,unit) --disable-socket --allow-unix-socket tests
 	$(call MEASURED,anvil) tests
+# They wait more than they work: on two cores two at a time leave a third of the processor idle.
+test-e2e: WORKERS = 3
 test-e2e: setup  ## The whole system
 	$(call MEASURED,e2e) tests
 scale: setup-debian  ## Ten minutes of two indexers, three matchers, four gateways on PostgreSQL, killed at random

@@ -139,6 +139,11 @@ def test_effectors__on_a_local_market__has_all_that_it_asks_for(market, tmp_path
 def test_process_control__on_the_clock__keeps_its_state(trusting, deploy):
     deal = deploy("process-control")
     call(trusting, deal, "control/measure", 10.0)
+    # A clock that the peer does not mind yet misses the travel, and strikes a minute later.
+    wait_until(
+        "the peer minds the clock",
+        lambda: trusting.run("trigger", "list", deal, "--json").json["triggers"],
+    )
 
     trusting.next_epoch()
     state = wait_until(

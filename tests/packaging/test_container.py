@@ -142,6 +142,8 @@ def stage():
         "HOME": os.environ.get("HOME", "/"),
         # Downloads may be kept here; in the image they would stay in a layer.
         "PIP_NO_CACHE_DIR": "0",
+        # Nor is all compiled, of which little runs here; pip understands this one upside down.
+        "PIP_NO_COMPILE": "0",
     }
     # Where packages come from is the machine's setting, not the image's.
     environ |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
