@@ -1,7 +1,7 @@
 """What the routes of deals, assignments, peers, providers, epochs and records answer."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from matcher.api.per_block import PerBlock
@@ -39,7 +39,7 @@ from wasmarket.store.chain.peers import (
     fetch_providers,
 )
 from wasmarket.store.chain.state import fetch_account, fetch_indexed
-from wasmarket.store.chain.statistics import Statistics, fetch_statistics
+from wasmarket.store.chain.statistics import fetch_statistics
 from wasmarket.store.database import Database, Session
 from wasmarket.store.matching.book_documents import (
     BookOutline,
@@ -59,6 +59,21 @@ from wasmarket.store.views import EpochView, Indexed, PeerView
 Item = TypeVar("Item")
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What runs in epochs that are not final; `views` are those that have begun."""
+
+    activities: Sequence[Activity]
+    views: dict[int, EpochView]
+
+
+def _count_running(session: Session, at: Indexed) -> Running:
+    first = at.final_epoch + 1
+    activities = fetch_activities(session, at, first)
+    views = fetch_epochs(session, at, first, at.epoch, activities=activities)
+    return Running(activities, {view.epoch: view for view in views})
+
+
 class MarketReads:
     """Reads what is indexed; every list is as of one block."""
 
@@ -70,8 +85,8 @@ class MarketReads:
         self._database = database
         self._book = book
         self._asks_peers = asks_peers
-        self._activities: PerBlock[Sequence[Activity]] = PerBlock()
-        self._statistics: PerBlock[Statistics] = PerBlock()
+        self._running = PerBlock(database, _count_running)
+        self._statistics = PerBlock(database, fetch_statistics)
 
     def read_deal(self, deal: int) -> DealDetail:
         """Return a deal, settled now. Raises NotFound."""
@@ -279,20 +294,20 @@ class MarketReads:
             first = deals[0].created_at // at.epoch_seconds if deals else at.epoch
             last = min(at.epoch, at.epoch if key is None else int(key[0]) - 1)
             views = self._read_epochs(session, at, max(first, last - limit + 1), last)
-            items = [EpochJson.build(view, at.block) for view in reversed(views)]
+            items = [EpochJson.build(view, block) for view, block in reversed(views)]
         more = bool(items) and items[-1].epoch > first
         following = encode_cursor(items[-1].epoch) if more else None
         return Page(items=items, next=following, block=at.block)
 
     def read_statistics(self) -> StatisticsJson:
-        """Return the totals of the market."""
+        """Return the totals of the market; of offers, those that there are now."""
         with self._book.reading() as snapshot, self._database.read() as session:
-            found = self._statistics.get(session, lambda: fetch_statistics(session, snapshot.at))
+            found, at = self._statistics.get(session)
             return StatisticsJson(
                 provider_offers=sum(map(len, snapshot.books.values())),
                 developer_offers=len(snapshot.open),
-                epoch=snapshot.at.epoch,
-                block=snapshot.at.block,
+                epoch=at.epoch,
+                block=at.block,
                 **asdict(found),
             )
 
@@ -300,19 +315,26 @@ class MarketReads:
         """Return what ran in an epoch."""
         with self._database.read() as session:
             at = fetch_indexed(session)
-            return EpochJson.build(self._read_epochs(session, at, epoch, epoch)[0], at.block)
+            [(view, block)] = self._read_epochs(session, at, epoch, epoch)
+        return EpochJson.build(view, block)
 
     def _read_epochs(
         self, session: Session, at: Indexed, first: int, last: int
-    ) -> Sequence[EpochView]:
-        if first > last:
-            return []
-        if last <= at.final_epoch:
-            return fetch_epochs(session, at, first, last)
-        activities = self._activities.get(
-            session, lambda: fetch_activities(session, at, at.final_epoch + 1)
-        )
-        return fetch_epochs(session, at, first, last, activities=activities)
+    ) -> list[tuple[EpochView, int]]:
+        """Return epochs, each with the block that it is as of."""
+        final = min(last, at.final_epoch)
+        found: list[tuple[EpochView, int]] = []
+        if first <= final:
+            found = [(view, at.block) for view in fetch_epochs(session, at, first, final)]
+        if last <= at.final_epoch or first > last:
+            return found
+        running, as_of = self._running.get(session)
+        for epoch in range(max(first, at.final_epoch + 1), last + 1):
+            view = running.views.get(epoch)
+            if view is None:
+                [view] = fetch_epochs(session, as_of, epoch, epoch, activities=running.activities)
+            found.append((replace(view, is_final=epoch <= at.final_epoch), as_of.block))
+        return found
 
     def _page(
         self,

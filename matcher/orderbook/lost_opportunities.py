@@ -8,7 +8,7 @@ from matcher.orderbook.document import BookDocument, load_book
 from matcher.orderbook.snapshot import Snapshot, to_demand
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address, Hash
-from wasmarket.store.chain.deals import fetch_deals
+from wasmarket.store.chain.deals import fetch_newest_live_deals
 from wasmarket.store.database import Session
 from wasmarket.store.matching.book_documents import fetch_book
 from wasmarket.store.matching.lost_opportunities import MinedMatch, fetch_mined_matches
@@ -16,6 +16,9 @@ from wasmarket.store.matching.offers import fetch_developer_offer
 from wasmarket.store.views import DealView
 
 MOST = 200
+PAGE = 100
+"""Deals that are looked at together."""
+
 READ_AT_MOST = 32_000_000
 """Bytes of books that one question may have read."""
 
@@ -117,13 +120,15 @@ def _read_foreign(
     known: Collection[Hash],
 ) -> list[Lost]:
     """Look at live deals that others matched, as they were before anybody had them."""
-    deals = fetch_deals(session, snapshot.at, live_only=True, limit=None)
     lost: list[Lost] = []
-    for deal in reversed(deals):
-        if deal.created_at < since or len(lost) >= MOST:
-            break
-        if deal.live and Hash(deal.offer) not in known:
-            lost += _judge_foreign(session, snapshot, provider, deal)
+    before: int | None = None
+    while deals := fetch_newest_live_deals(session, snapshot.at, before=before, limit=PAGE):
+        for deal in deals:
+            if deal.created_at < since or len(lost) >= MOST:
+                return lost
+            if deal.live and Hash(deal.offer) not in known:
+                lost += _judge_foreign(session, snapshot, provider, deal)
+        before = deals[-1].id
     return lost
 
 

@@ -1,8 +1,10 @@
 """What the routes of reputations answer; each is as of one block."""
 
 import threading
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from matcher.api.per_block import PerBlock
 from matcher.api.reputation.views import NamedEventJson, ReputationJson, SummaryJson
@@ -47,7 +49,7 @@ class ReputationReads:
         """Read from a store of that deployment."""
         self._database = database
         self._bond = deployment.parameters.bond_per_unit
-        self._summaries = {window: SummaryCache(window) for window in WINDOWS}
+        self._summaries = {window: SummaryCache(database, window) for window in WINDOWS}
 
     def read(self, *, peer: int | None = None, provider: Address | None = None) -> ReputationJson:
         """Return the figures of a peer, or of a provider's. Raises NotFound."""
@@ -99,17 +101,24 @@ class ReputationReads:
         is_of_peers = of == "peers"
         key = decode_cursor(cursor, int, int, int if is_of_peers else str)
         with self._database.read() as session:
-            at = fetch_indexed(session)
-            peers, providers = self._summaries[epochs].get(session, at)
-        wanted = peers if is_of_peers else providers
-        ordered = sorted(((_place(entry, sort, worst), entry) for entry in wanted), key=_first)
-        rest = [found for found in ordered if key is None or found[0] > key][:limit]
-        following = encode_cursor(*rest[-1][0]) if len(rest) == limit else None
-        items = [SummaryJson.build(entry, at) for _, entry in rest]
+            ordered, at = self._summaries[epochs].get(session, Order(is_of_peers, sort, worst))
+
+        def place(entry: ShortRecord) -> Key:
+            return _place(entry, sort, worst)
+
+        first = 0 if key is None else bisect_right(ordered, key, key=place)
+        rest = ordered[first : first + limit]
+        following = encode_cursor(*place(rest[-1])) if len(rest) == limit else None
+        items = [SummaryJson.build(entry, at) for entry in rest]
         return Page(items=items, next=following, block=at.block)
 
 
 Key = tuple[int, int, int | str]
+Both = Mapping[bool, Sequence[ShortRecord]]
+"""The summaries of peers (True), and of providers."""
+
+ORDERS_KEPT = 4
+"""Orders in which the summaries of a window are ready before they are asked for."""
 
 
 def _place(summary: ShortRecord, sort: str, worst: bool) -> Key:
@@ -121,33 +130,42 @@ def _place(summary: ShortRecord, sort: str, worst: bool) -> Key:
     return 0, -value if worst else value, name
 
 
-def _first(pair: tuple[Key, ShortRecord]) -> Key:
-    return pair[0]
+class Order(NamedTuple):
+    """Of whom a list is, and how it is sorted."""
+
+    is_of_peers: bool
+    sort: str
+    worst: bool
 
 
 class SummaryCache:
-    """The summaries of a window as of the newest state of the store; threads may share it.
+    """The summaries of a window as of a block near the newest; threads may share it.
 
     Proofs of final epochs change with the epoch or a reorganisation, not with every block.
     """
 
-    def __init__(self, window: int) -> None:
+    def __init__(self, database: Database, window: int) -> None:
         """Begin without any."""
         self._window = window
-        self._all: PerBlock[tuple[Sequence[ShortRecord], Sequence[ShortRecord]]] = PerBlock()
+        self._all = PerBlock(database, self._count)
         self._lock = threading.Lock()
         self._of: tuple[int, int] | None = None
         self._proofs: Mapping[int, PeerProofs] = {}
+        self._asked: deque[Order] = deque(maxlen=ORDERS_KEPT)
 
-    def get(
-        self, session: Session, at: Indexed
-    ) -> tuple[Sequence[ShortRecord], Sequence[ShortRecord]]:
-        """Return the summaries of all peers, and of all providers."""
-        return self._all.get(session, lambda: self._build(session, at))
+    def get(self, session: Session, order: Order) -> tuple[Sequence[ShortRecord], Indexed]:
+        """Return the summaries of all peers or providers in an order."""
+        if order not in self._asked:
+            self._asked.append(order)
+        (orders, ranked), at = self._all.get(session)
+        if order not in ranked:
+            ranked[order] = _sort(orders[order.is_of_peers], order)
+        return ranked[order], at
 
-    def _build(
+    def _count(
         self, session: Session, at: Indexed
-    ) -> tuple[Sequence[ShortRecord], Sequence[ShortRecord]]:
+    ) -> tuple[Both, dict[Order, Sequence[ShortRecord]]]:
+        """Read the summaries, and sort them as they were asked for lately."""
         first = first_of_window(at.final_epoch, self._window)
         with self._lock:
             stamp = (at.final_epoch, fetch_stamp(session)[1])
@@ -156,7 +174,12 @@ class SummaryCache:
                 self._of = stamp
             proofs = self._proofs
         peers = list(fetch_summaries(session, first, proofs).values())
-        return peers, sum_by_provider(peers)
+        both = {True: peers, False: sum_by_provider(peers)}
+        return both, {order: _sort(both[order.is_of_peers], order) for order in [*self._asked]}
+
+
+def _sort(summaries: Sequence[ShortRecord], order: Order) -> list[ShortRecord]:
+    return sorted(summaries, key=lambda entry: _place(entry, order.sort, order.worst))
 
 
 def _unknown(peer: int | None, provider: Address | None) -> NotFound:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import Select, and_, func, not_, select, text
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -116,16 +116,26 @@ def fetch_alive_units(
     session: Session, at: Indexed, providers: Sequence[Address]
 ) -> dict[Address, int]:
     """Return how many units of each provider are in deals now."""
-    rows = session.execute(
-        select(PeerRow.provider, AssignmentRow.deal, AssignmentRow.run, AssignmentRow.units)
+    # As `settle` has it: who cannot pay for the epochs begun by now has lapsed.
+    begun = at.epoch - DealRow.settled
+    lapsed = and_(DealRow.rate > 0, begun > 0, DealRow.balance // DealRow.rate < begun)
+    query = (
+        select(PeerRow.provider, func.sum(AssignmentRow.units))
         .join(PeerRow, PeerRow.id == AssignmentRow.peer)
-        .where(PeerRow.provider.in_(providers), AssignmentRow.state.in_(OPEN))
-    ).all()
-    deals = fetch_settled(session, at, {row.deal for row in rows})
+        .join(DealRow, DealRow.id == AssignmentRow.deal)
+        .where(
+            PeerRow.provider.in_(providers),
+            IS_OPEN,
+            AssignmentRow.run == DealRow.run,
+            DealRow.stopped.is_(False),
+            DealRow.end >= at.epoch,
+            not_(lapsed),
+        )
+        .group_by(PeerRow.provider)
+    )
     units = dict.fromkeys(providers, 0)
-    for provider, deal, run, count in rows:
-        if _is_alive(deals[deal].terms, run, at):
-            units[provider] += count
+    for provider, count in session.execute(query):
+        units[provider] = int(count)
     return units
 
 

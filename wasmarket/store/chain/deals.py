@@ -49,6 +49,21 @@ def fetch_deals(
     return _views(session, at, session.scalars(query).all())
 
 
+def fetch_newest_live_deals(
+    session: Session, at: Indexed, *, before: int | None, limit: int
+) -> list[DealView]:
+    """Return live deals, the newest first; `before`: only those of lower numbers."""
+    query = (
+        select(DealRow)
+        .where(text("NOT deal.stopped"), DealRow.end >= at.epoch)
+        .order_by(DealRow.id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(DealRow.id < before)
+    return _views(session, at, session.scalars(query).all())
+
+
 def fetch_deals_by_id(session: Session, at: Indexed, ids: Sequence[int]) -> dict[int, DealView]:
     """Return the deals that exist of these."""
     rows = [

@@ -14,7 +14,7 @@ from wasmarket.store.tables import JournalRow
 
 Row = TypeVar("Row", bound=Journaled)
 
-MAX_CACHED = 30_000
+MAX_CACHED = 15_000
 """Rows kept in memory between transactions; above it the cache starts again."""
 
 

@@ -1,4 +1,4 @@
-"""Read whole tables of the chain row by row, in the order of their keys, a page at a time."""
+"""Read tables of the chain in the order of their keys: whole, or from a time on."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.store.chain.row_plans import appended_tables, journaled_tables
+from wasmarket.store.tables import AssignmentRow, CursorRow
 
 PAGE = 500
 """Rows in memory at once."""
@@ -45,3 +46,41 @@ def scan_table(session: Session, name: str, page: int = PAGE) -> Iterator[list[R
     ).mappings()
     for rows in found.partitions():
         yield [dict(row) for row in rows]
+
+
+def find_block_since(session: Session, kind: Any, since: int) -> int:
+    """Return a block below which no row of a table has a time of `since` or later."""
+    head = session.scalar(select(CursorRow.block_number))
+    first, last = 0, (head or 0) + 1
+    while first < last:
+        middle = (first + last) // 2
+        row = session.execute(
+            select(kind.block_number, kind.timestamp)
+            .where(kind.block_number >= middle)
+            .order_by(kind.block_number)
+            .limit(1)
+        ).first()
+        if row is None or row.timestamp >= since:
+            last = middle
+        else:
+            first = row.block_number + 1
+    return first
+
+
+def find_assignment_since(session: Session, since: int) -> int:
+    """Return a number below which no assignment was made at `since` or later."""
+    newest = select(AssignmentRow.id).order_by(AssignmentRow.id.desc()).limit(1)
+    first, last = 0, (session.scalar(newest) or 0) + 1
+    while first < last:
+        middle = (first + last) // 2
+        row = session.execute(
+            select(AssignmentRow.id, AssignmentRow.assigned_at)
+            .where(AssignmentRow.id >= middle)
+            .order_by(AssignmentRow.id)
+            .limit(1)
+        ).first()
+        if row is None or row.assigned_at >= since:
+            last = middle
+        else:
+            first = row.id + 1
+    return first

@@ -178,19 +178,20 @@ class ChainWriter:
         """
         if self._at is None:
             return False
-        with self._database.read() as session:
-            at = fetch_indexed(session)
-            kept = fetch_last_total(session)
-            first = fetch_first_epoch(session) if kept is None else kept + 1
-            if first is None or first > at.final_epoch:
-                return False
-            epochs = min(MOST_EPOCHS, MOST_PEER_EPOCHS // (fetch_last_peer(session) + 1))
-            last = min(at.final_epoch, first + max(epochs, 1) - 1)
-            ran = sum_activities(fetch_activities(session, at, first, last), first, last)
-            views = count_epochs(session, at, first, last, ran)
-            judged = judge_epochs(session, first, last, ran)
+        # On the one connection that is warm: another one's cache of pages is as large.
         with self._database.begin(self._session):
             self._check()
+            at = fetch_indexed(self._session)
+            kept = fetch_last_total(self._session)
+            first = fetch_first_epoch(self._session) if kept is None else kept + 1
+            if first is None or first > at.final_epoch:
+                return False
+            epochs = min(MOST_EPOCHS, MOST_PEER_EPOCHS // (fetch_last_peer(self._session) + 1))
+            last = min(at.final_epoch, first + max(epochs, 1) - 1)
+            activities = fetch_activities(self._session, at, first, last)
+            ran = sum_activities(activities, first, last)
+            views = count_epochs(self._session, at, first, last, ran)
+            judged = judge_epochs(self._session, first, last, ran)
             self._session.execute(
                 insert(EpochTotalRow),
                 [

@@ -1,14 +1,20 @@
 """Read what was matched lately, and how full the regions are: for those who were not chosen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address
+from wasmarket.store.chain.table_scan import find_assignment_since
 from wasmarket.store.matching.matches import match_view
 from wasmarket.store.matching.views import MatchView
 from wasmarket.store.tables import AssignmentRow, BookDocumentRow, EventRow, MatchRecordRow, PeerRow
+
+PAGE = 200
+MOST_PAGES = 20
+"""Records that are looked at together, and how often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +42,37 @@ class RegionFill:
 
 def fetch_mined_matches(session: Session, since: int, limit: int) -> list[MinedMatch]:
     """Return the records of matches mined since a time, newest first."""
+    mined: list[MinedMatch] = []
+    before: int | None = None
+    for _ in range(MOST_PAGES):
+        newest = select(MatchRecordRow.id).order_by(MatchRecordRow.id.desc()).limit(PAGE)
+        page = session.scalars(
+            newest if before is None else newest.where(MatchRecordRow.id < before)
+        )
+        ids = page.all()
+        if not ids:
+            break
+        found = _fetch_mined(session, ids)
+        mined += [entry for entry in found if entry.mined_at >= since]
+        # They are mined nearly in the order of their numbers.
+        if len(mined) >= limit or (found and all(entry.mined_at < since for entry in found)):
+            break
+        before = ids[-1]
+    return mined[:limit]
+
+
+def _fetch_mined(session: Session, ids: Sequence[int]) -> list[MinedMatch]:
+    """Return which of some records were mined, newest first."""
     query = (
         select(MatchRecordRow, EventRow.timestamp, BookDocumentRow.size)
         .join(EventRow, EventRow.tx_hash == MatchRecordRow.tx)
         .join(BookDocumentRow, BookDocumentRow.digest == MatchRecordRow.book)
         .where(
+            MatchRecordRow.id.in_(ids),
             EventRow.name == "Matched",
             EventRow.deal == MatchRecordRow.deal,
-            EventRow.timestamp >= since,
         )
         .order_by(MatchRecordRow.id.desc())
-        .limit(limit)
     )
     return [MinedMatch(match_view(row), at, size) for row, at, size in session.execute(query)]
 
@@ -78,7 +104,10 @@ def _sum_matched(session: Session, since: int, provider: Address | None) -> dict
     query = (
         select(PeerRow.region, func.sum(AssignmentRow.units))
         .join(AssignmentRow, AssignmentRow.peer == PeerRow.id)
-        .where(AssignmentRow.assigned_at >= since)
+        .where(
+            AssignmentRow.id >= find_assignment_since(session, since),
+            AssignmentRow.assigned_at >= since,
+        )
         .group_by(PeerRow.region)
     )
     if provider is not None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from msgspec.json import decode as from_json
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.reputation.kinds import ReputationKind
@@ -11,6 +11,9 @@ from wasmarket.kernel.units import Address
 from wasmarket.store.chain.events import EventChoice, fetch_latest_events
 from wasmarket.store.chain.state import Place
 from wasmarket.store.tables import ReputationEventRow
+
+FIRST_EPOCHS = 2
+"""So many of the newest are looked through at first, then four times as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,34 +60,42 @@ def fetch_named_events(
     row = ReputationEventRow
     place = (row.block_number, row.log_index)
     of_whom = row.peer == whose.peer if whose.peer is not None else row.provider == whose.provider
-    query = (
-        select(row)
-        .where(of_whom, row.epoch >= first)
-        .order_by(place[0].desc(), place[1].desc())
-        .limit(limit)
-    )
+    query = select(row).where(of_whom).order_by(place[0].desc(), place[1].desc())
     if kinds:
         query = query.where(row.kind.in_(kinds))
+    newest: int | None = session.scalar(select(func.max(row.epoch)).where(of_whom))
     if before is not None:
         query = query.where(tuple_(*place) < before)
-    return [
-        NamedEvent(
-            found.block_number,
-            found.log_index,
-            found.tx_hash,
-            ReputationKind(found.kind),
-            found.peer,
-            found.epoch,
-            found.deal,
-            found.assignment,
-            found.reason,
-            found.units,
-            found.paid,
-            found.refunded,
-            found.seized,
-        )
-        for found in session.scalars(query)
-    ]
+        of_page = select(row.epoch).where(row.block_number >= before[0])
+        seen = session.scalar(of_page.order_by(row.block_number).limit(1))
+        newest = newest if newest is None or seen is None else min(newest, seen)
+    found: list[ReputationEventRow] = []
+    epochs = FIRST_EPOCHS
+    # Epochs are in the order of places: the newest few have a page of whoever has much.
+    while newest is not None and newest >= first and len(found) < limit:
+        begin = max(first, newest - epochs + 1)
+        some = query.where(row.epoch.between(begin, newest)).limit(limit - len(found))
+        found += session.scalars(some)
+        newest, epochs = begin - 1, epochs * 4
+    return [_view(entry) for entry in found]
+
+
+def _view(found: ReputationEventRow) -> NamedEvent:
+    return NamedEvent(
+        found.block_number,
+        found.log_index,
+        found.tx_hash,
+        ReputationKind(found.kind),
+        found.peer,
+        found.epoch,
+        found.deal,
+        found.assignment,
+        found.reason,
+        found.units,
+        found.paid,
+        found.refunded,
+        found.seized,
+    )
 
 
 def fetch_proofs(
