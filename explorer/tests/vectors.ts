@@ -3,19 +3,23 @@
 import merkle from "../../tests/vectors/merkle.json";
 import receipts from "../../tests/vectors/receipts.json";
 import typedData from "../../tests/vectors/typed_data.json";
+import wishes from "../../tests/vectors/wishes.json";
 import { fromHex, sha, toHex } from "../src/chain/bytes";
 import { rootOf, rootOfProof } from "../src/chain/merkle";
 import { readReceipt } from "../src/chain/receipts";
+import { boundOf, budgetOf, gapPpm, type Money, surplusOf, weightOf } from "../src/chain/surplus";
 import {
   DEVELOPER_OFFER,
   digestOf,
   type Domain,
   type Field,
   hashStruct,
+  marketDomain,
   PROVIDER_OFFER,
   recoverSigner,
   REQUEST,
 } from "../src/chain/typed_data";
+import { hashWish, isSignedBy, type PeerFacts, type Wish, wishAgainst } from "../src/chain/wishes";
 import { costOf, formatPpm, formatUnits, formatUsdc, parseUnits, percentOf } from "../src/data/amounts";
 import { cidOf, digestOf as digestOfCid, formatSpan, shorten } from "../src/data/texts";
 import { decodeReason, encodeCall } from "../src/wallet/calls";
@@ -72,6 +76,32 @@ for (const { fields, packed, sha256 } of receipts.chain) {
   ]);
 }
 
+const domain = marketDomain(wishes.chain_id, wishes.market);
+for (const { name, wish, struct_hash, signature } of wishes.cases) {
+  const signed = { wish: wish as Wish, signature };
+  same(`${name}: wish`, toHex(hashWish(signed.wish, wishes.offer)), struct_hash);
+  same(`${name}: signed`, isSignedBy(signed, wishes.offer, wishes.developer, domain), true);
+  same(`${name}: beside another offer`, isSignedBy(signed, `0x${"22".repeat(32)}`, wishes.developer, domain), false);
+}
+const seen = { gateway: "https://gw.example", region: "DE", ms: 150, answers: 40, at: 1 };
+const slow: PeerFacts = { peer: 1, latencies: [seen], history: { uptime_ppm: 900_000, evictions: 1, age_epochs: 5 } };
+const quick = { max_latency_ms: 80, gateway: "https://gw.example" };
+const against = (wish: Wish, facts: PeerFacts | undefined = slow) => wishAgainst(wish, facts) !== null;
+same("who is slow is excluded, and who was not measured is not", [against(quick), against(quick, { peer: 2 })], [true, false]);
+same("as slow as may be, and by another", [against({ ...quick, max_latency_ms: 150 }), against({ ...quick, gateway: "x" })], [false, false]);
+same("evictions", [against({ max_evictions: 0 }), against({ max_evictions: 1 }), against({ max_evictions: 1 }, { peer: 2 })], [true, false, true]);
+same("uptime", [against({ min_uptime_ppm: 900_001 }), against({ min_uptime_ppm: 900_000 }), against({ min_uptime_ppm: 1 }, { peer: 2 })], [true, false, true]);
+same("age", [against({ min_age_epochs: 6 }), against({ min_age_epochs: 5 })], [true, false]);
+same("what it does not say", [against({ data_centers: ["a"] }), against({ claims: ["iso"] }), against({ min_speed: 1 }), against({})], [true, true, true, false]);
+
+const money: Money = { balance: 10_000n, maxPrice: 100n, units: 8n, spent: 50n, isMetered: false, ceiling: null };
+same("weight", [weightOf(money), weightOf({ ...money, maxPrice: 200n }), weightOf({ ...money, isMetered: true, maxPrice: 2_000n })], [100n, 125n, 1_250n]);
+same("budget", [budgetOf(money), budgetOf({ ...money, ceiling: 70n }), budgetOf({ ...money, ceiling: 40n })], [4_975n, 20n, 0n]);
+const choices = [{ price: 90n, units: 2 }, { price: 10n, units: 3 }, { price: 120n, units: 9 }];
+same("surplus", surplusOf(choices, 100n), 290n);
+same("most", [boundOf(choices, 4, 100n), boundOf(choices, 1, 100n), boundOf(choices, 99, 100n)], [280n, 90n, 290n]);
+same("gap", [gapPpm(280n, 290n), gapPpm(290n, 290n), gapPpm(0n, 0n)], [34_483, 0, 0]);
+
 same("usdc", formatUsdc("1234567890123456789"), "1,234,567,890,123.456789");
 same("usdc, small", formatUsdc(1n), "0.000001");
 same("usdc, below zero", formatUsdc(-1_500_000n), "−1.50");
@@ -95,5 +125,13 @@ same("span", [formatSpan(0), formatSpan(61), formatSpan(90_000)], ["0 seconds", 
 same("short names stay", shorten("0x12"), "0x12");
 same("call", encodeCall("transfer(address,uint256)", [`0x${"11".repeat(20)}`, 1n]).slice(0, 10), "0xa9059cbb");
 same("call with a list", encodeCall("claim(uint256[])", [[1n, 2n]]).length, 2 + 2 * (4 + 4 * 32));
+same("call with an address", encodeCall("withdraw(address)", [`0x${"11".repeat(20)}`]).slice(0, 10), "0x51cff8d9");
+const told = encodeCall("set_endpoint(uint256,string)", [7, { text: "http://x" }]);
+same("call with a text", told.slice(10).match(/.{64}/g), [
+  "7".padStart(64, "0"),
+  "40".padStart(64, "0"),
+  "8".padStart(64, "0"),
+  "687474703a2f2f78".padEnd(64, "0"),
+]);
 const reason = `0x08c379a0${(32).toString(16).padStart(64, "0")}${(3).toString(16).padStart(64, "0")}${"6e6f21".padEnd(64, "0")}`;
 same("reason", [decodeReason(reason), decodeReason("0x1234"), decodeReason(undefined)], ["no!", null, null]);

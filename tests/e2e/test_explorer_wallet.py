@@ -1,13 +1,20 @@
 """What visitors of the explorer sign with their wallets, on the real contracts."""
 
 import re
+from unittest.mock import ANY
 
 import pytest
 
 from tests.e2e.browser import NEEDS_BROWSER, expect
 from tests.e2e.market_driver import GREETING, wait_until
 from wasmarket.app.file import load_app
+from wasmarket.chain.contracts.views import OnchainStake
 from wasmarket.kernel.documents.content_ids import app_cid
+from wasmarket.kernel.regions import region_code
+from wasmarket.kernel.traits import trait_mask
+from wasmarket_cli.provider.peer_keys import load_peer_keys
+
+FLT = 10**18
 
 pytestmark = [pytest.mark.e2e, *NEEDS_BROWSER]
 
@@ -131,6 +138,100 @@ def test_account__provider__sells_units_and_claims_what_they_earned(visitor, mar
     offers = market.client().matcher.items(f"/v1/provider-offers?provider={visitor.address}")
     [sold] = [entry for entry in offers if entry["offer"]["price"] == "500000"]
     assert sold["status"] == "posted"
+
+
+def flt_of(text):
+    return int(text.removesuffix(" FLT").replace(",", ""))
+
+
+def test_account__its_wallet__stakes_registers_a_peer_resizes_it_and_unstakes(
+    visitor, market, provider
+):
+    key, wallet = load_peer_keys(market.wiring, f"browser-{provider}")
+    visitor.take_wallet(provider)
+    visitor.open(f"/accounts/{visitor.address}")
+    visitor.connect()
+
+    def read_stake():
+        return market.wiring.staking.stake(visitor.address)
+
+    staked = visitor.act("Stake", Amount="50")
+    assert [flt_of(text) for text in staked["Free stake"]] == [0, 50]
+    assert read_stake().free == 50 * FLT
+
+    bond = market.wiring.deployment.parameters.bond_per_unit // FLT
+    registered = visitor.act(
+        "Register a peer",
+        Key=key,
+        Wallet=wallet.address,
+        Units="2",
+        Memory="64",
+        Country="de",
+        Traits="kv, http",
+        Endpoint="http://127.0.0.1:9/",
+    )
+    assert [flt_of(text) for text in registered["Bonded stake"]] == [0, 2 * bond]
+    assert registered["Units for sale"] == ("0", "2")
+    # What the free stake lacked came from the wallet.
+    assert flt_of(registered["Free stake"][1]) == 0
+    held_before, held = map(flt_of, registered["Your wallet"])
+    assert held_before - held == 2 * bond - 50
+    [peer] = market.client().matcher.items(f"/v1/peers?provider={visitor.address}")
+    assert (peer["key"], peer["wallet"], peer["endpoint"]) == (
+        key,
+        wallet.address,
+        "http://127.0.0.1:9",
+    )
+    assert (region_code(peer["region"]), int(peer["traits"])) == ("DE", trait_mask(["http", "kv"]))
+    expect(visitor.page.locator(".tile").filter(has_text="Bonded")).to_contain_text(
+        registered["Bonded stake"][1]
+    )
+
+    resized = visitor.act("Change units", Units="1")
+    assert [flt_of(text) for text in resized["Leaving stake"]] == [0, bond]
+    before = flt_of(visitor.act("Stake", Amount="7")["Free stake"][1])
+    left = visitor.act("Unstake", Amount="7")
+    assert [flt_of(text) for text in left["Free stake"]] == [before, before - 7]
+    dialog = visitor.start("Withdraw stake")
+    dialog.get_by_role("button", name="Show what it changes").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("can be withdrawn from")
+    assert visitor.find_barriers() == []
+    dialog.get_by_role("button", name="Close").click()
+    assert read_stake() == OnchainStake(
+        free=(before - 7) * FLT, locked=bond * FLT, leaving=(bond + 7) * FLT, ready=ANY
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "told"),
+    [
+        ("Key", "0x12", "64 hex digits"),
+        ("Country", "Germany", "two letters"),
+        ("Traits", "speed", "names such as"),
+        ("Endpoint", "ftp://peer.example", "is a URL"),
+        ("Endpoint", "https://me@peer.example", "is a URL"),
+        ("Units", "0", "from 1 to"),
+    ],
+)
+def test_register__what_is_no_machine__is_refused_before_anything_is_signed(
+    visitor, market, provider, field, text, told
+):
+    good = {
+        "Key": "0x" + "ab" * 32,
+        "Wallet": "0x" + "11" * 20,
+        "Country": "DE",
+        "Endpoint": "https://peer.example",
+    }
+    visitor.take_wallet(provider)
+    visitor.open(f"/accounts/{visitor.address}")
+    visitor.connect()
+    dialog = visitor.start("Register a peer")
+    for label, value in (good | {field: text}).items():
+        dialog.get_by_role("textbox", name=re.compile(f"^{label}")).fill(value)
+
+    dialog.get_by_role("button", name="Show what it changes").click()
+
+    expect(dialog.get_by_role("alert")).to_contain_text(told)
 
 
 def test_action__refused_by_wallet_or_chain__says_why_and_changes_nothing(

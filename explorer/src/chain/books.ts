@@ -4,11 +4,13 @@
  */
 
 import type { Match, Terms } from "../data/views";
-import { isSame, sha, toHex } from "./bytes";
+import { fromHex, isSame, sha, toHex } from "./bytes";
 import type { Finding } from "./receipts";
+import { checkMoney } from "./money";
 import { digestOf, hashOffer, marketDomain, recoverSigner } from "./typed_data";
+import { isSignedBy, type PeerFacts, type SignedWish, wishAgainst } from "./wishes";
 
-interface BookPeer {
+export interface BookPeer {
   id: number;
   provider: string;
   units: number;
@@ -24,12 +26,16 @@ interface BookAsk {
   signature: string | null;
 }
 
-interface BookDemand extends BookAsk {
+export interface BookDemand extends BookAsk {
+  hash: string;
   deal: number;
   balance: string;
   avoid: number[];
-  live: { peer: number; units: number; price: string }[];
+  live: { id: number; peer: number; units: number; price: string }[];
+  hold?: number;
   replacing?: number[];
+  wish?: SignedWish;
+  epoch_seconds?: number;
 }
 
 export interface Book {
@@ -42,6 +48,7 @@ export interface Book {
   counters: Record<string, string>;
   demands: BookDemand[];
   engine: string;
+  facts?: PeerFacts[];
   kind: number;
   market: string;
   peers: BookPeer[];
@@ -55,6 +62,8 @@ export interface Contender {
   price: bigint;
   /** Units it gave; 0: it lost. */
   units: number;
+  /** Whether it could have given some, its price and the caps aside. */
+  isEligible: boolean;
   /** Why it could not be taken, or null: only its price or its turn was against it. */
   reason: string | null;
   /** How much dearer than the dearest unit that was taken. */
@@ -67,7 +76,7 @@ const BOOK_VERSION = 2;
 const MOST_SIGNATURES = 2000;
 
 export interface Checked {
-  book: Book;
+  demand: BookDemand | undefined;
   findings: Finding[];
   contenders: Contender[];
 }
@@ -97,7 +106,7 @@ export function checkMatch(match: Match, content: Uint8Array, chainId: number, m
       unsigned += 1;
       continue;
     }
-    const digest = digestOf(domain, fromStruct(entry.hash));
+    const digest = digestOf(domain, fromHex(entry.hash));
     const owner = entry.offer.peer === undefined ? String(entry.offer.developer) : (peers.get(Number(entry.offer.peer))?.provider ?? ZERO);
     if (isSame(recoverSigner(digest, entry.signature) ?? ZERO, owner)) signed += 1;
     else forged.push(entry.hash);
@@ -120,6 +129,17 @@ export function checkMatch(match: Match, content: Uint8Array, chainId: number, m
   if (demand !== undefined) {
     const isWithin = match.fills.every((fill) => BigInt(fill.price) <= BigInt(String(demand.offer.max_price)));
     say("Limits", isWithin, "no unit is dearer than the developer's limit");
+    const wished = demands.filter((entry) => entry.wish !== undefined);
+    const stolen = wished.filter((entry) => !isSignedBy(entry.wish!, entry.hash, String(entry.offer.developer), domain));
+    if (wished.length > 0) {
+      say("Wishes", stolen.length === 0, `${wished.length} in the round, signed by their developers for their offers`);
+    }
+    if (demand.wish !== undefined) {
+      const unfit = contenders.filter((entry) => entry.units > 0 && !entry.isEligible);
+      say("Wish", unfit.length === 0, "by what the book knows of them, no peer that was taken is excluded by it");
+      if (book.facts?.length) say("Facts", null, "documents, histories and latencies of peers are asked for elsewhere");
+    }
+    findings.push(...checkMoney(match, demand, contenders, book.kind === 1));
     const cheaper = contenders.filter((entry) => entry.units === 0 && entry.reason === null && (entry.lostBy ?? 0n) < 0n);
     say(
       "Cheapest",
@@ -129,11 +149,7 @@ export function checkMatch(match: Match, content: Uint8Array, chainId: number, m
         : `${cheaper.length} cheaper offers went elsewhere in the round or were held back by caps: the full replay tells`,
     );
   }
-  return { book, findings, contenders };
-}
-
-function fromStruct(hash: string): Uint8Array {
-  return Uint8Array.from(hash.slice(2).match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+  return { demand, findings, contenders };
 }
 
 function rank(
@@ -157,9 +173,11 @@ function rank(
     if (peer === undefined) return [];
     const price = BigInt(String(ask.offer.price));
     const units = taken.get(ask.hash) ?? 0;
+    const against = reasonAgainst(demand, ask, peer, price, book);
     const capped = isCapped(peer) ? "its provider has as many units as the developer wants of one" : null;
-    const reason = units > 0 ? null : (reasonAgainst(demand, ask, peer, price, book) ?? capped);
-    return [{ hash: ask.hash, peer, price, units, reason, lostBy: units > 0 ? null : price - dearest }];
+    const reason = units > 0 ? null : (against ?? capped);
+    const lostBy = units > 0 ? null : price - dearest;
+    return [{ hash: ask.hash, peer, price, units, isEligible: against === null, reason, lostBy }];
   });
   const order = (entry: Contender) => (entry.units > 0 ? 0 : entry.reason === null ? 1 : 2);
   return found.sort((a, b) => order(a) - order(b) || (a.price < b.price ? -1 : a.price > b.price ? 1 : 0));
@@ -186,6 +204,8 @@ function reasonAgainst(demand: BookDemand, ask: BookAsk, peer: BookPeer, price: 
   if (book.absent.includes(peer.id)) return "its peer was absent and has proved nothing since";
   if (book.unreachable?.includes(peer.id)) return "its peer did not answer";
   if (demand.avoid.includes(peer.id)) return "its peer gave this deal up, or was dropped from it";
+  const wished = demand.wish && wishAgainst(demand.wish.wish, book.facts?.find((known) => known.peer === peer.id));
+  if (wished) return `the developer's wish excludes its peer: ${wished}`;
   if (peer.units <= peer.used) return "its peer had no units left";
   return null;
 }

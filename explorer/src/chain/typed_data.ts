@@ -54,7 +54,9 @@ function encodeMember(type: string, value: unknown): Uint8Array {
     case "address":
       return addressWord(String(value));
     case "address[]":
-      return keccak(concatBytes(...(value as string[]).map(addressWord)));
+    case "string[]":
+    case "uint256[]":
+      return keccak(concatBytes(...(value as unknown[]).map((entry) => encodeMember(type.slice(0, -2), entry))));
     default:
       return word(BigInt(value as string));
   }

@@ -39,6 +39,18 @@ export function regionName(index: number): string {
   return REGIONS[index]?.name ?? `region ${index}`;
 }
 
+export function regionIndex(code: string): number | null {
+  const index = REGIONS.findIndex((region) => region.code === code);
+  return index < 0 ? null : index;
+}
+
+/** Traits by name as one number; null where one is not known. */
+export function traitMask(names: string[]): bigint | null {
+  const found = names.map((name) => TRAITS.find((trait) => trait.name === name));
+  if (found.includes(undefined)) return null;
+  return found.reduce((mask, trait) => mask | (1n << BigInt(trait?.bit ?? 0)), 0n);
+}
+
 export function regionsOf(mask: bigint): string[] {
   return REGIONS.flatMap((region, index) => ((mask >> BigInt(index)) & 1n ? [region.code] : []));
 }

@@ -84,7 +84,15 @@ function Earnings(props: { provider: Provider }) {
       <Tile label="Units" note={<Meter part={now.used} whole={now.units} label={`${now.used} in use`} />}>
         {now.units}
       </Tile>
-      <Tile label="Bonded" note={<>free <Flt amount={now.stake_free} />, leaving <Flt amount={now.leaving} /></>}>
+      <Tile
+        label="Bonded"
+        note={
+          <>
+            free <Flt amount={now.stake_free} />, leaving <Flt amount={now.leaving} />
+            {now.leaving !== "0" && <> until {formatTime(now.ready)}</>}
+          </>
+        }
+      >
         <Flt amount={now.stake_locked} />
       </Tile>
     </>
@@ -101,7 +109,8 @@ export function AccountPage(props: { address: string }) {
   const assignments = useAll<Assignment>(`/v1/assignments?provider=${address}`);
   const earning = (assignments.data ?? []).filter((row) => row.state === "active" || row.state === "ended");
   const isProvider = (peers.data?.length ?? 0) > 0;
-  const provider = useMatcher<Provider>(isProvider ? `/v1/providers/${address}` : null).data;
+  // Who has stake and no peer yet is a provider too.
+  const provider = useMatcher<Provider>(isProvider || isOwn ? `/v1/providers/${address}` : null).data;
   return (
     <>
       <h1 tabIndex={-1}>Account {isOwn && <State name="yours" />}</h1>

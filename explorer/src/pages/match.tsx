@@ -3,6 +3,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { checkMatch, type Checked, type Contender } from "../chain/books";
+import { describeWish } from "../chain/wishes";
 import { formatCount, formatPpm } from "../data/amounts";
 import { askMatcherBytes, Problem } from "../data/fetching";
 import { useMatcher } from "../data/resources";
@@ -53,10 +54,15 @@ function Why(props: { match: Match }) {
       <Card title="Checked in this page" note="Computed anew from the book's bytes; nothing was asked of anybody else">
         <Findings findings={checked.findings} />
         <p class="note">
-          The engine's replay and the state of the chain are checked by{" "}
+          The replay of the whole round, the state of the chain, and what is said of peers are checked by{" "}
           <code>wasmarket match verify {match.deal ?? ""}</code>.
         </p>
       </Card>
+      {checked.demand?.wish !== undefined && (
+        <Card title="What the developer wished" note="Signed beside the offer; the chain does not know it">
+          <p class="stranger">{capitalize(describeWish(checked.demand.wish.wish))}.</p>
+        </Card>
+      )}
       <Card
         title="Why these peers, why not others"
         note={`All ${formatCount(checked.contenders.length)} offers of the book, for this developer`}

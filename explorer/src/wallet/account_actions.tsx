@@ -7,6 +7,7 @@ import { Action, AmountInput } from "./action";
 import { readUsdc } from "./inputs";
 import { DeveloperOfferAction, ProviderOfferAction } from "./offer_actions";
 import { planCancel, planClaim, planDeposit, planWithdraw } from "./plans";
+import { StakeActions } from "./stake_actions";
 
 export function AccountActions(props: { account: string; peers: Peer[]; earning: Assignment[] }) {
   const [amount, setAmount] = useState("1");
@@ -35,6 +36,7 @@ export function AccountActions(props: { account: string; peers: Peer[]; earning:
       />
       {props.peers.length > 0 && <ProviderOfferAction account={account} peers={props.peers} />}
       <DeveloperOfferAction account={account} />
+      <StakeActions account={account} peers={props.peers} />
     </div>
   );
 }

@@ -3,7 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { formatUsdc } from "../data/amounts";
+import { formatFlt, formatUsdc } from "../data/amounts";
 import { capitalize } from "../data/texts";
 import { type ActionPlan, type Change, Impossible } from "./plans";
 import { sendTransaction, WalletProblem } from "./provider";
@@ -24,7 +24,8 @@ interface ActionProps {
 }
 
 export function formatChange(kind: Change["kind"], amount: bigint): string {
-  return kind === "usdc" ? `${formatUsdc(amount)} USDC` : amount.toString();
+  if (kind === "usdc") return `${formatUsdc(amount)} USDC`;
+  return kind === "flt" ? `${formatFlt(amount)} FLT` : amount.toString();
 }
 
 function Changes(props: { changes: Change[] }) {

@@ -2,25 +2,30 @@
 
 import { addressWord, concatBytes, fromHex, keccak, readWord, toHex, utf8ToBytes, word } from "../chain/bytes";
 
-export type Argument = bigint | number | string | bigint[];
+export type Argument = bigint | number | string | bigint[] | { text: string };
 
-/** Encode a call: whole numbers, addresses, 32-byte hashes and lists of whole numbers. */
+/** Encode a call: whole numbers, addresses, 32-byte hashes, lists of whole numbers, and texts. */
 export function encodeCall(signature: string, args: Argument[] = []): string {
   const heads: Uint8Array[] = [];
   const tails: Uint8Array[] = [];
   let offset = 32 * args.length;
   for (const arg of args) {
-    if (!Array.isArray(arg)) {
+    if (typeof arg !== "object") {
       heads.push(encodeWord(arg));
       continue;
     }
-    const tail = concatBytes(word(arg.length), ...arg.map(word));
+    const tail = Array.isArray(arg) ? concatBytes(word(arg.length), ...arg.map(word)) : encodeText(arg.text);
     heads.push(word(offset));
     tails.push(tail);
     offset += tail.length;
   }
   const selector = keccak(utf8ToBytes(signature)).slice(0, 4);
   return toHex(concatBytes(selector, ...heads, ...tails));
+}
+
+function encodeText(text: string): Uint8Array {
+  const bytes = utf8ToBytes(text);
+  return concatBytes(word(bytes.length), bytes, new Uint8Array((32 - (bytes.length % 32)) % 32));
 }
 
 function encodeWord(value: bigint | number | string): Uint8Array {

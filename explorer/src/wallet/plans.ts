@@ -7,7 +7,7 @@ import { callView } from "./provider";
 
 export interface Change {
   what: string;
-  kind: "usdc" | "units" | "assignments";
+  kind: "usdc" | "flt" | "units" | "assignments";
   before: bigint;
   after: bigint;
 }
@@ -31,11 +31,11 @@ export class Impossible extends Error {}
 const market = () => contractAddress("Market");
 const usdc = () => getSettings().deployment.tokens.usdc.address;
 
-async function view(contract: string, signature: string, args: Argument[]): Promise<bigint[]> {
+export async function view(contract: string, signature: string, args: Argument[]): Promise<bigint[]> {
   return decodeWords(await callView(contract, encodeCall(signature, args)));
 }
 
-async function readOne(contract: string, signature: string, args: Argument[]): Promise<bigint> {
+export async function readOne(contract: string, signature: string, args: Argument[]): Promise<bigint> {
   return (await view(contract, signature, args))[0] ?? 0n;
 }
 
@@ -60,9 +60,18 @@ async function readDeal(deal: number): Promise<DealNow> {
 
 const usdcChange = (what: string, before: bigint, after: bigint): Change => ({ what, kind: "usdc", before, after });
 
-function step(what: string, signature: string, args: Argument[]): Step {
-  return { what, to: market(), data: encodeCall(signature, args) };
+export function stepOf(to: string, what: string, signature: string, args: Argument[]): Step {
+  return { what, to, data: encodeCall(signature, args) };
 }
+
+const step = (what: string, signature: string, args: Argument[]) => stepOf(market(), what, signature, args);
+
+/** Let a contract take exactly so many tokens. */
+export function approval(token: string, taker: string, amount: bigint, what: string): Step {
+  return stepOf(token, what, "approve(address,uint256)", [taker, amount]);
+}
+
+const APPROVE = "Allow the market to take exactly this from your wallet";
 
 /** Take money from the account's free balance first and the rest from its tokens, as Market does. */
 export async function planSpending(account: string, amount: bigint): Promise<{ changes: Change[]; steps: Step[] }> {
@@ -75,8 +84,7 @@ export async function planSpending(account: string, amount: bigint): Promise<{ c
     usdcChange("Your wallet", held, held - pulled),
   ].filter((entry) => entry.before !== entry.after);
   if (pulled <= allowed) return { changes, steps: [] };
-  const data = encodeCall("approve(address,uint256)", [market(), pulled]);
-  return { changes, steps: [{ what: "Allow the market to take exactly this from your wallet", to: usdc(), data }] };
+  return { changes, steps: [approval(usdc(), market(), pulled, APPROVE)] };
 }
 
 export async function planTopUp(account: string, deal: number, amount: bigint): Promise<ActionPlan> {
@@ -184,11 +192,7 @@ export async function planWithdraw(account: string, amount: bigint): Promise<Act
 export async function planDeposit(account: string, amount: bigint): Promise<ActionPlan> {
   const [free, held, allowed] = await Promise.all([readFree(account), readHeld(account), readAllowance(account)]);
   if (amount > held) throw new Impossible("your wallet holds less");
-  const approve = {
-    what: "Allow the market to take exactly this from your wallet",
-    to: usdc(),
-    data: encodeCall("approve(address,uint256)", [market(), amount]),
-  };
+  const approve = approval(usdc(), market(), amount, APPROVE);
   return {
     changes: [usdcChange("Your wallet", held, held - amount), usdcChange("Your free balance", free, free + amount)],
     steps: [...(amount > allowed ? [approve] : []), step("Deposit", "deposit(uint256)", [amount])],

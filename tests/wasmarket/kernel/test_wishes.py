@@ -1,5 +1,6 @@
 """Wishes hash and sign as eth-account says, and are read back as they were written."""
 
+import json
 from dataclasses import fields, replace
 
 import pytest
@@ -8,6 +9,7 @@ from eth_account.messages import encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.paths import CHECKOUT
 from wasmarket.client.market.wishes import describe_wish, parse_percent, read_wish
 from wasmarket.kernel.addresses import to_address, to_hash
 from wasmarket.kernel.errors import InvalidInput
@@ -32,6 +34,7 @@ from wasmarket.kernel.signing.typed_data import digest, market_domain
 
 pytestmark = pytest.mark.unit
 
+VECTORS = CHECKOUT / "tests" / "vectors" / "wishes.json"
 KEY = b"\x07" * 32
 OFFER = to_hash(b"\x21" * 32)
 MARKET = to_address(b"\x11" * 20)
@@ -216,3 +219,13 @@ def test_read_wish__what_cannot_be_meant__is_refused(given_):
 def test_parse_percent__four_decimals__are_parts_per_million():
     assert parse_percent("99.9999 %", field="x") == 999_999
     assert parse_percent("1000%", field="x") == 10 * PPM
+
+
+def test_hash__wishes_of_the_vectors__are_what_browsers_compute_too():
+    told = json.loads(VECTORS.read_text(encoding="utf-8"))
+
+    for case in told["cases"]:
+        signed = SignedWish(parse_wish(case["wish"]), case["signature"])
+        assert "0x" + hash_wish(signed.wish, told["offer"]).hex() == case["struct_hash"]
+        domain = market_domain(told["chain_id"], told["market"])
+        assert signed.is_by(told["developer"], told["offer"], domain), case["name"]
