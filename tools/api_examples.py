@@ -311,6 +311,8 @@ def _ask_market(wiring: Wiring, recorder: Recorder) -> None:
     ask("GET /v1/epochs", 400, cursor="none of ours")
     ask("GET /v1/epochs/{epoch}", 200, epoch=epochs["items"][0]["epoch"])
     ask("GET /v1/epochs/{epoch}", 400, epoch=-1)
+    ask("GET /v1/units", 200, limit=ITEMS)
+    ask("GET /v1/units", 400, limit=101)
     ask("GET /v1/statistics", 200)
 
 

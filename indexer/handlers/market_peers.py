@@ -1,12 +1,14 @@
 """Market, peers: registered, resized, re-keyed, moved."""
 
+from typing import Any
+
 from indexer.handlers.reputation import note_registration
 from indexer.scope import Handlers, Scope
 from wasmarket.chain.reading.blocks import Log
 from wasmarket.kernel.events import PeerEndpoint, PeerRegistered, PeerUnits, PeerWallet
 from wasmarket.kernel.units import PeerId
 from wasmarket.store.enums import Uint
-from wasmarket.store.tables import PeerRow
+from wasmarket.store.tables import PeerRow, UnitChangeRow
 
 PEERS = Handlers()
 
@@ -31,12 +33,15 @@ def peer_registered(scope: Scope, log: Log[PeerRegistered]) -> None:
         registered_at=log.timestamp,
     )
     note_registration(scope, log, peer)
+    _note_units(scope, log, event.peer, event.units)
 
 
 @PEERS.on(PeerUnits)
 def peer_units(scope: Scope, log: Log[PeerUnits]) -> None:
     """A peer sells more or fewer units: its provider said so, or it was evicted."""
-    scope.rows.get(PeerRow, log.event.peer).units = log.event.units
+    peer = scope.rows.get(PeerRow, log.event.peer)
+    _note_units(scope, log, log.event.peer, log.event.units - peer.units)
+    peer.units = log.event.units
     scope.resized[log.event.peer] = log.tx_hash
 
 
@@ -50,3 +55,15 @@ def peer_wallet(scope: Scope, log: Log[PeerWallet]) -> None:
 def peer_endpoint(scope: Scope, log: Log[PeerEndpoint]) -> None:
     """A peer is reached elsewhere."""
     scope.rows.get(PeerRow, log.event.peer).endpoint = log.event.endpoint
+
+
+def _note_units(scope: Scope, log: Log[Any], peer: int, delta: int) -> None:
+    """Keep by how much a peer's units changed, and when."""
+    scope.rows.append(
+        UnitChangeRow,
+        block_number=log.block_number,
+        log_index=log.log_index,
+        peer=PeerId(peer),
+        epoch=scope.epoch(log),
+        delta=delta,
+    )

@@ -24,6 +24,7 @@ from matcher.api.views.market import (
     deal_members,
 )
 from matcher.api.views.peer_documents import PeerDocumentJson
+from matcher.api.views.units import UnitsJson
 from matcher.orderbook.lost_opportunities import begin_of, read_lost
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.errors import NotFound
@@ -31,7 +32,12 @@ from wasmarket.kernel.units import Address, Hash
 from wasmarket.serving.pages import Page, decode_cursor, encode_cursor
 from wasmarket.store.chain.assignments import fetch_assignment, fetch_assignments, fetch_claimable
 from wasmarket.store.chain.deals import VERSIONS, fetch_deal, fetch_deal_changes, fetch_deals
-from wasmarket.store.chain.epochs import Activity, fetch_activities, fetch_epochs
+from wasmarket.store.chain.epochs import (
+    Activity,
+    fetch_activities,
+    fetch_epochs,
+    fetch_offered_units,
+)
 from wasmarket.store.chain.peers import (
     PeerFilter,
     fetch_peer,
@@ -55,6 +61,9 @@ from wasmarket.store.matching.peers.documents import (
     filter_peers,
 )
 from wasmarket.store.views import EpochView, Indexed, PeerView
+
+MOST_EPOCHS = 100
+"""So many epochs back units are told of."""
 
 Item = TypeVar("Item")
 
@@ -86,6 +95,7 @@ class MarketReads:
         self._book = book
         self._asks_peers = asks_peers
         self._running = PerBlock(database, _count_running)
+        self._offered = PerBlock(database, _count_offered)
         self._statistics = PerBlock(database, fetch_statistics)
 
     def read_deal(self, deal: int) -> DealDetail:
@@ -290,14 +300,35 @@ class MarketReads:
         key = decode_cursor(cursor, int)
         with self._database.read() as session:
             at = fetch_indexed(session)
-            deals = fetch_deals(session, at, limit=1)
-            first = deals[0].created_at // at.epoch_seconds if deals else at.epoch
+            first = _first_epoch(session, at)
             last = min(at.epoch, at.epoch if key is None else int(key[0]) - 1)
             views = self._read_epochs(session, at, max(first, last - limit + 1), last)
             items = [EpochJson.build(view, block) for view, block in reversed(views)]
         more = bool(items) and items[-1].epoch > first
         following = encode_cursor(items[-1].epoch) if more else None
         return Page(items=items, next=following, block=at.block)
+
+    def list_units(self, limit: int) -> Page[UnitsJson]:
+        """Return what was offered and sold in the last epochs, the newest first."""
+        with self._database.read() as session:
+            at = fetch_indexed(session)
+            offered, as_of = self._offered.get(session)
+            first = at.epoch - limit + 1
+            ran = max(first, _first_epoch(session, at))
+            views = [view for view, _ in self._read_epochs(session, at, ran, at.epoch)]
+        sold = {view.epoch: view.units for view in views}
+        items = []
+        for epoch in range(at.epoch, first - 1, -1):
+            # Of an epoch that began since: what there was before it.
+            units = offered.get(min(epoch, as_of.epoch), 0)
+            used = sold.get(epoch, 0)
+            if units or used or epoch == at.epoch:
+                start = epoch * at.epoch_seconds
+                left = max(0, units - used)
+                items.append(
+                    UnitsJson(epoch=epoch, start=start, offered=units, sold=used, free=left)
+                )
+        return Page(items=items, next=None, block=as_of.block)
 
     def read_statistics(self) -> StatisticsJson:
         """Return the totals of the market; of offers, those that there are now."""
@@ -350,3 +381,14 @@ class MarketReads:
             rows = fetch(session, at, key[0] if key else 0)
         following = encode_cursor(rows[-1].id) if len(rows) == limit else None
         return Page(items=[build(row) for row in rows], next=following, block=at.block)
+
+
+def _first_epoch(session: Session, at: Indexed) -> int:
+    """Return the epoch of the first deal, or this one where there is none."""
+    deals = fetch_deals(session, at, limit=1)
+    return deals[0].created_at // at.epoch_seconds if deals else at.epoch
+
+
+def _count_offered(session: Session, at: Indexed) -> dict[int, int]:
+    first = at.epoch - MOST_EPOCHS + 1
+    return dict(enumerate(fetch_offered_units(session, first, at.epoch), first))

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 from pydantic import WithJsonSchema
 
-from matcher.api.market_reads import MarketReads
+from matcher.api.market_reads import MOST_EPOCHS, MarketReads
 from matcher.api.views.market import (
     AccountJson,
     AssignmentDetail,
@@ -23,6 +23,7 @@ from matcher.api.views.market import (
     VersionJson,
 )
 from matcher.api.views.peer_documents import PeerDocumentJson, SiteJson
+from matcher.api.views.units import UnitsJson
 from wasmarket.kernel.addresses import parse_address, parse_hash
 from wasmarket.kernel.selection.peer_document import (
     CLAIM_KIND,
@@ -198,6 +199,13 @@ def market_routes(reads: MarketReads) -> APIRouter:
     ) -> Page[EpochJson]:
         """Epochs, the newest first, back to the first deal."""
         return reads.list_epochs(cursor, limit)
+
+    @router.get("/v1/units", tags=["epochs"])
+    def list_units(
+        limit: Annotated[int, Query(ge=1, le=MOST_EPOCHS, description="how many epochs")] = 48,
+    ) -> Page[UnitsJson]:
+        """Units that were offered, sold and free, by epoch, the newest first."""
+        return reads.list_units(limit)
 
     @router.get("/v1/statistics", tags=["epochs"])
     def read_statistics() -> StatisticsJson:

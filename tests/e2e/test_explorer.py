@@ -145,6 +145,62 @@ def test_deal__receipts_of_an_epoch__are_checked_down_to_the_root_on_chain(visit
     expect(visitor.page.locator(".findings .state")).to_have_text("Verified")
 
 
+@pytest.mark.parametrize(
+    ("member", "change", "wrong"),
+    [
+        ("saving", lambda value: str(int(value) + 1), "Surplus"),
+        ("gap_ppm", lambda value: value + 1_000_000, "Gap"),
+        ("total", lambda value: str(int(value) - 1), "Total"),
+    ],
+)
+def test_match__record_that_says_another_amount__is_wrong_where_it_differs(
+    visitor, seen, member, change, wrong
+):
+    def forge(route):
+        record = route.fetch().json()
+        record[member] = change(record[member])
+        route.fulfill(json=record)
+
+    visitor.page.route(f"**/v1/matches/{seen['match']}", forge)
+    visitor.open(f"/matches/{seen['match']}")
+
+    expect(visitor.page.locator(".findings .state")).to_have_text("Wrong")
+    found = visitor.page.locator(".findings .wrong").all_inner_texts()
+    assert [text.split(":")[0].split()[-1] for text in found] == [wrong]
+
+
+def test_match__of_a_wish__shows_it_and_says_whom_it_excludes(visitor, market):
+    deal = market.run(
+        *("deploy", market.greeting, "--new", "--data-center", "ovh-gra", "--yes", "--json")
+    ).json["deal"]
+    [record, *_] = market.client().matcher.get(f"/v1/deals/{deal}/matches")["items"]
+
+    visitor.open(f"/matches/{record['id']}")
+
+    expect(visitor.page.locator(".findings .state")).to_have_text("Verified")
+    expect(visitor.page.get_by_text("In ovh-gra", exact=False).first).to_be_visible()
+    table = visitor.page.get_by_role("region", name="Offers of the book")
+    expect(table.get_by_text("others were wished").first).to_be_visible()
+    assert visitor.find_barriers() == []
+    visitor.page.set_viewport_size(PHONE)
+    visitor.wait_fitted()
+
+
+def test_market__units_over_time__sold_and_free_are_all_there_is(visitor, market, seen):
+    visitor.open("/")
+    chart = visitor.page.locator(".card").filter(has_text="Units sold and free")
+
+    chart.get_by_text("The same as a table", exact=True).click()
+
+    cells = chart.locator("tbody tr").last.locator("td").all_inner_texts()
+    _, _, sold, free, offered = cells
+    now = market.client().matcher.get("/v1/statistics")
+    assert int(offered) == now["units"]
+    assert int(sold) + int(free) == int(offered)
+    assert int(sold) > 0
+    assert visitor.find_barriers() == []
+
+
 def test_names_of_strangers__hostile__are_text_and_nothing_else(visitor, market, provider):
     key, wallet = load_peer_keys(market.wiring, f"hostile-{provider}")
     client = market.provider(provider)

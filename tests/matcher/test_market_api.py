@@ -13,6 +13,7 @@ from wasmarket.kernel.events import (
     Deposited,
     Ended,
     OfferCancelled,
+    PeerUnits,
 )
 from wasmarket.kernel.signing.typed_data import hash_offer
 
@@ -112,6 +113,24 @@ def test_epoch__says_what_ran_and_who_proved(trading):
 
     assert (epoch["committed"], epoch["units"], epoch["billed"]) == (1, 2, "20")
     assert epoch["is_final"]
+
+
+def test_units__newest_first__are_offered_sold_and_free_in_each_epoch(trading):
+    units = get(trading, "/v1/statistics")["units"]
+    newest = trading.chain.head.timestamp // 60
+
+    rows = get(trading, "/v1/units?limit=100")["items"]
+
+    assert [row["epoch"] for row in rows] == list(range(newest, trading.epoch - 1, -1))
+    assert {(row["offered"], row["sold"], row["free"]) for row in rows} == {(units, 2, units - 2)}
+    assert len(get(trading, "/v1/units?limit=2")["items"]) == 2
+    trading.chain.mine(PeerUnits(1, 1), timestamp=(newest + 1) * 60)
+    trading.index()
+    assert [row["offered"] for row in get(trading, "/v1/units?limit=2")["items"]] == [
+        units - 3,
+        units,
+    ]
+    assert trading.http.get("/v1/units?limit=101").status_code == 400
 
 
 def test_epochs__newest_first__in_pages_back_to_the_first_deal(trading):

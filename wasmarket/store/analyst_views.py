@@ -29,6 +29,7 @@ from wasmarket.store.tables import (
     RedemptionRow,
     ReputationEventRow,
     StakeRow,
+    UnitChangeRow,
 )
 
 PREFIX = "market_"
@@ -88,6 +89,7 @@ VIEWS = (
     AnalystView("redemption", RedemptionRow),
     AnalystView("reputation_event", ReputationEventRow),
     AnalystView("stake", StakeRow),
+    AnalystView("unit_change", UnitChangeRow),
 )
 
 

@@ -137,6 +137,15 @@ export interface Epoch {
   billed: Amount;
 }
 
+/** Units of an epoch: those that peers had at its end, those that ran in it, and the rest. */
+export interface EpochUnits {
+  epoch: number;
+  start: number;
+  offered: number;
+  sold: number;
+  free: number;
+}
+
 export interface Fill {
   offer: string;
   units: number;

@@ -5,7 +5,7 @@ import { useState } from "preact/hooks";
 import { formatCount, formatPpm, formatUsdc, percentOf, toDrawn, USDC_DECIMALS } from "../data/amounts";
 import { useAll, useMatcher } from "../data/resources";
 import { formatTime, regionName, startOf } from "../data/texts";
-import type { Depth, Epoch, Match, Page, Peer, Statistics } from "../data/views";
+import type { Depth, EpochUnits, Match, Page, Peer, Statistics } from "../data/views";
 import { Card, DealName, Link, Meter, OfferName, RegionName, Shown, Table, Tile, Tiles, Usdc } from "../parts/basics";
 import { Chart } from "../parts/chart";
 import { LatestEvents } from "../parts/latest";
@@ -114,27 +114,32 @@ function Prices(props: { region: number | null; onRegion(region: number | null):
 }
 
 function Usage() {
-  const found = useMatcher<Page<Epoch>>("/v1/epochs?limit=48");
+  const found = useMatcher<Page<EpochUnits>>("/v1/units?limit=48");
   return (
-    <Card title="Units sold" note="Units that ran in each epoch; the table says what they were billed">
+    <Card title="Units sold and free" note="In front the units that ran in each epoch, behind them all that peers had at its end">
       <Shown of={found}>
         {(page) => {
           const epochs = [...page.items].reverse();
-          if (epochs.length === 0) return <p class="empty">No deal has run yet.</p>;
+          const last = epochs.at(-1);
+          if (last === undefined || epochs.every((entry) => entry.offered === 0)) {
+            return <p class="empty">No peer has had units yet.</p>;
+          }
           return (
             <Chart
-              label={`Units sold in each of the last ${epochs.length} epochs`}
+              label={`Units in each of the last ${epochs.length} epochs; in the latest ${last.sold} sold and ${last.free} free`}
               kind="bars"
               x={epochs.map((entry) => entry.epoch)}
-              y={epochs.map((entry) => entry.units)}
+              y={epochs.map((entry) => entry.sold)}
+              whole={epochs.map((entry) => entry.offered)}
               formatX={(value) => (Number.isInteger(value) ? formatCount(value) : "")}
               formatY={(value) => String(Math.round(value * 100) / 100)}
-              columns={["Epoch", "Begins", "Units", "Billed (USDC)"]}
+              columns={["Epoch", "Begins", "Sold", "Free", "In all"]}
               rows={epochs.map((entry) => [
                 formatCount(entry.epoch),
                 formatTime(entry.start),
-                `${entry.units}`,
-                formatUsdc(entry.billed),
+                `${entry.sold}`,
+                `${entry.free}`,
+                `${entry.offered}`,
               ])}
             />
           );

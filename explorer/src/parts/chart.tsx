@@ -9,6 +9,8 @@ export interface ChartProps {
   kind: "steps" | "bars";
   x: number[];
   y: number[];
+  /** Bars behind those of `y`, as high as the whole that these are part of. */
+  whole?: number[];
   formatX(value: number): string;
   formatY(value: number): string;
   /** Exact texts of the table, a row for each place. */
@@ -52,8 +54,10 @@ function buildOptions(props: ChartProps, width: number, onPoint: (index: number 
     font: `${scale(12)}px system-ui, sans-serif`,
   };
   const paths = props.kind === "steps" ? uPlot.paths.stepped?.({ align: -1 }) : uPlot.paths.bars?.({ size: [0.7, scale(46)], radius: 0.15 });
+  const bars: uPlot.Series = { width: 0, points: { show: false }, ...(paths === undefined ? {} : { paths }) };
   const series: uPlot.Series[] = [
     {},
+    ...(props.whole === undefined ? [] : [{ ...bars, fill: colorOf("--accent-wash") }]),
     {
       stroke: line,
       fill: props.kind === "bars" ? line : colorOf("--accent-wash"),
@@ -101,7 +105,7 @@ export function Chart(props: ChartProps) {
   const drawn = useRef<uPlot | null>(null);
   const theme = useTheme();
   const [point, setPoint] = useState<number | null>(null);
-  const data: uPlot.AlignedData = [props.x, props.y];
+  const data: uPlot.AlignedData = props.whole === undefined ? [props.x, props.y] : [props.x, props.whole, props.y];
   const shape = `${props.kind}${props.x.length}:${props.x[0]}:${props.x.at(-1)}`;
   useEffect(() => {
     const place = room.current;
@@ -118,7 +122,7 @@ export function Chart(props: ChartProps) {
       drawn.current = null;
     };
   }, [theme, shape]);
-  useEffect(() => drawn.current?.setData(data), [props.y.join()]);
+  useEffect(() => drawn.current?.setData(data), [data.slice(1).join("|")]);
   return (
     <figure class="chart">
       <figcaption>{point === null ? props.label : describePoint(props, point)}</figcaption>

@@ -12,7 +12,13 @@ from wasmarket.kernel.billing import share
 from wasmarket.kernel.units import Address
 from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
 from wasmarket.store.enums import RUNNING_STATES
-from wasmarket.store.tables import AssignmentRow, CommitmentRow, EpochTotalRow, PeerRow
+from wasmarket.store.tables import (
+    AssignmentRow,
+    CommitmentRow,
+    EpochTotalRow,
+    PeerRow,
+    UnitChangeRow,
+)
 from wasmarket.store.views import EpochView, Indexed
 
 
@@ -183,6 +189,23 @@ def count_epochs(
         )
     }
     return [_view(at, epoch, committed.get(epoch, 0), *count) for epoch, count in counts.items()]
+
+
+def fetch_offered_units(session: Session, first: int, last: int) -> list[int]:
+    """Return how many units peers had at the end of each of the epochs `first` … `last`.
+
+    Counted back from what they have now: two questions, the second of what changed since.
+    """
+    units = int(session.scalar(select(func.sum(PeerRow.units))) or 0)
+    row = UnitChangeRow
+    query = select(row.epoch, func.sum(row.delta)).where(row.epoch > first).group_by(row.epoch)
+    changes = {int(epoch): int(delta) for epoch, delta in session.execute(query)}
+    units -= sum(delta for epoch, delta in changes.items() if epoch > last)
+    offered = []
+    for epoch in range(last, first - 1, -1):
+        offered.append(units)
+        units -= changes.get(epoch, 0)
+    return offered[::-1]
 
 
 def fetch_first_epoch(session: Session) -> int | None:

@@ -57,7 +57,7 @@ from wasmarket.store.tables.payments import (
     SavedCardRow,
     WebhookRow,
 )
-from wasmarket.store.tables.peers import CommitmentRow, PeerRow
+from wasmarket.store.tables.peers import CommitmentRow, PeerRow, UnitChangeRow
 from wasmarket.store.tables.reputation import PeerEpochRow, ReputationEventRow
 
 __all__ = [
@@ -112,6 +112,7 @@ __all__ = [
     "SeatRow",
     "StakeRow",
     "SubmissionRow",
+    "UnitChangeRow",
     "VoteRow",
     "WebhookRow",
 ]

@@ -35,6 +35,22 @@ class PeerRow(Journaled, Base):
     registered_at: Mapped[Timestamp]
 
 
+class UnitChangeRow(Appended, Base):
+    """A peer came, or has more or fewer units since: by how many, in which epoch.
+
+    Units that an eviction or a conviction took are among these.
+    """
+
+    __tablename__ = "unit_change"
+    __table_args__ = (Index(None, "epoch", "delta"),)
+
+    block_number: Mapped[BlockNumber] = mapped_column(primary_key=True, autoincrement=False)
+    log_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    peer: Mapped[PeerId]
+    epoch: Mapped[Epoch]
+    delta: Mapped[int]
+
+
 class CommitmentRow(Appended, Base):
     """A peer proved an epoch; the first root stands."""
 
