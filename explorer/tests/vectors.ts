@@ -97,9 +97,14 @@ same("what it does not say", [against({ data_centers: ["a"] }), against({ claims
 const money: Money = { balance: 10_000n, maxPrice: 100n, units: 8n, spent: 50n, isMetered: false, ceiling: null };
 same("weight", [weightOf(money), weightOf({ ...money, maxPrice: 200n }), weightOf({ ...money, isMetered: true, maxPrice: 2_000n })], [100n, 125n, 1_250n]);
 same("budget", [budgetOf(money), budgetOf({ ...money, ceiling: 70n }), budgetOf({ ...money, ceiling: 40n })], [4_975n, 20n, 0n]);
-const choices = [{ price: 90n, units: 2 }, { price: 10n, units: 3 }, { price: 120n, units: 9 }];
+const choices = [
+  { price: 90n, units: 2, provider: "a" },
+  { price: 10n, units: 3, provider: "b" },
+  { price: 120n, units: 9, provider: "a" },
+];
+const most = (want: number, room = 99) => boundOf(choices, want, 100n, () => room);
 same("surplus", surplusOf(choices, 100n), 290n);
-same("most", [boundOf(choices, 4, 100n), boundOf(choices, 1, 100n), boundOf(choices, 99, 100n)], [280n, 90n, 290n]);
+same("most", [most(4), most(1), most(99), most(4, 2), most(4, 1)], [280n, 90n, 290n, 200n, 100n]);
 same("gap", [gapPpm(280n, 290n), gapPpm(290n, 290n), gapPpm(0n, 0n)], [34_483, 0, 0]);
 
 same("usdc", formatUsdc("1234567890123456789"), "1,234,567,890,123.456789");

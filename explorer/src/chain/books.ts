@@ -92,6 +92,7 @@ export function checkMatch(match: Match, content: Uint8Array, chainId: number, m
   say("Block", book.block === match.block && book.block_hash === match.block_hash, `book and record are of block ${match.block}`);
 
   const peers = new Map(book.peers.map((peer) => [peer.id, peer]));
+  const owners = new Map(book.peers.map((peer) => [peer.id, peer.provider]));
   const domain = marketDomain(book.chain_id, book.market);
   const asks = book.asks.map((ask) => ({ ...ask, hash: hashOffer(ask.offer) }));
   const demands = book.demands.map((demand) => ({ ...demand, hash: hashOffer(demand.offer) }));
@@ -139,7 +140,7 @@ export function checkMatch(match: Match, content: Uint8Array, chainId: number, m
       say("Wish", unfit.length === 0, "by what the book knows of them, no peer that was taken is excluded by it");
       if (book.facts?.length) say("Facts", null, "documents, histories and latencies of peers are asked for elsewhere");
     }
-    findings.push(...checkMoney(match, demand, contenders, book.kind === 1));
+    findings.push(...checkMoney(match, demand, contenders, owners, book.kind === 1));
     const cheaper = contenders.filter((entry) => entry.units === 0 && entry.reason === null && (entry.lostBy ?? 0n) < 0n);
     say(
       "Cheapest",

@@ -33,14 +33,31 @@ function choicesOf(contenders: Contender[]): Choice[] {
   for (const entry of contenders.filter((contender) => contender.isEligible)) {
     const known = byPeer.get(entry.peer.id);
     if (known === undefined || entry.price < known.price) {
-      byPeer.set(entry.peer.id, { price: entry.price, units: Math.max(0, entry.peer.units - entry.peer.used) });
+      const units = Math.max(0, entry.peer.units - entry.peer.used);
+      byPeer.set(entry.peer.id, { price: entry.price, units, provider: entry.peer.provider });
     }
   }
   return [...byPeer.values()];
 }
 
+/** How many units it may still have of a provider. */
+function roomOf(demand: BookDemand, owners: Map<number, string>): (provider: string) => number {
+  const cap = Number(demand.offer.max_units_per_provider);
+  if (cap === 0) return () => Number.POSITIVE_INFINITY;
+  return (provider) =>
+    demand.live
+      .filter((entry) => owners.get(entry.peer) === provider)
+      .reduce((left, entry) => Math.max(0, left - entry.units), cap);
+}
+
 /** Check the amounts of a match's record against its fills and its book. */
-export function checkMoney(match: Match, demand: BookDemand, contenders: Contender[], isMetered: boolean): Finding[] {
+export function checkMoney(
+  match: Match,
+  demand: BookDemand,
+  contenders: Contender[],
+  owners: Map<number, string>,
+  isMetered: boolean,
+): Finding[] {
   const findings: Finding[] = [];
   const say = (what: string, ok: boolean | null, detail: string) => findings.push({ what, ok, detail });
   const money = moneyOf(demand, isMetered);
@@ -53,7 +70,8 @@ export function checkMoney(match: Match, demand: BookDemand, contenders: Contend
   say("Units", fits, `${taken} of the ${want} it still wanted, of each peer no more than it had free`);
   const budget = budgetOf(money);
   const cost = fills.reduce((sum, fill) => sum + fill.price * BigInt(fill.units), 0n);
-  say("Budget", cost <= budget, `an epoch of these may cost ${formatUsdc(budget)} USDC by its balance and its wish`);
+  const source = money.ceiling === null ? "its balance" : "its balance and its wish";
+  say("Budget", cost <= budget, `by ${source} an epoch of new units may cost ${formatUsdc(budget)} USDC`);
 
   const weight = weightOf(money);
   const surplus = surplusOf(fills, weight);
@@ -64,13 +82,13 @@ export function checkMoney(match: Match, demand: BookDemand, contenders: Contend
   const others = match.offers.length - 1;
   if (others === 0) {
     say("Gap", surplus <= bound && gap === match.gap_ppm, `surplus and bound of the record give ${formatPpm(gap)}`);
-    const most = boundOf(choicesOf(contenders), want, weight);
+    const most = boundOf(choicesOf(contenders), want, weight, roomOf(demand, owners));
     say(
       "Best",
       surplus >= most ? true : null,
       surplus >= most
         ? "no choice of the book's units would have counted for more"
-        : `no choice counts for more than ${formatUsdc(most)} USDC; whether caps and money let any reach it tells the replay`,
+        : `no choice counts for more than ${formatUsdc(most)} USDC; whether regions and money let any reach it, the replay tells`,
     );
   } else {
     const told = `${others} more demands were in the round: with these alone the gap is at most ${formatPpm(gap)}`;

@@ -15,6 +15,7 @@ export interface Money {
 export interface Choice {
   price: bigint;
   units: number;
+  provider: string;
 }
 
 const ACTIVATION_EPOCHS = 2n;
@@ -36,17 +37,20 @@ export function budgetOf(money: Money): bigint {
   return budget > 0n ? budget : 0n;
 }
 
-export function surplusOf(choices: Choice[], weight: bigint): bigint {
+export function surplusOf(choices: Pick<Choice, "price" | "units">[], weight: bigint): bigint {
   return choices.reduce((sum, { price, units }) => sum + (weight > price ? (weight - price) * BigInt(units) : 0n), 0n);
 }
 
-/** No choice of at most `want` of these units counts for more: the cheapest, whatever the caps. */
-export function boundOf(choices: Choice[], want: number, weight: bigint): bigint {
+/** No choice of at most `want` of these units counts for more, with `room` units of each provider: the cheapest. */
+export function boundOf(choices: Choice[], want: number, weight: bigint, room: (provider: string) => number): bigint {
   let left = want;
+  const rooms = new Map<string, number>();
   const taken = [...choices]
     .sort((a, b) => (a.price < b.price ? -1 : a.price > b.price ? 1 : 0))
-    .map(({ price, units }) => {
-      const some = Math.min(left, units);
+    .map(({ price, units, provider }) => {
+      const most = rooms.get(provider) ?? room(provider);
+      const some = Math.min(left, units, most);
+      rooms.set(provider, most - some);
       left -= some;
       return { price, units: some };
     });
