@@ -11,9 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+import psutil
+
+from bench.install.idle import measure_idle
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULT = ROOT / "bench" / "results" / "install.json"
@@ -63,9 +67,9 @@ def measure_cpu(home: Path, *command: str | Path) -> float:
 
 
 @contextlib.contextmanager
-def local_market(path: Path, home: Path) -> Iterator[None]:
+def local_market(wasmarket: Path, home: Path) -> Iterator[psutil.Process]:
     """Run `wasmarket local up` until it is ready, and then for as long as the block lasts."""
-    command = [str(path / "bin" / "wasmarket"), "local", "up", "--free-ports", "--json"]
+    command = [str(wasmarket), "local", "up", "--free-ports", "--json"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environ(home)
     ) as process:
@@ -73,7 +77,7 @@ def local_market(path: Path, home: Path) -> Iterator[None]:
             assert process.stdout is not None
             if not json.loads(process.stdout.readline() or b"{}").get("ready"):
                 raise SystemExit("the local market did not start; see its logs")
-            yield
+            yield psutil.Process(process.pid)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
@@ -90,9 +94,10 @@ def measure(uv: str, room: Path) -> list[InstallRow]:
     began = time.monotonic()
     whole = install(uv, wheel, room, "[all]")
     installed = time.monotonic() - began
-    with local_market(whole, home):
+    with local_market(whole / "bin" / "wasmarket", home) as market:
         up = time.monotonic() - began
         status = measure_cpu(home, whole / "bin" / "wasmarket", "status")
+        idle = measure_idle(market)
     helped = measure_cpu(home, whole / "bin" / "wasmarket", "--help")
     return [
         InstallRow("pip install wasmarket[all], wheels cached", installed, "s", 60),
@@ -101,11 +106,34 @@ def measure(uv: str, room: Path) -> list[InstallRow]:
         InstallRow("installed size, peer", measure_size(peer), "MiB", 150),
         InstallRow("wasmarket --help, CPU", helped, "s", 0.1),
         InstallRow("wasmarket status, CPU", status, "s", 0.35),
+        *build_idle_rows(idle),
     ]
 
 
+def build_idle_rows(used: Mapping[str, float]) -> list[InstallRow]:
+    """Return the rows of a local market that nobody asks for anything."""
+    bars = {"all": 0.15, "matcher": 0.03, "indexer": 0.02, "gateway": 0.02, "peer": 0.08}
+    names = {"all": "all processes", "peer": "its three peers"}
+    return [
+        InstallRow(f"idle local market, {names.get(kind, kind)}", used[kind], "cores", bar)
+        for kind, bar in bars.items()
+    ]
+
+
+def measure_checkout(home: Path) -> list[InstallRow]:
+    """Return the rows of this checkout's idle market alone."""
+    with local_market(ROOT / "tools" / "wasmarket", home) as market:
+        return build_idle_rows(measure_idle(market))
+
+
 def main() -> None:
-    """Measure, print and write the figures."""
+    """Measure, print and write the figures; `idle`: only that of an idle market, of the checkout
+    as it stands, and nothing is written.
+    """
+    if sys.argv[1:] == ["idle"]:
+        with tempfile.TemporaryDirectory(prefix="wasmarket-idle-") as folder:
+            show(measure_checkout(Path(folder)))
+        return
     own = ROOT / ".tools" / "bin" / "uv"
     uv = str(own) if own.exists() else shutil.which("uv")
     if uv is None:
@@ -117,12 +145,17 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(prefix="wasmarket-install-") as folder:
         rows = measure(uv, Path(folder))
-    for row in rows:
-        missed = "" if row.value <= row.bar else "   over the bar"
-        print(f"{row.measure:<48}{row.value:>10.2f} {row.unit:<4} bar {row.bar:g}{missed}")
+    show(rows)
     document = {"machine": machine, "rows": [asdict(row) for row in rows]}
     RESULT.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     print(f"{machine}\nwritten to bench/results/{RESULT.name}")
+
+
+def show(rows: Sequence[InstallRow]) -> None:
+    """Print rows beside their bars."""
+    for row in rows:
+        missed = "" if row.value <= row.bar else "   over the bar"
+        print(f"{row.measure:<48}{row.value:>10.3f} {row.unit:<5} bar {row.bar:g}{missed}")
 
 
 def _environ(home: Path | None) -> dict[str, str]:
