@@ -190,7 +190,11 @@ def build_matcher(
             if leader.is_held:
                 latencies.step()
 
-        loops.add(ThreadLoop("measurements", ask_gateways, Pace(settings.measuring_seconds)))
+        def until_next() -> float:
+            # Who has just been elected asks at once.
+            return settings.measuring_seconds if leader.is_held else settings.poll_seconds
+
+        loops.add(ThreadLoop("measurements", ask_gateways, Pace(until_next)))
     app = create_app(parts, registry)
     return Matcher(app, settlement_loop, messenger, leader, wishes, loops, checks, latencies)
 

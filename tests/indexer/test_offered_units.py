@@ -1,21 +1,19 @@
 """How many units peers had in each epoch: counted back from what they have now."""
 
 import pytest
-from sqlalchemy import text
 
 from tests.indexer.indexed import Indexed
+from tests.wasmarket.store.stores import RESIZES, upgrade_with_resizes
 from tests.wasmarket.store.test_queries import register
 from tests.wasmarket.store.test_query_cost import plan_of, statements
 from wasmarket.kernel.addresses import to_address
 from wasmarket.kernel.events import PeerUnits
 from wasmarket.store.chain.epochs import fetch_offered_units
 from wasmarket.store.database import open_database, sqlite_url
-from wasmarket.store.migrate import upgrade
 
 pytestmark = pytest.mark.unit
 
 PROVIDER = to_address(b"\1" * 20)
-BEFORE = "0012"
 
 
 @pytest.fixture
@@ -61,33 +59,6 @@ def test_offered__asked__reads_only_changes_since_by_their_index(town):
 
 def test_upgrade__store_of_an_older_version__counts_the_events_that_are_there(tmp_path):
     database = open_database(sqlite_url(tmp_path / "old.sqlite"))
-    upgrade(database, BEFORE)
-    rows = [
-        (1, 0, "PeerRegistered", 100, 1, '{"peer": 1, "units": 10}'),
-        (1, 1, "PeerRegistered", 100, 2, '{"peer": 2, "units": 4}'),
-        (2, 0, "PeerUnits", 130, 1, '{"peer": 1, "units": 3}'),
-        (3, 0, "PeerUnits", 190, 1, '{"peer": 1, "units": 12}'),
-        (3, 1, "PeerEndpoint", 190, 1, '{"peer": 1}'),
-    ]
-    with database.write() as session:
-        session.execute(
-            text(
-                "INSERT INTO cursor (id, chain_id, market, epoch_seconds, proof_window)"
-                f" VALUES (1, 1, '{PROVIDER}', 60, 1)"
-            )
-        )
-        for row in rows:
-            session.execute(
-                text(
-                    "INSERT INTO event (block_number, log_index, name, timestamp, peer, data,"
-                    " tx_hash) VALUES (:block, :place, :name, :at, :peer, :data, 'x')"
-                ),
-                dict(zip(("block", "place", "name", "at", "peer", "data"), row, strict=True)),
-            )
 
-    upgrade(database)
-
-    with database.read() as session:
-        found = session.execute(text("SELECT peer, epoch, delta FROM unit_change ORDER BY 2, 1"))
-        assert [tuple(row) for row in found] == [(1, 1, 10), (2, 1, 4), (1, 2, -7), (1, 3, 9)]
+    assert upgrade_with_resizes(database) == RESIZES
     database.close()

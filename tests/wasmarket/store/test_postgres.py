@@ -19,7 +19,7 @@ from indexer.progress import Board
 from tests.indexer.long_history import index_at_once, index_one_by_one, make_long_chain
 from tests.indexer.market_machine import PROFILE, indexed_in
 from tests.wasmarket.store.postgres import run_postgres
-from tests.wasmarket.store.stores import dump
+from tests.wasmarket.store.stores import RESIZES, dump, upgrade_with_resizes
 from tests.wasmarket.store.test_processes import HOLD, UPGRADE
 from wasmarket.kernel.errors import ConfigError, Unreachable
 from wasmarket.kernel.events import Deposited
@@ -84,6 +84,13 @@ def test_upgrade__new_database__has_the_tables_of_the_models(store):
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
     upgrade(store)
+
+
+def test_upgrade__store_of_an_older_version__counts_the_events_that_are_there(server):
+    database = open_database(new_database(server))
+
+    assert upgrade_with_resizes(database) == RESIZES
+    database.close()
 
 
 def test_upgrade__processes_start_together__one_migrates_and_all_go_on(server):
