@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from scripts.story.cards import buy_by_card
+from scripts.story.keeping import keep_a_runway
 from scripts.story.metered import MeteredChapters, write_policy
 from scripts.story.teller import Teller
 from wasmarket.app.file import load_app
@@ -71,7 +72,7 @@ class Story:
         """Tell all chapters; without `ends_deal`, leave the deal running. Raises MarketError."""
         chapters = [self._start, self._deploy, self._call, self._prove, self._claim]
         chapters += [self._lose_a_peer, self._update, self._pay_for_work, self._convict_a_liar]
-        chapters += [self._buy] + ([self._stop, self._settle] if ends_deal else [])
+        chapters += [self._buy, self._keep] + ([self._stop, self._settle] if ends_deal else [])
         for chapter in chapters:
             chapter()
             self._interlude(self, chapter.__name__.removeprefix("_"))
@@ -218,6 +219,11 @@ class Story:
     def _buy(self) -> None:
         self._say.chapter("A card tops up the deal")
         buy_by_card(self._buyer(), self._say, self._deal)
+        self._show_money()
+
+    def _keep(self) -> None:
+        self._say.chapter("A keeper keeps the runway")
+        keep_a_runway(self.market, self._say, self._deal)
         self._show_money()
 
     def _stop(self) -> None:

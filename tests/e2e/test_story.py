@@ -37,6 +37,7 @@ CHAPTERS = (
     "A metered deal: work is paid, not time",
     "A peer lies, and nobody lifts a hand",
     "A card tops up the deal",
+    "A keeper keeps the runway",
     "The developer stops and gets the rest back",
     "Everybody takes what is theirs",
 )
@@ -133,7 +134,7 @@ def test_demo__keep__stays_with_urls_until_it_is_told_to_end(start_demo, tmp_pat
             break
     text = "".join(lines)
     assert demo.poll() is None, text
-    assert find_chapters(text) == list(CHAPTERS[:10])
+    assert find_chapters(text) == list(CHAPTERS[:11])
     assert re.search(r"gateway.*http://127.0.0.1:\d+/docs", text)
     assert "call 1 greeting.greeting World" in text
     assert len(find_processes(tmp_path)) > 5
