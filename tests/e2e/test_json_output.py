@@ -9,7 +9,15 @@ pytestmark = pytest.mark.e2e
 
 COMMANDS = (
     *("quote", "status", "wallet list", "wallet balance", "provider status --key alpha"),
-    *("offer list --all", "peer list", "content ls", "audit status", "doctor", "local epoch"),
+    *(
+        "offer list --all",
+        "peer list",
+        "peer latencies",
+        "content ls",
+        "audit status",
+        "doctor",
+        "local epoch",
+    ),
     *(
         "call DEAL greeting.greeting Ada",
         "status DEAL",
