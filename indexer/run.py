@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
 
-from indexer.heads import LookPace, NewHeads, websocket_url
+from indexer.look_pace import LookPace
 from indexer.loop import IndexLoop
 from indexer.progress import Board, Progress
 from indexer.settings import IndexerSettings
 from wasmarket.chain.reading.blocks import Reader
+from wasmarket.chain.reading.heads import NewHeads, websocket_url
 from wasmarket.kernel.deployment import Deployment
 from wasmarket.serving.daemon import Loops, Pace, ThreadLoop
 from wasmarket.serving.server import bind, serve

@@ -24,6 +24,8 @@ class PeerParts:
     version: str
     confirmations: int = 0
     check_headers: bool = True
+    websocket: str = ""
+    """Where the node tells of new blocks; empty: the chain is only looked at."""
     max_fee: int | None = None
     seller: Seller | None = None
     """The provider's account, if this process is to make the peer's offers."""

@@ -15,6 +15,7 @@ from peer.api.fastpath.protocol import bind_protocol
 from peer.auditing.ballots import Ballots
 from peer.auditing.jury import build_juror
 from peer.chain_state.assembly import build_listener
+from peer.chain_state.looking import build_looking
 from peer.chain_state.view import ChainView
 from peer.choreography.assembly import Choreography, read_settings
 from peer.copies.kept import KeptCopies
@@ -72,8 +73,8 @@ REMOTE_COPY_SECONDS = 5.0
 JURY_SECONDS = 2.0
 """Pause between looks at what is to be judged."""
 
-LISTEN_PAUSE = RECEIPT_PAUSE = 5.0
-"""Most seconds between tries while the chain does not answer, and while the disk is full."""
+RECEIPT_PAUSE = 5.0
+"""Most seconds between tries while the disk is full."""
 
 STARTS_AT_ONCE = 2
 """Deals that start workers at the same time; a start keeps a core busy."""
@@ -112,6 +113,7 @@ class PeerProcess:
         self._disk = DiskWatch(folder.path, settings.reserve_bytes)
         domain = market_domain(deployment.chain_id, deployment.market)
         self._listener = build_listener(parts, rpc, folder.chain, key)
+        self._looking = build_looking(self._listener, parts.websocket, settings.poll_seconds)
         papers = self._papers = open_papers(
             folder,
             settings,
@@ -286,12 +288,6 @@ class PeerProcess:
 
     def _build_loops(self) -> None:
         settings = self._settings
-        self._listening = ThreadLoop(
-            "listening",
-            self._listener.step,
-            Pace(settings.poll_seconds, longest_pause=LISTEN_PAUSE),
-            on_end=self._listener.save,
-        )
         self._submitting = ThreadLoop(
             "submitting",
             self._submitter.act,
@@ -307,7 +303,7 @@ class PeerProcess:
         self._papers.vouchers.on_news = self._act_now
         calm = Pace(None, longest_pause=settings.retry_seconds)
         self.loops = Loops(
-            self._listening,
+            *self._looking,
             self._submitting,
             receipts,
             ThreadLoop("copies", self._papers.copies.step, Pace(COPY_SECONDS)),
@@ -385,7 +381,7 @@ class PeerProcess:
             self._reconciler.take_turn()
 
     def _look_now(self) -> None:
-        self._listening.wake()
+        self._looking[0].wake()
 
     def _act_now(self) -> None:
         self._submitting.wake()

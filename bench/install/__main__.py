@@ -112,7 +112,7 @@ def measure(uv: str, room: Path) -> list[InstallRow]:
 
 def build_idle_rows(used: Mapping[str, float]) -> list[InstallRow]:
     """Return the rows of a local market that nobody asks for anything."""
-    bars = {"all": 0.15, "matcher": 0.03, "indexer": 0.02, "gateway": 0.02, "peer": 0.08}
+    bars = {"all": 0.1, "matcher": 0.03, "indexer": 0.02, "gateway": 0.02, "peer": 0.04}
     names = {"all": "all processes", "peer": "its three peers"}
     return [
         InstallRow(f"idle local market, {names.get(kind, kind)}", used[kind], "cores", bar)

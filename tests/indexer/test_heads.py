@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from indexer.heads import QUICKEST, SAFETY_SECONDS, LookPace, NewHeads, websocket_url
+from indexer.look_pace import QUICKEST, LookPace
 from tests.matcher.anvil_town import deploy
 from wasmarket.chain.development.anvil import Anvil
+from wasmarket.chain.reading.heads import SAFETY_SECONDS, NewHeads, websocket_url
 from wasmarket.kernel.deployment import dump_deployment
 from wasmarket.kernel.errors import ConfigError
 from wasmarket.store.database import sqlite_url

@@ -11,6 +11,7 @@ from peer.parts import PeerParts
 from peer.policy.file import PolicyFile
 from peer.run import run_peer
 from peer.settings import PeerSettings
+from wasmarket.chain.reading.heads import websocket_url
 from wasmarket.chain.sending.wallet import Account
 from wasmarket.kernel.deployment import parse_deployment
 from wasmarket.kernel.documents.app_parts import FUEL_SCHEDULE
@@ -47,6 +48,7 @@ def main(path: str) -> None:
         policy=PolicyFile(policy),
         outbound=Outbound(True),
         version="test",
+        websocket=websocket_url(given["rpc_url"], ""),
     )
     run_peer(
         parts,

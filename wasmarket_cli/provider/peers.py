@@ -12,6 +12,7 @@ from peer.run import run_peer
 from peer.settings import PeerSettings
 from wasmarket import __version__
 from wasmarket.chain.development.anvil import CHAIN_ID
+from wasmarket.chain.reading.heads import websocket_url
 from wasmarket.client.provider import PeerCapacity, ProviderClient
 from wasmarket.client.wiring import Wiring
 from wasmarket.kernel.endpoints import parse_endpoint
@@ -272,6 +273,7 @@ def run(
         version=__version__,
         confirmations=wiring.chain.confirmations,
         check_headers=wiring.chain.check_headers,
+        websocket=websocket_url(wiring.chain.rpc, wiring.chain.websocket),
         max_fee=wiring.chain.max_fee,
         seller=_seller(wiring, settings),
     )

@@ -1,8 +1,7 @@
-"""Hear of new blocks from the node as they come, over a WebSocket, and look often where not."""
+"""Hear of new blocks from the node as they come, over a WebSocket."""
 
 import logging
 import os
-import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -11,23 +10,20 @@ from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
 
 from wasmarket.kernel.errors import ConfigError
-from wasmarket.serving.outgoing.proxies import choose_proxy, is_loopback
+from wasmarket.serving.outgoing.proxies import choose_proxy
 
 logger = logging.getLogger(__name__)
 
 SUBSCRIBE = {"jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": ["newHeads"]}
 LARGEST_MESSAGE = 1 << 20
 OPEN_SECONDS = 5.0
-LISTEN_SECONDS = 1.0
+LISTEN_SECONDS = 0.25
 """How long a step listens; it is how late it sees that it is to stop."""
 
 RECONNECT_SECONDS = 5.0
 
 SAFETY_SECONDS = 2.0
 """Between looks of our own while the node tells: a subscription may go silent without an end."""
-
-QUICKEST = 0.1
-"""Seconds between looks at a node on this machine, and at any from when a block is due."""
 
 PORTS = {"ws": 80, "wss": 443}
 
@@ -58,7 +54,7 @@ class NewHeads:
         return RECONNECT_SECONDS if self._socket is None else 0.0
 
     def step(self) -> None:
-        """Listen for a second. A node that ends or refuses it is nobody's failure: the chain is
+        """Listen for a moment. A node that ends or refuses it is nobody's failure: the chain is
         looked at more often meanwhile, and a later step tries again."""
         try:
             if self._socket is None:
@@ -113,43 +109,6 @@ class _Told(msgspec.Struct):
 
 class _NotSubscribed(Exception):
     """The node refused."""
-
-
-class LookPace:
-    """When to look at the chain: soon where a block is due, rarely while the node tells."""
-
-    def __init__(
-        self,
-        rpc_url: str,
-        most: float,
-        is_told: Callable[[], bool],
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`most`: seconds between looks, at most, at a node that does not tell."""
-        self._is_near = is_loopback(urlsplit(rpc_url).hostname or "")
-        self._most, self._is_told, self._clock = most, is_told, clock
-        self._number: int | None = None
-        self._seen_at = 0.0
-        self._interval = 0.0
-
-    def note(self, number: int) -> None:
-        """Take note of the newest block."""
-        if number == self._number:
-            return
-        now = self._clock()
-        if self._number is not None and number > self._number:
-            self._interval = (now - self._seen_at) / (number - self._number)
-        self._number, self._seen_at = number, now
-
-    def pause(self) -> float:
-        """Return the seconds until the next look."""
-        if self._is_told():
-            return max(SAFETY_SECONDS, self._most)
-        if self._is_near:
-            return min(QUICKEST, self._most)
-        due = self._seen_at + self._interval - self._clock()
-        is_late = due < -self._interval
-        return self._most if is_late or not self._interval else min(self._most, max(QUICKEST, due))
 
 
 def websocket_url(rpc_url: str, given: str) -> str:
