@@ -147,7 +147,10 @@ async def test_client__whose_identity_did_not_sign__is_refused():
         [b"GET / HTTP/1.1\r\n\r\n"],
     ],
 )
-def test_garbage__instead_of_a_handshake__ends_that_connection_alone(messages):
+def test_garbage__instead_of_a_handshake__ends_that_connection_alone(messages, monkeypatch):
+    # One of them is the length of a message that never comes.
+    monkeypatch.setattr("peer.p2p.edge.HANDSHAKE_SECONDS", 3.0)
+
     @in_loop
     async def run():
         async with listening() as (_, port), connected(port) as client:
