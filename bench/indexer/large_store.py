@@ -59,6 +59,7 @@ OPEN_ONE_OF = 5
 LARGEST_HAS = 10
 """One provider, one developer and one caller have a tenth of everything."""
 
+MIXING = 2_654_435_761
 DATA = ',"epoch":500000,"skipped":0,"balance":"1000000000","rate":"1000"}'
 EVENT_NAMES = ("Claimed", "Committed", "DealBalance", "Redeemed", "Activated", "Ended", "Skipped")
 
@@ -136,6 +137,11 @@ def account(number: str) -> str:
 def address(number: int) -> str:
     """Return the same address."""
     return f"0x{number + 1:040d}"
+
+
+def ask_of(number: int) -> str:
+    """Return the hash of an ask, which begins unlike any other, as hashes do."""
+    return f"0x{number * MIXING % 2**32:08x}{number:08x}{0:048d}"
 
 
 def hash_of(number: int) -> str:
@@ -303,7 +309,7 @@ def _own_columns(sizes: Sizes) -> dict[type[Any], dict[str, str]]:
         PeerCheckRow: {"peer": "n + 1", "answers": "n % 100 > 0"},
         ProviderOfferRow: {
             "sequence": "n + 1",
-            "hash": _hash("1000000000 + n"),
+            "hash": f"printf('0x%08x%08x%048d', n * {MIXING} % {2**32}, n, 0)",
             "peer": f"n % {sizes.peers} + 1",
             "provider": provider(f"n % {sizes.peers}"),
             "developer": f"'{ZERO_ADDRESS}'",

@@ -17,6 +17,7 @@ from bench.indexer.large_store import (
     OFFERS,
     Sizes,
     address,
+    ask_of,
     fill_large_store,
     hash_of,
 )
@@ -159,7 +160,7 @@ def _pages(sizes: Sizes) -> list[str]:
     deal, assignment, peer = sizes.deals // 2, sizes.assignments // 2, sizes.peers // 2
     middle = encode_cursor(sizes.blocks // 2, 0)
     since = NOW - sizes.blocks // 100
-    bid, ask = hash_of(deal), hash_of(10**9 + sizes.asks // 2)
+    bid, ask = hash_of(deal), ask_of(sizes.asks // 2)
     app = hash_of(7)
     owners = (large, small)
     developers = (developer, other)

@@ -3,6 +3,7 @@
 The signatures are not verified again: the door verified each before it kept the offer.
 """
 
+from binascii import unhexlify
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -276,8 +277,11 @@ def _bytes(texts: Sequence[str], size: int) -> NDArray[np.uint8]:
     text = SEPARATOR.join(texts)
     if text:
         _check_width(text, len(HEX) + 2 * size)
-    digits = text.replace(SEPARATOR + HEX, "").removeprefix(HEX)
-    return np.frombuffer(bytes.fromhex(digits), np.uint8).reshape(-1, size)
+    characters = np.frombuffer((text + SEPARATOR).encode("ascii") if text else b"", np.uint8)
+    digits = characters.reshape(-1, len(HEX) + 2 * size + len(SEPARATOR))
+    # Cut out by arrays: taking the same characters out of the text takes three times as long.
+    cut = np.ascontiguousarray(digits[:, len(HEX) : -len(SEPARATOR)])
+    return np.frombuffer(unhexlify(cut.data), np.uint8).reshape(-1, size)
 
 
 def _check_width(text: str, width: int) -> None:
