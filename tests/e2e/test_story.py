@@ -170,7 +170,7 @@ class Shaken:
     def _interlude(self, story: ShakenStory, chapter: str) -> None:
         killers = self._killers
         if chapter == "start":
-            killers.append(Killer(story.market, self._seed, (2.0, 6.0)))
+            killers.append(Killer(story.market, self._seed, (3.0, 8.0)))
             killers[0].start()
         if chapter == "update":
             killers[0].hold()

@@ -23,6 +23,8 @@ from wasmarket_cli.developer.apps.projects import build_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
+MOST_KEPT = 40
+"""Files of machine code, two for each module."""
 LARGE = b"a mebibyte" * ((1 << 20) // 10)
 """Of bytes for a function, which come as JSON here, in base64."""
 
@@ -53,8 +55,13 @@ def compilers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("code")
+def code() -> Path:
+    """Where machine code is kept, by what it was made of; for the next run too, as builds are."""
+    folder = CHECKOUT / ".build" / "machine-code"
+    if folder.exists() and len(list(folder.iterdir())) > MOST_KEPT:
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 @pytest.mark.parametrize("language", ["python", "ts"])
