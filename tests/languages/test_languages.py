@@ -7,12 +7,13 @@ import asyncio
 import base64
 import os
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from peer.runtime.components.check import plan_component
-from tests.paths import CHECKOUT
+from tests.paths import CHECKOUT, MACHINE_CODE
 from wasmarket.testing import app
 from wasmarket_cli.building.build import build_app, build_modules
 from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
@@ -23,8 +24,8 @@ from wasmarket_cli.developer.apps.projects import build_project
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 HERE = Path(__file__).parent
-MOST_KEPT = 40
-"""Files of machine code, two for each module."""
+KEPT_SECONDS = 14 * 86_400
+"""After which machine code that was kept is made anew."""
 LARGE = b"a mebibyte" * ((1 << 20) // 10)
 """Of bytes for a function, which come as JSON here, in base64."""
 
@@ -56,12 +57,12 @@ def compilers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def code() -> Path:
-    """Where machine code is kept, by what it was made of; for the next run too, as builds are."""
-    folder = CHECKOUT / ".build" / "machine-code"
-    if folder.exists() and len(list(folder.iterdir())) > MOST_KEPT:
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """Where machine code is kept."""
+    MACHINE_CODE.mkdir(parents=True, exist_ok=True)
+    for path in MACHINE_CODE.iterdir():
+        if path.stat().st_mtime < time.time() - KEPT_SECONDS:
+            path.unlink()
+    return MACHINE_CODE
 
 
 @pytest.mark.parametrize("language", ["python", "ts"])
