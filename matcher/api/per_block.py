@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 logger = logging.getLogger(__name__)
 
-CHEAP = 0.05
+CHEAP = 0.02
 """Seconds of processor that a count may take to be made anew with each block, by whoever asks."""
 
 RARELY = 50

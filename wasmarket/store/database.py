@@ -19,8 +19,9 @@ __all__ = ["Database", "Session", "open_database", "sqlite_url"]
 BUSY_MS = 30_000
 """How long a writer of SQLite waits for another process to finish."""
 
-CACHE_KIB = 16_384
-"""Of a SQLite connection, where needed; the default of 2 MiB thrashes while many rows are added."""
+CACHE_KIB = 8_192
+"""Of a SQLite connection, where needed; the default of 2 MiB thrashes while many rows are added.
+More only takes memory: the system keeps the file's pages too."""
 
 CHECKPOINT_PAGES = 4_000
 """Of 4 KiB in SQLite's log before they go into the file: a page changed ten times goes once."""

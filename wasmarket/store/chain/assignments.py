@@ -20,6 +20,9 @@ IS_OPEN = text("assignment.state IN ('pending', 'active', 'metered')")
 
 MAX_CLAIM = 1_024
 
+MANY_PEERS = 500
+"""Of one provider: from here on it has a share of what is open that is worth a look at it."""
+
 _TERMS = (
     DealRow.id,
     DealRow.meter,
@@ -71,7 +74,10 @@ def fetch_assignments(
     if peer is not None:
         query = query.where(AssignmentRow.peer == peer)
     if provider is not None:
-        query = query.where(PeerRow.provider == provider)
+        # What is open is read in its order: a page of it soon has enough of a large provider's.
+        is_large = alive_only and _has_many_peers(session, provider)
+        owner = PeerRow.provider.concat("") if is_large else PeerRow.provider
+        query = query.where(owner == provider)
     if not alive_only:
         return fetch_chosen(session, at, query.limit(limit))
     query = query.join(DealRow, DealRow.id == AssignmentRow.deal).where(
@@ -90,6 +96,11 @@ def fetch_assignments(
             break
         query = query.where(AssignmentRow.id > found[-1].id)
     return alive
+
+
+def _has_many_peers(session: Session, provider: Address) -> bool:
+    own = select(PeerRow.id).where(PeerRow.provider == provider)
+    return session.scalar(own.order_by(PeerRow.id).offset(MANY_PEERS).limit(1)) is not None
 
 
 def alive_of_deals(

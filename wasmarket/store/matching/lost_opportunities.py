@@ -11,6 +11,9 @@ from wasmarket.store.chain.table_scan import find_assignment_since
 from wasmarket.store.matching.matches import match_view
 from wasmarket.store.matching.views import MatchView
 from wasmarket.store.tables import AssignmentRow, BookDocumentRow, EventRow, MatchRecordRow, PeerRow
+from wasmarket.store.views import Indexed
+
+RegionSums = dict[int, tuple[int, int]]
 
 PAGE = 200
 MOST_PAGES = 20
@@ -77,21 +80,32 @@ def _fetch_mined(session: Session, ids: Sequence[int]) -> list[MinedMatch]:
     return [MinedMatch(match_view(row), at, size) for row, at, size in session.execute(query)]
 
 
-def fetch_region_fills(session: Session, provider: Address, since: int) -> list[RegionFill]:
-    """Return the regions in which a provider has peers, by number."""
+def fetch_region_fills(
+    session: Session, provider: Address, since: int, everybody: RegionSums
+) -> list[RegionFill]:
+    """Return the regions in which a provider has peers, by number; `everybody`'s peers are known
+    from `fetch_region_sums`."""
     own = _sum_peers(session, provider)
-    everybody = _sum_peers(session, None)
     matched = _sum_matched(session, since, None)
     won = _sum_matched(session, since, provider)
     return [
         RegionFill(
-            region, *everybody[region], *own[region], matched.get(region, 0), won.get(region, 0)
+            region,
+            *everybody.get(region, own[region]),
+            *own[region],
+            matched.get(region, 0),
+            won.get(region, 0),
         )
         for region in sorted(own)
     ]
 
 
-def _sum_peers(session: Session, provider: Address | None) -> dict[int, tuple[int, int]]:
+def fetch_region_sums(session: Session, _at: Indexed) -> RegionSums:
+    """Return the units of all peers, and how many of them are used, by region."""
+    return _sum_peers(session, None)
+
+
+def _sum_peers(session: Session, provider: Address | None) -> RegionSums:
     query = select(PeerRow.region, func.sum(PeerRow.units), func.sum(PeerRow.used)).group_by(
         PeerRow.region
     )
