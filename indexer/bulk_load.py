@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from wasmarket.chain.reading.blocks import Block
@@ -33,22 +34,29 @@ NAMED: dict[type[Event], tuple[tuple[str, type[Any]], ...]] = {
 }
 """Members of events that are keys of rows."""
 
+_KINDS = tuple(dict.fromkeys(_ROWS.values()))
+_READERS = {
+    kind: tuple((attrgetter(name), row) for name, row in members)
+    for kind, members in NAMED.items()
+    if members
+}
+
 
 def load_rows(rows: ChainRows, blocks: Sequence[Block]) -> None:
     """Read what the blocks' events name, all at once instead of one by one."""
-    wanted: dict[type[Any], list[tuple[Any, ...]]] = {}
+    values: dict[type[Any], dict[Any, None]] = {kind: {} for kind in _KINDS}
+    cancelled: dict[tuple[Any, ...], None] = {}
     for block in blocks:
         for log in block.logs:
             event = log.event
-            for name, kind in NAMED.get(type(event), ()):
-                value = getattr(event, name)
-                if kind is AccountRow or value < MAX_ID:
-                    wanted.setdefault(kind, []).append((value,))
-            if isinstance(event, OfferCancelled):
-                wanted.setdefault(OfferCancellationRow, []).append((event.account, event.hash))
-    for kind, keys in wanted.items():
-        rows.load(kind, keys)
+            for read, kind in _READERS.get(type(event), ()):
+                values[kind][read(event)] = None
+            if type(event) is OfferCancelled:
+                cancelled[event.account, event.hash] = None
+    for kind, found in values.items():
+        known = found if kind is AccountRow else [number for number in found if number < MAX_ID]
+        rows.load(kind, [(value,) for value in known])
+    rows.load(OfferCancellationRow, cancelled)
     # What an assignment is of: its deal is named by hardly any event.
-    if AssignmentRow in wanted:
-        deals = [rows.peek(AssignmentRow, *key) for key in wanted[AssignmentRow]]
-        rows.load(DealRow, [(known.deal,) for known in deals if known is not None])
+    named = [rows.peek(AssignmentRow, n) for n in values[AssignmentRow] if n < MAX_ID]
+    rows.load(DealRow, [(assignment.deal,) for assignment in named if assignment is not None])
