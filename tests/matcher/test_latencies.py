@@ -1,6 +1,7 @@
 """Wishes for a latency: gateways' measurements are taken in, exclude who is slow, and are shown."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -241,10 +242,9 @@ def test_latency__gateway_is_silent__the_other_is_heard(town):
 
 
 def test_latency__gateway_taken_out_of_the_settings__counts_no_more(town):
-    later = FakeTown(town.database, measuring_gateways=(OTHER,))
-    later.chain, later.indexer = town.chain, town.indexer
+    town.settings = replace(town.settings, measuring_gateways=(OTHER,))
 
-    later.matcher.latencies.step()
+    town.build().latencies.step()
 
     assert latencies(town) == [(OTHER, 2, 900)]
 

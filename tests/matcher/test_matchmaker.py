@@ -444,7 +444,7 @@ def test_loops__error_in_each_turn__are_counted_told_and_go_on(stocked, monkeypa
     for loop in loops:
         loop.take_turn()
 
-    assert sorted(loop.name for loop in loops) == ["matching", "notices"]
+    assert sorted(loop.name for loop in loops) == ["matching", "measurements", "notices"]
     refused = stocked.http.get("/v1/health/ready")
     assert refused.status_code == 503
     assert "matching: failed unexpectedly" in refused.json()["reason"]

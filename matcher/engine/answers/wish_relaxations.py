@@ -15,6 +15,7 @@ from matcher.engine.answers.relaxations import (
     SHOWN_PER_FIELD,
     Relaxation,
 )
+from matcher.engine.index.layout import P_KNOWN
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.wishes import judge_slots
 from matcher.engine.single.solve import Lines, find_lines
@@ -35,8 +36,10 @@ class _Trial:
         return find_lines(replace(self.demand, wish=wish), self.book)
 
     def count_fit(self, wish: Wish) -> int:
-        """Count the peers that a wish does not exclude."""
-        return int(np.count_nonzero(judge_slots(self.book.storage, wish) == 0))
+        """Count the peers of the book that a wish does not exclude."""
+        slots = self.book.peer_slots  # the storage may have more, of later books
+        is_known = self.book.columns.peers[:slots, P_KNOWN] != 0
+        return int(np.count_nonzero((judge_slots(self.book.storage, wish)[:slots] == 0) & is_known))
 
     def tell(self, field: str, value: Any, match: Lines) -> Relaxation:
         wish = self.demand.wish
