@@ -215,15 +215,18 @@ class MeteredChapters:
         return items[-1] if items else None
 
     def _read_stakes(self, hunter: Account) -> dict[str, int]:
-        """Return where the FLT of a conviction may be."""
+        """Return where the FLT of a conviction may be, at one block: others act meanwhile."""
         wiring = self._market.wiring
+        block = wiring.rpc.fetch_head().number
         names = ("developer", "beta")
         people = {name: wiring.account(name).address for name in names} | {"hunter": hunter.address}
-        stakes = {f"{name}: free in Audits": wiring.audits.free(at) for name, at in people.items()}
-        stakes |= {f"{name}: wallet": wiring.flt.balance(at) for name, at in people.items()}
-        bonded = wiring.staking.stake(people["beta"])
+        stakes = {
+            f"{name}: free in Audits": wiring.audits.free(at, block) for name, at in people.items()
+        }
+        stakes |= {f"{name}: wallet": wiring.flt.balance(at, block) for name, at in people.items()}
+        bonded = wiring.staking.stake(people["beta"], block)
         stakes["beta: staked, bonded, leaving"] = bonded.free + bonded.locked + bonded.leaving
-        audits = wiring.flt.balance(wiring.deployment.audits)
+        audits = wiring.flt.balance(wiring.deployment.audits, block)
         owed = sum(amount for name, amount in stakes.items() if name.endswith("Audits"))
         stakes["burned, or held for cases"] = audits - owed
         return stakes

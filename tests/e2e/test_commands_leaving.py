@@ -40,7 +40,7 @@ def test_provider_run__without_a_policy__pays_the_wallet_each_epoch(market, payo
         market.next_epoch()
 
     wait_until("the wallet is paid", lambda: held(market, "beta") >= before + 2 * 15_000)
-    assert "paid" in payouts.log.read_text()
+    wait_until("it says so", lambda: "paid" in payouts.log.read_text())
     market.run("stop", deal, "--yes")
 
 

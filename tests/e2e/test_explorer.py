@@ -117,9 +117,12 @@ def test_search__number_hash_and_address__lead_there_and_keys_are_enough(visitor
 def test_provider__figure_chosen__names_its_events_and_every_epoch_is_in_a_table(
     visitor, market, seen
 ):
+    client = market.client()
+    peer = client.deal(seen["deal"])["assignments"][0]["peer"]
+    provider = client.matcher.get(f"/v1/peers/{peer}")["provider"]
     for _ in range(2):
         market.next_epoch()
-    visitor.open(f"/accounts/{seen['provider']}")
+    visitor.open(f"/accounts/{provider}")
 
     visitor.page.get_by_role("button", name="Activated in time").click()
     events = visitor.page.get_by_role("region", name="Events of Activated in time")

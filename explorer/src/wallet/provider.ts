@@ -119,11 +119,17 @@ export async function readChainTime(): Promise<number> {
   return Number(block.timestamp);
 }
 
-/** Try a transaction, have it signed and sent, and wait until it is in a block. Throws if it failed. */
+/**
+ * Try a transaction, have it signed and sent, and wait until it is in a block. Throws if it failed.
+ *
+ * It may use half as much gas again as it needs now: an epoch that begins meanwhile has to be billed.
+ */
 export async function sendTransaction(to: string, data: string): Promise<string> {
   const { provider, account } = connected();
   await ask(provider, "eth_call", [{ from: account, to, data }, "latest"]);
-  const hash = await ask<string>(provider, "eth_sendTransaction", [{ from: account, to, data }]);
+  const needed = BigInt(await ask<string>(provider, "eth_estimateGas", [{ from: account, to, data }]));
+  const gas = `0x${(needed + needed / 2n).toString(16)}`;
+  const hash = await ask<string>(provider, "eth_sendTransaction", [{ from: account, to, data, gas }]);
   for (let waited = 0; waited < RECEIPT_SECONDS * 1000; waited += RECEIPT_PAUSE) {
     const receipt = await ask<{ status: string } | null>(provider, "eth_getTransactionReceipt", [hash]);
     if (receipt !== null) {
