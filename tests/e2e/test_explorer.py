@@ -126,6 +126,11 @@ def test_provider__figure_chosen__names_its_events_and_every_epoch_is_in_a_table
 
     visitor.page.get_by_role("button", name="Activated in time").click()
     events = visitor.page.get_by_role("region", name="Events of Activated in time")
+    expect(events.get_by_role("row").nth(1)).to_be_visible()
+    # The newest come first, and the market is other tests', too.
+    more = visitor.page.locator(".figure-events").get_by_role("button", name="Show more")
+    while more.is_visible():
+        more.click()
     expect(events.get_by_role("link", name=f"deal {seen['deal']}", exact=True)).to_be_visible()
     expect(visitor.page.locator(".calendar .proven").first).to_be_visible()
     visitor.page.get_by_text("As a table", exact=True).click()
