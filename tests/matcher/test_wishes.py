@@ -18,11 +18,14 @@ from matcher.engine.single.solve import match_one
 from matcher.engine.values import Fill
 from tests.matcher.markets import (
     PROVIDERS,
+    ask,
     best_by_trying,
+    book_of,
     can_be_activated,
     demand,
     demands,
     markets,
+    peer,
     simple_book,
 )
 from wasmarket.kernel.selection.values import ANY
@@ -290,6 +293,15 @@ def test_explain__evictions_exclude__names_whom_how_many_and_the_smallest_change
     assert found.together == ("max_evictions",)
     [least] = [entry for entry in found.relaxations if entry.field == "max_evictions"]
     assert (least.before, least.after, least.units, least.peers) == (0, 1, 5, 1)
+
+
+def test_explain__ask_of_a_peer_that_is_gone__is_not_counted_among_peers():
+    book = book_of([peer(1, units=1), peer(2, units=1)], [ask(n, 10) for n in (1, 2, 99)])
+
+    found = explain(asking(demand(units=2), Wish(min_speed=2)), book)
+
+    [change] = [entry for entry in found.relaxations if entry.field == "min_speed"]
+    assert (change.after, change.units, change.peers) == (0, 2, 2)
 
 
 def test_explain__budget_excludes__names_the_month_that_would_do():
