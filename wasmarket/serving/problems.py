@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from wasmarket.kernel import errors
 from wasmarket.serving.callers.limits import RateLimited
@@ -90,6 +91,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(errors.MarketError, _render_error)
     app.add_exception_handler(RequestValidationError, _render_invalid)
     app.add_exception_handler(HTTPException, _render_http)
+    app.add_exception_handler(ClientDisconnect, _render_gone)
     app.add_exception_handler(Exception, _render_bug)
 
 
@@ -167,6 +169,12 @@ def _render_http(request: Request, error: Exception) -> JSONResponse:
         headers=dict(error.headers or {}),
         media_type=MEDIA_TYPE,
     )
+
+
+def _render_gone(request: Request, error: Exception) -> JSONResponse:
+    """Answer whoever went away before its body ended, which only the access log reads."""
+    gone = errors.InvalidInput("the connection ended before the body", remedy="send all of it")
+    return render(gone, request_id_of(request))
 
 
 def _render_bug(request: Request, error: Exception) -> JSONResponse:

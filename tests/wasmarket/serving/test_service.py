@@ -208,6 +208,35 @@ def test_body__without_an_end__is_read_no_further_than_the_limit():
     assert read <= 2 * MAX_BODY
 
 
+@pytest.mark.parametrize("path", ["/much", "/list", "/who"])
+def test_body__whose_client_goes_away__is_no_fault_of_the_service(path, caplog):
+    scope = {
+        "type": "http",
+        "method": "POST" if path == "/list" else "PUT",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"99")],
+        "state": {},
+    }
+    parts = iter([
+        {"type": "http.request", "body": b"[1,", "more_body": True},
+        {"type": "http.disconnect"},
+    ])  # fmt: skip
+
+    async def receive():
+        return next(parts)
+
+    async def send(message):
+        sent.append(message)
+
+    sent: list[dict] = []
+    asyncio.run(build_app()(scope, receive, send))
+
+    assert sent[0]["status"] < 500
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 def test_body__of_a_route_that_takes_more__has_that_routes_limit():
     sizes = (2 * MAX_BODY, 2 * MAX_BODY + 1024)
     answers = [fetch(build_app(), "PUT", "/much", content=in_pieces(size)) for size in sizes]
