@@ -50,7 +50,12 @@ def _measure(world: Any, runner: Any) -> dict[str, float]:
     time.sleep(SECONDS)
     after, spent = _counts(runner, deal), _read_cpu(runner.pid) - cpu
     made = after["answered"] - before["answered"]
-    late = sorted(one["late_ms"] for entry in _read(runner, deal) for one in entry["recent"])
+    late = sorted(
+        made["late_ms"]
+        for entry in _read(runner, deal)
+        for made in entry["recent"]
+        if made["state"] == "answered"
+    )
     return {
         "missed": after["missed"] + after["failed"] - before["missed"] - before["failed"],
         "jitter p50": late[len(late) // 2],

@@ -35,7 +35,7 @@ TriggerKey = Annotated[str, Path(max_length=40)]
 
 class FiringView(BaseModel):
     """One firing; `receipt` is `assignment:sequence` once there is one, `late_ms` how long after a
-    clock's time its call was given to a worker."""
+    clock's time a worker was given its call first, 0 until it has answered."""
 
     firing: int
     state: str

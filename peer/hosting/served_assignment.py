@@ -19,7 +19,7 @@ from peer.runtime.messages import Answer, build_fault
 from peer.runtime.module.service import BodyKind
 from peer.runtime.sandbox.storage_guard import StorageLimits
 from peer.runtime.workers.pool import PoolSettings, WorkerPool
-from peer.runtime.workers.process import Outcome
+from peer.runtime.workers.process import Outcome, Ticket
 from peer.runtime.workers.spawner import WorkerSpawner
 from peer.service_log import ServiceLog
 from wasmarket.kernel.addresses import raw
@@ -63,6 +63,8 @@ class Recorded:
     fuel: int
     output: bytes
     fault: GuestFault | None
+    given_at: float = 0.0
+    """When a worker was given the call, on the monotonic clock; 0 if none was."""
 
 
 Deliver = Callable[[Recorded | Exception], None]
@@ -162,9 +164,9 @@ class Workers:
         if decode_json(result.output).get("result") is False:
             raise Unhealthy(f"{health.service}.{health.function} answered false")
 
-    def submit(self, request: CallRequest, done: Callable[[Outcome], None]) -> None:
+    def submit(self, request: CallRequest, done: Callable[[Outcome], None]) -> Ticket:
         """Let a call run. Raises as `WorkerPool.submit`; else `leave` is to follow `done`."""
-        self.pool.submit(
+        ticket = self.pool.submit(
             request.service,
             request.function,
             request.body,
@@ -173,6 +175,7 @@ class Workers:
             done,
         )
         self._inflight += 1
+        return ticket
 
     def leave(self) -> None:
         """Say that a call that was submitted is over."""
@@ -232,7 +235,7 @@ class ServedAssignment:
         """
         call = _RunningCall(self, request, book, tally, deliver)
         try:
-            self.workers.submit(request, call.end)
+            call.ticket = self.workers.submit(request, call.end)
         except GuestFault as fault:
             call.fail(fault)
 
@@ -245,6 +248,7 @@ class _RunningCall:
         "_book",
         "_deliver",
         "_fault",
+        "_given_at",
         "_logs",
         "_output",
         "_record",
@@ -252,6 +256,7 @@ class _RunningCall:
         "_run",
         "_tally",
         "_workers",
+        "ticket",
     )
 
     def __init__(
@@ -274,9 +279,14 @@ class _RunningCall:
         self._logs: Sequence[str] = ()
         self._fault: GuestFault | None = None
         self._record: CallRecord | None = None
+        self.ticket: Ticket | None = None
+        self._given_at = 0.0
 
     def end(self, outcome: Outcome) -> None:
         """Take how the call ended."""
+        if self.ticket is not None:
+            # Each has the other: apart, both go when they are done.
+            self._given_at, self.ticket = self.ticket.given_at, None
         if isinstance(outcome, Answer):
             if outcome.status == ANSWERED:
                 self._output, self._logs = outcome.output, outcome.logs
@@ -321,7 +331,10 @@ class _RunningCall:
         if self._logs:
             name = f"{request.service}.{request.function}"
             self._tally.log.add(request.time, name, tuple(self._logs))
-        self._deliver(Recorded(head, self._run.chain, record.fuel, self._output, self._fault))
+        run = self._run
+        self._deliver(
+            Recorded(head, run.chain, record.fuel, self._output, self._fault, self._given_at)
+        )
 
 
 def _describe(error: Exception) -> Exception:

@@ -1,6 +1,8 @@
 """The triggers of one deal's version on this peer, and when each fires next."""
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from peer.triggers.firings import TriggerFile, TriggerRecord
@@ -13,17 +15,68 @@ AT_ONCE: Final = 256
 workers' queue for callers."""
 
 
+class CallLine:
+    """Where the calls of a deal's triggers wait until they may begin: those of one trigger one
+    after another, and no more than `AT_ONCE` of all."""
+
+    def __init__(self) -> None:
+        self._room = AT_ONCE
+        self._ready: deque[Callable[[], None]] = deque()
+        # Triggers whose call has begun, or is ready to: what waits behind it.
+        self._behind: dict[str, deque[Callable[[], None]] | None] = {}
+        self._is_admitting = False
+        self._is_closed = False
+
+    def join(self, key: str, begin: Callable[[], None]) -> None:
+        """Have `begin` called when its turn comes, which may be at once; `leave` is to follow."""
+        if key not in self._behind:
+            self._behind[key] = None
+            self._ready.append(begin)
+            self._admit()
+        else:
+            waiting = self._behind[key]
+            if waiting is None:
+                waiting = self._behind[key] = deque()
+            waiting.append(begin)
+
+    def leave(self, key: str) -> None:
+        """Say that a trigger's call is over."""
+        self._room += 1
+        waiting = self._behind[key]
+        if waiting:
+            self._ready.append(waiting.popleft())
+        else:
+            del self._behind[key]
+        self._admit()
+
+    def close(self) -> None:
+        """Let nothing begin any more."""
+        self._is_closed = True
+
+    def _admit(self) -> None:
+        # NOTE: a call may be over before `begin` returns; it is not to begin the next one within.
+        if self._is_admitting:
+            return
+        self._is_admitting = True
+        try:
+            while self._room and self._ready and not self._is_closed:
+                self._room -= 1
+                self._ready.popleft()()
+        finally:
+            self._is_admitting = False
+
+
 class DealTriggers:
     """The triggers of one deal's version."""
 
-    def __init__(self, app: str, file: TriggerFile, records: list[TriggerRecord]) -> None:
+    def __init__(
+        self, app: str, file: TriggerFile, records: list[TriggerRecord], line: CallLine
+    ) -> None:
+        """`line` is where the calls of all the deal's versions wait."""
         self.app = app
         self.file = file
         self.records = records
-        self.queues: dict[str, asyncio.Lock] = {
-            record.trigger.key: asyncio.Lock() for record in records
-        }
-        self.gate = asyncio.Semaphore(AT_ONCE)
+        self.line = line
         self._saved_at = 0.0
         self._saving = asyncio.Lock()
 

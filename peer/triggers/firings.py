@@ -32,16 +32,18 @@ class FiringState(StrEnum):
     """The one before still ran, or nothing served here."""
 
 
-@dataclass(slots=True)
-class Firing:
-    """One firing; `receipt` is the number of its call's receipt, `assignment:sequence`."""
+class Firing(msgspec.Struct, gc=False):
+    """One firing; `receipt` is the number of its call's receipt, `assignment:sequence`.
+
+    Fifty of each trigger are kept: the collector, which would walk them all, has no business here.
+    """
 
     id: int
     state: FiringState
     receipt: str = ""
     detail: str = ""
     late_ms: int = 0
-    """Of a clock: how long after its time the call was given to a worker."""
+    """Of a clock: how long after its time a worker was given the call first."""
     argument: Any = None
     """What is given behind the trigger's own arguments: an event, as JSON values."""
 
@@ -52,6 +54,8 @@ class TriggerRecord:
 
     trigger: Trigger
     passed: int
+    key: str = field(init=False)
+    """The trigger's."""
     due: float = 0.0
     """When it fires next, jitter and all, for those that a clock fires."""
     running: int = 0
@@ -62,6 +66,9 @@ class TriggerRecord:
     """Why a chain's events are not read now."""
     recent: deque[Firing] = field(default_factory=lambda: deque(maxlen=MOST_RECENT))
     counts: dict[FiringState, int] = field(default_factory=lambda: dict.fromkeys(FiringState, 0))
+
+    def __post_init__(self) -> None:
+        self.key = self.trigger.key
 
     def begin(self, firing: int, state: FiringState, argument: Any = None) -> Firing:
         """Note a firing that is seen to now."""
@@ -113,7 +120,7 @@ class TriggerFile:
 
     def save(self, records: Iterable[TriggerRecord], app: str) -> None:
         """Keep what has passed, if that is not known yet. Raises OSError."""
-        passed = {record.trigger.key: record.passed for record in records}
+        passed = {record.key: record.passed for record in records}
         if (passed, app) != (self._kept.passed, self._kept.app):
             self._kept = _Kept(passed, app)
             write_atomically(self._path, msgspec.json.encode(self._kept))

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Final
 
 import httpx
@@ -40,6 +40,14 @@ class Neighbours:
         self._client = client
         self._endpoint = endpoint
         self._sleep = sleep
+
+    def is_first(self, trigger: Trigger, firing: int, others: Collection[str]) -> bool:
+        """Tell whether the turn is ours at once."""
+        if not others:
+            return True
+        if trigger.kind == CHAIN_EVENT:
+            return False
+        return not rank_peers(trigger, firing, self._endpoint(), others)
 
     async def wait_for_turn(
         self, deal: int, trigger: Trigger, firing: int, others: Iterable[str]

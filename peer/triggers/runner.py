@@ -18,7 +18,7 @@ from peer.hosting.served_assignment import ServedAssignment
 from peer.hosting.versions import Version
 from peer.triggers.calling import RunFlow, TriggerCalls, TriggeredDeal, run_no_flow
 from peer.triggers.chain_events import PLACES, EventFiring
-from peer.triggers.deal_triggers import DealTriggers, set_due
+from peer.triggers.deal_triggers import CallLine, DealTriggers, set_due
 from peer.triggers.firings import Firing, FiringState, TriggerFile, TriggerRecord
 from peer.triggers.neighbours import Neighbours
 from peer.triggers.schedule import (
@@ -27,10 +27,10 @@ from peer.triggers.schedule import (
     list_between,
     pass_over,
 )
+from peer.triggers.turns import MOST_QUEUED, FiringTurns
 from wasmarket.kernel.documents.triggers import (
     CHAIN_EVENT,
     CLOCKED,
-    ONE,
     START,
     STOP,
     UPDATE,
@@ -42,11 +42,14 @@ from wasmarket.kernel.units import Timestamp
 logger = logging.getLogger(__name__)
 
 LONGEST_PAUSE: Final = 1.0
-SHORTEST_PAUSE: Final = 0.005
+SHORTEST_PAUSE: Final = 0.001
+OVERDUE_PAUSE: Final = 0.005
+"""Of a deal whose next version does not serve yet, what is due waits for that."""
 PRESENT_SECONDS: Final = 1.0
 """A firing not older than this is no missed one."""
-MOST_QUEUED: Final = 200
-"""Firings of one trigger whose calls run or wait for those before."""
+AT_A_TIME: Final = 32
+"""Firings after which others have a moment: what workers were given is sent, and callers are
+heard."""
 FIRST_BY_HAND: Final = 10**15
 """Firings by hand are milliseconds behind this: no clock and no block has such numbers."""
 LAST_SECONDS: Final = 30.0
@@ -70,15 +73,14 @@ class TriggerRunner:
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         """`endpoint` is this peer's own as the chain has it, `now` the chain's time."""
-        self._neighbours = Neighbours(client, endpoint, sleep)
-        self._calls = TriggerCalls(now, peer, run_flow, sleep)
+        self._calls = TriggerCalls(now, self._read_clock, peer, run_flow, sleep)
+        self._turns = FiringTurns(Neighbours(client, endpoint, sleep), self._calls)
         self._is_closing = False
         self._find_deals = find_deals
         self._open_file = open_file
         self._now = now
         self._clock = clock
         self._deals: dict[int, DealTriggers] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
         # Our clock's time and the chain's or ours, whichever was ahead, at the last turn.
         self._seen = (-math.inf, -math.inf)
 
@@ -91,6 +93,8 @@ class TriggerRunner:
             if record.trigger.kind in CLOCKED
         )
         left = min(dues, default=math.inf) - self._read_clock()
+        if left <= 0:
+            return OVERDUE_PAUSE
         return max(min(left, LONGEST_PAUSE), SHORTEST_PAUSE)
 
     async def take_turn(self) -> None:
@@ -103,7 +107,10 @@ class TriggerRunner:
         deals = self._find_deals()
         for number in [known for known in self._deals if known not in deals]:
             del self._deals[number]
-        for number, hosted in deals.items():
+        for number, hosted in tuple(deals.items()):
+            if deals.get(number) is not hosted:
+                # It went while others began.
+                continue
             version = hosted.version
             if version is None or not version.manifest.triggers:
                 self._deals.pop(number, None)
@@ -113,18 +120,16 @@ class TriggerRunner:
                 if not _is_served(hosted):
                     continue
                 known = self._open(number, hosted, version, now)
-            for record in known.records:
-                if record.trigger.kind in CLOCKED and record.due <= now:
-                    self._fire_due(hosted, known, record, now, present)
+            await self._fire_all(hosted, known, now, present)
             if known.must_save(now):
                 await known.save()
 
     async def close(self) -> None:
         """End what waits; calls that run are their workers' matter."""
         self._is_closing = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for known in self._deals.values():
+            known.line.close()
+        await self._calls.close()
 
     def list_records(self, deal: int) -> list[TriggerRecord]:
         """Return what the triggers of a deal did; none for a deal without."""
@@ -139,7 +144,7 @@ class TriggerRunner:
                 trigger = record.trigger
                 if trigger.kind == CHAIN_EVENT and number in deals:
                     has_room = record.open < MOST_QUEUED // 2
-                    if has_room and not deals[number].pauses.has(trigger.key):
+                    if has_room and not deals[number].pauses.has(record.key):
                         yield number, record
 
     async def take_events(
@@ -159,7 +164,9 @@ class TriggerRunner:
                 made = record.begin(firing.id, FiringState.WAITING)
                 record.end(made, FiringState.FAILED, firing.event.problem)
             else:
-                self._begin(hosted, known, record, firing.id, argument=firing.event.values)
+                self._turns.begin(
+                    hosted, known.line, record, firing.id, argument=firing.event.values
+                )
         if is_news:
             # At once: whoever starts again must not begin behind an event that nobody saw.
             await known.save()
@@ -192,7 +199,7 @@ class TriggerRunner:
         if known is None:
             return
         last = [record for record in known.records if record.trigger.kind == STOP]
-        wanted = [record for record in last if not hosted.pauses.has(record.trigger.key)]
+        wanted = [record for record in last if not hosted.pauses.has(record.key)]
         made = [record.begin(int(self._read_clock()), FiringState.WAITING) for record in wanted]
         calls = [
             self._calls.make(hosted, record, firing, run)
@@ -208,7 +215,7 @@ class TriggerRunner:
     def find_firing(self, deal: int, key: str, firing: int) -> Firing:
         """Return what became of a firing here. Raises NotFound."""
         for record in self.list_records(deal):
-            if record.trigger.key == key and (found := record.find(firing)) is not None:
+            if record.key == key and (found := record.find(firing)) is not None:
                 return found
         raise NotFound("this peer knows no such firing", remedy="ask another peer of the deal")
 
@@ -228,9 +235,9 @@ class TriggerRunner:
     def _find_record(self, deal: int, key: str) -> TriggerRecord:
         records = self.list_records(deal)
         for record in records:
-            if record.trigger.key == key:
+            if record.key == key:
                 return record
-        known = ", ".join(record.trigger.key for record in records) or "none"
+        known = ", ".join(record.key for record in records) or "none"
         raise NotFound(
             f"deal {deal} has no trigger {key:.40}", field="trigger", remedy=f"it has {known}"
         )
@@ -257,7 +264,7 @@ class TriggerRunner:
         """Begin with a version's triggers; what is the same as before goes on where it was."""
         before = self._deals.get(number)
         file = before.file if before else self._open_file(number)
-        old = {record.trigger.key: record for record in before.records} if before else {}
+        old = {record.key: record for record in before.records} if before else {}
         records = []
         for trigger in version.manifest.triggers:
             record = old.get(trigger.key)
@@ -268,16 +275,32 @@ class TriggerRunner:
                 record = TriggerRecord(trigger, begin if passed is None else passed)
                 set_due(record)
             records.append(record)
-        known = self._deals[number] = DealTriggers(version.app, file, records)
+        line = before.line if before else CallLine()
+        known = self._deals[number] = DealTriggers(version.app, file, records, line)
         for record in records:
-            is_new = file.find_passed(record.trigger.key) is None
+            is_new = file.find_passed(record.key) is None
             is_update = file.app not in ("", version.app)
             kind = record.trigger.kind
             if (kind == START and is_new) or (kind == UPDATE and is_update):
                 record.passed = int(now)
-                if not hosted.pauses.has(record.trigger.key):
-                    self._begin(hosted, known, record, int(now))
+                if not hosted.pauses.has(record.key):
+                    self._turns.begin(hosted, known.line, record, int(now))
         return known
+
+    async def _fire_all(
+        self, hosted: TriggeredDeal, known: DealTriggers, now: float, present: float
+    ) -> None:
+        """Begin what is due of a deal; workers get the first calls while others begin."""
+        count = 0
+        for record in known.records:
+            if record.trigger.kind not in CLOCKED or record.due > now:
+                continue
+            self._fire_due(hosted, known, record, now, present)
+            count += 1
+            if count % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+                if self._is_closing or self._deals.get(hosted.deal.id) is not known:
+                    return
 
     def _fire_due(
         self,
@@ -288,7 +311,7 @@ class TriggerRunner:
         present: float,
     ) -> None:
         trigger = record.trigger
-        if hosted.pauses.has(trigger.key):
+        if hosted.pauses.has(record.key):
             # Nobody makes up for what did not happen.
             record.passed = int(now)
             set_due(record)
@@ -307,60 +330,7 @@ class TriggerRunner:
         # Those of a travel come at once: none of them is skipped for the one before.
         is_crowd = present < now - PRESENT_SECONDS
         for firing in (*caught, *fresh):
-            self._begin(hosted, known, record, firing, is_queued=is_crowd)
-
-    def _begin(
-        self,
-        hosted: TriggeredDeal,
-        known: DealTriggers,
-        record: TriggerRecord,
-        firing: int,
-        *,
-        argument: Any = None,
-        is_queued: bool = False,
-    ) -> None:
-        made = record.begin(firing, FiringState.WAITING, argument)
-        record.open += 1
-        task = asyncio.ensure_future(self._see_to(hosted, known, record, made, is_queued))
-        self._tasks.add(task)
-        task.add_done_callback(lambda done: self._end(done, record, made))
-
-    def _end(self, task: asyncio.Task[None], record: TriggerRecord, made: Firing) -> None:
-        self._tasks.discard(task)
-        record.open -= 1
-        if not task.cancelled() and (error := task.exception()) is not None:
-            record.end(made, FiringState.FAILED, "the peer failed unexpectedly")
-            logger.error("a firing failed unexpectedly", exc_info=error)
-
-    async def _see_to(
-        self,
-        hosted: TriggeredDeal,
-        known: DealTriggers,
-        record: TriggerRecord,
-        made: Firing,
-        is_queued: bool,
-    ) -> None:
-        trigger, deal = record.trigger, hosted.deal
-        if trigger.run == ONE and await self._neighbours.wait_for_turn(
-            deal.id, trigger, made.id, deal.endpoints
-        ):
-            record.end(made, FiringState.LEFT)
-            return
-        if record.running and trigger.overlap == "skip" and not is_queued:
-            record.end(made, FiringState.MISSED, "the one before still runs")
-            return
-        if record.running >= MOST_QUEUED:
-            record.end(made, FiringState.MISSED, f"{MOST_QUEUED} before it wait still")
-            return
-        record.running += 1
-        try:
-            async with known.queues[trigger.key], known.gate:
-                if trigger.kind in CLOCKED:
-                    late = self._read_clock() - made.id - find_jitter(trigger, made.id)
-                    made.late_ms = max(0, int(late * 1_000))
-                await self._calls.make(hosted, record, made)
-        finally:
-            record.running -= 1
+            self._turns.begin(hosted, known.line, record, firing, is_queued=is_crowd)
 
 
 def _is_served(hosted: TriggeredDeal) -> bool:

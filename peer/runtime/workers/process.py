@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final, Protocol, cast
@@ -61,7 +62,7 @@ Outcome = Answer | MarketError
 class Ticket:
     """A call that is to be run: its frame, its time, and who is told how it ended."""
 
-    __slots__ = ("call_ms", "done", "frame", "is_forsaken", "seconds", "timer", "tries")
+    __slots__ = ("call_ms", "done", "frame", "given_at", "is_forsaken", "seconds", "timer", "tries")
 
     def __init__(
         self, frame: bytes, call_ms: int, grace: float, done: Callable[[Outcome], None]
@@ -76,6 +77,8 @@ class Ticket:
         self.done = done
         self.is_forsaken = False
         self.tries = 0
+        self.given_at = 0.0
+        """When a worker was given it last, on the monotonic clock."""
         self.timer: asyncio.TimerHandle | None = None
 
     def fail(self, *, timed_out: bool) -> None:
@@ -112,7 +115,7 @@ class WorkerProcess(asyncio.Protocol):
         self._received = bytearray()
         self._setup: asyncio.Future[FromWorker] | None = None
         self._pending: deque[Ticket] = deque()
-        self._unsent: list[bytes] = []
+        self._unsent: list[Ticket] = []
         self._answered = 0
         self._mean_us = float(SHORT_US)
         # The call that runs is slow: what was behind it has been given back.
@@ -185,12 +188,15 @@ class WorkerProcess(asyncio.Protocol):
         self._pending.append(ticket)
         if not self._unsent:
             self._loop.call_soon(self._send)
-        self._unsent.append(ticket.frame)
+        self._unsent.append(ticket)
 
     def _send(self) -> None:
-        frames, self._unsent = self._unsent, []
+        tickets, self._unsent = self._unsent, []
+        now = time.monotonic()
+        for ticket in tickets:
+            ticket.given_at = now
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(b"".join(frames))
+            self._transport.write(b"".join([ticket.frame for ticket in tickets]))
 
     def pin(self, cores: frozenset[int]) -> None:
         """Run on these cores only. Raises OSError."""

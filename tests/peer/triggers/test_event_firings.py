@@ -4,7 +4,7 @@ import pytest
 
 from peer.triggers.chain_events import ContractEvent, EventFiring
 from peer.triggers.firings import FiringState
-from peer.triggers.runner import MOST_QUEUED
+from peer.triggers.turns import MOST_QUEUED
 from tests.peer.runtime.pools import in_loop
 from tests.peer.triggers.town import DEAL, Town
 from wasmarket.kernel.documents.triggers import Trigger

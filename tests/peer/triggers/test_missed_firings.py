@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from peer.triggers.firings import FiringState
-from peer.triggers.runner import MOST_QUEUED
+from peer.triggers.turns import MOST_QUEUED
 from tests.peer.runtime.pools import eventually, in_loop
 from tests.peer.triggers.town import DEAL, Town
 from wasmarket.kernel.documents.triggers import Trigger
@@ -83,22 +83,6 @@ async def test_catch_up__after_a_restart__as_the_trigger_says(tmp_path, catch_up
     await town.settle()
 
     assert len(town.deals[0].calls) == made
-
-
-@in_loop
-async def test_thousand_triggers__of_one_second__none_is_missed(tmp_path):
-    triggers = [
-        Trigger("every", "app", f"tick{n}", seconds=1, run="each", overlap="queue")
-        for n in range(1000)
-    ]
-    town = Town(tmp_path, *triggers)
-    await town.runners[0].take_turn()
-
-    await town.pass_time(3)
-    await town.settle()
-
-    assert len(town.deals[0].calls) == 3_000
-    assert town.runners[0].pause() <= 1.0
 
 
 @in_loop

@@ -53,6 +53,22 @@ async def test_deal__that_is_not_served_yet__fires_nothing_and_catches_up_nothin
 
 
 @in_loop
+async def test_clock__of_a_deal_that_begins__fires_what_is_due_from_then_on(tmp_path):
+    trigger = Trigger("every", "app", "tick", seconds=2, run="each", catch_up="all")
+    town = Town(tmp_path, trigger)
+    town.time = 1_000_002.25
+    await town.runners[0].take_turn()
+
+    await town.pass_time(2)
+    await town.settle()
+
+    # What fell due a moment before it served is nobody's, and was not missed.
+    assert town.made() == [f"{trigger.key}:1000004"]
+    [record] = town.runners[0].list_records(DEAL)
+    assert record.counts[FiringState.MISSED] == 0
+
+
+@in_loop
 async def test_fire__by_hand__is_one_call_more_with_an_id_of_its_own_paused_or_not(tmp_path):
     trigger = Trigger("cron", "app", "tick", b'["x"]', expression="0 0 1 1 *")
     town = Town(tmp_path, trigger)

@@ -35,6 +35,8 @@ class Deal:
         self.is_dead = False
         self.faults = 0
         self.held: list[Callable[[], None]] | None = None
+        self.given_at = 0.0
+        """When a worker was given its calls, on the monotonic clock."""
 
     def pick(self) -> Any:
         if self.is_dead:
@@ -55,6 +57,7 @@ class Deal:
                     chain=SimpleNamespace(assignment=3),
                     head=SimpleNamespace(sequence=sequence),
                     fault=fault,
+                    given_at=self.given_at,
                 )
             )
 
@@ -131,7 +134,7 @@ class Town:
         if any(deal.held is not None for deal in self.deals):
             await asyncio.sleep(0.02)
             return
-        while sum(len(runner._tasks) for runner in self.runners) > len(self.sleepers):
+        while sum(len(runner._calls.tasks) for runner in self.runners) > len(self.sleepers):
             await asyncio.sleep(0.001)
 
     async def settle(self) -> None:
