@@ -234,9 +234,10 @@ class DealHost(HostedDeal):
             version.specs, self._folder, self._find_sources, self.secrets.read
         )
         policy = context.policy.current
+        limits = version.manifest.limits
         storage = StorageLimits(
             policy.max_storage_bytes, policy.max_storage_files, context.reserve_bytes
-        )
+        ).within(limits.storage_bytes, limits.storage_files)
         return Workers(
             version, units, context.cache, effects, context.spawner, context.idle_seconds, storage
         )

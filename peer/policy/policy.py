@@ -59,7 +59,7 @@ class Policy:
     max_input_bytes: int = 16 * MIB
     max_output_bytes: int = 16 * MIB
     max_storage_bytes: int = 1024 * MIB
-    """Most bytes that all services of a deal keep in their storage."""
+    """Most bytes that all services of a deal keep in their storage; its app may say fewer."""
     max_storage_files: int = 65_536
     """Most files and folders that they keep there."""
     offers: Pricing | None = None
@@ -164,8 +164,10 @@ def check_manifest(policy: Policy, manifest: Manifest, memory_mib: int) -> None:
         ("call_ms", limits.call_ms, policy.max_call_ms),
         ("input_bytes", limits.input_bytes, policy.max_input_bytes),
         ("output_bytes", limits.output_bytes, policy.max_output_bytes),
+        ("storage_bytes", limits.storage_bytes, policy.max_storage_bytes),
+        ("storage_files", limits.storage_files, policy.max_storage_files),
     ):
-        if asked > most:
+        if asked is not None and asked > most:
             raise _refused(f"{name} {asked} is more than the {most} allowed")
     memory = sum(service.total_memory_limit for service in manifest.services)
     if memory > memory_mib * MIB:

@@ -10,9 +10,10 @@ from peer.folder import PeerFolder
 from tests.peer.apps import NUMBER, build_counting, build_hostile, build_importing, build_sick
 from tests.peer.peer_runner import GREETING, publish, wait_until
 from tests.peer.runtime.guests import build_guest
+from tests.peer.runtime.storage_filler import EFBIG, FILLER
 from wasmarket.content.folder import BlockFolder
 from wasmarket.kernel import events
-from wasmarket.kernel.documents.app_parts import Effectors, HttpEffector
+from wasmarket.kernel.documents.app_parts import Effectors, HttpEffector, Limits
 from wasmarket.kernel.documents.content_ids import app_hash, raw_cid
 from wasmarket.kernel.reasons import LeaveReason
 
@@ -179,6 +180,28 @@ def test_policy__too_many_units_or_too_large__is_left_with_53(world, peer):
 
     assert refusal(world, world.match(app, [peer.number], units=9)) == LeaveReason.POLICY
     assert refusal(world, world.match(large, [peer.number])) == LeaveReason.POLICY
+
+
+def test_app__asking_to_keep_more_than_the_policy_allows__is_left_with_53(world, peer):
+    limits = Limits(storage_bytes=(1 << 30) + 1)
+    app = publish(peer.blocks, GREETING.read_bytes(), limits=limits)
+
+    assert refusal(world, world.match(app, [peer.number])) == LeaveReason.POLICY
+
+
+def test_app__that_bounds_its_storage__is_held_to_that(world, peer):
+    limits = Limits(call_ms=10_000, storage_bytes=4 << 20)
+    app = publish(peer.blocks, FILLER, name="guest", health=False, limits=limits)
+    match = world.match(app, [peer.number])
+    peer.wait_for_state(match.deal, "serving")
+
+    filled = peer.call(match.deal, "fill", [], service="guest")
+
+    assert filled.json() == {"result": EFBIG}
+    storage = peer.folder.service(match.deal) / "storage"
+    kept = sum(path.stat().st_size for path in storage.rglob("*"))
+    assert 4 << 20 <= kept < 256 << 20, "the policy allows a GiB"
+    assert peer.call(match.deal, "ok", [], service="guest").json() == {"result": True}
 
 
 def test_app__needing_more_memory_than_a_unit_has__is_left_with_54(world, peer):

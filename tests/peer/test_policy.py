@@ -125,6 +125,8 @@ def test_applicant__at_the_limit__is_taken(policy, who):
         (manifest(limits=Limits(call_ms=60_001)), LeaveReason.POLICY),
         (manifest(limits=Limits(input_bytes=16 * MIB + 1)), LeaveReason.POLICY),
         (manifest(limits=Limits(output_bytes=16 * MIB + 1)), LeaveReason.POLICY),
+        (manifest(limits=Limits(storage_bytes=1024 * MIB + 1)), LeaveReason.POLICY),
+        (manifest(limits=Limits(storage_files=65_537)), LeaveReason.POLICY),
         (manifest(memory=64 * MIB + 1), LeaveReason.OUT_OF_CAPACITY),
     ],
 )
@@ -133,7 +135,13 @@ def test_manifest__over_a_limit__is_refused_with_its_reason(app, reason):
 
 
 def test_manifest__at_the_limits__is_taken():
-    limits = Limits(call_ms=60_000, input_bytes=16 * MIB, output_bytes=16 * MIB)
+    limits = Limits(
+        call_ms=60_000,
+        input_bytes=16 * MIB,
+        output_bytes=16 * MIB,
+        storage_bytes=1024 * MIB,
+        storage_files=65_536,
+    )
     effectors = Effectors(http=HttpEffector(("a.org",)))
     app = manifest(memory=64 * MIB, modules=32, limits=limits, effectors=effectors)
 

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -26,10 +26,10 @@ TICK_SECONDS: Final = 0.5
 WALK_SHARE: Final = 20
 """Measuring takes at most one part in so many of the time."""
 MOST_UNSTEADY: Final = 5
-SLACK: Final = 256
-"""Names that a call may add though there are too many: a service has to rename to clean up."""
 HARD: Final = 2
 """So many times the names allowed, and no worker starts any more."""
+SLACK: Final = 256
+"""Most names that a call may add though there are too many: a service renames to clean up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,19 @@ class StorageLimits:
     bytes: int = 1 << 30
     names: int = 65_536
     reserve: int = 256 << 20
+
+    @property
+    def slack(self) -> int:
+        """Names that a call may add though there are too many, far from where nothing starts."""
+        return min(SLACK, self.names // 4)
+
+    def within(self, size: int | None, names: int | None) -> "StorageLimits":
+        """Return the limits of an app that asks for no more than this; None: it does not say."""
+        return replace(
+            self,
+            bytes=self.bytes if size is None else min(size, self.bytes),
+            names=self.names if names is None else min(names, self.names),
+        )
 
 
 def find_reserve(folder: Path | int, reserve: int) -> int:
@@ -134,7 +147,7 @@ class StorageGuard:
             taken <= self._limits.bytes and not self._is_disk_full() and not is_unsteady
         )
         if is_before_call:
-            self._most_names = max(self._limits.names, names + SLACK)
+            self._most_names = max(self._limits.names, names + self._limits.slack)
         elif names > self._most_names:
             allowed = self._limits.names
             self._end(f"the storage has {names} files and folders, {allowed} are allowed")

@@ -79,6 +79,19 @@ def test_manifest__credit__is_written_where_it_is_asked_for():
             parse_manifest(changed(("limits",), {"credit": wrong}))
 
 
+def test_manifest__storage__is_written_where_the_app_bounds_it():
+    asked = {"storage_bytes": 2**53 - 1, "storage_files": 2**31 - 1}
+    bounded = parse_manifest(changed(("limits",), asked))
+
+    assert (bounded.limits.storage_bytes, bounded.limits.storage_files) == tuple(asked.values())
+    assert json.loads(dump_manifest(bounded))["limits"].items() >= asked.items()
+    assert b"storage" not in dump_manifest(parse_manifest(dump_canonical(LEAST)))
+    for field in asked:
+        for wrong in (0, -1, "1", True):
+            with pytest.raises(InvalidInput, match=rf"limits\.{field}"):
+                parse_manifest(changed(("limits",), {field: wrong}))
+
+
 def test_manifest__cors__is_written_where_the_app_has_rules():
     rules = {"origins": ["https://a.example:8443", "http://[::1]"], "headers": ["x-mine"]}
 

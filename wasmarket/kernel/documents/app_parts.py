@@ -16,6 +16,7 @@ from wasmarket.kernel.traits import trait_mask
 MAX_CALL_MS = 600_000
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_SCHEDULE = 2**31 - 1
+MAX_STORAGE_FILES = 2**31 - 1
 MAX_SETTINGS = 256
 MAX_OVERRIDES = MAX_SETTINGS + 2
 MAX_ORIGINS = 64
@@ -106,6 +107,8 @@ class Limits:
 
     `fuel_schedule` is the number of the costs by which fuel is counted; metered deals need it.
     `credit` is what a metered deal may owe each peer, USDC base units (None: as the peer likes).
+    `storage_bytes` and `storage_files` are what all services together may keep on a peer between
+    calls (None: what the peer allows).
     """
 
     call_ms: int = 5_000
@@ -114,6 +117,8 @@ class Limits:
     fuel: int | None = None
     fuel_schedule: int | None = None
     credit: int | None = None
+    storage_bytes: int | None = None
+    storage_files: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,8 @@ def read_limits(fields: JsonFields) -> Limits:
         fuel=fields.optional_integer("fuel", 1, MAX_INTEGER),
         fuel_schedule=fields.optional_integer("fuel_schedule", 1, MAX_SCHEDULE),
         credit=fields.optional_integer("credit", 1, MAX_CREDIT),
+        storage_bytes=fields.optional_integer("storage_bytes", 1, MAX_INTEGER),
+        storage_files=fields.optional_integer("storage_files", 1, MAX_STORAGE_FILES),
     )
     if limits.fuel is None and limits.fuel_schedule is not None:
         raise InvalidInput(
@@ -268,8 +275,8 @@ def dump_limits(limits: Limits) -> dict[str, int | None]:
         "output_bytes": limits.output_bytes,
         "fuel": limits.fuel,
     }
-    if limits.fuel_schedule is not None:
-        document["fuel_schedule"] = limits.fuel_schedule
-    if limits.credit is not None:
-        document["credit"] = limits.credit
+    for name in ("fuel_schedule", "credit", "storage_bytes", "storage_files"):
+        value: int | None = getattr(limits, name)
+        if value is not None:
+            document[name] = value
     return document

@@ -7,7 +7,8 @@ from pathlib import Path
 from peer.hosting.versions import build_spec
 from peer.runtime.effectors.effects import Effects
 from peer.runtime.module.service import ServiceSpec
-from peer.runtime.workers.pool import WorkerPool
+from peer.runtime.sandbox.storage_guard import StorageLimits
+from peer.runtime.workers.pool import PoolSettings, WorkerPool
 from wasmarket.app.file import App
 from wasmarket.content.exporter import read_file
 from wasmarket.kernel.hashing import sha256
@@ -45,7 +46,15 @@ async def open_pool(
     for spec in specs:
         if spec.storage_dir is not None:
             spec.storage_dir.mkdir(parents=True, exist_ok=True)
-    pool = WorkerPool(specs, units=1, cache_dir=code, effects=open_effects(specs))
+    limits = app.manifest.limits
+    storage_limits = StorageLimits().within(limits.storage_bytes, limits.storage_files)
+    pool = WorkerPool(
+        specs,
+        units=1,
+        cache_dir=code,
+        settings=PoolSettings(storage=storage_limits),
+        effects=open_effects(specs),
+    )
     await pool.start()
     try:
         yield pool
