@@ -4,22 +4,15 @@ The rules only choose; `call` and `travel` say what is driven: two models here, 
 tests/contracts/invariant. Prices and deposits are small, so that rounding and lapses are common.
 """
 
-from typing import Any
-
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import initialize, rule
 
-from tests.model.law import Law, Outcome
+from tests.model.driven import Line
+from tests.model.lapses import LapsingMachine
 from tests.model.terms import (
     CLOSED,
     HOLD,
     ZERO,
-    Address,
-    Assignment,
-    DeveloperOffer,
-    Fill,
-    Permit,
-    ProviderOffer,
 )
 
 ROLES = (
@@ -42,7 +35,6 @@ UNITS = st.integers(0, 4)
 FLAW = st.sampled_from(
     (None, None, None, None, "unsigned", "expired", "counter", "private", "dear")
 )
-Line = tuple[int, int, int, str | None]  # index of a peer, price, units, flaw of the provider offer
 FILLS = st.lists(st.tuples(INDEX, st.integers(1, 20), UNITS, FLAW), min_size=1, max_size=3)
 GOOD_LINE = st.tuples(st.integers(0, 2), st.integers(1, 12), st.integers(1, 3), st.none())
 GOOD_FILLS = st.lists(GOOD_LINE, min_size=1, max_size=3)
@@ -50,53 +42,20 @@ MANY_CLAIMS = 40  # of 1,024 epochs each
 CURRENT = st.sampled_from(("exact", "exact", "exact", "with strangers", "short", "unsorted"))
 
 
-class MarketMachine(RuleBasedStateMachine):
+class MarketMachine(LapsingMachine):
     """What may happen to a market. Subclasses say to which."""
-
-    law: Law
-    roles: dict[str, Address]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.offers: list[DeveloperOffer] = []
-        self.salt = 0
-        self.prepare()
-
-    def prepare(self) -> None:
-        """Set `law` and `roles`, with USDC, FLT and stake for every role."""
-        raise NotImplementedError
-
-    def call(self, contract: str, function: str, caller: Address, *arguments: Any) -> Outcome:
-        """Do what the rule chose, and check what it did."""
-        raise NotImplementedError
-
-    def travel(self, now: int) -> None:
-        """Let time pass."""
-        raise NotImplementedError
-
-    def halt(self, seconds: int) -> None:
-        """Let time pass without a block."""
-        raise NotImplementedError
-
-    def allow(self, account: Address, amount: int) -> None:
-        """Replace what Market may pull of an account's USDC."""
-        raise NotImplementedError
-
-    def use_permit(self, owner: Address, permit: Permit, by: Address) -> None:
-        """Send a permit for Market straight to the token."""
-        raise NotImplementedError
-
-    def give(self, sender: Address, amount: int, token: str) -> None:
-        """Transfer USDC to Market or FLT to Staking, past every call."""
-        raise NotImplementedError
 
     @initialize(
         deposits=st.tuples(st.integers(20, 400), st.integers(20, 400)),
         epochs=st.sampled_from((0, 0, 3)),
         second=st.integers(0, 99),
+        lapses=st.sampled_from((2, 0, 0, 3)),
     )
-    def begin(self, deposits: tuple[int, int], epochs: int, second: int) -> None:
-        """Begin with three peers, and two deals that run on two of them."""
+    def begin(self, deposits: tuple[int, int], epochs: int, second: int, lapses: int) -> None:
+        """Begin with three peers, and two deals that run on two of them.
+
+        `lapses`: how often a third deal lapsed before; the simplest game, played first, has some.
+        """
         self.travel(self.law.clock.now + second)
         for provider, wallet, region in (
             ("provider", "wallet", 0),
@@ -104,10 +63,12 @@ class MarketMachine(RuleBasedStateMachine):
             ("other_provider", "wallet", 2),
         ):
             self.register_peer(provider, wallet, 5, region, 1)
+        self.lapse_often(lapses)
+        made = self.law.market.assignments_made
         for developer, deposit in zip(("developer", "provider"), deposits, strict=True):
             offer = self._offer(developer, units=4, deposit=deposit, epochs=epochs)
             self._open("matcher", offer, [(0, 5, 1, None), (2, 7, 2, None)])
-        self.call("market", "activate", self.roles["wallet"], [1, 2, 3])
+        self.call("market", "activate", self.roles["wallet"], [made + n for n in (1, 2, 3)])
 
     @rule(
         owner=PROVIDER, wallet=ROLE, units=UNITS, region=st.integers(0, 3), traits=st.integers(0, 3)
@@ -213,39 +174,6 @@ class MarketMachine(RuleBasedStateMachine):
             self.call("market", "publish", offer.developer, self.law.market.key_of(offer), b"offer")
         self._open(caller, offer, fills, signed=flaw not in ("unsigned", "approved"))
 
-    def _offer(self, developer: str, **wishes: Any) -> DeveloperOffer:
-        self.salt += 1
-        account = self.roles[developer]
-        plain: dict[str, Any] = {
-            "developer": account,
-            "app": b"\2" * 32,
-            "min_units": 1,
-            "units": 4,
-            "max_units_per_provider": 0,
-            "min_regions": 0,
-            "max_price": 15,
-            "epochs": 0,
-            "deposit": 100,
-            "min_memory_mib": 0,
-            "regions": 0,
-            "traits": 0,
-            "providers": (self.roles["provider"],),
-            "providers_mode": 0,
-            "matcher": ZERO,
-            "tip": 3,
-            "valid_until": self.law.clock.now + 1_000,
-            "counter": self.law.market.counter[account],
-            "salt": self.salt,
-        }
-        return DeveloperOffer(**{**plain, **wishes})
-
-    def _open(
-        self, caller: str, offer: DeveloperOffer, fills: list[Line], signed: bool = True
-    ) -> None:
-        signer = offer.developer if signed else None
-        if self._match(self.roles[caller], offer, signer, fills, []).reason is None:
-            self.offers.append(offer)
-
     @rule(caller=ROLE, index=INDEX, fills=FILLS, current=CURRENT)
     def refill(
         self,
@@ -267,31 +195,6 @@ class MarketMachine(RuleBasedStateMachine):
         elif current == "unsorted":
             ids = ids[::-1]
         self._match(self.roles[caller], offer, None, fills, ids)
-
-    def _match(
-        self,
-        caller: Address,
-        offer: DeveloperOffer,
-        signer: Address | None,
-        fills: list[Line],
-        current: list[int],
-    ) -> Outcome:
-        lines = [self._fill(*fill) for fill in fills]
-        return self.call("market", "match", caller, offer, signer, lines, current, None)
-
-    def _fill(self, index: int, price: int, units: int, flaw: str | None) -> Fill:
-        number, now = self._peer(index), self.law.clock.now
-        peer = self.law.market.peers.get(number)
-        provider = peer.provider if peer else self.roles["provider"]
-        counter = self.law.market.counter[provider]
-        offer = ProviderOffer(
-            peer=number,
-            price=2**48 if flaw == "dear" else price,
-            developer=self.roles["other_developer"] if flaw == "private" else ZERO,
-            valid_until=now - 1 if flaw == "expired" else now + 10_000,
-            counter=counter + 1 if flaw == "counter" else counter,
-        )
-        return Fill(offer, units, None if flaw == "unsigned" else provider)
 
     @rule(
         index=INDEX,
@@ -431,29 +334,3 @@ class MarketMachine(RuleBasedStateMachine):
         assert all(a.state == CLOSED for a in law.market.assignments.values())
         assert law.usdc.balance[law.market.at] == law.unasked["usdc"]
         assert law.flt.balance[law.staking.at] == law.unasked["flt"]
-
-    def _peer(self, index: int) -> int:
-        return index % (len(self.law.market.peers) + 1) + 1
-
-    def _deal(self, index: int) -> int:
-        return index % (len(self.law.market.deals) + 1) + 1
-
-    def _ids(self, indexes: list[int]) -> list[int]:
-        market = self.law.market
-        known = [*market.assignments, market.assignments_made + 1]
-        return [known[index % len(known)] for index in indexes]
-
-    def _assignment(self, number: int) -> Assignment | None:
-        return self.law.market.assignments.get(number)
-
-    def _owner_of(self, peer: int, right: bool) -> Address:
-        found = self.law.market.peers.get(peer)
-        return found.provider if found and right else self.roles["stranger"]
-
-    def _operator_of(self, number: int, right: bool) -> Address:
-        a = self._assignment(number)
-        return self.law.market.peers[a.peer].wallet if a and right else self.roles["stranger"]
-
-    def _developer_of(self, deal: int, right: bool) -> Address:
-        found = self.law.market.deals.get(deal)
-        return found.developer if found and right else self.roles["stranger"]

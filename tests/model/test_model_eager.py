@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.eager import EagerLaw
 from tests.model.law import Law, Outcome
@@ -157,3 +158,19 @@ TestSettlingIsFree = SettlingIsFree.TestCase
 TestSettlingIsFree.settings = PROFILE
 TestStrangersMayClaim = StrangersMayClaim.TestCase
 TestStrangersMayClaim.settings = PROFILE
+
+
+def test_games__as_few_as_are_played_by_default__reach_a_deal_that_lapsed_twice():
+    """Faults in the ends of old runs need two of one deal, and one that goes on behind them."""
+    ends = []
+
+    class Watched(LazyIsEager):
+        def teardown(self) -> None:
+            ends.append(dict(self.law.market.run_end))
+            super().teardown()
+
+    few = settings(max_examples=2, stateful_step_count=10, deadline=None, database=None)
+    run_state_machine_as_test(Watched, settings=few)
+
+    assert any(runs.keys() >= {(1, 0), (1, 1)} for runs in ends)
+    assert any(runs[1, 0] < runs[1, 1] for runs in ends if (1, 1) in runs)
