@@ -90,6 +90,25 @@ class Node:
                 raise NotDone(f"{call.description} skipped: {log['topics'][1:]} {log['data']}")
         return int(receipt["gasUsed"], 16)
 
+    def simulate(self, account: Account, call: ContractCall, random: bytes) -> int:
+        """Return the gas of a transaction in a next block with this `PREVRANDAO`; none is mined.
+
+        Raises Reverted.
+        """
+        transaction = {
+            "from": account.address,
+            "to": call.to,
+            "data": "0x" + call.data.hex(),
+            "gas": hex(GAS_LIMIT),
+        }
+        overrides = {"prevRandao": "0x" + random.hex(), "time": hex(self.now + 1)}
+        block = {"blockOverrides": overrides, "calls": [transaction]}
+        [simulated] = self.rpc.request("eth_simulateV1", [{"blockStateCalls": [block]}, "latest"])
+        [done] = simulated["calls"]
+        if int(done["status"], 16) != 1:
+            raise Reverted(f"{call.description} reverted")
+        return int(done["gasUsed"], 16)
+
     def spent_since(self, block: int) -> int:
         """Return the gas that all blocks after one used."""
         numbers = range(block + 1, self.rpc.fetch_block_number() + 1)

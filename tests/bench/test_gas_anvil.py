@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.gas import operations
+from bench.gas import judgements, operations
 from bench.gas.artifacts import PATHS
 from bench.gas.node import NotDone
 from bench.gas.results import build_rows
-from bench.gas.town import Town
+from bench.gas.town import UNLIMITED, Town
 from wasmarket.chain.deploying.plan import load_creation_code
 from wasmarket.kernel.errors import Reverted
 
@@ -47,6 +47,33 @@ def test_measure__on_two_chains_in_another_order__agrees_to_the_unit(town, artif
 
     with Town.open(artifacts) as other:
         assert run(town, QUICK) == run(other, reversed(QUICK))
+
+
+def test_measure_juries__after_other_blocks__agrees_to_the_unit(town):
+    with town.undone():
+        first = judgements.measure_juries(town)
+    with town.undone():
+        town.approve(UNLIMITED)
+        second = judgements.measure_juries(town)
+
+    assert second == first
+
+
+def test_simulate__same_call__costs_what_its_transaction_does(town):
+    deposit = town.market.call("deposit", 7)
+    with town.undone():
+        town.node.send(town.developer, deposit)
+
+        simulated = town.node.simulate(town.developer, deposit, bytes(32))
+
+        assert simulated == town.node.send(town.developer, deposit)
+
+
+def test_simulate__revert__gives_no_figure(town):
+    withdraw = town.market.call("withdraw", 1, town.matcher.address)
+
+    with pytest.raises(Reverted):
+        town.node.simulate(town.matcher, withdraw, bytes(32))
 
 
 def test_send__skipped_id__gives_no_figure(town):
