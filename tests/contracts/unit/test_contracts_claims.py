@@ -132,6 +132,20 @@ def test_claim__long_after_the_end__clears_the_word_at_once(world, peer, wallet)
     assert world.view("market", "assignment_word", assignment) == 0
 
 
+def test_claim__dead_and_not_released__keeps_the_word_for_its_units(world, peer, stranger):
+    _, [assignment] = world.run(peer, units=3, epochs=2)
+    world.next_epoch(20)
+
+    assert skips(world.market.claim([assignment], by=stranger)) == []
+    assert skips(world.market.claim([assignment], by=stranger)) == [41]
+    assert world.peer(peer)["used"] == 3
+    assert skips(world.market.release([assignment], by=stranger)) == []
+
+    assert world.peer(peer)["used"] == 0
+    assert skips(world.market.claim([assignment], by=stranger)) == [41]
+    assert world.view("market", "assignment_word", assignment) == 0
+
+
 def test_claim__lapsed_deal__pays_to_the_last_funded_epoch(world, peer, provider, developer):
     _, ids = world.run(peer, deposit=3 * PRICE + 7)
     world.prove_epochs(6, peer)

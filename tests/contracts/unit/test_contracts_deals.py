@@ -220,3 +220,10 @@ def test_deal__runway__is_exact(world, peer, epochs):
     assert (world.deal(deal)["status"], world.deal(deal)["runway"]) == (2, 0)
     world.next_epoch()
     assert world.deal(deal)["status"] == 3
+
+
+def test_deal__money_beyond_the_planned_end__is_funded_to_the_end(world, peer):
+    deal, _ = world.run(peer, epochs=2)
+
+    assert world.deal(deal)["runway"] == DEPOSIT // PRICE - 1
+    assert world.deal(deal)["last_funded"] == world.epoch + 2

@@ -151,6 +151,17 @@ def test_evict__active__only_after_the_missed_epochs(world, peer, stranger, epoc
     assert skips(world.market.evict(ids, by=stranger)) == reasons
 
 
+def test_evict__epoch_before_the_start__is_none_that_was_missed(world, peer, stranger):
+    world.pulse(1)
+    _, ids = world.run(peer)
+    world.pulse(3)
+
+    assert world.view("lens", "evictable", ids) == (False,)
+    assert skips(world.market.evict(ids, by=stranger)) == [34]
+    world.pulse(1)
+    assert skips(world.market.evict(ids, by=stranger)) == []
+
+
 @pytest.mark.parametrize("missing", [0, 1, 2])
 def test_evict__an_epoch_without_a_pulse__is_reason_34(world, peer, stranger, missing):
     _, ids = world.run(peer)
