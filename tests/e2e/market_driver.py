@@ -169,6 +169,8 @@ class MarketDriver:
     def run(self, *arguments: object, stdin: bytes = b"") -> Ran:
         """Run a command of this home here, once the index has what was written before."""
         self.wait_indexed()
+        if arguments[0] in ("deploy", "quote"):
+            self.wait_answering()
         with self.environment():
             return run_here(
                 "--home", str(self.home.root), *(str(a) for a in arguments), stdin=stdin
@@ -183,6 +185,22 @@ class MarketDriver:
         wait_until(
             "the index is there", lambda: (matcher.get("/v1/status")["indexed"] or 0) >= head
         )
+
+    def wait_answering(self) -> None:
+        """Wait until the matcher counts with each peer of the plan that runs.
+
+        It passes one over that was away, or too slow, when it was asked twice.
+        """
+        running = {
+            number
+            for name, number in self.market.peer_ids.items()
+            if self.market.peers[name].is_running
+        }
+        wait_until("peers answer the matcher", lambda: running <= self._answering())
+
+    def _answering(self) -> set[int]:
+        rows = self.client().matcher.items("/v1/peers")
+        return {row["id"] for row in rows if row["reachable"] and row["reachable"]["answers"]}
 
     def client(self, name: str = "developer") -> DeveloperClient:
         """Return a developer's client."""

@@ -95,7 +95,15 @@ def test_update__index_behind_the_peers__waits_for_it(monkeypatch):
 
 
 class OfferedUnits:
-    """Peers that have the trait kv in Germany, and answer quotes."""
+    """Peers that have the trait kv in Germany, and answer quotes; `silent` others do not answer."""
+
+    def __init__(self, silent=0):
+        self.silent = silent
+        self.matcher = self
+
+    def get(self, path):
+        assert path == "/v1/status"
+        return {"extra": {"peers": {"answering": 1, "unreachable": self.silent}}}
 
     def quote(self, requirement):
         fits = int(requirement["traits"]) in (0, trait_mask(["kv"]))
@@ -120,6 +128,16 @@ def test_find_obstacles__wish__is_named_where_it_costs_units(traits, memory, lin
 
     assert [line for line in found if line in lines] == lines
     assert bool(found) == bool(lines)
+
+
+@pytest.mark.parametrize(("silent", "line"), [(1, "1 peer with"), (3, "3 peers with")])
+def test_find_obstacles__peers_that_do_not_answer__are_counted(silent, line):
+    needs = Needs(8, 0, trait_mask(["kv"]), 0, 0, 0)
+
+    *wishes, last = find_obstacles(OfferedUnits(silent), needs, 4)
+
+    assert wishes == []
+    assert last.startswith(line)
 
 
 def test_doctor__one_check_hangs__the_others_are_told(monkeypatch):

@@ -1,4 +1,4 @@
-"""Find which wishes stand between a developer and units that are on offer."""
+"""Find what stands between a developer and units that are on offer: wishes, peers not there."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -9,6 +9,7 @@ from wasmarket.kernel.selection.wishes import Wish
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.traits import trait_mask, traits_of
 from wasmarket_cli.developer.requirements import Needs
+from wasmarket_cli.output import count
 
 NO_LIMITS = frozenset({"provider_weights", "gateway"})
 """What of a wish excludes nobody by itself."""
@@ -19,7 +20,8 @@ def find_obstacles(
 ) -> list[str]:
     """Say for each wish, alone, how many units there would be without it, where that is more.
 
-    `most` is what there is with all wishes. Asks for one quote a wish.
+    Peers that do not answer the matcher are counted, too: their offers are passed over. `most` is
+    what there is with all wishes. Asks for one quote a wish.
     """
     lines = []
     for text, relaxed in _relaxations(needs):
@@ -27,7 +29,15 @@ def find_obstacles(
         units = max((int(row["units"]) for row in curve), default=0)
         if units > most:
             lines.append(f"without {text} there are {units}")
+    if silent := _count_unreachable(client):
+        lines.append(f"{count(silent, 'peer')} with offers not counted: no answer to the matcher")
     return lines
+
+
+def _count_unreachable(client: DeveloperClient) -> int:
+    """Return how many peers with offers the matcher passes over: they do not answer it."""
+    peers = client.matcher.get("/v1/status")["extra"].get("peers")
+    return int(peers["unreachable"]) if peers else 0
 
 
 def _relaxations(needs: Needs) -> list[tuple[str, Needs]]:

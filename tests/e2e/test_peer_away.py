@@ -1,4 +1,4 @@
-"""Following logs while the peer that tells them dies and comes back."""
+"""What is said while a peer dies and comes back: followed logs, quotes."""
 
 import json
 import queue
@@ -35,3 +35,19 @@ def test_follow__over_a_kill_of_the_peer__goes_on_without_a_line_twice(market):
 
     assert lines.get(timeout=120) == "greeting last"
     reader.join(120)
+
+
+def test_quote__peer_of_a_provider_is_away__counts_it_and_has_it_again(market):
+    wanted = ("quote", "--units", "2", "--per-provider", "1", "--max-price", "0.02")
+    before = market.run(*wanted)
+    market.market.peers["beta-1"].kill()
+    missed = wait_until(
+        "the matcher passes it over", lambda: (ran := market.run(*wanted)).err and ran
+    )
+    market.market.start_peer("beta-1").wait_ready(180)
+
+    after = market.run(*wanted)
+
+    assert "1 peer with offers not counted: no answer to the matcher" in missed.err
+    assert (before.err, after.err) == ("", "")
+    assert after.out == before.out
