@@ -25,6 +25,7 @@ from wasmarket.kernel.events.audits import CaseOutcome
 from wasmarket.kernel.hashing import sha256
 from wasmarket.kernel.signing.offers import ProvidersMode
 from wasmarket.kernel.units import FLT, format_flt, format_usdc
+from wasmarket_cli.local.money import read_still
 from wasmarket_cli.local.network import COINS, LocalMarket
 from wasmarket_cli.provider.peer_keys import load_peer_keys
 
@@ -216,8 +217,10 @@ class MeteredChapters:
 
     def _read_stakes(self, hunter: Account) -> dict[str, int]:
         """Return where the FLT of a conviction may be, at one block: others act meanwhile."""
+        return read_still(self._market.wiring, lambda block: self._stakes_at(hunter, block))
+
+    def _stakes_at(self, hunter: Account, block: int) -> dict[str, int]:
         wiring = self._market.wiring
-        block = wiring.rpc.fetch_head().number
         names = ("developer", "beta")
         people = {name: wiring.account(name).address for name in names} | {"hunter": hunter.address}
         stakes = {

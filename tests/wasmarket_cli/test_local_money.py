@@ -1,10 +1,12 @@
 """The sums of a local market: a unit too many or too few is noticed, wherever it is."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
-from wasmarket_cli.local.money import DoesNotAddUp, Money
+from wasmarket.kernel.errors import TimedOut
+from wasmarket_cli.local.money import READINGS, DoesNotAddUp, Money, read_still
 
 pytestmark = pytest.mark.unit
 
@@ -55,3 +57,18 @@ def test_lines__name_every_place():
         "deal 2: balance": 0,
         "put aside for epochs begun": 5,
     }
+
+
+def wiring_of(heads):
+    """Return a chain whose newest block is each of `heads` in turn."""
+    blocks = (SimpleNamespace(number=number) for number in heads)
+    return SimpleNamespace(rpc=SimpleNamespace(fetch_head=lambda: next(blocks)))
+
+
+def test_read_still__block_is_made_meanwhile__reads_anew():
+    assert read_still(wiring_of([7, 8, 8, 9, 9, 9]), str) == "9"
+
+
+def test_read_still__never_without_a_block__ends():
+    with pytest.raises(TimedOut):
+        read_still(wiring_of(range(2 * READINGS)), str)
