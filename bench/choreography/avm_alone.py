@@ -17,7 +17,7 @@ from peer.runtime.module.service import BodyKind
 
 def measure_alone(module: Path, cache: Path, bodies: list[bytes], repeat: int) -> float:
     """Return the mean microseconds of these invokes."""
-    spec = build_spec(module)
+    spec = build_spec(module, cache)
     settings = EngineSettings.of([spec])
     engine = build_engine(settings, InstancePool(2, spec.total_memory_limit))
     host = ServiceHost(

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from peer.choreography.avm_file import SHA256
+from peer.choreography.curve.quick_avm import find_quick
 from peer.choreography.turns import SLOW_US, Turns
 from peer.runtime.errors import GuestFault
 from peer.runtime.module.code_files import CODE
@@ -139,11 +139,15 @@ def _read(number: int, request: _Request) -> ServiceRequest:
     )
 
 
-def build_spec(module: Path) -> ServiceSpec:
-    """Return AquaVM as a service of the runtime, like one of a deal."""
+def build_spec(module: Path, cache: Path) -> ServiceSpec:
+    """Return AquaVM as a service of the runtime, like one of a deal.
+
+    What runs is made of `module`, and lies in `cache`.
+    """
+    path, digest = find_quick(module, cache)
     return ServiceSpec(
         NAME,
-        (ModuleSpec(NAME, module, bytes.fromhex(SHA256), logger_enabled=False),),
+        (ModuleSpec(NAME, path, bytes.fromhex(digest), logger_enabled=False),),
         total_memory_limit=MEMORY_BYTES,
         instance=InstanceMode.WARM,
         limits=CallLimits(INVOKE_MS, FRAME_BYTES, FRAME_BYTES),
@@ -166,8 +170,9 @@ class Avm:
     ) -> None:
         """`module` was checked by `find_avm`; its code is compiled into `cache` once."""
         cache.mkdir(parents=True, exist_ok=True)
+        spec = build_spec(module, cache)
         self._pool = WorkerPool(
-            [build_spec(module)],
+            [spec],
             units=units,
             cache_dir=cache,
             settings=PoolSettings(
@@ -177,7 +182,7 @@ class Avm:
         )
         self.invokes = 0
         self.invoke_us = 0
-        self._cache = cache
+        self._is_compiled = any(cache.glob(f"{spec.facade.digest.hex()}-*{CODE}"))
         self._compiling: asyncio.Task[None] | None = None
         self._particle_bytes = particle_bytes
         # Particles wait here, not in the pool, whose queue refuses what is too much.
@@ -191,7 +196,7 @@ class Avm:
     def start(self) -> None:
         """Let the first particle start a worker; compile the module now if it never was."""
         self._pool.start_later()
-        if not any(self._cache.glob(f"*{CODE}")):
+        if not self._is_compiled:
             self._compiling = asyncio.ensure_future(self._compile())
 
     async def stop(self) -> None:

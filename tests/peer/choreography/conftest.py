@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from peer.choreography.avm_file import find_avm, find_code_cache
+from peer.choreography.curve.quick_avm import QUICK_SHA256
 from peer.runtime.module.code_files import CODE
 from tests.peer.choreography.copier import build_copier
 from tests.peer.choreography.tetraplets import build_witness
@@ -79,7 +80,7 @@ def wait_for_avm(peer: PeerRunner) -> None:
     avm = find_avm("")
     if avm is not None:
         code = find_code_cache("", avm, peer.folder.cache)
-        wait_until("AquaVM is compiled", lambda: any(code.glob(f"*{CODE}")))
+        wait_until("AquaVM is compiled", lambda: any(code.glob(f"{QUICK_SHA256}-*{CODE}")))
 
 
 def serve_pair(world, peers: list[PeerRunner], app) -> Pair:
