@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
 
@@ -23,6 +23,8 @@ from wasmarket import __version__
 
 pytestmark = pytest.mark.e2e
 
+MACHINE = ("PIP_", "UV_", "SSL_")
+"""How variables begin that say where packages come from, and whom to trust for it."""
 VERSIONS = """
 import json, re, importlib.metadata as packages
 there = {re.sub("[-_.]+", "-", p.name).lower(): p.version for p in packages.distributions()}
@@ -66,6 +68,7 @@ def build(steps, room, environ):
             if sources[0].startswith("--from="):
                 # What another stage built is in the checkout, built by the same command.
                 sources = [source.removeprefix("/src/") for source in sources[1:]]
+            (folder / target).mkdir(parents=True, exist_ok=True)
             for source in sources:
                 copy(CHECKOUT / source, folder / target)
         else:
@@ -88,6 +91,26 @@ def copy(source: Path, target: Path):
         shutil.copytree(source, target, ignore=ignored, dirs_exist_ok=True)
     else:
         shutil.copy(source, target)
+
+
+def is_sent(path):
+    """Whether a build is given this path of the checkout, by `.dockerignore`."""
+    sent = True
+    for line in (CHECKOUT / ".dockerignore").read_text(encoding="utf-8").split():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        if PurePath(path).is_relative_to(pattern):
+            sent = line.startswith("!")
+    return sent
+
+
+def test_image__whatever_it_copies__is_sent_to_the_build():
+    stages = read_stages(DOCKERFILE.read_text(encoding="utf-8")).values()
+    copied = [rest.split()[:-1] for steps in stages for word, rest in steps if word == "COPY"]
+    sources = [name for names in copied if not names[0].startswith("--") for name in names]
+
+    assert "docs/wit" in sources
+    assert [name for name in sources if not is_sent(name)] == []
+    assert not is_sent("docs/design.md")
 
 
 def test_image__stage_of_scripts__leaves_the_module_that_peers_take(tmp_path):
@@ -117,7 +140,7 @@ class BuildStage:
 
     def run_to(self, found):
         """Run the steps up to the one whose text has `found`, with it."""
-        place = next(i for i, (_, rest) in enumerate(self.steps) if found in rest)
+        place = next(i for i, (_, rest) in enumerate(self.steps) if found in f" {rest}")
         now, self.steps = self.steps[: place + 1], self.steps[place + 1 :]
         build(now, self.room, self.environ)
 
@@ -138,15 +161,19 @@ def stage():
     (tools / "python").symlink_to(sys.executable)
     environ = {
         "PREFIX": str(room / "wasmarket"),
+        "TOOLS": str(room / "installers"),
         "PATH": f"{tools}:/usr/bin:/bin",
         "HOME": os.environ.get("HOME", "/"),
         # Downloads may be kept here; in the image they would stay in a layer.
         "PIP_NO_CACHE_DIR": "0",
+        "UV_NO_CACHE": "0",
         # Nor is all compiled, of which little runs here; pip understands this one upside down.
         "PIP_NO_COMPILE": "0",
+        "UV_COMPILE_BYTECODE": "0",
     }
     # Where packages come from is the machine's setting, not the image's.
-    environ |= {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    ours = {name: value for name, value in os.environ.items() if name.startswith(MACHINE)}
+    environ = ours | environ
     steps = read_stages(DOCKERFILE.read_text(encoding="utf-8"))["build"]
     yield BuildStage(room, environ, steps)
     shutil.rmtree(room)
@@ -155,7 +182,7 @@ def stage():
 @pytest.fixture(scope="module")
 def installed(stage):
     """The build stage after it has installed what runs."""
-    stage.run_to("--require-hashes")
+    stage.run_to(" -r requirements.lock")
     return stage
 
 
