@@ -1,4 +1,7 @@
-"""From nothing to the first answer of a deal, as a developer types it, on a local market."""
+"""From nothing to the first answer of a deal, as a developer types it, on a local market.
+
+A language whose compiler is not here ends the measurement: `make setup` has all of them.
+"""
 
 import json
 import os
@@ -8,18 +11,17 @@ import time
 from pathlib import Path
 
 from wasmarket.client.home import Home
+from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
 from wasmarket_cli.local.network import start_market
 from wasmarket_cli.local.plan import PeerPlan, Plan, Ports, find_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / "tools" / "wasmarket"
 PEERS = (PeerPlan("alpha-1", "alpha", "DE", 16, 4_096, 10_000),)
-CALLS = {
-    "python": ("greet", "Ada"),
-    "ts": ("greet", "Ada"),
-    "js": ("greet", "Ada"),
-    "rust": ("upper", "--raw"),
-}
+COMPILERS = ROOT / ".tools" / "languages" / "bin"
+GREET = ("greet", "Ada")
+UPPER = ("upper", "--raw")
+CALLS = {language: GREET if language in COMPONENTS else UPPER for language in LANGUAGES}
 
 
 def measure_begin() -> dict[str, float]:
@@ -61,7 +63,11 @@ def _run(home: Home, folder: Path, *arguments: str) -> str:
     done = subprocess.run(
         [COMMAND, "--home", home.root, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PATH": f"{COMPILERS}{os.pathsep}{os.environ['PATH']}",
+        },
         capture_output=True,
         text=True,
         check=False,

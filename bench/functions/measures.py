@@ -8,6 +8,7 @@ from bench.peer.measures import (
     TIMES,
     Measure,
 )
+from wasmarket_cli.building.recipes import LANGUAGES as BUILT
 
 COUNT = "firings"
 TRIGGERS = (
@@ -73,7 +74,7 @@ def list_measures() -> tuple[Measure, ...]:
             "lower",
             BEGIN_BAR,
         )
-        for language in ("python", "ts", "js", "rust")
+        for language in BUILT
     ]
     return tuple(rows)
 
