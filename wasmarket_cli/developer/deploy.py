@@ -23,7 +23,7 @@ from wasmarket.kernel.signing.offers import PriceKind, ProvidersMode
 from wasmarket.kernel.traits import trait_mask
 from wasmarket.kernel.units import Address, Hash
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
+from wasmarket_cli.developer.apps.app_check import check_app, warn_of_app
 from wasmarket_cli.developer.obstacles import find_obstacles
 from wasmarket_cli.developer.quoting.quotes import most_units
 from wasmarket_cli.developer.quoting.terms import (
@@ -143,7 +143,7 @@ def deploy(
     built = ask_for_work(built, metered, fuel, credit)
     built = override_settings(built, parse_settings(settings))
     interfaces = check_app(built)
-    warn_of_envs(built)
+    warn_of_app(built)
     wiring = wire(ctx)
     client = DeveloperClient(wiring, key)
     project = ProjectFile(app, wiring)

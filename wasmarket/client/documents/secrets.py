@@ -66,14 +66,13 @@ class DealSecrets:
                 remedy="remove one with `wasmarket secret rm`",
             )
         boxes, unfit = self._seal(peers, packed)
+        if not boxes:
+            # Nothing is handed out: peers would list a secret that nobody has.
+            raise self._closed(unfit)
         listed = SecretList(before.version + 1, {**before.digests, name: hash_packed(packed)})
         silent = self._hand_out(peers, listed, {peer: {name: box} for peer, box in boxes.items()})
         if not boxes.keys() - silent.keys():
-            number, why = next(iter((unfit | silent).items()))
-            raise Unreachable(
-                f"no peer of deal {self._deal} can open it; peer {number}: {why}",
-                remedy="set it again once a peer answers: `wasmarket status` says which are live",
-            )
+            raise self._closed(unfit | silent)
         return self._say(listed, peers, {peer: [name] for peer in unfit}, unfit | silent)
 
     def remove(self, name: str) -> SecretState:
@@ -109,6 +108,13 @@ class DealSecrets:
             except InvalidInput as error:
                 unfit[number] = error.detail
         return boxes, unfit
+
+    def _closed(self, reasons: Mapping[int, str]) -> Unreachable:
+        number, why = next(iter(reasons.items()))
+        return Unreachable(
+            f"no peer of deal {self._deal} can open it; peer {number}: {why}",
+            remedy="set it again once a peer answers: `wasmarket status` says which are live",
+        )
 
     def _hand_out(
         self, peers: list[DealPeer], listed: SecretList, boxes: Mapping[int, dict[str, str]]

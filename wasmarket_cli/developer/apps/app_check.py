@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from peer.hosting.versions import build_spec
+from peer.policy.policy import Policy
 from peer.runtime.abi.described import describe_interface
 from peer.runtime.abi.guest_types import Basic, Interface
 from peer.runtime.abi.json_values import compile_arguments
@@ -12,12 +13,16 @@ from peer.runtime.components.check import read_interface
 from peer.runtime.errors import CallRefused, ModuleError
 from peer.runtime.module.service import validate_spec
 from wasmarket.app.file import App
-from wasmarket.content.exporter import read_file
+from wasmarket.content.exporter import read_block, read_file
+from wasmarket.content.unixfs import read_file_part
 from wasmarket.kernel.documents.app_parts import Flow, Site
 from wasmarket.kernel.documents.triggers import CHAIN_EVENT, Trigger, add_argument
 from wasmarket.kernel.errors import InvalidInput
 from wasmarket.kernel.hashing import sha256
 from wasmarket_cli.output import say
+
+USUAL_MODULE_BYTES: Final = Policy().max_module_bytes
+"""What a peer takes whose policy says nothing else."""
 
 
 def check_app(app: App) -> dict[str, dict[str, Any]]:
@@ -58,8 +63,19 @@ def list_public_envs(app: App) -> list[str]:
     ]
 
 
-def warn_of_envs(app: App) -> None:
-    """Say which environment variables the manifest is about to publish."""
+def warn_of_app(app: App) -> None:
+    """Say what of an app its developer may not mean: values that all can read, modules that few
+    peers take."""
+    for service in app.manifest.services:
+        for module in service.modules:
+            size = read_file_part(module.cid, read_block(module.cid, app.get)).size
+            if size > USUAL_MODULE_BYTES:
+                say(
+                    f"warning: module {module.name} has {size >> 20} MiB: peers take "
+                    f"{USUAL_MODULE_BYTES >> 20} unless their provider allows more "
+                    "(max_module_bytes), and give the deal back",
+                    err=True,
+                )
     if names := list_public_envs(app):
         say(f"warning: anybody can read the values of {', '.join(names)}", err=True)
         say("  the manifest is public: keys and passwords are for `wasmarket secret`", err=True)

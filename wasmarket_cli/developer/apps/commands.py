@@ -23,7 +23,7 @@ from wasmarket.app.file import App
 from wasmarket.client.home import Home
 from wasmarket.kernel.errors import MarketError
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
+from wasmarket_cli.developer.apps.app_check import check_app, warn_of_app
 from wasmarket_cli.developer.apps.app_pool import open_pool
 from wasmarket_cli.developer.apps.own_effects import OwnEffects
 from wasmarket_cli.developer.arguments import parse_arguments, parse_function, raw_option, read_raw
@@ -67,7 +67,7 @@ def build(app: Path, watch: bool, as_json: bool) -> None:
 def _build_once(app: Path, as_json: bool) -> None:
     built = build_app(app, tell)
     check_app(built)
-    warn_of_envs(built)
+    warn_of_app(built)
     modules = [
         (f"{service.name}/{module.name}", str(module.cid))
         for service in built.manifest.services

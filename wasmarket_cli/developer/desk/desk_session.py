@@ -11,7 +11,7 @@ from typing import Any, Final
 from wasmarket.app.file import App
 from wasmarket.kernel.errors import MarketError
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
+from wasmarket_cli.developer.apps.app_check import check_app, warn_of_app
 from wasmarket_cli.developer.arguments import parse_event
 from wasmarket_cli.developer.desk.desk_front import describe, find_trigger
 from wasmarket_cli.developer.desk.desk_secrets import DeskSecrets
@@ -42,7 +42,7 @@ class DeskEvents:
 def build_checked(app: Path, told: Callable[[str], None]) -> App:
     built = build_app(app, told)
     check_app(built)
-    warn_of_envs(built)
+    warn_of_app(built)
     return built
 
 

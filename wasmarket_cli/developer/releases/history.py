@@ -10,7 +10,7 @@ from wasmarket.client.developer import DeveloperClient
 from wasmarket.kernel.documents.content_ids import parse_cid
 from wasmarket.kernel.errors import Conflict, InvalidInput
 from wasmarket_cli.building.build import build_app
-from wasmarket_cli.developer.apps.app_check import check_app, warn_of_envs
+from wasmarket_cli.developer.apps.app_check import check_app, warn_of_app
 from wasmarket_cli.developer.releases.published_app import fetch_app
 from wasmarket_cli.developer.releases.switching import switch_version
 from wasmarket_cli.developer.settings import keep_given, parse_settings, settings_options
@@ -51,7 +51,7 @@ def update(
     """
     built = override_settings(build_app(app, tell), parse_settings(settings))
     interfaces = check_app(built)
-    warn_of_envs(built)
+    warn_of_app(built)
     client = DeveloperClient(wire(ctx), key)
     if not defaults:
         built = keep_given(client, client.deal(deal)["app"], built)
