@@ -74,6 +74,16 @@ class OpenCase:
         return 0 if outcome is CaseOutcome.CONVICTED else self.fee
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is known of an assignment while its number is another deal's."""
+
+    book: UsageBook
+    asked: set[int]
+    conviction: tuple[int, int] | None
+    drop: int | None
+
+
 class Journal:
     """The file and what it adds up to. Any thread writes, one line after the other."""
 
@@ -95,11 +105,23 @@ class Journal:
         """By assignment the epoch and the block of a contradiction of ours."""
         self.drops: dict[int, int] = {}
         """By assignment the block in which it was dropped."""
+        self._owners: dict[int, str] = {}
+        """By assignment its deal and the offer that came of: what no other deal has."""
+        self._away: dict[tuple[int, str], _Kept] = {}
+        """What is known of assignments whose numbers a reorganisation gave to another deal."""
         self._file = None if is_read_only else JournalFile(path, "meter", self._take)
 
     def book(self, assignment: int) -> UsageBook:
         """Return what is known of an assignment."""
         return self.books.setdefault(assignment, UsageBook())
+
+    def know(self, assignment: int, deal: int, offer: str) -> None:
+        """Keep the book of an assignment for this deal alone: forks give numbers to others.
+
+        What is known of another deal's is put away, and comes back when its number does.
+        """
+        if self._owners.get(assignment) != f"{deal}:{offer}":
+            self.write("assigned", assignment=assignment, deal=deal, offer=offer)
 
     def write(self, what: str, **said: Any) -> None:
         """Write a line, safe on the disk, and take what it says."""
@@ -133,6 +155,8 @@ class Journal:
                 self.drops[said["assignment"]] = said["block"]
             case "contradicted" | "refused" | "dropped":
                 pass
+            case "assigned":
+                self._assign(said["assignment"], f"{said['deal']}:{said['offer']}")
             case "undone":
                 self._undo(said)
             case "closed":
@@ -146,6 +170,30 @@ class Journal:
         self.cases[case] = opened
         self.known.add(case)
 
+    def _assign(self, assignment: int, owner: str) -> None:
+        before = self._owners.get(assignment)
+        self._owners[assignment] = owner
+        # Lines of older versions named no owner.
+        if before is None or before == owner:
+            return
+        epochs = {epoch for number, epoch in self.asked if number == assignment}
+        self.asked -= {(assignment, epoch) for epoch in epochs}
+        self._away[assignment, before] = _Kept(
+            self.books.pop(assignment, UsageBook()),
+            epochs,
+            self.convictions.pop(assignment, None),
+            self.drops.pop(assignment, None),
+        )
+        kept = self._away.pop((assignment, owner), None)
+        if kept is None:
+            return
+        self.books[assignment] = kept.book
+        self.asked |= {(assignment, epoch) for epoch in kept.asked}
+        if kept.conviction is not None:
+            self.convictions[assignment] = kept.conviction
+        if kept.drop is not None:
+            self.drops[assignment] = kept.drop
+
     def _undo(self, said: dict[str, Any]) -> None:
         """Forget what a reorganisation has taken back: the epoch is looked at again."""
         assignment, epoch = said["assignment"], said["epoch"]
@@ -153,7 +201,13 @@ class Journal:
         self.known.discard(said["case"])
         self.asked.discard((assignment, epoch))
         self.convictions.pop(assignment, None)
-        self.book(assignment).again.add(epoch)
+        away = [kept for (number, _), kept in self._away.items() if number == assignment]
+        for kept in away:
+            kept.asked.discard(epoch)
+        for book in (self.book(assignment), *(kept.book for kept in away)):
+            # A case about a number that went to another deal is about a lie of the first alone.
+            if epoch in book.problems:
+                book.again.add(epoch)
 
     def _take_of_book(self, book: UsageBook, said: dict[str, Any]) -> None:
         match said["what"]:

@@ -44,6 +44,7 @@ class Metering:
         problem: MarketError | None = None
         held = self.find_concerned(facts)
         for assignment in held:
+            self._journal.know(assignment.id, assignment.deal, facts.deals[assignment.deal].offer)
             try:
                 if not assignment.is_convicted:
                     self._checker.check(facts, assignment)

@@ -9,7 +9,7 @@ from wasmarket.kernel.addresses import ZERO_ADDRESS, raw
 from wasmarket.kernel.audits.times import RING_EPOCHS
 from wasmarket.kernel.events.audits import CaseKind, CaseState
 from wasmarket.kernel.reasons import EndKind
-from wasmarket.kernel.units import Address
+from wasmarket.kernel.units import Address, Hash
 
 KEPT_EPOCHS = 2 * RING_EPOCHS
 
@@ -32,10 +32,11 @@ class PeerPlace:
 
 @dataclass(frozen=True, slots=True)
 class KnownDeal:
-    """A deal; `meter` signs its usage, ZERO_ADDRESS in a reserved one."""
+    """A deal and the offer it came of; `meter` signs its usage, ZERO_ADDRESS in a reserved one."""
 
     developer: Address
     meter: Address
+    offer: Hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class ChainFacts:
                 retired = {**known.retired, known.wallet: time // self.epoch_seconds}
                 self.peers[event.peer] = replace(known, wallet=event.wallet, retired=retired)
             case events.DealCreated():
-                self.deals[event.deal] = KnownDeal(event.developer, event.meter)
+                self.deals[event.deal] = KnownDeal(event.developer, event.meter, event.offer)
             case events.Assigned():
                 self.assignments[event.assignment] = KnownAssignment(
                     event.assignment, event.deal, event.peer, event.units, event.price

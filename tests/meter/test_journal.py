@@ -172,6 +172,52 @@ def test_undone__lie__is_looked_at_again_with_what_was_before_it(path):
     again.close()
 
 
+def test_know__number_goes_to_another_deal__each_deal_has_its_own_book(path):
+    journal = Journal(path)
+    journal.know(9, 7, "0xaa")
+    write_checked(journal)
+    journal.write("signed", assignment=9, work=10)
+    journal.write("asked", case=4, assignment=9, epoch=6, fee=2, block=30)
+    journal.write("lied", assignment=9, epoch=6, problem="it lies")
+
+    journal.know(9, 8, "0xbb")
+    journal.write("undone", assignment=9, epoch=6, case=4)
+
+    other = journal.book(9)
+    assert (other.work, other.signed, other.problems, other.again) == (0, 0, {}, set())
+    assert journal.asked == set()
+    journal.know(9, 7, "0xaa")
+    journal.close()
+    again = Journal(path)
+    book = again.book(9)
+    assert (book.work, book.signed, book.again) == (10, 10, {6})
+    assert (again.asked, again.cases) == (set(), {})
+    again.close()
+
+
+def test_know__same_number_and_deal_of_another_offer__is_another(path):
+    journal = Journal(path)
+    journal.know(9, 7, "0xaa")
+    write_checked(journal)
+
+    journal.know(9, 7, "0xbb")
+
+    assert journal.book(9).work == 0
+    journal.close()
+
+
+def test_know__journal_without_owners__is_the_first_deals(path):
+    journal = Journal(path)
+    write_checked(journal)
+
+    journal.know(9, 7, "0xaa")
+    journal.know(9, 7, "0xaa")
+
+    assert journal.book(9).work == 10
+    assert [line["what"] for line in journal.read()] == ["checked", "assigned"]
+    journal.close()
+
+
 def write_seen(journal, *sequences):
     for sequence in sequences:
         journal.write("seen", assignment=9, sequence=sequence, receipt="ab" * 32, input="cd" * 32)
