@@ -1,7 +1,6 @@
 """Read the rows that many blocks will change, with a few questions instead of one for each."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
@@ -29,7 +28,7 @@ _ROWS: dict[str, type[Any]] = {
     "provider": AccountRow,
 }
 NAMED: dict[type[Event], tuple[tuple[str, type[Any]], ...]] = {
-    kind: tuple((f.name, _ROWS[f.name]) for f in fields(kind) if f.name in _ROWS)
+    kind: tuple((name, _ROWS[name]) for name in kind.__struct_fields__ if name in _ROWS)
     for kind in (*MARKET_EVENTS, *METER_EVENTS, *PROOFS_EVENTS)
 }
 """Members of events that are keys of rows."""

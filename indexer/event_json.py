@@ -1,11 +1,11 @@
 """Events as JSON (DESIGN 8.1): numbers for ids, epochs and counts, strings for every uint256."""
 
 from collections.abc import Callable
-from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
 from msgspec.json import encode as to_json
+from msgspec.structs import fields
 
 from wasmarket.kernel.events import EVENTS, Event
 from wasmarket.kernel.units import Address, Hash
@@ -43,7 +43,7 @@ SAFE = 2**53
 """JSON readers lose digits from here on."""
 
 MEMBERS: dict[type[Event], tuple[tuple[str, bool], ...]] = {
-    kind: tuple((f.name, f.name in NUMBERS) for f in fields(kind))
+    kind: tuple((name, name in NUMBERS) for name in kind.__struct_fields__)
     for kinds in EVENTS.values()
     for kind in kinds
 }
@@ -55,7 +55,7 @@ _WITHOUT_ESCAPES = (int, Address, Hash)
 
 def dump_event(event: Event) -> str:
     """Write an event's members as a JSON object, in the contract's order."""
-    return _DUMPS[type(event)](event)
+    return DUMPS[type(event)](event)
 
 
 def _dump_any(event: Event) -> str:
@@ -93,4 +93,5 @@ def _build_dump(kind: type[Event]) -> Callable[[Event], str]:
     return dump
 
 
-_DUMPS = {kind: _build_dump(kind) for kind in MEMBERS}
+DUMPS = {kind: _build_dump(kind) for kind in MEMBERS}
+"""What writes an event as JSON, by its kind."""

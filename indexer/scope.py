@@ -38,23 +38,15 @@ class Handlers:
 
     def __init__(self) -> None:
         """Begin without any."""
-        self._handlers: dict[type[Event], Handler[Any]] = {}
+        self.by_kind: dict[type[Event], Handler[Any]] = {}
 
     def on(self, kind: type[EventT]) -> Callable[[Handler[EventT]], Handler[EventT]]:
         """Register the decorated function for an event."""
 
         def register(handler: Handler[EventT]) -> Handler[EventT]:
-            if kind in self._handlers:
+            if kind in self.by_kind:
                 raise ValueError(f"{kind.__name__} has two handlers")
-            self._handlers[kind] = handler
+            self.by_kind[kind] = handler
             return handler
 
         return register
-
-    def kinds(self) -> set[type[Event]]:
-        """Return the events that have a handler."""
-        return set(self._handlers)
-
-    def apply(self, scope: Scope, log: Log[Any]) -> None:
-        """Let the event's handler change the rows."""
-        self._handlers[type(log.event)](scope, log)

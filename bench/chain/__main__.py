@@ -6,11 +6,11 @@ Calls are answered from memory, so that only this process's own work is measured
 import importlib
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from typing import get_type_hints
 
 import httpx
 import msgspec
+from msgspec.structs import fields
 
 from wasmarket.chain.contracts.bindings import Erc20
 from wasmarket.chain.contracts.decoder import Decoder

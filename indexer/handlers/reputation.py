@@ -12,8 +12,26 @@ from wasmarket.kernel.reputation.kinds import (
     kind_of_end,
 )
 from wasmarket.kernel.units import Amount, Stake
-from wasmarket.store.enums import Uint
+from wasmarket.store.chain.rows import in_order
 from wasmarket.store.tables import AssignmentRow, PeerRow, ReputationEventRow
+
+REPUTATION_EVENT = in_order(
+    ReputationEventRow,
+    "block_number",
+    "log_index",
+    "kind",
+    "peer",
+    "provider",
+    "epoch",
+    "tx_hash",
+    "deal",
+    "assignment",
+    "reason",
+    "units",
+    "paid",
+    "refunded",
+    "seized",
+)
 
 
 def note(
@@ -30,22 +48,24 @@ def note(
     """Keep an event of an assignment for the peer that has it."""
     peer = scope.rows.peek(PeerRow, assignment.peer)
     assert peer is not None  # nobody is assigned before it is registered
-    scope.rows.append(
-        ReputationEventRow,
-        block_number=log.block_number,
-        log_index=log.log_index,
-        kind=kind,
-        peer=peer.id,
-        provider=peer.provider,
-        epoch=scope.epoch(log),
-        tx_hash=log.tx_hash,
-        deal=assignment.deal,
-        assignment=assignment.id,
-        reason=None if reason is None else Uint(reason),
-        units=assignment.units,
-        paid=Amount(paid),
-        refunded=Amount(refunded),
-        seized=Stake(seized),
+    scope.rows.append_values(
+        REPUTATION_EVENT,
+        (
+            log.block_number,
+            log.log_index,
+            kind,
+            peer.id,
+            peer.provider,
+            scope.epoch(log),
+            log.tx_hash,
+            assignment.deal,
+            assignment.id,
+            reason,
+            assignment.units,
+            paid,
+            refunded,
+            seized,
+        ),
     )
 
 

@@ -5,8 +5,10 @@ same for all peers. What a reorg undoes before an event has its confirmations ne
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from wasmarket.chain.contracts.fragment_logs import decode_log
 from wasmarket.chain.errors import ReorgTooDeep
@@ -27,11 +29,10 @@ MOST_READ: Final = 100
 TAIL: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ContractEvent(Event):
+class ContractEvent(Event, frozen=True):
     """An event of some contract: its arguments as JSON values, or why they cannot be read."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = msgspec.field(default_factory=dict)
     problem: str = ""
 
 

@@ -1,8 +1,10 @@
 """Random histories of the model of the law, as blocks of events, and what a store must say."""
 
 import copy
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
+
+from msgspec.structs import fields
 
 from tests.model.law import Law, Places
 from tests.model.machine import ROLES

@@ -1,9 +1,9 @@
 """What each event does to the store, also events that a hostile caller made."""
 
 import json
-from dataclasses import fields
 
 import pytest
+from msgspec.structs import fields
 
 from indexer.apply import HANDLERS
 from indexer.event_json import dump_event

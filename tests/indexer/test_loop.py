@@ -151,7 +151,7 @@ def test_step__stopped_in_the_middle__goes_on_later_from_there(loop, chain, data
 def test_step__handler_fails__nothing_of_the_block_is_kept(loop, chain, database, monkeypatch):
     chain.mine(deposited(5))
     loop.step(NEVER)
-    monkeypatch.setattr("indexer.apply._record", fail_once())
+    monkeypatch.setattr("indexer.apply.branch_of", fail_once())
     chain.mine(deposited(9))
 
     with pytest.raises(RuntimeError):
@@ -164,15 +164,15 @@ def test_step__handler_fails__nothing_of_the_block_is_kept(loop, chain, database
 
 
 def fail_once():
-    real, failed = apply._record, []
+    real, failed = apply.branch_of, []
 
-    def record(rows, log):
+    def branch_of(block_hash):
         if not failed:
-            failed.append(log)
+            failed.append(block_hash)
             raise RuntimeError("out of memory")
-        real(rows, log)
+        return real(block_hash)
 
-    return record
+    return branch_of
 
 
 def test_run__chain_offline_for_a_while__says_so_and_goes_on(loop, chain, database, board):
@@ -194,7 +194,7 @@ def test_run__chain_offline_for_a_while__says_so_and_goes_on(loop, chain, databa
 def test_take_turn__unexpected_error__is_told_and_the_next_turn_goes_on(
     loop, chain, database, board, registry, monkeypatch
 ):
-    monkeypatch.setattr("indexer.apply._record", fail_once())
+    monkeypatch.setattr("indexer.apply.branch_of", fail_once())
     chain.mine(deposited(4))
 
     with pytest.raises(RuntimeError):

@@ -1,12 +1,12 @@
 """Decoder: slicing agrees with eth_abi, strangers' bytes do no harm."""
 
-from dataclasses import fields
 from typing import get_type_hints
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from wasmarket.chain.contracts.abi import decode_values, load_abi
 from wasmarket.chain.contracts.decoder import Decoder

@@ -9,6 +9,7 @@ from tests.indexer.indexed import Indexed
 from tests.wasmarket.store.test_queries import ASK, KEYS, match, register
 from wasmarket.kernel import events
 from wasmarket.kernel.addresses import to_address
+from wasmarket.store.chain import epochs
 from wasmarket.store.chain.assignments import fetch_assignments
 from wasmarket.store.chain.audits import fetch_cases, fetch_contradictions
 from wasmarket.store.chain.deals import fetch_deal_changes, fetch_deals
@@ -190,11 +191,13 @@ def run_for_epochs(town, epochs):
     return start
 
 
-def test_keep_totals__epochs_became_final__are_what_counting_gives(town):
+@pytest.mark.parametrize("at_once", [1, 2, 100])
+def test_keep_totals__epochs_became_final__are_what_counting_gives(town, monkeypatch, at_once):
     start = run_for_epochs(town, 6)
     with town.database.read() as session:
         at = fetch_indexed(session)
         counted = fetch_epochs(session, at, start, at.final_epoch)
+    monkeypatch.setattr(epochs, "AT_ONCE", at_once)
 
     assert town.writer.keep_totals() is False
 

@@ -7,7 +7,6 @@ ten times as long. The tests compare the two.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
 from functools import lru_cache
 from operator import attrgetter, call, itemgetter
 from struct import Struct
@@ -26,7 +25,8 @@ Decode = Callable[[Sequence[str], str], Event]
 
 WORD = 64
 ADDRESSES_KEPT = 1 << 14
-_PLACE = attrgetter("block_number", "log_index")
+_BLOCK = attrgetter("block_number")
+_INDEX = attrgetter("log_index")
 
 
 class Decoder:
@@ -82,18 +82,16 @@ class Decoder:
         self, raws: Iterable[RawLog], timestamps: Mapping[str, Timestamp]
     ) -> tuple[Log[Event], ...]:
         """Decode known logs in log order; `timestamps` are those of their blocks, by hash."""
-        known = []
-        for raw in raws:
-            log = self.decode(raw, timestamps[raw.block_hash])
-            if log is not None:
-                known.append(log)
-        known.sort(key=_PLACE)
+        decoded = (self.decode(raw, timestamps[raw.block_hash]) for raw in raws)
+        known = [log for log in decoded if log is not None]
+        known.sort(key=_INDEX)
+        known.sort(key=_BLOCK)
         return tuple(known)
 
 
 def build_decode(kind: type[Event], event: EventType) -> Decode:
     """Return a function (topics, data in hex) -> event. Raises WrongChain if fields differ."""
-    names = [field.name for field in fields(kind)]
+    names = list(kind.__struct_fields__)
     if names != [param.name for param in event.inputs]:
         raise WrongChain(f"event {event.name} has other fields in the ABI than in kernel.events")
     plain = [param for param in event.inputs if not param.indexed]
@@ -123,6 +121,7 @@ def _build_slicing(kind: type[Event], event: EventType) -> Decode:
     arranged = [*indexed, *plain]
     readers = [_READERS[param.type] for param in arranged]
     topic_count, size = len(indexed) + 1, 2 + WORD * len(plain)
+    join = _JOINS[len(indexed)]
     split = Struct(f"{WORD // 2}s" * len(arranged)).unpack
     places = [arranged.index(param) for param in event.inputs]
     # An event's fields are read by C alone where they stand in the order of the words.
@@ -132,11 +131,19 @@ def _build_slicing(kind: type[Event], event: EventType) -> Decode:
     def decode(topics: Sequence[str], data: str) -> Event:
         if len(topics) != topic_count or len(data) != size:
             raise ValueError("the log has too many or too few words")
-        digits = ("".join(topics[1:]) + data).replace("0x", "")
-        values = map(call, readers, split(bytes.fromhex(digits)))
+        values = map(call, readers, split(bytes.fromhex(join(topics, data))))
         return kind(*values) if is_arranged else kind(*arrange(tuple(values)))
 
     return decode
+
+
+_JOINS: tuple[Callable[[Sequence[str], str], str], ...] = (
+    lambda _, data: data[2:],
+    lambda topics, data: topics[1][2:] + data[2:],
+    lambda topics, data: topics[1][2:] + topics[2][2:] + data[2:],
+    lambda topics, data: topics[1][2:] + topics[2][2:] + topics[3][2:] + data[2:],
+)
+"""The words of a log as hex, by how many of them are topics."""
 
 
 @lru_cache(ADDRESSES_KEPT)

@@ -34,7 +34,7 @@ class Header:
     bloom: int
 
 
-class Log(msgspec.Struct, Generic[EventT_co], frozen=True):
+class Log(msgspec.Struct, Generic[EventT_co], frozen=True, gc=False):
     """One event of our contracts and where it happened."""
 
     event: EventT_co
@@ -68,7 +68,7 @@ class Rollback:
 Update = Block | Rollback
 
 
-class RawLog(msgspec.Struct, frozen=True, rename="camel"):
+class RawLog(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A log as JSON-RPC writes it: numbers and bytes in hex."""
 
     address: str

@@ -10,7 +10,7 @@ from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 UNCHECKED = "set `[chain] check_headers = false` if the chain hashes its headers in another way"
 
 
-class RawHeader(msgspec.Struct, frozen=True, rename="camel"):
+class RawHeader(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A block without its transactions, as JSON-RPC writes it; later forks added the last ones."""
 
     number: str

@@ -1,13 +1,10 @@
 """What the contracts around Market announce: Staking, Proofs, Meter."""
 
-from dataclasses import dataclass
-
 from wasmarket.kernel.events.event import Event
 from wasmarket.kernel.units import Address, Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Stake(Event):
+class Stake(Event, frozen=True, gc=False):
     """Staking: a provider's stake changed."""
 
     provider: Address
@@ -15,8 +12,7 @@ class Stake(Event):
     locked: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving(Event):
+class Leaving(Event, frozen=True, gc=False):
     """Staking: a provider's leaving stake changed; withdrawable from `ready` on."""
 
     provider: Address
@@ -24,8 +20,7 @@ class Leaving(Event):
     ready: int
 
 
-@dataclass(frozen=True, slots=True)
-class Committed(Event):
+class Committed(Event, frozen=True, gc=False):
     """Proofs: a peer committed an epoch."""
 
     peer: int
@@ -33,8 +28,7 @@ class Committed(Event):
     root: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Redeemed(Event):
+class Redeemed(Event, frozen=True, gc=False):
     """Meter: a voucher was paid; `paid` now, `owed` still, `balance` is the deal's."""
 
     assignment: int

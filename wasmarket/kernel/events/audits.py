@@ -1,6 +1,5 @@
 """What Audits announces."""
 
-from dataclasses import dataclass
 from enum import IntEnum
 
 from wasmarket.kernel.events.event import Event
@@ -32,16 +31,14 @@ class CaseOutcome(IntEnum):
     VOID = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Balance(Event):
+class Balance(Event, frozen=True, gc=False):
     """Audits: an account's money there changed."""
 
     account: Address
     free: int
 
 
-@dataclass(frozen=True, slots=True)
-class Opened(Event):
+class Opened(Event, frozen=True, gc=False):
     """Audits: an ask or an accusation began. `kind` is a CaseKind; `receipt` is ZERO for an ask."""
 
     case: int
@@ -53,8 +50,7 @@ class Opened(Event):
     receipt: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Contradicted(Event):
+class Contradicted(Event, frozen=True, gc=False):
     """Audits: a peer was convicted by its own words; `kind` as in LAW 9."""
 
     assignment: int
@@ -63,24 +59,21 @@ class Contradicted(Event):
     seized: int
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn(Event):
+class Drawn(Event, frozen=True, gc=False):
     """Audits: the jury of a case was drawn: seven seats of 32 bits, the first lowest."""
 
     case: int
     jury: int
 
 
-@dataclass(frozen=True, slots=True)
-class Voted(Event):
+class Voted(Event, frozen=True, gc=False):
     """Audits: a juror committed its vote; `place` is the juror's in the jury."""
 
     case: int
     place: int
 
 
-@dataclass(frozen=True, slots=True)
-class Revealed(Event):
+class Revealed(Event, frozen=True, gc=False):
     """Audits: a juror showed its vote."""
 
     case: int
@@ -88,16 +81,14 @@ class Revealed(Event):
     vote: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Phase(Event):
+class Phase(Event, frozen=True, gc=False):
     """Audits: a case went on; `state` is a CaseState."""
 
     case: int
     state: int
 
 
-@dataclass(frozen=True, slots=True)
-class Closed(Event):
+class Closed(Event, frozen=True, gc=False):
     """Audits: a case is over; `outcome` is a CaseOutcome, `seized` FLT base units."""
 
     case: int
@@ -106,8 +97,7 @@ class Closed(Event):
     seized: int
 
 
-@dataclass(frozen=True, slots=True)
-class Seat(Event):
+class Seat(Event, frozen=True, gc=False):
     """Audits: a place of the jurors as it is now; `peer` 0: empty."""
 
     seat: int

@@ -1,8 +1,7 @@
 """What all events of our contracts are."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Any event of our contracts."""
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """Any event of our contracts: numbers and texts alone, which no collector need look at."""

@@ -1,13 +1,10 @@
 """What Market announces."""
 
-from dataclasses import dataclass
-
 from wasmarket.kernel.events.event import Event
 from wasmarket.kernel.units import Address, Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Deposited(Event):
+class Deposited(Event, frozen=True, gc=False):
     """Market: an account put money into its free balance."""
 
     account: Address
@@ -15,8 +12,7 @@ class Deposited(Event):
     free: int
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn(Event):
+class Withdrawn(Event, frozen=True, gc=False):
     """Market: an account took free money out."""
 
     account: Address
@@ -25,8 +21,7 @@ class Withdrawn(Event):
     free: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerRegistered(Event):
+class PeerRegistered(Event, frozen=True, gc=False):
     """Market: a provider registered a peer and locked its bond."""
 
     peer: int
@@ -40,32 +35,28 @@ class PeerRegistered(Event):
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class PeerUnits(Event):
+class PeerUnits(Event, frozen=True, gc=False):
     """Market: a provider changed how many units a peer sells."""
 
     peer: int
     units: int
 
 
-@dataclass(frozen=True, slots=True)
-class PeerWallet(Event):
+class PeerWallet(Event, frozen=True, gc=False):
     """Market: a provider changed a peer's hot key."""
 
     peer: int
     wallet: Address
 
 
-@dataclass(frozen=True, slots=True)
-class PeerEndpoint(Event):
+class PeerEndpoint(Event, frozen=True, gc=False):
     """Market: a provider changed where a peer is reached."""
 
     peer: int
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True)
-class OfferPublished(Event):
+class OfferPublished(Event, frozen=True, gc=False):
     """Market: an account approved an offer's hash and broadcast its bytes."""
 
     account: Address
@@ -73,24 +64,21 @@ class OfferPublished(Event):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class OfferCancelled(Event):
+class OfferCancelled(Event, frozen=True, gc=False):
     """Market: an account cancelled one of its offers for good."""
 
     account: Address
     hash: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class CounterBumped(Event):
+class CounterBumped(Event, frozen=True, gc=False):
     """Market: an account withdrew all its older offers at once."""
 
     account: Address
     counter: int
 
 
-@dataclass(frozen=True, slots=True)
-class FillSkipped(Event):
+class FillSkipped(Event, frozen=True, gc=False):
     """Market: a fill of a match was refused, with its reason."""
 
     deal: int
@@ -98,8 +86,7 @@ class FillSkipped(Event):
     reason: int
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned(Event):
+class Assigned(Event, frozen=True, gc=False):
     """Market: units of a peer were given to a deal; `offer` is the provider offer's hash."""
 
     assignment: int
@@ -110,8 +97,7 @@ class Assigned(Event):
     offer: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class DealCreated(Event):
+class DealCreated(Event, frozen=True, gc=False):
     """Market: a developer offer became a deal."""
 
     deal: int
@@ -123,8 +109,7 @@ class DealCreated(Event):
     meter: Address
 
 
-@dataclass(frozen=True, slots=True)
-class Matched(Event):
+class Matched(Event, frozen=True, gc=False):
     """Market: a match or refill is complete; `units` are the deal's units now."""
 
     deal: int
@@ -133,8 +118,7 @@ class Matched(Event):
     tip: int
 
 
-@dataclass(frozen=True, slots=True)
-class Activated(Event):
+class Activated(Event, frozen=True, gc=False):
     """Market: a peer began to run an assignment."""
 
     assignment: int
@@ -145,8 +129,7 @@ class Activated(Event):
     rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ended(Event):
+class Ended(Event, frozen=True, gc=False):
     """Market: an assignment ended; `kind` is an EndKind."""
 
     assignment: int
@@ -159,16 +142,14 @@ class Ended(Event):
     rate: int
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped(Event):
+class Skipped(Event, frozen=True, gc=False):
     """Market, Meter: a batch left one assignment out, with its reason."""
 
     assignment: int
     reason: int
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed(Event):
+class Claimed(Event, frozen=True, gc=False):
     """Market: final epochs up to `last` were paid to the provider or refunded to the developer."""
 
     assignment: int
@@ -178,8 +159,7 @@ class Claimed(Event):
     refunded: int
 
 
-@dataclass(frozen=True, slots=True)
-class Lapsed(Event):
+class Lapsed(Event, frozen=True, gc=False):
     """Market: a run of funded epochs ended; `last` was its last funded epoch."""
 
     deal: int
@@ -188,8 +168,7 @@ class Lapsed(Event):
     balance: int
 
 
-@dataclass(frozen=True, slots=True)
-class DealBalance(Event):
+class DealBalance(Event, frozen=True, gc=False):
     """Market: a deal was topped up or money was taken from it."""
 
     deal: int
@@ -197,8 +176,7 @@ class DealBalance(Event):
     balance: int
 
 
-@dataclass(frozen=True, slots=True)
-class Stopped(Event):
+class Stopped(Event, frozen=True, gc=False):
     """Market: the developer stopped the deal."""
 
     deal: int
@@ -206,30 +184,26 @@ class Stopped(Event):
     returned: int
 
 
-@dataclass(frozen=True, slots=True)
-class AppChanged(Event):
+class AppChanged(Event, frozen=True, gc=False):
     """Market: the developer updated the deal's app."""
 
     deal: int
     app: Hash
 
 
-@dataclass(frozen=True, slots=True)
-class Paused(Event):
+class Paused(Event, frozen=True, gc=False):
     """Market: new matches were paused or allowed again."""
 
     paused: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OwnershipOffered(Event):
+class OwnershipOffered(Event, frozen=True, gc=False):
     """Market: the admin offered ownership."""
 
     next_owner: Address
 
 
-@dataclass(frozen=True, slots=True)
-class OwnershipTransferred(Event):
+class OwnershipTransferred(Event, frozen=True, gc=False):
     """Market: ownership was accepted."""
 
     owner: Address

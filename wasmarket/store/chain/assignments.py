@@ -23,7 +23,7 @@ MAX_CLAIM = 1_024
 MANY_PEERS = 500
 """Of one provider: from here on it has a share of what is open that is worth a look at it."""
 
-_TERMS = (
+TERMS = (
     DealRow.id,
     DealRow.meter,
     DealRow.balance,
@@ -198,7 +198,7 @@ def fetch_settled(session: Session, at: Indexed, deals: Iterable[int]) -> dict[i
     wanted = sorted(set(deals))
     settled: dict[int, Settlement] = {}
     for start in range(0, len(wanted), BATCH):
-        query = select(*_TERMS).where(DealRow.id.in_(wanted[start : start + BATCH]))
+        query = select(*TERMS).where(DealRow.id.in_(wanted[start : start + BATCH]))
         for row in session.execute(query):
             terms = DealTerms(*row[2:], row.meter != ZERO_ADDRESS)
             settled[row.id] = settle(terms, at.epoch)

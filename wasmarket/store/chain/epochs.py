@@ -1,20 +1,22 @@
 """Read what ran in epochs: kept totals of those that are final, counted ones of the rest."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any
 
+import msgspec
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from wasmarket.kernel.billing import share
+from wasmarket.kernel.addresses import ZERO_ADDRESS
+from wasmarket.kernel.billing import DealTerms, Settlement, settle, share
 from wasmarket.kernel.units import Address
-from wasmarket.store.chain.assignments import fetch_run_ends, fetch_settled
+from wasmarket.store.chain.assignments import TERMS, fetch_run_ends
 from wasmarket.store.enums import RUNNING_STATES
 from wasmarket.store.tables import (
     AssignmentRow,
     CommitmentRow,
+    DealRow,
     EpochTotalRow,
     PeerRow,
     UnitChangeRow,
@@ -22,8 +24,7 @@ from wasmarket.store.tables import (
 from wasmarket.store.views import EpochView, Indexed
 
 
-@dataclass(frozen=True, slots=True)
-class Activity:
+class Activity(msgspec.Struct, frozen=True, gc=False):
     """An assignment that ran: from when to when, on which peer, and what an epoch of it costs."""
 
     start: int
@@ -34,14 +35,11 @@ class Activity:
     first_share: int
 
 
-class Ran(NamedTuple):
-    """What ran on a peer in an epoch, and what it cost, USDC base units."""
+Ran = tuple[int, int, int, int, int]
+"""An epoch, a peer, how many assignments and units it ran, and what they cost, USDC base units."""
 
-    epoch: int
-    peer: int
-    assignments: int
-    units: int
-    billed: int
+AT_ONCE = 2_000
+"""Assignments in memory while all that ran is looked through."""
 
 
 def fetch_epoch(session: Session, at: Indexed, epoch: int) -> EpochView:
@@ -92,18 +90,21 @@ def fetch_activities(
 
     `peer`, `provider`: only of it.
     """
-    columns = (
-        AssignmentRow.start,
-        AssignmentRow.end,
-        AssignmentRow.peer,
-        AssignmentRow.units,
-        AssignmentRow.price,
-        AssignmentRow.skipped,
-        AssignmentRow.deal,
-        AssignmentRow.run,
-        AssignmentRow.state,
-    )
-    query = select(*columns).where(
+    return list(read_activities(session, at, first, last, peer=peer, provider=provider))
+
+
+def read_activities(
+    session: Session,
+    at: Indexed,
+    first: int,
+    last: int | None = None,
+    *,
+    peer: int | None = None,
+    provider: Address | None = None,
+) -> Iterator[Activity]:
+    """Yield the same, few of them in memory at a time: a market may have any number that run."""
+    query = select(*_RAN, *TERMS).where(
+        DealRow.id == AssignmentRow.deal,
         AssignmentRow.start.is_not(None),
         or_(AssignmentRow.end.is_(None), AssignmentRow.end >= first),
     )
@@ -115,22 +116,44 @@ def fetch_activities(
         query = query.join(PeerRow, PeerRow.id == AssignmentRow.peer).where(
             PeerRow.provider == provider
         )
-    rows = session.execute(query).all()
-    deals = fetch_settled(session, at, {row.deal for row in rows})
+    rows = session.execute(query, execution_options={"yield_per": AT_ONCE})
+    for part in rows.partitions():
+        yield from _activities_of(session, at, first, part)
+
+
+_RAN = (
+    AssignmentRow.start,
+    AssignmentRow.end,
+    AssignmentRow.peer,
+    AssignmentRow.units,
+    AssignmentRow.price,
+    AssignmentRow.skipped,
+    AssignmentRow.run,
+    AssignmentRow.state,
+)
+
+
+def _activities_of(
+    session: Session, at: Indexed, first: int, rows: Sequence[Any]
+) -> Iterator[Activity]:
+    """Yield what ran of some assignments from epoch `first` on."""
+    deals: dict[int, Settlement] = {}
+    for *_, state, deal, meter, balance, rate, settled, end, units, run, stopped in rows:
+        if state in RUNNING_STATES and deal not in deals:
+            is_metered = meter != ZERO_ADDRESS
+            terms = DealTerms(balance, rate, settled, end, units, run, stopped, is_metered)
+            deals[deal] = settle(terms, at.epoch)
     runs = fetch_run_ends(session, deals)
-    activities = []
-    for row in rows:
-        end: int | None = row.end
-        if row.state in RUNNING_STATES:
-            terms = deals[row.deal].terms
-            end = runs[row.deal, row.run] if row.run < terms.run else terms.end
+    for start, end, peer, units, price, skipped, run, state, deal, meter, *_ in rows:
+        last: int | None = end
+        if state in RUNNING_STATES:
+            terms = deals[deal].terms
+            last = runs[deal, run] if run < terms.run else terms.end
         # Without an end it never ran to one: its only epoch was given back whole.
-        if row.start is not None and end is not None and end >= first:
+        if last is not None and last >= first:
             # Metered units are billed by vouchers, not by the epoch, whatever became of them.
-            rate = 0 if deals[row.deal].terms.metered else row.price * row.units
-            part = share(rate, row.skipped)
-            activities.append(Activity(row.start, end, row.peer, row.units, rate, part))
-    return activities
+            rate = price * units if meter == ZERO_ADDRESS else 0
+            yield Activity(start, last, peer, units, rate, share(rate, skipped))
 
 
 def sum_activities(activities: Iterable[Activity], first: int, last: int) -> list[Ran]:
@@ -163,8 +186,8 @@ def sum_activities(activities: Iterable[Activity], first: int, last: int) -> lis
             units += change[1]
             rate += change[2]
             if assignments:
-                found.append(Ran(epoch, peer, assignments, units, rate + change[3]))
-                found += [Ran(e, peer, assignments, units, rate) for e in range(epoch + 1, until)]
+                found.append((epoch, peer, assignments, units, rate + change[3]))
+                found += [(e, peer, assignments, units, rate) for e in range(epoch + 1, until)]
     found.sort()
     return found
 
@@ -174,12 +197,12 @@ def count_epochs(
 ) -> list[EpochView]:
     """Return the figures of epochs `first` … `last` from what ran in them."""
     counts = {epoch: [0, 0, 0, 0] for epoch in range(first, last + 1)}
-    for entry in ran:
-        count = counts[entry.epoch]
+    for epoch, _, assignments, units, billed in ran:
+        count = counts[epoch]
         count[0] += 1
-        count[1] += entry.assignments
-        count[2] += entry.units
-        count[3] += entry.billed
+        count[1] += assignments
+        count[2] += units
+        count[3] += billed
     committed = {
         int(epoch): int(peers)
         for epoch, peers in session.execute(

@@ -19,8 +19,8 @@ from wasmarket.store.columns import Appended, Base, Journaled, Uint256, Usdc
 FEW_ROWS = 50
 """Up to so many are not worth a COPY."""
 
-AT_ONCE = 50
-"""Rows of one statement of SQLite."""
+AT_ONCE = (400, 50)
+"""Rows of one statement of SQLite: most of them in few statements, which cost as much each."""
 
 AMOUNTS_KEPT = 256
 """As drivers take them, of one column: most are nothing, or what others are."""
@@ -79,16 +79,16 @@ class RowPlan:
             return
         marks = f"({self._marks(connection, len(self.names))})"
         insert = f'INSERT INTO "{self.table.name}" ({_list(self.names)}) VALUES '
-        whole = 0
-        if connection.dialect.name == "sqlite":
-            # Checks against lists of texts make these lists anew for each statement.
-            whole = len(bound) // AT_ONCE * AT_ONCE
-            statement = insert + ", ".join([marks] * AT_ONCE)
-            for first in range(0, whole, AT_ONCE):
-                values = chain.from_iterable(bound[first : first + AT_ONCE])
+        done = 0
+        # Checks against lists of texts make these lists anew for each statement.
+        for size in AT_ONCE if connection.dialect.name == "sqlite" else ():
+            statement = insert + ", ".join([marks] * size)
+            while len(bound) - done >= size:
+                values = chain.from_iterable(bound[done : done + size])
                 connection.exec_driver_sql(statement, tuple(values))
-        if whole < len(bound):
-            connection.exec_driver_sql(insert + marks, bound[whole:])
+                done += size
+        if done < len(bound):
+            connection.exec_driver_sql(insert + marks, bound[done:])
 
     def update(self, connection: Connection, rows: Sequence[Values], changed: Values) -> None:
         """Give rows that are there other values in the columns `changed`.

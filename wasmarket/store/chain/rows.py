@@ -1,6 +1,6 @@
 """The rows that blocks change: read once, changed in memory, written and journaled together."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from msgspec.json import encode as to_json
@@ -13,6 +13,7 @@ from wasmarket.store.errors import Inconsistent
 from wasmarket.store.tables import JournalRow
 
 Row = TypeVar("Row", bound=Journaled)
+Fact = TypeVar("Fact", bound=Appended)
 
 MAX_CACHED = 15_000
 """Rows kept in memory between transactions; above it the cache starts again."""
@@ -32,7 +33,6 @@ class ChainRows:
         self._rows: dict[_Key, Any] = {}
         self._before: dict[_Key, Values | None] = {}
         self._appended: dict[type[Any], list[Values]] = {}
-        self._columns: dict[type[Any], Values] = {}
 
     def find(self, kind: type[Row], *key: Any) -> Row | None:
         """Return the row of a primary key to read or change, None if there is none."""
@@ -75,16 +75,18 @@ class ChainRows:
 
     def append(self, kind: type[Appended], /, **values: Any) -> None:
         """Add a row to a table of facts; it has the number of its block."""
+        self.appender(kind)(tuple([values.get(name) for name in plan_of(kind).names]))
+
+    def append_values(self, kind: type[Appended], values: Values) -> None:
+        """Add a row by its values alone, where there are many; see `in_order`."""
+        self.appender(kind)(values)
+
+    def appender(self, kind: type[Appended]) -> Callable[[Values], object]:
+        """Return what adds rows to a table of facts until the next flush, by values alone."""
         appended = self._appended.get(kind)
         if appended is None:
             appended = self._appended[kind] = []
-            self._columns[kind] = plan_of(kind).names
-        names = self._columns[kind]
-        # Most callers name the columns in their order.
-        is_ordered = tuple(values) == names
-        appended.append(
-            tuple(values.values()) if is_ordered else tuple([values.get(name) for name in names])
-        )
+        return appended.append
 
     def load(self, kind: type[Row], keys: Iterable[tuple[Any, ...]]) -> None:
         """Read those of these rows that are not in memory, with few questions."""
@@ -112,7 +114,7 @@ class ChainRows:
             if journals:
                 journal.append(_entry(plan, key, block_number, before))
         # Rows before those that refer to them: what is missing for a while is looked for again.
-        for kind in sorted(inserts, key=place_of):
+        for kind in sorted((kind for kind, rows in inserts.items() if rows), key=place_of):
             plan_of(kind).insert(connection, inserts[kind])
         for (kind, changed), rows in updates.items():
             plan_of(kind).update(connection, rows, changed)
@@ -132,6 +134,13 @@ class ChainRows:
         self._rows.update(((kind, key), None) for key in keys)
         for row in plan.fetch(self._session.connection(), keys):
             self._rows[kind, plan.key_of(row)] = row
+
+
+def in_order(kind: type[Fact], *columns: str) -> type[Fact]:
+    """Return a table's class for `append_values`. Raises ValueError for other columns."""
+    if columns != plan_of(kind).names:
+        raise ValueError(f"the columns of {kind.__name__} are {plan_of(kind).names}")
+    return kind
 
 
 _Key = tuple[type[Any], tuple[Any, ...]]

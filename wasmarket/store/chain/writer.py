@@ -13,13 +13,13 @@ from wasmarket.kernel.errors import Conflict, WrongChain
 from wasmarket.kernel.units import BlockNumber, Hash, Timestamp
 from wasmarket.store.chain.epochs import (
     count_epochs,
-    fetch_activities,
     fetch_first_epoch,
     fetch_last_total,
+    read_activities,
     sum_activities,
 )
 from wasmarket.store.chain.peers import fetch_last_peer
-from wasmarket.store.chain.reputation.peer_epochs import judge_epochs
+from wasmarket.store.chain.reputation.peer_epochs import fetch_proven
 from wasmarket.store.chain.row_plans import Values, appended_tables, journaled_kinds, plan_of
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.chain.state import fetch_indexed
@@ -41,7 +41,7 @@ DEPTH = 64
 PRUNE_EVERY = 32
 
 MOST_EPOCHS = 100
-MOST_PEER_EPOCHS = 50_000
+MOST_PEER_EPOCHS = 20_000
 """Epochs whose totals are counted at once, and peers in all of them together."""
 
 
@@ -188,10 +188,9 @@ class ChainWriter:
                 return False
             epochs = min(MOST_EPOCHS, MOST_PEER_EPOCHS // (fetch_last_peer(self._session) + 1))
             last = min(at.final_epoch, first + max(epochs, 1) - 1)
-            activities = fetch_activities(self._session, at, first, last)
-            ran = sum_activities(activities, first, last)
+            ran = sum_activities(read_activities(self._session, at, first, last), first, last)
             views = count_epochs(self._session, at, first, last, ran)
-            judged = judge_epochs(self._session, first, last, ran)
+            proven = fetch_proven(self._session, first, last, ran)
             self._session.execute(
                 insert(EpochTotalRow),
                 [
@@ -207,8 +206,11 @@ class ChainWriter:
                     for view in views
                 ],
             )
-            if judged:
-                rows = [(peer, epoch, at.block, *rest) for peer, epoch, *rest in judged]
+            if ran:
+                rows = [
+                    (peer, epoch, at.block, assignments, units, billed, (epoch, peer) in proven)
+                    for epoch, peer, assignments, units, billed in ran
+                ]
                 plan_of(PeerEpochRow).insert(self._session.connection(), rows)
         return last < at.final_epoch
 

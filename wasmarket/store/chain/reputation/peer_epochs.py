@@ -51,19 +51,26 @@ def count_peer_epochs(
 
 def judge_epochs(session: Session, first: int, last: int, ran: Sequence[Ran]) -> list[PeerEpoch]:
     """Return by epoch and peer whether what ran in epochs `first` … `last` was proved."""
-    if not ran:
-        return []
-    query = select(CommitmentRow.epoch, CommitmentRow.peer).where(
-        CommitmentRow.epoch.between(first, last)
-    )
-    peers = {entry.peer for entry in ran}
-    if len(peers) == 1:
-        query = query.where(CommitmentRow.peer == peers.pop())
-    proven = {(epoch, peer) for epoch, peer in session.execute(query)}
+    proven = fetch_proven(session, first, last, ran)
     return [
         PeerEpoch(peer, epoch, assignments, units, billed, (epoch, peer) in proven)
         for epoch, peer, assignments, units, billed in ran
     ]
+
+
+def fetch_proven(
+    session: Session, first: int, last: int, ran: Sequence[Ran]
+) -> set[tuple[int, int]]:
+    """Return which (epoch, peer) of epochs `first` … `last` were proved, of what ran at least."""
+    if not ran:
+        return set()
+    query = select(CommitmentRow.epoch, CommitmentRow.peer).where(
+        CommitmentRow.epoch.between(first, last)
+    )
+    peers = {peer for _, peer, *_ in ran}
+    if len(peers) == 1:
+        query = query.where(CommitmentRow.peer == peers.pop())
+    return {(epoch, peer) for epoch, peer in session.execute(query)}
 
 
 def fetch_last_kept(session: Session) -> int:
