@@ -16,6 +16,7 @@ CODE_BAR = 24_576
 MATCH = "create a deal and match 1 peer, from tokens"
 MATCH_FREE = "create a deal and match 1 peer, from free balance"
 MATCH_PERMIT = "create a deal and match 1 peer, by permit"
+MATCH_ALL_TERMS = "create a deal and match 1 peer, all terms on"
 MATCH_TEN = "create a deal and match 10 units of 1 peer"
 MATCH_MORE_UNITS = "9 more units of the same peer, call data aside"
 FILL = "each further peer in a match, other providers"
@@ -39,6 +40,7 @@ CLAIM_DEALS = "claim, each further, same provider, other deals"
 CLAIM_PEERS = "claim, each further, same provider, same deal"
 CLAIM_OTHERS = "claim, each further, other providers"
 CLAIM_REFUND = "claim 1, an unproven epoch refunded"
+CLAIM_FIRST = "claim 1, first of a provider"
 CLAIM_WITHDRAW = "claim 1 and withdraw"
 DEPOSIT = "deposit"
 WITHDRAW = "withdraw"
@@ -46,6 +48,7 @@ TOP_UP = "top up, from tokens"
 TOP_UP_FREE = "top up, from free balance"
 TAKE = "take from a deal"
 STOP = "stop a deal"
+STOP_FIRST = "stop a deal, first of an account"
 LEAVE = "leave"
 DROP = "drop"
 EVICT = "evict"
@@ -119,6 +122,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(MATCH_FREE, 190_000),
     Measure(MATCH_PERMIT),
+    Measure(MATCH_ALL_TERMS),
     Measure(MATCH_TEN, 190_000, fluence(669_785 + 3_405_273, "create and match")),
     Measure(MATCH_MORE_UNITS, 0, fluence(3_405_273 - 644_268, "9 of 10 units")),
     Measure(FILL, 46_000, fluence(306_778, "each unit"), cite("CoW, each trade", 55_000)),
@@ -147,6 +151,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure(CLAIM_PEERS, 18_000, fluence((626_604 - 145_065) // 9, "9 of 10 claims")),
     Measure(CLAIM_OTHERS, 23_000, fluence((626_604 - 145_065) // 9, "9 of 10 claims")),
     Measure(CLAIM_REFUND),
+    Measure(CLAIM_FIRST),
     Measure(
         CLAIM_WITHDRAW,
         66_000,
@@ -169,6 +174,7 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(TAKE, 45_000, fluence(99_068, "withdraw"), cite("Sablier Flow, refund", 59_600)),
     Measure(STOP, 38_000, fluence(132_271, "stop"), cite("Sablier Flow, void", 45_518)),
+    Measure(STOP_FIRST),
     Measure(LEAVE),
     Measure(DROP),
     Measure(EVICT, 107_200),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bench.gas import measures as m
+from bench.gas.first_times import measure_all_terms, measure_first_times
 from bench.gas.judgements import (
     measure_asks,
     measure_bonds,
@@ -224,6 +225,8 @@ def measure_endings(town: Town) -> Figures:
 
 SCENARIOS: tuple[Callable[[Town], Figures], ...] = (
     measure_match,
+    measure_all_terms,
+    measure_first_times,
     measure_further_fills,
     measure_refills,
     measure_offers,

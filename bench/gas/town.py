@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from bench.gas.node import Node
 from wasmarket.chain.contracts.bindings import (
@@ -121,10 +122,17 @@ class Town:
         fetch = self.node.rpc.fetch_code
         return {name: len(fetch(c.address)) for name, c in self.deployment.contracts.items()}
 
-    def ask(self, peer: int, units: int = 1, price: int = PRICE, kind: int = 0) -> SignedFill:
-        """Sign a provider offer and return it as a fill."""
+    def ask(
+        self,
+        peer: int,
+        units: int = 1,
+        price: int = PRICE,
+        kind: int = 0,
+        developer: Address = ZERO_ADDRESS,
+    ) -> SignedFill:
+        """Sign a provider offer, for one `developer` or all, and return it as a fill."""
         offer = ProviderOffer(
-            peer, kind, price, ZERO_ADDRESS, FOREVER, 0, self._random.getrandbits(256)
+            peer, kind, price, developer, FOREVER, 0, self._random.getrandbits(256)
         )
         return build_fill(offer, units, self._sign(offer, self._provider_of(peer)))
 
@@ -132,8 +140,11 @@ class Town:
         """Sign offers of one unit of several peers."""
         return [self.ask(peer) for peer in peers]
 
-    def bid(self, units: int, meter: Address = ZERO_ADDRESS) -> Bid:
-        """Sign a developer offer for the matcher; with a meter for a metered deal."""
+    def bid(self, units: int, meter: Address = ZERO_ADDRESS, **terms: Any) -> Bid:
+        """Sign a developer offer for the matcher; with a meter for a metered deal.
+
+        `terms` are members of the offer that are otherwise left out, which is cheapest.
+        """
         offer = DeveloperOffer(
             developer=self.developer.address,
             app=self.root(),
@@ -156,6 +167,7 @@ class Town:
             counter=0,
             salt=self._random.getrandbits(256),
         )
+        offer = replace(offer, **terms)
         return Bid(offer, self._sign(offer, self.developer))
 
     def permit(self) -> MatchPermit:
@@ -232,10 +244,10 @@ class Town:
         call = self.proofs.call("commit", self.epoch - 1, [(0, self.root())])
         return self.node.send(self.matcher, call)
 
-    def register(self, account: Account) -> int:
+    def register(self, account: Account, traits: int = 0) -> int:
         """Register a peer of 32 units and return the gas."""
         wallet, endpoint = self.wallet.address, "http://127.0.0.1:8610"
-        args = (self.root(), UNITS, 1_024, 3, 0, wallet, endpoint)
+        args = (self.root(), UNITS, 1_024, 3, traits, wallet, endpoint)
         return self.node.send(account, self.market.call("register_peer", *args))
 
     def approve(self, amount: int) -> None:
@@ -247,7 +259,7 @@ class Town:
         return sign(digest(domain, hash_offer(offer)), account.key)
 
     def _provider_of(self, peer: int) -> Account:
-        if peer in self.same_provider:
+        if peer in self.same_provider or peer not in self.peers:
             return self.providers[0]
         return self.providers[1 + (peer - PEERS_OF_FIRST - 1) // PEERS_OF_OTHERS]
 
