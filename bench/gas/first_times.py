@@ -4,6 +4,8 @@ The other rows are of offers without tip, cap, traits and list, from an allowanc
 and of accounts that have been paid before.
 """
 
+from typing import Any
+
 from bench.gas import measures as m
 from bench.gas.town import DEPOSIT, Town
 
@@ -22,7 +24,7 @@ def measure_all_terms(town: Town) -> Figures:
     town.register(provider, traits=TRAIT)
     peer = len(town.peers) + 1
     town.approve(10 * (DEPOSIT + TIP))
-    terms = {
+    terms: dict[str, Any] = {
         "max_units_per_provider": 1,
         "min_regions": 1,
         "epochs": 30,

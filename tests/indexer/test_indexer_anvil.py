@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
@@ -31,13 +32,25 @@ NEVER = threading.Event()
 
 
 @pytest.fixture(scope="module")
-def life():
+def lived():
+    """A market with some history."""
     with Anvil.start(timestamp=1_800_000_000) as anvil:
         town = AnvilTown(anvil, deploy(anvil))
         town.settle_in()
         life = MarketLife(town, seed=7)
         life.open_accounts()
+        life.act(48)
         yield life
+
+
+@pytest.fixture
+def life(lived):
+    """The same history for every test; what a test adds to it is undone."""
+    snapshot, random, bids = lived.town.anvil.cheats.snapshot(), lived.random, list(lived.bids)
+    lived.random = Random(8)
+    yield lived
+    lived.town.anvil.cheats.revert(snapshot)
+    lived.random, lived.bids = random, bids
 
 
 @pytest.fixture
