@@ -114,7 +114,7 @@ def verify_store(
         verdict = Verdict(at.block, at.block_hash)
         sides = StoreAndChain(session, at, reader, deployment)
         for check in (BLOCKS, *CHECKS):
-            _compare(session, check.table, check.compare(sides), verdict, on_progress)
+            _compare_twice(session, check, sides, verdict, on_progress)
         if replays:
             _replay(session, at, reader, deployment, verdict, check_headers, on_progress)
     return verdict
@@ -145,6 +145,29 @@ def _replay(
             for table in replayed_tables():
                 compared = compare_replayed(session, again, table)
                 _compare(session, table, compared, verdict, on_progress)
+
+
+def _compare_twice(
+    session: Session,
+    check: RowCheck,
+    sides: StoreAndChain,
+    verdict: Verdict,
+    on_progress: Progress,
+) -> None:
+    """Compare a table, and if that finds something once more: what is not found again is none.
+
+    A node can answer for another block than it is asked for, Anvil while it makes one.
+    """
+    once = Verdict(verdict.block, verdict.block_hash)
+    _compare(session, check.table, check.compare(sides), once, on_progress)
+    if 0 < once.found <= KEPT:
+        again = Verdict(verdict.block, verdict.block_hash)
+        _compare(session, check.table, check.compare(sides), again, on_progress)
+        once.differences = [one for one in again.differences if one in once.differences]
+        once.found = len(once.differences)
+    verdict.checked |= once.checked
+    verdict.found += once.found
+    verdict.differences += once.differences[: max(0, KEPT - len(verdict.differences))]
 
 
 def _compare(

@@ -18,6 +18,7 @@ from tests.indexer.verifying import check_spoilt_rows, check_spoilt_views
 from tests.matcher.anvil_town import AnvilTown, deploy
 from tests.paths import CHECKOUT
 from tests.wasmarket.store.stores import copy_store, dump
+from wasmarket.chain.contracts.abi import load_abi
 from wasmarket.chain.development.anvil import Anvil
 from wasmarket.chain.development.dev_accounts import dev_accounts
 from wasmarket.kernel.deployment import dump_deployment
@@ -147,6 +148,38 @@ def test_verify_store__earlier_block__is_compared_as_it_was(life, follow):
     assert (verdict.block, verdict.differences) == (earlier, [])
     with pytest.raises(InvalidInput, match="can be taken back to"):
         verify_store(database, rpc, deployment, block=earlier + 1_000)
+
+
+@pytest.mark.parametrize(("times", "found"), [(1, 0), (2, 1)])
+def test_verify_store__node_is_wrong__counts_what_it_says_twice(life, follow, times, found):
+    loop, database = follow("live")
+    loop.take_turn(NEVER)
+    node = WrongAtFirst(life.town.rpc, "free", times)
+
+    verdict = verify_store(database, node, life.town.deployment)
+
+    assert node.left == 0
+    assert [one.column for one in verdict.differences] == ["free"] * found
+    assert verdict.found == found
+
+
+class WrongAtFirst:
+    """A node that says one unit too many the first times that it is asked for this view."""
+
+    def __init__(self, rpc, view, times):
+        self._rpc = rpc
+        self._selector = load_abi("Staking").function(view).selector
+        self.left = times
+
+    def __getattr__(self, name):
+        return getattr(self._rpc, name)
+
+    def call_many(self, calls, *, block="latest"):
+        answers = self._rpc.call_many(calls, block=block)
+        if self.left and calls and calls[0][1][:4] == self._selector:
+            self.left -= 1
+            answers[0] = (int.from_bytes(answers[0], "big") + 1).to_bytes(32, "big")
+        return answers
 
 
 @pytest.fixture
