@@ -25,7 +25,7 @@ from matcher.api.views.market import (
 )
 from matcher.api.views.peer_documents import PeerDocumentJson
 from matcher.api.views.units import UnitsJson
-from matcher.orderbook.lost_opportunities import begin_of, read_lost
+from matcher.orderbook.lost_opportunities import begin_of, read_lost, sum_regions
 from matcher.orderbook.reader import BookReader
 from wasmarket.kernel.errors import NotFound
 from wasmarket.kernel.units import Address, Hash
@@ -52,7 +52,7 @@ from wasmarket.store.matching.book_documents import (
     fetch_book_outline,
     fetch_book_parts,
 )
-from wasmarket.store.matching.lost_opportunities import fetch_region_fills, fetch_region_sums
+from wasmarket.store.matching.lost_opportunities import fetch_region_fills
 from wasmarket.store.matching.matches import fetch_latest_matches, fetch_match, fetch_matches
 from wasmarket.store.matching.peer_checks import PeerCheck, fetch_peer_checks
 from wasmarket.store.matching.peers.documents import (
@@ -97,7 +97,6 @@ class MarketReads:
         self._running = PerBlock(database, _count_running)
         self._offered = PerBlock(database, _count_offered)
         self._statistics = PerBlock(database, fetch_statistics)
-        self._regions = PerBlock(database, fetch_region_sums)
 
     def read_deal(self, deal: int) -> DealDetail:
         """Return a deal, settled now. Raises NotFound."""
@@ -272,9 +271,9 @@ class MarketReads:
         are."""
         with self._book.reading() as snapshot, self._database.read() as session:
             lost = read_lost(session, snapshot, address, epochs)
-            everybody, _ = self._regions.get(session)
             since = begin_of(snapshot, epochs)
-            regions = fetch_region_fills(session, address, since, everybody)
+            everybody, own = sum_regions(snapshot), sum_regions(snapshot, address)
+            regions = fetch_region_fills(session, address, since, everybody, own)
             block = snapshot.at.block
         return OpportunitiesJson(
             items=[OpportunityJson.build(entry) for entry in lost.entries],

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from matcher.engine.answers.explain import explain
+from matcher.engine.answers.opportunities import Contest, find_opportunities
 from matcher.engine.answers.quotes import depth, quote
 from matcher.engine.auction.allocation import place_all, take
 from matcher.engine.auction.arrays import (
@@ -68,6 +69,7 @@ def _match_single() -> None:
     quote(spread, book)
     depth(book)
     explain(greedy, book)
+    find_opportunities(_peer(2).provider, [Contest(plain, None)], book)
 
 
 def _search_paths(market: AuctionArrays) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from matcher.engine.index.bulk import AskColumns, PeerColumns, is_large
 from matcher.engine.index.decimals import read_decimals
-from matcher.engine.index.layout import I32, I64, LAST, U64
+from matcher.engine.index.layout import I32, I64, LAST, U64, Bools
 from matcher.engine.index.order_book import OrderBook
 from matcher.orderbook.signatures import BYTES, HASH_BYTES, Signatures
 from wasmarket.kernel.addresses import ZERO_ADDRESS
@@ -38,8 +38,6 @@ HEX = "0x"
 
 NEVER = -1
 """As an account's counter: beyond any that fits a column."""
-
-Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)

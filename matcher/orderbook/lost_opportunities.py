@@ -7,17 +7,22 @@ from matcher.engine.answers.opportunities import Contest, Opportunity, find_oppo
 from matcher.orderbook.document import BookDocument, load_book
 from matcher.orderbook.snapshot import Snapshot, to_demand
 from wasmarket.kernel.errors import NotFound
+from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 from wasmarket.store.chain.deals import fetch_newest_live_deals
 from wasmarket.store.database import Session
 from wasmarket.store.matching.book_documents import fetch_book
-from wasmarket.store.matching.lost_opportunities import MinedMatch, fetch_mined_matches
+from wasmarket.store.matching.lost_opportunities import (
+    MinedMatch,
+    RegionSums,
+    fetch_mined_matches,
+)
 from wasmarket.store.matching.offers import fetch_developer_offer
 from wasmarket.store.views import DealView
 
 MOST = 200
-PAGE = 100
-"""Deals that are looked at together."""
+PAGE = 25
+"""Deals that are looked at together: as a rule few are of the last epochs."""
 
 READ_AT_MOST = 32_000_000
 """Bytes of books that one question may have read."""
@@ -59,6 +64,12 @@ def read_lost(session: Session, snapshot: Snapshot, provider: Address, epochs: i
 def begin_of(snapshot: Snapshot, epochs: int) -> int:
     """Return when the last so many epochs began, in seconds of the chain."""
     return max(0, snapshot.at.epoch - epochs + 1) * snapshot.at.epoch_seconds
+
+
+def sum_regions(snapshot: Snapshot, provider: Address | None = None) -> RegionSums:
+    """Return the units of a provider's peers, or of everybody's, by region."""
+    # Every peer is in each of the books.
+    return snapshot.books[PriceKind.RESERVED].sum_regions(provider)
 
 
 def _read_open(snapshot: Snapshot, provider: Address) -> list[Lost]:

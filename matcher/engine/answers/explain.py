@@ -1,8 +1,9 @@
 """Say why an offer does not fill: what each limit excludes alone, as the last, and together."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,11 +11,11 @@ from matcher.engine.answers.measured import describe_measured
 from matcher.engine.answers.relaxations import Relaxation, find_relaxations
 from matcher.engine.answers.wish_relaxations import relax_wish
 from matcher.engine.facts import WISHED
-from matcher.engine.index.filters import F_BUDGET, build_filter
-from matcher.engine.index.layout import I64, LAST
+from matcher.engine.index.filters import F_BUDGET, Filter, build_filter
+from matcher.engine.index.layout import I64, LAST, Bools, Columns
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.index.supply import (
-    CAPACITY,
+    BY_CAPACITY,
     J_FAILS,
     J_FREE,
     J_PEER,
@@ -26,7 +27,7 @@ from matcher.engine.index.supply import (
 from matcher.engine.index.wishes import judge_slots
 from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
-from matcher.engine.values import Demand, DemandLimits
+from matcher.engine.values import Demand
 from wasmarket.kernel.selection.wishes import NO_WISH
 
 CONSTRAINTS = (
@@ -107,22 +108,14 @@ def explain(demand: Demand, book: OrderBook) -> Explanation:
     names = name_constraints(demand)
     if demand.wish.limits_peers:
         fails = judge_slots(book.storage, demand.wish) << len(CONSTRAINTS)
-        judged[:, J_FAILS] |= fails[judged[:, J_PEER]]
-    by_balance = int(wanted.numbers[F_BUDGET])
-    by_wish = min(limits.budget, LAST)
-
-    def list_units(bits: int) -> tuple[I64, int]:
-        bounds = [LAST]
-        if bits >> CONSTRAINTS.index("balance") & 1:
-            bounds.append(by_balance)
-        if BUDGET in names and bits >> names.index(BUDGET) & 1:
-            bounds.append(by_wish)
-        return list_supply(book.columns, wanted, judged, bits, min(bounds))
+        judged[J_FAILS] |= fails[judged[J_PEER]]
+    ceilings = {"balance": int(wanted.numbers[F_BUDGET]), BUDGET: min(limits.budget, LAST)}
+    supplies = _Supplies(book.columns, wanted, judged, names, ceilings, limits.fills)
 
     def less(before: int, after: int) -> Supply:
-        (had, units), (left, fewer) = list_units(before), list_units(after)
-        gone = np.setdiff1d(judged[had, J_PEER], judged[left, J_PEER])
-        return Supply(len(gone), units - fewer)
+        had, left = supplies.of(before), supplies.of(after)
+        gone = np.count_nonzero(had.gives & ~left.gives)
+        return Supply(int(gone), had.units - left.units)
 
     every = (1 << len(names)) - 1
     excluded = tuple(
@@ -134,10 +127,9 @@ def explain(demand: Demand, book: OrderBook) -> Explanation:
     relaxations = tuple(sorted((*found, *more), key=lambda entry: -entry.units))
     together: tuple[str, ...] = ()
     if units < demand.want:
-        regions = count_live(demand, book).regions
-        reach = _Reach(demand, limits, names, regions, judged, list_units)
+        reach = _Reach(demand, names, count_live(demand, book).regions, supplies)
         together = _find_together([e.constraint for e in excluded if e.alone.units], units, reach)
-    measured = describe_measured(demand.wish, book.storage, judged[:, J_PEER])
+    measured = describe_measured(demand.wish, book.storage, judged[J_PEER])
     return Explanation(demand.want, units, excluded, together, relaxations, measured)
 
 
@@ -148,40 +140,87 @@ def name_constraints(demand: Demand) -> tuple[str, ...]:
     return (*CONSTRAINTS, *wished, *budget)
 
 
+class _Supplied(NamedTuple):
+    """What some limits leave: units in all, which peers give any by slot, and how many units those
+    of them have that one match can add."""
+
+    units: int
+    gives: Bools
+    in_lines: int
+
+
+class _Supplies:
+    """What is left under any of the limits, each set of them counted once."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        wanted: Filter,
+        judged: I64,
+        names: Sequence[str],
+        ceilings: Mapping[str, int],
+        lines: int,
+    ) -> None:
+        """`ceilings` are the amounts of the limits that are of money, `lines` is how many peers
+        one match can add."""
+        self._columns, self._wanted, self._judged = columns, wanted, judged
+        self._lines = max(0, lines)
+        self._ceilings = [
+            (1 << place, ceilings[name]) for place, name in enumerate(names) if name in ceilings
+        ]
+        self._known: dict[int, _Supplied] = {}
+
+    def of(self, bits: int) -> _Supplied:
+        """Return what the limits of these bits leave."""
+        found = self._known.get(bits)
+        if found is None:
+            ceiling = min((most for bit, most in self._ceilings if bits & bit), default=LAST)
+            asks, gives, units = list_supply(
+                self._columns, self._wanted, self._judged, bits, ceiling
+            )
+            sizes = self._sizes(bits)[asks]
+            if self._lines < len(sizes):
+                sizes = np.partition(sizes, len(sizes) - self._lines - 1)
+            in_lines = int(sizes[-self._lines :].sum()) if self._lines else 0
+            found = self._known[bits] = _Supplied(int(units), gives, in_lines)
+        return found
+
+    def list_regions(self, bits: int) -> list[int]:
+        """Return the regions of all that no constraint excludes, amounts of the others aside."""
+        open_ = (self._judged[J_FAILS] & bits == 0) & (self._sizes(bits) > 0)
+        found: list[int] = np.flatnonzero(np.bincount(self._judged[J_REGION, open_])).tolist()
+        return found
+
+    def _sizes(self, bits: int) -> I64:
+        found: I64 = self._judged[J_FREE if bits >> BY_CAPACITY & 1 else J_UNITS]
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Reach:
     """Counts how many units a demand could have without some of its limits."""
 
     demand: Demand
-    limits: DemandLimits
     names: tuple[str, ...]
     regions: set[int]
-    judged: I64
-    list_units: Callable[[int], tuple[I64, int]]
+    supplies: _Supplies
 
     def count(self, lifted: Sequence[str]) -> int:
         """Return the units that are within reach, 0 where a minimum is not."""
         bits = sum(1 << i for i, name in enumerate(self.names) if name not in lifted)
-        lines, total = self.list_units(bits)
-        units = min(total, self.demand.want)
+        supplied = self.supplies.of(bits)
+        units = min(supplied.units, self.demand.want)
         if LINES not in lifted:
-            sizes = self.judged[lines, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
-            most = max(0, self.limits.fills)
-            units = min(units, int(np.sort(sizes)[::-1][:most].sum()))
+            units = min(units, supplied.in_lines)
         offer = self.demand.offer
         if not self.demand.is_first:
             return units
         if "min_units" not in lifted and units < offer.min_units:
             return 0
-        if "min_regions" not in lifted and self._count_regions(bits) < offer.min_regions:
-            return 0
+        if offer.min_regions and "min_regions" not in lifted:
+            regions = self.regions.union(self.supplies.list_regions(bits))
+            return units if len(regions) >= offer.min_regions else 0
         return units
-
-    def _count_regions(self, bits: int) -> int:
-        """Count the regions of all that no constraint excludes, amounts of the others aside."""
-        open_ = self.judged[:, J_FAILS] & bits == 0
-        sizes = self.judged[:, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
-        return len(self.regions.union(self.judged[open_ & (sizes > 0), J_REGION].tolist()))
 
 
 def _find_together(binding: Sequence[str], units: int, reach: _Reach) -> tuple[str, ...]:

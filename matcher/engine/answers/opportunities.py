@@ -9,7 +9,7 @@ from matcher.engine.facts import WISHED
 from matcher.engine.index.filters import build_filter
 from matcher.engine.index.layout import LAST, NONE, P_PROVIDER
 from matcher.engine.index.order_book import OrderBook
-from matcher.engine.index.supply import judge_provider
+from matcher.engine.index.supply import judge_asks
 from matcher.engine.index.wishes import judge_slots
 from matcher.engine.rules import count_live
 from matcher.engine.single.candidates import limits_of
@@ -52,19 +52,16 @@ def find_opportunities(
 
 def _compare(contest: Contest, provider: Address, book: OrderBook) -> Opportunity | None:
     demand = contest.demand
-    bits, best = _judge(demand, provider, book)
-    against = tuple(reason for reason in FillReason if bits >> reason & 1)
-    unfit = _failed_wishes(demand, provider, book)
-    if unfit:
-        return Opportunity(demand, against, None, None, unfit)
-    if best == NONE:
-        return Opportunity(demand, against, None, None)
     # A price equal to the dearest one taken loses against the earlier offer.
     limit = demand.offer.max_price if contest.dearest is None else contest.dearest - 1
     winning = min(limit, demand.offer.max_price)
-    if winning <= 0:
-        # Nobody can ask less than one.
-        return Opportunity(demand, against, None, None)
+    unfit = _failed_wishes(demand, provider, book)
+    # Nobody can ask less than one, and no price helps whom the wish excludes.
+    can_win = winning > 0 and not unfit
+    bits, best = _judge(demand, provider, book, winning if can_win else NONE)
+    against = tuple(reason for reason in FillReason if bits >> reason & 1)
+    if best == NONE or not can_win:
+        return Opportunity(demand, against, None, None, unfit)
     if best <= winning:
         return None
     return Opportunity(demand, against, winning, best - winning)
@@ -83,8 +80,9 @@ def _failed_wishes(demand: Demand, provider: Address, book: OrderBook) -> tuple[
     return tuple(name for place, name in enumerate(WISHED) if bits >> place & 1)
 
 
-def _judge(demand: Demand, provider: Address, book: OrderBook) -> tuple[int, int]:
-    """Return the reasons against the provider's asks as bits, and its best price or NONE."""
+def _judge(demand: Demand, provider: Address, book: OrderBook, enough: int) -> tuple[int, int]:
+    """Return the reasons against the provider's asks as bits, and its best price or NONE; not all
+    of the reasons once that is no more than `enough`."""
     account = book.account_slot(provider)
     if account == NONE:
         return 0, NONE
@@ -95,11 +93,12 @@ def _judge(demand: Demand, provider: Address, book: OrderBook) -> tuple[int, int
         max(0, demand.offer.units - tally.units),
         max(0, demand.balance - tally.cost),
     )
-    bits, best = judge_provider(
+    bits, best = judge_asks(
         book.columns,
         build_filter(demand, book.storage, limits),
-        account,
+        book.asks_of(account),
         book.now,
         np.array([min(term, LAST) for term in terms], np.int64),
+        min(enough, LAST),
     )
     return int(bits), int(best)

@@ -4,7 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, replace
 
 from matcher.engine.index.order_book import OrderBook
-from matcher.engine.single.solve import find_lines
+from matcher.engine.single.solve import Lines, find_lines
 from matcher.engine.values import PRICE_BELOW, Demand
 
 
@@ -23,13 +23,16 @@ def find_price_distance(demand: Demand, book: OrderBook) -> PriceDistance:
     """Return the least rises of the demand's price per unit and epoch that would fill it."""
     least = demand.offer.max_price
 
-    def units(rise: int) -> int:
-        offer = replace(demand.offer, max_price=least + rise)
-        return find_lines(replace(demand, offer=offer), book).units
+    def find(price: int) -> Lines:
+        return find_lines(replace(demand, offer=replace(demand.offer, max_price=price)), book)
+
+    most = find(max(least, PRICE_BELOW - 1))
 
     def reach(target: int) -> int | None:
-        # The more is offered the more fits, so halving finds the least.
-        rise = bisect_left(range(max(1, PRICE_BELOW - least)), target, key=units)
-        return rise if rise == 0 or rise < PRICE_BELOW - least else None
+        if most.units < target:
+            return None
+        # The more is offered the more fits, up to the dearest that is taken at any price.
+        rises = range(max(0, most.dearest - least))
+        return bisect_left(rises, target, key=lambda rise: find(least + rise).units)
 
     return PriceDistance(reach(min(1, demand.want)), reach(demand.want))

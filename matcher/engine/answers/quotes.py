@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from matcher.engine.auction.preferences import match_alone
+from matcher.engine.index.depth import sum_depth
 from matcher.engine.index.filters import build_filter, build_public_filter
-from matcher.engine.index.layout import I64, LAST
 from matcher.engine.index.order_book import OrderBook
-from matcher.engine.index.scan import S_PRICE, S_REGION, S_UNITS, scan_all, scan_cheapest
+from matcher.engine.index.scan import S_PRICE, S_REGION, S_UNITS, scan_cheapest
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Demand, Match
@@ -111,26 +109,16 @@ def depth(
     book: OrderBook, *, region: int | None = None, traits: int = 0, levels: int = 20
 ) -> tuple[Depth, ...]:
     """Return the public free units by region: totals and the cheapest `levels` prices of each."""
-
-    found = scan_all(book.columns, build_public_filter(region, traits), LAST)
-    # Sorting by region keeps the order of prices within each.
-    found = found[np.argsort(found[:, S_REGION], kind="stable")]
-    numbers, starts = np.unique(found[:, S_REGION], return_index=True)
-    ends = [*starts[1:].tolist(), len(found)][: len(starts)]
-    parts = [found[start:end] for start, end in zip(starts.tolist(), ends, strict=True)]
+    found, prices = sum_depth(book.columns, build_public_filter(region, traits), levels)
     return tuple(
-        Depth(number, len(rows), int(rows[:, S_UNITS].sum()), _levels(rows, levels))
-        for number, rows in zip(numbers.tolist(), parts, strict=True)
-    )
-
-
-def _levels(rows: I64, most: int) -> tuple[Level, ...]:
-    """Group rows that come cheapest first by price."""
-    starts = np.flatnonzero(np.diff(rows[:, S_PRICE], prepend=-1))
-    ends = np.append(starts[1:], len(rows))
-    return tuple(
-        Level(int(rows[start, S_PRICE]), end - start, int(rows[start:end, S_UNITS].sum()))
-        for start, end in zip(starts[:most].tolist(), ends[:most].tolist(), strict=True)
+        Depth(
+            number,
+            peers,
+            units,
+            tuple(Level(*level) for level in prices[number, : min(count, levels)].tolist()),
+        )
+        for number, (peers, units, count) in enumerate(found.tolist())
+        if peers
     )
 
 

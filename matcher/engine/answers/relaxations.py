@@ -85,11 +85,15 @@ def _climb(trial: _Trial, field: str, ladder: range) -> Iterator[Relaxation]:
     def change(step: int) -> tuple[int, Lines]:
         return ladder[step], trial.match(_with(offer, field, ladder[step]))
 
-    most = change(len(ladder) - 1)[1].units
+    last, found = len(ladder) - 1, change(len(ladder) - 1)[1]
+    most = found.units
     if most <= trial.units:
         return
+    if field == "max_price" and found.dearest in ladder:
+        # Nothing dearer is taken at any price.
+        last = ladder.index(found.dearest)
     targets = {most} if trial.units else {1, most}
-    places = sorted({_least(change, len(ladder) - 1, target) for target in targets})
+    places = sorted({_least(change, last, target) for target in targets})
     for place in places:
         value, match = change(place)
         yield _relaxation(field, getattr(offer, field), value, match)

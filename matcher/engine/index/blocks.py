@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.index.layout import (
     A_COUNTER,
     ANY_TRAITS,
@@ -69,7 +69,7 @@ def precedes(c: Columns, one: int, other: int) -> bool:
     return False
 
 
-@compiled
+@uncounted
 def can_sell(c: Columns, slot: int, now: int) -> bool:
     """Whether the ask holds at all, whoever asks."""
     peer = c.links[slot, L_PEER]

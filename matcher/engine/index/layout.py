@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 I32: TypeAlias = NDArray[np.int32]
 I64: TypeAlias = NDArray[np.int64]
+U8: TypeAlias = NDArray[np.uint8]
 U64: TypeAlias = NDArray[np.uint64]
+Bools: TypeAlias = NDArray[np.bool_]
 
 ROWS = 512
 SPLIT_AT = ROWS // 2

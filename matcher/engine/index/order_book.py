@@ -38,6 +38,8 @@ from matcher.engine.index.layout import (
     P_ID,
     P_KNOWN,
     P_PROVIDER,
+    P_REGION,
+    P_UNITS,
     P_USED,
     REGIONS,
     SLOT,
@@ -46,7 +48,7 @@ from matcher.engine.index.layout import (
     Columns,
 )
 from matcher.engine.index.rows import Rows, build_rows
-from matcher.engine.index.scan import S_SLOT, scan_all
+from matcher.engine.index.scan import S_SLOT, list_asks_of, scan_all
 from matcher.engine.index.storage import Storage
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.signing.offers import PriceKind
@@ -72,6 +74,7 @@ class OrderBook:
         self._count = 0
         self.excluded: I32 = np.zeros(0, np.int32)
         self._rows: tuple[int, Rows] | None = None
+        self._asks_of: tuple[int, int, I32] | None = None
 
     @classmethod
     def load(
@@ -287,6 +290,14 @@ class OrderBook:
         """Return the ask of a slot that a scan found."""
         return self.storage.read_ask(slot)
 
+    def asks_of(self, account: int) -> I32:
+        """Return the slots of the asks of a provider's slot, the cheapest first."""
+        kept = self._asks_of
+        if kept is None or kept[:2] != (self.version, account):
+            # Others may read meanwhile, and of another account.
+            kept = self._asks_of = self.version, account, list_asks_of(self.columns, account)
+        return kept[2]
+
     def get_peer(self, peer: int) -> Peer | None:
         """Return the peer of that number."""
         slot = self.storage.peer_slot(peer)
@@ -321,6 +332,21 @@ class OrderBook:
             peer = self.storage.read_peer(slot)
             assert peer is not None
             yield peer
+
+    def sum_regions(self, provider: Address | None = None) -> dict[int, tuple[int, int]]:
+        """Return the units of a provider's peers, or of all, and how many are used, by region."""
+        rows = self.columns.peers[: self.peer_slots]
+        chosen = rows[:, P_KNOWN] != 0
+        if provider is not None:
+            chosen &= rows[:, P_PROVIDER] == self.account_slot(provider)
+        rows = rows[chosen]
+        regions = rows[:, P_REGION]
+        # A sum of 16-bit numbers is exact as a double.
+        units, used = (np.bincount(regions, rows[:, column]) for column in (P_UNITS, P_USED))
+        return {
+            region: (int(units[region]), int(used[region]))
+            for region in np.flatnonzero(np.bincount(regions)).tolist()
+        }
 
     def asks(self) -> Iterator[Ask]:
         """Iterate over all asks, cheapest first, also those that fill nothing now.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.index.filters import (
     F_ANYWHERE,
     F_BUDGET,
@@ -36,6 +36,7 @@ from matcher.engine.index.layout import (
     MEMORY,
     NONE,
     P_ASK,
+    P_KNOWN,
     P_NEXT,
     P_TRAITS_HIGH,
     PEER,
@@ -68,7 +69,7 @@ def mark_blocks(c: Columns, account: int, stamp: int) -> None:
         peer = c.peers[peer, P_NEXT]
 
 
-@compiled
+@uncounted
 def is_listed(f: Filter, account: int) -> bool:
     """Whether the filter names a provider."""
     times = 0
@@ -78,7 +79,7 @@ def is_listed(f: Filter, account: int) -> bool:
     return times > 0
 
 
-@compiled
+@uncounted
 def is_excluded(f: Filter, slot: int) -> bool:
     """Whether the filter leaves an ask out."""
     times = 0
@@ -117,7 +118,7 @@ def end_scan(c: Columns, f: Filter) -> None:
             c.taken[f.taken[place, 0]] = 0
 
 
-@compiled
+@uncounted
 def may_hold(c: Columns, f: Filter, block: int) -> bool:
     """Whether a row of the block could pass, as far as its sums say."""
     sums = c.sums[block]
@@ -134,7 +135,7 @@ def may_hold(c: Columns, f: Filter, block: int) -> bool:
     return bool(common != 0)
 
 
-@compiled
+@uncounted
 def passes(c: Columns, f: Filter, stamp: int, block: int, place: int) -> bool:
     """Whether nothing but amounts stands against a row with free units of a peer not used yet."""
     narrow, wide, numbers = c.narrow[block], c.wide[block], f.numbers
@@ -163,7 +164,7 @@ def passes(c: Columns, f: Filter, stamp: int, block: int, place: int) -> bool:
     return bool(has_high and not is_excluded(f, narrow[SLOT, place]))
 
 
-@compiled
+@uncounted
 def room_of(c: Columns, f: Filter, stamp: int, account: int) -> int:
     """Return how many units may still come from a provider."""
     if c.accounts[account, A_USED] == stamp:
@@ -284,3 +285,22 @@ def list_rows(c: Columns) -> I32:
                 rows[count, 1] = place
                 count += 1
     return rows[:count]
+
+
+@compiled
+def list_asks_of(c: Columns, account: int) -> I32:
+    """Return the slots of a provider's asks, cheapest first, whether they can sell or not."""
+    found = np.empty(16, np.int32)
+    count = 0
+    for position in range(c.state[DIRECTORY]):
+        block = c.directory[position]
+        for place in range(c.sums[block, COUNT]):
+            is_own = c.narrow[block, PROVIDER, place] == account
+            if is_own and c.peers[c.narrow[block, PEER, place], P_KNOWN]:
+                if count == len(found):
+                    table = np.empty(2 * count, np.int32)
+                    table[:count] = found
+                    found = table
+                found[count] = c.narrow[block, SLOT, place]
+                count += 1
+    return found[:count].copy()

@@ -3,7 +3,7 @@
 import numpy as np
 
 from matcher.engine.index.blocks import can_sell
-from matcher.engine.index.compiled import compiled
+from matcher.engine.index.compiled import compiled, uncounted
 from matcher.engine.index.filters import (
     F_ANYWHERE,
     F_CAP,
@@ -19,22 +19,21 @@ from matcher.engine.index.filters import (
 from matcher.engine.index.layout import (
     A_COUNTER,
     A_LEFT,
-    A_PEER,
     A_USED,
     CANCELLED,
     COUNT,
+    DEVELOPER,
     DIRECTORY,
     FREE,
     HOLDS,
+    I32,
     I64,
     L_DEVELOPER,
-    L_NEXT,
+    L_PEER,
     L_STATE,
     LAST,
     NONE,
-    P_ASK,
     P_MEMORY,
-    P_NEXT,
     P_PROVIDER,
     P_REGION,
     P_TRAITS,
@@ -42,12 +41,17 @@ from matcher.engine.index.layout import (
     P_UNITS,
     P_USED,
     PEER,
+    PRICE,
     PRICE_LIMIT,
+    PROVIDER,
+    REGION,
     SLOT,
     STAMP,
     T_COUNTER,
     T_PRICE,
     T_VALID,
+    U8,
+    Bools,
     Columns,
 )
 from matcher.engine.index.scan import (
@@ -59,14 +63,29 @@ from matcher.engine.index.scan import (
     room_of,
 )
 
-# Columns of judged rows
+# Lines of judged asks
 J_FAILS, J_PEER, J_PRICE, J_PROVIDER, J_UNITS, J_FREE, J_REGION = range(7)
 JUDGED = 7
 # Bits of J_FAILS, and of what a count regards
-PRICE, PRIVATE, MEMORY, REGION, TRAITS, LIST, GAVE_UP, CAPACITY, CAP, BALANCE = range(10)
+(
+    BY_PRICE,
+    BY_PRIVATE,
+    BY_MEMORY,
+    BY_REGION,
+    BY_TRAITS,
+    BY_LIST,
+    BY_GAVE_UP,
+    BY_CAPACITY,
+    BY_CAP,
+    BY_BALANCE,
+) = range(10)
+BY_ITS_PRICE = 2
+"""The reason of Market against an ask that is too dear."""
+WAYS = 4
+"""An ask is too dear or not, private to somebody else or not; all else is its peer's."""
 
 
-@compiled
+@uncounted
 def fails_peer(c: Columns, f: Filter, peer: int) -> int:
     """Return which of memory, regions, traits and list a peer fails, as bits."""
     row, numbers = c.peers[peer], f.numbers
@@ -82,87 +101,119 @@ def fails_peer(c: Columns, f: Filter, peer: int) -> int:
     fits = not ((numbers[F_MODE] == ONLY and not listed) or (numbers[F_MODE] == EXCEPT and listed))
     fails = 0
     if row[P_MEMORY] < numbers[F_MEMORY]:
-        fails |= 1 << MEMORY
+        fails |= 1 << BY_MEMORY
     if not has_region:
-        fails |= 1 << REGION
+        fails |= 1 << BY_REGION
     if not has_traits:
-        fails |= 1 << TRAITS
+        fails |= 1 << BY_TRAITS
     if not fits:
-        fails |= 1 << LIST
+        fails |= 1 << BY_LIST
     return fails
 
 
 @compiled
 def judge_rows(c: Columns, f: Filter, now: int) -> I64:
-    """Return every ask that holds, cheapest first, with what stands against it but amounts."""
-    stamp = begin_scan(c, f)
+    """Return by column, cheapest first, what stands against the asks that hold, amounts aside.
+
+    Of a peer's asks against which the same stands the cheapest is enough: that they are in the
+    same order for everybody makes it the first to be taken, whatever else is regarded.
+    """
+    begin_scan(c, f)
+    most, developer = f.numbers[F_PRICE], f.numbers[F_DEVELOPER]
+    seen = np.zeros(len(c.peers), np.uint8)
     count = 0
     for position in range(c.state[DIRECTORY]):
         count += c.sums[c.directory[position], COUNT]
-    judged = np.empty((count, JUDGED), np.int64)
+    judged = np.empty((JUDGED, min(count, WAYS * len(c.peers))), np.int64)
     count = 0
     for position in range(c.state[DIRECTORY]):
         block = c.directory[position]
         for place in range(c.sums[block, COUNT]):
-            slot, peer = c.narrow[block, SLOT, place], c.narrow[block, PEER, place]
-            if not can_sell(c, slot, now) or is_excluded(f, slot):
+            peer, owner = c.narrow[block, PEER, place], c.narrow[block, DEVELOPER, place]
+            price = c.wide[block, PRICE, place]
+            fails = 0
+            if price > most:
+                fails |= 1 << BY_PRICE
+            if owner not in (0, developer):
+                fails |= 1 << BY_PRIVATE
+            if seen[peer] >> fails & 1:
                 continue
-            fails = fails_peer(c, f, peer)
-            developer = c.links[slot, L_DEVELOPER]
-            if c.terms[slot, T_PRICE] > f.numbers[F_PRICE]:
-                fails |= 1 << PRICE
-            if developer != 0 and developer != f.numbers[F_DEVELOPER]:
-                fails |= 1 << PRIVATE
-            if c.marks[peer] == stamp:
-                fails |= 1 << GAVE_UP
-            judged[count, J_FAILS] = fails
-            judged[count, J_PEER] = peer
-            judged[count, J_PRICE] = c.terms[slot, T_PRICE]
-            judged[count, J_PROVIDER] = c.peers[peer, P_PROVIDER]
-            judged[count, J_UNITS] = c.peers[peer, P_UNITS]
-            judged[count, J_FREE] = c.narrow[block, FREE, place]
-            judged[count, J_REGION] = c.peers[peer, P_REGION]
+            slot, free = c.narrow[block, SLOT, place], c.narrow[block, FREE, place]
+            # Units that are free say that the ask holds; of others it is not in the block.
+            if free == 0 and not can_sell(c, slot, now):
+                continue
+            if is_excluded(f, slot):
+                continue
+            seen[peer] |= 1 << fails
+            judged[J_FAILS, count] = fails
+            judged[J_PEER, count] = peer
+            judged[J_PRICE, count] = price
+            judged[J_PROVIDER, count] = c.narrow[block, PROVIDER, place]
+            judged[J_UNITS, count] = c.peers[peer, P_UNITS]
+            judged[J_FREE, count] = free
+            judged[J_REGION, count] = c.narrow[block, REGION, place]
             count += 1
-    return judged[:count]
+    add_fails_of_peers(c, f, seen, judged, count)
+    return judged[:, :count].copy()
 
 
 @compiled
-def list_supply(c: Columns, f: Filter, judged: I64, bits: int, budget: int) -> tuple[I64, int]:
-    """Return which lines give units under some constraints, one a peer, and how many in all,
-    however much is wanted; all of them cost no more than `budget`, LAST: whatever."""
+def add_fails_of_peers(c: Columns, f: Filter, seen: U8, judged: I64, count: int) -> None:
+    """Note what stands against the peers of judged asks; `seen` says which peers these are."""
+    stamp = c.state[STAMP]
+    known = np.zeros(len(c.peers), np.int64)
+    for peer in range(len(c.peers)):
+        if seen[peer]:
+            known[peer] = fails_peer(c, f, peer)
+            if c.marks[peer] == stamp:
+                known[peer] |= 1 << BY_GAVE_UP
+    for ask in range(count):
+        judged[J_FAILS, ask] |= known[judged[J_PEER, ask]]
+
+
+@compiled
+def list_supply(
+    c: Columns, f: Filter, judged: I64, bits: int, budget: int
+) -> tuple[I64, Bools, int]:
+    """Return which of the judged asks give units under some constraints, one a peer, which peers
+    these are by slot, and how many units in all, however much is wanted; all of them cost no more
+    than `budget`, LAST: whatever."""
     c.state[STAMP] += 1
     stamp = c.state[STAMP]
     for place in range(len(f.sold)):
         c.accounts[f.sold[place, 0], A_USED] = stamp
         c.accounts[f.sold[place, 0], A_LEFT] = max(0, f.numbers[F_CAP] - f.sold[place, 1])
-    lines, count, total = np.empty(len(judged), np.int64), 0, 0
-    for line in range(len(judged)):
-        units = judged[line, J_FREE if bits >> CAPACITY & 1 else J_UNITS]
-        if judged[line, J_FAILS] & bits or units == 0:
+    gives = np.zeros(len(c.peers), np.bool_)
+    asks, count, total = np.empty(judged.shape[1], np.int64), 0, 0
+    sizes = judged[J_FREE if bits >> BY_CAPACITY & 1 else J_UNITS]
+    for ask in range(judged.shape[1]):
+        units = sizes[ask]
+        if judged[J_FAILS, ask] & bits or units == 0:
             continue
-        peer = judged[line, J_PEER]
-        if c.marks[peer] == stamp:
+        peer, account, price = judged[J_PEER, ask], judged[J_PROVIDER, ask], judged[J_PRICE, ask]
+        if budget < price:
+            break
+        if gives[peer]:
             continue
-        account, price = judged[line, J_PROVIDER], judged[line, J_PRICE]
         room = LAST
-        if bits >> CAP & 1:
+        if bits >> BY_CAP & 1:
             room = room_of(c, f, stamp, account)
             units = min(units, room)
         if budget < LAST:
             units = min(units, budget // price)
             budget -= units * price
         if units > 0:
-            c.marks[peer] = stamp
-            lines[count] = line
+            gives[peer] = True
+            asks[count] = ask
             count += 1
             total += units
-            if bits >> CAP & 1:
+            if bits >> BY_CAP & 1:
                 c.accounts[account, A_USED] = stamp
                 c.accounts[account, A_LEFT] = room - units
-    return lines[:count], total
+    return asks[:count].copy(), gives, total
 
 
-@compiled
+@uncounted
 def find_reason(c: Columns, f: Filter, slot: int, peer: int, now: int, terms: I64) -> int:
     """Return the reason that Market would give against one unit of an ask; 0 if it takes it.
 
@@ -180,10 +231,10 @@ def find_reason(c: Columns, f: Filter, slot: int, peer: int, now: int, terms: I6
         c.terms[slot, T_VALID] < now,
         c.terms[slot, T_COUNTER] != c.accounts[account, A_COUNTER],
         developer != 0 and developer != f.numbers[F_DEVELOPER],
-        fails >> MEMORY & 1 == 1,
-        fails >> REGION & 1 == 1,
-        fails >> TRAITS & 1 == 1,
-        fails >> LIST & 1 == 1,
+        fails >> BY_MEMORY & 1 == 1,
+        fails >> BY_REGION & 1 == 1,
+        fails >> BY_TRAITS & 1 == 1,
+        fails >> BY_LIST & 1 == 1,
         terms[1] == 1,
         room <= 0 or terms[3] < price,
         state & CANCELLED == CANCELLED,
@@ -197,20 +248,23 @@ def find_reason(c: Columns, f: Filter, slot: int, peer: int, now: int, terms: I6
 
 
 @compiled
-def judge_provider(c: Columns, f: Filter, account: int, now: int, terms: I64) -> tuple[int, int]:
-    """Return the reasons against a provider's asks as bits, and the cheapest price, or NONE,
-    that nothing or only the price stands against."""
+def judge_asks(
+    c: Columns, f: Filter, slots: I32, now: int, terms: I64, enough: int
+) -> tuple[int, int]:
+    """Return the reasons against some asks of one provider, cheapest first, as bits, and the
+    cheapest price, or NONE, that nothing or only the price stands against.
+
+    Once that is no more than `enough` the reasons of the others are left out.
+    """
     begin_scan(c, f)
     reasons, best = 0, NONE
-    peer = c.accounts[account, A_PEER]
-    while peer != NONE:
-        slot = c.peers[peer, P_ASK]
-        while slot != NONE:
-            reason = find_reason(c, f, slot, peer, now, terms)
-            reasons |= 1 << reason
-            price = c.terms[slot, T_PRICE]
-            if reason in (0, 2) and (best == NONE or price < best):
-                best = price
-            slot = c.links[slot, L_NEXT]
-        peer = c.peers[peer, P_NEXT]
+    for slot in slots:
+        price = c.terms[slot, T_PRICE]
+        reason = find_reason(c, f, slot, c.links[slot, L_PEER], now, terms)
+        reasons |= 1 << reason
+        if reason in (0, BY_ITS_PRICE) and best == NONE:
+            best = price
+        if price > terms[0] or (best != NONE and best <= enough):
+            # The price is judged first, and all that follow are as dear.
+            break
     return reasons, best

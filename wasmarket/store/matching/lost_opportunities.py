@@ -1,9 +1,9 @@
 """Read what was matched lately, and how full the regions are: for those who were not chosen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address
@@ -11,13 +11,12 @@ from wasmarket.store.chain.table_scan import find_assignment_since
 from wasmarket.store.matching.matches import match_view
 from wasmarket.store.matching.views import MatchView
 from wasmarket.store.tables import AssignmentRow, BookDocumentRow, EventRow, MatchRecordRow, PeerRow
-from wasmarket.store.views import Indexed
 
-RegionSums = dict[int, tuple[int, int]]
+RegionSums = Mapping[int, tuple[int, int]]
+"""Units of peers, and how many of them are used, by region."""
 
-PAGE = 200
-MOST_PAGES = 20
-"""Records that are looked at together, and how often."""
+LOOKED_AT = 1_000
+"""Of so many of the newest records: some were lost, or were never mined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,86 +43,40 @@ class RegionFill:
 
 
 def fetch_mined_matches(session: Session, since: int, limit: int) -> list[MinedMatch]:
-    """Return the records of matches mined since a time, newest first."""
-    mined: list[MinedMatch] = []
-    before: int | None = None
-    for _ in range(MOST_PAGES):
-        newest = select(MatchRecordRow.id).order_by(MatchRecordRow.id.desc()).limit(PAGE)
-        page = session.scalars(
-            newest if before is None else newest.where(MatchRecordRow.id < before)
-        )
-        ids = page.all()
-        if not ids:
-            break
-        found = _fetch_mined(session, ids)
-        mined += [entry for entry in found if entry.mined_at >= since]
-        # They are mined nearly in the order of their numbers.
-        if len(mined) >= limit or (found and all(entry.mined_at < since for entry in found)):
-            break
-        before = ids[-1]
-    return mined[:limit]
-
-
-def _fetch_mined(session: Session, ids: Sequence[int]) -> list[MinedMatch]:
-    """Return which of some records were mined, newest first."""
+    """Return the records of matches mined since a time, newest first; of the newest records."""
+    row = MatchRecordRow
+    newest = session.scalar(select(func.max(row.id))) or 0
     query = (
-        select(MatchRecordRow, EventRow.timestamp, BookDocumentRow.size)
-        .join(EventRow, EventRow.tx_hash == MatchRecordRow.tx)
-        .join(BookDocumentRow, BookDocumentRow.digest == MatchRecordRow.book)
+        select(row, EventRow.timestamp, BookDocumentRow.size)
+        .join(EventRow, EventRow.tx_hash == row.tx)
+        .join(BookDocumentRow, BookDocumentRow.digest == row.book)
         .where(
-            MatchRecordRow.id.in_(ids),
-            EventRow.name == "Matched",
-            EventRow.deal == MatchRecordRow.deal,
+            row.id > newest - LOOKED_AT,
+            # By the transaction alone, records from the newest back: others have many events.
+            EventRow.name.concat("") == "Matched",
+            EventRow.deal + 0 == row.deal,
+            EventRow.timestamp >= since,
         )
-        .order_by(MatchRecordRow.id.desc())
+        .order_by(row.id.desc())
+        .limit(limit)
     )
-    return [MinedMatch(match_view(row), at, size) for row, at, size in session.execute(query)]
+    return [MinedMatch(match_view(found), at, size) for found, at, size in session.execute(query)]
 
 
 def fetch_region_fills(
-    session: Session, provider: Address, since: int, everybody: RegionSums
+    session: Session, provider: Address, since: int, everybody: RegionSums, own: RegionSums
 ) -> list[RegionFill]:
-    """Return the regions in which a provider has peers, by number; `everybody`'s peers are known
-    from `fetch_region_sums`."""
-    own = _sum_peers(session, provider)
-    matched = _sum_matched(session, since, None)
-    won = _sum_matched(session, since, provider)
-    return [
-        RegionFill(
-            region,
-            *everybody.get(region, own[region]),
-            *own[region],
-            matched.get(region, 0),
-            won.get(region, 0),
-        )
-        for region in sorted(own)
-    ]
-
-
-def fetch_region_sums(session: Session, _at: Indexed) -> RegionSums:
-    """Return the units of all peers, and how many of them are used, by region."""
-    return _sum_peers(session, None)
-
-
-def _sum_peers(session: Session, provider: Address | None) -> RegionSums:
-    query = select(PeerRow.region, func.sum(PeerRow.units), func.sum(PeerRow.used)).group_by(
-        PeerRow.region
-    )
-    if provider is not None:
-        query = query.where(PeerRow.provider == provider)
-    return {region: (int(units), int(used)) for region, units, used in session.execute(query)}
-
-
-def _sum_matched(session: Session, since: int, provider: Address | None) -> dict[int, int]:
+    """Return the regions in which a provider has peers, by number, with what was matched there;
+    what everybody's and its `own` peers have is known."""
+    row, is_own = AssignmentRow, PeerRow.provider == provider
     query = (
-        select(PeerRow.region, func.sum(AssignmentRow.units))
-        .join(AssignmentRow, AssignmentRow.peer == PeerRow.id)
-        .where(
-            AssignmentRow.id >= find_assignment_since(session, since),
-            AssignmentRow.assigned_at >= since,
-        )
+        select(PeerRow.region, func.sum(row.units), func.sum(case((is_own, row.units), else_=0)))
+        .join(row, row.peer == PeerRow.id)
+        .where(row.id >= find_assignment_since(session, since), row.assigned_at >= since)
         .group_by(PeerRow.region)
     )
-    if provider is not None:
-        query = query.where(PeerRow.provider == provider)
-    return {region: int(units) for region, units in session.execute(query)}
+    matched = {region: (int(units), int(won)) for region, units, won in session.execute(query)}
+    return [
+        RegionFill(region, *everybody[region], *own[region], *matched.get(region, (0, 0)))
+        for region in sorted(own)
+    ]
