@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from matcher.api.app import ApiParts, create_app
 from matcher.api.guards import RequestLimits
-from matcher.api.readiness import HeadWatch
+from matcher.api.readiness import AnsweringPeers, HeadWatch
 from matcher.engine.warm_up import warm_up
 from matcher.metrics import MatcherMetrics
 from matcher.offers.app_traits import AppReader
@@ -151,6 +151,7 @@ def build_matcher(
     )
 
     races = Races(database, sender.address)
+    answering = AnsweringPeers(database)
 
     def extra() -> dict[str, Any]:
         return {
@@ -158,7 +159,7 @@ def build_matcher(
             "is_submitter": leader.is_held,
             "gap_ppm": settlement_loop.gap_ppm,
             "lost": races.read(),
-            "peers": None if checks is None else checks.count(),
+            "peers": None if checks is None else answering.read(),
         }
 
     wishes = Replacements(database, sender.address, on_change)

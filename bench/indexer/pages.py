@@ -11,16 +11,16 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from bench.indexer.large_store import (
+from bench.indexer.large_rows import (
     EPOCH,
     EVENTS_PER_OFFER,
     OFFERS,
     Sizes,
     address,
     ask_of,
-    fill_large_store,
     hash_of,
 )
+from bench.indexer.large_store import fill_large_store
 from bench.matcher.markets import NOW
 from bench.matcher.rows import Row
 from matcher.engine.warm_up import warm_up
@@ -249,6 +249,7 @@ def _pages(sizes: Sizes) -> list[str]:
         *(f"/v1/developer-offers?developer={who}" for who in developers),
         f"/v1/developer-offers/{bid}",
         f"/v1/developer-offers/{bid}/explain",
+        f"/v1/developer-offers/{hash_of(sizes.deals)}/explain",
         f"/v1/provider-offers?cursor={encode_cursor(sizes.asks // 2)}",
         *(f"/v1/provider-offers?provider={who}" for who in owners),
         f"/v1/provider-offers?peer={peer}",

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from indexer.verify.comparison import A_ROW, NO_ROW, Compared, StoreAndChain
 from wasmarket.store.chain.epochs import (
@@ -14,6 +15,9 @@ from wasmarket.store.chain.reputation.peer_epochs import (
     count_peer_epochs,
     fetch_kept_peer_epochs,
     fetch_last_kept,
+    fetch_provider_epochs,
+    fetch_providers_of_epochs,
+    sum_provider_epochs,
 )
 from wasmarket.store.chain.table_scan import scan_table
 from wasmarket.store.chain.writer import fetch_tail
@@ -82,6 +86,21 @@ def compare_peer_epochs(sides: StoreAndChain) -> Iterator[Compared]:
                 yield Compared(name, A_ROW if found else NO_ROW, A_ROW if again else NO_ROW)
             else:
                 yield Compared(name, found, again)
+
+
+def compare_provider_epochs(sides: StoreAndChain) -> Iterator[Compared]:
+    """Add up again what peers ran, which was compared itself, by provider."""
+    session, last = sides.session, fetch_last_kept(sides.session)
+    for provider in fetch_providers_of_epochs(session):
+        kept = {e.epoch: e for e in fetch_provider_epochs(session, provider, 0, last)}
+        counted = {e.epoch: e for e in sum_provider_epochs(session, provider)}
+        for epoch in sorted(kept | counted):
+            found, again = kept.get(epoch), counted.get(epoch)
+            name = f"{provider}/{epoch}"
+            if found is None or again is None:
+                yield Compared(name, A_ROW if found else NO_ROW, A_ROW if again else NO_ROW)
+            else:
+                yield Compared(name, asdict(found), asdict(again))
 
 
 def compare_blocks(sides: StoreAndChain) -> Iterator[Compared]:

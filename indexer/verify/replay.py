@@ -18,7 +18,7 @@ from wasmarket.store.chain.table_scan import Row, chain_tables, key_columns, sca
 from wasmarket.store.database import Database, Session, open_database, sqlite_url
 from wasmarket.store.migrate import upgrade
 
-COUNTED = ("epoch_total", "peer_epoch")
+COUNTED = ("epoch_total", "peer_epoch", "provider_epoch")
 """Tables that follow from others; when they were counted is no fact of the chain."""
 
 

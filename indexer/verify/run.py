@@ -34,6 +34,7 @@ from indexer.verify.epochs import (
     compare_blocks,
     compare_commitments,
     compare_peer_epochs,
+    compare_provider_epochs,
     compare_totals,
 )
 from indexer.verify.replay import compare_replayed, open_scratch, replay, replayed_tables
@@ -62,6 +63,7 @@ CHECKS = (
     RowCheck("commitment", compare_commitments),
     RowCheck("epoch_total", compare_totals),
     RowCheck("peer_epoch", compare_peer_epochs),
+    RowCheck("provider_epoch", compare_provider_epochs),
     RowCheck("audit_case", compare_cases),
     RowCheck("audit_vote", compare_votes),
     RowCheck("seat", compare_seats),

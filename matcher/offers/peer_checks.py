@@ -21,7 +21,6 @@ from wasmarket.store.database import Database
 from wasmarket.store.matching.peer_checks import (
     PeerCheck,
     UnreachableSupply,
-    count_peer_checks,
     fetch_due_checks,
     find_unknown_peers,
     reset_peer_checks,
@@ -79,15 +78,6 @@ class PeerChecks:
                 return 0
         with self._database.write() as session:
             return reset_peer_checks(session, now, stale_before)
-
-    def count(self) -> dict[str, int]:
-        """Return how many peers with offers answer, and how many do not, as JSON."""
-        with self._database.read() as session:
-            try:
-                found = count_peer_checks(session, fetch_time(session))
-            except NotIndexed:
-                return {"answering": 0, "unreachable": 0}
-        return {"answering": found.answering, "unreachable": found.unreachable}
 
     def step(self) -> int:
         """Ask every peer whose time has come; return how many were asked."""

@@ -3,7 +3,8 @@
 import pytest
 
 from bench.indexer import pages
-from bench.indexer.large_store import Sizes, fill_large_store
+from bench.indexer.large_rows import Sizes
+from bench.indexer.large_store import fill_large_store
 
 pytestmark = pytest.mark.e2e
 

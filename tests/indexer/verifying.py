@@ -25,6 +25,7 @@ VIEWED = {
     "commitment": ("epoch", "peer"),
     "epoch_total": ("committed", "peers", "assignments", "units", "billed"),
     "peer_epoch": ("assignments", "units", "billed", "proven", "epoch"),
+    "provider_epoch": ("active", "proven", "units", "billed", "proven_pay", "epoch"),
     "audit_case": ("kind", "state", "assignment", "by", "outcome", "jury"),
     "audit_vote": ("vote", "place"),
     "seat": ("peer", "since", "quit", "fines"),

@@ -74,9 +74,11 @@ def test_offer__endpoint_without_the_peer__is_passed_over_and_its_provider_sees_
     assert (shown["answers"], why in shown["problem"]) == (False, True)
     explained = town.http.get(f"/v1/developer-offers/{hash_offer(bid)}/explain").json()
     assert "1 peers with 4 free units are passed over" in explained["notes"][0]
-    assert town.http.get("/v1/status").json()["extra"]["peers"] == {
+    status = town.http.get("/v1/status").json()
+    assert status["extra"]["peers"] == {
         "answering": 0,
         "unreachable": 1,
+        "block": status["indexed"],
     }
 
 

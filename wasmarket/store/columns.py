@@ -97,6 +97,10 @@ Serial = BigInteger().with_variant(Integer, "sqlite")
 """A key that the database counts up; SQLite does so for INTEGER alone."""
 
 
+FOR_READERS = {"readers": True}
+"""Of an index: who writes the chain's tables does not need it."""
+
+
 class Base(DeclarativeBase):
     """Everything that is stored."""
 

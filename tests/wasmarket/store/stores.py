@@ -10,7 +10,8 @@ from wasmarket.store.columns import Base
 from wasmarket.store.database import Database, open_database, sqlite_url
 from wasmarket.store.migrate import upgrade
 
-UNCOMPARED = {"journal", "reorg", "orphan", "epoch_total", "peer_epoch", "leadership"}
+COUNTED = {"epoch_total", "peer_epoch", "provider_epoch"}
+UNCOMPARED = {"journal", "reorg", "orphan", "leadership"} | COUNTED
 """Tables that tell of the way to a state, not of the state."""
 
 OLD_EVENTS = (

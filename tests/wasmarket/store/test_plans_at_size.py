@@ -6,8 +6,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, text
 
+from bench.indexer.large_rows import Sizes, address, ask_of, hash_of
+from bench.indexer.large_store import fill_store
+from bench.matcher.markets import NOW
 from tests.wasmarket.store.postgres import run_postgres
-from tests.wasmarket.store.sized_store import NOW, PER_BLOCK, SIZES, account, fill, hash_of
 from tests.wasmarket.store.stores import copy_store, make_template
 from tests.wasmarket.store.test_postgres import new_store
 from wasmarket.store.chain.assignments import fetch_assignments, fetch_claimable
@@ -20,7 +22,9 @@ from wasmarket.store.chain.events import (
     fetch_latest_events,
 )
 from wasmarket.store.chain.history import fetch_claims
+from wasmarket.store.chain.money import MoneyChoice, fetch_redemptions_of
 from wasmarket.store.chain.peers import fetch_peers, fetch_provider, fetch_providers
+from wasmarket.store.chain.reputation.reading import fetch_reputation
 from wasmarket.store.chain.state import fetch_cancelled, fetch_counters, fetch_indexed
 from wasmarket.store.matching.live_offers import (
     fetch_asks_of,
@@ -32,13 +36,14 @@ from wasmarket.store.matching.offers import (
     fetch_developer_offers,
     fetch_provider_offers,
 )
-from wasmarket.store.tables import DeveloperOfferRow, EventRow, ProviderOfferRow
+from wasmarket.store.tables import BookDocumentRow, MatchRecordRow
 from wasmarket.store.views import Position
 
 pytestmark = pytest.mark.e2e
 
-LAST_BLOCK = SIZES[EventRow] // PER_BLOCK
-MIDDLE = (LAST_BLOCK // 2, 0)
+SIZES = Sizes(60_000, 60_000)
+KINDS = [kind for kind in SIZES.rows if kind not in (BookDocumentRow, MatchRecordRow)]
+MIDDLE = (SIZES.blocks // 2, 0)
 PAGE = 50
 LARGE = 5_000
 """Rows of a table that no page may read whole."""
@@ -47,11 +52,12 @@ STEPS_AT_ONCE = 100
 MOST_STEPS = 100_000
 """Of SQLite's machine for one page; the dearest, of providers, counts what each of them has."""
 
-ONE = account(7)
+ONE, LARGEST = address(7), address(0)
+DEVELOPER = address(SIZES.providers + 7)
 QUESTIONS = {
-    "events since": lambda s, at: fetch_changes(s, Position(LAST_BLOCK - 1, 0, 0), limit=PAGE),
+    "events since": lambda s, at: fetch_changes(s, Position(SIZES.blocks - 1, 0, 0), limit=PAGE),
     "events by name": lambda s, at: fetch_events(
-        s, after=MIDDLE, limit=PAGE, chosen=EventChoice({"Stopped"})
+        s, after=MIDDLE, limit=PAGE, chosen=EventChoice({"Ended"})
     ),
     "events of a deal": lambda s, at: fetch_events(s, limit=PAGE, chosen=EventChoice(deal=7)),
     "events of an assignment": lambda s, at: fetch_events(
@@ -63,8 +69,8 @@ QUESTIONS = {
     ),
     "newest events": lambda s, at: fetch_latest_events(s, limit=PAGE, chosen=EventChoice()),
     "a deal": lambda s, at: [fetch_deal(s, at, 7)],
-    "deals": lambda s, at: fetch_deals(s, at, after=9_000, limit=PAGE),
-    "deals of a developer": lambda s, at: fetch_deals(s, at, developer=ONE, limit=PAGE),
+    "deals": lambda s, at: fetch_deals(s, at, after=3_000, limit=PAGE),
+    "deals of a developer": lambda s, at: fetch_deals(s, at, developer=DEVELOPER, limit=PAGE),
     "open deals": lambda s, at: fetch_deals(s, at, live_only=True, limit=PAGE),
     "the deal of an offer": lambda s, at: fetch_deal_of_offer(s, at, hash_of(7)),
     "assignments of a deal": lambda s, at: fetch_assignments(s, at, deal=7, limit=PAGE),
@@ -72,21 +78,26 @@ QUESTIONS = {
     "live assignments": lambda s, at: fetch_assignments(s, at, alive_only=True, limit=PAGE),
     "what is claimable": lambda s, at: fetch_claimable(s, at, range(1, PAGE)),
     "claims of a provider": lambda s, at: fetch_claims(s, provider=ONE, limit=PAGE),
-    "peers": lambda s, at: fetch_peers(s, after=5_000, limit=PAGE),
+    "peers": lambda s, at: fetch_peers(s, after=3_000, limit=PAGE),
     "peers of a provider": lambda s, at: fetch_peers(s, provider=ONE, limit=PAGE),
     "a provider": lambda s, at: fetch_provider(s, at, ONE),
+    "the largest provider": lambda s, at: fetch_provider(s, at, LARGEST),
+    "its reputation": lambda s, at: fetch_reputation(s, at, provider=LARGEST),
+    "vouchers of a provider": lambda s, at: fetch_redemptions_of(
+        s, MoneyChoice(provider=ONE), None, PAGE
+    ),
     "providers": lambda s, at: fetch_providers(s, at, after=ONE, limit=PAGE),
     "asks": lambda s, at: fetch_provider_offers(s, after=9_000, limit=PAGE),
     "asks of a provider": lambda s, at: fetch_provider_offers(s, provider=ONE, limit=PAGE),
     "asks of peers": lambda s, at: fetch_asks_of(s, peers=range(1, PAGE)),
     "asks that hold": lambda s, at: fetch_live_provider_offers(
-        s, at, hashes=[hash_of(n) for n in range(PAGE)]
+        s, at, hashes=[ask_of(n) for n in range(PAGE)]
     ),
-    "bids of a developer": lambda s, at: fetch_developer_offers(s, developer=ONE, limit=PAGE),
-    "offers that changed": lambda s, at: fetch_changed_offers(s, SIZES[ProviderOfferRow] - PAGE),
+    "bids of a developer": lambda s, at: fetch_developer_offers(s, developer=DEVELOPER, limit=PAGE),
+    "offers that changed": lambda s, at: fetch_changed_offers(s, SIZES.asks - PAGE),
     "a bid's status": lambda s, at: fetch_offer_status(s, at, hash_of(7)),
     "departures": lambda s, at: fetch_departures(s, range(1, PAGE)),
-    "counters": lambda s, at: fetch_counters(s, [account(n) for n in range(PAGE)]),
+    "counters": lambda s, at: fetch_counters(s, [address(n) for n in range(PAGE)]),
     "cancellations": lambda s, at: fetch_cancelled(s, [(ONE, hash_of(n)) for n in range(PAGE)]),
 }
 
@@ -98,13 +109,13 @@ def store(request, tmp_path_factory):
     if request.param == "sqlite":
         folder = tmp_path_factory.mktemp("sized")
         database = copy_store(make_template(folder), folder / "store.sqlite")
-        fill(database)
+        fill_store(database, SIZES, KINDS)
         yield database
         database.close()
         return
     with run_postgres() as server:
         database = new_store(server)
-        fill(database)
+        fill_store(database, SIZES, KINDS)
         yield database
         database.close()
 
@@ -126,7 +137,7 @@ def statements(database):
 
 def whole_reads(database, seen):
     """Return the large tables that these statements would read whole, with their statements."""
-    large = {kind.__tablename__ for kind, size in SIZES.items() if size > LARGE}
+    large = {kind.__tablename__ for kind, size in SIZES.rows.items() if size > LARGE}
     found = []
     with database.connect() as connection:
         for statement, parameters in seen:
@@ -193,4 +204,4 @@ def test_whole_reads__question_without_an_index__are_seen(store):
 def test_sizes__what_is_asked__is_there(store):
     with store.read() as session:
         assert fetch_indexed(session).timestamp == NOW
-        assert len(fetch_developer_offers(session, limit=None)) == SIZES[DeveloperOfferRow]
+        assert len(fetch_developer_offers(session, limit=None)) == SIZES.bids

@@ -17,6 +17,8 @@ from wasmarket.store.views import AssignmentView, Indexed
 OPEN = (AssignmentState.PENDING, AssignmentState.ACTIVE, AssignmentState.METERED)
 IS_OPEN = text("assignment.state IN ('pending', 'active', 'metered')")
 """The same, as the index of open assignments has it: a parameter would hide it."""
+IS_NOT_STOPPED = text("NOT deal.stopped")
+"""As the index of open deals has it."""
 
 MAX_CLAIM = 1_024
 
@@ -138,7 +140,7 @@ def fetch_alive_units(
             PeerRow.provider.in_(providers),
             IS_OPEN,
             AssignmentRow.run == DealRow.run,
-            DealRow.stopped.is_(False),
+            IS_NOT_STOPPED,
             DealRow.end >= at.epoch,
             not_(lapsed),
         )

@@ -19,12 +19,12 @@ from wasmarket.store.chain.epochs import (
     sum_activities,
 )
 from wasmarket.store.chain.peers import fetch_last_peer
-from wasmarket.store.chain.reputation.peer_epochs import fetch_proven
+from wasmarket.store.chain.reputation.peer_epochs import fetch_proven, keep_provider_epochs
 from wasmarket.store.chain.row_plans import Values, appended_tables, journaled_kinds, plan_of
 from wasmarket.store.chain.rows import ChainRows
 from wasmarket.store.chain.state import fetch_indexed
 from wasmarket.store.database import Database
-from wasmarket.store.indexes import create_fact_indexes, drop_fact_indexes, lacks_fact_indexes
+from wasmarket.store.indexes import create_reader_indexes, drop_reader_indexes, lacks_reader_indexes
 from wasmarket.store.tables import (
     BlockRow,
     CursorRow,
@@ -103,7 +103,7 @@ class ChainWriter:
             _claim(session, self._deployment)
         with self._database.read() as session:
             tail = fetch_tail(session, self.depth)
-            self._lacks_indexes = lacks_fact_indexes(session.connection())
+            self._lacks_indexes = lacks_reader_indexes(session.connection())
         self._rows.forget()
         self._at = tail[-1] if tail else None
         return tail
@@ -139,7 +139,7 @@ class ChainWriter:
         if self._at is None and not self._lacks_indexes:
             with self._database.begin(self._session):
                 self._check()
-                drop_fact_indexes(self._session.connection())
+                drop_reader_indexes(self._session.connection())
             self._lacks_indexes = True
 
     def end_backfill(self) -> None:
@@ -147,7 +147,7 @@ class ChainWriter:
         if self._lacks_indexes:
             with self._database.begin(self._session):
                 self._check()
-                create_fact_indexes(self._session.connection())
+                create_reader_indexes(self._session.connection())
             self._lacks_indexes = False
 
     def undo(self, number: BlockNumber, block_hash: Hash) -> None:
@@ -212,6 +212,7 @@ class ChainWriter:
                     for epoch, peer, assignments, units, billed in ran
                 ]
                 plan_of(PeerEpochRow).insert(self._session.connection(), rows)
+                keep_provider_epochs(self._session, first, last, at.block)
         return last < at.final_epoch
 
     def close(self) -> None:

@@ -166,17 +166,20 @@ def fetch_unreachable_supply(
     session: Session, chain_time: int, examples: int = 3
 ) -> UnreachableSupply:
     """Return what is passed over because its peers do not answer."""
-    check = PeerCheckRow
-    silent = (check.answers.is_(False), _has_asks(chain_time), PeerRow.units > PeerRow.used)
+    check, free = PeerCheckRow, PeerRow.units - PeerRow.used
     query = (
-        select(func.count(), func.coalesce(func.sum(PeerRow.units - PeerRow.used), 0))
-        .join(check, check.peer == PeerRow.id)
-        .where(*silent)
+        select(check.peer, free)
+        .join(PeerRow, PeerRow.id == check.peer)
+        .where(check.answers.is_(False), _has_asks(chain_time), free > 0)
+        .order_by(check.peer)
     )
-    peers, units = session.execute(query).one()
-    some = select(check).join(PeerRow, PeerRow.id == check.peer).where(*silent)
-    rows = session.scalars(some.order_by(check.peer).limit(examples))
-    return UnreachableSupply(int(peers), int(units), tuple(_view(row) for row in rows))
+    found = session.execute(query).all()
+    some = fetch_peer_checks(session, [peer for peer, _ in found[:examples]])
+    return UnreachableSupply(
+        len(found),
+        sum(int(units) for _, units in found),
+        tuple(some[peer] for peer in sorted(some)),
+    )
 
 
 def answers_now(peer: Any) -> ColumnElement[bool]:

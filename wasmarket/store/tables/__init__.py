@@ -58,7 +58,7 @@ from wasmarket.store.tables.payments import (
     WebhookRow,
 )
 from wasmarket.store.tables.peers import CommitmentRow, PeerRow, UnitChangeRow
-from wasmarket.store.tables.reputation import PeerEpochRow, ReputationEventRow
+from wasmarket.store.tables.reputation import PeerEpochRow, ProviderEpochRow, ReputationEventRow
 
 __all__ = [
     "AccountRow",
@@ -100,6 +100,7 @@ __all__ = [
     "PeerEpochRow",
     "PeerLatencyRow",
     "PeerRow",
+    "ProviderEpochRow",
     "ProviderOfferRow",
     "PublishedOfferRow",
     "RedemptionRow",

@@ -14,7 +14,15 @@ from wasmarket.kernel.units import (
     PeerId,
     Timestamp,
 )
-from wasmarket.store.columns import Appended, Base, Journaled, in_range, not_negative, one_of
+from wasmarket.store.columns import (
+    FOR_READERS,
+    Appended,
+    Base,
+    Journaled,
+    in_range,
+    not_negative,
+    one_of,
+)
 from wasmarket.store.enums import AssignmentState, Uint
 
 OPEN = text("state IN ('pending', 'active', 'metered')")
@@ -45,6 +53,18 @@ class AssignmentRow(Journaled, Base):
         Index(None, "start"),
         Index(None, "end", "start"),
         Index("ix_assignment_open", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+        # What a provider's peers hold now is added up from it alone.
+        Index(
+            "ix_assignment_open_of_peer",
+            "peer",
+            "deal",
+            "run",
+            "units",
+            "state",
+            sqlite_where=OPEN,
+            postgresql_where=OPEN,
+            info=FOR_READERS,
+        ),
     )
 
     id: Mapped[AssignmentId] = mapped_column(primary_key=True, autoincrement=False)
@@ -104,7 +124,11 @@ class RedemptionRow(Appended, Base):
     """One redeemed voucher: `paid` now for all `work` so far, `owed` still (USDC base units)."""
 
     __tablename__ = "redemption"
-    __table_args__ = (Index(None, "assignment"), Index(None, "deal", "block_number"))
+    __table_args__ = (
+        Index(None, "assignment"),
+        Index(None, "deal", "block_number"),
+        Index(None, "provider", "block_number"),
+    )
 
     block_number: Mapped[BlockNumber] = mapped_column(primary_key=True, autoincrement=False)
     log_index: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

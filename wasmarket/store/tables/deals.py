@@ -4,7 +4,15 @@ from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wasmarket.kernel.units import Address, Amount, BlockNumber, DealId, Epoch, Hash, Timestamp
-from wasmarket.store.columns import Appended, Base, Journaled, in_range, not_negative, one_of
+from wasmarket.store.columns import (
+    FOR_READERS,
+    Appended,
+    Base,
+    Journaled,
+    in_range,
+    not_negative,
+    one_of,
+)
 from wasmarket.store.enums import DealChangeKind
 
 DEAL = ForeignKey("deal.id", deferrable=True, initially="DEFERRED")
@@ -30,7 +38,20 @@ class DealRow(Journaled, Base):
         Index(None, "developer", "id"),
         Index(None, "offer"),
         Index(None, "app"),
-        Index("ix_deal_open", "id", sqlite_where=NOT_STOPPED, postgresql_where=NOT_STOPPED),
+        # All that says whether a deal is alive: of many deals it is read from here alone.
+        Index(
+            "ix_deal_open",
+            "id",
+            "run",
+            "end",
+            "settled",
+            "rate",
+            "balance",
+            "stopped",
+            sqlite_where=NOT_STOPPED,
+            postgresql_where=NOT_STOPPED,
+            info=FOR_READERS,
+        ),
     )
 
     id: Mapped[DealId] = mapped_column(primary_key=True, autoincrement=False)

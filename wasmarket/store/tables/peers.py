@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from wasmarket.kernel.units import Address, BlockNumber, Epoch, Hash, PeerId, Timestamp
-from wasmarket.store.columns import Appended, Base, Journaled, in_range
+from wasmarket.store.columns import FOR_READERS, Appended, Base, Journaled, in_range
 from wasmarket.store.enums import Uint
 
 
@@ -17,7 +17,8 @@ class PeerRow(Journaled, Base):
         CheckConstraint("used BETWEEN 0 AND 65535", name="used_range"),
         in_range("region", 0, 255),
         in_range("memory_mib", 0, 2**32 - 1),
-        Index(None, "provider", "id"),
+        # All that is added up of a provider's peers, which may be many.
+        Index(None, "provider", "id", "units", "used", "registered_at", info=FOR_READERS),
         Index(None, "wallet"),
     )
 

@@ -31,7 +31,8 @@ class ReputationEventRow(Appended, Base):
         one_of("kind", ReputationKind),
         *not_negative("units", "paid", "refunded"),
         Index(None, "peer", "epoch"),
-        Index(None, "provider", "epoch"),
+        # All that is counted of a provider: of a large one these are many rows.
+        Index(None, "provider", "epoch", "kind", "reason", "paid", "refunded"),
         Index(None, "epoch", "kind"),
     )
 
@@ -71,3 +72,24 @@ class PeerEpochRow(Appended, Base):
     units: Mapped[int]
     billed: Mapped[Amount]
     proven: Mapped[bool]
+
+
+class ProviderEpochRow(Appended, Base):
+    """The peers of a provider that had something to run in a final epoch, added up.
+
+    `proven` is how many of `active` proved it, `proven_pay` what was billed for theirs, USDC base
+    units; `block_number` as in `PeerEpochRow`.
+    """
+
+    __tablename__ = "provider_epoch"
+    __table_args__ = (*not_negative("billed", "proven_pay"), Index(None, "block_number"))
+
+    provider: Mapped[Address] = mapped_column(primary_key=True)
+    epoch: Mapped[Epoch] = mapped_column(primary_key=True, autoincrement=False)
+    block_number: Mapped[BlockNumber]
+    active: Mapped[int]
+    proven: Mapped[int]
+    assignments: Mapped[int]
+    units: Mapped[int]
+    billed: Mapped[Amount]
+    proven_pay: Mapped[Amount]

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, Select, case, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.reputation.figures import EpochOfPeers, PeerEpoch, sum_peer_epochs
-from wasmarket.kernel.units import Address
+from wasmarket.kernel.units import Address, BlockNumber
 from wasmarket.store.chain.epochs import (
     Activity,
     Ran,
@@ -15,7 +16,7 @@ from wasmarket.store.chain.epochs import (
     fetch_last_total,
     sum_activities,
 )
-from wasmarket.store.tables import CommitmentRow, PeerEpochRow, PeerRow
+from wasmarket.store.tables import CommitmentRow, PeerEpochRow, PeerRow, ProviderEpochRow
 from wasmarket.store.views import Indexed
 
 
@@ -35,6 +36,16 @@ class PeerProofs:
             self.proven_pay + other.proven_pay,
         )
 
+
+_SUMS: dict[str, ColumnElement[Any]] = {
+    "active": func.count(),
+    "proven": func.sum(case((PeerEpochRow.proven, 1), else_=0)),
+    "assignments": func.sum(PeerEpochRow.assignments),
+    "units": func.sum(PeerEpochRow.units),
+    "billed": func.sum(PeerEpochRow.billed),
+    "proven_pay": func.sum(case((PeerEpochRow.proven, PeerEpochRow.billed), else_=0)),
+}
+"""What peers of an epoch come to together, by column of `ProviderEpochRow`."""
 
 SLICE = 50
 """Epochs whose proofs are in memory at once."""
@@ -87,6 +98,58 @@ def fetch_kept_peer_epochs(session: Session, first: int, last: int) -> list[Peer
     return [PeerEpoch(*found) for found in session.execute(query)]
 
 
+def keep_provider_epochs(session: Session, first: int, last: int, block: BlockNumber) -> None:
+    """Keep what peers' kept epochs `first` … `last` come to by provider, as of a block."""
+    row = PeerEpochRow
+    query = (
+        select(PeerRow.provider, row.epoch, literal(block), *_SUMS.values())
+        .join(PeerRow, PeerRow.id == row.peer)
+        .where(row.epoch.between(first, last))
+        .group_by(PeerRow.provider, row.epoch)
+    )
+    columns = ("provider", "epoch", "block_number", *_SUMS)
+    session.execute(insert(ProviderEpochRow).from_select(columns, query))
+
+
+def fetch_providers_of_epochs(session: Session) -> list[Address]:
+    """Return the providers of which epochs are kept, or may be."""
+    query = select(PeerRow.provider).union(select(ProviderEpochRow.provider))
+    return sorted(session.scalars(query))
+
+
+def fetch_provider_epochs(
+    session: Session, provider: Address, first: int, last: int
+) -> list[EpochOfPeers]:
+    """Return what is kept of the epochs `first` … `last` of a provider."""
+    row = ProviderEpochRow
+    query = (
+        select(row.epoch, *(getattr(row, name) for name in _SUMS))
+        .where(row.provider == provider, row.epoch.between(first, last))
+        .order_by(row.epoch)
+    )
+    return _read(session, query)
+
+
+def sum_provider_epochs(session: Session, provider: Address) -> list[EpochOfPeers]:
+    """Add up what is kept of the epochs of a provider's peers."""
+    row = PeerEpochRow
+    query = select(row.epoch, *_SUMS.values()).join(PeerRow, PeerRow.id == row.peer)
+    query = query.where(PeerRow.provider == provider).group_by(row.epoch).order_by(row.epoch)
+    return _read(session, query)
+
+
+def _fetch_one_peers_epochs(
+    session: Session, peer: int, first: int, last: int
+) -> list[EpochOfPeers]:
+    row = PeerEpochRow
+    query = select(row.epoch, *_SUMS.values()).group_by(row.epoch).order_by(row.epoch)
+    return _read(session, query.where(row.peer == peer, row.epoch.between(first, last)))
+
+
+def _read(session: Session, query: Select[*tuple[Any, ...]]) -> list[EpochOfPeers]:
+    return [EpochOfPeers(*map(int, row)) for row in session.execute(query)]
+
+
 def fetch_epochs_of_peers(
     session: Session,
     at: Indexed,
@@ -99,26 +162,11 @@ def fetch_epochs_of_peers(
     """Return the final epochs `first` … `last` in which a peer, or peers of a provider, ran."""
     last = min(last, at.final_epoch)
     kept = fetch_last_kept(session)
-    row = PeerEpochRow
-    query = (
-        select(
-            row.epoch,
-            func.count(),
-            func.sum(case((row.proven, 1), else_=0)),
-            func.sum(row.assignments),
-            func.sum(row.units),
-            func.sum(row.billed),
-            func.sum(case((row.proven, row.billed), else_=0)),
-        )
-        .where(row.epoch.between(first, min(last, kept)))
-        .group_by(row.epoch)
-        .order_by(row.epoch)
-    )
-    if peer is not None:
-        query = query.where(row.peer == peer)
     if provider is not None:
-        query = query.join(PeerRow, PeerRow.id == row.peer).where(PeerRow.provider == provider)
-    found = [EpochOfPeers(*map(int, row)) for row in session.execute(query)]
+        found = fetch_provider_epochs(session, provider, first, min(last, kept))
+    else:
+        assert peer is not None
+        found = _fetch_one_peers_epochs(session, peer, first, min(last, kept))
     begin = max(first, kept + 1)
     if begin <= last:
         activities = fetch_activities(session, at, begin, last, peer=peer, provider=provider)

@@ -19,6 +19,7 @@ from wasmarket.kernel.reputation.kinds import LOST, ReputationKind
 from wasmarket.kernel.units import Address
 from wasmarket.store.chain.reputation.peer_epochs import fetch_epochs_of_peers, fetch_proofs_by_peer
 from wasmarket.store.chain.reputation.summaries import fetch_summaries
+from wasmarket.store.chain.state import batches
 from wasmarket.store.tables import PeerRow, ReputationEventRow
 from wasmarket.store.views import Indexed
 
@@ -132,13 +133,20 @@ def _fetch_event_counts(
         .group_by(row.epoch, row.kind, row.reason)
         .order_by(row.epoch, row.kind, row.reason)
     )
-    # FLT is too large for sums of databases, and convictions are few.
-    seized = select(row.epoch, row.kind, row.reason, row.seized).where(
-        of_whom, row.epoch >= first, row.kind.in_(LOST)
-    )
-    lost: dict[tuple[int, str, int | None], int] = {}
-    for epoch, kind, reason, amount in session.execute(seized):
-        lost[epoch, kind, reason] = lost.get((epoch, kind, reason), 0) + amount
+    found = session.execute(query).all()
+    lost = {(entry.epoch, entry.kind) for entry in found if entry.kind in LOST}
+    seized: dict[tuple[int, str, int | None], int] = {}
+    # FLT is too large for sums of databases; most amounts are one of a few.
+    group = (row.epoch, row.kind, row.reason, row.seized)
+    for epochs in batches(epoch for epoch, _ in lost):
+        amounts = (
+            select(*group, func.count())
+            .where(of_whom, row.epoch.in_(epochs), row.kind.in_({kind for _, kind in lost}))
+            .group_by(*group)
+        )
+        for epoch, kind, reason, amount, count in session.execute(amounts):
+            key = (epoch, kind, reason)
+            seized[key] = seized.get(key, 0) + amount * count
     return [
         EventCount(
             int(epoch),
@@ -147,7 +155,7 @@ def _fetch_event_counts(
             int(count),
             int(paid),
             int(refunded),
-            lost.get((epoch, kind, reason), 0),
+            seized.get((epoch, kind, reason), 0),
         )
-        for epoch, kind, reason, count, paid, refunded in session.execute(query)
+        for epoch, kind, reason, count, paid, refunded in found
     ]
