@@ -159,7 +159,7 @@ class PeerProcess:
             parts.policy,
             folder.cache / "modules",
             fetch_seconds,
-            lambda: self._self_test.schedules,
+            self._self_test.find_schedules,
         )
         self._juror = build_juror(
             folder,

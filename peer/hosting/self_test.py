@@ -2,16 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from wasmtime import wat2wasm
 
+from peer.hosting.component_vectors import COMPONENT, COMPONENT_SCHEDULES
 from peer.hosting.fuel_vectors import FUEL_LIMIT, GUEST, SCHEDULES, FuelVector
 from peer.runtime.errors import StartFailed
-from peer.runtime.module.service import RAW_ABI, BodyKind, CallLimits, ModuleSpec, ServiceSpec
+from peer.runtime.module.service import (
+    COMPONENT_ABI,
+    RAW_ABI,
+    BodyKind,
+    CallLimits,
+    ModuleSpec,
+    ServiceSpec,
+)
 from peer.runtime.sandbox.folder_walk import remove
 from peer.runtime.workers.pool import PoolSettings, WorkerPool
 from peer.runtime.workers.spawner import WorkerSpawner
@@ -43,7 +52,21 @@ class SelfTest:
         self._has_passed = False
         self.problem = ""
         self.schedules: frozenset[int] = frozenset()
-        """By which fuel is counted here as it has to be."""
+        """By which fuel is counted here as it has to be, in modules."""
+        self._component_schedules: frozenset[int] | None = None
+        self._trying_components = asyncio.Lock()
+
+    async def find_schedules(self, *, has_components: bool) -> frozenset[int]:
+        """Return the schedules by which an app can be counted here; components are tried once.
+
+        Raises StartFailed, ModuleError when no component can be run.
+        """
+        if not has_components:
+            return self.schedules
+        async with self._trying_components:
+            if self._component_schedules is None:
+                self._component_schedules = await self._try_components()
+        return self._component_schedules & self.schedules
 
     @property
     def may_sell(self) -> bool | None:
@@ -76,26 +99,50 @@ class SelfTest:
 
     async def _try(self) -> None:
         specs = await asyncio.to_thread(self._lay)
+        async with self._run(specs, self._folder) as pool:
+            result = await pool.call(NAME, "echo", BODY, BodyKind.RAW)
+            if result.output != BODY:
+                raise StartFailed("a guest does not answer what it should")
+            self.schedules = await self._find(pool, SCHEDULES, "modules")
+
+    async def _try_components(self) -> frozenset[int]:
+        """Return the schedules by which components are counted, whose parts the engine joins.
+
+        Apart from the first test, since most peers never need it.
+        """
+        folder = self._folder.with_name(f"{self._folder.name}-components")
+        spec = await asyncio.to_thread(_lay_component, folder)
+        async with self._run([spec], folder) as pool:
+            return await self._find(pool, COMPONENT_SCHEDULES, "components")
+
+    @asynccontextmanager
+    async def _run(self, specs: list[ServiceSpec], folder: Path) -> AsyncIterator[WorkerPool]:
+        """Start workers for these; remove the folder in which they lie at the end."""
         settings = PoolSettings(start_seconds=START_SECONDS, queue_seconds=START_SECONDS)
         pool = WorkerPool(
             specs, units=1, cache_dir=self._cache, settings=settings, spawner=self._spawner
         )
         try:
             await pool.start()
-            result = await pool.call(NAME, "echo", BODY, BodyKind.RAW)
-            if result.output != BODY:
-                raise StartFailed("a guest does not answer what it should")
-            for schedule, vectors in SCHEDULES.items():
-                if await self._counts_by(pool, vectors):
-                    self.schedules |= {schedule}
-                else:
-                    logger.warning(
-                        "fuel is counted otherwise here: no work by this schedule is taken",
-                        extra={"schedule": schedule},
-                    )
+            yield pool
         finally:
             await pool.stop()
-            await asyncio.to_thread(remove, self._folder)
+            await asyncio.to_thread(remove, folder)
+
+    async def _find(
+        self, pool: WorkerPool, schedules: Mapping[int, Iterable[FuelVector]], what: str
+    ) -> frozenset[int]:
+        """Return the schedules by which fuel is counted in these here."""
+        found = set()
+        for schedule, vectors in schedules.items():
+            if await self._counts_by(pool, vectors):
+                found.add(schedule)
+            else:
+                logger.warning(
+                    "fuel is counted otherwise here: no such work by this schedule is taken",
+                    extra={"schedule": schedule, "work": what},
+                )
+        return frozenset(found)
 
     async def _counts_by(self, pool: WorkerPool, vectors: Iterable[FuelVector]) -> bool:
         """Say whether fuel and answers are those of a schedule."""
@@ -110,13 +157,23 @@ class SelfTest:
         return True
 
     def _lay(self) -> list[ServiceSpec]:
-        wasm = bytes(wat2wasm(GUEST))
         storage = self._folder / "storage" / NAME
         storage.mkdir(parents=True, exist_ok=True)
-        path = self._folder / "echo.wasm"
-        path.write_bytes(wasm)
-        module = ModuleSpec(NAME, path, sha256(wasm))
+        module = _write(self._folder / "echo.wasm", GUEST)
         limits = CallLimits(fuel=FUEL_LIMIT)
         usual = ServiceSpec(NAME, (module,), storage_dir=storage, abi=RAW_ABI, limits=limits)
         counted = replace(usual, name=COUNTED, storage_dir=None, is_deterministic=True)
         return [usual, counted]
+
+
+def _lay_component(folder: Path) -> ServiceSpec:
+    folder.mkdir(parents=True, exist_ok=True)
+    modules = (_write(folder / "parts.wasm", COMPONENT),)
+    limits = CallLimits(fuel=FUEL_LIMIT)
+    return ServiceSpec(COUNTED, modules, abi=COMPONENT_ABI, limits=limits, is_deterministic=True)
+
+
+def _write(path: Path, text: str) -> ModuleSpec:
+    wasm = bytes(wat2wasm(text))
+    path.write_bytes(wasm)
+    return ModuleSpec(NAME, path, sha256(wasm))

@@ -4,12 +4,19 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from peer.folder import write_atomically
 from peer.hosting.refusals import BadManifest
 from peer.policy.file import PolicyFile
 from peer.policy.policy import PolicyRefused, check_credit, check_manifest
-from peer.runtime.module.service import CallLimits, InstanceMode, ModuleSpec, ServiceSpec
+from peer.runtime.module.service import (
+    COMPONENT_ABI,
+    CallLimits,
+    InstanceMode,
+    ModuleSpec,
+    ServiceSpec,
+)
 from wasmarket.content.fetcher import Fetcher
 from wasmarket.kernel.documents.app_parts import (
     FUEL_SCHEDULE,
@@ -31,6 +38,17 @@ LONGEST_PAUSE = 2.0
 
 FindSources = Callable[[], Sequence[str]]
 """Returns the sources to ask now, best first."""
+
+
+class FindSchedules(Protocol):
+    """Returns the fuel schedules by which an app can be counted here."""
+
+    async def __call__(self, *, has_components: bool) -> frozenset[int]: ...
+
+
+async def trust_engine(*, has_components: bool) -> frozenset[int]:
+    """Return the schedule of the engine in the lock, untried."""
+    return frozenset((FUEL_SCHEDULE,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +74,10 @@ class Preparer:
         policy: PolicyFile,
         modules: Path,
         fetch_seconds: float,
-        schedules: Callable[[], frozenset[int]] = lambda: frozenset((FUEL_SCHEDULE,)),
+        find_schedules: FindSchedules = trust_engine,
     ) -> None:
-        """Lay modules into the folder `modules`; try sources for at most `fetch_seconds`.
-
-        `schedules`: those by which fuel is counted here.
-        """
-        self._schedules = schedules
+        """Lay modules into the folder `modules`; try sources for at most `fetch_seconds`."""
+        self._find_schedules = find_schedules
         self._fetcher = fetcher
         self._policy = policy
         self._modules = modules
@@ -90,7 +105,7 @@ class Preparer:
             raise BadManifest(error.detail, field=error.field, remedy=error.remedy) from error
         policy = self._policy.current
         check_manifest(policy, manifest, memory_mib)
-        self._check_fuel(manifest.limits, is_metered)
+        await self._check_fuel(manifest, is_metered)
         if is_metered:
             check_credit(policy, manifest.limits)
         files: dict[Cid, tuple[Path, bytes]] = {}
@@ -105,8 +120,9 @@ class Preparer:
         )
         return Version(app, manifest, specs)
 
-    def _check_fuel(self, limits: Limits, is_metered: bool) -> None:
+    async def _check_fuel(self, manifest: Manifest, is_metered: bool) -> None:
         """Raise PolicyRefused unless this engine counts fuel as the app says that it is counted."""
+        limits = manifest.limits
         if is_metered and (limits.fuel is None or limits.fuel_schedule is None):
             raise PolicyRefused(
                 "usage cannot be counted: the app has no limit of fuel, or names no schedule",
@@ -114,9 +130,13 @@ class Preparer:
                 "set `fuel` in the app's limits and build it again",
             )
         schedule = limits.fuel_schedule
-        if schedule is not None and schedule not in self._schedules():
+        if schedule is None:
+            return
+        has_components = any(service.abi == COMPONENT_ABI for service in manifest.services)
+        if schedule not in await self._find_schedules(has_components=has_components):
+            kind = " for components" if has_components else ""
             raise PolicyRefused(
-                f"fuel schedule {schedule} is not the one of the engine here",
+                f"fuel schedule {schedule} is not the one of the engine here{kind}",
                 LeaveReason.POLICY,
                 "ask for peers with that engine, or build the app again",
             )

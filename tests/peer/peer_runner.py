@@ -64,6 +64,7 @@ def publish(
     deterministic: bool = False,
     site: Site | None = None,
     triggers: tuple[Trigger, ...] = (),
+    abi: str = "marine",
 ) -> Hash:
     """Put an app of one service into a block folder and return what the chain calls it."""
     entries = []
@@ -76,6 +77,7 @@ def publish(
         total_memory_limit=memory,
         modules=tuple(entries),
         deterministic=deterministic,
+        abi=abi,
     )
     manifest = Manifest(
         name=name,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 
+from peer.hosting.component_vectors import COMPONENT_SCHEDULES
 from peer.hosting.fuel_vectors import SCHEDULES
 from peer.hosting.self_test import SelfTest
 from peer.runtime.errors import StartFailed
@@ -33,6 +34,7 @@ async def test_step__usual_machine__passes_and_leaves_nothing(tmp_path):
 
     assert test.may_sell
     assert test.schedules == {FUEL_SCHEDULE}
+    assert await test.find_schedules(has_components=True) == {FUEL_SCHEDULE}
     assert not (tmp_path / "own").exists()
     await spawner.close()
 
@@ -51,6 +53,25 @@ async def test_step__engine_that_counts_otherwise__takes_no_work_by_that_schedul
 
     assert test.may_sell
     assert test.schedules == {2}
+    assert await test.find_schedules(has_components=True) == frozenset()
+    await spawner.close()
+
+
+@in_loop
+async def test_step__engine_that_joins_components_otherwise__takes_none_by_that_schedule(
+    tmp_path, monkeypatch
+):
+    [*vectors, last] = COMPONENT_SCHEDULES[FUEL_SCHEDULE]
+    other = {FUEL_SCHEDULE: (*vectors, replace(last, fuel=last.fuel + 1))}
+    monkeypatch.setattr("peer.hosting.self_test.COMPONENT_SCHEDULES", other)
+    spawner = WorkerSpawner()
+    test = SelfTest(tmp_path / "own", tmp_path / "cache", spawner)
+
+    await test.step()
+
+    assert test.may_sell
+    assert await test.find_schedules(has_components=False) == {FUEL_SCHEDULE}
+    assert await test.find_schedules(has_components=True) == frozenset()
     await spawner.close()
 
 

@@ -1,23 +1,23 @@
 """Calls whose values every engine and processor must give alike, as deterministic services.
 
 As a program: make them by whatever wasmtime and processor run this, and print what came of each as
-JSON; `--own-nans` leaves NaNs as the processor makes them. `--record` compares with
-`tests/vectors/calls.json` and writes into it who gave the same; it writes no other values, unless
-there are none yet.
+JSON; names choose guests, the path of a built component of Python is one more. `--own-nans` leaves
+NaNs as the processor makes them. `--record` compares with `tests/vectors/calls.json` and writes
+into it who gave the same; it writes no other values, unless there are none yet.
 """
 
 import json
 import platform
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Final
 
-from wasmtime import Engine, FuncType, Module, wat2wasm
-
-from peer.hosting.fuel_vectors import FIRST, GUEST
+from peer.runtime.components.component_host import ComponentHost
 from peer.runtime.execution.deadline import Watchdog
 from peer.runtime.execution.engine import AotCache, InstancePool, build_engine
 from peer.runtime.execution.service_host import ServiceHost
@@ -25,7 +25,7 @@ from peer.runtime.messages import Call
 from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.module_file import read_modules
 from peer.runtime.module.service import (
-    MARINE_ABI,
+    COMPONENT_ABI,
     RAW_ABI,
     BodyKind,
     CallLimits,
@@ -35,80 +35,54 @@ from peer.runtime.module.service import (
 from wasmarket.kernel.documents.receipts import value_digest
 from wasmarket.kernel.hashing import sha256
 
-CHECKOUT: Final = Path(__file__).parents[3]
+CHECKOUT: Final = Path(__file__).resolve().parents[3]
+TESTS = ModuleType("tests")  # another distribution has a package of that name
+TESTS.__path__ = [str(CHECKOUT / "tests")]
+sys.modules["tests"] = TESTS
+
+from tests.paths import MACHINE_CODE  # noqa: E402
+from tests.peer.engines.call_guests import JOINED, Guest, read_guests, read_python  # noqa: E402
+
 RECORDED: Final = CHECKOUT / "tests" / "vectors" / "calls.json"
 SOURCE: Final = (
-    "numbers, faults and examples as deterministic services; tests/peer/engines/call_vectors.py"
+    "numbers, faults, examples and components as deterministic services; "
+    "tests/peer/engines/call_vectors.py"
 )
-NUMBERS: Final = Path(__file__).with_name("numbers.wat")
 LIMITS: Final = CallLimits(call_ms=600_000, fuel=30_000_000)
 """Nothing here may end by the clock."""
-WORDS: Final = "the quick brown fox jumps over the lazy dog; Straße, 名前".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """A module, and the functions that are called with each of the bodies."""
+def make_calls(
+    guests: Sequence[Guest], folder: Path, *, own_nans: bool = False
+) -> list[dict[str, object]]:
+    """Make every call; return how each ended, and its value as a receipt has it.
 
-    name: str
-    wasm: bytes
-    functions: tuple[str, ...]
-    bodies: tuple[bytes, ...] = (b"",)
-    abi: str = RAW_ABI
-
-
-def read_guests() -> list[Guest]:
-    """Return what is called: the schedule's guest, numbers, and examples in five languages."""
-    schedule = tuple(vector.function for vector in FIRST)
-    numbers = bytes(wat2wasm(NUMBERS.read_text()))
-    guests = [
-        Guest("schedule", bytes(wat2wasm(GUEST)), schedule, (FIRST[0].body,)),
-        Guest("numbers", numbers, list_functions(numbers)),
-        Guest("greeting", _read("greeting/greeting"), ("greeting",), (b'["you"]',), MARINE_ABI),
-    ]
-    return guests + [
-        Guest(name, _read(f"{name}/upper"), ("upper",), (b"", WORDS, WORDS * 100))
-        for name in ("raw-c", "raw-zig", "raw-assemblyscript", "raw-go")
-    ]
-
-
-def list_functions(wasm: bytes) -> tuple[str, ...]:
-    """Return the names of what a module of the raw ABI offers."""
-    exports = Module(Engine(), wasm).exports
-    return tuple(e.name for e in exports if isinstance(e.type, FuncType) and e.name != "alloc")
-
-
-def _read(name: str) -> bytes:
-    return (CHECKOUT / "examples" / f"{name}.wasm").read_bytes()
-
-
-def make_calls(folder: Path, *, own_nans: bool = False) -> list[dict[str, object]]:
-    """Make every call; return how each ended, and its value as a receipt has it."""
+    Modules are laid into `folder`; machine code is kept for the next run.
+    """
     found = []
-    for guest in read_guests():
+    for guest in guests:
         host = _open(guest, folder, own_nans=own_nans)
-        kind = BodyKind.RAW if guest.abi == RAW_ABI else BodyKind.JSON
-        for function in guest.functions:
-            for body in guest.bodies:
-                answer = host.answer(Call(guest.name, function, body, kind, {"init_peer_id": "x"}))
-                size = len(body) + len(answer.output)
-                output = sha256(answer.output)
-                value = value_digest(output, answer.status, answer.fuel, size)
-                found.append(
-                    {
-                        "guest": guest.name,
-                        "function": function,
-                        "body": sha256(body).hex(),
-                        "status": answer.status,
-                        "fuel": answer.fuel,
-                        "output": answer.output.hex() if size < 100 else output.hex(),
-                        "value": value.hex(),
-                    }
-                )
+        kind = BodyKind.JSON if guest.is_json and guest.abi != RAW_ABI else BodyKind.RAW
+        for function, body in guest.calls:
+            answer = host.answer(Call(guest.name, function, body, kind, {"init_peer_id": "x"}))
+            size = len(body) + len(answer.output)
+            output = sha256(answer.output)
+            value = value_digest(output, answer.status, answer.fuel, size)
+            found.append(
+                {
+                    "guest": guest.name,
+                    "function": function,
+                    "body": sha256(body).hex(),
+                    "status": answer.status,
+                    "fuel": answer.fuel,
+                    "output": answer.output.hex() if size < 100 else output.hex(),
+                    "value": value.hex(),
+                }
+            )
     return found
 
 
-def _open(guest: Guest, folder: Path, *, own_nans: bool) -> ServiceHost:
+def _open(guest: Guest, folder: Path, *, own_nans: bool) -> ServiceHost | ComponentHost:
     path = folder / f"{guest.name}.wasm"
     path.write_bytes(guest.wasm)
     module = ModuleSpec(guest.name, path, sha256(guest.wasm))
@@ -116,8 +90,11 @@ def _open(guest: Guest, folder: Path, *, own_nans: bool) -> ServiceHost:
     settings = replace(EngineSettings.of([spec]), canonical_nans=not own_nans)
     # An emulator has less room for addresses than a machine.
     engine = build_engine(settings, InstancePool(instances=1))
-    cache = AotCache(folder / "code", engine, settings)
-    return ServiceHost(spec, read_modules(spec), engine, cache, Watchdog(engine), is_metered=True)
+    cache = AotCache(MACHINE_CODE, engine, settings)
+    wasms, watchdog = read_modules(spec), Watchdog(engine)
+    if guest.abi == COMPONENT_ABI:
+        return ComponentHost(spec, wasms[0], engine, cache, watchdog, is_metered=True)
+    return ServiceHost(spec, wasms, engine, cache, watchdog, is_metered=True)
 
 
 def describe() -> str:
@@ -129,20 +106,36 @@ def describe() -> str:
 
 
 def record(calls: list[dict[str, object]]) -> None:
-    """Add this engine to those that gave what is recorded. Raises SystemExit if it did not."""
+    """Add this engine to those that gave what is recorded. Raises SystemExit if it did not.
+
+    Of fuel of what the engine joins of parts it may give another: then those guests are named.
+    """
     held = json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else None
-    told = held or {"source": SOURCE, "given_by": [], "calls": calls}
-    differing = [call for call, other in zip(calls, told["calls"], strict=True) if call != other]
+    told = held or {"source": SOURCE, "given_by": {}, "calls": calls}
+    pairs = list(zip(calls, told["calls"], strict=True))
+    differing = [call for call, other in pairs if without_fuel(call) != without_fuel(other)]
+    differing += [
+        c for c, other in pairs if c["fuel"] != other["fuel"] and c["guest"] not in JOINED
+    ]
     if differing:
         sys.exit(f"{describe()} differs in {len(differing)} calls, first: {differing[0]}")
-    told["given_by"] = sorted({*told["given_by"], describe()})
+    otherwise = sorted({str(call["guest"]) for call, other in pairs if call != other})
+    told["given_by"] |= {describe(): {"counts_otherwise": otherwise}}
     RECORDED.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
-def main(options: list[str]) -> None:
+def without_fuel(call: dict[str, object]) -> dict[str, object]:
+    """Return what is the same where fuel is counted otherwise."""
+    return {name: told for name, told in call.items() if name not in ("fuel", "value")}
+
+
+def main(options: Sequence[str]) -> None:
     """Make the calls, then print or record."""
+    named = {option for option in options if not option.startswith("--")}
+    guests = [guest for guest in read_guests() if not named or guest.name in named]
+    guests += [read_python(Path(name)) for name in named if name.endswith(".wasm")]
     with tempfile.TemporaryDirectory() as room:
-        calls = make_calls(Path(room), own_nans="--own-nans" in options)
+        calls = make_calls(guests, Path(room), own_nans="--own-nans" in options)
     if "--record" in options:
         record(calls)
     else:

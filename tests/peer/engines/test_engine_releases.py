@@ -13,8 +13,10 @@ from tests.paths import CHECKOUT
 from tests.peer.engines import arm
 from tests.peer.engines.other_engines import BEFORE, OLDER, find_python
 from tests.peer.peer_runner import GREETING, publish, wait_until
+from tests.peer.runtime.components.wat_components import ECHO
 from tests.peer.test_peer_metered import LIMITS, METER
 from wasmarket.kernel import events
+from wasmarket_cli.building.build import build_modules
 
 pytestmark = pytest.mark.e2e
 
@@ -22,6 +24,8 @@ VECTORS = {vector.function: [vector.fuel, vector.output] for vector in FIRST}
 CALLS = json.loads((CHECKOUT / "tests/vectors/calls.json").read_text())["calls"]
 COUNT = Path(__file__).with_name("count_fuel.py")
 CALL = Path(__file__).with_name("call_vectors.py")
+TRY = Path(__file__).with_name("try_schedules.py")
+PYTHON = Path(__file__).with_name("python")
 
 
 def run(command, program, *options):
@@ -50,29 +54,56 @@ def test_calls__by_the_engine_here__have_the_recorded_values():
     assert run([sys.executable], CALL) == CALLS
 
 
-def test_calls__by_the_release_before__have_the_recorded_values():
-    assert run([find_python(BEFORE)], CALL) == CALLS
+def test_calls__by_the_release_before__have_the_recorded_values_but_of_joined_components():
+    check_release_before(run([find_python(BEFORE)], CALL))
 
 
 def test_calls__as_code_of_64_bit_arm__have_the_recorded_values():
     assert run(find_arm(), CALL) == CALLS
 
 
-def test_calls__as_arm_code_by_the_release_before__have_the_recorded_values():
-    assert run(find_arm(before=True), CALL) == CALLS
+def test_calls__as_arm_code_by_the_release_before__have_them_but_of_joined_components():
+    check_release_before(run(find_arm(before=True), CALL))
+
+
+def check_release_before(found):
+    """It counts what it lays itself between parts of a component otherwise, and nothing else."""
+    kept = ("guest", "function", "body", "status", "output")
+    assert [[call[k] for k in kept] for call in found] == [
+        [call[k] for k in kept] for call in CALLS
+    ]
+    pairs = zip(found, CALLS, strict=True)
+    assert {call["guest"] for call, other in pairs if call != other} == {"joined", "javascript"}
 
 
 def test_calls__nans_as_the_processor_makes_them__are_noticed():
-    found = run([sys.executable], CALL, "--own-nans")
+    guests = ("numbers", "lifted-numbers")
+    found = run([sys.executable], CALL, "--own-nans", *guests)
 
+    recorded = [call for call in CALLS if call["guest"] in guests]
     differing = {
-        call["function"] for call, other in zip(found, CALLS, strict=True) if call != other
+        call["function"] for call, other in zip(found, recorded, strict=True) if call != other
     }
-    assert {"v_least", "v_relaxed_least"} <= differing
+    assert {"v_least", "v_relaxed_least", "bits"} <= differing
+
+
+@pytest.mark.timeout(1_800)
+def test_calls__python_as_code_of_64_bit_arm__have_the_values_of_the_engine_here():
+    # Compiling it as Arm code takes minutes the first time.
+    emulated = find_arm()
+    [built] = build_modules(PYTHON)
+    here = run([sys.executable], CALL, built.target)
+
+    assert run(emulated, CALL, built.target) == here
+    assert [call["status"] for call in here] == [0, 0, 0, 0, 1]
 
 
 def test_vectors__by_the_release_before__are_the_same():
     assert count_fuel(BEFORE) == VECTORS
+
+
+def test_schedules__by_the_release_before__are_those_of_modules_alone(tmp_path):
+    assert run([find_python(BEFORE)], TRY, tmp_path) == {"modules": [1], "components": []}
 
 
 def test_vectors__by_an_older_release__are_not_reproduced():
@@ -137,3 +168,18 @@ def test_peer__engine_that_counts_otherwise_under_a_running_deal__serves_none_un
     peer.start()
     peer.wait_for_state(match.deal, "serving")
     assert call(peer, match.deal) == (before[0], before[1] + 1)
+
+
+def test_peer__release_before_that_joins_components_otherwise__takes_none(world, peer):
+    peer.python = find_python(BEFORE)
+    peer.start()
+    app = publish(peer.blocks, ECHO, abi="component", limits=LIMITS)
+    deal = world.match(app, [peer.number], meter=METER.address).deal
+
+    peer.wait_for_state(deal, "ended")
+
+    refusals = peer.get("/v1/status").json()["extra"]["refusals"]
+    assert (
+        "fuel schedule 1 is not the one of the engine here for components"
+        in (refusals[str(deal)]["detail"])
+    )

@@ -19,6 +19,7 @@ from peer.runtime.module.code_files import EngineSettings
 from peer.runtime.module.service import BodyKind, CallLimits, InstanceMode, ModuleSpec, ServiceSpec
 from tests.peer.runtime.components.wat_components import (
     ALL_TYPES,
+    ALL_VALUES,
     COUNTER,
     DICE,
     ECHO,
@@ -31,31 +32,6 @@ from wasmarket.kernel.documents.receipts import CallStatus
 
 pytestmark = pytest.mark.unit
 Build = Callable[..., ComponentHost]
-ALL = {
-    "a": 255,
-    "b": 65535,
-    "c": 2**32 - 1,
-    "d": 2**64 - 1,
-    "e": -128,
-    "f": -32768,
-    "g": -(2**31),
-    "h": -(2**63),
-    "i": 1.5,
-    "j": 0.1,
-    "k": True,
-    "l": "é",
-    "m": "a\0b 😀",
-    "level": "very_high",
-    "shape": {"circle": 2.5},
-    "access": ["write_all"],
-    "points": [{"x": -1, "first_name": "Ada"}, {"x": 2, "first_name": ""}],
-    "maybe": None,
-    "ended": {"err": 7},
-    "pair": [1, "one"],
-    "data": "AAH/",
-    "flags": [True, False, True],
-    "numbers": [-1, 0, 32767],
-}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +72,7 @@ def result(answer: Answer) -> Any:
 def test_values__of_every_type__come_back_as_they_went(build):
     host = build(ALL_TYPES)
 
-    assert result(call(host, "same", ALL)) == ALL
+    assert result(call(host, "same", ALL_VALUES)) == ALL_VALUES
 
 
 @pytest.mark.parametrize(
@@ -110,7 +86,7 @@ def test_values__of_every_type__come_back_as_they_went(build):
 def test_values__of_other_cases__come_back_as_they_went(build, change):
     host = build(ALL_TYPES)
 
-    assert result(call(host, "same", ALL | change)) == ALL | change
+    assert result(call(host, "same", ALL_VALUES | change)) == ALL_VALUES | change
 
 
 @pytest.mark.parametrize(
@@ -128,7 +104,7 @@ def test_values__of_other_cases__come_back_as_they_went(build, change):
     ],
 )
 def test_values__that_do_not_fit__refused_with_their_place(build, change, field):
-    answer = call(build(ALL_TYPES), "same", ALL | change)
+    answer = call(build(ALL_TYPES), "same", ALL_VALUES | change)
 
     assert answer.status == CallStatus.REFUSED
     assert answer.field == field

@@ -93,6 +93,59 @@ ALL_TYPES = build_functions(
 )
 """One value of every type, back as it came: a parameter of so many parts lies in memory."""
 
+ALL_VALUES = {
+    "a": 255,
+    "b": 65535,
+    "c": 2**32 - 1,
+    "d": 2**64 - 1,
+    "e": -128,
+    "f": -32768,
+    "g": -(2**31),
+    "h": -(2**63),
+    "i": 1.5,
+    "j": 0.1,
+    "k": True,
+    "l": "é",
+    "m": "a\0b 😀",
+    "level": "very_high",
+    "shape": {"circle": 2.5},
+    "access": ["write_all"],
+    "points": [{"x": -1, "first_name": "Ada"}, {"x": 2, "first_name": ""}],
+    "maybe": None,
+    "ended": {"err": 7},
+    "pair": [1, "one"],
+    "data": "AAH/",
+    "flags": [True, False, True],
+    "numbers": [-1, 0, 32767],
+}
+
+NUMBERS = build_functions(
+    """
+    (func (export "divide") (param f64 f64) (result f64)
+      (f64.div (local.get 0) (local.get 1)))
+    (func (export "root") (param f32) (result f32) (f32.sqrt (local.get 0)))
+    (func (export "bits") (param f64 f64) (result i32)
+      (f64.store (i32.const 64) (f64.div (local.get 0) (local.get 1)))
+      (f32.store (i32.const 72) (f32.demote_f64 (f64.div (local.get 0) (local.get 1))))
+      (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 12))
+      (i32.const 16))
+    (func (export "lanes") (result i32)
+      (v128.store (i32.const 64) (f32x4.div
+        (v128.const f32x4 0 nan:0x200001 -3 1e30) (v128.const f32x4 0 1 -nan 7)))
+      (i32.store (i32.const 16) (i32.const 64)) (i32.store (i32.const 20) (i32.const 4))
+      (i32.const 16))
+    """,
+    """
+    (func (export "divide") (param "a" f64) (param "b" f64) (result f64)
+      (canon lift (core func $m "divide")))
+    (func (export "root") (param "a" f32) (result f32) (canon lift (core func $m "root")))
+    (func (export "bits") (param "a" f64) (param "b" f64) (result (list u8))
+      (canon lift (core func $m "bits") $lifted))
+    (func (export "lanes") (result (list f32)) (canon lift (core func $m "lanes") $lifted))
+    """,
+)
+"""Numbers that are none, as such, as their bits, and in a list."""
+
 COUNTER = build_component(
     """
     (import "wasmarket:guest/kv@1.0.0" (instance $kv
