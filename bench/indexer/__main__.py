@@ -7,7 +7,7 @@ import click
 
 from bench.indexer.beside_ponder import measure_beside_ponder
 from bench.indexer.live import measure_live
-from bench.indexer.measures import MEASURES
+from bench.indexer.measures import MEASURES, measure_memory
 from bench.indexer.pages import measure_pages
 from bench.matcher.rows import Row, describe_machine, dump_row
 from bench.result_files import Run, describe_tree, save_rows
@@ -18,15 +18,15 @@ ALL: dict[str, Callable[[], list[Row]]] = {
     "live": measure_live,
     "ponder": measure_beside_ponder,
 }
-BY_NAME: dict[str, Callable[[], list[Row]]] = {"pages": measure_pages}
-"""What takes ten gigabytes and many minutes."""
+BY_NAME: dict[str, Callable[[], list[Row]]] = {"pages": measure_pages, "memory": measure_memory}
+"""What takes gigabytes and many minutes."""
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(sorted(ALL | BY_NAME)))
 @click.option("--dry", is_flag=True, help="Print only; leave the result file as it is.")
 def cli(names: tuple[str, ...], dry: bool) -> None:
-    """Measure everything but `pages`, or only NAMES."""
+    """Measure everything but `pages` and `memory`, or only NAMES."""
     machine = describe_machine()
     new = []
     for name in names or ALL:

@@ -43,8 +43,11 @@ class _Running:
 class GeneratedMarket:
     """Peers that commit each epoch, deals that come and go, claims, vouchers, money, cases."""
 
-    def __init__(self, seed: int, peers: int = 200, deals_an_epoch: int = 20) -> None:
-        """`peers` of a quarter as many providers."""
+    def __init__(
+        self, seed: int, peers: int = 200, deals_an_epoch: int = 20, *, only_grows: bool = False
+    ) -> None:
+        """`peers` of a quarter as many providers; `only_grows`: deals are made and nothing else."""
+        self._only_grows = only_grows
         self._random = random.Random(seed)
         self._providers = [_account(b"provider", n) for n in range(max(1, peers // 4))]
         self.developers = [_account(b"developer", n) for n in range(500)]
@@ -55,6 +58,11 @@ class GeneratedMarket:
         self._running: dict[int, _Running] = {}
         self._made = self._assigned = self._cases = 0
         self._counters: dict[Address, int] = {}
+
+    @property
+    def running(self) -> int:
+        """How many assignments run by now."""
+        return len(self._running)
 
     def blocks(self, total: int, per_block: int) -> Iterator[tuple[int, list[events.Event]]]:
         """Yield (second, events) of blocks in which about `total` events happen in all."""
@@ -95,6 +103,8 @@ class GeneratedMarket:
             yield [events.Committed(peer, epoch - 1, root)]
         for _ in range(self._new_deals):
             yield self._match(epoch)
+        if self._only_grows:
+            return
         running = list(self._running)
         for number in self._random.sample(running, min(len(running), self._new_deals * 5)):
             yield self._pay(number, epoch)

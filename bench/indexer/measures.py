@@ -31,6 +31,7 @@ from wasmarket.store.migrate import upgrade
 from wasmarket.testing.fake_chain import FakeChain, fake_deployment
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "300000"))
+LONG, GROWN = EVENTS * 5, EVENTS + 100_000
 PER_BLOCK = 10
 UNDONE_BLOCKS, UNDONE_EVENTS = 60, 10_000
 LIVE_BLOCKS = 60
@@ -40,14 +41,18 @@ FIRST, ROOT = 1, Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def served_history(events: int) -> Iterator[tuple[str, int]]:
+def served_history(
+    events: int, market: GeneratedMarket | None = None, per_block: int = PER_BLOCK
+) -> Iterator[tuple[str, int]]:
     """Serve a generated history from a process of its own; give URL and number of events."""
     deployment = fake_deployment(epoch_seconds=EPOCH_SECONDS)
-    chain = write_chain(deployment, GeneratedMarket(1).blocks(events, PER_BLOCK))
+    market = market or GeneratedMarket(1)
+    chain = write_chain(deployment, market.blocks(events, per_block))
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "chain"
         file.write_bytes(pickle.dumps(chain))
         count = Served(chain).total
+        del chain
         node = subprocess.Popen(
             [sys.executable, "-m", "bench.indexer.node", str(file), "0"],
             stdout=subprocess.PIPE,
@@ -115,6 +120,26 @@ def measure_backfill() -> list[Row]:
                 Row(f"{what}: by the clock", round(events / seconds), "events/s", "higher"),
                 Row(f"{what}: memory", memory, "MiB at most", "lower", 200),
             ]
+    return rows
+
+
+def measure_memory() -> list[Row]:
+    """Fill SQLite with a long history, and with a market in which very much runs at once."""
+    rows = []
+    large = GeneratedMarket(1, peers=2_000, deals_an_epoch=1_000, only_grows=True)
+    for what, events, market, per_block in (
+        ("{:,} events", LONG, GeneratedMarket(1), PER_BLOCK),
+        ("{:,} events that only add deals", GROWN, large, PER_BLOCK * 40),
+    ):
+        history = served_history(events, market, per_block)
+        with history as (url, made), tempfile.TemporaryDirectory() as folder:
+            store = sqlite_url(Path(folder) / "store.sqlite")
+            cpu, _, memory = in_own_process(backfill, url, store)
+        name = f"backfill of {what.format(made)}, {market.running:,} assignments run in the end"
+        rows += [
+            Row(f"{name}: memory", memory, "MiB at most", "lower", 200),
+            Row(name, round(made / cpu), "events per CPU second", "higher"),
+        ]
     return rows
 
 
