@@ -28,6 +28,7 @@ from matcher.engine.auction.match import match_round
 from matcher.engine.auction.ruin_and_recreate import ruin_and_recreate
 from matcher.engine.index.decimals import ZERO, read_decimals
 from matcher.engine.index.order_book import OrderBook
+from matcher.engine.index.scan import list_asks_of
 from matcher.engine.single.candidates import limits_of
 from matcher.engine.single.solve import match_one
 from matcher.engine.values import Ask, Demand, Peer
@@ -69,7 +70,9 @@ def _match_single() -> None:
     quote(spread, book)
     depth(book)
     explain(greedy, book)
-    find_opportunities(_peer(2).provider, [Contest(plain, None)], book)
+    provider = _peer(2).provider
+    find_opportunities(provider, [Contest(plain, None)], book)
+    list_asks_of(book.columns, book.account_slot(provider))
 
 
 def _search_paths(market: AuctionArrays) -> None:

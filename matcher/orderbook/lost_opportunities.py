@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from matcher.engine.answers.opportunities import Contest, Opportunity, find_opportunities
 from matcher.orderbook.document import BookDocument, load_book
@@ -21,8 +22,8 @@ from wasmarket.store.matching.offers import fetch_developer_offer
 from wasmarket.store.views import DealView
 
 MOST = 200
-PAGE = 25
-"""Deals that are looked at together: as a rule few are of the last epochs."""
+PAGE = 100
+"""Deals that are looked at together."""
 
 READ_AT_MOST = 32_000_000
 """Bytes of books that one question may have read."""
@@ -73,12 +74,15 @@ def sum_regions(snapshot: Snapshot, provider: Address | None = None) -> RegionSu
 
 
 def _read_open(snapshot: Snapshot, provider: Address) -> list[Lost]:
-    lost_opportunities = [
-        Contest(to_demand(entry.stored, entry.deal, epoch_seconds=snapshot.at.epoch_seconds), None)
+    of_others = (
+        entry
         for entry in snapshot.open.values()
         if entry.deal is None or not _serves(entry.deal, provider)
+    )
+    chosen = [
+        Contest(to_demand(entry.stored, entry.deal, epoch_seconds=snapshot.at.epoch_seconds), None)
+        for entry in islice(of_others, MOST)
     ]
-    chosen = lost_opportunities[:MOST]
     return [
         Lost(entry, None, None, None)
         for kind, book in snapshot.books.items()
@@ -133,12 +137,15 @@ def _read_foreign(
     """Look at live deals that others matched, as they were before anybody had them."""
     lost: list[Lost] = []
     before: int | None = None
-    while deals := fetch_newest_live_deals(session, snapshot.at, before=before, limit=PAGE):
+    at = snapshot.at
+    while deals := fetch_newest_live_deals(session, at, since=since, before=before, limit=PAGE):
         for deal in deals:
-            if deal.created_at < since or len(lost) >= MOST:
+            if len(lost) >= MOST:
                 return lost
             if deal.live and Hash(deal.offer) not in known:
                 lost += _judge_foreign(session, snapshot, provider, deal)
+        if len(deals) < PAGE:
+            break
         before = deals[-1].id
     return lost
 

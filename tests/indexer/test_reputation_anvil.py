@@ -38,6 +38,9 @@ LIES = {
     "a proof made up": "UPDATE peer_epoch SET proven = NOT proven WHERE peer = 1",
     "a missed epoch left out": "DELETE FROM peer_epoch WHERE peer = 1 AND NOT proven",
     "a dearer epoch": "UPDATE peer_epoch SET billed = billed + 1 WHERE peer = 1",
+    "a provider's proof made up": "UPDATE provider_epoch SET proven = active - proven",
+    "a provider's missed epoch left out": "DELETE FROM provider_epoch WHERE proven < active",
+    "a provider's dearer epoch": "UPDATE provider_epoch SET billed = billed + 1",
     "a larger bond": "UPDATE peer SET units = units + 1",
     "a proof of another epoch": "UPDATE event SET data = replace(data, '\"epoch\":', '\"epoch\":1')"
     " WHERE name = 'Committed' AND peer = 1",
@@ -191,7 +194,7 @@ def test_verify__index_that_lies__is_caught(played, tmp_path, lie):
     lying = open_database(sqlite_url(copy))
 
     with played.client(lying) as client:
-        told = client.verify(played.town.provider.address)
+        told = [*client.verify(played.town.provider.address), *client.verify(1)]
 
     lying.close()
     assert told

@@ -48,13 +48,15 @@ from matcher.engine.index.layout import (
     Columns,
 )
 from matcher.engine.index.rows import Rows, build_rows
-from matcher.engine.index.scan import S_SLOT, list_asks_of, scan_all
+from matcher.engine.index.scan import S_SLOT, has_many_peers, list_asks_of, scan_all
 from matcher.engine.index.storage import Storage
 from matcher.engine.values import Ask, Demand, Peer
 from wasmarket.kernel.signing.offers import PriceKind
 from wasmarket.kernel.units import Address, Hash
 
 CHUNK = 65_536
+MANY_PEERS = 200
+"""Of a provider: from here on its asks are found by reading the whole book in order."""
 
 
 class OrderBook:
@@ -292,10 +294,15 @@ class OrderBook:
 
     def asks_of(self, account: int) -> I32:
         """Return the slots of the asks of a provider's slot, the cheapest first."""
-        kept = self._asks_of
+        kept, c = self._asks_of, self.columns
         if kept is None or kept[:2] != (self.version, account):
+            if has_many_peers(c, account, MANY_PEERS):
+                slots = list_asks_of(c, account)
+            else:
+                slots = list_asks(c, account, False)
+                slots = slots[np.argsort(c.terms[slots, T_PRICE], kind="stable")]
             # Others may read meanwhile, and of another account.
-            kept = self._asks_of = self.version, account, list_asks_of(self.columns, account)
+            kept = self._asks_of = self.version, account, slots
         return kept[2]
 
     def get_peer(self, peer: int) -> Peer | None:

@@ -288,6 +288,16 @@ def list_rows(c: Columns) -> I32:
 
 
 @compiled
+def has_many_peers(c: Columns, account: int, many: int) -> bool:
+    """Whether a provider has at least so many peers."""
+    peer, count = c.accounts[account, A_PEER], 0
+    while peer != NONE and count < many:
+        peer = c.peers[peer, P_NEXT]
+        count += 1
+    return bool(count == many)
+
+
+@compiled
 def list_asks_of(c: Columns, account: int) -> I32:
     """Return the slots of a provider's asks, cheapest first, whether they can sell or not."""
     found = np.empty(16, np.int32)

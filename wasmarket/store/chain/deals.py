@@ -50,12 +50,12 @@ def fetch_deals(
 
 
 def fetch_newest_live_deals(
-    session: Session, at: Indexed, *, before: int | None, limit: int
+    session: Session, at: Indexed, *, since: int, before: int | None, limit: int
 ) -> list[DealView]:
-    """Return live deals, the newest first; `before`: only those of lower numbers."""
+    """Return live deals made since a time, the newest first; `before`: only of lower numbers."""
     query = (
         select(DealRow)
-        .where(text("NOT deal.stopped"), DealRow.end >= at.epoch)
+        .where(text("NOT deal.stopped"), DealRow.end >= at.epoch, DealRow.created_at >= since)
         .order_by(DealRow.id.desc())
         .limit(limit)
     )

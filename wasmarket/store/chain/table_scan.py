@@ -7,7 +7,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.store.chain.row_plans import appended_tables, journaled_tables
-from wasmarket.store.tables import AssignmentRow, CursorRow
+from wasmarket.store.tables import CursorRow
 
 PAGE = 500
 """Rows in memory at once."""
@@ -51,29 +51,17 @@ def scan_table(session: Session, name: str, page: int = PAGE) -> Iterator[list[R
 def find_block_since(session: Session, kind: Any, since: int) -> int:
     """Return a block below which no row of a table has a time of `since` or later."""
     head = session.scalar(select(CursorRow.block_number))
-    return _find_since(session, kind.block_number, kind.timestamp, head or 0, since)
-
-
-def find_assignment_since(session: Session, since: int) -> int:
-    """Return a number below which no assignment was made at `since` or later."""
-    row = AssignmentRow
-    newest = session.scalar(select(row.id).order_by(row.id.desc()).limit(1))
-    return _find_since(session, row.id, row.assigned_at, newest or 0, since)
-
-
-def _find_since(session: Session, place: Any, time: Any, newest: int, since: int) -> int:
-    """Search for a place below which all times are before `since`: rows are in the order of both.
-
-    A search of the column of times itself would need an index of it.
-    """
-    first, last = 0, newest + 1
+    first, last = 0, (head or 0) + 1
     while first < last:
         middle = (first + last) // 2
         row = session.execute(
-            select(place, time).where(place >= middle).order_by(place).limit(1)
+            select(kind.block_number, kind.timestamp)
+            .where(kind.block_number >= middle)
+            .order_by(kind.block_number)
+            .limit(1)
         ).first()
-        if row is None or row[1] >= since:
+        if row is None or row.timestamp >= since:
             last = middle
         else:
-            first = row[0] + 1
+            first = row.block_number + 1
     return first

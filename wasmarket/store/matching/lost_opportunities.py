@@ -7,7 +7,6 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from wasmarket.kernel.units import Address
-from wasmarket.store.chain.table_scan import find_assignment_since
 from wasmarket.store.matching.matches import match_view
 from wasmarket.store.matching.views import MatchView
 from wasmarket.store.tables import AssignmentRow, BookDocumentRow, EventRow, MatchRecordRow, PeerRow
@@ -72,7 +71,7 @@ def fetch_region_fills(
     query = (
         select(PeerRow.region, func.sum(row.units), func.sum(case((is_own, row.units), else_=0)))
         .join(row, row.peer == PeerRow.id)
-        .where(row.id >= find_assignment_since(session, since), row.assigned_at >= since)
+        .where(row.assigned_at >= since)
         .group_by(PeerRow.region)
     )
     matched = {region: (int(units), int(won)) for region, units, won in session.execute(query)}

@@ -53,6 +53,8 @@ class AssignmentRow(Journaled, Base):
         Index(None, "start"),
         Index(None, "end", "start"),
         Index("ix_assignment_open", "id", sqlite_where=OPEN, postgresql_where=OPEN),
+        # What was matched since a time, by peer.
+        Index(None, "assigned_at", "peer", "units", info=FOR_READERS),
         # What a provider's peers hold now is added up from it alone.
         Index(
             "ix_assignment_open_of_peer",

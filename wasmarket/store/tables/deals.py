@@ -48,6 +48,7 @@ class DealRow(Journaled, Base):
             "rate",
             "balance",
             "stopped",
+            "created_at",
             sqlite_where=NOT_STOPPED,
             postgresql_where=NOT_STOPPED,
             info=FOR_READERS,

@@ -46,12 +46,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_deal_open",
         "deal",
-        ["id", "run", "end", "settled", "rate", "balance", "stopped"],
+        ["id", "run", "end", "settled", "rate", "balance", "stopped", "created_at"],
         sqlite_where=NOT_STOPPED,
         postgresql_where=NOT_STOPPED,
     )
     op.create_index(
         op.f("ix_redemption_provider_block_number"), "redemption", ["provider", "block_number"]
+    )
+    op.create_index(
+        op.f("ix_assignment_assigned_at_peer_units"), "assignment", ["assigned_at", "peer", "units"]
     )
     op.create_index(
         "ix_assignment_open_of_peer",
