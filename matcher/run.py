@@ -122,7 +122,7 @@ def build_matcher(
         leader,
         sources=settings.sources,
         now=now,
-        budget=build_budget(settings),
+        budget=build_budget(settings, deployment.chain_id),
     )
     settlement_loop = SettlementLoop(
         database,

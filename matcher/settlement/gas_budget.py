@@ -1,11 +1,15 @@
 """What a match is worth to the matcher, and so what its gas may cost."""
 
+import logging
 from dataclasses import dataclass, replace
 
 from matcher.settings import MatcherSettings
 from matcher.settlement.proposals import Proposal
+from wasmarket.chain.deploying.plan import LOCAL_CHAIN_ID
 from wasmarket.chain.sending.transactions import ContractCall
 from wasmarket.kernel.units import USDC
+
+logger = logging.getLogger(__name__)
 
 WEI = 10**18
 
@@ -37,6 +41,14 @@ def find_tip(proposal: Proposal) -> int:
     return demand.offer.tip * proposal.match.units // demand.offer.units
 
 
-def build_budget(settings: MatcherSettings) -> GasBudget:
-    """Read the budget out of the settings."""
+def build_budget(settings: MatcherSettings, chain_id: int) -> GasBudget:
+    """Read the budget out of the settings; say it where coins cost money and are not weighed.
+
+    What a coin is worth nobody here is trusted to know, so there is no usual value.
+    """
+    if settings.submit and not settings.usdc_per_coin and chain_id != LOCAL_CHAIN_ID:
+        logger.warning(
+            "gas is not weighed against tips",
+            extra={"setting": "[matcher] usdc_per_coin", "bounded_by": "[chain] max_fee_gwei"},
+        )
     return GasBudget(round(settings.usdc_per_coin * USDC), round(settings.gas_subsidy_usdc * USDC))

@@ -2,7 +2,10 @@
 
 import pytest
 
+from matcher.settings import MatcherSettings
+from matcher.settlement.gas_budget import build_budget
 from tests.matcher.fake_town import FakeTown, Http
+from wasmarket.chain.deploying.plan import LOCAL_CHAIN_ID
 from wasmarket.chain.errors import GasTooDear, RpcError
 from wasmarket.kernel.errors import TimedOut, Unreachable
 from wasmarket.kernel.events import Activated, Ended
@@ -183,3 +186,19 @@ def test_turn__a_nonce_waits__nothing_is_sent_behind_it_and_it_is_not_ready(half
     assert sent == []
     assert "is not mined yet" in health.json()["reason"]
     assert [entry.state for entry in submissions(town)] == [SubmissionState.MINED] * 3
+
+
+@pytest.mark.parametrize(
+    ("chain", "setting", "is_said"),
+    [(8_453, {}, True), (8_453, {"usdc_per_coin": 3_000.0}, False), (LOCAL_CHAIN_ID, {}, False)],
+)
+def test_start__coins_cost_money_and_are_not_weighed__is_said(caplog, chain, setting, is_said):
+    build_budget(MatcherSettings(**setting), chain)
+
+    assert ("gas is not weighed against tips" in caplog.text) == is_said
+
+
+def test_start__matcher_that_sends_nothing__says_nothing_of_gas(caplog):
+    build_budget(MatcherSettings(submit=False), 8_453)
+
+    assert caplog.text == ""
