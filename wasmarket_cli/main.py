@@ -94,10 +94,10 @@ NOUNS = {
     "provider": ("wasmarket_cli.provider.providers:provider", "Stake, earnings, withdrawals"),
     "offer": ("wasmarket_cli.provider.offers:offer", "Sign, post, list and cancel provider offers"),
     "peer": ("wasmarket_cli.provider.peers:peer", "Register a peer, run it"),
-    "indexer": ("wasmarket_cli.operator.services:indexer", "Run the indexer, verify its store"),
+    "indexer": ("wasmarket_cli.operator.indexers:indexer", "Run the indexer, verify its store"),
     "export": ("wasmarket_cli.operator.exports:export", "Write the market as CSV or Parquet"),
-    "matcher": ("wasmarket_cli.operator.services:matcher", "Run the matcher"),
-    "gateway": ("wasmarket_cli.operator.services:gateway", "Run the gateway"),
+    "matcher": ("wasmarket_cli.operator.matchers:matcher", "Run the matcher"),
+    "gateway": ("wasmarket_cli.operator.gateways:gateway", "Run the gateway"),
     "meter": ("wasmarket_cli.auditing.meters:meter", "Check and sign the usage of metered deals"),
     "payments": (
         "wasmarket_cli.paying.payments:payments",

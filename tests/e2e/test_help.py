@@ -18,6 +18,7 @@ pytestmark = pytest.mark.e2e
 HEAVY = ("web3", "eth_account", "sqlalchemy", "wasmtime", "fastapi", "pydantic", "httpx", "rich")
 """What costs a tenth of a second and more to import."""
 
+OF_OTHERS = ("matcher", "numba", "numpy", "wasmtime", "stripe", "fpdf", "web3")
 SIGNING = ("web3", "eth_account", "eth_abi", "eth_utils", "coincurve", "pydantic", "sqlalchemy")
 
 
@@ -128,6 +129,24 @@ def test_help__imports_nothing_heavy(environ):
     )
 
     assert (done.returncode, done.stderr) == (0, "[]\n")
+
+
+@pytest.mark.parametrize("command", ["indexer", "gateway", "keeper"])
+def test_run__of_a_service__loads_nothing_that_only_others_need(environ, command):
+    """Its extra does not bring that either."""
+    program = (
+        f"import sys; from wasmarket_cli.main import main; main(['{command}', 'run', '--help']);"
+        f"print([name for name in {OF_OTHERS} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program],
+        env=environ | {"PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stderr.splitlines()[-1] == "[]"
 
 
 def test_status__loads_nothing_that_only_signing_needs(environ, tmp_path):
