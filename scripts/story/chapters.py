@@ -1,7 +1,7 @@
 """What happens in the demo, chapter by chapter, on a real chain with real processes."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -70,12 +70,19 @@ class Story:
 
     def tell(self, *, ends_deal: bool = True) -> None:
         """Tell all chapters; without `ends_deal`, leave the deal running. Raises MarketError."""
+        for _ in self.unfold(ends_deal=ends_deal):
+            pass
+
+    def unfold(self, *, ends_deal: bool = True) -> Iterator[str]:
+        """Tell it chapter by chapter, and yield the name of each behind it. Raises MarketError."""
         chapters = [self._start, self._deploy, self._call, self._prove, self._claim]
         chapters += [self._lose_a_peer, self._update, self._pay_for_work, self._convict_a_liar]
         chapters += [self._buy, self._keep] + ([self._stop, self._settle] if ends_deal else [])
         for chapter in chapters:
             chapter()
-            self._interlude(self, chapter.__name__.removeprefix("_"))
+            name = chapter.__name__.removeprefix("_")
+            self._interlude(self, name)
+            yield name
         self._say.end("the main job is done and every unit of money is accounted for")
 
     def close(self) -> None:

@@ -26,21 +26,22 @@ from wasmarket.store.database import open_database
 
 pytestmark = pytest.mark.e2e
 
-CHAPTERS = (
-    "A market comes up",
-    "A developer publishes a function and signs an offer",
-    "The function answers over HTTP",
-    "Epochs pass, peers prove what they ran",
-    "A provider claims and withdraws",
-    "A peer dies",
-    "The developer updates the function",
-    "A metered deal: work is paid, not time",
-    "A peer lies, and nobody lifts a hand",
-    "A card tops up the deal",
-    "A keeper keeps the runway",
-    "The developer stops and gets the rest back",
-    "Everybody takes what is theirs",
-)
+TITLES = {
+    "start": "A market comes up",
+    "deploy": "A developer publishes a function and signs an offer",
+    "call": "The function answers over HTTP",
+    "prove": "Epochs pass, peers prove what they ran",
+    "claim": "A provider claims and withdraws",
+    "lose_a_peer": "A peer dies",
+    "update": "The developer updates the function",
+    "pay_for_work": "A metered deal: work is paid, not time",
+    "convict_a_liar": "A peer lies, and nobody lifts a hand",
+    "buy": "A card tops up the deal",
+    "keep": "A keeper keeps the runway",
+    "stop": "The developer stops and gets the rest back",
+    "settle": "Everybody takes what is theirs",
+}
+CHAPTERS = tuple(TITLES.values())
 DRIP = 10_000 * USDC
 """What the faucet gives to every developer and provider."""
 BOUGHT = 19_100_000
@@ -166,6 +167,8 @@ class Shaken:
         self._is_open = True
         teller = Teller(Console(file=self._words, width=100))
         self.story = ShakenStory(Home(home), teller, self._interlude)
+        self._chapters = self.story.unfold()
+        self._told: list[str] = []
 
     def _interlude(self, story: ShakenStory, chapter: str) -> None:
         killers = self._killers
@@ -182,6 +185,13 @@ class Shaken:
             killers[0].rest()
         elif chapter in KILLED_AFTER:
             killers[0].kill(*KILLED_AFTER[chapter])
+
+    def tell_to(self, chapter: str) -> None:
+        """Go on until this chapter is told, if it is not yet; behind one that failed none is."""
+        while chapter not in self._told:
+            name = next(self._chapters, "")
+            assert name, f"the story broke off before {chapter}"
+            self._told.append(name)
 
     @property
     def words(self) -> str:
@@ -208,21 +218,30 @@ class Shaken:
     scope="module", params=[int(text) for text in os.environ.get("SEEDS", "1").split(",")]
 )
 def shaken(request, tmp_path_factory) -> Iterator[Shaken]:
-    """The story, told to its end; the tests behind look at what it left."""
+    """The story, told as far as somebody asks; the tests behind look at what it left."""
     told = Shaken(tmp_path_factory.mktemp("shaken") / "home", request.param)
     try:
-        told.story.tell()
         yield told
     finally:
         told.close()
 
 
+@pytest.mark.parametrize("chapter", TITLES)
+def test_story__processes_killed_at_any_moment__tells_the_chapter(shaken, chapter):
+    shaken.tell_to(chapter)
+
+    assert find_chapters(shaken.words)[-1] == TITLES[chapter]
+
+
 def test_story__processes_killed_at_any_moment__is_told_to_its_end(shaken):
+    shaken.tell_to("settle")
+
     assert find_chapters(shaken.words) == list(CHAPTERS)
     assert {"indexer", "matcher", "gateway", "beta-1"} <= set(shaken.killed)
 
 
 def test_story__processes_killed_at_any_moment__pays_everybody_to_the_unit(shaken):
+    shaken.tell_to("settle")
     market = shaken.story.market
     wiring = market.wiring
     pay = compute_pay(wiring)
@@ -241,6 +260,7 @@ def test_story__processes_killed_at_any_moment__pays_everybody_to_the_unit(shake
 
 
 def test_story__processes_killed_at_any_moment__leaves_a_store_that_is_the_chains(shaken):
+    shaken.tell_to("settle")
     wiring = shaken.story.market.wiring
     store = open_database(wiring.store_url)
     try:
@@ -252,6 +272,7 @@ def test_story__processes_killed_at_any_moment__leaves_a_store_that_is_the_chain
 
 
 def test_story__that_is_over__leaves_no_process(shaken):
+    shaken.tell_to("settle")
     shaken.close()
 
     assert find_processes(shaken.home) == []
