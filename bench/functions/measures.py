@@ -15,6 +15,7 @@ TRIGGERS = (
     Measure("missed", "1,000 triggers of 1 s on one peer: missed in 60 s", COUNT, "lower", 0),
     Measure("jitter p99", "from a firing's second to its worker, p99", MILLISECONDS, "lower", 100),
     Measure("jitter p50", "the same, p50", MILLISECONDS, "lower"),
+    Measure("jitter worst", "the same, p99 of the slowest second", MILLISECONDS, "lower"),
     Measure("firing cpu", "processor time of a firing, all processes", MICROSECONDS, "lower"),
 )
 LANGUAGES = {"python": "Python", "js": "JavaScript (QuickJS)"}

@@ -50,18 +50,23 @@ def _measure(world: Any, runner: Any) -> dict[str, float]:
     time.sleep(SECONDS)
     after, spent = _counts(runner, deal), _read_cpu(runner.pid) - cpu
     made = after["answered"] - before["answered"]
-    late = sorted(
-        made["late_ms"]
-        for entry in _read(runner, deal)
-        for made in entry["recent"]
-        if made["state"] == "answered"
-    )
+    seconds: dict[int, list[int]] = {}
+    for entry in _read(runner, deal):
+        for firing in entry["recent"]:
+            if firing["state"] == "answered":
+                seconds.setdefault(firing["firing"], []).append(firing["late_ms"])
+    late = [ms for found in seconds.values() for ms in found]
     return {
         "missed": after["missed"] + after["failed"] - before["missed"] - before["failed"],
-        "jitter p50": late[len(late) // 2],
-        "jitter p99": late[len(late) * 99 // 100],
+        "jitter p50": _find(late, 50),
+        "jitter p99": _find(late, 99),
+        "jitter worst": max(_find(found, 99) for found in seconds.values()),
         "firing cpu": spent / made * 1e6,
     }
+
+
+def _find(values: list[int], percent: int) -> int:
+    return sorted(values)[len(values) * percent // 100]
 
 
 def _read(runner: Any, deal: int) -> list[dict[str, Any]]:
