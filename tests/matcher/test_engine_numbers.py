@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from matcher.engine.answers.explain import CONSTRAINTS, explain
 from matcher.engine.answers.opportunities import Contest, find_opportunities
 from matcher.engine.answers.quotes import depth
+from matcher.engine.index import order_book
 from matcher.engine.index.order_book import OrderBook
 from matcher.engine.rules import why
 from matcher.engine.single.candidates import limits_of
@@ -120,14 +121,17 @@ def test_explain__short_of_units__no_smaller_set_of_limits_would_do(data):
         assert count_without(smaller) <= explanation.units
 
 
+@pytest.mark.parametrize("many_peers", [1, order_book.MANY_PEERS])
 @settings(max_examples=100, deadline=None)
 @given(st.data())
-def test_find_opportunities__any_market__reasons_are_those_of_the_law(data):
+def test_find_opportunities__any_market__reasons_are_those_of_the_law(many_peers, data):
     book = data.draw(markets(most=6))
     wanted = data.draw(demands(book))
     provider = data.draw(st.sampled_from(PROVIDERS))
 
-    found = find_opportunities(provider, [Contest(wanted, 2)], book)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(order_book, "MANY_PEERS", many_peers)
+        found = find_opportunities(provider, [Contest(wanted, 2)], book)
 
     asks = [
         entry
