@@ -305,8 +305,10 @@ def list_asks_of(c: Columns, account: int) -> I32:
     for position in range(c.state[DIRECTORY]):
         block = c.directory[position]
         for place in range(c.sums[block, COUNT]):
-            is_own = c.narrow[block, PROVIDER, place] == account
-            if is_own and c.peers[c.narrow[block, PEER, place], P_KNOWN]:
+            if c.narrow[block, PROVIDER, place] != account:
+                continue
+            # Whoever has free units is known: most peers need not be looked at.
+            if c.narrow[block, FREE, place] > 0 or c.peers[c.narrow[block, PEER, place], P_KNOWN]:
                 if count == len(found):
                     table = np.empty(2 * count, np.int32)
                     table[:count] = found
