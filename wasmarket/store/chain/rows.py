@@ -75,18 +75,23 @@ class ChainRows:
 
     def append(self, kind: type[Appended], /, **values: Any) -> None:
         """Add a row to a table of facts; it has the number of its block."""
-        self.appender(kind)(tuple([values.get(name) for name in plan_of(kind).names]))
+        names = plan_of(kind).names
+        # Most callers name the columns in their order.
+        is_ordered = tuple(values) == names
+        self.append_values(
+            kind, tuple(values.values() if is_ordered else [values.get(name) for name in names])
+        )
 
     def append_values(self, kind: type[Appended], values: Values) -> None:
         """Add a row by its values alone, where there are many; see `in_order`."""
-        self.appender(kind)(values)
-
-    def appender(self, kind: type[Appended]) -> Callable[[Values], object]:
-        """Return what adds rows to a table of facts until the next flush, by values alone."""
         appended = self._appended.get(kind)
         if appended is None:
             appended = self._appended[kind] = []
-        return appended.append
+        appended.append(values)
+
+    def appender(self, kind: type[Appended]) -> Callable[[Values], object]:
+        """Return what adds rows to a table of facts until the next flush, by values alone."""
+        return self._appended.setdefault(kind, []).append
 
     def load(self, kind: type[Row], keys: Iterable[tuple[Any, ...]]) -> None:
         """Read those of these rows that are not in memory, with few questions."""
