@@ -81,7 +81,7 @@ arm64: setup  ## Lay an emulator of 64-bit Arm; run the recorded calls as Arm co
 .PHONY: fuzz fuzz-contracts fuzz-model
 FUZZ_EXAMPLES ?= 200
 FUZZ_STEPS ?= 200
-FUZZ := FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_STEPS=$(FUZZ_STEPS) $(PY) -m pytest -p no:ape_test -p no:boa_test
+FUZZ := FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) FUZZ_STEPS=$(FUZZ_STEPS) $(PY) -m pytest -p no:ape_test -p no:boa_test --timeout=0
 fuzz: setup  ## Long random games: bytecode against model, model against eager model; about half an hour
 	@$(MAKE) --no-print-directory -j2 fuzz-contracts fuzz-model
 fuzz-contracts:
