@@ -4,13 +4,23 @@ from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from peer.hosting.host import Host
 from peer.hosting.sources import MAX_SOURCES
 
 Source = Annotated[str, Field(max_length=512, pattern=r"^https?://[!-~]+$")]
-Number = Annotated[int, Field(ge=1, lt=2**32)]
+
+
+def refuse_truth(value: object) -> object:
+    """Return the value unless it is true or false, which Python takes for numbers."""
+    if isinstance(value, bool):
+        raise ValueError("give a whole number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(refuse_truth)]
+Number = Annotated[int, Field(ge=1, lt=2**32), BeforeValidator(refuse_truth)]
 
 
 class Notice(BaseModel):
@@ -18,7 +28,7 @@ class Notice(BaseModel):
 
     deal: Number
     assignment: Number
-    block: int = 0
+    block: Whole = 0
     tx: str = Field(default="", max_length=66)
     sources: list[Source] = Field(default=[], max_length=MAX_SOURCES)
 

@@ -169,6 +169,14 @@ def test_notice__malformed__is_refused(peer):
     assert answer.status_code == 400
 
 
+def test_notice__true_or_false_for_a_number__is_refused(peer):
+    for wrong in ({"deal": True}, {"assignment": True}, {"block": False}):
+        answer = peer.post("/v1/notices", {"deal": 1, "assignment": 1} | wrong)
+
+        assert answer.status_code == 400
+        assert answer.json()["field"] == next(iter(wrong))
+
+
 @pytest.mark.parametrize(
     "path",
     [

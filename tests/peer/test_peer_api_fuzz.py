@@ -9,8 +9,9 @@ pytestmark = [pytest.mark.anvil, pytest.mark.timeout(600)]
 
 REFUSALS = ("urn:wasmarket:call-refused", "urn:wasmarket:not-acceptable")
 """What no schema can say: which arguments a function takes, what goes with an Accept header."""
-FIELDS = ("cursor", "version")
-"""A cursor is the server's own; a version may not be written as 3.0, though it is an integer."""
+FIELDS = ("cursor", "peers", "entity-bytes")
+"""A cursor is the server's own; no pattern says which ids of peers are those of a key, or how long
+a file is."""
 PARTICLES = "/v1/particles"
 """Takes bytes, of which no schema says which are a particle."""
 DEVELOPERS = ("/access", "/logs", "/stats")

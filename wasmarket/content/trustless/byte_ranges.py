@@ -6,7 +6,8 @@ from typing import Final
 
 from wasmarket.kernel.errors import InvalidInput
 
-_ENTITY: Final = re.compile(r"(-?[0-9]{1,19}):(\*|-?[0-9]{1,19})")
+ENTITY_BYTES: Final = r"^(-?[0-9]{1,19}):(\*|-?[0-9]{1,19})$"
+_ENTITY: Final = re.compile(ENTITY_BYTES)
 _RANGE: Final = re.compile(r"[ \t]*bytes=[ \t]*([0-9]{0,19})-([0-9]{0,19})[ \t]*", re.IGNORECASE)
 
 

@@ -12,7 +12,7 @@ from pydantic import WithJsonSchema
 from wasmarket.content.car import write_car
 from wasmarket.content.exporter import read_block
 from wasmarket.content.folder import BlockFolder
-from wasmarket.content.trustless.byte_ranges import parse_entity_bytes, resolve_range
+from wasmarket.content.trustless.byte_ranges import ENTITY_BYTES, parse_entity_bytes, resolve_range
 from wasmarket.content.trustless.headers import (
     FOREVER,
     build_disposition,
@@ -50,8 +50,9 @@ FormatText = Annotated[str, WithJsonSchema({"type": "string", "enum": list(FORMA
 ScopeText = Annotated[str, WithJsonSchema({"type": "string", "enum": list(SCOPES)})]
 FormatQuery = Annotated[FormatText | None, Query(description="raw or car")]
 ScopeQuery = Annotated[ScopeText | None, Query(alias="dag-scope", description="of a CAR")]
+BytesText = Annotated[str, WithJsonSchema({"type": "string", "pattern": ENTITY_BYTES})]
 BytesQuery = Annotated[
-    str | None, Query(alias="entity-bytes", max_length=64, description="of a CAR: `first:last`")
+    BytesText | None, Query(alias="entity-bytes", description="of a CAR: `first:last`")
 ]
 NameQuery = Annotated[str | None, Query(max_length=255, description="for Content-Disposition")]
 CarQuery = Annotated[str | None, Query(max_length=16)]
