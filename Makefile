@@ -57,11 +57,14 @@ test-contracts: setup  ## Contract tests on Anvil
 	.venv/bin/ape test tests/contracts
 test-gas: setup  ## No operation above its bar or 3 % over bench/results/gas.json
 	@$(PY) -m bench.gas --check
-test-python: setup  ## Unit tests without sockets, then tests against a real Anvil
+test-python: test-unit test-anvil  ## Unit tests without sockets, then tests against a real Anvil
+.PHONY: test-unit test-anvil
+test-unit: setup
 	$(call MEASURED,unit) --disable-socket --allow-unix-socket tests
-	$(call MEASURED,anvil) tests
 # They wait more than they work: on two cores two at a time leave a third of the processor idle.
-test-e2e: WORKERS = 3
+test-anvil test-e2e: WORKERS = 3
+test-anvil: test-unit
+	$(call MEASURED,anvil) tests
 test-e2e: setup  ## The whole system
 	$(call MEASURED,e2e) tests
 scale: setup-debian  ## Ten minutes of two indexers, three matchers, four gateways on PostgreSQL, killed at random

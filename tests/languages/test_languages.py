@@ -14,6 +14,7 @@ import pytest
 
 from peer.runtime.components.check import plan_component
 from tests.paths import CHECKOUT, MACHINE_CODE
+from wasmarket.app.file import App
 from wasmarket.testing import app
 from wasmarket_cli.building.build import build_app, build_modules
 from wasmarket_cli.building.recipes import COMPONENTS, LANGUAGES
@@ -65,12 +66,31 @@ def code() -> Path:
     return MACHINE_CODE
 
 
+@pytest.fixture(scope="module")
+def build_suite(tmp_path_factory):
+    """Builds the suite's app in a language, once."""
+    made = {}
+
+    def build(language: str) -> tuple[Path, App]:
+        if language not in made:
+            folder = lay(language, tmp_path_factory.mktemp("suite"))
+            made[language] = (folder, build_app(folder, print))
+        return made[language]
+
+    return build
+
+
 @pytest.mark.parametrize("language", ["python", "ts"])
-def test_language__conformance_suite__passes(tmp_path, code, language):
-    app = lay(language, tmp_path)
-    built = build_app(app, print)
+def test_language__app_of_the_conformance_suite__is_built_as_a_peer_takes_it(build_suite, language):
+    _, built = build_suite(language)
 
     check_app(built)
+
+
+@pytest.mark.parametrize("language", ["python", "ts"])
+def test_language__conformance_suite__passes(build_suite, code, language):
+    app, built = build_suite(language)
+
     add_large_bytes(app, "app.keep", LARGE, LARGE)
     outcomes = asyncio.run(run_tests(built, read_tests(app), code))
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import cache
 from itertools import count
 
 import pytest
@@ -45,24 +46,34 @@ def server() -> Iterator[str]:
         yield url
 
 
-def new_database(server: str) -> str:
-    """Make an empty database on the server and return its URL."""
+def new_database(server: str, template: str = "template1") -> str:
+    """Make a database like `template`, an empty one, on the server and return its URL."""
     name = f"wasmarket_test_{next(NUMBERS)}"
     engine = create_engine(
         make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
         connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-        connection.execute(text(f"CREATE DATABASE {name}"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
     engine.dispose()
     return str(make_url(server).set(database=name).render_as_string(hide_password=False))
 
 
-def new_store(server: str) -> Database:
-    """Make a migrated store on the server."""
-    database = open_database(new_database(server))
+@cache
+def migrated_database(server: str) -> str:
+    """Make a database with all migrations, once a server, and return its name."""
+    url = new_database(server)
+    database = open_database(url)
     upgrade(database)
-    return database
+    database.close()
+    name = make_url(url).database
+    assert name is not None
+    return name
+
+
+def new_store(server: str) -> Database:
+    """Make a migrated store on the server: a copy of one, which takes a tenth of the time."""
+    return open_database(new_database(server, migrated_database(server)))
 
 
 @pytest.fixture
@@ -79,11 +90,14 @@ def rival(store) -> Iterator[Database]:
     rival.close()
 
 
-def test_upgrade__new_database__has_the_tables_of_the_models(store):
+def test_upgrade__new_database__has_the_tables_of_the_models(server):
+    store = open_database(new_database(server))
+    upgrade(store)
     with store.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
     upgrade(store)
+    store.close()
 
 
 def test_upgrade__store_of_an_older_version__counts_the_events_that_are_there(server):
