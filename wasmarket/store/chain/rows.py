@@ -15,7 +15,7 @@ from wasmarket.store.tables import JournalRow
 Row = TypeVar("Row", bound=Journaled)
 Fact = TypeVar("Fact", bound=Appended)
 
-MAX_CACHED = 15_000
+MAX_CACHED = 8_000
 """Rows kept in memory between transactions; above it the cache starts again."""
 
 
