@@ -6,6 +6,7 @@ Each measure runs in a process of its own, so that none sees another's memory or
 import multiprocessing
 import sys
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 
 import click
 from rich.console import Console
@@ -20,8 +21,9 @@ WIDTH = 140
 
 def run_measure(name: str) -> list[Row]:
     """Return the rows of one measure, taken in a fresh process."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(take_rows, (name,))
+    # Not a `Pool`: its processes may start none of their own, as measures of a start do.
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(take_rows, name).result()
 
 
 def build_table(rows: Iterable[Row]) -> Table:
