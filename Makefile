@@ -63,7 +63,7 @@ test-unit: setup
 	$(call MEASURED,unit) --disable-socket --allow-unix-socket tests
 # They wait more than they work: on two cores two at a time leave a third of the processor idle.
 test-anvil test-e2e: WORKERS = 3
-test-anvil: test-unit
+test-anvil: setup
 	$(call MEASURED,anvil) tests
 test-e2e: setup  ## The whole system
 	$(call MEASURED,e2e) tests
