@@ -12,7 +12,10 @@ pytestmark = pytest.mark.unit
 @pytest.fixture(scope="module")
 def gateway():
     """A gateway whose one peer answers everything, and whose chain has a time."""
-    gateway = ScriptedGateway(FakeDirectory(route(1, deal=DEAL)), patience_seconds=0.0)
+    # A page cannot say how large a body may be: none that is made here is too large.
+    gateway = ScriptedGateway(
+        FakeDirectory(route(1, deal=DEAL)), patience_seconds=0.0, max_body_bytes=1 << 20
+    )
     gateway.peers.scripts[1] = answer
     return gateway
 
