@@ -69,7 +69,7 @@ test-e2e: setup  ## The whole system
 	$(call MEASURED,e2e) tests
 scale: setup-debian  ## Ten minutes of two indexers, three matchers, four gateways on PostgreSQL, killed at random
 	SCALE_SECONDS=$(or $(SECONDS),600) SCALE_COUNTS=2,3,4 timeout 1800 \
-	    $(PY) -m pytest -p no:ape_test -p no:boa_test -q -s tests/scale
+	    $(PY) -m pytest -p no:ape_test -p no:boa_test -q -s --timeout 0 tests/scale
 coverage: setup  ## The branches those tests took, by package; fails below 80 %
 	@$(PY) tools/coverage_gate.py
 .PHONY: test-wheel
