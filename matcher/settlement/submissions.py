@@ -12,7 +12,7 @@ from itertools import groupby
 
 from matcher.settlement.gas_budget import GasBudget
 from matcher.settlement.proposals import Proposal
-from wasmarket.chain.errors import RpcError
+from wasmarket.chain.errors import NonceGap, RpcError
 from wasmarket.chain.sending.transactions import ContractCall, Signed, Submitter, TransactionReceipt
 from wasmarket.kernel.errors import InvalidInput, MarketError, Reverted, TimedOut, Unreachable
 from wasmarket.kernel.events import Assigned, DealCreated, FillSkipped
@@ -216,16 +216,24 @@ class Submissions:
                 if is_last:
                     _add_lost(session, attempt, error.detail)
             return None
+        except NonceGap as error:
+            # Whoever is matched next takes the nonces before; should this one be mined after them,
+            # the chain refuses what is a deal by then.
+            self._give_up(attempt, error.detail, is_last=is_last)
+            return None
         if receipt is None:
-            with self._writing() as session:
-                set_submission_state(session, Hash(attempt.tx_hash), SubmissionState.DROPPED)
-                self._reopen(session, attempt.offer, ())
-                if is_last:
-                    _add_lost(session, attempt, GIVEN_UP)
-            logger.info("submission given up", extra={"tx": attempt.tx_hash})
+            self._give_up(attempt, GIVEN_UP, is_last=is_last)
             return None
         self._finish(receipt)
         return receipt
+
+    def _give_up(self, attempt: SubmissionView, reason: str, *, is_last: bool) -> None:
+        with self._writing() as session:
+            set_submission_state(session, Hash(attempt.tx_hash), SubmissionState.DROPPED)
+            self._reopen(session, attempt.offer, ())
+            if is_last:
+                _add_lost(session, attempt, reason)
+        logger.info("submission given up", extra={"tx": attempt.tx_hash, "why": reason})
 
     def _finish(self, receipt: TransactionReceipt) -> None:
         """Record what was mined: its submission, the match's deal, the notices to its peers."""

@@ -86,10 +86,12 @@ def test_deal__its_developers_wallet__does_with_it_what_a_developer_can(
     visitor.act("Access", Accounts=visitor.address)
     assert market.call(own_deal, "greeting/greeting", ["World"]).status_code == 401
 
+    rate = int(market.client().deal(own_deal)["rate"])
     stopped = visitor.act("Stop")
     expect(visitor.page.locator("h1")).to_contain_text("Stopping")
     free = read_free(market, visitor.address)
-    assert free == read_usdc(stopped["Your free balance"][1])
+    # An epoch may begin between the look and the block.
+    assert read_usdc(stopped["Your free balance"][1]) - free in (0, rate)
 
 
 def test_account__its_wallet__deposits_asks_for_units_cancels_and_withdraws(

@@ -2,6 +2,7 @@
 
 import json
 import queue
+import re
 import threading
 
 import pytest
@@ -48,6 +49,6 @@ def test_quote__peer_of_a_provider_is_away__counts_it_and_has_it_again(market):
 
     after = market.run(*wanted)
 
-    assert "1 peer with offers not counted: no answer to the matcher" in missed.err
+    assert re.search(r"\d peers? with offers not counted: no answer to the matcher", missed.err)
     assert (before.err, after.err) == ("", "")
     assert after.out == before.out

@@ -6,7 +6,7 @@ from matcher.settings import MatcherSettings
 from matcher.settlement.gas_budget import build_budget
 from tests.matcher.fake_town import FakeTown, Http
 from wasmarket.chain.deploying.plan import LOCAL_CHAIN_ID
-from wasmarket.chain.errors import GasTooDear, RpcError
+from wasmarket.chain.errors import GasTooDear, NonceGap, RpcError
 from wasmarket.kernel.errors import TimedOut, Unreachable
 from wasmarket.kernel.events import Activated, Ended
 from wasmarket.kernel.units import USDC
@@ -186,6 +186,25 @@ def test_turn__a_nonce_waits__nothing_is_sent_behind_it_and_it_is_not_ready(half
     assert sent == []
     assert "is not mined yet" in health.json()["reason"]
     assert [entry.state for entry in submissions(town)] == [SubmissionState.MINED] * 3
+
+
+def test_turn__what_came_before_was_reorganised_away__is_given_up_and_matched_anew(half_sent):
+    town = half_sent
+    [gapped, _] = submissions(town)
+    resume = town.sender.resume
+
+    def find_gap(tx_hash, raw, on_signed=None):
+        if tx_hash == gapped.tx_hash:
+            raise NonceGap("it waits behind a transaction that the chain took back")
+        return resume(tx_hash, raw, on_signed)
+
+    town.sender.resume = find_gap
+    town.index()
+    [matching] = [loop for loop in town.matcher.loops if loop.name == "matching"]
+    matching.take_turn()
+
+    of_offer = [entry.state for entry in submissions(town) if entry.offer == gapped.offer]
+    assert of_offer == [SubmissionState.DROPPED, SubmissionState.MINED]
 
 
 @pytest.mark.parametrize(

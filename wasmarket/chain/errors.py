@@ -3,7 +3,7 @@
 import re
 from typing import Any, ClassVar
 
-from wasmarket.kernel.errors import Conflict, LimitReached, MarketError, Reverted
+from wasmarket.kernel.errors import Conflict, LimitReached, MarketError, Reverted, TimedOut
 
 ERROR_STRING = bytes.fromhex("08c379a0")
 PANIC = bytes.fromhex("4e487b71")
@@ -64,6 +64,12 @@ def build_reverted(description: str, reason: str) -> Reverted:
     """Say which call was refused and why."""
     why = reason or "no reason given"
     return Reverted(f"{description} was refused: {why}", reason=reason)
+
+
+class NonceGap(TimedOut):
+    """Waits behind a lost transaction"""
+
+    slug: ClassVar[str] = "nonce-gap"
 
 
 def read_reason(data: bytes) -> str:

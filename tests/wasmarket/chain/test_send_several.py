@@ -3,6 +3,8 @@
 import pytest
 
 from tests.wasmarket.chain.senders import await_pending, build_sender, in_thread
+from wasmarket.chain.errors import NonceGap
+from wasmarket.chain.sending import waiting
 from wasmarket.kernel.errors import Reverted, TimedOut
 
 pytestmark = pytest.mark.anvil
@@ -67,3 +69,21 @@ def test_send_each__the_first_is_stuck__the_others_are_left_open_at_once(anvil, 
     receipts = [sender.resume(transaction.hash, transaction.raw) for transaction in signed]
     assert [receipt.tx_hash for receipt in receipts] == [entry.hash for entry in signed]
     assert counter.read("count") == 3
+
+
+def test_send_each__a_mined_one_is_reorganised_away__the_next_does_not_wait_for_ever(
+    anvil, counter, account, monkeypatch
+):
+    monkeypatch.setattr(waiting, "GAP_SECONDS", 0.2)
+    anvil.cheats.set_automine(False)
+    sender = build_sender(anvil.rpc, account)
+    before = anvil.rpc.fetch_nonce(account.address, "latest")
+    # What a reorganisation leaves: the one before was seen mined, and is nowhere now.
+    sender._in_flight.add(before)
+    sent = []
+
+    [outcome] = sender.send_each([(counter.call("add"), sent.append)], max_gas=10**8)
+
+    assert isinstance(outcome, NonceGap)
+    assert sent[0].nonce == before + 1
+    assert "waits behind a transaction that the chain took back" in outcome.detail

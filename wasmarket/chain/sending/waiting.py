@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 
 from wasmarket.chain.contracts.decoder import Decoder
-from wasmarket.chain.errors import RpcError
+from wasmarket.chain.errors import NonceGap, RpcError
 from wasmarket.chain.reading.rpc import Rpc
 from wasmarket.chain.sending.broadcast import Sight, broadcast, find_nonce_user, look
 from wasmarket.chain.sending.receipts import build_receipt
@@ -36,6 +36,8 @@ SURE = 3
 LOST_SECONDS = 3.0
 """Looks that must agree, and for how long, that a nonce went to another transaction which is not
 to be found: nodes behind one address may lag one another."""
+GAP_SECONDS = 6.0
+"""For how long a nonce before must be on no chain and in no pool, until it is taken for lost."""
 NODE_TROUBLE = (Unreachable, TimedOut, TooLarge, RpcError, WrongChain)
 
 
@@ -53,6 +55,8 @@ class Pending:
     """What the node said to the newest attempt instead of taking it."""
     lost_since: float | None = None
     lost_looks: int = 0
+    gap_since: float | None = None
+    gap_looks: int = 0
 
     @property
     def newest(self) -> Signed:
@@ -118,11 +122,12 @@ class Waiter:
     def wait(self, pending: Pending) -> TransactionReceipt | None:
         """Wait until an attempt is mined and confirmed; None when the nonce went elsewhere.
 
-        Raises Reverted, TimedOut that names the newest attempt's hash.
+        Raises Reverted, TimedOut that names the newest attempt's hash, NonceGap.
         """
         deadline = time.monotonic() + self._patience.timeout
         delay = FIRST_LOOK
         while True:
+            is_gapped = False
             try:
                 sight = self.look(pending)
                 if sight.receipt is not None:
@@ -140,8 +145,15 @@ class Waiter:
                         return None
                 else:
                     self._push_on(pending, sight)
+                    is_gapped = self._is_gapped(pending, sight)
             except NODE_TROUBLE as error:
                 logger.warning("node in trouble while waiting", extra={"detail": error.detail})
+            if is_gapped:
+                raise NonceGap(
+                    f"{pending.plan.call.description} ({pending.newest.hash}) waits behind a"
+                    " transaction that the chain took back",
+                    remedy="send what comes before it again",
+                )
             if time.monotonic() >= deadline or self._stop.wait(delay):
                 raise self._give_up(pending)
             delay = min(delay * 2, self._patience.poll)
@@ -163,6 +175,18 @@ class Waiter:
         pending.lost_looks += 1
         pending.lost_since = pending.lost_since or now
         return pending.lost_looks >= SURE and now - pending.lost_since >= LOST_SECONDS
+
+    def _is_gapped(self, pending: Pending, sight: Sight) -> bool:
+        """Say whether a nonce before surely has no transaction any more: a reorganisation can
+        undo one after it was seen mined, and a node can forget it.
+        """
+        now = time.monotonic()
+        if sight.queued is None or sight.queued >= pending.plan.nonce:
+            pending.gap_since, pending.gap_looks = None, 0
+            return False
+        pending.gap_looks += 1
+        pending.gap_since = pending.gap_since or now
+        return pending.gap_looks >= SURE and now - pending.gap_since >= GAP_SECONDS
 
     def _push_on(self, pending: Pending, sight: Sight) -> None:
         """Do what a transaction needs that is not mined yet."""
