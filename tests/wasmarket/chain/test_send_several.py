@@ -71,19 +71,21 @@ def test_send_each__the_first_is_stuck__the_others_are_left_open_at_once(anvil, 
     assert counter.read("count") == 3
 
 
-def test_send_each__a_mined_one_is_reorganised_away__the_next_does_not_wait_for_ever(
-    anvil, counter, account, monkeypatch
+@pytest.mark.parametrize(("is_in_flight", "outcome"), [(False, NonceGap), (True, TimedOut)])
+def test_send_each__a_nonce_before_is_nowhere__is_given_up_unless_somebody_waits_for_it(
+    anvil, counter, account, monkeypatch, is_in_flight, outcome
 ):
     monkeypatch.setattr(waiting, "GAP_SECONDS", 0.2)
     anvil.cheats.set_automine(False)
-    sender = build_sender(anvil.rpc, account)
+    sender = build_sender(anvil.rpc, account, timeout=20.0 if outcome is NonceGap else 1.0)
     before = anvil.rpc.fetch_nonce(account.address, "latest")
-    # What a reorganisation leaves: the one before was seen mined, and is nowhere now.
-    sender._in_flight.add(before)
+    # What a reorganisation leaves: the one before was seen mined, and is on no chain now.
+    monkeypatch.setattr(sender, "_next_nonce", lambda: before + 1)
+    if is_in_flight:
+        sender._in_flight.add(before)
     sent = []
 
-    [outcome] = sender.send_each([(counter.call("add"), sent.append)], max_gas=10**8)
+    [found] = sender.send_each([(counter.call("add"), sent.append)], max_gas=10**8)
 
-    assert isinstance(outcome, NonceGap)
+    assert type(found) is outcome
     assert sent[0].nonce == before + 1
-    assert "waits behind a transaction that the chain took back" in outcome.detail

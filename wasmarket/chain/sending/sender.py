@@ -77,6 +77,7 @@ class Sender:
         self._chain_id = chain_id
         self._lock = NonceLock(lock, timeout)
         self._max_fee = max_fee
+        self._in_flight: set[int] = set()
         self._waiter = Waiter(
             rpc,
             account,
@@ -84,8 +85,8 @@ class Sender:
             Patience(timeout, bump_after, poll, confirmations),
             max_fee,
             stop or threading.Event(),
+            self._in_flight,
         )
-        self._in_flight: set[int] = set()
 
     @property
     def address(self) -> Address:

@@ -7,6 +7,7 @@ transaction has used the nonce.
 import logging
 import threading
 import time
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 from wasmarket.chain.contracts.decoder import Decoder
@@ -91,13 +92,16 @@ class Waiter:
         patience: Patience,
         max_fee: int | None,
         stop: threading.Event,
+        in_flight: Set[int],
     ) -> None:
+        """`in_flight`: nonces that this process waits for now, as they come and go."""
         self._rpc = rpc
         self._account = account
         self._decoder = decoder
         self._patience = patience
         self._max_fee = max_fee
         self._stop = stop
+        self._in_flight = in_flight
 
     def look(self, pending: Pending) -> Sight:
         """Look for all attempts. Raises Unreachable, TimedOut."""
@@ -179,9 +183,12 @@ class Waiter:
     def _is_gapped(self, pending: Pending, sight: Sight) -> bool:
         """Say whether a nonce before surely has no transaction any more: a reorganisation can
         undo one after it was seen mined, and a node can forget it.
+
+        Not while this process waits for one before: some nodes count as queued only what is mined.
         """
-        now = time.monotonic()
-        if sight.queued is None or sight.queued >= pending.plan.nonce:
+        now, nonce = time.monotonic(), pending.plan.nonce
+        before = range(nonce if sight.queued is None else sight.queued, nonce)
+        if not before or any(one in before for one in tuple(self._in_flight)):
             pending.gap_since, pending.gap_looks = None, 0
             return False
         pending.gap_looks += 1
